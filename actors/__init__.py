@@ -1,0 +1,1 @@
+"""The business: messages, sagas, services."""

@@ -1,0 +1,1 @@
+"""The outside world: topics and wire format, the logs, the store."""

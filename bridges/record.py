@@ -1,0 +1,28 @@
+"""A record of a topic, as every log (embedded, Kafka, in memory) hands it over."""
+
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """A record that was read. `offset` grows within (topic, partition) but may have gaps."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp: float = 0.0
+    """Seconds since the Unix epoch, as the log noted it."""
+
+
+class Outgoing(NamedTuple):
+    """A record to be written; the partition is chosen by the writer of the record, never by the log."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: Headers = ()

@@ -1,0 +1,1 @@
+"""Running it: the Thespian base, settings, wiring, command line, trace, harness."""
