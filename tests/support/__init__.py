@@ -1,0 +1,1 @@
+"""What tests need around them: a broker, a database server."""

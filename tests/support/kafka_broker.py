@@ -1,0 +1,192 @@
+"""A real Kafka broker: one node, KRaft, no Docker.
+
+`python -m tests.support.kafka_broker run|start|stop [--port 9092]` is what `make kafka` and
+`make kafka-stop` do. Tests get theirs from `tests.support.kafka_fixtures`.
+"""
+
+import argparse
+import signal
+import subprocess
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import attrs
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
+
+from tests.support import kafka_config
+from tests.support.kafka_jars import jars, why_no_broker
+from tests.support.ports import free_port
+from tests.support.processes import is_alive, wait_until_gone
+
+_STARTED = b"Kafka Server started"
+
+
+@attrs.define
+class KafkaBroker:
+    """A broker whose data lives in `home`; its address stays the same over restarts.
+
+    Any process may hold one of the same `home` and stop or restart it: what runs is found
+    through the pid file, not through being its parent.
+    """
+
+    home: Path
+    port: int = attrs.field(factory=free_port)
+    sasl_port: int = attrs.field(factory=free_port)
+    """Where `kafka_config.USERS` log in, over TLS."""
+    controller_port: int = attrs.field(factory=free_port)
+    jvm_options: tuple[str, ...] = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC")
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where clients connect to without TLS or login."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def secure_bootstrap_servers(self) -> str:
+        """Where clients connect to with TLS and SASL."""
+        return f"127.0.0.1:{self.sasl_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The PEM file that a client needs to trust this broker's TLS."""
+        return self.home / "broker.crt"
+
+    @property
+    def log(self) -> Path:
+        """What the broker had to say."""
+        return self.home / "broker.log"
+
+    def start(self, timeout: float = 60) -> None:
+        """Start with the data there is, and return once clients are served.
+
+        Raises `RuntimeError` with the end of the log when the broker dies or takes longer than
+        `timeout` seconds.
+        """
+        if self.is_running():
+            return
+        if not (self.home / "data").exists():
+            self._format()
+        read_from = self.log.stat().st_size if self.log.exists() else 0
+        process = self._spawn()
+        deadline = time.monotonic() + timeout
+        while _STARTED not in self.log.read_bytes()[read_from:]:
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise RuntimeError(f"The broker did not start:\n{self._end_of_log()}")
+            time.sleep(0.05)
+
+    def stop(self, timeout: float = 30) -> None:
+        """Shut down cleanly; after `timeout` seconds, kill."""
+        self._end(signal.SIGTERM, timeout)
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is flushed, nobody is told."""
+        self._end(signal.SIGKILL, 10)
+
+    def restart(self) -> None:
+        """Stop and start with the same data, at the same address."""
+        self.stop()
+        self.start()
+
+    def is_running(self) -> bool:
+        """Whether the process is there; it may still be starting."""
+        return self._process() is not None
+
+    def cpu_seconds(self) -> float:
+        """The processor time the broker used since it started."""
+        process = self._process()
+        if process is None:
+            return 0.0
+        times = process.cpu_times()
+        return float(times.user + times.system)
+
+    def _process(self) -> psutil.Process | None:
+        try:
+            pid, created = (self.home / "pid").read_text().split()
+            process = psutil.Process(int(pid))
+            same = process.create_time() == float(created)
+            return process if same and is_alive(process) else None
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return None
+
+    def _end(self, how: signal.Signals, timeout: float) -> None:
+        process = self._process()
+        if process is None:
+            return
+        process.send_signal(how)
+        if not wait_until_gone(process, timeout):
+            process.kill()
+            wait_until_gone(process, 10)
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        options = [*self.jvm_options, f"-Dlog4j2.configurationFile={self.home}/log4j2.properties"]
+        return ["java", *options, "-cp", f"{jars()}/*", main, *arguments]
+
+    def _format(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        kafka_config.write(
+            self.home,
+            port=self.port,
+            sasl_port=self.sasl_port,
+            controller_port=self.controller_port,
+        )
+        settings = f"--config={self.home}/server.properties"
+        scram = [f"--add-scram={credential}" for credential in kafka_config.scram_credentials()]
+        command = self._java(
+            "kafka.tools.StorageTool", "format", f"--cluster-id={uuid4()}", settings, *scram
+        )
+        with self.log.open("ab") as log:
+            code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
+        if code != 0:
+            raise RuntimeError(f"The broker's storage was not formatted:\n{self._end_of_log()}")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        command = self._java("kafka.Kafka", str(self.home / "server.properties"))
+        with self.log.open("ab") as log:
+            # A session of its own: Ctrl-C in the terminal is for the tests, not for the broker.
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        created = psutil.Process(process.pid).create_time()
+        (self.home / "pid").write_text(f"{process.pid} {created}")
+        return process
+
+    def _end_of_log(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+
+def main() -> None:
+    """Run, start or stop a broker that keeps its data in `.kafka/broker-PORT`."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.kafka_broker")
+    parser.add_argument("command", choices=["run", "start", "stop"])
+    parser.add_argument("--port", type=int, default=9092)
+    options = parser.parse_args()
+    home = Path(__file__).parents[2] / ".kafka" / f"broker-{options.port}"
+    broker = KafkaBroker(
+        home,
+        port=options.port,
+        sasl_port=options.port + 1,
+        controller_port=options.port + 2,
+    )
+    if options.command == "stop":
+        broker.stop()
+        return
+    if missing := why_no_broker():
+        raise SystemExit(missing)
+    broker.start()
+    print(f"Kafka listens on {broker.bootstrap_servers}; its data and log are in {home}.")
+    if options.command == "run":
+        _wait_for_end(broker)
+
+
+def _wait_for_end(broker: KafkaBroker) -> None:
+    print("Press Ctrl-C to stop it.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while broker.is_running():
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        broker.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""How the broker of the tests is set up: two listeners, one plain and one with TLS and SASL."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+_STORE_PASSWORD = "for-tests-only"
+
+
+class User(NamedTuple):
+    """Somebody who may log in at the secure listener, by any mechanism but OAUTHBEARER."""
+
+    name: str
+    password: str
+
+
+USERS = [User("worker", "worker-secret")]
+
+_LOG4J = """\
+rootLogger.level = WARN
+rootLogger.appenderRef.out.ref = out
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1}: %m%n
+logger.started.name = kafka.server.KafkaRaftServer
+logger.started.level = INFO
+"""
+
+_SERVER = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={home}/data
+
+# One node has no followers to wait for.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=3
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=3
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+
+# A topic that nobody created is a mistake to be told, and tests do not wait for latecomers.
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
+# A killed broker may come back once the controller has given it up.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+log.retention.hours=24
+num.io.threads=2
+num.network.threads=2
+background.threads=2
+log.cleaner.dedupe.buffer.size=2097152
+
+ssl.keystore.type=PKCS12
+ssl.keystore.location={home}/broker.p12
+ssl.keystore.password={password}
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.secure.plain.sasl.jaas.config={plain}
+listener.name.secure.scram-sha-256.sasl.jaas.config={scram}
+listener.name.secure.scram-sha-512.sasl.jaas.config={scram}
+listener.name.secure.oauthbearer.sasl.jaas.config={oauth}
+"""
+
+_SECURITY = "org.apache.kafka.common.security"
+
+
+def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> None:
+    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`."""
+    users = " ".join(f'user_{user.name}="{user.password}"' for user in USERS)
+    settings = _SERVER.format(
+        home=home,
+        port=port,
+        sasl_port=sasl_port,
+        controller_port=controller_port,
+        password=_STORE_PASSWORD,
+        plain=f"{_SECURITY}.plain.PlainLoginModule required {users};",
+        scram=f"{_SECURITY}.scram.ScramLoginModule required;",
+        # Takes unsigned tokens: good for tests, and for nothing else.
+        oauth=f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required "
+        'unsecuredLoginStringClaim_sub="broker";',
+    )
+    (home / "server.properties").write_text(settings)
+    (home / "log4j2.properties").write_text(_LOG4J)
+    _make_certificate(home)
+
+
+def scram_credentials() -> list[str]:
+    """The users, in the words of `StorageTool format --add-scram`."""
+    return [
+        f"{mechanism}=[name={user.name},password={user.password}]"
+        for user in USERS
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+    ]
+
+
+def _make_certificate(home: Path) -> None:
+    store = [
+        "-keystore",
+        str(home / "broker.p12"),
+        "-storepass",
+        _STORE_PASSWORD,
+        "-alias",
+        "broker",
+    ]
+    key = ["-keyalg", "EC", "-groupname", "secp256r1", "-validity", "3650", "-storetype", "PKCS12"]
+    name = ["-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1,DNS:localhost"]
+    _keytool("-genkeypair", *store, *key, *name)
+    _keytool("-exportcert", *store, "-rfc", "-file", str(home / "broker.crt"))
+
+
+def _keytool(*arguments: str) -> None:
+    subprocess.run(["keytool", *arguments], check=True, capture_output=True)

@@ -1,0 +1,54 @@
+"""Fixtures for tests against a real Kafka.
+
+`KAFKA_BOOTSTRAP_SERVERS` names a broker to use; without it one is started where Java and Maven
+are found. Elsewhere these tests are skipped, or fail where `REQUIRE_KAFKA=1`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_jars import why_no_broker
+from tests.support.required import skip_or_fail
+from tests.support.session_servers import shared_broker
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> str:
+    """`host:port[,host:port]` of a broker that all tests of this run share."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return given
+    _need_kafka()
+    return shared_broker().bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def local_kafka() -> KafkaBroker:
+    """The shared broker as we set it up: for what a broker given by others may lack (TLS, SASL)."""
+    _need_kafka()
+    return shared_broker()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """A broker, running, that this test alone uses: it may stop, kill and restart it."""
+    _need_kafka()
+    broker = KafkaBroker(tmp_path / "kafka")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def unique() -> str:
+    """A prefix for topics and groups, so that tests that share a broker do not meet."""
+    return f"test-{uuid4().hex[:12]}"
+
+
+def _need_kafka() -> None:
+    if missing := why_no_broker():
+        skip_or_fail("REQUIRE_KAFKA", missing)

@@ -1,0 +1,60 @@
+"""Apache Kafka itself, as jars that Maven brings."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.locks import locked
+
+KAFKA = "4.3.1"
+CACHE = Path(os.environ.get("KAFKA_JARS", Path(__file__).parents[2] / ".kafka" / "jars"))
+
+_POM = f"""\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>local</groupId><artifactId>broker</artifactId><version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+      <version>{KAFKA}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId>
+      <version>2.25.4</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+
+def why_no_broker() -> str:
+    """What is missing on this machine to run a broker; empty when nothing is."""
+    wanted = {"java": "a Java 17 or newer", "mvn": "Maven, which brings Kafka's jars"}
+    missing = [reason for program, reason in wanted.items() if shutil.which(program) is None]
+    return f"Not found: {' and '.join(missing)}." if missing else ""
+
+
+def jars() -> Path:
+    """The directory with the broker's jars, downloaded on the first call on this machine.
+
+    Raises `RuntimeError` with Maven's own words when it cannot get them.
+    """
+    directory = CACHE / KAFKA
+    with locked(CACHE / "lock"):
+        if not directory.exists():
+            _download(directory)
+    return directory
+
+
+def _download(directory: Path) -> None:
+    arriving = directory.with_suffix(".arriving")
+    shutil.rmtree(arriving, ignore_errors=True)
+    arriving.mkdir(parents=True)
+    (arriving / "pom.xml").write_text(_POM)
+    command = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=."]
+    done = subprocess.run(command, cwd=arriving, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"Maven could not get Kafka {KAFKA}:\n{done.stdout}{done.stderr}")
+    arriving.rename(directory)

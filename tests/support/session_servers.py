@@ -1,0 +1,96 @@
+"""One server for a whole test run: its workers (pytest-xdist) share it, and it ends with the run.
+
+The first worker that needs a server starts it under a lock; the process that began the run stops
+it. Should that process be killed, a watcher stops the servers a moment later.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
+import pytest
+
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.locks import locked
+from tests.support.postgres import PostgresServer
+
+_RUN = "ORDER_SAGAS_TEST_RUN"
+"""The environment variable that tells workers the run's directory."""
+
+
+def shared_broker() -> KafkaBroker:
+    """The run's Kafka broker, started by whoever asks first."""
+    home = _directory() / "kafka"
+    with locked(_directory() / "kafka.lock"):
+        broker = _broker_in(home)
+        if not broker.is_running():
+            _watch()
+            broker.start()
+    return broker
+
+
+def shared_postgres() -> PostgresServer:
+    """The run's PostgreSQL server, started by whoever asks first."""
+    with locked(_directory() / "postgres.lock"):
+        server = PostgresServer(_directory() / "postgres", durable=False)
+        _watch()
+        server.start()
+    return server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the run's directory, in the process that began the run."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_RUN] = tempfile.mkdtemp(prefix="order-sagas-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started, after the last worker is done."""
+    if not hasattr(config, "workerinput") and _RUN in os.environ:
+        _stop_all(Path(os.environ.pop(_RUN)))
+
+
+def _directory() -> Path:
+    return Path(os.environ[_RUN])
+
+
+def _broker_in(home: Path) -> KafkaBroker:
+    ports = home.with_suffix(".ports")
+    if not ports.exists():
+        broker = KafkaBroker(home)
+        ports.write_text(f"{broker.port} {broker.sasl_port} {broker.controller_port}")
+    port, sasl_port, controller_port = map(int, ports.read_text().split())
+    return KafkaBroker(home, port=port, sasl_port=sasl_port, controller_port=controller_port)
+
+
+def _stop_all(run: Path) -> None:
+    if (run / "kafka").exists():
+        _broker_in(run / "kafka").kill()  # its data goes as well: nothing to shut down cleanly for
+    if (run / "postgres").exists():
+        PostgresServer(run / "postgres").kill()
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def _watch() -> None:
+    """Start the watcher, once: it outlives the worker that needs it, and even the run's process."""
+    began = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    with suppress(FileExistsError):
+        (_directory() / "watched").touch(exist_ok=False)
+        command = [sys.executable, "-m", __name__, str(began), str(_directory())]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _main(began: int, run: Path) -> None:
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(began).wait()
+    if run.exists():
+        _stop_all(run)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), Path(sys.argv[2]))
