@@ -1,0 +1,28 @@
+"""`order-sagas settings`: what is in force, and where each value came from."""
+
+import click
+from rich.console import Console
+
+from system.settings import Provenance, Settings, settings_options
+from system.settings.show import settings_json, settings_markdown, settings_table, settings_toml
+
+
+@click.command("settings")
+@settings_options(provenance=True)
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--toml", "form", flag_value="toml", help="Print a file to start your own from.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print the table of the manual.")
+def settings_command(settings: Settings, provenance: Provenance, form: str | None) -> None:
+    """Print the settings in force and where each value came from.
+
+    A flag overrules the environment (ORDER_SAGAS_<NAME>), which overrules the TOML file, which
+    overrules the default. Passwords are masked.
+    """
+    if form == "json":
+        click.echo(settings_json(settings, provenance))
+    elif form == "toml":
+        click.echo(settings_toml(), nl=False)
+    elif form == "markdown":
+        click.echo(settings_markdown(), nl=False)
+    else:
+        Console(highlight=False).print(settings_table(settings, provenance))

@@ -1,0 +1,285 @@
+"""The kinds of value a setting can have: each reads text or TOML, and says what it accepts.
+
+A reader gets either text (a flag, the environment) or what TOML made of it (text, number, boolean,
+list). It returns the value or raises ValueError; whoever calls it knows the setting's name.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+MASK = "***"
+
+Amount = TypeVar("Amount", int, float)
+
+
+@attrs.frozen
+class Kind:
+    """How to read a value, how to show it, and the words that say what is accepted."""
+
+    accepts: str
+    read: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+    mask: Callable[[str], str] | None = None
+    """Makes a value harmless, even one that is not accepted; None when all of it may be seen."""
+    secret: bool = False
+    """Never shown, and never taken from a flag: a command line is visible to the whole machine."""
+
+
+def text(accepts: str = "text") -> Kind:
+    return Kind(accepts, _text)
+
+
+def secret(accepts: str = "text") -> Kind:
+    return Kind(accepts, _text, show=_masked, mask=_masked, secret=True)
+
+
+def path() -> Kind:
+    return Kind("a path", lambda raw: Path(_filled(raw)).expanduser())
+
+
+def integer(low: int, high: int | None = None) -> Kind:
+    bounds = f"a whole number from {low:,}" + (f" to {high:,}" if high is not None else "")
+    return Kind(bounds, lambda raw: _within(_integer(raw), low, high))
+
+
+def optional_integer(low: int) -> Kind:
+    def read(raw: Any) -> int | None:
+        return None if raw in ("", "none") else _within(_integer(raw), low, None)
+
+    return Kind(
+        f"a whole number from {low:,}, or none",
+        read,
+        show=lambda value: "none" if value is None else str(value),
+    )
+
+
+def number_above(low: float) -> Kind:
+    def read(raw: Any) -> float:
+        value = _number(raw)
+        if value <= low:
+            raise ValueError
+        return value
+
+    return Kind(f"a number above {low:g}", read)
+
+
+def rate() -> Kind:
+    return Kind("a number from 0 to 1", lambda raw: _within(_number(raw), 0.0, 1.0))
+
+
+def flag() -> Kind:
+    def read(raw: Any) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+            str(raw).strip().lower()
+        ]
+
+    return Kind("true or false", read, show=lambda value: "true" if value else "false")
+
+
+def choice(*names: str, fold: Callable[[str], str] = str.lower) -> Kind:
+    return Kind(_either(names), lambda raw: _one_of(names, fold(_filled(raw))))
+
+
+def optional_choice(*names: str, fold: Callable[[str], str] = str.upper) -> Kind:
+    def read(raw: Any) -> str:
+        value = _text(raw)
+        return _one_of(names, fold(value)) if value else ""
+
+    return Kind(f"{_either(names)}, or nothing", read)
+
+
+def names(accepts: str = "names, separated by commas") -> Kind:
+    return Kind(accepts, _names, show=",".join)
+
+
+def choices(*allowed: str) -> Kind:
+    def read(raw: Any) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(_one_of(allowed, name) for name in _names(raw)))
+        if not chosen:
+            raise ValueError
+        return chosen
+
+    return Kind(f"one or more of {', '.join(allowed)}, separated by commas", read, show=",".join)
+
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(*, zero: bool = True) -> Kind:
+    """Seconds as a float."""
+
+    def read(raw: Any) -> float:
+        amount, unit = _measured(raw, default_unit="s")
+        seconds = round(amount * _SECONDS[unit.lower()], 6)
+        if seconds < 0 or (seconds == 0 and not zero):
+            raise ValueError
+        return seconds
+
+    more = "" if zero else ", more than 0"
+    return Kind(
+        f"seconds, or a number with ms, s, m, h or d, as in 500ms or 5m{more}", read, _duration
+    )
+
+
+_BYTES = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+
+
+def size() -> Kind:
+    """Bytes as an int."""
+
+    def read(raw: Any) -> int:
+        amount, unit = _measured(raw, default_unit="b")
+        return _within(int(amount * _BYTES[unit.lower()]), 1, None)
+
+    return Kind("bytes, or a number with kB, MB or GB, as in 64MB", read, _bytes)
+
+
+def addresses() -> Kind:
+    def read(raw: Any) -> str:
+        hosts = _names(raw)
+        for host in hosts:
+            name, _, port = host.rpartition(":")
+            if not name:
+                raise ValueError
+            _within(_integer(port), 1, 65535)
+        return ",".join(hosts)
+
+    return Kind(
+        "HOST:PORT, more of them with commas between, or nothing for the embedded log", read
+    )
+
+
+def database_url() -> Kind:
+    """An SQLAlchemy URL of SQLite or PostgreSQL; the driver of PostgreSQL is always psycopg 3."""
+
+    def read(raw: Any) -> str:
+        url = _url(_filled(raw))
+        if url.get_backend_name() == "postgresql" and url.host is not None:
+            return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        if url.drivername in ("sqlite", "sqlite+pysqlite") and not url.host:
+            return url.render_as_string()
+        raise ValueError
+
+    return Kind(
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+        read,
+        show=masked_url,
+        mask=masked_url,
+    )
+
+
+def masked_url(url: str) -> str:
+    """The URL, even a mistyped one, without what stands before its `@` and without passwords."""
+    try:
+        shown = _url(url).render_as_string(hide_password=True)
+    except ValueError:
+        scheme = re.match(r"[\w+]*:/*", url)
+        shown = re.sub(r".*@", f"{scheme[0] if scheme else ''}{MASK}@", url)
+    return re.sub(r"(?i)(password=)[^&]*", rf"\1{MASK}", shown)
+
+
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for a server and for a database in memory."""
+    parsed = _url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return None
+    name = parsed.database or ""
+    return None if name in ("", ":memory:") or name.startswith("file:") else Path(name)
+
+
+def _url(raw: str) -> "URL":
+    from sqlalchemy import make_url  # here, because importing it takes longer than all the rest
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(raw)
+    except ArgumentError as error:
+        raise ValueError from error
+
+
+def _masked(value: str) -> str:
+    return MASK if value else ""
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise ValueError
+    return raw
+
+
+def _filled(raw: Any) -> str:
+    value = _text(raw).strip()
+    if not value:
+        raise ValueError
+    return value
+
+
+def _integer(raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, (int, str)):
+        raise ValueError
+    return int(raw)
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError
+    value = float(raw)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _within(value: Amount, low: Amount, high: Amount | None) -> Amount:
+    if value < low or (high is not None and value > high):
+        raise ValueError
+    return value
+
+
+def _measured(raw: Any, default_unit: str) -> tuple[float, str]:
+    if not isinstance(raw, str):
+        return _number(raw), default_unit
+    match = re.fullmatch(r"\s*([0-9.]+)\s*([a-zA-Z]*)\s*", raw)
+    if match is None:
+        raise ValueError
+    return _number(match[1]), match[2] or default_unit
+
+
+def _names(raw: Any) -> tuple[str, ...]:
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, (list, tuple)):
+        raise ValueError
+    return tuple(filter(None, (_text(part).strip() for part in parts)))
+
+
+def _one_of(allowed: tuple[str, ...], name: str) -> str:
+    if name not in allowed:
+        raise ValueError
+    return name
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _duration(seconds: float) -> str:
+    for unit in ("d", "h", "m"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def _bytes(value: int) -> str:
+    for unit in ("gb", "mb", "kb"):
+        if value % _BYTES[unit] == 0:
+            return f"{value // _BYTES[unit]}{unit[0].replace('m', 'M').replace('g', 'G')}B"
+    return str(value)

@@ -1,0 +1,59 @@
+"""Settings for people: a table, JSON, TOML to start from, and the table of the documentation."""
+
+from typing import Any
+
+import orjson
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from system.settings.load import DEFAULT, Provenance
+from system.settings.model import Settings, declared
+
+
+def settings_table(settings: Settings, provenance: Provenance) -> Table:
+    """Each setting, its value in force, and where it came from; secrets are masked."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Setting", no_wrap=True)
+    table.add_column("Value", overflow="fold")
+    table.add_column("From", overflow="fold")
+    for setting in declared():
+        value = Text(setting.kind.show(getattr(settings, setting.name)) or "-")
+        source = provenance[setting.name]
+        style = "dim" if source == DEFAULT else "bold"
+        table.add_row(setting.name, value, Text(source), style=style)
+    return table
+
+
+def settings_json(settings: Settings, provenance: Provenance) -> bytes:
+    """By setting: value (masked if secret), source, what it accepts, help."""
+    rows: dict[str, Any] = {}
+    for setting in declared():
+        value = getattr(settings, setting.name)
+        shown = setting.kind.show(value)
+        plain = value if isinstance(value, (bool, int, float, tuple, type(None))) else shown
+        rows[setting.name] = {
+            "value": plain,
+            "source": provenance[setting.name],
+            "accepts": setting.kind.accepts,
+            "help": setting.help,
+        }
+    return orjson.dumps(rows, option=orjson.OPT_INDENT_2)
+
+
+def settings_toml() -> str:
+    """A file with every setting at its default, commented out, to start one's own from."""
+    lines = ["# Settings of order-sagas. Flags and the environment overrule this file."]
+    for setting in declared():
+        lines += ["", f"# {setting.help}", f"# Takes {setting.kind.accepts}."]
+        lines.append(f'# {setting.name} = "{setting.default}"')
+    return "\n".join(lines) + "\n"
+
+
+def settings_markdown() -> str:
+    """The table of the documentation."""
+    lines = ["| setting | default | accepts | what it does |", "|---|---|---|---|"]
+    for setting in declared():
+        default = f"`{setting.default}`" if setting.default else ""
+        lines.append(f"| `{setting.name}` | {default} | {setting.kind.accepts} | {setting.help} |")
+    return "\n".join(lines) + "\n"

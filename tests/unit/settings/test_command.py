@@ -1,0 +1,96 @@
+"""`order-sagas settings`, and settings as flags of any command."""
+
+import json
+import os
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from system.cli.settings import settings_command
+from system.settings import load_settings, settings_options
+from system.settings.model import declared
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command in an empty directory, without settings of the machine's own."""
+    for variable in filter(lambda name: name.startswith("ORDER_SAGAS_"), list(os.environ)):
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    return CliRunner().invoke
+
+
+@click.command
+@settings_options("seed", "smtp_starttls")
+@click.argument("word")
+def echo(settings, word):
+    click.echo(f"{word} {settings.seed} {settings.smtp_starttls} {settings.batch_size}")
+
+
+def test_a_command_takes_the_flags_it_asked_for_and_gets_all_settings(run, monkeypatch):
+    """Flags are few; the environment still reaches the rest."""
+    monkeypatch.setenv("ORDER_SAGAS_BATCH_SIZE", "50")
+
+    result = run(echo, ["--seed", "4", "--smtp-starttls", "hello"])
+
+    assert result.output == "hello 4 True 50\n"
+
+
+def test_a_wrong_setting_ends_the_command_with_exit_code_2(run):
+    """It is an error of usage, told in one line."""
+    result = run(echo, ["--seed", "-1", "hello"])
+
+    assert result.exit_code == 2
+    assert "seed (flag --seed): '-1' is not accepted; it takes a whole number" in result.output
+
+
+def test_a_warning_goes_to_standard_error(run, monkeypatch):
+    """The output of the command stays what it was."""
+    monkeypatch.setenv("ORDER_SAGAS_SED", "4")
+
+    result = run(echo, ["hello"])
+
+    assert result.stdout == "hello 0 False 500\n"
+    assert "did you mean ORDER_SAGAS_SEED?" in result.stderr
+
+
+def test_the_table_shows_value_and_source(run, tmp_path):
+    """What is in force and where it came from stand on one line."""
+    (tmp_path / "order-sagas.toml").write_text("payment_delay = '1500ms'\n")
+
+    lines = run(settings_command, ["--batch-size", "20"]).output.splitlines()
+
+    assert ["payment_delay", "1.5s", "order-sagas.toml:1"] in [line.split() for line in lines]
+    assert ["batch_size", "20", "flag", "--batch-size"] in [line.split() for line in lines]
+    assert ["kafka", "-", "default"] in [line.split() for line in lines]
+
+
+def test_json_has_every_setting_with_plain_values(run):
+    """A script gets numbers as numbers."""
+    shown = json.loads(run(settings_command, ["--json", "--payment-delay", "1m"]).output)
+
+    assert [setting.name for setting in declared()] == list(shown)
+    assert shown["payment_delay"]["value"] == 60.0
+    assert shown["payment_delay"]["source"] == "flag --payment-delay"
+
+
+def test_the_file_to_start_from_is_a_file_that_loads(run, tmp_path):
+    """With every line taken in, it changes nothing."""
+    written = run(settings_command, ["--toml"]).output
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "\n".join(line.removeprefix("# ") for line in written.splitlines() if " = " in line)
+    )
+
+    settings, provenance = load_settings({}, {}, path)
+
+    assert load_settings({}, {})[0] == settings
+    assert "default" not in provenance.sources.values()
+
+
+def test_the_table_of_the_manual_has_a_row_for_every_setting(run):
+    """The manual cannot forget one."""
+    written = run(settings_command, ["--markdown"]).output
+
+    assert all(f"| `{setting.name}` |" in written for setting in declared())
