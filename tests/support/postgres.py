@@ -39,8 +39,9 @@ class PostgresServer:
         new = not (self.home / "PG_VERSION").exists()
         self.home.mkdir(parents=True, exist_ok=True)
         if not self.is_running():
-            # The wheel takes the pid file of a killed server for a running one.
-            (self.home / "postmaster.pid").unlink(missing_ok=True)
+            # What a killed server left would be taken for a running one.
+            for left in (*self.home.glob("postmaster.pid"), *self.home.glob(".s.PGSQL.*")):
+                left.unlink()
         server = self._server()
         server.ensure_pgdata_inited()
         if new and not self.durable:
