@@ -1,6 +1,8 @@
 """What time it is: one clock, injected, so that a test or a simulation can own it."""
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -19,3 +21,24 @@ class SystemClock:
 
     now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
+
+
+def _formatter() -> "Callable[[float], str]":
+    last_at, last_text = -1.0, ""
+
+    def iso(at: float) -> str:
+        """Epoch seconds as ISO 8601 in UTC, to the millisecond.
+
+        The last answer is kept: a batch asks for the same moment many times.
+        """
+        nonlocal last_at, last_text
+        if at != last_at:
+            moment = datetime.fromtimestamp(at, UTC)
+            last_text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            last_at = at
+        return last_text
+
+    return iso
+
+
+iso = _formatter()

@@ -1,0 +1,14 @@
+"""Who takes part in the order business, and on which topic each is spoken to."""
+
+from operator import attrgetter
+
+from actors.sagas.definition import Participant
+
+ORDERS = Participant("orders", topic="order-events")
+PAYMENTS = Participant("payments", topic="payment-events")
+STOCK = Participant("stock", topic="stock-events", keyed_by=attrgetter("warehouse"))
+NOTIFICATIONS = Participant("notifications", topic="notification-events")
+
+DEAD_LETTERS = "dead-letters"
+TOPICS = ("order-events", "payment-events", "stock-events", "notification-events", DEAD_LETTERS)
+"""Every topic of the system; all have the same number of partitions."""

@@ -1,0 +1,264 @@
+"""A saga declared as data: one row a step, checked when it is built.
+
+    PLACE_ORDER = Saga(
+        name="place-order",
+        version=1,
+        starts_on=OrderCreated,
+        steps=[
+            Step("process payment", to=PAYMENTS,
+                 do=charge, done=PaymentCompleted, failed=PaymentFailed, within=seconds(30),
+                 undo=refund, undone=PaymentRolledBack),
+            ...
+        ],
+    )
+
+The rules are those of Garcia-Molina and Salem, "Sagas" (1987), with the pivot of Chris
+Richardson's "Microservices Patterns", chapter 4: what comes before the pivot can be undone, what
+comes after it can only be driven forward.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+import attrs
+
+from actors.errors import DefinitionError
+from actors.messages import Message
+from actors.sagas.retry import Retry
+
+Command = Callable[[Any], Message]
+"""Makes a command from the message that started the saga; must be a pure function of it."""
+
+
+def seconds(n: float) -> float:
+    """A duration; all durations of a definition are seconds."""
+    return n
+
+
+def minutes(n: float) -> float:
+    """`n` minutes, in seconds."""
+    return n * 60
+
+
+def hours(n: float) -> float:
+    """`n` hours, in seconds."""
+    return n * 3600
+
+
+@attrs.frozen
+class Participant:
+    """A service that takes part: its topic, and what its records are keyed by.
+
+    The key decides the shard, and with it which worker owns the entity: a message's order id
+    unless `keyed_by` says otherwise.
+    """
+
+    name: str
+    topic: str
+    keyed_by: Callable[[Any], str] = attrgetter("order_id")
+
+
+@attrs.frozen
+class Failure:
+    """Why a saga is being undone: the step that failed, a code for programs, a reason for people."""
+
+    step: str
+    code: str
+    reason: str
+
+
+def _positive(step: "Step", attribute: "attrs.Attribute[float | None]", value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise DefinitionError(f"step {step.name!r}: {attribute.name} must be positive, not {value}")
+
+
+@attrs.frozen
+class Step:
+    """One row of a saga.
+
+    `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
+    in seconds. A step without `done` tells and does not wait; one without `do` was done by the
+    message that started the saga. `undo` makes the compensation, `undone` is the reply to it;
+    a participant that never acknowledges has an `undo` without `undone`. A step that needs no
+    compensation says `needs_no_undo=True`.
+    """
+
+    name: str
+    to: Participant = attrs.field(kw_only=True)
+    do: Command | None = attrs.field(default=None, kw_only=True)
+    done: type[Message] | None = attrs.field(default=None, kw_only=True)
+    failed: type[Message] | None = attrs.field(default=None, kw_only=True)
+    within: float | None = attrs.field(default=None, kw_only=True, validator=_positive)
+    retry: Retry = attrs.field(factory=Retry, kw_only=True)
+    undo: Command | None = attrs.field(default=None, kw_only=True)
+    undone: type[Message] | None = attrs.field(default=None, kw_only=True)
+    undo_within: float = attrs.field(default=30.0, kw_only=True, validator=_positive)
+    undo_retry: Retry = attrs.field(factory=lambda: Retry(attempts=8), kw_only=True)
+    needs_no_undo: bool = attrs.field(default=False, kw_only=True)
+    pivot: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        def refuse(rule: str) -> None:
+            raise DefinitionError(f"step {self.name!r}: {rule}")
+
+        if not self.name:
+            raise DefinitionError("a step needs a name")
+        if self.done and not self.do:
+            refuse("has a reply (`done`) but no command (`do`)")
+        if self.failed and not self.done:
+            refuse("can fail (`failed`) but never succeed (`done`)")
+        if self.done and self.within is None:
+            refuse("waits for a reply, so it needs a deadline (`within`)")
+        if self.within is not None and not self.done:
+            refuse("has a deadline (`within`) but waits for no reply (`done`)")
+        if self.undone and not self.undo:
+            refuse("has an `undone` reply but no `undo`")
+        if self.undo and self.needs_no_undo:
+            refuse("has an `undo` and says that it needs none")
+
+    def scaled(self, factor: float) -> "Step":
+        """The same step with every duration multiplied by `factor`."""
+        if factor == 1:
+            return self
+
+        def stretch(retry: Retry) -> Retry:
+            return attrs.evolve(
+                retry, backoff=retry.backoff * factor, longest=retry.longest * factor
+            )
+
+        return attrs.evolve(
+            self,
+            within=None if self.within is None else self.within * factor,
+            undo_within=self.undo_within * factor,
+            retry=stretch(self.retry),
+            undo_retry=stretch(self.undo_retry),
+        )
+
+
+@attrs.frozen(init=False)
+class Parallel:
+    """Steps that run at once: complete when all are, undone whole."""
+
+    members: tuple[Step, ...]
+
+    def __init__(self, *members: Step) -> None:
+        if len(members) < 2:
+            raise DefinitionError("a parallel group needs two steps or more")
+        self.__attrs_init__(members)
+
+
+@attrs.frozen
+class Notice:
+    """What is told, once, when a saga has been undone; `send` gets the start and the failure."""
+
+    to: Participant
+    send: Callable[[Any, Failure], Message]
+
+
+def _stages(rows: Sequence[Step | Parallel]) -> tuple[tuple[Step, ...], ...]:
+    return tuple(row.members if isinstance(row, Parallel) else (row,) for row in rows)
+
+
+@attrs.frozen(slots=False)
+class Saga:
+    """A definition: steps in their order, what starts it, what is told when it has been undone.
+
+    Raises DefinitionError when it is built, if a name comes twice, if a step that can be undone
+    comes after the pivot, if a step before it cannot be undone and does not say so, or if a reply
+    could not be matched with its step.
+    """
+
+    name: str
+    version: int
+    starts_on: type[Message]
+    stages: tuple[tuple[Step, ...], ...] = attrs.field(converter=_stages, alias="steps")
+    cancelled: tuple[Notice, ...] = attrs.field(default=(), converter=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        self._check()
+
+    @cached_property
+    def rows(self) -> tuple[Step, ...]:
+        """Every step, parallel ones too, in the order of the table."""
+        return tuple(step for stage in self.stages for step in stage)
+
+    @cached_property
+    def stage_steps(self) -> tuple[tuple[int, ...], ...]:
+        """For each stage, the indexes of its steps in `rows`."""
+        counter = iter(range(len(self.rows)))
+        return tuple(tuple(next(counter) for _ in stage) for stage in self.stages)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The index in `rows` of each step's name."""
+        return {step.name: i for i, step in enumerate(self.rows)}
+
+    @cached_property
+    def pivot_stage(self) -> int:
+        """The stage after which nothing is undone any more; the number of stages if there is none."""
+        return next(
+            (n for n, stage in enumerate(self.stages) if any(step.pivot for step in stage)),
+            len(self.stages),
+        )
+
+    @cached_property
+    def answers(self) -> dict[type[Message], tuple[tuple[int, str], ...]]:
+        """For each reply, the steps it may answer and as what: done, failed or undone."""
+        found: dict[type[Message], list[tuple[int, str]]] = {}
+        for i, step in enumerate(self.rows):
+            for kind in ("done", "failed", "undone"):
+                reply = getattr(step, kind)
+                if reply:
+                    found.setdefault(reply, []).append((i, kind))
+        return {reply: tuple(places) for reply, places in found.items()}
+
+    def sent_to(self) -> Iterator[Participant]:
+        """Every participant, each once."""
+        seen: dict[str, Participant] = {}
+        for step in self.rows:
+            seen.setdefault(step.to.name, step.to)
+        for notice in self.cancelled:
+            seen.setdefault(notice.to.name, notice.to)
+        return iter(seen.values())
+
+    def scaled(self, factor: float) -> "Saga":
+        """The same saga with every duration multiplied by `factor`, for demonstrations and tests."""
+        rows = [
+            Parallel(*(step.scaled(factor) for step in stage))
+            if len(stage) > 1
+            else stage[0].scaled(factor)
+            for stage in self.stages
+        ]
+        return Saga(self.name, self.version, self.starts_on, rows, self.cancelled)
+
+    def _check(self) -> None:
+        def refuse(rule: str) -> None:
+            raise DefinitionError(f"saga {self.name!r}: {rule}")
+
+        if not self.name or "/" in self.name:
+            refuse("its name must not be empty or hold a '/'")
+        if self.version < 1:
+            refuse("versions count from 1")
+        if not self.rows:
+            refuse("needs a step")
+        names = [step.name for step in self.rows]
+        for name in names:
+            if names.count(name) > 1:
+                refuse(f"two steps are named {name!r}")
+        if sum(step.pivot for step in self.rows) > 1:
+            refuse("has more than one pivot")
+        for n, stage in enumerate(self.stages):
+            for step in stage:
+                if step.do is None and n > 0:
+                    refuse(f"step {step.name!r} has no `do`: only the first row may be begun already")
+                if n < self.pivot_stage and not (step.undo or step.needs_no_undo):
+                    refuse(
+                        f"step {step.name!r} needs an `undo`, "
+                        "or `needs_no_undo=True`, or to come after a pivot"
+                    )
+                if n > self.pivot_stage and step.undo:
+                    refuse(f"step {step.name!r} can be undone, so it must come before the pivot")
+                if n > self.pivot_stage and step.failed:
+                    refuse(f"step {step.name!r} comes after the pivot, so it must not fail")

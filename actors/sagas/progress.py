@@ -1,0 +1,113 @@
+"""How far a saga has come: the record of it, which is what the store keeps."""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from actors.sagas.definition import Saga
+
+
+class Status(IntEnum):
+    """Where a saga stands as a whole."""
+
+    RUNNING = 0
+    COMPENSATING = 1
+    NEEDS_ATTENTION = 2
+    COMPLETED = 3
+    CANCELLED = 4
+
+
+ENDED = (Status.COMPLETED, Status.CANCELLED)
+
+
+class Phase(IntEnum):
+    """Where one step stands."""
+
+    IDLE = 0
+    SENT = 1
+    BACKOFF = 2
+    STUCK = 3
+    DONE = 4
+    FAILED = 5
+    UNDO_SENT = 6
+    UNDO_BACKOFF = 7
+    UNDO_STUCK = 8
+    UNDONE = 9
+
+
+class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One step: its phase, the attempt (of the command, or of the undo), since when, until when.
+
+    `deadline` is 0.0 when nothing is waited for; times are seconds since the Unix epoch.
+    """
+
+    phase: int = Phase.IDLE
+    attempt: int = 0
+    since: float = 0.0
+    deadline: float = 0.0
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One line of a saga's history: what happened to which step, when, and what caused it."""
+
+    at: float
+    event: str
+    step: str = ""
+    attempt: int = 0
+    cause: str = ""
+    note: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A saga in flight, or ended. `seq` counts its transitions from 1.
+
+    `start` is the message that started it, from which every command is made. `pivoted` is the
+    stage: all before it are complete (or, compensating, all after it are undone).
+    """
+
+    saga_id: str
+    order_id: str
+    saga: str
+    version: int
+    status: int
+    stage: int
+    steps: tuple[StepState, ...]
+    start: Any
+    started_at: float
+    seq: int = 0
+    ended_at: float = 0.0
+    failed_step: str = ""
+    code: str = ""
+    reason: str = ""
+    history: tuple[Entry, ...] = ()
+
+    @property
+    def deadline(self) -> float | None:
+        """The earliest time at which something must happen; None when nothing is waited for."""
+        due = [step.deadline for step in self.steps if step.deadline]
+        return min(due) if due else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the saga reached a final state."""
+        return self.status >= Status.COMPLETED
+
+
+def saga_id_of(saga: str, order_id: str) -> str:
+    """The id of the one saga of this definition for this order."""
+    return f"{saga}/{order_id}"
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Progress)
+
+encode = _encoder.encode
+"""A progress as JSON, for the store."""
+
+
+def decode(raw: bytes | str, definition: Saga) -> Progress:
+    """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
+    progress = _decoder.decode(raw)
+    start = msgspec.convert(progress.start, definition.starts_on)
+    return msgspec.structs.replace(progress, start=start)

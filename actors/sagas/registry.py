@@ -1,0 +1,61 @@
+"""Which sagas there are: found by what starts them, by what answers them, and by version."""
+
+from collections.abc import Iterable, Iterator
+
+from actors.errors import DefinitionError, UnknownSagaError
+from actors.messages import Message
+from actors.sagas.definition import Participant, Saga
+
+
+class Registry:
+    """The definitions a system runs. Keep old versions in it while sagas of them are in flight.
+
+    A new saga begins with the newest version of its definition and stays with it.
+    """
+
+    def __init__(self, sagas: Iterable[Saga]) -> None:
+        self._by_version: dict[tuple[str, int], Saga] = {}
+        for saga in sagas:
+            if (saga.name, saga.version) in self._by_version:
+                raise DefinitionError(f"saga {saga.name!r}: version {saga.version} comes twice")
+            self._by_version[saga.name, saga.version] = saga
+        self.newest: dict[str, Saga] = {}
+        for saga in self:
+            known = self.newest.get(saga.name)
+            if known is None or known.version < saga.version:
+                self.newest[saga.name] = saga
+        self.started_by: dict[type[Message], Saga] = {}
+        for saga in self.newest.values():
+            other = self.started_by.setdefault(saga.starts_on, saga)
+            if other is not saga:
+                raise DefinitionError(
+                    f"{saga.starts_on.__name__} starts both {other.name!r} and {saga.name!r}"
+                )
+        self.answered_by: dict[type[Message], tuple[str, ...]] = {}
+        for saga in self:
+            for reply in saga.answers:
+                names = self.answered_by.get(reply, ())
+                if saga.name not in names:
+                    self.answered_by[reply] = (*names, saga.name)
+
+    def __iter__(self) -> Iterator[Saga]:
+        return iter(self._by_version.values())
+
+    def get(self, name: str, version: int) -> Saga:
+        """The definition of a running saga; raises UnknownSagaError if it is not kept here."""
+        try:
+            return self._by_version[name, version]
+        except KeyError:
+            known = sorted(v for n, v in self._by_version if n == name)
+            raise UnknownSagaError(
+                f"a stored saga was begun with version {version} of {name!r}; "
+                f"registered here: {known or 'none'}"
+            ) from None
+
+    def participants(self) -> dict[str, Participant]:
+        """Every participant of every saga, by name."""
+        return {p.name: p for saga in self for p in saga.sent_to()}
+
+    def messages(self) -> set[type[Message]]:
+        """Every message class that a definition names: starts and replies."""
+        return {saga.starts_on for saga in self} | set(self.answered_by)

@@ -1,0 +1,179 @@
+"""The notification service: one message to the customer about each order."""
+
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+from thespian.actors import ActorAddress
+
+from actors.clock import iso
+from actors.delivery import Call, Inject, RestoreEntities
+from actors.entities import Entity, Notification
+from actors.messages import Message, OrderCancelled, OrderCompleted
+from actors.participants import NOTIFICATIONS
+from actors.sagas.definition import Participant
+from actors.services.service import NOTHING, Answer, Handler, Service
+
+log = structlog.get_logger("notifications")
+
+ATTEMPTS = 10
+FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+
+
+class Channel(Protocol):
+    """A way to reach a customer.
+
+    One that is not `local` is used after the commit, on another thread; an exception means that
+    the message was not sent, and it is tried again with the same id.
+    """
+
+    name: str
+    local: bool
+
+    def send(self, notification: Notification, now: float) -> None:
+        """Send it. Ids are stable, so a channel that can, sends each once."""
+
+
+class LogChannel:
+    """Writes the message to the log, and nowhere else."""
+
+    name = "log"
+    local = True
+
+    def send(self, notification: Notification, now: float) -> None:
+        """One line at level info."""
+        log.info(
+            "customer.notified",
+            timestamp=iso(now),
+            order_id=notification.order_id,
+            about=notification.about,
+            text=notification.text,
+        )
+
+
+class NotificationSent(Message):
+    """The channel's outcome, on its way back to the service; no topic carries it."""
+
+    error: str = ""
+
+
+class NotificationOwed(Message):
+    """A notification to try (again); no topic carries it."""
+
+
+class UseChannel(msgspec.Struct, frozen=True):
+    """Tells the notification service how to reach customers."""
+
+    channel: Any
+
+
+class NotificationService(Service):
+    """One notification an order, whatever comes twice.
+
+    It is stored as PENDING before it is sent, and tried up to ten times, further and further
+    apart; then it is FAILED and stays visible.
+    """
+
+    participant: ClassVar[Participant] = NOTIFICATIONS
+    entity: ClassVar[type[Entity]] = Notification
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channel: Channel = LogChannel()
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        if isinstance(message, UseChannel):
+            self._channel = message.channel
+        elif isinstance(message, RestoreEntities):
+            for notification in message.entities:
+                if isinstance(notification, Notification):
+                    self.send(sender, Inject(NotificationOwed(order_id=notification.order_id)))
+        else:
+            super().receive_other(message, sender)
+
+    def completed(
+        self, known: Notification | None, event: OrderCompleted, now: float
+    ) -> Answer:
+        text = f"Your order {event.order_id} is complete."
+        return self._notify(known, event, "completed", text, event.customer_id, now)
+
+    def cancelled(
+        self, known: Notification | None, event: OrderCancelled, now: float
+    ) -> Answer:
+        text = f"Your order {event.order_id} was cancelled: {event.reason or event.code}."
+        return self._notify(known, event, "cancelled", text, event.customer_id, now)
+
+    def sent(self, known: Notification | None, outcome: NotificationSent, now: float) -> Answer:
+        if known is None or known.status != Notification.PENDING:
+            return NOTHING
+        attempts = known.attempts + 1
+        if not outcome.error:
+            return Answer(
+                (
+                    replace(
+                        known,
+                        status=Notification.SENT,
+                        sends=known.sends + 1,
+                        attempts=attempts,
+                        error="",
+                        updated_at=now,
+                    ),
+                )
+            )
+        failed = replace(known, attempts=attempts, error=outcome.error, updated_at=now)
+        if attempts >= ATTEMPTS:
+            log.error(
+                "customer.not_notified", order_id=known.order_id, attempts=attempts,
+                error=outcome.error,
+            )  # fmt: skip
+            return Answer((replace(failed, status=Notification.FAILED),))
+        wait = min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
+        return Answer((failed,), later=((wait, NotificationOwed(order_id=known.order_id)),))
+
+    def owed(self, known: Notification | None, owed: NotificationOwed, now: float) -> Answer:
+        if known is None or known.status != Notification.PENDING:
+            return NOTHING
+        return Answer((known,), calls=(self._call(known, now),))
+
+    def _notify(
+        self, known: Notification | None, event: Message, about: str, text: str,
+        customer_id: str, now: float,
+    ) -> Answer:  # fmt: skip
+        if known:
+            return NOTHING
+        local = self._channel.local
+        notification = Notification(
+            order_id=event.order_id,
+            status=Notification.SENT if local else Notification.PENDING,
+            about=about,
+            customer_id=customer_id,
+            channel=self._channel.name,
+            text=text,
+            sends=1 if local else 0,
+            attempts=1 if local else 0,
+            updated_at=now,
+        )
+        if local:
+            self._channel.send(notification, now)
+            return Answer((notification,))
+        return Answer((notification,), calls=(self._call(notification, now),))
+
+    def _call(self, notification: Notification, now: float) -> Call:
+        return Call(
+            notification.order_id,
+            partial(self._channel.send, notification, now),
+            partial(_outcome, notification.order_id),
+        )
+
+    handlers: ClassVar[dict[type[Message], Handler]] = {
+        OrderCompleted: completed,
+        OrderCancelled: cancelled,
+        NotificationSent: sent,
+        NotificationOwed: owed,
+    }
+
+
+def _outcome(order_id: str, result: None, error: BaseException | None) -> NotificationSent:
+    return NotificationSent(order_id=order_id, error=repr(error) if error else "")

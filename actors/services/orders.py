@@ -1,0 +1,93 @@
+"""The order service: what became of an order."""
+
+from typing import ClassVar
+
+from msgspec.structs import replace
+
+from actors.errors import OrderConflictError
+from actors.entities import Entity, Order
+from actors.messages import (
+    Message,
+    OrderCancelled,
+    OrderCompleted,
+    OrderCreated,
+    OrderRolledBack,
+    RollbackOrder,
+)
+from actors.participants import ORDERS
+from actors.sagas.definition import Participant
+from actors.services.service import NOTHING, Answer, Handler, Service
+
+
+def _same(order: Order, event: OrderCreated) -> bool:
+    return (order.customer_id, order.currency, order.warehouse, order.lines) == (
+        event.customer_id,
+        event.currency,
+        event.warehouse,
+        event.lines,
+    )
+
+
+class OrderService(Service):
+    """Keeps the orders. Idempotent by order id; an order in a final state stays in it."""
+
+    participant: ClassVar[Participant] = ORDERS
+    entity: ClassVar[type[Entity]] = Order
+
+    def created(self, order: Order | None, event: OrderCreated, now: float) -> Answer:
+        if order:
+            if event.lines and not _same(order, event):
+                raise OrderConflictError(event.order_id)
+            return NOTHING
+        return Answer(
+            (
+                Order(
+                    order_id=event.order_id,
+                    status=Order.CREATED,
+                    customer_id=event.customer_id,
+                    currency=event.currency,
+                    amount=event.amount,
+                    warehouse=event.warehouse,
+                    lines=event.lines,
+                    created_at=now,
+                    updated_at=now,
+                ),
+            )
+        )
+
+    def completed(self, order: Order | None, event: OrderCompleted, now: float) -> Answer:
+        return self._end(order, event, Order.COMPLETED, now)
+
+    def roll_back(self, order: Order | None, command: RollbackOrder, now: float) -> Answer:
+        done = (OrderRolledBack(order_id=command.order_id),)
+        if order and order.status in (Order.ROLLED_BACK, Order.CANCELLED):
+            return Answer(replies=done)
+        if order and order.status == Order.COMPLETED:
+            return NOTHING  # past the pivot: nobody who keeps to the saga asks for this
+        return Answer((self._with(order, command, Order.ROLLED_BACK, now),), done)
+
+    def cancelled(self, order: Order | None, event: OrderCancelled, now: float) -> Answer:
+        return self._end(order, event, Order.CANCELLED, now, event.code, event.reason)
+
+    def _end(
+        self, order: Order | None, event: Message, to: str, now: float, code: str = "",
+        reason: str = "",
+    ) -> Answer:  # fmt: skip
+        if order and order.status in (Order.COMPLETED, Order.CANCELLED):
+            return NOTHING
+        return Answer((self._with(order, event, to, now, code, reason),))
+
+    @staticmethod
+    def _with(
+        order: Order | None, message: Message, to: str, now: float, code: str = "",
+        reason: str = "",
+    ) -> Order:  # fmt: skip
+        order = order or Order(order_id=message.order_id, status=to, created_at=now)
+        return replace(order, status=to, code=code, reason=reason, updated_at=now)
+
+    handlers: ClassVar[dict[type[Message], Handler]] = {
+        OrderCreated: created,
+        OrderCompleted: completed,
+        RollbackOrder: roll_back,
+        OrderCancelled: cancelled,
+    }

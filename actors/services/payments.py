@@ -1,0 +1,301 @@
+"""The payment service: charges and refunds, each once."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec.structs import replace
+from thespian.actors import ActorAddress
+
+from actors.delivery import Call, Inject, RestoreEntities
+from actors.entities import Entity, Payment
+from actors.messages import (
+    Message,
+    PaymentCompleted,
+    PaymentFailed,
+    PaymentRolledBack,
+    ProcessPayment,
+    RollbackPayment,
+)
+from actors.participants import PAYMENTS
+from actors.sagas.definition import Participant
+from actors.services.gateway import (
+    After,
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    PaymentGateway,
+    Refund,
+)
+from actors.services.service import NOTHING, Answer, Handler, Service, reply_to
+from actors.services.simulation import SimulatedGateway
+
+Command = ProcessPayment | RollbackPayment
+_command = msgspec.json.Decoder(Command)
+_json = msgspec.json.Encoder()
+
+
+class PaymentSettled(Message):
+    """The provider's outcome, on its way back to the service; no topic carries it."""
+
+    refund: bool = False
+    charge_id: str = ""
+    code: str = ""
+    reason: str = ""
+    unknown: bool = False
+
+
+class PaymentService(Service):
+    """Keeps the payments. Idempotent by order id: a duplicate command gets the first answer.
+
+    A refund that comes before its charge blocks it. While the provider has not answered, the
+    payment is PENDING and remembers the command it owes an answer to: the newest.
+    """
+
+    participant: ClassVar[Participant] = PAYMENTS
+    entity: ClassVar[type[Entity]] = Payment
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gateway: PaymentGateway = SimulatedGateway()
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        if isinstance(message, UseGateway):
+            self._gateway = message.gateway
+        elif isinstance(message, RestoreEntities):
+            for payment in message.entities:
+                if isinstance(payment, Payment):
+                    self.send(sender, Inject(PaymentOwed(order_id=payment.order_id)))
+        else:
+            super().receive_other(message, sender)
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def process(self, payment: Payment | None, command: ProcessPayment, now: float) -> Answer:
+        if payment is None:
+            new = Payment(
+                order_id=command.order_id,
+                status=Payment.PENDING,
+                amount=command.amount,
+                currency=command.currency,
+                customer_id=command.customer_id,
+            )
+            return self._charge(new, command, now, known=False)
+        if payment.status == Payment.PENDING:
+            owed = _command.decode(payment.command)
+            if isinstance(owed, ProcessPayment):
+                return self._charge(payment, command, now, known=True)
+            return NOTHING  # it is being refunded: the answer to that is all that is owed
+        return Answer(replies=(_first_answer(payment),))
+
+    def roll_back(self, payment: Payment | None, command: RollbackPayment, now: float) -> Answer:
+        if payment is None:
+            blocked = Payment(
+                order_id=command.order_id,
+                status=Payment.BLOCKED,
+                code="rolled_back",
+                reason="refunded before it was charged",
+                updated_at=now,
+            )
+            return Answer((blocked,), (_rolled_back(blocked),))
+        if payment.status == Payment.COMPLETED:
+            return self._refund(payment, command, now)
+        if payment.status == Payment.PENDING:
+            if isinstance(_command.decode(payment.command), ProcessPayment):
+                # The charge is under way: refund it as soon as its outcome is known.
+                return Answer((_owing(payment, command, now),))
+            return self._refund(payment, command, now)
+        return Answer(replies=(_rolled_back(payment),))
+
+    # --- the provider's side ------------------------------------------------------------------
+
+    def settled(self, payment: Payment | None, outcome: PaymentSettled, now: float) -> Answer:
+        if payment is None or payment.status != Payment.PENDING or outcome.unknown:
+            return NOTHING  # unknown stays pending: the saga's retry asks again, with the same key
+        owed = _command.decode(payment.command)
+        if outcome.refund:
+            if isinstance(owed, ProcessPayment) or outcome.code:
+                return NOTHING
+            return self._refunded(payment, owed, now)
+        if outcome.code:
+            if isinstance(owed, RollbackPayment):
+                failed = _failed(payment, outcome.code, outcome.reason, now)
+                return Answer((failed,), (reply_to(owed, _rolled_back(failed), now),))
+            return self._declined(payment, owed, outcome.code, outcome.reason, now)
+        charged = _charged(payment, outcome.charge_id, now)
+        if isinstance(owed, RollbackPayment):
+            return self._refund(charged, owed, now)
+        return Answer((charged,), (reply_to(owed, _completed(charged), now),))
+
+    def owed(self, payment: Payment | None, owed: "PaymentOwed", now: float) -> Answer:
+        """After a restart, ask the provider again what was asked and not answered."""
+        if payment is None or payment.status != Payment.PENDING:
+            return NOTHING
+        command = _command.decode(payment.command)
+        if isinstance(command, ProcessPayment):
+            return self._charge(payment, command, now, known=True)
+        if payment.charges:
+            return self._refund(payment, command, now)
+        charge = ProcessPayment(order_id=payment.order_id)
+        return self._ask_charge(payment, command, _charge_of(payment, charge), now, known=True)
+
+    def _charge(
+        self, payment: Payment, command: ProcessPayment, now: float, *, known: bool
+    ) -> Answer:
+        return self._ask_charge(payment, command, _charge_of(payment, command), now, known=known)
+
+    def _ask_charge(
+        self, payment: Payment, owed: Command, charge: Charge, now: float, *, known: bool
+    ) -> Answer:
+        if not self._gateway.local:
+            call = Call(
+                charge.key,
+                partial(self._gateway.charge, charge),
+                partial(_settlement, payment.order_id, False),
+            )
+            return Answer((_owing(payment, owed, now),), calls=(call,))
+        outcome = self._gateway.charge(charge)
+        if isinstance(outcome, Approved) and isinstance(owed, ProcessPayment):
+            charged = _charged(payment, outcome.charge_id, now)
+            return Answer((charged,), (_completed(charged),))
+        if isinstance(outcome, Declined) and isinstance(owed, ProcessPayment):
+            failed = _failed(payment, outcome.code, outcome.reason, now)
+            return Answer((failed,), (_first_answer(failed),))
+        if isinstance(outcome, After):
+            settled = _settlement(payment.order_id, False, outcome.outcome, None)
+            return Answer((_owing(payment, owed, now),), later=((outcome.seconds, settled),))
+        if isinstance(outcome, NoAnswer):
+            return NOTHING if not known else Answer((_owing(payment, owed, now),))
+        return self.settled(payment, _settlement(payment.order_id, False, outcome, None), now)
+
+    def _refund(self, payment: Payment, command: RollbackPayment, now: float) -> Answer:
+        refund = Refund(
+            f"{payment.order_id}-refund",
+            payment.order_id,
+            payment.charge_id,
+            payment.amount,
+            payment.currency,
+        )
+        if not self._gateway.local:
+            call = Call(
+                refund.key,
+                partial(self._gateway.refund, refund),
+                partial(_settlement, payment.order_id, True),
+            )
+            return Answer((_owing(payment, command, now),), calls=(call,))
+        outcome = self._gateway.refund(refund)
+        if isinstance(outcome, Approved):
+            return self._refunded(payment, command, now)
+        if isinstance(outcome, After):
+            settled = _settlement(payment.order_id, True, outcome.outcome, None)
+            return Answer((_owing(payment, command, now),), later=((outcome.seconds, settled),))
+        return Answer((_owing(payment, command, now),))
+
+    def _refunded(self, payment: Payment, command: RollbackPayment, now: float) -> Answer:
+        refunded = replace(
+            payment,
+            status=Payment.REFUNDED,
+            refunds=payment.refunds + 1,
+            code="rolled_back",
+            reason="refunded",
+            command="",
+            updated_at=now,
+        )
+        return Answer((refunded,), (reply_to(command, _rolled_back(refunded), now),))
+
+    def _declined(
+        self, payment: Payment, command: ProcessPayment, code: str, reason: str, now: float
+    ) -> Answer:
+        failed = _failed(payment, code, reason, now)
+        return Answer((failed,), (reply_to(command, _first_answer(failed), now),))
+
+    handlers: ClassVar[dict[type[Message], Handler]] = {}
+
+
+class PaymentOwed(Message):
+    """A payment that was pending when the system stopped; no topic carries it."""
+
+
+PaymentService.handlers.update(
+    {
+        ProcessPayment: PaymentService.process,
+        RollbackPayment: PaymentService.roll_back,
+        PaymentSettled: PaymentService.settled,
+        PaymentOwed: PaymentService.owed,
+    }
+)
+
+
+class UseGateway(msgspec.Struct, frozen=True):
+    """Tells the payment service which provider to ask."""
+
+    gateway: Any
+
+
+def _charge_of(payment: Payment, command: ProcessPayment) -> Charge:
+    return Charge(
+        payment.order_id,
+        payment.order_id,
+        payment.amount,
+        payment.currency,
+        payment.customer_id,
+        command,
+    )
+
+
+def _settlement(
+    order_id: str, refund: bool, outcome: Outcome | None, error: BaseException | None
+) -> PaymentSettled:
+    if isinstance(outcome, Approved):
+        return PaymentSettled(order_id=order_id, refund=refund, charge_id=outcome.charge_id)
+    if isinstance(outcome, Declined):
+        return PaymentSettled(
+            order_id=order_id, refund=refund, code=outcome.code, reason=outcome.reason
+        )
+    return PaymentSettled(order_id=order_id, refund=refund, unknown=True, reason=str(error or ""))
+
+
+def _owing(payment: Payment, command: Command, now: float) -> Payment:
+    text = _json.encode(command).decode()
+    return replace(payment, status=Payment.PENDING, command=text, updated_at=now)
+
+
+def _charged(payment: Payment, charge_id: str, now: float) -> Payment:
+    return replace(
+        payment,
+        status=Payment.COMPLETED,
+        charge_id=charge_id,
+        charges=payment.charges + 1,
+        command="",
+        updated_at=now,
+    )
+
+
+def _failed(payment: Payment, code: str, reason: str, now: float) -> Payment:
+    return replace(
+        payment, status=Payment.FAILED, code=code, reason=reason, command="", updated_at=now
+    )
+
+
+def _completed(payment: Payment) -> PaymentCompleted:
+    return PaymentCompleted(
+        order_id=payment.order_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        charge_id=payment.charge_id,
+    )
+
+
+def _rolled_back(payment: Payment) -> PaymentRolledBack:
+    refunded = payment.amount if payment.refunds else 0
+    return PaymentRolledBack(
+        order_id=payment.order_id, amount=refunded, currency=payment.currency
+    )
+
+
+def _first_answer(payment: Payment) -> PaymentCompleted | PaymentFailed:
+    if payment.status == Payment.COMPLETED:
+        return _completed(payment)
+    return PaymentFailed(order_id=payment.order_id, code=payment.code, reason=payment.reason)

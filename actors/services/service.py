@@ -1,0 +1,108 @@
+"""What every service is: an actor whose handlers are pure functions of state and message."""
+
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar, NamedTuple
+
+from msgspec.structs import replace
+from thespian.actors import Actor, ActorAddress, WakeupMessage
+
+from actors.clock import iso
+from actors.delivery import Call, Delivery, Handled, Inject, NotHandled, Output
+from actors.entities import Entity
+from actors.messages import SCHEMA_VERSION, Message, status
+from actors.sagas.definition import Participant
+
+
+class Answer(NamedTuple):
+    """What a handler decided: the entities to write, the replies to send, the calls to make.
+
+    The entity that the bridge loaded, if it is written, comes first.
+    """
+
+    writes: tuple[Entity, ...] = ()
+    replies: tuple[Message, ...] = ()
+    calls: tuple[Call, ...] = ()
+    later: tuple[tuple[float, Message], ...] = ()
+    """Messages to get back after so many seconds; lost in a crash, so the state must imply them."""
+
+
+NOTHING = Answer()
+"""The message changes nothing and needs no answer."""
+
+Handler = Callable[[Any, Any, Any, float], Answer]
+
+
+def reply_to(command: Message, reply: Message, now: float) -> Message:
+    """The reply, with the ids that tie it to its command.
+
+    The event id is the command's with the reply's status: answering twice gives one id.
+    """
+    return replace(
+        reply,
+        event_id=f"{command.event_id}/{status(reply)}" if command.event_id else "",
+        saga_id=command.saga_id,
+        step=command.step,
+        attempt=command.attempt,
+        causation_id=command.event_id,
+        occurred_at=iso(now),
+        schema_version=SCHEMA_VERSION,
+    )
+
+
+class Service(Actor):
+    """Dispatches deliveries to `handlers` and acknowledges each with what came of it.
+
+    A handler is a method `(state, message, now) -> Answer`. `state` is the entity of the message's
+    order as this batch left it, or as the store has it, or None. Handlers change nothing
+    themselves, so one that raises has no effect: the bridge is told and decides.
+    """
+
+    participant: ClassVar[Participant]
+    entity: ClassVar[type[Entity]]
+    """The entity that the bridge loads for each message, by order id."""
+    entity_of: ClassVar[dict[type[Message], type[Entity]]] = {}
+    """Messages that are about another entity than that."""
+    handlers: ClassVar[dict[type[Message], Handler]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._batch = -1
+        self._decided: dict[str, Any] = {}
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        if type(message) is Delivery:
+            self._deliver(message, sender)
+        elif type(message) is WakeupMessage:
+            self.send(message.payload[0], Inject(message.payload[1]))
+        else:
+            self.receive_other(message, sender)
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        """Anything but a delivery: settings, and what is restored at a start."""
+
+    def _deliver(self, delivery: Delivery, sender: ActorAddress) -> None:
+        batch, ticket, message, state, now = delivery
+        decided = self._decided
+        if batch != self._batch:
+            self._batch = batch
+            decided.clear()
+        order_id = message.order_id
+        try:
+            writes, replies, calls, later = self.handlers[type(message)](
+                self, decided.get(order_id, state), message, now
+            )
+            topic = self.participant.topic
+            outputs = [
+                Output(topic, order_id, r if r.schema_version else reply_to(message, r, now))
+                for r in replies
+            ]
+        except Exception:
+            self.send(sender, NotHandled(ticket, traceback.format_exc()))
+            return
+        if writes:
+            decided[order_id] = writes[0]
+        for seconds, again in later:
+            self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
+        self.send(sender, Handled(ticket, outputs, writes, calls))

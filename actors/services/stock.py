@@ -1,0 +1,170 @@
+"""The stock service: who holds what, in which warehouse."""
+
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+from thespian.actors import ActorAddress
+
+from actors.delivery import RestoreEntities
+from actors.entities import Entity, Reservation, StockLevel, StockLoad
+from actors.messages import (
+    LoadStock,
+    Message,
+    OrderLine,
+    ReserveStock,
+    RollbackStock,
+    StockReservationFailed,
+    StockReserved,
+    StockRolledBack,
+)
+from actors.participants import STOCK
+from actors.sagas.definition import Participant
+from actors.services.service import NOTHING, Answer, Handler, Service
+from actors.services.simulation import Silence
+
+Levels = dict[tuple[str, str], StockLevel]
+
+
+class StockService(Service):
+    """Keeps the levels of the warehouses it owns in memory; the store is what they come back from.
+
+    Reserves all lines of an order or none, never goes below zero, and releases exactly what the
+    reservation holds. A release that comes before its reservation blocks it.
+    """
+
+    participant: ClassVar[Participant] = STOCK
+    entity: ClassVar[type[Entity]] = Reservation
+    entity_of: ClassVar[dict[type[Message], type[Entity]]] = {LoadStock: StockLoad}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._levels: Levels = {}
+        self._silence = Silence()
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        if isinstance(message, RestoreEntities):
+            self._levels = {
+                (level.warehouse, level.sku): level
+                for level in message.entities
+                if isinstance(level, StockLevel)
+            }
+        elif isinstance(message, Silence):
+            self._silence = message
+
+    def reserve(self, held: Reservation | None, command: ReserveStock, now: float) -> Answer:
+        if held is None:
+            if self._silence.falls_on(command):
+                return NOTHING
+            return self._reserve(command, now)
+        if held.status == Reservation.HELD:
+            return Answer(replies=(StockReserved(order_id=command.order_id),))
+        return Answer(replies=(_failed(held),))
+
+    def _reserve(self, command: ReserveStock, now: float) -> Answer:
+        wanted = _by_sku(command.lines)
+        levels, warehouse = self._levels, command.warehouse
+        taken = []
+        for sku, quantity in wanted.items():
+            level = levels.get((warehouse, sku))
+            on_hand = level.on_hand if level else 0
+            if level is None or on_hand < quantity or quantity < 0:
+                reason = f"{sku}: {quantity} wanted, {on_hand} on hand in {warehouse}"
+                refused = Reservation(
+                    order_id=command.order_id,
+                    status=Reservation.REFUSED,
+                    warehouse=warehouse,
+                    code="out_of_stock",
+                    reason=reason,
+                    updated_at=now,
+                )
+                return Answer((refused,), (_failed(refused),))
+            taken.append(_moved(level, quantity))
+        held = Reservation(
+            order_id=command.order_id,
+            status=Reservation.HELD,
+            warehouse=warehouse,
+            lines=command.lines,
+            updated_at=now,
+        )
+        for level in taken:
+            levels[warehouse, level.sku] = level
+        return Answer((held, *taken), (StockReserved(order_id=command.order_id),))
+
+    def release(self, held: Reservation | None, command: RollbackStock, now: float) -> Answer:
+        done = (StockRolledBack(order_id=command.order_id),)
+        if held is None:
+            blocked = Reservation(
+                order_id=command.order_id,
+                status=Reservation.BLOCKED,
+                warehouse=command.warehouse,
+                code="rolled_back",
+                reason="released before it was reserved",
+                updated_at=now,
+            )
+            return Answer((blocked,), done)
+        if held.status != Reservation.HELD:
+            return Answer(replies=done)
+        returned = [
+            _moved(self._levels[held.warehouse, sku], -quantity)
+            for sku, quantity in _by_sku(held.lines).items()
+        ]
+        for level in returned:
+            self._levels[level.warehouse, level.sku] = level
+        released = replace(
+            held, status=Reservation.RELEASED, code="rolled_back", updated_at=now
+        )
+        return Answer((released, *returned), done)
+
+    def load(self, known: StockLoad | None, command: LoadStock, now: float) -> Answer:
+        if known:
+            return NOTHING
+        loaded = []
+        for sku, quantity in _by_sku(command.lines).items():
+            if quantity < 0:
+                raise ValueError(f"{sku}: cannot load {quantity}")
+            level = self._levels.get((command.warehouse, sku)) or StockLevel(
+                warehouse=command.warehouse, sku=sku
+            )
+            level = replace(
+                level, on_hand=level.on_hand + quantity, loaded=level.loaded + quantity
+            )
+            loaded.append(level)
+        for level in loaded:
+            self._levels[level.warehouse, level.sku] = level
+        noted = StockLoad(
+            order_id=command.order_id,
+            warehouse=command.warehouse,
+            lines=command.lines,
+            loaded_at=now,
+        )
+        return Answer((noted, *loaded))
+
+    handlers: ClassVar[dict[type[Message], Handler]] = {
+        ReserveStock: reserve,
+        RollbackStock: release,
+        LoadStock: load,
+    }
+
+
+def _by_sku(lines: tuple[OrderLine, ...]) -> dict[str, int]:
+    """An order may name a SKU on two lines; it needs their sum."""
+    wanted: dict[str, int] = {}
+    for line in lines:
+        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    return wanted
+
+
+def _moved(level: StockLevel, quantity: int) -> StockLevel:
+    return StockLevel(
+        warehouse=level.warehouse,
+        sku=level.sku,
+        on_hand=level.on_hand - quantity,
+        reserved=level.reserved + quantity,
+        loaded=level.loaded,
+    )
+
+
+def _failed(refused: Reservation) -> StockReservationFailed:
+    return StockReservationFailed(
+        order_id=refused.order_id, code=refused.code, reason=refused.reason
+    )
