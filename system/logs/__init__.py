@@ -1,0 +1,10 @@
+"""Structured logs: JSON lines that are gathered in memory and written once a batch.
+
+Loggers are structlog's own: `log = structlog.get_logger()`, `log.info("saga.started", ...)`.
+"""
+
+from system.logs.configure import configure_logging
+from system.logs.files import log_files
+from system.logs.sink import LogSink
+
+__all__ = ["LogSink", "configure_logging", "log_files"]

@@ -1,0 +1,20 @@
+"""What log files are called."""
+
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"order-sagas(?:-(?P<worker>.+?))?\.jsonl(?:\.(?P<age>\d+))?")
+
+
+def log_file(directory: Path, worker: str | None = None) -> Path:
+    """The file that one process writes; processes that share a directory need worker names."""
+    return directory / (f"order-sagas-{worker}.jsonl" if worker else "order-sagas.jsonl")
+
+
+def log_files(directory: Path) -> dict[str, list[Path]]:
+    """The files there are, newest first, by worker (an empty name for a process without one)."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in directory.glob("order-sagas*.jsonl*"):
+        if match := _NAME.fullmatch(path.name):
+            found.setdefault(match["worker"] or "", []).append((int(match["age"] or 0), path))
+    return {worker: [path for _, path in sorted(aged)] for worker, aged in sorted(found.items())}

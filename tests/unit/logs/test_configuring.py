@@ -1,0 +1,127 @@
+"""Loggers of the whole process lead to one file."""
+
+import io
+import json
+
+import pytest
+import structlog
+
+from system.logs import configure_logging, log_files
+from system.settings import Settings
+
+
+class Clock:
+    def now(self):
+        return 60.0
+
+    def monotonic(self):
+        return 60.0
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Configures logging into a directory; the process's own configuration is put back."""
+    before = structlog.get_config()
+    sinks = []
+
+    def configure(settings=None, **more):
+        sink = configure_logging(settings or Settings(log_dir=tmp_path), Clock(), **more)
+        sinks.append(sink)
+        return sink
+
+    yield configure
+    for sink in sinks:
+        sink.close()
+    structlog.configure(**before)
+
+
+def lines(sink):
+    sink.flush()
+    return [json.loads(line) for line in sink.path.read_bytes().splitlines()]
+
+
+def test_a_logger_writes_json_with_what_was_bound(configured):
+    """structlog is used as its manual says."""
+    sink = configured()
+
+    structlog.get_logger().bind(order_id="o-1").info("saga.started", seq=1)
+
+    expected = {"timestamp": "1970-01-01T00:01:00.000Z", "level": "info", "event": "saga.started"}
+    assert [{**expected, "order_id": "o-1", "seq": 1}] == lines(sink)
+
+
+def test_lines_below_the_level_are_not_written(configured, tmp_path):
+    """The level is a setting."""
+    sink = configured(Settings(log_dir=tmp_path, log_level="warning"))
+
+    log = structlog.get_logger()
+    log.info("quiet")
+    log.warning("loud")
+
+    assert [line["event"] for line in lines(sink)] == ["loud"]
+
+
+def test_errors_do_not_wait_for_the_batch(configured):
+    """A process that dies next has told why."""
+    sink = configured()
+
+    try:
+        raise KeyError("lost")
+    except KeyError:
+        structlog.get_logger().exception("runner.failed")
+
+    (line,) = map(json.loads, sink.path.read_bytes().splitlines())
+    assert line["level"] == "error"
+    assert "KeyError: 'lost'" in line["exception"]
+
+
+def test_a_logger_from_before_follows_to_the_new_sink(configured, tmp_path):
+    """A process that is set up anew has no logger that writes elsewhere."""
+    configured()
+    log = structlog.get_logger()
+    log.info("first")
+
+    sink = configured(Settings(log_dir=tmp_path / "second"))
+    log.info("second")
+
+    assert [line["event"] for line in lines(sink)] == ["second"]
+
+
+def test_captured_logs_never_reach_the_file(configured):
+    """structlog's own way of testing works on cached loggers too."""
+    sink = configured()
+    log = structlog.get_logger()
+    log.info("kept")
+
+    with structlog.testing.capture_logs() as captured:
+        log.info("seen by the test")
+
+    assert [entry["event"] for entry in captured] == ["seen by the test"]
+    assert [line["event"] for line in lines(sink)] == ["kept"]
+
+
+def test_people_see_the_runner_but_not_the_sagas(configured):
+    """A terminal with ten thousand sagas a minute tells nothing."""
+    terminal = io.StringIO()
+    sink = configured(console=terminal)
+
+    structlog.get_logger().info("runner.started", workers=1)
+    structlog.get_logger().info("saga.started", seq=1)
+
+    assert "runner.started workers=1" in terminal.getvalue()
+    assert "saga.started" not in terminal.getvalue()
+    assert [line["event"] for line in lines(sink)] == ["runner.started", "saga.started"]
+
+
+def test_workers_that_share_a_directory_write_files_of_their_own(configured, tmp_path):
+    """Files are found by worker, newest first."""
+    configured(worker="2").append_now(b"{}")
+    configured().append_now(b"{}")
+    (tmp_path / "order-sagas-2.jsonl.10").touch()
+    (tmp_path / "order-sagas-2.jsonl.9").touch()
+    (tmp_path / "order-sagas.jsonl.bak").touch()
+
+    found = {worker: [file.name for file in files] for worker, files in log_files(tmp_path).items()}
+
+    ages = ["order-sagas-2.jsonl", "order-sagas-2.jsonl.9", "order-sagas-2.jsonl.10"]
+    assert {"": ["order-sagas.jsonl"], "2": ages} == found

@@ -1,0 +1,88 @@
+"""What is in a line, and what is kept out of it."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from system.logs.line import JsonLine
+
+NOON = 1_764_072_000.0  # 2025-11-25T12:00:00Z
+
+
+def a_line(method="info", **event):
+    return json.loads(JsonLine(lambda: NOON)(None, method, {"event": "order.seen", **event}))
+
+
+def test_a_line_starts_with_its_time_level_and_event():
+    """So that a person can read the file as it is."""
+    line = a_line("warning", order_id="o-1", seq=3)
+
+    assert list(line) == ["timestamp", "level", "event", "order_id", "seq"]
+    assert (line["level"], line["event"]) == ("warning", "order.seen")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (NOON, "2025-11-25T12:00:00.000Z"),
+        (NOON + 0.0014, "2025-11-25T12:00:00.001Z"),
+        (NOON + 0.9996, "2025-11-25T12:00:01.000Z"),
+        (0, "1970-01-01T00:00:00.000Z"),
+        ("2001-01-01T00:00:00Z", "2001-01-01T00:00:00Z"),
+        (None, "2025-11-25T12:00:00.000Z"),
+    ],
+)
+def test_the_time_is_the_callers_or_else_the_clocks(seconds, expected):
+    """ISO 8601 in UTC with milliseconds, rounded; text is kept."""
+    assert expected == a_line(timestamp=seconds)["timestamp"]
+
+
+def test_times_of_different_seconds_do_not_mix():
+    """The remembered second is only used for itself."""
+    line = JsonLine(lambda: NOON)
+    times = [NOON, NOON + 61.5, NOON]
+
+    written = [json.loads(line(None, "info", {"timestamp": time}))["timestamp"] for time in times]
+
+    assert [at[11:] for at in written] == ["12:00:00.000Z", "12:01:01.500Z", "12:00:00.000Z"]
+
+
+def test_an_exception_is_written_with_its_traceback():
+    """The line alone is enough to find the fault."""
+    try:
+        raise RuntimeError("the roof is leaking")
+    except RuntimeError as error:
+        line = a_line("error", exc_info=error)
+
+    assert line["exception"].endswith("RuntimeError: the roof is leaking")
+    assert "exc_info" not in line
+
+
+def test_what_json_has_no_form_for_is_written_as_text():
+    """Logging never fails for the sake of a value."""
+    assert {
+        key: value for key, value in a_line(a=Decimal("1.50"), b=set).items() if len(key) == 1
+    } == {"a": "1.50", "b": "<class 'set'>"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("card 4111 1111 1111 1111 declined", "card [card ending 1111] declined"),
+        ("card 4111-1111-1111-1111", "card [card ending 1111]"),
+        ("378282246310005", "[card ending 0005]"),
+        ("4111 1111 1111 1112 is no card", "4111 1111 1111 1112 is no card"),
+        ("evt-4111111111111111", "evt-4111111111111111"),
+        ("mail ann.lee+x@shop.example.com now", "mail [address] now"),
+        ("SKU-7: 4 wanted, 3 there", "SKU-7: 4 wanted, 3 there"),
+    ],
+)
+def test_free_text_loses_card_numbers_and_addresses(written, kept):
+    """Only what passes for a card number goes; ids and quantities stay."""
+    assert kept == a_line(reason=written)["reason"]
+
+
+def test_an_order_id_that_looks_like_an_address_stays_findable():
+    """Ids are never touched."""
+    assert a_line(order_id="ann@shop.example.com")["order_id"] == "ann@shop.example.com"

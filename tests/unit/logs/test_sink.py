@@ -1,0 +1,127 @@
+"""When lines reach the file, and what happens to the file."""
+
+import threading
+
+import pytest
+
+from system.logs.sink import BUFFERED_LINES, LogSink
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "logs" / "order-sagas.jsonl"
+
+
+@pytest.fixture
+def sink(path):
+    sink = LogSink(path, max_bytes=1000, backups=2)
+    yield sink
+    sink.close()
+
+
+def test_a_line_is_in_the_file_after_a_flush_and_not_before(sink, path):
+    """One write a batch, however many lines."""
+    sink.append(b"one")
+    sink.append(b"two")
+
+    assert not path.exists()
+
+    sink.flush()
+
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_an_error_is_written_at_once_with_all_before_it(sink, path):
+    """What led to it is there to be read."""
+    sink.append(b"before")
+    sink.append_now(b"error")
+
+    assert path.read_bytes() == b"before\nerror\n"
+
+
+def test_a_full_buffer_is_written_by_itself(sink, path):
+    """Without anyone flushing, memory stays bounded."""
+    for _ in range(BUFFERED_LINES):
+        sink.append(b"x")
+
+    assert path.read_bytes().count(b"\n") == BUFFERED_LINES
+
+
+def test_lines_after_closing_open_the_file_again(sink, path):
+    """The last words of a process are not lost."""
+    sink.append(b"one")
+    sink.close()
+    sink.append(b"two")
+    sink.close()
+
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_is_rotated_at_its_size_and_only_so_many_are_kept(sink, path):
+    """A batch is never split over two files, and the oldest file goes."""
+    for batch in b"abcd":
+        for _ in range(3):
+            sink.append(bytes([batch]) * 199)
+        sink.flush()
+
+    names = ["order-sagas.jsonl", "order-sagas.jsonl.1", "order-sagas.jsonl.2"]
+    assert names == sorted(file.name for file in path.parent.iterdir())
+    assert [(path.parent / name).read_bytes()[:1] for name in names] == [b"d", b"c", b"b"]
+    assert {600} == {(path.parent / name).stat().st_size for name in names}
+
+
+def test_without_backups_the_file_just_grows(path):
+    """Nothing is thrown away by rotating into nothing."""
+    sink = LogSink(path, max_bytes=10, backups=0)
+    for _ in range(3):
+        sink.append_now(b"x" * 20)
+    sink.close()
+
+    assert path.stat().st_size == 63
+
+
+def test_a_line_after_a_torn_one_stands_on_its_own(sink, path):
+    """A process killed while writing costs its own last line only."""
+    path.parent.mkdir()
+    path.write_bytes(b'{"event": "torn')
+
+    sink.append_now(b"{}")
+
+    assert path.read_bytes() == b'{"event": "torn\n{}\n'
+
+
+def test_lines_of_many_threads_all_arrive_whole(path):
+    """Appending and flushing at once neither loses nor doubles."""
+    sink = LogSink(path, max_bytes=10**9, backups=1)
+
+    def write(name):
+        for number in range(500):
+            sink.append(b"%d-%d" % (name, number))
+            if number % 7 == name:
+                sink.flush()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sink.close()
+
+    lines = path.read_bytes().split()
+    assert 3000 == len(lines) == len(set(lines))
+    for name in range(6):
+        own = [line for line in lines if line.startswith(b"%d-" % name)]
+        assert [b"%d-%d" % (name, number) for number in range(500)] == own
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported_once(tmp_path, capsys):
+    """Orders go on when the disk of the logs is full; what was lost is counted."""
+    (tmp_path / "logs").write_text("in the way of the directory")
+    sink = LogSink(tmp_path / "logs" / "x.jsonl", max_bytes=1000, backups=1)
+
+    sink.append_now(b"one")
+    sink.append_now(b"two")
+    sink.close()
+
+    assert sink.lost == 2
+    assert capsys.readouterr().err.count("Log lines are being lost") == 1
