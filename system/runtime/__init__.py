@@ -1,0 +1,22 @@
+"""The actor runtime: a Thespian system base that runs every actor on one event loop.
+
+    ActorSystem(EventLoopBase(), transientUnique=True)
+
+Actors are ordinary `thespian.actors.Actor` classes; what they see is what Thespian documents.
+"""
+
+from system.runtime.base import EventLoopBase
+from system.runtime.introspection import ActorView, PendingMessage, TimerView
+from system.runtime.policies import Fifo, Policy, SeededShuffle
+from system.runtime.virtual_clock import VirtualClock
+
+__all__ = [
+    "ActorView",
+    "EventLoopBase",
+    "Fifo",
+    "PendingMessage",
+    "Policy",
+    "SeededShuffle",
+    "TimerView",
+    "VirtualClock",
+]

@@ -1,0 +1,83 @@
+"""Actor code that is loaded while the system runs, as Thespian's `loadActorSource` has it."""
+
+import hashlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from thespian.actors import LoadedSource, UnloadedSource, ValidatedSource, ValidateSource
+from thespian.system.sourceLoader import SourceHashFinder
+
+from system.runtime.cell import Cell
+
+if TYPE_CHECKING:
+    from system.runtime.base import EventLoopBase
+
+log = structlog.get_logger()
+
+
+class Sources:
+    """Loaded sources by hash, the actor that validates them, and those to be told of changes."""
+
+    def __init__(self, base: "EventLoopBase") -> None:
+        self._base = base
+        self._listeners: list[Cell] = []
+        self.loaded: dict[str, bytes] = {}
+        self.authority: Cell | None = None
+
+    def load(self, file: Any) -> str:
+        """Hand a source to the authority and return its hash; without an authority, no more.
+
+        `file` is a path or an open binary file.
+        """
+        if hasattr(file, "read"):
+            data = file.read()
+            file.close()
+        else:
+            with open(file, "rb") as opened:
+                data = opened.read()
+        source_hash = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if self.authority is not None:
+            self._base.root.actor_send(self.authority, ValidateSource(source_hash, data))
+        return source_hash
+
+    def validated(self, message: ValidatedSource) -> None:
+        """Keep a source that the authority has approved, and say so to those who listen."""
+        if message.sourceZip is None:
+            return
+        try:
+            finder = SourceHashFinder(message.sourceHash, lambda data: data, message.sourceZip)
+            finder.getZipNames()
+        except Exception as error:  # whatever a damaged archive makes zipfile raise
+            log.error("source.corrupted", source_hash=message.sourceHash, error=str(error))
+            return
+        self.loaded[message.sourceHash] = message.sourceZip
+        self._tell_listeners(LoadedSource(message.sourceHash, ""))
+
+    def unload(self, source_hash: str) -> None:
+        """Forget a source and the modules imported from it; an unknown hash changes nothing."""
+        if self.loaded.pop(source_hash, None) is not None:
+            self._tell_listeners(UnloadedSource(source_hash, ""))
+        for finder in list(sys.meta_path):
+            if getattr(finder, "srcHash", None) == source_hash:
+                root = finder.hashRoot()  # type: ignore[union-attr]
+                for name in [name for name in sys.modules if name and name.startswith(root)]:
+                    del sys.modules[name]
+                sys.meta_path.remove(finder)
+
+    def notify(self, cell: Cell, enable: bool) -> None:
+        """Start or stop telling an actor of changes; it is first told of what is loaded."""
+        self.forget(cell)
+        cell.rare().notified = enable
+        if enable:
+            self._listeners.append(cell)
+            for source_hash in self.loaded:
+                self._base.root.actor_send(cell, LoadedSource(source_hash, ""))
+
+    def forget(self, cell: Cell) -> None:
+        """Drop an actor from those who listen."""
+        self._listeners = [each for each in self._listeners if each is not cell]
+
+    def _tell_listeners(self, message: Any) -> None:
+        for cell in self._listeners:
+            self._base.root.actor_send(cell, message)

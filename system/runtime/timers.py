@@ -1,0 +1,81 @@
+"""Wakeups that have been asked for, ordered by when they are due."""
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from system.runtime.cell import Cell
+
+# Below this many leftovers of dead actors, sweeping costs more than it frees.
+_SWEEP_AT = 256
+
+Timer = tuple[float, int, "Cell", Any, Any]
+"""Due time, order in which it was set, actor, period as it was asked for, payload."""
+
+
+class TimerHeap:
+    """A heap: setting and firing cost O(log n), and ties fire in the order they were set.
+
+    An actor that exits leaves its timers behind as stale entries. They never fire, and once they
+    are half of the heap they are swept, so that they cost O(1) each and never accumulate.
+    """
+
+    __slots__ = ("_heap", "_order", "_stale")
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._order = 0
+        self._stale = 0
+
+    def set(self, due: float, cell: "Cell", period: Any, payload: Any) -> None:
+        """Remember to wake `cell` at `due`."""
+        self._order = order = self._order + 1
+        cell.timers += 1
+        heappush(self._heap, (due, order, cell, period, payload))
+
+    def pop_due(self, now: float) -> Iterator[Timer]:
+        """Take the timers of living actors that are due at `now`, in order."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            timer = heappop(heap)
+            cell = timer[2]
+            if cell.actor is None:
+                self._stale -= 1
+            else:
+                cell.timers -= 1
+                yield timer
+
+    def next_due(self) -> float | None:
+        """When the next timer of a living actor is due, or None."""
+        heap = self._heap
+        while heap and heap[0][2].actor is None:
+            heappop(heap)
+            self._stale -= 1
+        return heap[0][0] if heap else None
+
+    def forget(self, cell: "Cell") -> None:
+        """Drop the timers of an actor that has just died (its `actor` is None by now)."""
+        self._stale += cell.timers
+        cell.timers = 0
+        if self._stale > _SWEEP_AT and self._stale * 2 > len(self._heap):
+            # In place: `pop_due` may be iterating over this very list.
+            self._heap[:] = [timer for timer in self._heap if timer[2].actor is not None]
+            heapify(self._heap)
+            self._stale = 0
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._heap.clear()
+        self._stale = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    def __len__(self) -> int:
+        """How many timers will still fire."""
+        return len(self._heap) - self._stale
+
+    def __iter__(self) -> Iterator[Timer]:
+        """The timers that will still fire, earliest first. O(n log n): for looking, not running."""
+        return iter(sorted(timer for timer in self._heap if timer[2].actor is not None))
