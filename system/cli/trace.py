@@ -1,0 +1,55 @@
+"""`order-sagas trace`: the life of one order, from the logs."""
+
+import os
+
+import click
+from rich.console import Console
+
+from system.logs import log_files
+from system.settings import Settings, settings_options
+from system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
+
+
+@click.command("trace")
+@click.argument("order_id")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON for programs, or a Mermaid sequence diagram.",
+)
+@settings_options("database", "log_dir")
+def trace_command(order_id: str, form: str, settings: Settings) -> None:
+    """Tell the life of ORDER_ID: each step, retry and compensation, and what caused it.
+
+    Reads the log files, those being written as well as rotated ones; nothing needs to be running.
+    """
+    timeline = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
+    if not timeline.sagas and not timeline.others:
+        raise click.ClickException(_nothing_found(order_id, settings))
+    if form == "json":
+        click.echo(render_json(timeline))
+    elif form == "mermaid":
+        click.echo(render_mermaid(timeline), nl=False)
+    else:
+        console = Console(highlight=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = 120  # a pipe or a file has no edge to fold at
+        render_text(timeline, console)
+
+
+def _nothing_found(order_id: str, settings: Settings) -> str:
+    directory = settings.log_dir.absolute()
+    count = sum(len(files) for files in log_files(directory).values())
+    if not directory.is_dir():
+        found = "there is no such directory. Is --log-dir or --database right?"
+    elif not count:
+        found = "there are no log files there yet. Is --log-dir or --database right?"
+    else:
+        found = (
+            f"none of the {count} log file(s) there mentions it. The id may be mistyped, its lines "
+            "may have been rotated away (log_backups), or log_level may be above info."
+        )
+    return f"No trace of order {order_id}. Looked in {directory}: {found}"

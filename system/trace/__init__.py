@@ -1,0 +1,17 @@
+"""The life of an order, read from the log files: reading, the timeline, and ways to show it."""
+
+from system.trace.as_json import render_json
+from system.trace.mermaid import render_mermaid
+from system.trace.reading import read_lines
+from system.trace.text import render_text
+from system.trace.timeline import SagaTimeline, Timeline, Transition
+
+__all__ = [
+    "SagaTimeline",
+    "Timeline",
+    "Transition",
+    "read_lines",
+    "render_json",
+    "render_mermaid",
+    "render_text",
+]

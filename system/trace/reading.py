@@ -1,0 +1,63 @@
+"""Find the lines of one order in the log files, fast: almost no line is ever parsed."""
+
+import heapq
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from system.logs import log_files
+
+BLOCK = 8 * 1024 * 1024
+"""Bytes that are searched at a time."""
+
+
+def read_lines(log_dir: Path, order_id: str) -> list[dict[str, Any]]:
+    """The order's lines of all log files, in the order they were written.
+
+    Files of several workers are merged by their timestamps. Works while they are being written and
+    rotated. Lines that are torn or are no JSON are left out. No file, or no directory, no lines.
+    """
+    with ExitStack() as opened:
+        workers = [_open(paths, opened) for paths in log_files(log_dir).values()]
+        streams = [_lines_of(files, order_id) for files in workers]
+        return list(heapq.merge(*streams, key=lambda line: str(line.get("timestamp", ""))))
+
+
+def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
+    """Oldest first. Opening the newest first misses nothing when a rotation comes between."""
+    files: dict[int, BinaryIO] = {}
+    for path in newest_first:
+        try:
+            file = opened.enter_context(path.open("rb"))
+        except FileNotFoundError:
+            continue  # rotated away since it was listed
+        files.setdefault(os.fstat(file.fileno()).st_ino, file)
+    return list(reversed(files.values()))
+
+
+def _lines_of(files: list[BinaryIO], order_id: str) -> Iterator[dict[str, Any]]:
+    wanted = msgspec.json.encode(order_id)
+    for file in files:
+        while block := file.read(BLOCK):
+            block += file.readline()
+            for raw in _lines_with(block, wanted):
+                try:
+                    line = msgspec.json.decode(raw)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+                if isinstance(line, dict) and line.get("order_id") == order_id:
+                    yield line
+
+
+def _lines_with(block: bytes, wanted: bytes) -> Iterator[bytes]:
+    at = block.find(wanted)
+    while at >= 0:
+        start = block.rfind(b"\n", 0, at) + 1
+        end = block.find(b"\n", at)
+        end = len(block) if end < 0 else end
+        yield block[start:end]
+        at = block.find(wanted, end)

@@ -1,0 +1,255 @@
+"""What happened to an order, as data: its sagas, their transitions, and how long steps took.
+
+Lines are written just ahead of the commit they belong to. After a crash the log can therefore hold
+transitions that were rolled back and made again. The sequence number tells: a later line with
+number n overrules every earlier line of that saga with number n or more.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import attrs
+
+IGNORED = "saga.message_ignored"
+Outcome = Literal["running", "completed", "cancelled", "needs attention"]
+
+_COMMON = frozenset(
+    {"timestamp", "level", "event", "saga", "saga_id", "order_id", "seq", "cause", "step"}
+    | {"attempt"}
+)
+
+
+@attrs.frozen(kw_only=True)
+class Transition:
+    """One line of a saga."""
+
+    event: str
+    at: float | None
+    """Seconds since the epoch; None when the line tells no time that can be read."""
+    offset: float | None
+    """Seconds since the saga started, or since the first of its lines that is left."""
+    seq: int | None
+    step: str | None
+    attempt: int | None
+    cause: str | None
+    """Id of the event that brought it about, or `timer:<step>:<attempt>`."""
+    undoing: bool
+    """The saga was on its way back when, or because, this happened."""
+    details: Mapping[str, Any]
+    """Every other key of the line."""
+
+
+@attrs.frozen(kw_only=True)
+class Span:
+    """A step's command, or its undo, from when it was sent until it was answered."""
+
+    step: str
+    undo: bool
+    began: float
+    """Seconds, as for a transition's offset."""
+    ended: float | None
+    """The same; None when no answer is known."""
+    attempts: int
+    result: str
+    """`done`, `failed`, `undone`, `timed out`, or `sent` for one without an answer so far."""
+
+
+@attrs.frozen(kw_only=True)
+class SagaTimeline:
+    """One saga of the order."""
+
+    saga: str
+    saga_id: str
+    version: int | None
+    started: float | None
+    """Seconds since the epoch."""
+    whole: bool
+    """False when its first lines are no longer in the logs."""
+    outcome: Outcome
+    transitions: tuple[Transition, ...]
+    spans: tuple[Span, ...]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from its first line to its last."""
+        return max((t.offset for t in self.transitions if t.offset is not None), default=0.0)
+
+
+@attrs.frozen(kw_only=True)
+class Timeline:
+    """All that the logs tell of one order."""
+
+    order_id: str
+    sagas: tuple[SagaTimeline, ...]
+    others: tuple[Transition, ...]
+    """Lines about the order of no saga that the logs know; offsets are from the first of them."""
+
+    @classmethod
+    def from_lines(cls, order_id: str, lines: Iterable[Mapping[str, Any]]) -> "Timeline":
+        """From lines in the order they were written."""
+        lines = list(lines)
+        known = {line.get("saga_id") for line in lines if line.get("event") != IGNORED}
+        by_saga: dict[str, list[Mapping[str, Any]]] = {}
+        others = []
+        for line in lines:
+            if line.get("saga_id") and line["saga_id"] in known:
+                by_saga.setdefault(str(line["saga_id"]), []).append(line)
+            else:
+                others.append(line)
+        return cls(
+            order_id=order_id,
+            sagas=tuple(_saga(saga_id, lines) for saga_id, lines in by_saga.items()),
+            others=_transitions(others),
+        )
+
+
+def in_force(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One saga's lines without those that were rolled back; see the head of this module."""
+    kept: list[Mapping[str, Any]] = []
+    highest = 0
+    for line in lines:
+        number = _whole(line.get("seq"))
+        if number is not None and line.get("event") != IGNORED:
+            if number <= highest:
+                kept = [old for old in kept if (_whole(old.get("seq")) or 0) < number]
+            highest = number
+        elif number is not None:
+            highest = max(highest, number)
+        kept.append(line)
+    return kept
+
+
+def _saga(saga_id: str, lines: list[Mapping[str, Any]]) -> SagaTimeline:
+    lines = in_force(lines)
+    started = next((line for line in lines if line.get("event") == "saga.started"), None)
+    transitions = _transitions(lines, start=_time((started or lines[0]).get("timestamp")))
+    return SagaTimeline(
+        saga=next((str(line["saga"]) for line in lines if "saga" in line), "saga"),
+        saga_id=saga_id,
+        version=_whole(started.get("version")) if started else None,
+        started=_time((started or lines[0]).get("timestamp")),
+        whole=started is not None,
+        outcome=_outcome(transitions),
+        transitions=transitions,
+        spans=tuple(_Spans().of(transitions)),
+    )
+
+
+def _outcome(transitions: Iterable[Transition]) -> Outcome:
+    """A saga needs attention for as long as one of its steps is stuck."""
+    stuck: set[str | None] = set()
+    for transition in transitions:
+        match transition.event:
+            case "saga.completed":
+                return "completed"
+            case "saga.cancelled":
+                return "cancelled"
+            case "saga.needs_attention":
+                stuck.add(transition.step)
+            case "saga.operator" if transition.step is None:
+                stuck.clear()
+            case "saga.operator" | "saga.step_completed" | "saga.step_undone":
+                stuck.discard(transition.step)
+    return "needs attention" if stuck else "running"
+
+
+def _transitions(
+    lines: Iterable[Mapping[str, Any]], start: float | None = None
+) -> tuple[Transition, ...]:
+    found = []
+    undoing = False
+    for line in lines:
+        at = _time(line.get("timestamp"))
+        start = at if start is None else start
+        undoing = undoing or _turns_round(line)
+        found.append(
+            Transition(
+                event=str(line.get("event", "")),
+                at=at,
+                offset=None if at is None or start is None else round(at - start, 6),
+                seq=_whole(line.get("seq")),
+                step=_text(line.get("step")),
+                attempt=_whole(line.get("attempt")),
+                cause=_text(line.get("cause")),
+                undoing=undoing,
+                details={key: value for key, value in line.items() if key not in _COMMON},
+            )
+        )
+    return tuple(found)
+
+
+def _turns_round(line: Mapping[str, Any]) -> bool:
+    """The first step to be undone, or a line that only a saga on its way back writes."""
+    event = str(line.get("event"))
+    cancels = event == "saga.operator" and line.get("action") == "cancel"
+    return cancels or bool(line.get("undo")) or "undo" in event
+
+
+class _Spans:
+    """Follows who was asked and who has answered."""
+
+    def __init__(self) -> None:
+        self._all: dict[tuple[str, bool], Span] = {}
+
+    def of(self, transitions: Iterable[Transition]) -> list[Span]:
+        for now in transitions:
+            offset = now.offset or 0.0
+            if now.step is not None:
+                self._answer(now, now.step, offset)
+            for step in sent(now):
+                self._begin(step, now.undoing, offset)
+        return sorted(self._all.values(), key=lambda span: span.began)
+
+    def _answer(self, now: Transition, step: str, offset: float) -> None:
+        kind = now.event.removeprefix("saga.")
+        undo = "undo" in kind
+        result = {
+            "step_completed": "done",
+            "step_failed": "failed",
+            "step_undone": "undone",
+            "step_timed_out": "timed out",
+            "undo_timed_out": "timed out",
+        }.get(kind)
+        if result is None and not kind.endswith("_retried"):
+            return
+        span = self._all.get((step, undo))
+        if span is None:  # the line that sent it is gone
+            took = now.details.get("took")
+            began = offset - took if isinstance(took, (int, float)) else offset
+            span = Span(
+                step=step, undo=undo, began=max(0.0, began), ended=None, attempts=1, result="sent"
+            )
+        attempts = max(span.attempts, now.attempt or 1)
+        if result is None or now.details.get("retry_in") is not None:
+            span = attrs.evolve(span, attempts=attempts, ended=None, result="sent")
+        else:
+            span = attrs.evolve(span, attempts=attempts, ended=offset, result=result)
+        self._all[step, undo] = span
+
+    def _begin(self, step: str, undo: bool, offset: float) -> None:
+        if (step, undo) not in self._all:
+            self._all[step, undo] = Span(
+                step=step, undo=undo, began=offset, ended=None, attempts=1, result="sent"
+            )
+
+
+def sent(transition: Transition) -> tuple[str, ...]:
+    """Names of the steps whose command (or undo, on the way back) this transition sent."""
+    names = transition.details.get("sent")
+    return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _time(value: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError):
+        return None

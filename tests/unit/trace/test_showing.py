@@ -1,0 +1,177 @@
+"""A timeline as text, JSON and diagram, and the command that prints them."""
+
+import io
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from system.cli.trace import trace_command
+from system.trace import Timeline, render_json, render_mermaid, render_text
+from system.trace.phrases import duration
+from tests.unit.trace.lines import COMPENSATED, PAID, STARTED, line
+
+
+def shown(*lines, width=170):
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    render_text(Timeline.from_lines("o-1", lines), console)
+    return [" ".join(row.split()) for row in out.getvalue().splitlines()]
+
+
+def test_the_text_tells_the_whole_story_in_its_order():
+    """Offset, step, what happened, attempt, what it set going, and what caused it."""
+    rows = shown(*COMPENSATED)
+
+    assert rows[0].startswith("Order o-1 place-order v1 cancelled after 12.7 s")
+    assert "started 2025-11-24 14:25:03.120 UTC · saga o-1/place-order" == rows[1]
+    assert [
+        "+0.000s ▶ started → process payment ⟵ event-1",
+        "+0.040s ✔ process payment done in 40 ms → reserve stock ⟵ event-2",
+        "+10.040s ◷ reserve stock no answer after 10 s, again in 500 ms (attempt 1) "
+        "⟵ timer:reserve stock:1",
+        "+10.540s ↻ reserve stock asked again (attempt 2) ⟵ timer:reserve stock:1",
+        "+10.600s · process payment ignored PAYMENT_COMPLETED: stale attempt 1 ⟵ event-late",
+        "+10.700s ✘ reserve stock failed in 160 ms: OUT_OF_STOCK, SKU-9: 4 wanted; 3 there "
+        "(attempt 2) → to undo: process payment ⟵ event-5",
+        "+12.700s ↩ process payment undone in 2 s ⟵ event-6",
+        "+12.700s ■ cancelled after 12.7 s: OUT_OF_STOCK, SKU-9: 4 wanted; 3 there ⟵ event-7",
+    ] == rows[3:11]
+    assert re.fullmatch(r"reserve stock ━+·+ 10\.66 s failed 2 attempts", rows[13])
+    assert re.fullmatch(r"undo process payment ·+━+ 2 s undone", rows[14])
+
+
+def test_a_narrow_terminal_loses_nothing():
+    """Lines are folded, and causes are still there."""
+    text = " ".join(shown(*COMPENSATED, width=60))
+
+    assert all(cause in text for cause in ("⟵ event-2", "⟵ event-late", "⟵ event-7"))
+
+
+def test_an_operator_is_named_with_action_and_reason():
+    """Who did what, and why."""
+    acted = line("operator", 3, step="reserve stock", action="skip", by="ann", why="sent by hand")
+
+    assert any("operator: skip by ann (sent by hand)" in row for row in shown(STARTED, PAID, acted))
+
+
+def test_an_event_that_is_not_known_is_shown_with_all_it_carries():
+    """An older reader still makes sense of a newer log."""
+    rows = shown(STARTED, line("step_praised", 2, step="process payment", stars=5))
+
+    assert any("process payment saga.step_praised stars=5" in row for row in rows)
+
+
+def test_a_key_that_is_not_known_is_shown_too():
+    """Nothing that was logged is hidden."""
+    rows = shown(STARTED, {**PAID, "provider": "acme"})
+
+    assert any("done in 40 ms provider=acme" in row for row in rows)
+
+
+def test_markup_in_a_reason_is_only_text():
+    """Square brackets are not styles, and cannot hide anything."""
+    assert any(
+        "[red]why[/]" in row for row in shown(STARTED, line("cancelled", 2, reason="[red]why[/]"))
+    )
+
+
+def test_a_saga_without_its_beginning_says_so():
+    """The reader is not led to think that this is all."""
+    rows = shown(*COMPENSATED[5:])
+
+    assert "cancelled in the last 2 s" in rows[0]
+    assert rows[1].startswith("its beginning is gone; from 2025-11-24 14:25:13.820 UTC")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.0004, "0.4 ms"),
+        (0.042, "42 ms"),
+        (0.9999, "1 s"),
+        (1.256, "1.26 s"),
+        (59.999, "1 min"),
+        (250, "4 min 10 s"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_a_duration_is_as_precise_as_a_person_wants_it(seconds, expected):
+    """Milliseconds matter below a second, seconds do not matter in an hour."""
+    assert expected == duration(seconds)
+
+
+def test_json_holds_every_transition_and_span():
+    """Times as ISO 8601, offsets and lengths in seconds."""
+    (saga,) = json.loads(render_json(Timeline.from_lines("o-1", COMPENSATED)))["sagas"]
+
+    assert ("cancelled", 8, 3) == (saga["outcome"], len(saga["transitions"]), len(saga["spans"]))
+    failed = saga["transitions"][5]
+    assert ("2025-11-24T14:25:13.820Z", 10.7, "event-5") == (
+        failed["at"],
+        failed["offset"],
+        failed["cause"],
+    )
+    assert ["process payment"] == failed["details"]["undo"]
+
+
+def test_the_diagram_draws_commands_answers_and_undos():
+    """What Mermaid would read as its own is escaped."""
+    diagram = render_mermaid(Timeline.from_lines("o-1", COMPENSATED)).splitlines()
+
+    assert ["sequenceDiagram", "    title Order o-1"] == diagram[:2]
+    assert [
+        "    saga1->>saga1step1: do",
+        "    saga1step1-->>saga1: done in 40 ms",
+        "    saga1->>saga1step2: do",
+        "    saga1->>saga1step2: asked again (attempt 2)",
+        "    saga1step2--xsaga1: failed in 160 ms: OUT_OF_STOCK, SKU-9: 4 wanted#59; 3 there",
+        "    saga1->>saga1step1: undo",
+        "    saga1step1-->>saga1: undone in 2 s",
+    ] == [row for row in diagram if "->>" in row or "--x" in row]
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """Runs the command on a directory of its own, with the compensated order in its log."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "order-sagas.jsonl").write_text("".join(json.dumps(row) + "\n" for row in COMPENSATED))
+
+    def run(*arguments, log_dir=logs):
+        return CliRunner().invoke(trace_command, [*arguments, "--log-dir", str(log_dir)])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"), [("text", "Order o-1"), ("json", "{"), ("mermaid", "sequenceDiagram")]
+)
+def test_the_command_prints_the_format_that_was_asked_for(trace, form, beginning):
+    """Text unless said otherwise."""
+    result = trace("o-1", "--format", form)
+
+    assert 0 == result.exit_code
+    assert result.stdout.startswith(beginning)
+
+
+def test_an_order_without_trace_is_told_where_was_looked(trace, tmp_path):
+    """Exit code 1, and what may be the reason."""
+    result = trace("o-2")
+
+    assert 1 == result.exit_code
+    assert f"No trace of order o-2. Looked in {tmp_path / 'logs'}: none of the 1" in result.stderr
+
+
+def test_a_directory_without_logs_is_told_apart_from_none(trace, tmp_path):
+    """The usual mistake is a wrong directory."""
+    (tmp_path / "empty").mkdir()
+
+    empty = trace("o-1", log_dir=tmp_path / "empty")
+    missing = trace("o-1", log_dir=tmp_path / "missing")
+
+    assert "there are no log files there yet" in empty.stderr
+    assert "there is no such directory" in missing.stderr
+    assert (1, 1) == (empty.exit_code, missing.exit_code)
