@@ -58,7 +58,7 @@ def test_lines_below_the_level_are_not_written(configured, tmp_path):
     log.info("quiet")
     log.warning("loud")
 
-    assert [line["event"] for line in lines(sink)] == ["loud"]
+    assert ["loud"] == [line["event"] for line in lines(sink)]
 
 
 def test_errors_do_not_wait_for_the_batch(configured):
@@ -71,7 +71,7 @@ def test_errors_do_not_wait_for_the_batch(configured):
         structlog.get_logger().exception("runner.failed")
 
     (line,) = map(json.loads, sink.path.read_bytes().splitlines())
-    assert line["level"] == "error"
+    assert "error" == line["level"]
     assert "KeyError: 'lost'" in line["exception"]
 
 
@@ -84,7 +84,7 @@ def test_a_logger_from_before_follows_to_the_new_sink(configured, tmp_path):
     sink = configured(Settings(log_dir=tmp_path / "second"))
     log.info("second")
 
-    assert [line["event"] for line in lines(sink)] == ["second"]
+    assert ["second"] == [line["event"] for line in lines(sink)]
 
 
 def test_captured_logs_never_reach_the_file(configured):
@@ -96,8 +96,8 @@ def test_captured_logs_never_reach_the_file(configured):
     with structlog.testing.capture_logs() as captured:
         log.info("seen by the test")
 
-    assert [entry["event"] for entry in captured] == ["seen by the test"]
-    assert [line["event"] for line in lines(sink)] == ["kept"]
+    assert ["seen by the test"] == [entry["event"] for entry in captured]
+    assert ["kept"] == [line["event"] for line in lines(sink)]
 
 
 def test_people_see_the_runner_but_not_the_sagas(configured):
@@ -110,7 +110,7 @@ def test_people_see_the_runner_but_not_the_sagas(configured):
 
     assert "runner.started workers=1" in terminal.getvalue()
     assert "saga.started" not in terminal.getvalue()
-    assert [line["event"] for line in lines(sink)] == ["runner.started", "saga.started"]
+    assert ["runner.started", "saga.started"] == [line["event"] for line in lines(sink)]
 
 
 def test_workers_that_share_a_directory_write_files_of_their_own(configured, tmp_path):

@@ -18,8 +18,8 @@ def test_a_line_starts_with_its_time_level_and_event():
     """So that a person can read the file as it is."""
     line = a_line("warning", order_id="o-1", seq=3)
 
-    assert list(line) == ["timestamp", "level", "event", "order_id", "seq"]
-    assert (line["level"], line["event"]) == ("warning", "order.seen")
+    assert ["timestamp", "level", "event", "order_id", "seq"] == list(line)
+    assert ("warning", "order.seen") == (line["level"], line["event"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_times_of_different_seconds_do_not_mix():
 
     written = [json.loads(line(None, "info", {"timestamp": time}))["timestamp"] for time in times]
 
-    assert [at[11:] for at in written] == ["12:00:00.000Z", "12:01:01.500Z", "12:00:00.000Z"]
+    assert ["12:00:00.000Z", "12:01:01.500Z", "12:00:00.000Z"] == [at[11:] for at in written]
 
 
 def test_an_exception_is_written_with_its_traceback():
@@ -61,9 +61,9 @@ def test_an_exception_is_written_with_its_traceback():
 
 def test_what_json_has_no_form_for_is_written_as_text():
     """Logging never fails for the sake of a value."""
-    assert {
+    assert {"a": "1.50", "b": "<class 'set'>"} == {
         key: value for key, value in a_line(a=Decimal("1.50"), b=set).items() if len(key) == 1
-    } == {"a": "1.50", "b": "<class 'set'>"}
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_free_text_loses_card_numbers_and_addresses(written, kept):
 
 def test_an_order_id_that_looks_like_an_address_stays_findable():
     """Ids are never touched."""
-    assert a_line(order_id="ann@shop.example.com")["order_id"] == "ann@shop.example.com"
+    assert "ann@shop.example.com" == a_line(order_id="ann@shop.example.com")["order_id"]

@@ -28,7 +28,7 @@ def test_a_line_is_in_the_file_after_a_flush_and_not_before(sink, path):
 
     sink.flush()
 
-    assert path.read_bytes() == b"one\ntwo\n"
+    assert b"one\ntwo\n" == path.read_bytes()
 
 
 def test_an_error_is_written_at_once_with_all_before_it(sink, path):
@@ -36,7 +36,7 @@ def test_an_error_is_written_at_once_with_all_before_it(sink, path):
     sink.append(b"before")
     sink.append_now(b"error")
 
-    assert path.read_bytes() == b"before\nerror\n"
+    assert b"before\nerror\n" == path.read_bytes()
 
 
 def test_a_full_buffer_is_written_by_itself(sink, path):
@@ -44,7 +44,7 @@ def test_a_full_buffer_is_written_by_itself(sink, path):
     for _ in range(BUFFERED_LINES):
         sink.append(b"x")
 
-    assert path.read_bytes().count(b"\n") == BUFFERED_LINES
+    assert BUFFERED_LINES == path.read_bytes().count(b"\n")
 
 
 def test_lines_after_closing_open_the_file_again(sink, path):
@@ -54,7 +54,7 @@ def test_lines_after_closing_open_the_file_again(sink, path):
     sink.append(b"two")
     sink.close()
 
-    assert path.read_bytes() == b"one\ntwo\n"
+    assert b"one\ntwo\n" == path.read_bytes()
 
 
 def test_a_file_is_rotated_at_its_size_and_only_so_many_are_kept(sink, path):
@@ -66,7 +66,7 @@ def test_a_file_is_rotated_at_its_size_and_only_so_many_are_kept(sink, path):
 
     names = ["order-sagas.jsonl", "order-sagas.jsonl.1", "order-sagas.jsonl.2"]
     assert names == sorted(file.name for file in path.parent.iterdir())
-    assert [(path.parent / name).read_bytes()[:1] for name in names] == [b"d", b"c", b"b"]
+    assert [b"d", b"c", b"b"] == [(path.parent / name).read_bytes()[:1] for name in names]
     assert {600} == {(path.parent / name).stat().st_size for name in names}
 
 
@@ -77,7 +77,7 @@ def test_without_backups_the_file_just_grows(path):
         sink.append_now(b"x" * 20)
     sink.close()
 
-    assert path.stat().st_size == 63
+    assert 63 == path.stat().st_size
 
 
 def test_a_line_after_a_torn_one_stands_on_its_own(sink, path):
@@ -87,7 +87,7 @@ def test_a_line_after_a_torn_one_stands_on_its_own(sink, path):
 
     sink.append_now(b"{}")
 
-    assert path.read_bytes() == b'{"event": "torn\n{}\n'
+    assert b'{"event": "torn\n{}\n' == path.read_bytes()
 
 
 def test_lines_of_many_threads_all_arrive_whole(path):
@@ -123,5 +123,5 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported_once(tmp_pat
     sink.append_now(b"two")
     sink.close()
 
-    assert sink.lost == 2
-    assert capsys.readouterr().err.count("Log lines are being lost") == 1
+    assert 2 == sink.lost
+    assert 1 == capsys.readouterr().err.count("Log lines are being lost")

@@ -34,14 +34,14 @@ def test_a_command_takes_the_flags_it_asked_for_and_gets_all_settings(run, monke
 
     result = run(echo, ["--seed", "4", "--smtp-starttls", "hello"])
 
-    assert result.output == "hello 4 True 50\n"
+    assert "hello 4 True 50\n" == result.output
 
 
 def test_a_wrong_setting_ends_the_command_with_exit_code_2(run):
     """It is an error of usage, told in one line."""
     result = run(echo, ["--seed", "-1", "hello"])
 
-    assert result.exit_code == 2
+    assert 2 == result.exit_code
     assert "seed (flag --seed): '-1' is not accepted; it takes a whole number" in result.output
 
 
@@ -51,7 +51,7 @@ def test_a_warning_goes_to_standard_error(run, monkeypatch):
 
     result = run(echo, ["hello"])
 
-    assert result.stdout == "hello 0 False 500\n"
+    assert "hello 0 False 500\n" == result.stdout
     assert "did you mean ORDER_SAGAS_SEED?" in result.stderr
 
 
@@ -71,8 +71,8 @@ def test_json_has_every_setting_with_plain_values(run):
     shown = json.loads(run(settings_command, ["--json", "--payment-delay", "1m"]).output)
 
     assert [setting.name for setting in declared()] == list(shown)
-    assert shown["payment_delay"]["value"] == 60.0
-    assert shown["payment_delay"]["source"] == "flag --payment-delay"
+    assert 60.0 == shown["payment_delay"]["value"]
+    assert "flag --payment-delay" == shown["payment_delay"]["source"]
 
 
 def test_the_file_to_start_from_is_a_file_that_loads(run, tmp_path):

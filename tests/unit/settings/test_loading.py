@@ -29,9 +29,9 @@ def test_a_flag_overrules_the_environment_which_overrules_the_file(tmp_path):
 
     settings, provenance = load_settings({"seed": "3", "batch_size": None}, env, path)
 
-    assert (settings.seed, settings.batch_size, settings.log_level) == (3, 2, "debug")
-    assert provenance["seed"] == "flag --seed"
-    assert provenance["batch_size"] == "environment ORDER_SAGAS_BATCH_SIZE"
+    assert (3, 2, "debug") == (settings.seed, settings.batch_size, settings.log_level)
+    assert "flag --seed" == provenance["seed"]
+    assert "environment ORDER_SAGAS_BATCH_SIZE" == provenance["batch_size"]
     assert f"{path}:5" == provenance["log_level"]
 
 
@@ -42,7 +42,7 @@ def test_the_environment_can_name_the_file(tmp_path):
     settings, _ = load_settings({}, {"ORDER_SAGAS_CONFIG": str(named)})
     overruled, _ = load_settings({}, {"ORDER_SAGAS_CONFIG": "/nowhere.toml"}, named)
 
-    assert (settings.seed, overruled.seed) == (7, 7)
+    assert (7, 7) == (settings.seed, overruled.seed)
 
 
 def test_a_file_in_the_working_directory_is_found_by_itself(tmp_path, monkeypatch):
@@ -52,8 +52,8 @@ def test_a_file_in_the_working_directory_is_found_by_itself(tmp_path, monkeypatc
 
     settings, provenance = load_settings({}, {})
 
-    assert settings.seed == 9
-    assert provenance["seed"] == "order-sagas.toml:1"
+    assert 9 == settings.seed
+    assert "order-sagas.toml:1" == provenance["seed"]
 
 
 def test_a_file_that_was_asked_for_has_to_exist(tmp_path):
@@ -84,11 +84,11 @@ def test_an_unknown_variable_is_a_warning_with_a_suggestion():
     """Another tool may own it, so it stops nothing."""
     _, provenance = load_settings({}, {"ORDER_SAGAS_PARTITONS": "3", "ORDER_SAGAS_IMAGE": "x"})
 
-    assert provenance.warnings == (
+    assert (
         "environment ORDER_SAGAS_IMAGE: there is no such setting",
         "environment ORDER_SAGAS_PARTITONS: there is no such setting; "
         "did you mean ORDER_SAGAS_PARTITIONS?",
-    )
+    ) == provenance.warnings
 
 
 def test_logs_and_mail_lie_beside_the_database_unless_said_otherwise():
@@ -98,7 +98,7 @@ def test_logs_and_mail_lie_beside_the_database_unless_said_otherwise():
     server, _ = load_settings({"database": "postgresql://shop@db/orders"}, {})
 
     assert (Path("/srv/shop/logs"), Path("/srv/shop/mail")) == (beside.log_dir, beside.maildir)
-    assert provenance["log_dir"] == "default"
+    assert "default" == provenance["log_dir"]
     assert Path("/var/log/shop") == elsewhere.log_dir
     assert Path("data/logs") == server.log_dir
 
