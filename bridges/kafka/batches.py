@@ -1,0 +1,132 @@
+"""Record batches built and read whole, in Kafka's message format 2.
+
+kafka-python does the same record by record, with an object and a future each; measured, that is
+most of what a record costs (`python -m benchmarks.kafka_client`). The layout is documented at
+https://kafka.apache.org/documentation/#recordbatch; varints are zigzag encoded.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from bridges.record import Headers, Outgoing, Record
+
+
+def _varint(number: int) -> bytes:
+    rest = number << 1  # zigzag; lengths and counts here are never negative
+    encoded = bytearray()
+    while rest > 0x7F:
+        encoded.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    encoded.append(rest)
+    return bytes(encoded)
+
+
+_NULL = b"\x01"
+"""The length -1, zigzag encoded."""
+_VARINTS = [_varint(number) for number in range(8192)]
+
+
+def _length(number: int) -> bytes:
+    return _VARINTS[number] if number < 8192 else _varint(number)
+
+
+def encode_records(records: Sequence[Outgoing]) -> bytes:
+    """The records' part of a batch: everything after its header, all with the first timestamp."""
+    parts: list[bytes] = []
+    add = parts.append
+    for place, record in enumerate(records):
+        headers = _encode_headers(record.headers) if record.headers else b"\x00"
+        # Attributes and timestamp difference are 0.
+        key, value = _nullable(record.key), _nullable(record.value)
+        body = b"\x00\x00%b%b%b%b" % (_length(place), key, value, headers)
+        add(_length(len(body)))
+        add(body)
+    return b"".join(parts)
+
+
+def _nullable(content: bytes | None) -> bytes:
+    return _NULL if content is None else _length(len(content)) + content
+
+
+def _encode_headers(headers: Headers) -> bytes:
+    parts = [_length(len(headers))]
+    for name, value in headers:
+        encoded = name.encode()
+        parts += [_length(len(encoded)), encoded, _length(len(value)), value]
+    return b"".join(parts)
+
+
+def read_records(
+    body: bytes,
+    count: int,
+    *,
+    topic: str,
+    partition: int,
+    base_offset: int,
+    timestamp: int,
+    one_timestamp: bool = False,
+) -> Iterator[Record]:
+    """The records in a batch's (uncompressed) part after its header; `timestamp` is in ms.
+
+    It is the first record's; with `one_timestamp` it is everyone's, as the broker noted it.
+
+    A header's name that is not UTF-8 is read with its bytes escaped, so that such a record can
+    still be set aside as a whole. Raises `IndexError` or `ValueError` where `body` is cut off.
+    """
+    position = 0
+    for _ in range(count):
+        length, position = _read_varint(body, position)
+        end = position + length
+        position += 1  # attributes: none are defined
+        later, position = _read_varint(body, position)
+        if one_timestamp:
+            later = 0
+        place, position = _read_varint(body, position)
+        key_length, position = _read_varint(body, position)
+        key = None
+        if key_length >= 0:
+            key = body[position : position + key_length]
+            position += key_length
+        value_length, position = _read_varint(body, position)
+        value = None
+        if value_length >= 0:
+            value = body[position : position + value_length]
+            position += value_length
+        headers: Headers = ()
+        if body[position]:
+            headers, position = _read_headers(body, position)
+        else:
+            position += 1
+        if position != end or end > len(body):
+            raise ValueError(f"Record {place} of a batch in {topic} is not as long as it says.")
+        yield Record(
+            topic, partition, base_offset + place, key, value, headers, (timestamp + later) / 1000
+        )
+
+
+def _read_varint(body: bytes, position: int) -> tuple[int, int]:
+    byte = body[position]
+    if byte < 0x80:
+        return byte >> 1 ^ -(byte & 1), position + 1
+    number = byte & 0x7F
+    shift = 7
+    while True:
+        position += 1
+        byte = body[position]
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number >> 1 ^ -(number & 1), position + 1
+        shift += 7
+
+
+def _read_headers(body: bytes, position: int) -> tuple[Headers, int]:
+    count, position = _read_varint(body, position)
+    headers = []
+    for _ in range(count):
+        length, position = _read_varint(body, position)
+        name = body[position : position + length].decode(errors="backslashreplace")
+        position += length
+        length, position = _read_varint(body, position)
+        value = body[position : position + length] if length > 0 else b""
+        position += max(length, 0)
+        headers.append((name, value))
+    return tuple(headers), position

@@ -1,0 +1,130 @@
+"""Handing whole batches to kafka-python's producer, past its record-by-record `send`.
+
+Everything that is hard stays the client's: leaders, retries, idempotence, order, timeouts. What
+this module reaches for is not public in kafka-python, so it checks first that all of it is there;
+where it is not, the writer uses `send`. Nothing but this module knows of these insides.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.producer.producer_batch import ProducerBatch
+from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
+from kafka.structs import TopicPartition
+
+from bridges.kafka.batches import encode_records
+from bridges.record import Outgoing
+
+Settle = Callable[[Sequence[int], BaseException | None], None]
+"""Told the places of records that were acknowledged (no error) or were not."""
+
+
+def can_send_whole_batches(producer: KafkaProducer) -> bool:
+    """Whether this kafka-python has the insides that we know, and can read what we build."""
+    accumulator = getattr(producer, "_accumulator", None)
+    insides = ("_batches", "_tp_lock", "_incomplete", "_appends_in_progress", "_closed")
+    if accumulator is None or not all(hasattr(accumulator, name) for name in insides):
+        return False
+    if not hasattr(getattr(producer, "_sender", None), "wakeup"):
+        return False
+    try:
+        built = _build([Outgoing("t", 0, b"key", b"value", (("name", b"header"),))])
+        built.close()
+        (batch,) = MemoryRecords(built.buffer())
+        (record,) = batch
+        return bool(
+            (record.key, record.value, record.headers[0][1]) == (b"key", b"value", b"header")
+        )
+    except Exception:  # whatever another version raises: then it is not one that we know
+        return False
+
+
+def send_whole_batch(
+    producer: KafkaProducer,
+    topic: str,
+    partition: int,
+    records: Sequence[Outgoing],
+    places: Sequence[int],
+    settle: Settle,
+) -> None:
+    """Send all the records in one batch, now: there is nothing to linger for."""
+    accumulator = producer._accumulator
+    target = TopicPartition(topic, partition)
+    accumulator._appends_in_progress.increment()
+    try:
+        with accumulator._tp_lock(target):
+            if accumulator._closed:
+                raise ValueError("The writer is closed.")
+            batch = _Batch(target, _build(records), places, settle)
+            accumulator._batches[target].append(batch)
+            accumulator._incomplete.add(batch)
+    finally:
+        accumulator._appends_in_progress.decrement()
+
+
+class _Batch(ProducerBatch):
+    """A batch with one future for all its records, unless the broker wants it in smaller ones."""
+
+    def __init__(
+        self,
+        target: TopicPartition,
+        records: MemoryRecordsBuilder,
+        places: Sequence[int],
+        settle: Settle,
+    ) -> None:
+        super().__init__(target, records)
+        self._places = places
+        self._settle = settle
+        self.produce_future.add_callback(self._completed)
+        self.produce_future.add_errback(lambda error: settle(places, error))
+
+    def _completed(self, result: tuple[int, int, Callable[[int], BaseException] | None]) -> None:
+        _, _, errors = result
+        if errors is None:
+            self._settle(self._places, None)
+        else:
+            for index, place in enumerate(self._places):
+                self._settle([place], errors(index))
+
+    @property
+    def _record_futures(self) -> list["_Piece"]:
+        # Asked for when the batch is split: then its own future is never completed.
+        return [_Piece(place, self._settle) for place in self._places]
+
+    @_record_futures.setter
+    def _record_futures(self, value: list[Any]) -> None:
+        pass
+
+
+class _Piece:
+    """One record of a batch that was split; it moves to the future of its new batch."""
+
+    def __init__(self, place: int, settle: Settle) -> None:
+        self._places = [place]
+        self._settle = settle
+        self._future: Any = None
+        self._index = 0
+
+    def rebind(self, future: Any, index: int) -> None:
+        self._future, self._index = future, index
+        future.add_callback(lambda result: self._completed(future, result))
+        future.add_errback(lambda error: self._settle(self._places, error))
+
+    def _completed(self, future: Any, result: tuple[Any, Any, Any]) -> None:
+        if future is self._future:  # not of a batch that was split once more
+            errors = result[2]
+            self._settle(self._places, None if errors is None else errors(self._index))
+
+
+def _build(records: Sequence[Outgoing]) -> MemoryRecordsBuilder:
+    # A batch size of 1 makes every batch full from the start, hence sent at once.
+    whole = MemoryRecordsBuilder(2, 0, batch_size=1)
+    builder = whole._builder
+    builder._buffer += encode_records(records)
+    builder._num_records = len(records)
+    builder._last_offset = len(records) - 1
+    builder._first_timestamp = builder._max_timestamp = int(time.time() * 1000)
+    whole._next_offset = len(records)
+    return whole

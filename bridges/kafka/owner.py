@@ -1,0 +1,47 @@
+"""What the reader of topics and the owner of shards say to each other."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from bridges.record import Record
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Records that were read together, in order within each (topic, partition)."""
+
+    records: list[Record]
+    shards: frozenset[int]
+    """Whose records they are."""
+
+
+class ShardOwner(Protocol):
+    """Who is told what the reader reads. Called on the reader's threads, one call at a time.
+
+    All but `on_assigned` must return at once: post a message, and answer by `TopicReader.done`
+    and `TopicReader.released`.
+    """
+
+    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+        """These shards are ours now: the offset to read next, for each (topic, partition).
+
+        A partition without an answer is read from its earliest record. May take its time (the
+        reader stays in the group meanwhile) and may raise: it is asked again a moment later.
+        """
+
+    def on_batch(self, batch: Batch) -> None:
+        """Here are records; say `done(batch)` once no more is to be done about them."""
+
+    def on_revoked(self, shards: frozenset[int]) -> None:
+        """Finish with these shards, then say `released(shards)`: another worker waits for them."""
+
+    def on_lost(self, shards: frozenset[int]) -> None:
+        """These shards are another's already: forget them; nothing of them can be committed."""
+
+    def on_connected(self) -> None:
+        """Kafka answers, for the first time or again."""
+
+    def on_disconnected(self, reason: str) -> None:
+        """Kafka does not answer; the reader goes on trying, and all goes on when it does."""

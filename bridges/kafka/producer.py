@@ -1,0 +1,221 @@
+"""Writing to topics: in order, once for each publication, and known to be there."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from threading import Lock
+
+import structlog
+from kafka import KafkaProducer
+from kafka import errors as theirs
+from kafka.record import util as checksums
+
+from bridges.kafka.bulk import can_send_whole_batches, send_whole_batch
+from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.errors import (
+    BrokerUnreachableError,
+    KafkaBridgeError,
+    NotAcknowledgedError,
+    RecordTooLargeError,
+    TopicMissingError,
+    map_errors,
+    mapped,
+)
+from bridges.kafka.publication import Publication
+from bridges.record import Outgoing
+
+_log = structlog.get_logger(__name__)
+
+_OVERHEAD = 128
+"""Bytes of a batch's header and a record's lengths, at most, before headers."""
+
+
+class TopicWriter:
+    """The worker's one producer: idempotent, acknowledged by all in-sync replicas. Thread-safe.
+
+    Records of one partition are written in the order in which they were published, and a retry
+    of the client's never writes one twice; publishing a record again does. The partition is each
+    record's own: the client's partitioner is never asked.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        batch_bytes: int = 256 * 1024,
+        max_record_bytes: int = 1_000_000,
+        delivery_timeout: float = 120.0,
+        whole_batches: bool = True,
+        linger: float = 0.02,
+    ) -> None:
+        """`delivery_timeout` (seconds) is when the client gives a record up as not acknowledged.
+
+        `linger` (seconds) only counts where `whole_batches` is off or not possible: a publication
+        is complete when it is handed over, so there is nothing to wait for.
+        """
+        self._connection = connection
+        self._batch_bytes = batch_bytes
+        self._max_record_bytes = max_record_bytes
+        self._delivery_timeout = delivery_timeout
+        self._whole_batches = whole_batches
+        self._linger = linger
+        self._producer: KafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
+        self._lock = Lock()
+
+    def start(self, topics: Sequence[str] = ()) -> None:
+        """Connect, and learn the partitions of these topics, so that `publish` need not wait.
+
+        Raises `BrokerUnreachableError` when nobody answers now, and `TopicMissingError`.
+        """
+        self._connection.knock()
+        if _checksums_are_slow():
+            _log.warning("kafka.checksums_are_slow", install="pip install crc32c")
+        with map_errors():
+            self._producer = KafkaProducer(
+                **self._connection.client_settings(),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=int(self._linger * 1000),
+                batch_size=self._batch_bytes,
+                max_request_size=max(self._max_record_bytes, self._batch_bytes) + _OVERHEAD,
+                delivery_timeout_ms=int(self._delivery_timeout * 1000),
+                request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
+                max_block_ms=5000,
+                metrics_enabled=False,
+            )
+        self._whole_batches = self._whole_batches and can_send_whole_batches(self._producer)
+        for topic in topics:
+            self._count(topic)
+        _log.info("kafka.writer_started", whole_batches=self._whole_batches)
+
+    def publish(self, records: Sequence[Outgoing]) -> Publication:
+        """Hand the records over and return at once; the publication tells what became of them.
+
+        What cannot be sent at all (`RecordTooLargeError`, `TopicMissingError`) fails alone: its
+        neighbours are sent. Waits up to 5 s the first time that a topic is written to which
+        `start` was not told of.
+        """
+        publication = Publication(len(records))
+        by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            by_partition[record.topic, record.partition].append(place)
+        with self._lock:  # two publications keep their order in every partition they share
+            for (topic, partition), places in by_partition.items():
+                try:
+                    self._check(topic, partition)
+                except KafkaBridgeError as error:
+                    for place in places:
+                        publication.fail(place, error)
+                else:
+                    self._send(topic, partition, records, places, publication)
+        if self._whole_batches:
+            self._client()._sender.wakeup()
+        return publication
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Send what is on its way, for up to `timeout` seconds, and disconnect. Idempotent."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=timeout)
+
+    def _send(
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[Outgoing],
+        places: Sequence[int],
+        publication: Publication,
+    ) -> None:
+        batch: list[int] = []
+        size = 0
+        for place in places:
+            needed = _size(records[place])
+            if needed > self._max_record_bytes:
+                publication.fail(place, _too_large(needed, self._max_record_bytes))
+            elif self._whole_batches:
+                if batch and size + needed > self._batch_bytes:
+                    self._send_batch(topic, partition, records, batch, publication)
+                    batch, size = [], 0
+                batch.append(place)
+                size += needed
+            else:
+                self._send_alone(records[place], place, publication)
+        if batch:
+            self._send_batch(topic, partition, records, batch, publication)
+
+    def _send_batch(
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[Outgoing],
+        places: Sequence[int],
+        publication: Publication,
+    ) -> None:
+        chosen = [records[place] for place in places]
+        settle = partial(_settle, publication)
+        send_whole_batch(self._client(), topic, partition, chosen, places, settle)
+
+    def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
+        try:
+            future = self._client().send(
+                record.topic,
+                record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=record.partition,
+            )
+        except theirs.KafkaError as error:
+            publication.fail(place, mapped(error))
+        else:
+            future.add_callback(lambda _: publication.settle(1))
+            future.add_errback(lambda error: publication.fail(place, mapped(error)))
+
+    def _check(self, topic: str, partition: int) -> None:
+        count = self._partitions.get(topic) or self._count(topic)
+        if not 0 <= partition < count:
+            raise TopicMissingError(
+                f"{topic} has {count} partitions, hence no partition {partition}."
+            )
+
+    def _count(self, topic: str) -> int:
+        try:
+            count = len(self._client().partitions_for(topic))
+        except theirs.KafkaTimeoutError as error:
+            try:
+                self._connection.knock()
+            except BrokerUnreachableError as unreachable:
+                raise NotAcknowledgedError(str(unreachable)) from error
+            raise TopicMissingError(
+                f"Kafka has no topic {topic}. Make it: order-sagas topics create"
+            ) from error
+        except theirs.KafkaError as error:
+            raise mapped(error) from error
+        self._partitions[topic] = count
+        return count
+
+    def _client(self) -> KafkaProducer:
+        if self._producer is None:
+            raise KafkaBridgeError("The writer is not started, or closed.")
+        return self._producer
+
+
+def _settle(publication: Publication, places: Sequence[int], error: BaseException | None) -> None:
+    if error is None:
+        publication.settle(len(places))
+    else:
+        for place in places:
+            publication.fail(place, mapped(error))
+
+
+def _size(record: Outgoing) -> int:
+    headers = sum(len(name) * 4 + len(value) + 10 for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers + 32
+
+
+def _too_large(size: int, allowed: int) -> RecordTooLargeError:
+    return RecordTooLargeError(f"A record of about {size} bytes is larger than {allowed}.")
+
+
+def _checksums_are_slow() -> bool:
+    return not getattr(checksums, "crc32c_c", None)

@@ -1,0 +1,233 @@
+"""Reading topics on a thread of its own, one consumer for the whole worker."""
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import structlog
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError, RetriableError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.errors import BrokerUnreachableError, map_errors, mapped
+from bridges.kafka.outstanding import Outstanding
+from bridges.kafka.owner import Batch, ShardOwner
+from bridges.kafka.rebalance import Shares
+from bridges.kafka.shards import ShardAssignor
+from bridges.kafka.unpack import convert, unpack_whole_batches
+from bridges.record import Record
+
+_log = structlog.get_logger(__name__)
+
+_POLL = 0.1
+"""Seconds a poll waits for records; how long stopping and new shards may wait for attention."""
+_STALLED = 0.25
+"""Seconds without room after which partitions are paused, so that polling can go on."""
+_RETRY = 0.5
+"""Seconds before what failed is tried again; doubled each time up to ten times of it."""
+
+
+class TopicReader:
+    """The worker's one consumer. Says to its owner what was read, and which shards come and go.
+
+    Every record is handed over at least once, in order within its partition, from where the owner
+    said; offsets are the owner's to keep. At most `max_outstanding` batches of at most `max_batch`
+    records are out at a time; the client holds at most one more fetch of `fetch_bytes`.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Sequence[str],
+        group: str,
+        owner: ShardOwner,
+        *,
+        max_batch: int = 500,
+        max_outstanding: int = 2,
+        session_timeout: float = 10.0,
+        max_poll_interval: float = 60.0,
+        release_timeout: float = 10.0,
+        fetch_bytes: int = 16 * 1024 * 1024,
+        whole_batches: bool = True,
+    ) -> None:
+        """All times are in seconds.
+
+        A worker that is not heard of for `session_timeout` loses its shards. An owner has
+        `release_timeout` to finish with a shard that moves to another worker.
+        """
+        self._connection = connection
+        self._topics = list(topics)
+        self._group = group
+        self._owner = owner
+        self._settings = {
+            "max_poll_records": max_batch,
+            "session_timeout_ms": int(session_timeout * 1000),
+            "heartbeat_interval_ms": int(session_timeout / 4 * 1000),
+            "max_poll_interval_ms": int(max(max_poll_interval, session_timeout) * 1000),
+            "fetch_max_bytes": fetch_bytes,
+        }
+        self._release_timeout = release_timeout
+        self._whole_batches = whole_batches
+        self._outstanding = Outstanding(max_outstanding)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"kafka-reader-{group}", daemon=True)
+        self._connected: bool | None = None
+        self._rewind: deque[frozenset[int]] = deque()
+        self._report: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._report_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start reading. Never fails: while Kafka cannot be reached, it is tried again."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Give the shards up in order, leave the group, and end; `timeout` is in seconds."""
+        self._stopping.set()
+        self._outstanding.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def done(self, batch: Batch) -> None:
+        """The owner is done with the batch, whether it was committed or not. Any thread."""
+        self._outstanding.done(batch)
+
+    def released(self, shards: frozenset[int]) -> None:
+        """The owner is done with these shards, which it was told are revoked. Any thread."""
+        self._outstanding.released(shards)
+
+    def rewind(self, shards: frozenset[int]) -> None:
+        """Ask `on_assigned` again, and read from there: for a batch that was rolled back.
+
+        Records of these shards that were handed over before may still be on their way to the
+        owner; those that come after its `on_assigned` are from the new place. Any thread.
+        """
+        self._rewind.append(shards)
+        self._outstanding.wake()
+
+    def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Tell Kafka how far the owner is, for tools that show a lag. Any thread, never waits."""
+        with self._report_lock:
+            for (topic, partition), offset in offsets.items():
+                self._report[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, "", -1)
+
+    def _run(self) -> None:
+        pause = _RETRY
+        while not self._stopping.is_set():
+            try:
+                consumer = self._connect()
+            except KafkaError as error:
+                self._trouble("kafka.reader_not_connected", error)
+            except Exception as error:
+                self._trouble("kafka.reader_not_connected", error)
+            else:
+                pause = _RETRY
+                self._read_until_failure(consumer)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, _RETRY * 10)
+
+    def _connect(self) -> KafkaConsumer:
+        self._connection.knock()
+        consumer: KafkaConsumer = None
+        # The assignor asks for what is owned long after `consumer` is set.
+        assignor = ShardAssignor(lambda: consumer.assignment())
+        with map_errors():
+            consumer = KafkaConsumer(
+                **self._connection.client_settings(),
+                **self._settings,
+                group_id=self._group,
+                partition_assignment_strategy=[assignor],
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        if self._whole_batches and not unpack_whole_batches(consumer):
+            _log.warning("kafka.reading_record_by_record")
+        return consumer
+
+    def _read_until_failure(self, consumer: KafkaConsumer) -> None:
+        shares = Shares(consumer, self._owner, self._outstanding, self._release_timeout)
+        try:
+            consumer.subscribe(self._topics, listener=shares)
+            while not self._stopping.is_set():
+                self._read_once(consumer, shares)
+        except Exception as error:
+            self._trouble("kafka.reader_failed", error)
+            shares.lose_all()
+        finally:
+            # Gives what is assigned back to the owner, and leaves the group.
+            consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _read_once(self, consumer: KafkaConsumer, shares: Shares) -> None:
+        room = self._outstanding.wait_for_room(_STALLED)
+        self._rewind_asked(shares)
+        if room:
+            consumer.resume(*(consumer.paused() - shares.unready))
+        else:
+            consumer.pause(*consumer.assignment())
+        try:
+            polled = consumer.poll(timeout_ms=int(_POLL * 1000) if room else 0)
+        except RetriableError as error:
+            self._trouble("kafka.reader_retries", error)
+            self._stopping.wait(_POLL)
+            return
+        self._note_connection(consumer)
+        away = shares.was_away()
+        if shares.unready:
+            self._settle(shares)
+        if polled and not away:
+            self._hand_over([convert(record) for records in polled.values() for record in records])
+        self._send_report(consumer)
+
+    def _hand_over(self, records: list[Record]) -> None:
+        batch = Batch(records, frozenset(record.partition for record in records))
+        self._outstanding.add(batch)
+        self._owner.on_batch(batch)
+
+    def _settle(self, shares: Shares) -> None:
+        try:
+            shares.settle()
+        except Exception as error:  # the database is away, say: the shards wait, paused
+            _log.warning("kafka.shards_wait", error=str(error))
+            self._stopping.wait(_RETRY)
+
+    def _rewind_asked(self, shares: Shares) -> None:
+        while self._rewind:
+            shares.rewind(self._rewind.popleft())
+
+    def _send_report(self, consumer: KafkaConsumer) -> None:
+        with self._report_lock:
+            report, self._report = self._report, {}
+        if not report:
+            return
+        ours = consumer.assignment()
+        offsets = {tp: offset for tp, offset in report.items() if tp in ours}
+        if offsets:
+            consumer.commit_async(offsets, callback=_ignore)
+
+    def _note_connection(self, consumer: KafkaConsumer) -> None:
+        # Only the group's coordinator is asked all the time; nothing public tells of it.
+        if consumer._coordinator.coordinator_unknown():
+            self._disconnected("The group's coordinator does not answer.")
+        elif not self._connected:
+            self._connected = True
+            _log.info("kafka.connected", servers=self._connection.bootstrap_servers)
+            self._owner.on_connected()
+
+    def _disconnected(self, reason: str) -> None:
+        if self._connected is not False:
+            self._connected = False
+            _log.warning("kafka.disconnected", reason=reason)
+            self._owner.on_disconnected(reason)
+
+    def _trouble(self, event: str, error: Exception) -> None:
+        ours = mapped(error) if isinstance(error, KafkaError) else error
+        _log.warning(event, error=str(ours), kind=type(ours).__name__)
+        if isinstance(ours, BrokerUnreachableError):
+            self._disconnected(str(ours))
+
+
+def _ignore(offsets: object, result: object) -> None:
+    """A report that did not arrive is followed by a newer one."""
