@@ -23,6 +23,6 @@ class Outgoing(NamedTuple):
 
     topic: str
     partition: int
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: Headers = ()

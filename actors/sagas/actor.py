@@ -17,10 +17,11 @@ from actors.sagas.progress import Progress
 log = structlog.get_logger("sagas")
 
 _LEVELS = {
-    "saga.step_timed_out": log.warning,
-    "saga.undo_timed_out": log.warning,
-    "saga.needs_attention": log.error,
+    "saga.step_timed_out": "warning",
+    "saga.undo_timed_out": "warning",
+    "saga.needs_attention": "error",
 }
+"""Everything else is information."""
 
 
 class Begin(NamedTuple):
@@ -88,7 +89,8 @@ def log_notes(progress: Progress, notes: list[Note], now: float) -> None:
     """One line of the log for each note; what a trace is made of."""
     timestamp = iso(now)
     for event, seq, fields in notes:
-        _LEVELS.get(event, log.info)(
+        write = getattr(log, _LEVELS[event]) if event in _LEVELS else log.info
+        write(
             event,
             timestamp=timestamp,
             saga=progress.saga,

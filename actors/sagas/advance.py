@@ -70,9 +70,7 @@ UNDO_STUCK, UNDONE = Phase.UNDO_STUCK, Phase.UNDONE
 _NOT_STARTED = StepState()
 
 
-def advance(
-    saga: Saga, progress: Progress | None, message: Message | Wake, now: float
-) -> Decision:
+def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now: float) -> Decision:
     """Decide what `message` means to the saga at `now` (seconds since the Unix epoch).
 
     `progress` is None for the message that starts it. Deterministic: the same arguments always
@@ -277,7 +275,9 @@ class _Turn:
         self.notes.append(Note("saga.message_ignored", self.seq, fields))
         if record:
             name = step.name if step else ""
-            entry = Entry(self.now, "saga.message_ignored", name, message.attempt, self.cause, reason)
+            entry = Entry(
+                self.now, "saga.message_ignored", name, message.attempt, self.cause, reason
+            )
             self.history.append(entry)
 
     # --- forward ------------------------------------------------------------------------------
@@ -416,9 +416,7 @@ class _Turn:
 
     def send_undo(self, i: int, step: Step, attempt: int) -> None:
         assert step.undo
-        self.send(
-            step.to, step.undo(self.before.start), step.name, attempt, f"{step.name}:undo"
-        )
+        self.send(step.to, step.undo(self.before.start), step.name, attempt, f"{step.name}:undo")
         if step.undone is None:
             self.steps[i] = StepState(UNDONE, attempt, self.now)
             return
@@ -447,16 +445,16 @@ class _Turn:
         wait = step.undo_retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}/undo")
         if wait is None:
             self.note("saga.undo_timed_out", **noted)
-            self.stick(i, state, UNDO_STUCK, f"its compensation had no answer {state.attempt} times")
+            self.stick(
+                i, state, UNDO_STUCK, f"its compensation had no answer {state.attempt} times"
+            )
         else:
             self.note("saga.undo_timed_out", **noted, retry_in=round(wait, 6))
             self.back_off(i, state, UNDO_BACKOFF, wait)
 
     # --- both ---------------------------------------------------------------------------------
 
-    def place_of(
-        self, message: Message, places: tuple[tuple[int, str], ...]
-    ) -> tuple[int, str]:
+    def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
         """Which step a reply answers: the one it names, else the one that waits for it."""
         if len(places) == 1:
             return places[0]
@@ -469,9 +467,7 @@ class _Turn:
                 return place
         return places[0]
 
-    def send(
-        self, to: Participant, message: Message, step: str, attempt: int, event: str
-    ) -> None:
+    def send(self, to: Participant, message: Message, step: str, attempt: int, event: str) -> None:
         saga_id = self.before.saga_id
         stamped = replace(
             message,

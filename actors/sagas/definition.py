@@ -69,7 +69,9 @@ class Failure:
     reason: str
 
 
-def _positive(step: "Step", attribute: "attrs.Attribute[float | None]", value: float | None) -> None:
+def _positive(
+    step: "Step", attribute: "attrs.Attribute[float | None]", value: float | None
+) -> None:
     if value is not None and value <= 0:
         raise DefinitionError(f"step {step.name!r}: {attribute.name} must be positive, not {value}")
 
@@ -252,7 +254,9 @@ class Saga:
         for n, stage in enumerate(self.stages):
             for step in stage:
                 if step.do is None and n > 0:
-                    refuse(f"step {step.name!r} has no `do`: only the first row may be begun already")
+                    refuse(
+                        f"step {step.name!r} has no `do`: only the first row may be begun already"
+                    )
                 if n < self.pivot_stage and not (step.undo or step.needs_no_undo):
                     refuse(
                         f"step {step.name!r} needs an `undo`, "

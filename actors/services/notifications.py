@@ -93,15 +93,11 @@ class NotificationService(Service):
         else:
             super().receive_other(message, sender)
 
-    def completed(
-        self, known: Notification | None, event: OrderCompleted, now: float
-    ) -> Answer:
+    def completed(self, known: Notification | None, event: OrderCompleted, now: float) -> Answer:
         text = f"Your order {event.order_id} is complete."
         return self._notify(known, event, "completed", text, event.customer_id, now)
 
-    def cancelled(
-        self, known: Notification | None, event: OrderCancelled, now: float
-    ) -> Answer:
+    def cancelled(self, known: Notification | None, event: OrderCancelled, now: float) -> Answer:
         text = f"Your order {event.order_id} was cancelled: {event.reason or event.code}."
         return self._notify(known, event, "cancelled", text, event.customer_id, now)
 

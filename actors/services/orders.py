@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from actors.errors import OrderConflictError
 from actors.entities import Entity, Order
+from actors.errors import OrderConflictError
 from actors.messages import (
     Message,
     OrderCancelled,

@@ -290,9 +290,7 @@ def _completed(payment: Payment) -> PaymentCompleted:
 
 def _rolled_back(payment: Payment) -> PaymentRolledBack:
     refunded = payment.amount if payment.refunds else 0
-    return PaymentRolledBack(
-        order_id=payment.order_id, amount=refunded, currency=payment.currency
-    )
+    return PaymentRolledBack(order_id=payment.order_id, amount=refunded, currency=payment.currency)
 
 
 def _first_answer(payment: Payment) -> PaymentCompleted | PaymentFailed:

@@ -64,6 +64,8 @@ class Service(Actor):
     """The entity that the bridge loads for each message, by order id."""
     entity_of: ClassVar[dict[type[Message], type[Entity]]] = {}
     """Messages that are about another entity than that."""
+    memory: ClassVar[tuple[type[Entity], ...]] = ()
+    """Entities that the service keeps in memory, all of them, from `RestoreEntities` on."""
     handlers: ClassVar[dict[type[Message], Handler]]
 
     def __init__(self) -> None:

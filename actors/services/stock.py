@@ -35,6 +35,7 @@ class StockService(Service):
     participant: ClassVar[Participant] = STOCK
     entity: ClassVar[type[Entity]] = Reservation
     entity_of: ClassVar[dict[type[Message], type[Entity]]] = {LoadStock: StockLoad}
+    memory: ClassVar[tuple[type[Entity], ...]] = (StockLevel,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,9 +111,7 @@ class StockService(Service):
         ]
         for level in returned:
             self._levels[level.warehouse, level.sku] = level
-        released = replace(
-            held, status=Reservation.RELEASED, code="rolled_back", updated_at=now
-        )
+        released = replace(held, status=Reservation.RELEASED, code="rolled_back", updated_at=now)
         return Answer((released, *returned), done)
 
     def load(self, known: StockLoad | None, command: LoadStock, now: float) -> Answer:
@@ -125,9 +124,7 @@ class StockService(Service):
             level = self._levels.get((command.warehouse, sku)) or StockLevel(
                 warehouse=command.warehouse, sku=sku
             )
-            level = replace(
-                level, on_hand=level.on_hand + quantity, loaded=level.loaded + quantity
-            )
+            level = replace(level, on_hand=level.on_hand + quantity, loaded=level.loaded + quantity)
             loaded.append(level)
         for level in loaded:
             self._levels[level.warehouse, level.sku] = level

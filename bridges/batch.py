@@ -1,0 +1,81 @@
+"""One batch: what was taken, what is being handled, and what will be stored together."""
+
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import attrs
+
+from actors.delivery import Call, Handled, Output
+from actors.entities import Entity
+from actors.messages import Message
+from actors.sagas.progress import Progress
+from bridges.record import Outgoing, Record
+from bridges.routes import Route
+
+
+@cache
+def identity_of(entity: type[Entity]) -> Callable[[Any], Any]:
+    """What tells one entity of a class from another."""
+    return attrgetter(*entity.key)
+
+
+class Item(NamedTuple):
+    """A message to deliver, and the record it came in, if it came in one."""
+
+    message: Message
+    topic: str
+    record: Record | None
+    routes: tuple[Route, ...]
+
+
+@attrs.define
+class Ticket:
+    """One delivery of an item to one receiver."""
+
+    item: Item
+    route: Route
+    tries: int = 1
+
+
+@attrs.define
+class Batch:
+    """Grows wave by wave: what the actors answer to one wave is delivered in the next."""
+
+    number: int
+    tickets: list[Ticket] = attrs.field(factory=list)
+    waiting: int = 0
+    """Deliveries that are not acknowledged yet."""
+    outputs: list[Output] = attrs.field(factory=list)
+    """What the present wave answered."""
+    entities: dict[Any, Entity] = attrs.field(factory=dict)
+    sagas: dict[str, Progress] = attrs.field(factory=dict)
+    appended: list[tuple[Outgoing, bool]] = attrs.field(factory=list)
+    outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
+    calls: list[Call] = attrs.field(factory=list)
+    offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
+    records: int = 0
+    injected: list[Message] = attrs.field(factory=list)
+
+    def absorb(self, handled: Handled) -> None:
+        """Take what came of a delivery, or of a timer. The last write of an entity counts."""
+        _, outputs, writes, calls = handled
+        if outputs:
+            self.outputs += outputs
+        for write in writes:
+            if type(write) is Progress:
+                self.sagas[write.saga_id] = write
+            else:
+                kind: type[Entity] = type(write)  # type: ignore[assignment]
+                self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
+        if calls:
+            self.calls += calls
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (
+            self.records or self.entities or self.sagas or self.appended or self.outbox
+            or self.offsets
+        )  # fmt: skip

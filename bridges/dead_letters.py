@@ -1,0 +1,26 @@
+"""Records that nobody could handle: kept whole, with what is needed to understand and replay them."""
+
+from actors.clock import iso
+from actors.participants import DEAD_LETTERS
+from bridges.partitions import partition_for
+from bridges.record import Outgoing, Record
+
+
+def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outgoing:
+    """The record for `dead-letters`: key, value and headers as they came, and five headers more."""
+    key = record.key or b""
+    about = {
+        "dead-letter-topic": record.topic,
+        "dead-letter-partition": str(record.partition),
+        "dead-letter-offset": str(record.offset),
+        "dead-letter-error": error,
+        "dead-letter-time": iso(now),
+    }
+    headers = tuple((name, text.encode()) for name, text in about.items())
+    return Outgoing(
+        DEAD_LETTERS,
+        partition_for(key, partitions),
+        record.key,
+        record.value,
+        (*record.headers, *headers),
+    )

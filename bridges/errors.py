@@ -1,0 +1,21 @@
+"""The errors of the bridges."""
+
+
+class BridgeError(Exception):
+    """Something between the actors and the outside world went wrong."""
+
+
+class UnreadableRecordError(BridgeError, ValueError):
+    """A record is not a message of this system; says why."""
+
+
+class LostShardError(BridgeError):
+    """Another worker owns the shard now: the offsets are not where this batch began."""
+
+
+class StoreError(BridgeError):
+    """The database cannot be used as it is; says what to do."""
+
+
+class StoreUnavailableError(StoreError, ConnectionError):
+    """The database is away or locked for now; the same call may work later."""

@@ -1,0 +1,75 @@
+"""Who a message is for: by the topic it stands in and what it is."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from actors.entities import Entity
+from actors.messages import OPERATOR_COMMANDS, Message
+from actors.participants import DEAD_LETTERS
+from actors.sagas.registry import Registry
+from actors.services.service import Service
+
+ORCHESTRATOR = "orchestrator"
+"""The role that runs the sagas; the others are the names of the services' participants."""
+
+
+class Route(NamedTuple):
+    """A receiver, and the entity it has to be shown; None where that is a saga."""
+
+    receiver: str
+    entity: type[Entity] | None
+
+
+class Routes:
+    """Made from the definitions and the services, so that neither has to be said twice."""
+
+    def __init__(self, registry: Registry, services: Iterable[type[Service]]) -> None:
+        self._routes: dict[tuple[str, type[Message]], tuple[Route, ...]] = {}
+        self._internal: dict[type[Message], tuple[Route, ...]] = {}
+        topics: set[str] = set()
+        for service in services:
+            topics.add(service.participant.topic)
+            for message in service.handlers:
+                entity = service.entity_of.get(message, service.entity)
+                route = Route(service.participant.name, entity)
+                self._add(service.participant.topic, message, route)
+                self._internal[message] = (*self._internal.get(message, ()), route)
+        saga_route = Route(ORCHESTRATOR, None)
+        for saga in registry:
+            self._add(saga.rows[0].to.topic, saga.starts_on, saga_route)
+            for reply, places in saga.answers.items():
+                for i, _ in places:
+                    self._add(saga.rows[i].to.topic, reply, saga_route)
+            topics.update(participant.topic for participant in saga.sent_to())
+        for topic in topics:
+            for command in OPERATOR_COMMANDS:
+                self._add(topic, command, saga_route)
+        self.topics = (*sorted(topics), DEAD_LETTERS)
+        """Every topic there is, `dead-letters` last."""
+        self.entities: tuple[type[Entity], ...] = tuple(
+            {
+                entity: None
+                for service in services
+                for entity in (service.entity, *service.entity_of.values())
+            }
+        )
+        """Every entity class that is loaded by order id."""
+
+    def of(self, topic: str, message: type[Message]) -> tuple[Route, ...]:
+        """Who on this topic the message is for; nobody is an empty tuple."""
+        return self._routes.get((topic, message), ())
+
+    def inside(self, message: type[Message]) -> tuple[Route, ...]:
+        """Who a message that no topic carries is for."""
+        return self._internal.get(message, ())
+
+    def _add(self, topic: str, message: type[Message], route: Route) -> None:
+        known = self._routes.get((topic, message), ())
+        if route not in known:
+            self._routes[topic, message] = (*known, route)
+
+
+def wire_messages(registry: Registry, services: Sequence[type[Service]]) -> set[type[Message]]:
+    """Every message class that a topic may carry."""
+    handled = {message for service in services for message in service.handlers}
+    return registry.messages() | handled | set(OPERATOR_COMMANDS)

@@ -1,0 +1,146 @@
+"""Raw connections to SQLite and PostgreSQL: the hot path runs its own SQL on them.
+
+SQLAlchemy makes the tables, and reads for people; a batch goes to the driver directly.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import sqlalchemy as sa
+
+from bridges.errors import StoreError, StoreUnavailableError
+from bridges.store.rows import Row
+
+BUSY_SECONDS = 10.0
+"""How long a write waits for another process to finish its own."""
+
+
+class Connection(Protocol):
+    """What the store needs of a database."""
+
+    placeholder: str
+
+    def is_in(self, kind: str) -> str:
+        """The SQL condition "is one of", for one parameter made by `many`."""
+
+    def many(self, values: Sequence[Any], kind: type) -> Any:
+        """Several values as one parameter, so that a statement's text never changes."""
+
+    def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        """What a query found."""
+
+    def transaction(self) -> Any:
+        """A context with a cursor; commits at its end, rolls back on any exception."""
+
+    def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        """So many fresh ids of a table, ascending."""
+
+    def create(self, metadata: sa.MetaData) -> None:
+        """Make the tables that are not there."""
+
+    def close(self) -> None:
+        """Drop what is not committed, and close."""
+
+
+def connect(url: str) -> Connection:
+    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise StoreError(
+            f"{url!r} is not a database URL, such as sqlite:///data/orders.db"
+        ) from None
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        return SqliteConnection(parsed)
+    if kind == "postgresql":
+        from bridges.store.postgres import PostgresConnection
+
+        return PostgresConnection(parsed)
+    raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")
+
+
+def sqlite_engine(url: sa.URL) -> sa.Engine:
+    """An engine whose connections are set up as every process of the system needs them."""
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "cache_size=-65536",
+            "wal_autocheckpoint=4000",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+@contextmanager
+def _sqlite_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise StoreUnavailableError(f"the database is locked: {error}") from error
+        raise StoreError(str(error)) from error
+
+
+class SqliteConnection:
+    """SQLite in WAL mode with `synchronous=FULL`: a commit survives the loss of power."""
+
+    placeholder = "?"
+
+    def __init__(self, url: sa.URL) -> None:
+        self._engine = sqlite_engine(url)
+        with _sqlite_errors():
+            self._connection: Any = self._engine.raw_connection()
+        self._cursor = self._connection.cursor()
+        self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+    def is_in(self, kind: str) -> str:
+        return "IN (SELECT value FROM json_each(?))"
+
+    def many(self, values: Sequence[Any], kind: type) -> Any:
+        return self._encode(values).decode()
+
+    def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        with _sqlite_errors():
+            return iter(self._connection.cursor().execute(sql, parameters))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with _sqlite_errors():
+            cursor = self._cursor
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.driver_connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
+        last = cursor.fetchone()[0]
+        return list(range(last + 1, last + 1 + count))
+
+    def create(self, metadata: sa.MetaData) -> None:
+        with _sqlite_errors():
+            metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()

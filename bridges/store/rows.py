@@ -1,0 +1,104 @@
+"""Entities and sagas as rows, and the SQL that writes them: built once, used a million times."""
+
+import typing
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from actors.entities import Entity
+from actors.sagas.progress import Phase, Progress, Status, encode
+from actors.sagas.registry import Registry
+from bridges.store.schema import sagas, table_of
+
+Row = tuple[Any, ...]
+
+_json = msgspec.json.Encoder()
+_STATUS = {int(status): status.name for status in Status}
+_WAITING = frozenset(
+    (Phase.SENT, Phase.BACKOFF, Phase.STUCK, Phase.UNDO_SENT, Phase.UNDO_BACKOFF, Phase.UNDO_STUCK)
+)
+
+
+def upsert(table: sa.Table, placeholder: str) -> str:
+    """INSERT that overwrites the row of the same key; one placeholder a column, in table order."""
+    names = [column.name for column in table.columns]
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f"{n}=excluded.{n}" for n in names if n not in keys)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) "
+        f"VALUES ({', '.join([placeholder] * len(names))}) "
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+class Rows:
+    """How one entity class is written to its table and read from it."""
+
+    def __init__(self, entity: type[Entity], placeholder: str) -> None:
+        self.table = table_of(entity)
+        self.numbered = entity.key == ("order_id",)
+        self.upsert = upsert(self.table, placeholder)
+        self.fields = entity.__struct_fields__
+        self.select = f"SELECT {', '.join(self.fields)} FROM {self.table.name}"
+        self._entity = entity
+        self._getter: Callable[[Entity], Row] = attrgetter(*self.fields)
+        hints = typing.get_type_hints(entity)
+        self._json = [
+            (i, msgspec.json.Decoder(hints[name]))
+            for i, name in enumerate(self.fields)
+            if hints[name] not in (str, int, float)
+        ]
+
+    def row(self, entity: Entity) -> Row:
+        """The entity's fields as column values, in table order, without the number."""
+        row = self._getter(entity)
+        if not self._json:
+            return row
+        values = list(row)
+        for i, _ in self._json:
+            values[i] = _json.encode(values[i]).decode() if values[i] else "[]"
+        return tuple(values)
+
+    def entity(self, row: Row) -> Entity:
+        """The entity of a row of `select`."""
+        values = dict(zip(self.fields, row, strict=True))
+        for i, decoder in self._json:
+            values[self.fields[i]] = decoder.decode(row[i])
+        return self._entity(**values)
+
+
+class SagaRows:
+    """How a saga's progress is written to the table of sagas."""
+
+    def __init__(self, registry: Registry, placeholder: str) -> None:
+        self.upsert = upsert(sagas, placeholder)
+        self._registry = registry
+
+    def row(self, no: int, shard: int, progress: Progress) -> Row:
+        """One row, in table order; `step` names what is waited for."""
+        return (
+            no,
+            progress.saga,
+            progress.order_id,
+            shard,
+            progress.version,
+            _STATUS[progress.status],
+            "" if progress.ended else self._waiting_for(progress),
+            progress.deadline,
+            progress.code,
+            progress.reason,
+            progress.seq,
+            progress.started_at,
+            progress.ended_at or None,
+            encode(progress).decode(),
+        )
+
+    def _waiting_for(self, progress: Progress) -> str:
+        steps = self._registry.get(progress.saga, progress.version).rows
+        return ", ".join(
+            [s.name for s, state in zip(steps, progress.steps, strict=True)
+             if state.phase in _WAITING]
+        )  # fmt: skip

@@ -1,0 +1,138 @@
+"""The tables, for SQLite and PostgreSQL from one definition.
+
+Every order id has one row in `order_keys`, whose number the other tables use as their key: orders
+arrive in about that order, so that their rows are appended rather than scattered over an index.
+"""
+
+import typing
+from functools import cache
+
+import msgspec
+import sqlalchemy as sa
+
+from actors.entities import ENTITIES, Entity
+
+metadata = sa.MetaData()
+
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+order_keys = sa.Table(
+    "order_keys",
+    metadata,
+    sa.Column("no", Number, sa.Identity(), primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("fingerprint", sa.LargeBinary),
+)
+
+sagas = sa.Table(
+    "sagas",
+    metadata,
+    sa.Column("no", Number, primary_key=True, autoincrement=False),
+    sa.Column("saga", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("deadline", sa.Float(53)),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("started_at", sa.Float(53), nullable=False),
+    sa.Column("ended_at", sa.Float(53)),
+    sa.Column("progress", sa.Text, nullable=False),
+)
+sa.Index(
+    "sagas_in_flight",
+    sagas.c.shard,
+    sagas.c.deadline,
+    sqlite_where=sagas.c.ended_at.is_(None),
+    postgresql_where=sagas.c.ended_at.is_(None),
+)
+
+log = sa.Table(
+    "log",
+    metadata,
+    sa.Column("position", Number, sa.Identity(), primary_key=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("headers", sa.LargeBinary),
+    sa.Column("handled", sa.Integer, nullable=False),
+    sa.Column("appended_at", sa.Float(53), nullable=False),
+)
+"""The embedded log. `handled` marks records that the batch which wrote them has handled too."""
+sa.Index(
+    "log_to_read",
+    log.c.position,
+    sqlite_where=log.c.handled == 0,
+    postgresql_where=log.c.handled == 0,
+)
+
+offsets = sa.Table(
+    "offsets",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("consumer", sa.Text, primary_key=True),
+    sa.Column("position", Number, nullable=False),
+)
+"""The position up to which records were handled, and committed with what came of them."""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("consumer", sa.Text, nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("headers", sa.LargeBinary),
+)
+"""Records that are committed and not yet known to be published; `shard` caused them."""
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""What the database was made with: the schema's version, the number of partitions."""
+
+SCHEMA = "1"
+
+_COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
+    str: sa.Text(),
+    int: sa.BigInteger(),
+    float: sa.Float(53),
+}
+
+
+@cache
+def table_of(entity: type[Entity]) -> sa.Table:
+    """The table of an entity class: a column a field; anything but text and numbers as JSON."""
+    hints = typing.get_type_hints(entity)
+    by_order = entity.key == ("order_id",)
+    columns = [sa.Column("no", Number, primary_key=True, autoincrement=False)] if by_order else []
+    for field in msgspec.structs.fields(entity):
+        columns.append(
+            sa.Column(
+                field.name,
+                _COLUMNS.get(hints[field.name], sa.Text()),
+                nullable=False,
+                primary_key=not by_order and field.name in entity.key,
+            )
+        )
+    table = sa.Table(entity.table, metadata, *columns)
+    if entity.pending:
+        owed = table.c.status == entity.pending
+        sa.Index(f"{entity.table}_pending", table.c.no, sqlite_where=owed, postgresql_where=owed)
+    return table
+
+
+for _entity in ENTITIES:
+    table_of(_entity)

@@ -1,0 +1,278 @@
+"""The database of one worker: what it reads before a batch, and the one transaction after it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from actors.entities import ENTITIES, Entity
+from actors.sagas.progress import Progress, decode
+from actors.sagas.registry import Registry
+from bridges.errors import LostShardError, StoreError
+from bridges.record import Outgoing, Record
+from bridges.store.connect import Connection, connect
+from bridges.store.headers import pack, unpack
+from bridges.store.rows import Row, Rows, SagaRows
+from bridges.store.schema import SCHEMA, metadata
+
+KNOWN_KEYS = 200_000
+"""How many order ids are remembered with their numbers."""
+
+
+@attrs.define
+class Changes:
+    """All that one batch did, to be stored in one transaction or not at all."""
+
+    entities: Iterable[Entity] = ()
+    sagas: Iterable[Progress] = ()
+    appended: list[tuple[Outgoing, bool]] = attrs.field(factory=list)
+    """Records for the embedded log, and whether this batch has handled them too."""
+    outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
+    """Records for Kafka, each with the shard that caused it."""
+    published: Sequence[int] = ()
+    """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
+    offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
+    """(topic, partition): where this batch began, and where it ends."""
+
+
+class Store:
+    """One connection, used by one thread.
+
+    Raises StoreError where the database cannot be used, StoreUnavailableError where it is away
+    for now, and LostShardError from `commit` where another worker has moved the offsets.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        registry: Registry,
+        partitions: int,
+        consumer: str = "order-sagas",
+        entities: Iterable[type[Entity]] = ENTITIES,
+    ) -> None:
+        self.partitions = partitions
+        self.consumer = consumer
+        self._registry = registry
+        self._db: Connection = connect(url)
+        mark = self._db.placeholder
+        self._rows = {entity: Rows(entity, mark) for entity in entities}
+        self._saga_rows = SagaRows(registry, mark)
+        self._numbers: dict[str, int] = {}
+        self._sql = _statements(mark, self._db.is_in)
+        self._create()
+
+    def close(self) -> None:
+        """Close the connection; what is not committed is dropped."""
+        self._db.close()
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def numbers(self, order_ids: Iterable[str]) -> dict[str, int]:
+        """The numbers of these order ids, without those that have none yet."""
+        known = self._numbers
+        wanted = set(order_ids)
+        missing = [order_id for order_id in wanted if order_id not in known]
+        if missing:
+            if len(known) > KNOWN_KEYS:
+                known.clear()
+                missing = list(wanted)
+            known.update(self._db.rows(self._sql["numbers"], (self._db.many(missing, str),)))
+        return {order_id: known[order_id] for order_id in wanted if order_id in known}
+
+    def load(self, entity: type[Entity], numbers: Sequence[int]) -> dict[str, Entity]:
+        """The stored entities of these orders, by order id."""
+        rows = self._rows[entity]
+        sql = f"{rows.select} WHERE no {self._db.is_in('bigint')}"
+        found = map(rows.entity, self._db.rows(sql, (self._db.many(numbers, int),)))
+        return {e.order_id: e for e in found}  # type: ignore[attr-defined]
+
+    def load_sagas(self, numbers: Sequence[int]) -> dict[str, Progress]:
+        """The stored sagas of these orders, in flight or ended, by saga id."""
+        sql = f"SELECT progress, saga, version FROM sagas WHERE no {self._db.is_in('bigint')}"
+        found = map(self._progress, self._db.rows(sql, (self._db.many(numbers, int),)))
+        return {progress.saga_id: progress for progress in found}
+
+    def in_flight(self, shards: Sequence[int]) -> Iterator[Progress]:
+        """Every saga of these shards that has not ended, the earliest deadline first.
+
+        Raises UnknownSagaError if one was begun with a definition that is not registered.
+        """
+        sql = (
+            f"SELECT progress, saga, version FROM sagas WHERE ended_at IS NULL "
+            f"AND shard {self._db.is_in('int')} ORDER BY deadline IS NULL, deadline, no"
+        )
+        return map(self._progress, self._db.rows(sql, (self._db.many(shards, int),)))
+
+    def all_of(self, entity: type[Entity]) -> Iterator[Entity]:
+        """Every entity of a class."""
+        rows = self._rows[entity]
+        return map(rows.entity, self._db.rows(rows.select, ()))
+
+    def owed(self, entity: type[Entity], shards: Sequence[int]) -> Iterator[Entity]:
+        """The entities of these shards that still owe an outside call, the oldest first."""
+        rows = self._rows[entity]
+        sql = (
+            f"{rows.select} WHERE status = {self._db.placeholder} AND no IN "
+            f"(SELECT no FROM order_keys WHERE shard {self._db.is_in('int')}) ORDER BY no"
+        )
+        return map(rows.entity, self._db.rows(sql, (entity.pending, self._db.many(shards, int))))
+
+    def offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+        """Where each partition of a topic was handled up to; 0 where nothing was."""
+        rows = self._db.rows(
+            self._sql["offsets"], (topic, self.consumer, self._db.many(partitions, int))
+        )
+        return dict.fromkeys(partitions, 0) | dict(rows)
+
+    def read_log(self, after: int, limit: int) -> list[Record]:
+        """The next records of the embedded log that no batch has handled, in their order."""
+        return [
+            Record(topic, partition, position, key, value, unpack(headers), at)
+            for position, topic, partition, key, value, headers, at in self._db.rows(
+                self._sql["read_log"], (after, limit)
+            )
+        ]
+
+    def unpublished(self, shards: Sequence[int]) -> list[tuple[int, Outgoing]]:
+        """What an earlier owner of these shards committed and may not have published, by id."""
+        return [
+            (number, Outgoing(topic, partition, key, value, unpack(headers)))
+            for number, topic, partition, key, value, headers in self._db.rows(
+                self._sql["unpublished"], (self.consumer, self._db.many(shards, int))
+            )
+        ]
+
+    # --- the one transaction ------------------------------------------------------------------
+
+    def commit(self, changes: Changes, now: float) -> list[int]:
+        """Store all of it or nothing; answers the ids of the outbox rows, in their order."""
+        with self._db.transaction() as db:
+            self._move_offsets(db, changes)
+            self._write_entities(db, changes)
+            if changes.appended:
+                db.executemany(
+                    self._sql["append"],
+                    [
+                        (o.topic, o.partition, o.key, o.value, pack(o.headers), int(handled), now)
+                        for o, handled in changes.appended
+                    ],
+                )
+            if changes.published:
+                db.execute(
+                    self._sql["clean_outbox"], (self._db.many(list(changes.published), int),)
+                )
+            return self._fill_outbox(db, changes.outbox) if changes.outbox else []
+
+    def _move_offsets(self, db: Any, changes: Changes) -> None:
+        for (topic, partition), (before, after) in changes.offsets.items():
+            if before == after:
+                continue
+            key = (topic, partition, self.consumer)
+            db.execute(self._sql["move_offset"], (after, *key, before))
+            if db.rowcount == 1:
+                continue
+            if before == 0:
+                db.execute(self._sql["first_offset"], (*key, after))
+                if db.rowcount == 1:
+                    continue
+            raise LostShardError(
+                f"{topic} partition {partition} is not at {before} any more: "
+                "another worker owns it now"
+            )
+
+    def _write_entities(self, db: Any, changes: Changes) -> None:
+        from bridges.partitions import partition_for
+
+        entities, sagas = list(changes.entities), list(changes.sagas)
+        keyed: set[str] = {e.order_id for e in entities if hasattr(e, "order_id")}
+        keyed.update([saga.order_id for saga in sagas])
+        shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
+        new = [(key, shards[key]) for key in keyed if key not in self._numbers]
+        if new:
+            db.executemany(self._sql["new_key"], new)
+            db.execute(self._sql["numbers"], (self._db.many([key for key, _ in new], str),))
+            self._numbers.update(db.fetchall())
+        numbers = self._numbers
+        by_class: dict[type[Entity], list[Row]] = {}
+        for entity in entities:
+            rows = self._rows[type(entity)]
+            row = rows.row(entity)
+            if rows.numbered:
+                row = (numbers[entity.order_id], *row)  # type: ignore[attr-defined]
+            by_class.setdefault(type(entity), []).append(row)
+        for kind, all_rows in by_class.items():
+            db.executemany(self._rows[kind].upsert, all_rows)
+        if sagas:
+            db.executemany(
+                self._saga_rows.upsert,
+                [self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas],
+            )
+
+    def _fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
+        ids = self._db.take_ids(db, "outbox", len(outbox))
+        db.executemany(
+            self._sql["fill_outbox"],
+            [
+                (i, self.consumer, shard, o.topic, o.partition, o.key, o.value, pack(o.headers))
+                for i, (shard, o) in zip(ids, outbox, strict=True)
+            ],
+        )
+        return ids
+
+    # --- the schema ---------------------------------------------------------------------------
+
+    def _create(self) -> None:
+        self._db.create(metadata)
+        wanted = {"schema": SCHEMA, "partitions": str(self.partitions)}
+        with self._db.transaction() as db:
+            db.executemany(self._sql["meta"], list(wanted.items()))
+        for name, value in self._db.rows("SELECT name, value FROM meta", ()):
+            if name in wanted and wanted[name] != value:
+                raise StoreError(
+                    f"the database was made with {name} = {value}, and {wanted[name]} is wanted; "
+                    f"set {name} to {value}, or use another database"
+                )
+
+    def _progress(self, row: Row) -> Progress:
+        raw, saga, version = row
+        return decode(raw, self._registry.get(saga, version))
+
+
+def _statements(mark: str, is_in: Any) -> dict[str, str]:
+    return {
+        "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
+        "new_key": (
+            f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
+            "ON CONFLICT (order_id) DO NOTHING"
+        ),
+        "offsets": (
+            f"SELECT partition, position FROM offsets WHERE topic = {mark} "
+            f"AND consumer = {mark} AND partition {is_in('int')}"
+        ),
+        "move_offset": (
+            f"UPDATE offsets SET position = {mark} WHERE topic = {mark} AND partition = {mark} "
+            f"AND consumer = {mark} AND position = {mark}"
+        ),
+        "first_offset": (
+            "INSERT INTO offsets (topic, partition, consumer, position) "
+            f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
+        ),
+        "read_log": (
+            "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
+            f"WHERE position > {mark} AND handled = 0 ORDER BY position LIMIT {mark}"
+        ),
+        "append": (
+            "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
+            f"VALUES ({', '.join([mark] * 7)})"
+        ),
+        "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
+        "fill_outbox": (
+            "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "
+            f"VALUES ({', '.join([mark] * 8)})"
+        ),
+        "unpublished": (
+            "SELECT id, topic, partition, key, value, headers FROM outbox "
+            f"WHERE consumer = {mark} AND shard {is_in('int')} ORDER BY id"
+        ),
+        "meta": f"INSERT INTO meta (name, value) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING",
+    }

@@ -1,0 +1,73 @@
+"""How messages look in a topic: a JSON object with at least `orderId` and `status`."""
+
+import functools
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.messages import Message, status
+from bridges.errors import UnreadableRecordError
+from bridges.record import Record
+
+LARGEST = 1024 * 1024
+"""Bytes of the largest value that is read; Kafka's own default limit for a record."""
+
+
+class Wire:
+    """Reads and writes the messages it was made for.
+
+    Unknown fields are ignored, and a field that is null counts as absent: services written
+    elsewhere do both.
+    """
+
+    def __init__(self, messages: Iterable[type[Message]]) -> None:
+        self.messages = {status(message): message for message in messages}
+        union: Any = functools.reduce(operator.or_, self.messages.values())
+        self._decoder = msgspec.json.Decoder(union)
+        self.encode = msgspec.json.Encoder().encode
+        """A message as the value of a record."""
+
+    def decode(self, record: Record) -> Message:
+        """The message in a record; raises UnreadableRecordError if there is none.
+
+        A record without an event id gets its place in the log for one, so that what it causes
+        can be traced to it.
+        """
+        message = self.decode_value(record.value)
+        if message.event_id:
+            return message
+        return replace(message, event_id=f"{record.topic}:{record.partition}:{record.offset}")
+
+    def decode_value(self, value: bytes | None) -> Message:
+        """The message in a record's value; raises UnreadableRecordError if there is none."""
+        if value is None:
+            raise UnreadableRecordError("the record has no value")
+        if len(value) > LARGEST:
+            raise UnreadableRecordError(f"{len(value)} bytes, more than the {LARGEST} allowed")
+        try:
+            message = self._decoder.decode(value)
+        except msgspec.ValidationError as error:
+            message = self._decode_loosely(value, error)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnreadableRecordError(f"not JSON: {error}") from None
+        if not message.order_id:
+            raise UnreadableRecordError("orderId is empty")
+        return message
+
+    def _decode_loosely(self, value: bytes, error: msgspec.ValidationError) -> Message:
+        """Try once more without the fields that are null."""
+        fields = msgspec.json.decode(value)
+        if not isinstance(fields, dict):
+            raise UnreadableRecordError(f"not a JSON object: {error}") from None
+        name = fields.get("status")
+        kind = self.messages.get(name) if isinstance(name, str) else None
+        if kind is None:
+            known = ", ".join(self.messages)
+            raise UnreadableRecordError(f"unknown status {name!r}; known: {known}") from None
+        try:
+            return msgspec.convert({k: v for k, v in fields.items() if v is not None}, kind)
+        except msgspec.ValidationError as closer:
+            raise UnreadableRecordError(str(closer)) from None

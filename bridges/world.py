@@ -1,0 +1,65 @@
+"""What a bridge needs of the outside, opened in the process where the bridge runs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+from thespian.actors import ActorAddress
+
+from actors.clock import Clock
+from actors.sagas.registry import Registry
+from actors.services.service import Service
+from bridges.outside import Outside
+from bridges.routes import Routes
+from bridges.store.store import Store
+from bridges.wire import Wire
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@attrs.frozen
+class World:
+    """The collaborators of one bridge. `tell` sends it a message from any thread.
+
+    `flush` writes the log lines of the batch, just before its commit. `watch` is told of each
+    point at which a crash would matter: "before commit", "after commit", "after publish".
+    """
+
+    store: Store
+    wire: Wire
+    routes: Routes
+    registry: Registry
+    services: Sequence[type[Service]]
+    clock: Clock
+    outside: Outside
+    tell: Callable[[Any], None] = _nothing
+    flush: Callable[[], None] = _nothing
+    fatal: Callable[[BaseException], None] = _nothing
+    watch: Callable[[str], None] = _nothing
+    batch_size: int = 500
+
+
+@attrs.frozen
+class Connect:
+    """The bridge's first message: its world, and the actors it serves."""
+
+    world: Callable[[], World]
+    coordinator: ActorAddress | None
+    services: dict[str, ActorAddress]
+
+
+@attrs.frozen
+class Stop:
+    """Finish the batch, commit it, take no more; answered by `Stopped`."""
+
+
+@attrs.frozen
+class Stopped:
+    """Nothing is under way any more."""
+
+
+@attrs.frozen
+class RecordsWaiting:
+    """There may be records to read."""

@@ -1,0 +1,176 @@
+"""The one place where the system is put together; everything it needs is an argument."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+from thespian.actors import ActorAddress, ActorSystem
+
+from actors.clock import Clock, SystemClock
+from actors.place_order import PLACE_ORDER
+from actors.sagas.coordinator import Coordinate, SagaCoordinator
+from actors.sagas.definition import Saga
+from actors.sagas.registry import Registry
+from actors.services.notifications import Channel, LogChannel, NotificationService, UseChannel
+from actors.services.orders import OrderService
+from actors.services.payments import PaymentService, UseGateway
+from actors.services.service import Service
+from actors.services.simulation import Silence, SimulatedGateway
+from actors.services.stock import StockService
+from bridges.bridge import Bridge
+from bridges.embedded import EmbeddedBridge
+from bridges.outside import Outside, ThreadedOutside
+from bridges.routes import ORCHESTRATOR, Routes, wire_messages
+from bridges.store.store import Store
+from bridges.wire import Wire
+from bridges.world import Connect, Stop, Stopped, World
+from system.settings import Settings
+
+SERVICES: tuple[type[Service], ...] = (
+    OrderService,
+    PaymentService,
+    StockService,
+    NotificationService,
+)
+
+ROLE_OF = {"orders": "orders", "payments": "payment", "stock": "stock",
+           "notifications": "notification"}  # fmt: skip
+"""The role that runs each participant's service; a service of your own is a role of its own."""
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """Everything that the system is made of, and that a test may want to replace."""
+
+    settings: Settings
+    sagas: Sequence[Saga] = (PLACE_ORDER,)
+    services: Sequence[type[Service]] = SERVICES
+    bridge: type[Bridge] = EmbeddedBridge
+    clock: Clock = attrs.field(factory=SystemClock)
+    outside: Callable[[], Outside] = ThreadedOutside
+    gateway: Any = None
+    """The payment provider; None for the simulated one that the settings describe."""
+    channel: Channel | None = None
+    """How customers are told; None for the one that the settings name."""
+    flush: Callable[[], None] = _nothing
+    watch: Callable[[str], None] = _nothing
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions, with the deadlines that the settings ask for."""
+        return Registry(saga.scaled(self.settings.deadline_scale) for saga in self.sagas)
+
+
+def open_store(settings: Settings, registry: Registry, services: Iterable[type[Service]]) -> Store:
+    """The store that the settings name; raises StoreError if it can't be used."""
+    entities = {
+        entity: None
+        for service in services
+        for entity in (service.entity, *service.entity_of.values(), *service.memory)
+    }
+    return Store(settings.database, registry, settings.partitions, entities=[*entities])
+
+
+def open_world(
+    parts: Parts,
+    registry: Registry,
+    tell: Callable[[Any], None],
+    fatal: Callable[[BaseException], None],
+) -> World:
+    """What the bridge needs, opened in the process and thread where the bridge runs."""
+    return World(
+        store=open_store(parts.settings, registry, parts.services),
+        wire=Wire(wire_messages(registry, parts.services)),
+        routes=Routes(registry, parts.services),
+        registry=registry,
+        services=parts.services,
+        clock=parts.clock,
+        outside=parts.outside(),
+        tell=tell,
+        flush=parts.flush,
+        fatal=fatal,
+        watch=parts.watch,
+        batch_size=parts.settings.batch_size,
+    )
+
+
+class RunningSystem:
+    """Actors that are up, and the way to stop them."""
+
+    def __init__(self, actors: ActorSystem, bridge: ActorAddress) -> None:
+        self.actors = actors
+        self.bridge = bridge
+        self.failure: BaseException | None = None
+        self.failed = threading.Event()
+        """Set when the system cannot go on; `failure` says why."""
+
+    def tell_bridge(self, message: Any) -> None:
+        """Send the bridge a message, from any thread."""
+        with self.actors.private() as context:
+            context.tell(self.bridge, message)
+
+    def fail(self, error: BaseException) -> None:
+        """Note that the system cannot go on."""
+        self.failure = error
+        self.failed.set()
+
+    def stop(self, timeout: float = 60.0) -> bool:
+        """Finish the batch, commit, and stop; answers whether that was done within `timeout`."""
+        with self.actors.private() as context:
+            answer = context.ask(self.bridge, Stop(), timeout)
+        self.actors.shutdown()
+        return isinstance(answer, Stopped)
+
+
+def start(parts: Parts, actors: ActorSystem) -> RunningSystem:
+    """Create the actors of the roles that this process has, and connect the bridge to them."""
+    settings, registry = parts.settings, parts.registry
+    bridge = actors.createActor(parts.bridge)
+    running = RunningSystem(actors, bridge)
+    coordinator = None
+    if ORCHESTRATOR in settings.roles:
+        coordinator = actors.createActor(SagaCoordinator)
+        actors.tell(coordinator, Coordinate(registry, bridge, parts.clock))
+    services: dict[str, ActorAddress] = {}
+    for service in parts.services:
+        name = service.participant.name
+        if ROLE_OF.get(name, ORCHESTRATOR) in settings.roles:
+            services[name] = actors.createActor(service)
+    for name, message in _configuration(parts).items():
+        if name in services:
+            actors.tell(services[name], message)
+    world = partial(open_world, parts, registry, running.tell_bridge, running.fail)
+    actors.tell(bridge, Connect(world, coordinator, services))
+    return running
+
+
+def _configuration(parts: Parts) -> dict[str, Any]:
+    settings = parts.settings
+    return {
+        "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
+        "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
+        "notifications": UseChannel(parts.channel or LogChannel()),
+    }
+
+
+def simulated_gateway(settings: Settings) -> SimulatedGateway:
+    """The payment provider that the settings describe."""
+    return SimulatedGateway(
+        decline_above=settings.payment_decline_above,
+        decline_customers=frozenset(settings.payment_decline_customers),
+        decline_rate=settings.payment_decline_rate,
+        silence=Silence(
+            settings.payment_silent_rate,
+            settings.payment_silent_attempts,
+            settings.seed,
+            "payment",
+        ),
+        delay=settings.payment_delay,
+        seed=settings.seed,
+    )
