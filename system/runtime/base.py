@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
-from thespian.actors import ActorAddress, ActorExitRequest, ActorSystemFailure, ThespianGeneration
+from thespian.actors import ActorAddress, ActorSystemFailure, ThespianGeneration
 
 from actors.clock import Clock, SystemClock
 from system.runtime.external import Port, PrivateContext
@@ -13,9 +13,9 @@ from system.runtime.introspection import (
     ActorView,
     PendingMessage,
     TimerView,
-    class_of,
-    living_below,
-    walk,
+    actors,
+    pending,
+    timers,
 )
 from system.runtime.lifecycle import Lifecycle
 from system.runtime.policies import Envelope, Fifo, Policy
@@ -109,31 +109,6 @@ class EventLoopBase(Lifecycle):
             self._private_count += 1
             return PrivateContext(self, f"{EXTERNAL_NAME}:{self._private_count}")
 
-    def updateCapability(self, name: str, value: Any = None) -> None:
-        """Set a capability, or remove it with None."""
-        if value is None:
-            self.capabilities.pop(name, None)
-        else:
-            self.capabilities[name] = value
-
-    def loadActorSource(self, file: Any) -> str:
-        """See `Sources.load`; outside of an actor, waits until the authority has answered."""
-        source_hash = self.sources.load(file)
-        self.settle()
-        return source_hash
-
-    def unloadActorSource(self, source_hash: str) -> None:
-        """See `Sources.unload`."""
-        self.sources.unload(source_hash)
-        self.factory.forget_classes()
-
-    def _handleDeadLetters(self, address: ActorAddress, enable: bool) -> None:
-        cell = self.resolve(address)
-        if enable:
-            self.dead_letter_handler = cell
-        elif self.dead_letter_handler is cell:
-            self.dead_letter_handler = None
-
     def shutdown(self) -> None:
         """Ask every actor to exit, children first, and return when they have.
 
@@ -152,14 +127,6 @@ class EventLoopBase(Lifecycle):
         if not self.closed:
             log.warning("runtime.shutdown_gave_up", actors=len(self.actors()))
             self.crash()
-
-    def begin_shutdown(self) -> None:
-        """Ask every actor to exit, and the loop to end when they have; does not wait."""
-        if not self._closing:
-            for cell in living_below(self.root):
-                self.post_system(cell, self.root, ActorExitRequest())
-            self._closing = True
-        self._wakes.put(None)
 
     # Looking in, and meddling.
 
@@ -187,26 +154,18 @@ class EventLoopBase(Lifecycle):
     def inject(self, sender: ActorAddress, receiver: ActorAddress, message: Any) -> None:
         """Put a message into the mailbox past the interceptor, as if `sender` had sent it."""
         self.post_system(self.resolve(receiver), self.resolve(sender), message)
-        self.wake()
 
     def pending(self) -> list[PendingMessage]:
         """The messages that wait for delivery."""
-        return [PendingMessage(*envelope) for envelope in list(self.mailbox)]
+        return pending(self)
 
     def timers(self) -> list[TimerView]:
         """The wakeups still to come, in the order in which they will fire."""
-        return [
-            TimerView(due, cell, period, payload)
-            for due, _, cell, period, payload in self.timer_heap
-        ]
+        return timers(self)
 
     def actors(self) -> list[ActorView]:
         """The living actors, parents before their children."""
-        return [
-            ActorView(cell, class_of(cell), cell.parent)
-            for cell in walk(self.root)
-            if cell.actor is not None
-        ]
+        return actors(self)
 
 
 def _thespian_capabilities(clock: Clock) -> dict[str, Any]:

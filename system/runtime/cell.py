@@ -11,7 +11,7 @@ from thespian.actors import ActorAddress
 from thespian.system.timing import timePeriodSeconds
 
 if TYPE_CHECKING:
-    from system.runtime.base import EventLoopBase
+    from system.runtime.lifecycle import Lifecycle
 
 PRIMARY_PREFIX = "/A"
 
@@ -41,13 +41,14 @@ class Rarities:
 class Cell(ActorAddress):
     """Where an actor lives. `actor` is None once it is dead, and it never comes back.
 
-    Copying or pickling one gives a plain `ActorAddress` of the same name, which the system still
-    delivers to.
+    What is sent to it arrives in its own system, also from another one in this process. Copying or
+    pickling one gives a plain `ActorAddress` of the same name, which stands for whatever has that
+    name in the system where it is used.
     """
 
     __slots__ = ("actor", "base", "children", "number", "parent", "rarities", "timers")
 
-    def __init__(self, base: "EventLoopBase", parent: "Cell | None", number: int | str) -> None:
+    def __init__(self, base: "Lifecycle", parent: "Cell | None", number: int | str) -> None:
         self.base = base
         self.parent = parent
         self.number = number
@@ -69,7 +70,7 @@ class Cell(ActorAddress):
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if other.__class__ is Cell and other.base is self.base:  # type: ignore[attr-defined]
+        if other.__class__ is Cell:  # of another actor, perhaps of the same name elsewhere
             return False
         return bool(super().__eq__(other))
 
@@ -95,9 +96,10 @@ class Cell(ActorAddress):
         return self.rarities.name if self.rarities is not None else None
 
     def actor_send(self, target: ActorAddress, message: Any) -> None:
-        base = self.base
-        if target.__class__ is not Cell or target.base is not base:
-            target = base.resolve(target)
+        if target.__class__ is not Cell:
+            target = self.base.resolve(target)
+        # The receiver's system, which is another one if two of them live in this process.
+        base = target.base
         base.post((target, self, message))
         if base.asleep:
             base.wake()

@@ -10,7 +10,7 @@ from thespian.system.timing import ExpirationTimer
 from system.runtime.cell import Cell
 
 if TYPE_CHECKING:
-    from system.runtime.base import EventLoopBase
+    from system.runtime.lifecycle import Lifecycle
 
 
 class PendingMessage(NamedTuple):
@@ -67,44 +67,65 @@ def class_of(cell: Cell) -> type:
     return type(getattr(cell.actor, "waiting", cell.actor))
 
 
-def actor_status(base: "EventLoopBase", cell: Cell) -> Thespian_ActorStatus:
+def pending(system: "Lifecycle") -> list[PendingMessage]:
+    """The messages that wait for delivery."""
+    return [PendingMessage(*envelope) for envelope in list(system.mailbox)]
+
+
+def timers(system: "Lifecycle") -> list[TimerView]:
+    """The wakeups still to come, in the order in which they will fire."""
+    return [
+        TimerView(due, cell, period, payload) for due, _, cell, period, payload in system.timer_heap
+    ]
+
+
+def actors(system: "Lifecycle") -> list[ActorView]:
+    """The living actors, parents before their children."""
+    return [
+        ActorView(cell, class_of(cell), cell.parent)
+        for cell in walk(system.root)
+        if cell.actor is not None
+    ]
+
+
+def actor_status(system: "Lifecycle", cell: Cell) -> Thespian_ActorStatus:
     """What Thespian answers when an actor is asked for its status."""
     exiting = cell.rarities is not None and cell.rarities.exiting
     status = Thespian_ActorStatus(
         cell,
         class_of(cell).__name__,
-        base.systemAddress,
+        system.root,
         parentAddress=cell.parent,
         sourceHash=cell.rarities.source_hash if cell.rarities is not None else None,
         exiting=True if exiting else None,
     )
-    _add_common(base, cell, status, everything=False)
+    _add_common(system, cell, status, everything=False)
     return status
 
 
-def system_status(base: "EventLoopBase") -> Thespian_SystemStatus:
+def system_status(system: "Lifecycle") -> Thespian_SystemStatus:
     """What Thespian answers when the system is asked for its status."""
-    status = Thespian_SystemStatus(base.systemAddress, capabilities=dict(base.capabilities))
-    _add_common(base, base.root, status, everything=True)
-    for name, address in list(base.names.items()):
+    status = Thespian_SystemStatus(system.root, capabilities=dict(system.capabilities))
+    _add_common(system, system.root, status, everything=True)
+    for name, address in list(system.names.items()):
         status.addGlobalActor(name, address)
-    status.setDeadLetterHandler(base.dead_letter_handler)
-    status.sourceAuthority = base.sources.authority
-    status.loadedSources = [(each, "") for each in base.sources.loaded]
+    status.setDeadLetterHandler(system.dead_letter_handler)
+    status.sourceAuthority = system.sources.authority
+    status.loadedSources = [(each, "") for each in system.sources.loaded]
     return status
 
 
-def _add_common(base: "EventLoopBase", cell: Cell, status: Any, *, everything: bool) -> None:
+def _add_common(system: "Lifecycle", cell: Cell, status: Any, *, everything: bool) -> None:
     for child in living_below(cell):
         status.addChild(child)
-    for receiver, sender, message in base.pending():
+    for receiver, sender, message in pending(system):
         if everything or receiver is cell:
             status.addReceivedMessage(sender, receiver, message)
-    now = base.clock.monotonic()
+    now = system.clock.monotonic()
     status.addWakeups(
         [
             (timer.address, ExpirationTimer(max(0.0, timer.due - now)))
-            for timer in base.timers()
+            for timer in timers(system)
             if everything or timer.address is cell
         ]
     )

@@ -1,5 +1,6 @@
 """What becomes of an actor from its making to its exit, and of messages that cannot be handled."""
 
+import sys
 import threading
 import traceback
 from typing import Any
@@ -146,7 +147,12 @@ class Lifecycle(EventLoop):
             cell.rare().source_hash = source_hash
 
     def _stillborn(self, cell: Cell, actor_class: Any) -> None:
-        log.warning("actor.not_created", actor=str(cell), cls=str(actor_class), exc_info=True)
+        log.warning(
+            "actor.not_created",
+            actor=str(cell),
+            cls=str(actor_class),
+            exception=traceback.format_exc(),
+        )
         self._leave_tree(cell)
 
     # Finding.
@@ -157,10 +163,7 @@ class Lifecycle(EventLoop):
         An address that names nothing here gets a cell of its own, dead from the beginning.
         """
         if address.__class__ is Cell:
-            if address.base is self:
-                return address  # type: ignore[no-any-return]
-            # Another system's actor: one of ours may have the same name and is not meant.
-            return Cell(self, None, str(address.addressDetails))
+            return address
         name = address.actorAddressString
         if name == SYSTEM_NAME:
             return self.root
@@ -176,32 +179,53 @@ class Lifecycle(EventLoop):
             cell = children.get(int(number)) if children and number.isdecimal() else None
         return cell
 
+    # What actors ask of their system; the names are Thespian's.
+
+    def updateCapability(self, name: str, value: Any = None) -> None:
+        """Set a capability, or remove it with None."""
+        if value is None:
+            self.capabilities.pop(name, None)
+        else:
+            self.capabilities[name] = value
+
+    def loadActorSource(self, file: Any) -> str:
+        """See `Sources.load`; outside of an actor, waits until the authority has answered."""
+        source_hash = self.sources.load(file)
+        self.settle()
+        return source_hash
+
+    def unloadActorSource(self, source_hash: str) -> None:
+        """See `Sources.unload`."""
+        self.sources.unload(source_hash)
+        self.factory.forget_classes()
+
+    def _handleDeadLetters(self, address: ActorAddress, enable: bool) -> None:
+        cell = self.resolve(address)
+        if enable:
+            self.dead_letter_handler = cell
+        elif self.dead_letter_handler is cell:
+            self.dead_letter_handler = None
+
     # Failing.
 
     def retry(self, receiver: Cell, sender: Cell, message: Any) -> None:
         """Deliver once more, at once so that order is kept; then it is poison to its sender."""
-        log.warning(
-            "actor.message_failed",
-            actor=str(receiver),
-            cls=type(receiver.actor).__name__,
-            message=type(message).__name__,
-            exc_info=True,
-        )
         actor = receiver.actor
         if actor is None:  # a crash, from within the handler that failed
             return
+        about = {
+            "actor": str(receiver),
+            "cls": type(actor).__name__,
+            "message": type(message).__name__,
+        }
+        log.warning("actor.message_failed", error=repr(sys.exc_info()[1]), **about)
         try:
             actor.receiveMessage(message, sender)
         except Exception:
-            log.error(
-                "actor.message_poisoned",
-                actor=str(receiver),
-                cls=type(actor).__name__,
-                message=type(message).__name__,
-                exc_info=True,
-            )
+            details = traceback.format_exc()
+            log.error("actor.message_poisoned", exception=details, **about)
             if not isinstance(message, PoisonMessage):
-                self.post_system(sender, receiver, PoisonMessage(message, traceback.format_exc()))
+                self.post_system(sender, receiver, PoisonMessage(message, details))
         except SystemExit:
             self.bury(receiver)
 
@@ -218,8 +242,10 @@ class Lifecycle(EventLoop):
 
     def post_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
         """Send on the system's own behalf, past the interceptor."""
-        if not self.closed:
-            self.mailbox.append((receiver, sender, message))
+        system = receiver.base
+        if not system.closed:
+            system.mailbox.append((receiver, sender, message))
+            system.wake()
 
     # Going.
 
@@ -245,7 +271,7 @@ class Lifecycle(EventLoop):
         try:
             cell.actor.receiveMessage(request, sender)
         except (Exception, SystemExit):
-            log.warning("actor.exit_failed", actor=str(cell), exc_info=True)
+            log.warning("actor.exit_failed", actor=str(cell), exception=traceback.format_exc())
         # Looked at after the handler ran: it may have created children, or spared them.
         children = living_below(cell) if cell.children and request.isRecursive else ()
         if not children:
@@ -289,7 +315,7 @@ class Lifecycle(EventLoop):
     def _remove(self, cell: Cell) -> None:
         siblings = cell.parent.children if cell.parent is not None else None
         if siblings is not None:
-            siblings.pop(cell.number, None)  # type: ignore[call-overload]
+            siblings.pop(int(cell.number), None)
 
     def all_gone(self) -> bool:
         return not self.root.children
@@ -298,6 +324,14 @@ class Lifecycle(EventLoop):
         for source_hash in list(self.sources.loaded):
             self.sources.unload(source_hash)
         self.crash()
+
+    def begin_shutdown(self) -> None:
+        """Ask every actor to exit, and the loop to end when they have; does not wait."""
+        if not self._closing:
+            for cell in living_below(self.root):
+                self.post_system(cell, self.root, ActorExitRequest())
+            self._closing = True
+        self._wakes.put(None)
 
     def crash(self) -> None:
         """End everything at once: no actor runs again, messages and timers are gone.
@@ -349,7 +383,9 @@ class Exiting:
             try:
                 self.waiting.receiveMessage(message, sender)
             except (Exception, SystemExit):
-                log.warning("actor.exit_failed", actor=str(self._cell), exc_info=True)
+                log.warning(
+                    "actor.exit_failed", actor=str(self._cell), exception=traceback.format_exc()
+                )
             if not self._cell.children:
                 self._system.bury(self._cell)
         else:

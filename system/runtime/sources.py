@@ -11,7 +11,7 @@ from thespian.system.sourceLoader import SourceHashFinder
 from system.runtime.cell import Cell
 
 if TYPE_CHECKING:
-    from system.runtime.base import EventLoopBase
+    from system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class Sources:
     """Loaded sources by hash, the actor that validates them, and those to be told of changes."""
 
-    def __init__(self, base: "EventLoopBase") -> None:
+    def __init__(self, base: "Lifecycle") -> None:
         self._base = base
         self._listeners: list[Cell] = []
         self.loaded: dict[str, bytes] = {}
@@ -60,7 +60,7 @@ class Sources:
             self._tell_listeners(UnloadedSource(source_hash, ""))
         for finder in list(sys.meta_path):
             if getattr(finder, "srcHash", None) == source_hash:
-                root = finder.hashRoot()  # type: ignore[union-attr]
+                root = finder.hashRoot()  # type: ignore[attr-defined]
                 for name in [name for name in sys.modules if name and name.startswith(root)]:
                     del sys.modules[name]
                 sys.meta_path.remove(finder)

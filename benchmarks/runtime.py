@@ -1,0 +1,268 @@
+"""What the actor runtime costs, side by side with Thespian's own bases.
+
+    python -m benchmarks.runtime [--json FILE] [--quick]
+
+A cycle is the life of a small saga: its parent creates it and starts it; it sets a wakeup and
+answers; it gets one more message, answers and exits; the parent hears of the exit. Parked actors
+are created before, each with one timer, and wait. Figures are CPU time of all processes involved,
+scaled to the reference machine.
+"""
+
+import argparse
+import gc
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # no stubs installed
+from rich.console import Console
+from rich.table import Table
+from thespian.actors import Actor, ActorAddress, ActorExitRequest, ActorSystem, ChildActorExited
+
+from benchmarks.calibration import calibrate, scale
+from system.runtime import EventLoopBase
+
+OURS = "EventLoopBase"
+IN_FLIGHT = 50
+FOREVER = 86_400
+PATIENCE = 600
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure; `per_cpu_second` and `cpu_us` are scaled to the reference machine."""
+
+    base: str
+    what: str
+    parked: int
+    count: int
+    per_cpu_second: float
+    cpu_us: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Run this many cycles, some of them at once, and report."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Park:
+    """Create this many children that do nothing but wait."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Rally:
+    """Send a message back and forth this many times."""
+
+    count: int
+
+
+class Saga(Actor):
+    """The child of one cycle."""
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        if message == "start":
+            self.wakeupAfter(FOREVER)
+            self.send(sender, "started")
+        elif message == "go on":
+            self.send(sender, "done")
+            self.send(self.myAddress, ActorExitRequest())
+
+
+class Sleeper(Actor):
+    """A parked saga."""
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        if message == "park":
+            self.wakeupAfter(FOREVER)
+
+
+class Echo(Actor):
+    """Sends back what it gets."""
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        self.send(sender, message)
+
+
+class Parent(Actor):
+    """Does what it is told to, and answers when it is done."""
+
+    def __init__(self) -> None:
+        self.to_start = self.to_finish = self.rallies = 0
+        self.asker: ActorAddress | None = None
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        if message == "started":
+            self.send(sender, "go on")
+        elif message == "ball":
+            self.rallies -= 1
+            self.send(*((sender, "ball") if self.rallies else (self.asker, "over")))
+        elif isinstance(message, ChildActorExited):
+            self.to_finish -= 1
+            if self.to_start:
+                self._start()
+            elif not self.to_finish:
+                self.send(self.asker, "over")
+        elif isinstance(message, Cycles):
+            self.asker = sender
+            self.to_start = self.to_finish = message.count
+            for _ in range(min(IN_FLIGHT, message.count)):
+                self._start()
+        elif isinstance(message, Park):
+            for _ in range(message.count):
+                self.send(self.createActor(Sleeper), "park")
+            self.send(sender, "over")
+        elif isinstance(message, Rally):
+            self.asker, self.rallies = sender, message.count
+            self.send(self.createActor(Echo), "ball")
+
+    def _start(self) -> None:
+        self.to_start -= 1
+        self.send(self.createActor(Saga), "start")
+
+
+@contextmanager
+def running(base: str) -> Iterator[tuple[ActorSystem, ActorAddress]]:
+    """A system on the named base, with a Parent; shut down in the end."""
+    silent = {"version": 1, "disable_existing_loggers": False}
+    capabilities = {"Admin Port": _free_port()} if base.startswith("multiproc") else None
+    system = ActorSystem(
+        EventLoopBase(threaded=False) if base == OURS else base,
+        capabilities,
+        logDefs=silent,
+        transientUnique=True,
+    )
+    try:
+        yield system, system.createActor(Parent)
+    finally:
+        system.shutdown()
+
+
+def measure(base: str, order: Cycles | Rally, parked: int, factor: float) -> Measurement:
+    """Carry out one order on a fresh system with so many parked actors."""
+    with running(base) as (system, parent):
+        if parked:
+            system.ask(parent, Park(parked), PATIENCE)
+        # A first few, so that what is paid once is not counted.
+        system.ask(parent, type(order)(min(order.count, 200)), PATIENCE)
+        gc.collect()
+        wall, cpu = time.perf_counter(), _cpu_seconds()
+        answer = system.ask(parent, order, PATIENCE)
+        wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
+    if answer != "over":
+        raise RuntimeError(f"{base} answered {answer!r} to {order}")
+    # A round trip is two messages.
+    count = order.count * 2 if isinstance(order, Rally) else order.count
+    what = "messages" if isinstance(order, Rally) else "cycles"
+    cpu *= factor
+    return Measurement(base, what, parked, count, count / cpu, cpu / count * 1e6, wall)
+
+
+def bytes_per_parked_actor(count: int) -> float:
+    """Memory that one parked actor adds: instance, address, timer, and its place in the tree."""
+    with running(OURS) as (system, parent):
+        system.ask(parent, Park(1000), PATIENCE)
+        gc.collect()
+        before = _resident_bytes()
+        system.ask(parent, Park(count), PATIENCE)
+        gc.collect()
+        return (_resident_bytes() - before) / count
+
+
+def compare(factor: float, *, quick: bool = False) -> list[Measurement]:
+    """Every figure, ours at four sizes and Thespian's bases at what they can do."""
+    size = 10 if quick else 1
+    found = []
+    for parked in (0, 1_000, 10_000, 100_000):
+        found.append(measure(OURS, Cycles(100_000 // size), parked, factor))
+    for parked in (0, 100_000):
+        found.append(measure(OURS, Rally(200_000 // size), parked, factor))
+    for parked in (0, 200, 1_000):
+        found.append(measure("simpleSystemBase", Cycles(500 // size), parked, factor))
+    found.append(measure("simpleSystemBase", Rally(5_000 // size), 0, factor))
+    found.append(measure("multiprocTCPBase", Cycles(20), 0, factor))
+    found.append(measure("multiprocTCPBase", Rally(500 // size), 0, factor))
+    return found
+
+
+def table(measurements: list[Measurement]) -> Table:
+    """The figures, for a terminal."""
+    shown = Table(title="Actor runtime, CPU time scaled to the reference machine")
+    for heading in ("base", "what", "parked", "count", "per CPU second", "CPU µs each", "wall s"):
+        shown.add_column(heading, justify="left" if heading in ("base", "what") else "right")
+    for each in measurements:
+        shown.add_row(
+            each.base,
+            each.what,
+            f"{each.parked:,}",
+            f"{each.count:,}",
+            f"{each.per_cpu_second:,.0f}",
+            f"{each.cpu_us:,.2f}",
+            f"{each.wall_seconds:.2f}",
+        )
+    return shown
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of every process below it, the ended ones included."""
+    me = psutil.Process()
+    total = 0.0
+    for process in [me, *me.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main() -> None:
+    """Measure, print, and write JSON if asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work")
+    options = parser.parse_args()
+    calibration = calibrate()
+    factor = scale(calibration)
+    memory = bytes_per_parked_actor(10_000 if options.quick else 100_000)
+    measurements = compare(factor, quick=options.quick)
+    console = Console()
+    console.print(table(measurements))
+    console.print(f"A parked actor takes {memory:,.0f} bytes.")
+    console.print(
+        f"Calibration loop: {calibration:.3f} s here, so seconds count {factor:.3f}-fold."
+    )
+    if options.json:
+        figures = {
+            "calibration_seconds": calibration,
+            "bytes_per_parked_actor": memory,
+            "measurements": [asdict(each) for each in measurements],
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
