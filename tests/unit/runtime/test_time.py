@@ -1,0 +1,165 @@
+"""Timers fire in order and in virtual time; a run can be repeated from one integer."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage
+
+from system.runtime import Fifo, SeededShuffle, VirtualClock
+from tests.unit.runtime.cast import Scripted, instance
+from tests.unit.runtime.conftest import Start
+
+
+def test_timers_fire_by_due_time_and_ties_in_the_order_they_were_set(start: Start) -> None:
+    """Whoever set them."""
+    system, base = start()
+    one, other = system.createActor(Scripted), system.createActor(Scripted)
+    seen: list[Any] = []
+    instance(base, one).seen = instance(base, other).seen = seen
+    for address, seconds, payload in [
+        (one, 2, "late"),
+        (one, 1, "first of three"),
+        (other, 1, "second of three"),
+        (one, 1, "third of three"),
+    ]:
+        system.tell(address, lambda actor, _, s=seconds, p=payload: actor.wakeupAfter(s, p))
+
+    base.advance(5)
+
+    assert ["first of three", "second of three", "third of three", "late"] == [
+        wakeup.payload for wakeup in seen
+    ]
+
+
+def test_each_timer_fires_at_its_own_time(start: Start) -> None:
+    """Also those that are set by what another one started, on the way."""
+    system, base = start(clock=VirtualClock(start=1_000.0))
+    times = []
+
+    class Ticker(Scripted):
+        def receiveMessage(self, message: object, sender: ActorAddress) -> None:
+            times.append(base.clock.now())
+            self.wakeupAfter(timedelta(days=30))
+
+    system.tell(system.createActor(Ticker), "start")
+
+    handled = base.advance(90 * 86_400)
+
+    assert [1_000.0 + day * 86_400 for day in (0, 30, 60, 90)] == times
+    assert 3 == handled
+    assert (120 * 86_400) == base.next_timer()
+
+
+def test_a_wakeup_gives_back_the_period_and_payload_it_was_set_with(start: Start) -> None:
+    """The very objects."""
+    system, base = start()
+    address = system.createActor(Scripted)
+    period, payload = timedelta(seconds=1), object()
+    system.tell(address, lambda actor, _: actor.wakeupAfter(period, payload))
+
+    base.advance(1)
+
+    (wakeup,) = instance(base, address).seen
+    assert isinstance(wakeup, WakeupMessage)
+    assert wakeup.delayPeriod is period
+    assert wakeup.payload is payload
+
+
+def test_the_timers_of_an_actor_vanish_when_it_exits(start: Start) -> None:
+    """And there is nothing left to wait for."""
+    system, base = start()
+    address = system.createActor(Scripted)
+    system.tell(address, lambda actor, _: actor.wakeupAfter(5))
+    assert 5 == base.next_timer()
+
+    system.tell(address, ActorExitRequest())
+
+    assert base.next_timer() is None
+    assert 0 == base.advance(10)
+
+
+def test_asking_passes_virtual_time_until_the_answer(start: Start) -> None:
+    """And no more of it."""
+    system, base = start()
+
+    class Slow(Scripted):
+        def receiveMessage(self, message: object, sender: ActorAddress) -> None:
+            if isinstance(message, WakeupMessage):
+                self.send(message.payload, "done")
+            else:
+                self.wakeupAfter(3_600, sender)
+
+    assert "done" == system.ask(system.createActor(Slow), "go", timedelta(days=1))
+    assert 3_600 == base.clock.monotonic()
+
+
+def test_an_answer_that_does_not_come_costs_its_timeout(start: Start) -> None:
+    """In virtual time; without a timeout, waiting ends when nothing is left to happen."""
+    system, base = start()
+    address = system.createActor(Scripted)
+
+    assert system.ask(address, "hello", 60) is None
+    assert 60 == base.clock.monotonic()
+    assert system.ask(address, "hello") is None
+    assert 60 == base.clock.monotonic()
+
+
+def test_time_stands_still_while_the_system_runs_until_idle(start: Start) -> None:
+    """Only what is due fires."""
+    system, base = start()
+    address = system.createActor(Scripted)
+    system.tell(address, lambda actor, _: (actor.wakeupAfter(0, "now"), actor.wakeupAfter(1)))
+
+    assert ["now"] == [wakeup.payload for wakeup in instance(base, address).seen]
+    assert 0 == base.run_until_idle()
+
+
+def test_time_does_not_go_back(start: Start) -> None:
+    """Neither for the clock nor for the loop."""
+    _, base = start()
+
+    with pytest.raises(ValueError, match="go back"):
+        base.advance(-1)
+    with pytest.raises(ValueError, match="go back"):
+        VirtualClock().advance(-1)
+
+
+def test_only_virtual_time_can_be_advanced(start: Start) -> None:
+    """The machine's clock goes by itself, and no thread but the test's moves a virtual one."""
+    _, base = start(clock=None)
+
+    with pytest.raises(ValueError, match="virtual"):
+        base.advance(1)
+    with pytest.raises(ValueError, match="threaded=False"):
+        start(threaded=True)
+
+
+def _trace(start: Start, policy) -> list[Any]:
+    """What happens, in order, among ten actors that gossip and sleep for a minute."""
+    system, base = start(policy=policy)
+    trace: list[Any] = []
+
+    class Gossip(Scripted):
+        def receiveMessage(self, message, sender) -> None:
+            trace.append((base.clock.now(), str(self.myAddress), str(sender), str(message)))
+            if isinstance(message, int) and message:
+                for _ in range(2):
+                    self.send(self.createActor(Gossip), message - 1)
+                self.wakeupAfter(message)
+
+    for _ in range(3):
+        base.inject(base.systemAddress, system.createActor(Gossip), 4)
+    base.advance(60)
+    return trace
+
+
+def test_a_run_is_repeated_from_its_seed(start: Start) -> None:
+    """Same addresses, same order; another seed gives another order of the same things."""
+    first, again = (_trace(start, SeededShuffle(7)) for _ in range(2))
+    other, plain = _trace(start, SeededShuffle(8)), _trace(start, Fifo())
+
+    assert first == again
+    assert first != other
+    assert first != plain
+    assert len(first) == len(other) == len(plain)
