@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.producer.producer_batch import ProducerBatch
+from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
 from bridges.kafka.batches import encode_records
+from bridges.kafka.errors import NotAcknowledgedError
 from bridges.record import Outgoing
 
 Settle = Callable[[Sequence[int], BaseException | None], None]
@@ -39,6 +40,12 @@ def can_send_whole_batches(producer: KafkaProducer) -> bool:
         )
     except Exception:  # whatever another version raises: then it is not one that we know
         return False
+
+
+def is_beyond_repair(producer: KafkaProducer) -> bool:
+    """Whether an error has ended it: an idempotent producer takes nothing after a fatal one."""
+    manager = getattr(producer, "_transaction_manager", None)
+    return manager is not None and bool(manager.has_fatal_error())
 
 
 def send_whole_batch(
@@ -84,6 +91,9 @@ class _Batch(ProducerBatch):
         _, _, errors = result
         if errors is None:
             self._settle(self._places, None)
+        elif self.final_state == FinalState.ABORTED:
+            given_up = NotAcknowledgedError(f"Given up with another batch: {errors(0)}")
+            self._settle(self._places, given_up)
         else:
             for index, place in enumerate(self._places):
                 self._settle([place], errors(index))

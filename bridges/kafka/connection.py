@@ -8,7 +8,7 @@ from typing import Any, Literal
 import attrs
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from bridges.kafka.errors import BrokerUnreachableError
+from bridges.kafka.errors import BrokerUnreachableError, NotAcknowledgedError, map_errors
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LoginMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -77,6 +77,23 @@ class KafkaConnection:
             "reconnect_backoff_max_ms": 1000,
             "bootstrap_timeout_ms": 10_000,
         }
+
+    def make(self, client: Callable[..., Any], **settings: Any) -> Any:
+        """A client of this cluster: `KafkaConsumer`, `KafkaProducer` or `KafkaAdminClient`.
+
+        Raises `BrokerUnreachableError`, also where a broker listens but nobody gets through to
+        it: the client cannot tell a login that is refused from a broker that takes its time.
+        """
+        self.knock()
+        try:
+            with map_errors():
+                return client(**self.client_settings(), **settings)
+        except NotAcknowledgedError as error:
+            raise BrokerUnreachableError(
+                f"Kafka listens at {self.bootstrap_servers}, but lets nobody through by "
+                f"{self.security_protocol} and {self.sasl_mechanism or 'no login'}: "
+                "are protocol, certificates, mechanism and password right?"
+            ) from error
 
     def knock(self, timeout: float = 2.0) -> None:
         """Raise `BrokerUnreachableError` when no server accepts a connection in `timeout` seconds.

@@ -10,18 +10,19 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
-from bridges.kafka.bulk import can_send_whole_batches, send_whole_batch
+from bridges.kafka.bulk import can_send_whole_batches, is_beyond_repair, send_whole_batch
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
     BrokerUnreachableError,
     KafkaBridgeError,
+    KafkaRefusedError,
     NotAcknowledgedError,
     RecordTooLargeError,
     TopicMissingError,
-    map_errors,
     mapped,
 )
 from bridges.kafka.publication import Publication
+from bridges.kafka.topics import largest_batch
 from bridges.record import Outgoing
 
 _log = structlog.get_logger(__name__)
@@ -47,8 +48,11 @@ class TopicWriter:
         delivery_timeout: float = 120.0,
         whole_batches: bool = True,
         linger: float = 0.02,
+        metadata_timeout: float = 5.0,
     ) -> None:
         """`delivery_timeout` (seconds) is when the client gives a record up as not acknowledged.
+
+        `metadata_timeout` (seconds) is how long an unknown topic may take to become known.
 
         `linger` (seconds) only counts where `whole_batches` is off or not possible: a publication
         is complete when it is handed over, so there is nothing to wait for.
@@ -59,48 +63,73 @@ class TopicWriter:
         self._delivery_timeout = delivery_timeout
         self._whole_batches = whole_batches
         self._linger = linger
+        self._metadata_timeout = metadata_timeout
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._lock = Lock()
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """Connect, and learn the partitions of these topics, so that `publish` need not wait.
+        """Connect, and learn these topics' partitions and limits, so that `publish` need not wait.
 
         Raises `BrokerUnreachableError` when nobody answers now, and `TopicMissingError`.
         """
-        self._connection.knock()
         if _checksums_are_slow():
             _log.warning("kafka.checksums_are_slow", install="pip install crc32c")
-        with map_errors():
-            self._producer = KafkaProducer(
-                **self._connection.client_settings(),
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=int(self._linger * 1000),
-                batch_size=self._batch_bytes,
-                max_request_size=max(self._max_record_bytes, self._batch_bytes) + _OVERHEAD,
-                delivery_timeout_ms=int(self._delivery_timeout * 1000),
-                request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
-                max_block_ms=5000,
-                metrics_enabled=False,
-            )
-        self._whole_batches = self._whole_batches and can_send_whole_batches(self._producer)
+        self._producer = self._connect()
         for topic in topics:
             self._count(topic)
+        if topics:
+            self._heed_limits(topics)
         _log.info("kafka.writer_started", whole_batches=self._whole_batches)
+
+    def _connect(self) -> KafkaProducer:
+        producer = self._connection.make(
+            KafkaProducer,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=int(self._linger * 1000),
+            batch_size=self._batch_bytes,
+            max_request_size=max(self._max_record_bytes, self._batch_bytes) + _OVERHEAD,
+            delivery_timeout_ms=int(self._delivery_timeout * 1000),
+            request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
+            max_block_ms=int(self._metadata_timeout * 1000),
+            metrics_enabled=False,
+        )
+        self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
+        return producer
+
+    def _heed_limits(self, topics: Sequence[str]) -> None:
+        try:
+            limit = largest_batch(self._connection, topics) - _OVERHEAD
+        except KafkaRefusedError as error:
+            _log.warning("kafka.batch_limit_unknown", error=str(error))
+            return
+        self._batch_bytes = min(self._batch_bytes, limit)
+        self._max_record_bytes = min(self._max_record_bytes, limit)
+
+    @property
+    def sends_whole_batches(self) -> bool:
+        """Whether the fast way is taken; known once it is started."""
+        return self._whole_batches
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
         """Hand the records over and return at once; the publication tells what became of them.
 
         What cannot be sent at all (`RecordTooLargeError`, `TopicMissingError`) fails alone: its
-        neighbours are sent. Waits up to 5 s the first time that a topic is written to which
-        `start` was not told of.
+        neighbours are sent. Waits up to `metadata_timeout` the first time that a topic is
+        written to which `start` was not told of.
         """
         publication = Publication(len(records))
         by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
         for place, record in enumerate(records):
             by_partition[record.topic, record.partition].append(place)
         with self._lock:  # two publications keep their order in every partition they share
+            try:
+                producer = self._working()
+            except KafkaBridgeError as error:
+                for place in range(len(records)):
+                    publication.fail(place, error)
+                return publication
             for (topic, partition), places in by_partition.items():
                 try:
                     self._check(topic, partition)
@@ -110,7 +139,7 @@ class TopicWriter:
                 else:
                     self._send(topic, partition, records, places, publication)
         if self._whole_batches:
-            self._client()._sender.wakeup()
+            producer._sender.wakeup()
         return publication
 
     def close(self, timeout: float = 10.0) -> None:
@@ -193,6 +222,16 @@ class TopicWriter:
             raise mapped(error) from error
         self._partitions[topic] = count
         return count
+
+    def _working(self) -> KafkaProducer:
+        producer = self._client()
+        if is_beyond_repair(producer):
+            _log.warning("kafka.writer_starts_over")
+            fresh = self._connect()
+            producer.close(timeout=0)
+            self._producer = producer = fresh
+            self._partitions.clear()  # the new one has yet to learn of every topic
+        return producer
 
     def _client(self) -> KafkaProducer:
         if self._producer is None:

@@ -10,7 +10,7 @@ from kafka.errors import KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import BrokerUnreachableError, map_errors, mapped
+from bridges.kafka.errors import BrokerUnreachableError, mapped
 from bridges.kafka.outstanding import Outstanding
 from bridges.kafka.owner import Batch, ShardOwner
 from bridges.kafka.rebalance import Shares
@@ -116,8 +116,6 @@ class TopicReader:
         while not self._stopping.is_set():
             try:
                 consumer = self._connect()
-            except KafkaError as error:
-                self._trouble("kafka.reader_not_connected", error)
             except Exception as error:
                 self._trouble("kafka.reader_not_connected", error)
             else:
@@ -127,22 +125,20 @@ class TopicReader:
             pause = min(pause * 2, _RETRY * 10)
 
     def _connect(self) -> KafkaConsumer:
-        self._connection.knock()
         consumer: KafkaConsumer = None
         # The assignor asks for what is owned long after `consumer` is set.
         assignor = ShardAssignor(lambda: consumer.assignment())
-        with map_errors():
-            consumer = KafkaConsumer(
-                **self._connection.client_settings(),
-                **self._settings,
-                group_id=self._group,
-                partition_assignment_strategy=[assignor],
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
+        consumer = self._connection.make(
+            KafkaConsumer,
+            **self._settings,
+            group_id=self._group,
+            partition_assignment_strategy=[assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
         if self._whole_batches and not unpack_whole_batches(consumer):
             _log.warning("kafka.reading_record_by_record")
         return consumer

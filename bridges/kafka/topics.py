@@ -4,14 +4,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 from kafka.errors import TopicAlreadyExistsError
 
 from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import TopicMismatchError, TopicMissingError, map_errors
+from bridges.kafka.errors import (
+    KafkaRefusedError,
+    TopicMismatchError,
+    TopicMissingError,
+    map_errors,
+)
 
 DEAD_LETTERS = "dead-letters"
 TOPICS = ("order-events", "payment-events", "stock-events", "notification-events", DEAD_LETTERS)
 
+_MAX_BATCH = "max.message.bytes"
 _WEEK = 7 * 24 * 3600.0
 
 
@@ -68,6 +75,20 @@ def check_topics(
     return count
 
 
+def largest_batch(connection: KafkaConnection, topics: Sequence[str]) -> int:
+    """How many bytes a batch may have that every one of the topics takes.
+
+    Raises `KafkaRefusedError` where we may not ask.
+    """
+    with _admin(connection) as admin:
+        asked = [ConfigResource("TOPIC", topic, [_MAX_BATCH]) for topic in topics]
+        answer = admin.describe_configs(asked, config_filter="all")["topic"]
+    limits = [int(configs[_MAX_BATCH]["value"]) for configs in answer.values() if configs]
+    if not limits:
+        raise KafkaRefusedError("Kafka does not tell how large a topic's batches may be.")
+    return min(limits)
+
+
 def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
     other = [f"{topic} has {count}" for topic, count in present.items() if count != partitions]
     if other:
@@ -92,10 +113,9 @@ def _retention(topic: str, seconds: float) -> str:
 
 @contextmanager
 def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
-    connection.knock()
-    with map_errors():
-        admin = KafkaAdminClient(**connection.client_settings())
-        try:
+    admin = connection.make(KafkaAdminClient)
+    try:
+        with map_errors():
             yield admin
-        finally:
-            admin.close()
+    finally:
+        admin.close()

@@ -1,0 +1,31 @@
+"""A worker in a process of its own, to be frozen: prints what its owner is told, a line each."""
+
+import sys
+
+import structlog
+
+from bridges.kafka import KafkaConnection, TopicReader
+from tests.integration.kafka.owners import NotingOwner
+
+
+class PrintingOwner(NotingOwner):
+    """Says it aloud."""
+
+    def _note(self, event: str, shards: frozenset[int]) -> None:
+        print(event, *sorted(shards), flush=True)
+        super()._note(event, shards)
+
+
+def main(servers: str, topic: str, group: str) -> None:
+    """Read until standard input ends."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    owner = PrintingOwner()
+    connection = KafkaConnection(bootstrap_servers=servers)
+    owner.reader = TopicReader(connection, [topic], group, owner, session_timeout=1.0)
+    owner.reader.start()
+    sys.stdin.read()
+    owner.reader.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

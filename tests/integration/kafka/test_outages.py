@@ -1,0 +1,41 @@
+"""The broker goes away and comes back, and workers freeze: all goes on by itself."""
+
+import pytest
+
+from bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
+from bridges.record import Outgoing
+from tests.integration.kafka.owners import NotingOwner
+from tests.support.kafka_broker import KafkaBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.processes]
+
+
+def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroker) -> None:
+    """Started while it is away, and again when it is killed: what is published arrives, once."""
+    connection = KafkaConnection(bootstrap_servers=own_kafka.bootstrap_servers)
+    create_topics(connection, ["orders"], partitions=2)
+    writer = TopicWriter(connection)
+    writer.start(["orders"])
+    own_kafka.stop()
+
+    owner = NotingOwner()
+    owner.reader = TopicReader(connection, ["orders"], "workers", owner, session_timeout=3.0)
+    owner.reader.start()
+    owner.wait_for("disconnected")
+    early = writer.publish([Outgoing("orders", 0, b"k", b"1"), Outgoing("orders", 1, b"k", b"2")])
+    own_kafka.start()
+    early.wait(30)
+    owner.wait_for_records(2)
+    assert owner.count("connected") == 1
+
+    own_kafka.kill()
+    owner.wait_for("disconnected", times=2)
+    late = writer.publish([Outgoing("orders", 0, b"k", b"3")])
+    own_kafka.start()
+    late.wait(30)
+    owner.wait_for_records(3)
+    owner.wait_for("connected", times=2)
+    owner.reader.stop()
+    writer.close()
+
+    assert sorted(record.value or b"" for record in owner.records) == [b"1", b"2", b"3"]

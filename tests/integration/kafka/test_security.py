@@ -1,0 +1,75 @@
+"""TLS and every way to log in, against a broker that asks for both."""
+
+import base64
+import json
+import time
+
+import attrs
+import pytest
+
+from bridges.kafka import (
+    BrokerUnreachableError,
+    KafkaConnection,
+    LoginMechanism,
+    TopicWriter,
+    create_topics,
+)
+from bridges.record import Outgoing
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_config import USERS
+
+pytestmark = pytest.mark.kafka
+
+(USER,) = USERS
+
+
+def unsigned_token() -> str:
+    """A token that only a broker for tests takes."""
+
+    def encoded(part: dict[str, object]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+    now = time.time()
+    claims = {"sub": USER.name, "iat": now, "exp": now + 3600}
+    return f"{encoded({'alg': 'none'})}.{encoded(claims)}."
+
+
+@pytest.fixture
+def plain_login(local_kafka: KafkaBroker) -> KafkaConnection:
+    """A connection with TLS that logs in by name and password."""
+    return KafkaConnection(
+        bootstrap_servers=local_kafka.secure_bootstrap_servers,
+        security_protocol="SASL_SSL",
+        sasl_mechanism="PLAIN",
+        username=USER.name,
+        password=USER.password,
+        ssl_ca=local_kafka.certificate,
+    )
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"])
+def test_records_are_written_after_logging_in(
+    plain_login: KafkaConnection, mechanism: LoginMechanism, unique: str
+) -> None:
+    """By every mechanism that we offer, over TLS."""
+    connection = attrs.evolve(plain_login, sasl_mechanism=mechanism, oauth_token=unsigned_token)
+    create_topics(connection, [unique], partitions=1)
+    writer = TopicWriter(connection)
+    writer.start([unique])
+    writer.publish([Outgoing(unique, 0, b"k", b"v")]).wait(20)
+    writer.close()
+
+
+def test_a_wrong_password_is_refused_and_not_told(plain_login: KafkaConnection) -> None:
+    """The error names no secret."""
+    wrong = attrs.evolve(plain_login, password="not-the-password")
+
+    with pytest.raises(BrokerUnreachableError, match="password right") as refused:
+        create_topics(wrong, ["unused"], partitions=1)
+    assert "not-the-password" not in str(refused.value)
+
+
+def test_a_broker_that_is_not_trusted_is_refused(plain_login: KafkaConnection) -> None:
+    """Its certificate is signed by nobody that this machine trusts."""
+    with pytest.raises(BrokerUnreachableError, match="certificates"):
+        create_topics(attrs.evolve(plain_login, ssl_ca=None), ["unused"], partitions=1)

@@ -1,0 +1,155 @@
+"""What is published is there, in order, or is known not to be."""
+
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaAdminClient
+
+from bridges.kafka import (
+    KafkaConnection,
+    RecordTooLargeError,
+    TopicMissingError,
+    TopicWriter,
+)
+from bridges.record import Outgoing
+from tests.integration.kafka.conftest import PARTITIONS, StartReader
+from tests.integration.kafka.owners import NotingOwner
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(params=[True, False], ids=["whole batches", "record by record"])
+def any_writer(
+    connection: KafkaConnection, topics: list[str], request: pytest.FixtureRequest
+) -> Iterator[TopicWriter]:
+    """A writer of either way of writing."""
+    writer = TopicWriter(
+        connection,
+        whole_batches=request.param,
+        max_record_bytes=10_000,
+        batch_bytes=20_000,
+        metadata_timeout=1.0,
+    )
+    writer.start(topics)
+    assert writer.sends_whole_batches == request.param
+    yield writer
+    writer.close()
+
+
+def test_records_arrive_whole_and_in_order(
+    any_writer: TopicWriter, topics: list[str], start_reader: StartReader
+) -> None:
+    """Over many batches, topics and publications; null, empty and arbitrary bytes included."""
+    sent = [
+        Outgoing(topic, number % PARTITIONS, b"k%d" % number, b"v%d" % number * 20)
+        for number in range(1200)
+        for topic in topics
+    ]
+    odd = [
+        Outgoing(topics[0], 1, None, b"\x00\xff" * 10, (("error", b"\xfe"), ("none", b""))),
+        Outgoing(topics[0], 1, b"\xff", None),
+        Outgoing(topics[0], 1, b"", b""),
+    ]
+    publications = [any_writer.publish(sent[at : at + 700]) for at in range(0, len(sent), 700)]
+    publications.append(any_writer.publish(odd))
+    for publication in publications:
+        publication.wait(20)
+    owner = NotingOwner()
+    start_reader(owner)
+    records = owner.wait_for_records(len(sent) + len(odd))
+
+    def of(found: list[Outgoing], topic: str, partition: int) -> list[tuple[object, ...]]:
+        return [tuple(r[2:5]) for r in found if (r.topic, r.partition) == (topic, partition)]
+
+    read = [Outgoing(r.topic, r.partition, r.key, r.value, r.headers) for r in records]
+    for topic in topics:
+        for partition in range(PARTITIONS):
+            assert of(sent + odd, topic, partition) == of(read, topic, partition)
+
+
+def test_a_record_that_is_too_large_fails_alone(
+    any_writer: TopicWriter, topics: list[str], start_reader: StartReader
+) -> None:
+    """Its neighbours are written."""
+    publication = any_writer.publish(
+        [
+            Outgoing(topics[0], 0, b"k", b"before"),
+            Outgoing(topics[0], 0, b"k", b"x" * 20_000),
+            Outgoing(topics[0], 0, b"k", b"after"),
+        ]
+    )
+    with pytest.raises(RecordTooLargeError):
+        publication.wait(20)
+    owner = NotingOwner()
+    start_reader(owner)
+    owner.wait_for_records(2)
+
+    assert list(publication.failures) == [1]
+    assert owner.values() == {(topics[0], 0): [b"before", b"after"]}
+
+
+def test_a_topic_or_partition_that_is_not_there_fails_alone(
+    any_writer: TopicWriter, topics: list[str], unique: str
+) -> None:
+    """And says what to do."""
+    publication = any_writer.publish(
+        [
+            Outgoing(f"{unique}-unknown", 0, b"k", b"v"),
+            Outgoing(topics[0], PARTITIONS, b"k", b"v"),
+            Outgoing(topics[0], 0, b"k", b"v"),
+        ]
+    )
+    with pytest.raises(TopicMissingError, match="order-sagas topics create"):
+        publication.wait(20)
+
+    assert set(publication.failures) == {0, 1}
+    assert isinstance(publication.failures[1], TopicMissingError)
+
+
+def test_a_topics_own_limit_is_heeded(connection: KafkaConnection, unique: str) -> None:
+    """A topic may take less than our batches hold; only the record that is too large fails."""
+    make_topic(connection, unique, limit=3000)
+    writer = TopicWriter(connection)
+    writer.start([unique])
+    values = [b"%d" % number * 100 for number in range(100)]
+    values[40] = b"x" * 4000
+    publication = writer.publish([Outgoing(unique, 0, b"k", value) for value in values])
+    with pytest.raises(RecordTooLargeError):
+        publication.wait(20)
+    writer.close()
+
+    assert list(publication.failures) == [40]
+
+
+def test_a_batch_that_a_topic_takes_only_in_parts_is_written_in_parts(
+    connection: KafkaConnection, unique: str
+) -> None:
+    """Its limit may be lowered while we write to it."""
+    make_topic(connection, unique, limit=3000)
+    writer = TopicWriter(connection)
+    writer.start()
+    values = [b"%d" % number * 100 for number in range(100)]
+    writer.publish([Outgoing(unique, 0, b"k", value) for value in values]).wait(20)
+    writer.close()
+
+
+def test_the_writer_survives_a_record_that_only_the_broker_finds_too_large(
+    connection: KafkaConnection, unique: str
+) -> None:
+    """It ends the client's idempotent producer; ours starts another."""
+    make_topic(connection, unique, limit=3000)
+    writer = TopicWriter(connection)
+    writer.start()
+    with pytest.raises(RecordTooLargeError):
+        writer.publish([Outgoing(unique, 0, b"k", b"x" * 4000)]).wait(20)
+    writer.publish([Outgoing(unique, 0, b"k", b"small")]).wait(20)
+    writer.close()
+
+
+def make_topic(connection: KafkaConnection, name: str, *, limit: int) -> None:
+    """A topic of one partition that takes batches of at most `limit` bytes."""
+    admin = KafkaAdminClient(**connection.client_settings())
+    configs = {"max.message.bytes": str(limit)}
+    admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1, "configs": configs}})
+    admin.wait_for_topics([name])
+    admin.close()
