@@ -4,16 +4,17 @@ The bridge opens a batch, delivers, and commits once every delivery is `Handled`
 says counts before that commit: what it wrote is dropped if the batch is rolled back.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
+import msgspec
 
 from actors.entities import Entity
 from actors.messages import Message
 from actors.sagas.progress import Progress
 
 
-class Delivery(NamedTuple):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message for an actor, with the stored state of the entity it is about.
 
     Within one `batch`, what the actor has decided since is newer than `state`.
@@ -26,7 +27,7 @@ class Delivery(NamedTuple):
     now: float
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to be written. The key decides its shard."""
 
     topic: str
@@ -34,7 +35,7 @@ class Output(NamedTuple):
     message: Message
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """Something asked of the outside world, issued after the commit, off the loop's thread.
 
     `key` is the idempotency key: a restart issues the call again with the same one. The outcome
@@ -48,26 +49,32 @@ class Call(NamedTuple):
     """Makes a message of (result, exception); one of them is None."""
 
 
-class Handled(NamedTuple):
+class Handled(msgspec.Struct, frozen=True, gc=False):
     """The acknowledgement of a delivery, and what came of it.
 
-    `ticket` is None for what no record caused: a timer that fired.
+    What no delivery caused, a timer that fired, has the ticket `timer_ticket(epoch)`: the bridge
+    drops it if the saga's actor is from before the last restore.
     """
 
-    ticket: int | None
+    ticket: int
     outputs: tuple[Output, ...] | list[Output] = ()
     writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
     calls: tuple[Call, ...] = ()
 
 
-class NotHandled(NamedTuple):
+def timer_ticket(epoch: int) -> int:
+    """The ticket of what a timer did in an actor of this epoch: below zero, one for each epoch."""
+    return -1 - epoch
+
+
+class NotHandled(msgspec.Struct, frozen=True, gc=False):
     """The handler raised: nothing of the delivery counts. It is retried, then dead-lettered."""
 
     ticket: int
     error: str
 
 
-class Inject(NamedTuple):
+class Inject(msgspec.Struct, frozen=True, gc=False):
     """A message that no topic carries, for the bridge to deliver like a record: an outcome."""
 
     message: Message
@@ -75,16 +82,9 @@ class Inject(NamedTuple):
 
 @attrs.frozen
 class Restore:
-    """Sagas read back from the store, in the order of their deadlines; answered by `Restored`."""
+    """Sagas read back from the store, in the order of their deadlines."""
 
     progresses: list[Progress]
-
-
-@attrs.frozen
-class Restored:
-    """So many sagas are actors again, and have their timers."""
-
-    count: int
 
 
 @attrs.frozen
@@ -103,6 +103,6 @@ class Ended:
 
 @attrs.frozen
 class Release:
-    """These sagas, or all, belong to another worker now, or their batch was rolled back."""
+    """Forget every saga: shards moved, or a batch was rolled back. A new epoch begins."""
 
-    saga_ids: list[str] | None = None
+    epoch: int

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
+import msgspec
 
 from actors.delivery import Call, Handled, Output
 from actors.entities import Entity
@@ -21,7 +22,7 @@ def identity_of(entity: type[Entity]) -> Callable[[Any], Any]:
     return attrgetter(*entity.key)
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A message to deliver, and the record it came in, if it came in one."""
 
     message: Message
@@ -30,8 +31,7 @@ class Item(NamedTuple):
     routes: tuple[Route, ...]
 
 
-@attrs.define
-class Ticket:
+class Ticket(msgspec.Struct, gc=False):
     """One delivery of an item to one receiver."""
 
     item: Item
@@ -60,17 +60,16 @@ class Batch:
 
     def absorb(self, handled: Handled) -> None:
         """Take what came of a delivery, or of a timer. The last write of an entity counts."""
-        _, outputs, writes, calls = handled
-        if outputs:
-            self.outputs += outputs
-        for write in writes:
+        if handled.outputs:
+            self.outputs += handled.outputs
+        for write in handled.writes:
             if type(write) is Progress:
                 self.sagas[write.saga_id] = write
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]
                 self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
-        if calls:
-            self.calls += calls
+        if handled.calls:
+            self.calls += handled.calls
 
     @property
     def empty(self) -> bool:

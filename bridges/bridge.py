@@ -25,6 +25,7 @@ from actors.delivery import (
     Release,
     Restore,
     RestoreEntities,
+    timer_ticket,
 )
 from actors.entities import Entity
 from actors.messages import Message
@@ -73,7 +74,9 @@ class Bridge(Actor):
         self._early: list[Handled] = []
         """What timers did while the batch was closed."""
         self._injected: list[Message] = []
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, ActorAddress | None] = {}
+        """Every saga in flight, with its address once it has answered."""
+        self._epoch = 0
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
@@ -110,7 +113,7 @@ class Bridge(Actor):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is Handled:
-            self._handled(message)
+            self._handled(message, sender)
         elif kind is Proceed:
             self._proceeding = False
             self._proceed()
@@ -171,7 +174,7 @@ class Bridge(Actor):
         batch = self._batch = Batch(self._batches)
         early, self._early = self._early, []
         for handled in early:
-            self._absorb(batch, handled)
+            batch.absorb(handled)
         return batch
 
     def _fill(self, batch: Batch) -> None:
@@ -200,13 +203,15 @@ class Bridge(Actor):
         """Send a wave; when nobody is there to answer it, the wave is over at once."""
         now = self._world.clock.now()
         states = self._load(batch, items)
-        receivers = self._receivers
+        receivers, in_flight = self._receivers, self._in_flight
         for item in items:
             message = item.message
             for route in item.routes:
                 receiver = receivers.get(route.receiver)
                 if receiver is None:
                     continue  # a role of another process
+                if route.entity is None:
+                    receiver = in_flight.get(message.saga_id) or receiver
                 ticket = len(batch.tickets)
                 batch.tickets.append(Ticket(item, route))
                 batch.waiting += 1
@@ -217,7 +222,7 @@ class Bridge(Actor):
 
     def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
         """What the store knows of the entities in a wave, in one query for each table."""
-        wanted: dict[type[Entity] | None, set[str]] = {}
+        wanted: dict[type[Entity] | None, dict[str, None]] = {}
         for item in items:
             order_id = item.message.order_id
             for route in item.routes:
@@ -228,11 +233,11 @@ class Bridge(Actor):
                     else (entity, order_id) in batch.entities
                 )
                 if not known and route.receiver in self._receivers:
-                    wanted.setdefault(entity, set()).add(order_id)
+                    wanted.setdefault(entity, {})[order_id] = None
         if not wanted:
             return {}
         store = self._world.store
-        numbers = store.numbers(set().union(*wanted.values()))
+        numbers = store.numbers(order_id for ids in wanted.values() for order_id in ids)
         found: dict[Any, Any] = {}
         for entity, order_ids in wanted.items():
             nos = [numbers[order_id] for order_id in order_ids if order_id in numbers]
@@ -252,17 +257,16 @@ class Bridge(Actor):
         registry = self._world.registry
         saga = registry.started_by.get(type(message))
         names = (saga.name,) if saga else registry.answered_by.get(type(message), ())
-        return any([saga_id_of(name, message.order_id) in self._in_flight for name in names])
+        return any(saga_id_of(name, message.order_id) in self._in_flight for name in names)
 
-    def _absorb(self, batch: Batch, handled: Handled) -> None:
-        batch.absorb(handled)
+    def _handled(self, handled: Handled, sender: ActorAddress) -> None:
+        batch = self._batch
+        if handled.ticket < 0 and handled.ticket != timer_ticket(self._epoch):
+            return  # a saga from before the last restore
         for write in handled.writes:
             if type(write) is Progress:
-                self._in_flight.add(write.saga_id)
-
-    def _handled(self, handled: Handled) -> None:
-        batch = self._batch
-        if handled.ticket is None:
+                self._in_flight[write.saga_id] = sender
+        if handled.ticket < 0:
             if self._closed:
                 self._early.append(handled)
                 return
@@ -272,11 +276,11 @@ class Bridge(Actor):
                 if not self._proceeding:
                     self._proceeding = True
                     self.send(self.myAddress, PROCEED)
-            self._absorb(batch, handled)
+            batch.absorb(handled)
             return
         if batch is None or self._closed:
             return  # an answer from before a rollback
-        self._absorb(batch, handled)
+        batch.absorb(handled)
         batch.waiting -= 1
         if not batch.waiting:
             self._wave_done(batch)
@@ -320,8 +324,9 @@ class Bridge(Actor):
             encode, routes = world.wire.encode, world.routes
             partitions = world.store.partitions
             items = []
-            for topic, key, message in outputs:
-                raw = key.encode()
+            for output in outputs:
+                topic, message = output.topic, output.message
+                raw = output.key.encode()
                 partition = partition_for(raw, partitions)
                 shard = partition_for(message.order_id.encode(), partitions)
                 if self.place(batch, Outgoing(topic, partition, raw, encode(message)), shard):
@@ -383,7 +388,8 @@ class Bridge(Actor):
         self.committed(batch, outbox)
         ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
         if ended:
-            self._in_flight.difference_update(ended)
+            for saga_id in ended:
+                self._in_flight.pop(saga_id, None)
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
         for call in batch.calls:
             world.outside.make(call, self._take_outcome)
@@ -428,11 +434,12 @@ class Bridge(Actor):
         self._shards = shards
         coordinator = self._receivers.get(ORCHESTRATOR)
         if coordinator:
-            self.send(coordinator, Release())
+            self._epoch += 1
+            self.send(coordinator, Release(self._epoch))
             self._in_flight.clear()
             chunk: list[Progress] = []
             for progress in world.store.in_flight(sorted(shards)):
-                self._in_flight.add(progress.saga_id)
+                self._in_flight[progress.saga_id] = None
                 chunk.append(progress)
                 if len(chunk) == RESTORE_AT_ONCE:
                     self.send(coordinator, Restore(chunk))

@@ -1,4 +1,4 @@
-"""Records that nobody could handle: kept whole, with what is needed to understand and replay them."""
+"""Records that nobody could handle: kept whole, to be understood and replayed."""
 
 from actors.clock import iso
 from actors.participants import DEAD_LETTERS

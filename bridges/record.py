@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -18,8 +20,8 @@ class Record(NamedTuple):
     """Seconds since the Unix epoch, as the log noted it."""
 
 
-class Outgoing(NamedTuple):
-    """A record to be written; the partition is chosen by the writer of the record, never by the log."""
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A record to be written. Its writer has chosen the partition; no log does that."""
 
     topic: str
     partition: int

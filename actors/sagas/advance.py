@@ -7,8 +7,9 @@ decides. A message that does not fit the present state changes nothing and is no
 with the reason: under at-least-once delivery, duplicates and late replies are ordinary.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from actors.clock import iso
@@ -27,14 +28,14 @@ from actors.sagas.definition import Failure, Participant, Saga, Step
 from actors.sagas.progress import Entry, Phase, Progress, Status, StepState, saga_id_of
 
 
-class Send(NamedTuple):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """A message for a participant."""
 
     to: Participant
     message: Message
 
 
-class Wake(NamedTuple):
+class Wake(msgspec.Struct, frozen=True, gc=False):
     """A timer, and which wait it ends: it is stale unless the step still waits until just `at`.
 
     Thespian cannot cancel a wakeup, so the timer carries its identity.
@@ -45,7 +46,7 @@ class Wake(NamedTuple):
     attempt: int
 
 
-class Note(NamedTuple):
+class Note(msgspec.Struct, frozen=True, gc=False):
     """A line for the log: one transition, or one message that was ignored."""
 
     event: str
@@ -53,7 +54,7 @@ class Note(NamedTuple):
     fields: dict[str, Any]
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What to do. `progress` is the very same object when nothing changed."""
 
     progress: Progress

@@ -6,7 +6,7 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from actors.clock import Clock, iso
-from actors.delivery import Delivery, Ended, Handled, Release, Restore, Restored
+from actors.delivery import Delivery, Ended, Handled, Release, Restore
 from actors.messages import Message, OperatorCommand, status
 from actors.sagas.actor import Begin, SagaActor
 from actors.sagas.progress import saga_id_of
@@ -34,6 +34,7 @@ class SagaCoordinator(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._sagas: dict[str, ActorAddress] = {}
+        self._epoch = 0
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
@@ -45,8 +46,10 @@ class SagaCoordinator(Actor):
         elif kind is Restore:
             self._restore(message)
         elif kind is Release:
-            for saga_id in message.saga_ids if message.saga_ids is not None else [*self._sagas]:
-                self._exit(self._sagas.pop(saga_id, None))
+            self._epoch = message.epoch
+            for address in self._sagas.values():
+                self._exit(address)
+            self._sagas.clear()
         elif kind is Coordinate:
             self._registry: Registry = message.registry
             self._bridge: ActorAddress = message.bridge
@@ -64,7 +67,7 @@ class SagaCoordinator(Actor):
             return
         address = self.createActor(SagaActor)
         self._sagas[saga_id] = address
-        self.send(address, Begin(saga, self._bridge, self._clock, delivery))
+        self.send(address, Begin(saga, self._bridge, self._clock, self._epoch, delivery))
 
     def _addressed(self, message: Message) -> list[str]:
         """The ids of the sagas that a message may be for, by what it says of itself."""
@@ -99,8 +102,8 @@ class SagaCoordinator(Actor):
             address = self.createActor(SagaActor)
             self._sagas[progress.saga_id] = address
             saga = self._registry.get(progress.saga, progress.version)
-            self.send(address, Begin(saga, self._bridge, self._clock, progress=progress))
-        self.send(self._bridge, Restored(len(restore.progresses)))
+            begin = Begin(saga, self._bridge, self._clock, self._epoch, progress=progress)
+            self.send(address, begin)
 
     def _exit(self, address: ActorAddress | None) -> None:
         if address is not None:

@@ -62,7 +62,7 @@ class Participant:
 
 @attrs.frozen
 class Failure:
-    """Why a saga is being undone: the step that failed, a code for programs, a reason for people."""
+    """Why a saga is being undone: the step, a code for programs, a reason for people."""
 
     step: str
     code: str
@@ -199,7 +199,7 @@ class Saga:
 
     @cached_property
     def pivot_stage(self) -> int:
-        """The stage after which nothing is undone any more; the number of stages if there is none."""
+        """The stage after which nothing is undone; the number of stages if there is no pivot."""
         return next(
             (n for n, stage in enumerate(self.stages) if any(step.pivot for step in stage)),
             len(self.stages),
@@ -226,7 +226,7 @@ class Saga:
         return iter(seen.values())
 
     def scaled(self, factor: float) -> "Saga":
-        """The same saga with every duration multiplied by `factor`, for demonstrations and tests."""
+        """The same saga with every duration multiplied by `factor`, for demonstrations."""
         rows = [
             Parallel(*(step.scaled(factor) for step in stage))
             if len(stage) > 1

@@ -3,8 +3,9 @@
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec.structs import replace
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
@@ -15,7 +16,7 @@ from actors.messages import SCHEMA_VERSION, Message, status
 from actors.sagas.definition import Participant
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a handler decided: the entities to write, the replies to send, the calls to make.
 
     The entity that the bridge loaded, if it is written, comes first.
@@ -85,26 +86,26 @@ class Service(Actor):
         """Anything but a delivery: settings, and what is restored at a start."""
 
     def _deliver(self, delivery: Delivery, sender: ActorAddress) -> None:
-        batch, ticket, message, state, now = delivery
+        message, now = delivery.message, delivery.now
         decided = self._decided
-        if batch != self._batch:
-            self._batch = batch
+        if delivery.batch != self._batch:
+            self._batch = delivery.batch
             decided.clear()
         order_id = message.order_id
         try:
-            writes, replies, calls, later = self.handlers[type(message)](
-                self, decided.get(order_id, state), message, now
+            answer = self.handlers[type(message)](
+                self, decided.get(order_id, delivery.state), message, now
             )
             topic = self.participant.topic
             outputs = [
                 Output(topic, order_id, r if r.schema_version else reply_to(message, r, now))
-                for r in replies
+                for r in answer.replies
             ]
         except Exception:
-            self.send(sender, NotHandled(ticket, traceback.format_exc()))
+            self.send(sender, NotHandled(delivery.ticket, traceback.format_exc()))
             return
-        if writes:
-            decided[order_id] = writes[0]
-        for seconds, again in later:
+        if answer.writes:
+            decided[order_id] = answer.writes[0]
+        for seconds, again in answer.later:
             self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
-        self.send(sender, Handled(ticket, outputs, writes, calls))
+        self.send(sender, Handled(delivery.ticket, outputs, answer.writes, answer.calls))

@@ -70,7 +70,7 @@ class Store:
     def numbers(self, order_ids: Iterable[str]) -> dict[str, int]:
         """The numbers of these order ids, without those that have none yet."""
         known = self._numbers
-        wanted = set(order_ids)
+        wanted = dict.fromkeys(order_ids)
         missing = [order_id for order_id in wanted if order_id not in known]
         if missing:
             if len(known) > KNOWN_KEYS:
@@ -184,8 +184,9 @@ class Store:
         from bridges.partitions import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
-        keyed: set[str] = {e.order_id for e in entities if hasattr(e, "order_id")}
-        keyed.update([saga.order_id for saga in sagas])
+        # In the order of their first mention, so that a run repeated numbers them the same.
+        keyed = dict.fromkeys([e.order_id for e in entities if hasattr(e, "order_id")])
+        keyed.update(dict.fromkeys([saga.order_id for saga in sagas]))
         shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
         new = [(key, shards[key]) for key in keyed if key not in self._numbers]
         if new:
