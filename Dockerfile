@@ -1,0 +1,19 @@
+# syntax=docker/dockerfile:1
+
+FROM python:3.13-slim AS build
+RUN python -m venv /opt/order-sagas
+WORKDIR /src
+COPY . .
+RUN /opt/order-sagas/bin/pip install --no-cache-dir '.[postgres,http]'
+
+FROM python:3.13-slim
+RUN useradd --system --create-home --home-dir /var/lib/order-sagas order-sagas
+COPY --from=build /opt/order-sagas /opt/order-sagas
+ENV PATH=/opt/order-sagas/bin:$PATH PYTHONUNBUFFERED=1
+USER order-sagas
+# Here a worker without a database server keeps its database, and every worker its logs.
+WORKDIR /var/lib/order-sagas
+# Told so, a worker finishes its batch and hands its shards over.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["order-sagas"]
+CMD ["start"]
