@@ -202,8 +202,10 @@ def compare(factor: float, *, quick: bool = False) -> list[Measurement]:
 def table(measurements: list[Measurement]) -> Table:
     """The figures, for a terminal."""
     shown = Table(title="Actor runtime, CPU time scaled to the reference machine")
-    for heading in ("base", "what", "parked", "count", "per CPU second", "CPU µs each", "wall s"):
-        shown.add_column(heading, justify="left" if heading in ("base", "what") else "right")
+    for heading in ("base", "what", "parked", "count", "per CPU s", "CPU µs", "wall s"):
+        shown.add_column(
+            heading, justify="left" if heading in ("base", "what") else "right", no_wrap=True
+        )
     for each in measurements:
         shown.add_row(
             each.base,
@@ -263,7 +265,7 @@ def main() -> None:
     console.print(table(measurements))
     console.print(f"A parked actor takes {memory:,.0f} bytes.")
     console.print(
-        f"Calibration loop: {calibration:.3f} s here, so seconds count {factor:.3f}-fold."
+        f"Calibration loop: {calibration:.3f} s here; CPU times are scaled by {factor:.3f}."
     )
     if options.json:
         figures = {

@@ -87,7 +87,7 @@ class EventLoopBase(Lifecycle):
         Raises what constructing it raises, NoCompatibleSystemForActor if it refuses the system's
         capabilities, and ActorSystemFailure once the system is shut down.
         """
-        if self.closed:
+        if self._closing:
             raise ActorSystemFailure("the actor system has been shut down")
         return self.create_primary(actor_class, requirements, global_name, source_hash)
 
@@ -119,11 +119,11 @@ class EventLoopBase(Lifecycle):
         self.begin_shutdown()
         if self.running_here():
             return
-        if self.may_drive():
-            self.run_until(lambda: self.closed)
-        elif self._driving.acquire(timeout=_PATIENCE):
-            # Whoever was driving has let go: it has seen the end, or nobody is there to see it.
+        if self._driving.acquire(timeout=_PATIENCE):
+            # Nobody drives: the loop has ended by itself, or it is up to this thread to end it.
             self._driving.release()
+            self._stopping = False
+            self.run_until(lambda: self.closed)
         if not self.closed:
             log.warning("runtime.shutdown_gave_up", actors=len(self.actors()))
             self.crash()

@@ -109,6 +109,8 @@ class Cell(ActorAddress):
         base.timer_heap.set(
             base.clock.monotonic() + timePeriodSeconds(period), self, period, payload
         )
+        if base.asleep:
+            base.wake()
 
     def createActor(
         self,

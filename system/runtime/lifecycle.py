@@ -1,7 +1,6 @@
-"""What becomes of an actor from its making to its exit, and of messages that cannot be handled."""
+"""How actors fail and how they go, and what becomes of messages that cannot be handled."""
 
 import sys
-import threading
 import traceback
 from typing import Any
 
@@ -13,171 +12,33 @@ from thespian.actors import (
     DeadEnvelope,
     PoisonMessage,
     Thespian_StatusReq,
-    ValidatedSource,
     WakeupMessage,
 )
 
 from actors.clock import Clock
-from system.runtime.cell import PRIMARY_PREFIX, Cell, Children
-from system.runtime.creation import Factory
+from system.runtime.cell import Cell
 from system.runtime.external import Endpoint
-from system.runtime.introspection import actor_status, living_below, system_status, walk
-from system.runtime.loop import EventLoop
+from system.runtime.introspection import actor_status, living_below, walk
 from system.runtime.policies import Envelope, Policy
 from system.runtime.sources import Sources
+from system.runtime.stand_ins import Exiting, SystemEndpoint
+from system.runtime.timers import TimerHeap
+from system.runtime.tree import Tree
 
 log = structlog.get_logger()
 
-SYSTEM_NAME = "/ActorSys"
 
-
-class Lifecycle(EventLoop):
-    """The tree of actors, and Thespian's rules for how they come, fail and go."""
+class Lifecycle(Tree):
+    """Thespian's rules for how actors fail and go."""
 
     def __init__(
         self, clock: Clock, policy: Policy, threaded: bool, capabilities: dict[str, Any]
     ) -> None:
-        super().__init__(clock, policy, threaded)
+        super().__init__(clock, policy, threaded, capabilities)
         self.capabilities = capabilities
-        self.names: dict[str, Cell] = {}
-        self.ports: dict[str, Cell] = {}
         self.dead_letter_handler: Cell | None = None
-        self.root = Cell(self, None, SYSTEM_NAME)
-        self.root.actor = SystemEndpoint(self)
         self.sources = Sources(self)
-        self.factory = Factory(capabilities, self.sources.loaded)
-        self._plain = self.factory.plain
-        # Primary actors are made by whatever thread asks for them.
-        self.creating = threading.RLock()
-
-    # Coming.
-
-    def create_child(
-        self,
-        parent: Cell,
-        actor_class: Any,
-        requirements: Any = None,
-        global_name: str | None = None,
-        source_hash: str | None = None,
-    ) -> Cell:
-        """A new child, or the actor that already has the global name.
-
-        If it cannot be made, its parent is told by ChildActorExited; only an ImportError is raised.
-        A parent that is exiting, or dead, gets the address of a child that never lived.
-        """
-        if (
-            actor_class in self._plain
-            and parent.rarities is None
-            and global_name is None
-            and source_hash is None
-            and parent.actor is not None
-        ):
-            cell = self._new_cell(parent)
-            try:
-                actor = actor_class()
-            except Exception:
-                self._stillborn(cell, actor_class)
-            else:
-                actor._myRef = cell
-                cell.actor = actor
-            return cell
-
-        rare = parent.rarities
-        if parent.actor is None or (rare is not None and rare.exiting):
-            return Cell(self, None, f"{parent.addressDetails}~unborn")
-        if source_hash is None and rare is not None:
-            source_hash = rare.source_hash
-        with self.creating:
-            if global_name and global_name in self.names:
-                return self.names[global_name]
-            cell = self._new_cell(parent)
-            try:
-                self._bring_to_life(cell, actor_class, requirements, global_name, source_hash)
-            except ImportError:
-                self._remove(cell)
-                raise
-            except Exception:
-                self._stillborn(cell, actor_class)
-            return cell
-
-    def create_primary(
-        self, actor_class: Any, requirements: Any, global_name: str | None, source_hash: str | None
-    ) -> Cell:
-        """A new actor right under the system, or the one that already has the global name.
-
-        Raises whatever kept it from being made.
-        """
-        with self.creating:
-            if global_name and global_name in self.names:
-                return self.names[global_name]
-            cell = self._new_cell(self.root)
-            try:
-                self._bring_to_life(cell, actor_class, requirements, global_name, source_hash)
-            except BaseException:
-                self._remove(cell)
-                raise
-            return cell
-
-    def _new_cell(self, parent: Cell) -> Cell:
-        # Numbered and registered before its actor is made, so that an `__init__` that fails has
-        # an address to be reported by.
-        children = parent.children
-        if children is None:
-            children = parent.children = Children()
-        number = children.born
-        children.born = number + 1
-        cell = children[number] = Cell(self, parent, number)
-        return cell
-
-    def _bring_to_life(
-        self,
-        cell: Cell,
-        actor_class: Any,
-        requirements: Any,
-        global_name: str | None,
-        source_hash: str | None,
-    ) -> None:
-        actor = self.factory.create(actor_class, requirements, source_hash)
-        actor._myRef = cell
-        cell.actor = actor
-        if global_name:
-            cell.rare().name = global_name
-            self.names[global_name] = cell
-        if source_hash:
-            cell.rare().source_hash = source_hash
-
-    def _stillborn(self, cell: Cell, actor_class: Any) -> None:
-        log.warning(
-            "actor.not_created",
-            actor=str(cell),
-            cls=str(actor_class),
-            exception=traceback.format_exc(),
-        )
-        self._leave_tree(cell)
-
-    # Finding.
-
-    def resolve(self, address: ActorAddress) -> Cell:
-        """The cell that an address names: itself, or what a copy of it is a copy of.
-
-        An address that names nothing here gets a cell of its own, dead from the beginning.
-        """
-        if address.__class__ is Cell:
-            return address
-        name = address.actorAddressString
-        if name == SYSTEM_NAME:
-            return self.root
-        return self.ports.get(name) or self._look_up(name) or Cell(self, None, name)
-
-    def _look_up(self, name: str) -> Cell | None:
-        prefix, *numbers = name.split("~")
-        if prefix != PRIMARY_PREFIX or not numbers:
-            return None
-        cell: Cell | None = self.root
-        for number in numbers:
-            children = cell.children if cell is not None else None
-            cell = children.get(int(number)) if children and number.isdecimal() else None
-        return cell
+        self.root.actor = SystemEndpoint(self)
 
     # What actors ask of their system; the names are Thespian's.
 
@@ -216,7 +77,7 @@ class Lifecycle(EventLoop):
         about = {
             "actor": str(receiver),
             "cls": type(actor).__name__,
-            "message": type(message).__name__,
+            "message_type": type(message).__name__,
         }
         log.warning("actor.message_failed", error=repr(sys.exc_info()[1]), **about)
         try:
@@ -227,7 +88,7 @@ class Lifecycle(EventLoop):
             if not isinstance(message, PoisonMessage):
                 self.post_system(sender, receiver, PoisonMessage(message, details))
         except SystemExit:
-            self.bury(receiver)
+            self.quit(receiver)
 
     def undeliverable(self, receiver: Cell, sender: Cell, message: Any) -> None:
         """Give a message for a dead actor to whoever handles dead letters, in a DeadEnvelope.
@@ -239,13 +100,6 @@ class Lifecycle(EventLoop):
             message, (ChildActorExited, DeadEnvelope, WakeupMessage)
         ):
             self.post_system(handler, sender, DeadEnvelope(receiver, message))
-
-    def post_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Send on the system's own behalf, past the interceptor."""
-        system = receiver.base
-        if not system.closed:
-            system.mailbox.append((receiver, sender, message))
-            system.wake()
 
     # Going.
 
@@ -263,7 +117,7 @@ class Lifecycle(EventLoop):
             except Exception:
                 self.retry(receiver, sender, message)
             except SystemExit:
-                self.bury(receiver)
+                self.quit(receiver)
 
     def _exit(self, cell: Cell, sender: Cell, request: ActorExitRequest) -> None:
         if isinstance(cell.actor, Exiting):
@@ -272,8 +126,15 @@ class Lifecycle(EventLoop):
             cell.actor.receiveMessage(request, sender)
         except (Exception, SystemExit):
             log.warning("actor.exit_failed", actor=str(cell), exception=traceback.format_exc())
-        # Looked at after the handler ran: it may have created children, or spared them.
-        children = living_below(cell) if cell.children and request.isRecursive else ()
+        # Asked only after the handler ran: it may have created children, or spared them.
+        self._go(cell, with_children=request.isRecursive)
+
+    def quit(self, cell: Cell) -> None:
+        """End an actor that called `sys.exit`, as if it had been asked to exit."""
+        self._go(cell, with_children=True)
+
+    def _go(self, cell: Cell, *, with_children: bool) -> None:
+        children = living_below(cell) if cell.children and with_children else ()
         if not children:
             self.bury(cell)
         elif cell.actor is not None:
@@ -295,30 +156,15 @@ class Lifecycle(EventLoop):
             self.dead_letter_handler = None
         if cell.rarities is not None:
             if cell.rarities.name is not None:
-                del self.names[cell.rarities.name]
+                self.names.pop(cell.rarities.name, None)
             if cell.rarities.notified:
                 self.sources.forget(cell)
-        self._leave_tree(cell)
-
-    def _leave_tree(self, cell: Cell) -> None:
-        """Take a dead cell out, with its dead ancestors for whom it was the last descendant."""
-        parent = cell.parent
-        if parent is not None and parent.actor is not None and parent is not self.root:
-            # From the child itself: no policy may let it overtake what the child sent before.
-            self.post_system(parent, cell, ChildActorExited(cell))
-        while not cell.children and parent is not None:
-            self._remove(cell)
-            if parent.actor is not None:
-                return
-            cell, parent = parent, parent.parent
-
-    def _remove(self, cell: Cell) -> None:
-        siblings = cell.parent.children if cell.parent is not None else None
-        if siblings is not None:
-            siblings.pop(int(cell.number), None)
-
-    def all_gone(self) -> bool:
-        return not self.root.children
+        above = self._leave_tree(cell)
+        if above is None or above is cell.parent or above.children:
+            return
+        if isinstance(above.actor, Exiting):
+            # It waited for what a dead child had left behind, of which no parent is told.
+            self.bury(above)
 
     def end(self) -> None:
         for source_hash in list(self.sources.loaded):
@@ -345,7 +191,8 @@ class Lifecycle(EventLoop):
         for cell in list(walk(self.root)):
             cell.actor = cell.children = None
         self.root.children = None
-        self.timer_heap.clear()
+        # A new heap rather than an emptied one: the loop may be in the middle of the old one.
+        self.timer_heap = TimerHeap()
         self.names.clear()
         self.dead_letter_handler = None
         for port in list(self.ports.values()):
@@ -353,43 +200,6 @@ class Lifecycle(EventLoop):
         while self._settlers:
             self._settlers.pop().set()
         self._wakes.put(None)
-
-
-class SystemEndpoint(Endpoint):
-    """What the system's own address answers."""
-
-    def __init__(self, system: Lifecycle) -> None:
-        self._system = system
-
-    def receiveMessage(self, message: Any, sender: Any) -> None:
-        if isinstance(message, Thespian_StatusReq):
-            system = self._system
-            system.post_system(sender, system.root, system_status(system))
-        elif isinstance(message, ValidatedSource):
-            self._system.sources.validated(message)
-
-
-class Exiting:
-    """Stands in for an actor that waits for its children to exit before it does."""
-
-    def __init__(self, system: Lifecycle, cell: Cell, actor: Any) -> None:
-        self._system = system
-        self._cell = cell
-        self.waiting = actor
-
-    def receiveMessage(self, message: Any, sender: Any) -> None:
-        """Let the actor hear of its children; anything else comes too late for it."""
-        if isinstance(message, ChildActorExited):
-            try:
-                self.waiting.receiveMessage(message, sender)
-            except (Exception, SystemExit):
-                log.warning(
-                    "actor.exit_failed", actor=str(self._cell), exception=traceback.format_exc()
-                )
-            if not self._cell.children:
-                self._system.bury(self._cell)
-        else:
-            self._system.undeliverable(self._cell, sender, message)
 
 
 def _forget(envelope: Envelope) -> None:

@@ -39,6 +39,7 @@ class EventLoop:
         self._closing = False
         self._stopping = False
         self._threaded = threaded
+        self.thread: threading.Thread | None = None
         self._driver = threading.get_ident()
         self._driving = threading.Lock()
         # A SimpleQueue because its `put` is safe in signal handlers, which no Event is.
@@ -59,8 +60,8 @@ class EventLoop:
         """Deal with a message whose receiver is dead."""
         raise NotImplementedError
 
-    def bury(self, cell: Cell) -> None:
-        """End an actor at once."""
+    def quit(self, cell: Cell) -> None:
+        """End an actor that called `sys.exit`."""
         raise NotImplementedError
 
     def all_gone(self) -> bool:
@@ -186,10 +187,10 @@ class EventLoop:
     def start_thread(self) -> None:
         """Let a daemon thread drive from now on."""
         started = threading.Event()
-        thread = threading.Thread(
+        self.thread = threading.Thread(
             target=self._run_in_thread, args=(started,), name="actors", daemon=True
         )
-        thread.start()
+        self.thread.start()
         started.wait()
 
     def _run_in_thread(self, started: threading.Event) -> None:
@@ -240,7 +241,7 @@ class EventLoop:
                 except Exception:
                     self.retry(receiver, sender, message)
                 except SystemExit:
-                    self.bury(receiver)
+                    self.quit(receiver)
         return count
 
     def _pass_time(self, deadline: float | None) -> bool:

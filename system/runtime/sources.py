@@ -22,7 +22,7 @@ class Sources:
     def __init__(self, base: "Lifecycle") -> None:
         self._base = base
         self._listeners: list[Cell] = []
-        self.loaded: dict[str, bytes] = {}
+        self.loaded = base.loaded_sources
         self.authority: Cell | None = None
 
     def load(self, file: Any) -> str:

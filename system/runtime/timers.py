@@ -64,11 +64,6 @@ class TimerHeap:
             heapify(self._heap)
             self._stale = 0
 
-    def clear(self) -> None:
-        """Drop everything."""
-        self._heap.clear()
-        self._stale = 0
-
     def __bool__(self) -> bool:
         return bool(self._heap)
 

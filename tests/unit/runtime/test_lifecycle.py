@@ -66,6 +66,21 @@ def test_children_are_spared_when_the_exit_is_not_recursive(start: Start) -> Non
     assert [] == base.actors()
 
 
+def test_those_whom_a_dead_child_left_behind_exit_before_its_parent(start: Start) -> None:
+    """They have no parent to be told of them, and are waited for all the same."""
+    system, base = start()
+    parent = system.createActor(Scripted)
+    child = _child(system, parent)
+    orphans = [_child(system, child) for _ in range(2)]
+    system.tell(child, ActorExitRequest(recursive=False))
+    assert {str(parent), *map(str, orphans)} == {str(actor.address) for actor in base.actors()}
+
+    system.tell(parent, ActorExitRequest())
+
+    assert [] == base.actors()
+    assert not base.root.children
+
+
 def test_an_actor_that_waits_for_its_children_takes_nothing_else(start: Start) -> None:
     """What is sent to it meanwhile is a dead letter."""
     system, base = start()
@@ -136,11 +151,12 @@ def test_a_primary_actor_that_cannot_be_made_raises(start: Start) -> None:
     assert [] == base.actors()
 
 
-def test_sys_exit_ends_the_actor_and_nothing_else(start: Start) -> None:
+def test_sys_exit_ends_the_actor_with_its_children_and_nothing_else(start: Start) -> None:
     """As it ends the actor's process where each has one."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
+    _child(system, child)
 
     def leave(actor: Scripted, sender: ActorAddress) -> None:
         raise SystemExit
@@ -148,6 +164,7 @@ def test_sys_exit_ends_the_actor_and_nothing_else(start: Start) -> None:
     system.tell(child, leave)
 
     assert [ChildActorExited(child)] == instance(base, parent).seen
+    assert [parent] == [actor.address for actor in base.actors()]
 
 
 def test_nothing_is_left_of_actors_that_exited(start: Start) -> None:

@@ -148,3 +148,26 @@ def test_an_actor_may_shut_the_system_down() -> None:
 
     assert base.closed
     assert [] == base.actors()
+
+
+def test_a_crash_from_another_thread_ends_a_busy_system() -> None:
+    """However much is going on, and the loop's thread ends with it."""
+    base = EventLoopBase()
+    system = ActorSystem(base, transientUnique=True)
+    busy = threading.Event()
+
+    class Restless(Actor):
+        def receiveMessage(self, message: object, sender: ActorAddress) -> None:
+            self.wakeupAfter(0)
+            self.send(self.createActor(Scripted), "hello")
+            busy.set()
+
+    for _ in range(20):
+        system.tell(system.createActor(Restless), "start")
+    assert busy.wait(PATIENCE)
+    base.crash()
+    assert base.thread is not None
+    base.thread.join(PATIENCE)
+
+    assert not base.thread.is_alive()
+    assert ([], []) == (base.actors(), base.timers())

@@ -1,0 +1,1 @@
+"""What the system costs: commands that measure it and print a table."""
