@@ -81,16 +81,8 @@ def read_records(
         if one_timestamp:
             later = 0
         place, position = _read_varint(body, position)
-        key_length, position = _read_varint(body, position)
-        key = None
-        if key_length >= 0:
-            key = body[position : position + key_length]
-            position += key_length
-        value_length, position = _read_varint(body, position)
-        value = None
-        if value_length >= 0:
-            value = body[position : position + value_length]
-            position += value_length
+        key, position = _read_nullable(body, position)
+        value, position = _read_nullable(body, position)
         headers: Headers = ()
         if body[position]:
             headers, position = _read_headers(body, position)
@@ -103,19 +95,27 @@ def read_records(
         )
 
 
+def _read_nullable(body: bytes, position: int) -> tuple[bytes | None, int]:
+    length, position = _read_varint(body, position)
+    if length < 0:
+        return None, position
+    end = position + length
+    return body[position:end], end
+
+
 def _read_varint(body: bytes, position: int) -> tuple[int, int]:
     byte = body[position]
+    position += 1
     if byte < 0x80:
-        return byte >> 1 ^ -(byte & 1), position + 1
+        return byte >> 1 ^ -(byte & 1), position
     number = byte & 0x7F
     shift = 7
-    while True:
-        position += 1
+    while byte > 0x7F:
         byte = body[position]
+        position += 1
         number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number >> 1 ^ -(number & 1), position + 1
         shift += 7
+    return number >> 1 ^ -(number & 1), position
 
 
 def _read_headers(body: bytes, position: int) -> tuple[Headers, int]:
@@ -125,8 +125,6 @@ def _read_headers(body: bytes, position: int) -> tuple[Headers, int]:
         length, position = _read_varint(body, position)
         name = body[position : position + length].decode(errors="backslashreplace")
         position += length
-        length, position = _read_varint(body, position)
-        value = body[position : position + length] if length > 0 else b""
-        position += max(length, 0)
-        headers.append((name, value))
+        value, position = _read_nullable(body, position)
+        headers.append((name, value or b""))
     return tuple(headers), position
