@@ -120,21 +120,21 @@ class Lifecycle(Tree):
                 self.quit(receiver)
 
     def _exit(self, cell: Cell, sender: Cell, request: ActorExitRequest) -> None:
-        if isinstance(cell.actor, Exiting):
+        if cell.rarities is not None and cell.rarities.exiting:
             return
         try:
             cell.actor.receiveMessage(request, sender)
         except (Exception, SystemExit):
             log.warning("actor.exit_failed", actor=str(cell), exception=traceback.format_exc())
         # Asked only after the handler ran: it may have created children, or spared them.
-        self._go(cell, with_children=request.isRecursive)
+        if cell.children and request.isRecursive:
+            self.quit(cell)
+        else:
+            self.bury(cell)
 
     def quit(self, cell: Cell) -> None:
-        """End an actor that called `sys.exit`, as if it had been asked to exit."""
-        self._go(cell, with_children=True)
-
-    def _go(self, cell: Cell, *, with_children: bool) -> None:
-        children = living_below(cell) if cell.children and with_children else ()
+        """End an actor, its children first; also what `sys.exit` in an actor does."""
+        children = living_below(cell)
         if not children:
             self.bury(cell)
         elif cell.actor is not None:

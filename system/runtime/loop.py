@@ -61,7 +61,7 @@ class EventLoop:
         raise NotImplementedError
 
     def quit(self, cell: Cell) -> None:
-        """End an actor that called `sys.exit`."""
+        """End an actor that called `sys.exit`, its children first."""
         raise NotImplementedError
 
     def all_gone(self) -> bool:

@@ -178,17 +178,19 @@ class Tree(EventLoop):
         if parent is not None and parent.actor is not None and parent is not self.root:
             # From the child itself: no policy may let it overtake what the child sent before.
             self.post_system(parent, cell, ChildActorExited(cell))
-        while not cell.children and parent is not None:
-            self._remove(cell)
+        while parent is not None and not cell.children:
+            siblings = parent.children
+            if siblings is not None:  # None after a crash
+                siblings.pop(cell.number, None)  # type: ignore[arg-type]
             if parent.actor is not None:
-                return parent
+                break
             cell, parent = parent, parent.parent
         return parent
 
     def _remove(self, cell: Cell) -> None:
-        siblings = cell.parent.children if cell.parent is not None else None
-        if siblings is not None:
-            siblings.pop(int(cell.number), None)
+        """Take out a cell that was never alive, of which nobody is told."""
+        if cell.parent is not None and cell.parent.children is not None:
+            cell.parent.children.pop(int(cell.number), None)
 
     def post_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
         """Send on the system's own behalf, past the interceptor."""
