@@ -52,8 +52,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 class Handled(msgspec.Struct, frozen=True, gc=False):
     """The acknowledgement of a delivery, and what came of it.
 
-    What no delivery caused, a timer that fired, has the ticket `timer_ticket(epoch)`: the bridge
-    drops it if the saga's actor is from before the last restore.
+    What no delivery caused, a timer that fired, has the ticket `timer_ticket(epoch)`, by which the
+    bridge tells an actor that was restored from one that was released before.
     """
 
     ticket: int
@@ -85,6 +85,7 @@ class Restore:
     """Sagas read back from the store, in the order of their deadlines."""
 
     progresses: list[Progress]
+    epoch: int
 
 
 @attrs.frozen
@@ -103,6 +104,6 @@ class Ended:
 
 @attrs.frozen
 class Release:
-    """Forget every saga: shards moved, or a batch was rolled back. A new epoch begins."""
+    """Forget these sagas, or all: their shards moved, or a batch was rolled back."""
 
-    epoch: int
+    saga_ids: list[str] | None = None

@@ -56,6 +56,8 @@ class Batch:
     calls: list[Call] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
+    sources: list[Any] = attrs.field(factory=list)
+    """What the log handed over, to be given back when the batch is over."""
     injected: list[Message] = attrs.field(factory=list)
 
     def absorb(self, handled: Handled) -> None:

@@ -11,6 +11,7 @@ idempotent participants, it is exactly once in effect. Order is kept per key.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -55,6 +56,10 @@ class CommitAgain:
     """To itself, some time after the database was away."""
 
 
+class BeginAgain:
+    """To itself, some time after a batch was broken off: restore from the store."""
+
+
 PROCEED = Proceed()
 
 
@@ -66,7 +71,8 @@ class Bridge(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._receivers: dict[str, ActorAddress] = {}
-        self._shards: frozenset[int] = frozenset()
+        self._epochs: dict[int, int] = {}
+        """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
         self._batches = 0
         self._closed = False
@@ -74,12 +80,14 @@ class Bridge(Actor):
         self._early: list[Handled] = []
         """What timers did while the batch was closed."""
         self._injected: list[Message] = []
-        self._in_flight: dict[str, ActorAddress | None] = {}
-        """Every saga in flight, with its address once it has answered."""
-        self._epoch = 0
+        self._in_flight: dict[str, ActorAddress | int] = {}
+        """Every saga in flight: its address, or the number of its restore until it has answered."""
+        self._restores = 0
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
+        self._away = False
+        """Whether the batch was broken off, and its actors wait to be restored."""
 
     # --- what each kind of log does its own way -----------------------------------------------
 
@@ -101,8 +109,11 @@ class Bridge(Actor):
     def committed(self, batch: Batch, outbox: list[int]) -> None:
         """The batch is stored; `outbox` are the ids its outgoing records got."""
 
+    def given_back(self, batch: Batch) -> None:
+        """The batch is over, stored or not: its records are out of our hands."""
+
     def rolled_back(self) -> None:
-        """The batch is dropped: read on from what is stored."""
+        """No shard is ours: claim them again, and read on from what is stored."""
         raise NotImplementedError
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
@@ -111,6 +122,34 @@ class Bridge(Actor):
     # --- messages -----------------------------------------------------------------------------
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        try:
+            self._receive(message, sender)
+        except StoreUnavailableError as error:
+            # While reading: nothing of the batch is stored, and its records will come again.
+            self._world.outages.begin("database", self._world.clock.now())
+            log.warning("batch.waiting", error=str(error), retry_in=self._wait)
+            self._begin_again_later()
+        except LostShardError as error:
+            log.warning("batch.rolled_back", error=str(error))
+            self._begin_again_later()
+        except Exception as error:
+            self._fatal(error)
+
+    def _begin_again_later(self) -> None:
+        self._away = True
+        self.wakeupAfter(timedelta(seconds=self._wait), BeginAgain())
+        self._wait = min(self._wait * 2, LONGEST_WAIT)
+
+    def _begin_again(self) -> None:
+        self._away = False
+        self._roll_back()
+
+    def _database_is_back(self) -> None:
+        self._wait = FIRST_WAIT
+        if self._world.outages:
+            self._world.outages.end("database", self._world.clock.now())
+
+    def _receive(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is Handled:
             self._handled(message, sender)
@@ -128,6 +167,8 @@ class Bridge(Actor):
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
             self._commit()
+        elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
+            self._begin_again()
         elif kind is Stop:
             self._stopping.append(sender)
             self._proceed_soon()
@@ -140,26 +181,25 @@ class Bridge(Actor):
         self._receivers = dict(connect.services)
         if connect.coordinator:
             self._receivers[ORCHESTRATOR] = connect.coordinator
-        try:
-            self._world = connect.world()
-            self.open_log()
-        except Exception as error:
-            self._fatal(error)
+        self._world = connect.world()
+        self.open_log()
 
     def _fatal(self, error: BaseException) -> None:
-        log.error("bridge.failed", error=str(error), kind=type(error).__name__)
+        log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
         if not hasattr(self, "_world"):
             raise error
         self._world.fatal(error)
 
     def _proceed_soon(self) -> None:
-        if not self._proceeding and self._batch is None:
+        if not (self._proceeding or self._away) and self._batch is None:
             self._proceeding = True
             self.send(self.myAddress, PROCEED)
 
     # --- the life of a batch ------------------------------------------------------------------
 
     def _proceed(self) -> None:
+        if self._away:
+            return
         if self._batch is not None:
             if not self._closed and not self._batch.tickets:
                 self._fill(self._batch)
@@ -211,7 +251,9 @@ class Bridge(Actor):
                 if receiver is None:
                     continue  # a role of another process
                 if route.entity is None:
-                    receiver = in_flight.get(message.saga_id) or receiver
+                    known = in_flight.get(message.saga_id)
+                    if known is not None and type(known) is not int:
+                        receiver = known
                 ticket = len(batch.tickets)
                 batch.tickets.append(Ticket(item, route))
                 batch.waiting += 1
@@ -261,12 +303,14 @@ class Bridge(Actor):
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
         batch = self._batch
-        if handled.ticket < 0 and handled.ticket != timer_ticket(self._epoch):
-            return  # a saga from before the last restore
+        if handled.ticket < 0 and not self._is_current(handled, sender):
+            return  # a saga that was released meanwhile
         for write in handled.writes:
             if type(write) is Progress:
                 self._in_flight[write.saga_id] = sender
         if handled.ticket < 0:
+            if self._away:
+                return
             if self._closed:
                 self._early.append(handled)
                 return
@@ -278,16 +322,23 @@ class Bridge(Actor):
                     self.send(self.myAddress, PROCEED)
             batch.absorb(handled)
             return
-        if batch is None or self._closed:
+        if batch is None or self._closed or self._away:
             return  # an answer from before a rollback
         batch.absorb(handled)
         batch.waiting -= 1
         if not batch.waiting:
             self._wave_done(batch)
 
+    def _is_current(self, handled: Handled, sender: ActorAddress) -> bool:
+        """Whether what a timer did was done by the saga actor that now stands for the saga."""
+        known = self._in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
+        if type(known) is int:
+            return handled.ticket == timer_ticket(known)
+        return known is not None and known == sender
+
     def _not_handled(self, number: int, error: str) -> None:
         batch = self._batch
-        if batch is None or self._closed:
+        if batch is None or self._closed or self._away:
             return
         ticket = batch.tickets[number]
         message = ticket.item.message
@@ -370,22 +421,23 @@ class Bridge(Actor):
             outbox = world.store.commit(self.changes(batch), world.clock.now())
             world.watch("after commit")
         except StoreUnavailableError as error:
+            world.outages.begin("database", world.clock.now())
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
             self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain())
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:
             log.warning("batch.rolled_back", error=str(error))
-            self._drop()
-            self.rolled_back()
+            self._roll_back()
             return
         except Exception as error:
             self._fatal(error)
             return
-        self._wait = FIRST_WAIT
+        self._database_is_back()
         self._closed = False
         self._batch = None
         self.committed(batch, outbox)
+        self.given_back(batch)
         ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
         if ended:
             for saga_id in ended:
@@ -403,18 +455,22 @@ class Bridge(Actor):
             appended=batch.appended,
             outbox=batch.outbox,
             offsets=batch.offsets,
+            epochs=self._epochs,
         )
 
     def _take_outcome(self, outcome: Message) -> None:
         self._world.tell(Inject(outcome))
 
-    def _drop(self) -> None:
-        """Forget the batch, and every actor's memory of what did not happen."""
-        if self._batch:
-            self._injected = self._batch.injected + self._injected
-        self._batch = None
+    def _roll_back(self) -> None:
+        """Forget the batch, and every actor's memory of what did not happen; begin again."""
+        batch, self._batch = self._batch, None
         self._closed = False
         self._early = []
+        if batch:
+            self._injected = batch.injected + self._injected
+            self.given_back(batch)
+        self.lose_all()
+        self.rolled_back()
 
     def _stop(self) -> None:
         self._world.flush()
@@ -428,41 +484,69 @@ class Bridge(Actor):
 
     # --- what comes back after a start, or a rebalance ----------------------------------------
 
-    def restore(self, shards: frozenset[int]) -> None:
-        """Give the actors what the store knows of these shards, sagas in deadline order."""
-        world = self._world
-        self._shards = shards
-        coordinator = self._receivers.get(ORCHESTRATOR)
-        if coordinator:
-            self._epoch += 1
-            self.send(coordinator, Release(self._epoch))
-            self._in_flight.clear()
-            chunk: list[Progress] = []
-            for progress in world.store.in_flight(sorted(shards)):
-                self._in_flight[progress.saga_id] = None
-                chunk.append(progress)
-                if len(chunk) == RESTORE_AT_ONCE:
-                    self.send(coordinator, Restore(chunk))
-                    chunk = []
-            if chunk:
-                self.send(coordinator, Restore(chunk))
-        for service in world.services:
+    def gain(self, epochs: dict[int, int]) -> None:
+        """These shards are ours now: give the actors what the store knows of them.
+
+        Call it between batches. Sagas come back in the order of their deadlines, so that overdue
+        ones fire in it.
+        """
+        self._epochs.update(epochs)
+        store, shards = self._world.store, sorted(epochs)
+        self._restore_sagas(shards)
+        for service in self._world.services:
             address = self._receivers.get(service.participant.name)
             if address is None:
                 continue
             entities: list[Entity] = [e for kind in service.memory for e in self._owned(kind)]
             for kind in (service.entity, *service.entity_of.values()):
                 if kind.pending:
-                    entities += world.store.owed(kind, sorted(shards))
+                    entities += store.owed(kind, shards)
             self.send(address, RestoreEntities(entities))
-        if self._in_flight:
-            log.info("sagas.restored", count=len(self._in_flight), shards=len(shards))
         self._proceed_soon()
+
+    def lose(self, shards: frozenset[int]) -> None:
+        """These shards are ours no longer: release their sagas. Call it between batches."""
+        for shard in shards:
+            self._epochs.pop(shard, None)
+        coordinator = self._receivers.get(ORCHESTRATOR)
+        if coordinator is None:
+            return
+        partitions = self._world.store.partitions
+        gone = [
+            saga_id
+            for saga_id in self._in_flight
+            if partition_for(saga_id.partition("/")[2].encode(), partitions) in shards
+        ]
+        for saga_id in gone:
+            del self._in_flight[saga_id]
+        self.send(coordinator, Release(gone))
+
+    def lose_all(self) -> None:
+        """No shard is ours any more."""
+        self._epochs.clear()
+        self._in_flight.clear()
+        if ORCHESTRATOR in self._receivers:
+            self.send(self._receivers[ORCHESTRATOR], Release())
+
+    def _restore_sagas(self, shards: Sequence[int]) -> None:
+        coordinator = self._receivers.get(ORCHESTRATOR)
+        if coordinator is None:
+            return
+        self._restores += 1
+        count = 0
+        in_flight = self._world.store.in_flight(shards)
+        while chunk := list(islice(in_flight, RESTORE_AT_ONCE)):
+            count += len(chunk)
+            for progress in chunk:
+                self._in_flight[progress.saga_id] = self._restores
+            self.send(coordinator, Restore(chunk, self._restores))
+        if count:
+            log.info("sagas.restored", count=count, shards=len(shards))
 
     def _owned(self, kind: type[Entity]) -> list[Entity]:
         partitions = self._world.store.partitions
         return [
             entity
             for entity in self._world.store.all_of(kind)
-            if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self._shards
+            if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self._epochs
         ]

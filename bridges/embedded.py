@@ -23,15 +23,15 @@ class EmbeddedBridge(Bridge):
 
     def open_log(self) -> None:
         store = self._world.store
-        shards = frozenset(range(store.partitions))
-        self._position = min(store.offsets(LOG, sorted(shards)).values())
-        self.restore(shards)
+        claim = store.claim([LOG], list(range(store.partitions)))
+        self._position = min(claim.offsets.values())
+        self.gain(claim.epochs)
 
     def take(self, batch: Batch) -> Sequence[Record]:
         records = self._world.store.read_log(self._position, self._world.batch_size)
         if records:
             end = records[-1].offset
-            batch.offsets = {(LOG, shard): (self._position, end) for shard in self._shards}
+            batch.offsets = {(LOG, shard): (self._position, end) for shard in self._epochs}
         return records
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
@@ -44,4 +44,4 @@ class EmbeddedBridge(Bridge):
             break
 
     def rolled_back(self) -> None:
-        self.open_log()
+        self.open_log()  # fails for good if another process claimed the log: there is one reader

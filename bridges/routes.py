@@ -1,7 +1,8 @@
 """Who a message is for: by the topic it stands in and what it is."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from actors.entities import Entity
 from actors.messages import OPERATOR_COMMANDS, Message
@@ -14,10 +15,11 @@ ORCHESTRATOR = "orchestrator"
 
 
 class Route(NamedTuple):
-    """A receiver, and the entity it has to be shown; None where that is a saga."""
+    """A receiver, the entity it has to be shown (None for a saga), and the shard's key."""
 
     receiver: str
     entity: type[Entity] | None
+    keyed_by: Callable[[Any], str]
 
 
 class Routes:
@@ -31,10 +33,11 @@ class Routes:
             topics.add(service.participant.topic)
             for message in service.handlers:
                 entity = service.entity_of.get(message, service.entity)
-                route = Route(service.participant.name, entity)
+                keyed_by = service.participant.keyed_by
+                route = Route(service.participant.name, entity, keyed_by)
                 self._add(service.participant.topic, message, route)
                 self._internal[message] = (*self._internal.get(message, ()), route)
-        saga_route = Route(ORCHESTRATOR, None)
+        saga_route = Route(ORCHESTRATOR, None, attrgetter("order_id"))
         for saga in registry:
             self._add(saga.rows[0].to.topic, saga.starts_on, saga_route)
             for reply, places in saga.answers.items():

@@ -48,7 +48,7 @@ class Wire:
         if len(value) > LARGEST:
             raise UnreadableRecordError(f"{len(value)} bytes, more than the {LARGEST} allowed")
         try:
-            message = self._decoder.decode(value)
+            message: Message = self._decoder.decode(value)
         except msgspec.ValidationError as error:
             message = self._decode_loosely(value, error)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ import attrs
 from thespian.actors import ActorAddress
 
 from actors.clock import Clock
+from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
 from bridges.outside import Outside
@@ -39,6 +40,9 @@ class World:
     fatal: Callable[[BaseException], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
+    outages: Outages = attrs.field(factory=Outages)
+    log: Any = None
+    """What the kind of bridge needs to reach its log."""
 
 
 @attrs.frozen

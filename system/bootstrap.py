@@ -12,6 +12,7 @@ from actors.clock import Clock, SystemClock
 from actors.place_order import PLACE_ORDER
 from actors.sagas.coordinator import Coordinate, SagaCoordinator
 from actors.sagas.definition import Saga
+from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.notifications import Channel, LogChannel, NotificationService, UseChannel
 from actors.services.orders import OrderService
@@ -53,6 +54,7 @@ class Parts:
     services: Sequence[type[Service]] = SERVICES
     bridge: type[Bridge] = EmbeddedBridge
     clock: Clock = attrs.field(factory=SystemClock)
+    outages: Outages = attrs.field(factory=Outages)
     outside: Callable[[], Outside] = ThreadedOutside
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
@@ -97,6 +99,7 @@ def open_world(
         fatal=fatal,
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
+        outages=parts.outages,
     )
 
 
@@ -136,7 +139,7 @@ def start(parts: Parts, actors: ActorSystem) -> RunningSystem:
     coordinator = None
     if ORCHESTRATOR in settings.roles:
         coordinator = actors.createActor(SagaCoordinator)
-        actors.tell(coordinator, Coordinate(registry, bridge, parts.clock))
+        actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
     for service in parts.services:
         name = service.participant.name

@@ -14,6 +14,7 @@ from actors.delivery import Delivery, Handled, NotHandled, Output, timer_ticket
 from actors.messages import Message
 from actors.sagas.advance import Note, Wake, advance, wakes_of
 from actors.sagas.definition import Saga
+from actors.sagas.outages import Outages
 from actors.sagas.progress import Progress
 
 _proxy = structlog.get_logger("sagas")
@@ -33,15 +34,20 @@ _LEVELS = {
 """Everything else is information."""
 
 
+LOOK_AGAIN = 1.0
+"""Seconds between looks at a deadline that passed during an outage which lasts."""
+
+
 class Begin(msgspec.Struct, frozen=True, gc=False):
     """The first message of a saga actor: a delivery that starts it, or the progress it resumes."""
 
     saga: Saga
     bridge: ActorAddress
     clock: Clock
-    epoch: int
+    outages: Outages
     delivery: Delivery | None = None
     progress: Progress | None = None
+    epoch: int = 0
 
 
 class SagaActor(Actor):
@@ -54,6 +60,7 @@ class SagaActor(Actor):
     _saga: Saga
     _bridge: ActorAddress
     _clock: Clock
+    _outages: Outages
     _timer_ticket: int
     _progress: Progress | None = None
 
@@ -62,9 +69,10 @@ class SagaActor(Actor):
         if kind is Delivery:
             self._advance(message.message, message.now, message.ticket)
         elif kind is WakeupMessage:
-            self._advance(message.payload, self._clock.now(), self._timer_ticket)
+            self._wake(message.payload)
         elif kind is Begin:
             self._saga, self._bridge, self._clock = message.saga, message.bridge, message.clock
+            self._outages = message.outages
             self._timer_ticket = timer_ticket(message.epoch)
             self._progress = message.progress
             delivery = message.delivery
@@ -72,6 +80,16 @@ class SagaActor(Actor):
                 self._advance(delivery.message, delivery.now, delivery.ticket)
             elif self._progress:
                 self._set_timers(wakes_of(self._progress), self._clock.now())
+
+    def _wake(self, wake: Wake) -> None:
+        now = self._clock.now()
+        if self._outages and self._progress:
+            state = self._progress.steps[wake.step]
+            still = wake.at + self._outages.length(state.since, now) - now
+            if still > 0 and state.deadline == wake.at:
+                self.wakeupAfter(timedelta(seconds=max(still, LOOK_AGAIN)), wake)
+                return
+        self._advance(wake, now, self._timer_ticket)
 
     def _advance(self, message: Message | Wake, now: float, ticket: int) -> None:
         before = self._progress

@@ -68,6 +68,8 @@ DONE, FAILED = Phase.DONE, Phase.FAILED
 UNDO_SENT, UNDO_BACKOFF = Phase.UNDO_SENT, Phase.UNDO_BACKOFF
 UNDO_STUCK, UNDONE = Phase.UNDO_STUCK, Phase.UNDONE
 
+_GOING = (SENT, BACKOFF, STUCK)
+_UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
 _NOT_STARTED = StepState()
 
 
@@ -84,7 +86,7 @@ def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now:
         turn.start()
         return turn.decision()
     turn = _Turn(saga, progress, now, "")
-    if type(message) is Wake:
+    if isinstance(message, Wake):
         turn.cause = _timer_name(saga, progress, message)
         turn.deadline_passed(message)
     else:
@@ -198,18 +200,15 @@ class _Turn:
             return self.ignore(message, "this saga knows no such reply")
         i, kind = self.place_of(message, places)
         state, step = self.steps[i], self.saga.rows[i]
-        if message.attempt and state.attempt and message.attempt != state.attempt:
-            if state.phase in (SENT, BACKOFF, STUCK, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK) and (
-                (kind == "undone") == (state.phase >= UNDO_SENT)
-            ):
-                return self.ignore(
-                    message, f"stale attempt {message.attempt}, now at {state.attempt}", step
-                )
+        waiting = _UNDOING if kind == "undone" else _GOING
+        if state.phase in waiting and message.attempt not in (0, state.attempt):
+            reason = f"stale attempt {message.attempt}, now at {state.attempt}"
+            return self.ignore(message, reason, step)
         if kind == "undone":
-            if state.phase in (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK):
+            if state.phase in _UNDOING:
                 return self.step_undone(i, state)
             return self.ignore(message, _why_no_undo(state), step)
-        if state.phase in (SENT, BACKOFF, STUCK):
+        if state.phase in _GOING:
             if kind == "done":
                 return self.step_done(i, state)
             if self.stage <= self.saga.pivot_stage:
@@ -300,7 +299,7 @@ class _Turn:
     def go_forward(self, sent: list[str]) -> None:
         """Enter stages until one has to be waited for; complete after the last."""
         stages = self.saga.stage_steps
-        while all([self.steps[i].phase == DONE for i in stages[self.stage]]):
+        while all(self.steps[i].phase == DONE for i in stages[self.stage]):
             self.stage += 1
             if self.stage == len(stages):
                 self.status = Status.COMPLETED
@@ -397,7 +396,7 @@ class _Turn:
                         sent.append(step.name)
                     else:
                         self.steps[i] = StepState(UNDONE, 0, self.now)
-                waiting = waiting or self.steps[i].phase in (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
+                waiting = waiting or self.steps[i].phase in _UNDOING
             if waiting:
                 return
             self.stage -= 1

@@ -9,6 +9,7 @@ from actors.clock import Clock, iso
 from actors.delivery import Delivery, Ended, Handled, Release, Restore
 from actors.messages import Message, OperatorCommand, status
 from actors.sagas.actor import Begin, SagaActor
+from actors.sagas.outages import Outages
 from actors.sagas.progress import saga_id_of
 from actors.sagas.registry import Registry
 
@@ -16,12 +17,15 @@ log = structlog.get_logger("sagas")
 
 
 class Coordinate:
-    """The coordinator's first message: the definitions, the bridge, and the clock."""
+    """The coordinator's first message: the definitions, the bridge, and what time it is."""
 
-    def __init__(self, registry: Registry, bridge: ActorAddress, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, bridge: ActorAddress, clock: Clock, outages: Outages
+    ) -> None:
         self.registry = registry
         self.bridge = bridge
         self.clock = clock
+        self.outages = outages
 
 
 class SagaCoordinator(Actor):
@@ -34,7 +38,6 @@ class SagaCoordinator(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._sagas: dict[str, ActorAddress] = {}
-        self._epoch = 0
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
@@ -46,14 +49,13 @@ class SagaCoordinator(Actor):
         elif kind is Restore:
             self._restore(message)
         elif kind is Release:
-            self._epoch = message.epoch
-            for address in self._sagas.values():
-                self._exit(address)
-            self._sagas.clear()
+            for saga_id in [*self._sagas] if message.saga_ids is None else message.saga_ids:
+                self._exit(self._sagas.pop(saga_id, None))
         elif kind is Coordinate:
             self._registry: Registry = message.registry
             self._bridge: ActorAddress = message.bridge
             self._clock: Clock = message.clock
+            self._outages: Outages = message.outages
 
     def _deliver(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -67,7 +69,7 @@ class SagaCoordinator(Actor):
             return
         address = self.createActor(SagaActor)
         self._sagas[saga_id] = address
-        self.send(address, Begin(saga, self._bridge, self._clock, self._epoch, delivery))
+        self.send(address, Begin(saga, self._bridge, self._clock, self._outages, delivery))
 
     def _addressed(self, message: Message) -> list[str]:
         """The ids of the sagas that a message may be for, by what it says of itself."""
@@ -102,7 +104,9 @@ class SagaCoordinator(Actor):
             address = self.createActor(SagaActor)
             self._sagas[progress.saga_id] = address
             saga = self._registry.get(progress.saga, progress.version)
-            begin = Begin(saga, self._bridge, self._clock, self._epoch, progress=progress)
+            begin = Begin(
+                saga, self._bridge, self._clock, self._outages, None, progress, restore.epoch
+            )
             self.send(address, begin)
 
     def _exit(self, address: ActorAddress | None) -> None:

@@ -17,7 +17,7 @@ Richardson's "Microservices Patterns", chapter 4: what comes before the pivot ca
 comes after it can only be driven forward.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
@@ -69,9 +69,7 @@ class Failure:
     reason: str
 
 
-def _positive(
-    step: "Step", attribute: "attrs.Attribute[float | None]", value: float | None
-) -> None:
+def _positive(step: Any, attribute: Any, value: float | None) -> None:
     if value is not None and value <= 0:
         raise DefinitionError(f"step {step.name!r}: {attribute.name} must be positive, not {value}")
 
@@ -163,6 +161,10 @@ def _stages(rows: Sequence[Step | Parallel]) -> tuple[tuple[Step, ...], ...]:
     return tuple(row.members if isinstance(row, Parallel) else (row,) for row in rows)
 
 
+def _notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+    return tuple(notices)
+
+
 @attrs.frozen(slots=False)
 class Saga:
     """A definition: steps in their order, what starts it, what is told when it has been undone.
@@ -176,7 +178,7 @@ class Saga:
     version: int
     starts_on: type[Message]
     stages: tuple[tuple[Step, ...], ...] = attrs.field(converter=_stages, alias="steps")
-    cancelled: tuple[Notice, ...] = attrs.field(default=(), converter=tuple)
+    cancelled: tuple[Notice, ...] = attrs.field(default=(), converter=_notices)
 
     def __attrs_post_init__(self) -> None:
         self._check()

@@ -61,7 +61,9 @@ class PaymentGateway(Protocol):
     one promises to be pure and quick, and answers inside the batch.
     """
 
-    local: bool
+    @property
+    def local(self) -> bool:
+        """Whether it answers inside the batch."""
 
     def charge(self, charge: Charge) -> Outcome:
         """Charge the customer, once for each key."""

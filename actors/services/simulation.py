@@ -38,7 +38,7 @@ class SimulatedGateway:
     """
 
     decline_above: int | None = None
-    decline_customers: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    decline_customers: frozenset[str] = frozenset()
     decline_rate: float = 0.0
     silence: Silence = Silence(where="payment")
     delay: float = 0.0
@@ -57,7 +57,7 @@ class SimulatedGateway:
         """The provider's answer to a refund."""
         return Approved(refund.charge_id)
 
-    def _decide(self, charge: Charge) -> Outcome:
+    def _decide(self, charge: Charge) -> Approved | Declined:
         if charge.amount < 0:
             return Declined("invalid_amount", f"{charge.amount} is below zero")
         if self.decline_above is not None and charge.amount > self.decline_above:

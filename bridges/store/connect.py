@@ -39,6 +39,14 @@ class Connection(Protocol):
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         """So many fresh ids of a table, ascending."""
 
+    def move_offsets(
+        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+    ) -> int:
+        """Compare and set, for each (topic, partition, before, after); how many were moved."""
+
+    lock: str
+    """What to add to a SELECT so that nobody changes its rows before the transaction's end."""
+
     def create(self, metadata: sa.MetaData) -> None:
         """Make the tables that are not there."""
 
@@ -136,6 +144,21 @@ class SqliteConnection:
         cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
         last = cursor.fetchone()[0]
         return list(range(last + 1, last + 1 + count))
+
+    def move_offsets(
+        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+    ) -> int:
+        moved = 0
+        for topic, partition, before, after in moves:
+            cursor.execute(
+                "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
+                "AND consumer = ? AND position = ?",
+                (after, topic, partition, consumer, before),
+            )
+            moved += cursor.rowcount
+        return moved
+
+    lock = ""  # a transaction that writes has the whole database
 
     def create(self, metadata: sa.MetaData) -> None:
         with _sqlite_errors():

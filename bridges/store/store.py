@@ -15,6 +15,8 @@ from bridges.store.headers import pack, unpack
 from bridges.store.rows import Row, Rows, SagaRows
 from bridges.store.schema import SCHEMA, metadata
 
+EPOCHS = "#epochs"
+"""The topic under which the offsets table keeps how often each shard was claimed."""
 KNOWN_KEYS = 200_000
 """How many order ids are remembered with their numbers."""
 
@@ -33,6 +35,17 @@ class Changes:
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     """(topic, partition): where this batch began, and where it ends."""
+    epochs: dict[int, int] = attrs.field(factory=dict)
+    """The shards that this batch may touch, each with the epoch in which it was claimed."""
+
+
+@attrs.frozen
+class Claim:
+    """Shards that are ours until somebody else claims them."""
+
+    epochs: dict[int, int]
+    offsets: dict[tuple[str, int], int]
+    """(topic, partition): the position up to which its records were handled; 0 for none."""
 
 
 class Store:
@@ -58,7 +71,7 @@ class Store:
         self._rows = {entity: Rows(entity, mark) for entity in entities}
         self._saga_rows = SagaRows(registry, mark)
         self._numbers: dict[str, int] = {}
-        self._sql = _statements(mark, self._db.is_in)
+        self._sql = _statements(mark, self._db.is_in, self._db.lock)
         self._create()
 
     def close(self) -> None:
@@ -117,12 +130,24 @@ class Store:
         )
         return map(rows.entity, self._db.rows(sql, (entity.pending, self._db.many(shards, int))))
 
-    def offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        """Where each partition of a topic was handled up to; 0 where nothing was."""
-        rows = self._db.rows(
-            self._sql["offsets"], (topic, self.consumer, self._db.many(partitions, int))
-        )
-        return dict.fromkeys(partitions, 0) | dict(rows)
+    def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
+        """Take these shards: from now on, nobody who claimed one before can commit for it.
+
+        That holds for a batch of timers too, which moves no offset. The number that grows with
+        each claim is a fencing token (Kleppmann, "How to do distributed locking", 2016).
+        """
+        with self._db.transaction() as db:
+            db.executemany(
+                self._sql["first_offset"],
+                [(topic, s, self.consumer, 0) for topic in (EPOCHS, *topics) for s in shards],
+            )
+            ours = self._db.many(shards, int)
+            db.execute(self._sql["claim"], (EPOCHS, self.consumer, ours))
+            names = self._db.many((EPOCHS, *topics), str)
+            db.execute(self._sql["positions"], (self.consumer, ours, names))
+            positions = {(topic, partition): at for topic, partition, at in db.fetchall()}
+        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
+        return Claim(epochs, positions)
 
     def read_log(self, after: int, limit: int) -> list[Record]:
         """The next records of the embedded log that no batch has handled, in their order."""
@@ -147,6 +172,8 @@ class Store:
     def commit(self, changes: Changes, now: float) -> list[int]:
         """Store all of it or nothing; answers the ids of the outbox rows, in their order."""
         with self._db.transaction() as db:
+            if changes.epochs:
+                self._check_epochs(db, changes.epochs)
             self._move_offsets(db, changes)
             self._write_entities(db, changes)
             if changes.appended:
@@ -163,21 +190,22 @@ class Store:
                 )
             return self._fill_outbox(db, changes.outbox) if changes.outbox else []
 
+    def _check_epochs(self, db: Any, epochs: dict[int, int]) -> None:
+        db.execute(self._sql["epochs"], (EPOCHS, self.consumer, self._db.many([*epochs], int)))
+        for shard, epoch in db.fetchall():
+            if epochs[shard] != epoch:
+                raise LostShardError(f"shard {shard} was claimed by another worker")
+
     def _move_offsets(self, db: Any, changes: Changes) -> None:
-        for (topic, partition), (before, after) in changes.offsets.items():
-            if before == after:
-                continue
-            key = (topic, partition, self.consumer)
-            db.execute(self._sql["move_offset"], (after, *key, before))
-            if db.rowcount == 1:
-                continue
-            if before == 0:
-                db.execute(self._sql["first_offset"], (*key, after))
-                if db.rowcount == 1:
-                    continue
+        moves = [
+            (topic, partition, before, after)
+            for (topic, partition), (before, after) in changes.offsets.items()
+            if before != after
+        ]
+        if moves and self._db.move_offsets(db, self.consumer, moves) != len(moves):
             raise LostShardError(
-                f"{topic} partition {partition} is not at {before} any more: "
-                "another worker owns it now"
+                f"an offset of partitions {sorted({move[1] for move in moves})} was moved by "
+                "another worker"
             )
 
     def _write_entities(self, db: Any, changes: Changes) -> None:
@@ -239,20 +267,24 @@ class Store:
         return decode(raw, self._registry.get(saga, version))
 
 
-def _statements(mark: str, is_in: Any) -> dict[str, str]:
+def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
     return {
         "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
         "new_key": (
             f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
             "ON CONFLICT (order_id) DO NOTHING"
         ),
-        "offsets": (
-            f"SELECT partition, position FROM offsets WHERE topic = {mark} "
+        "claim": (
+            f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "
             f"AND consumer = {mark} AND partition {is_in('int')}"
         ),
-        "move_offset": (
-            f"UPDATE offsets SET position = {mark} WHERE topic = {mark} AND partition = {mark} "
-            f"AND consumer = {mark} AND position = {mark}"
+        "positions": (
+            f"SELECT topic, partition, position FROM offsets WHERE consumer = {mark} "
+            f"AND partition {is_in('int')} AND topic {is_in('text')}"
+        ),
+        "epochs": (
+            f"SELECT partition, position FROM offsets WHERE topic = {mark} "
+            f"AND consumer = {mark} AND partition {is_in('int')}{lock}"
         ),
         "first_offset": (
             "INSERT INTO offsets (topic, partition, consumer, position) "

@@ -1,0 +1,79 @@
+"""Writing to the embedded log from outside the system: submitters, operators, testers."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from actors.clock import Clock, SystemClock
+from actors.sagas.registry import Registry
+from bridges.doorbell import ring
+from bridges.partitions import partition_for
+from bridges.record import Headers, Outgoing
+from bridges.store.connect import connect
+from bridges.store.headers import pack
+from bridges.store.store import Store
+
+_APPEND = (
+    "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class EmbeddedLog:
+    """Appends records in transactions; whoever runs the system hears of each once it is committed.
+
+    The records wait in the log when nobody does. Makes the database if there is none. Raises
+    StoreError if it can't be used, StoreUnavailableError if it stays locked for ten seconds.
+    """
+
+    def __init__(self, database: str, partitions: int, clock: Clock | None = None) -> None:
+        self.database = database
+        self.partitions = partitions
+        self._clock = clock or SystemClock()
+        Store(database, Registry(()), partitions).close()  # the tables, and whether they fit
+        self.db = connect(database)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
+
+    def __enter__(self) -> "EmbeddedLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A cursor whose work is committed at the end, or not at all; then the bell is rung.
+
+        Keep it short: a running system waits meanwhile.
+        """
+        with self.db.transaction() as cursor:
+            yield cursor
+        self.running = ring(self.database)
+
+    running: int | None = None
+    """How many systems heard of the last transaction; 0 if none is running."""
+
+    def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
+        """A record with the partition that its key belongs to."""
+        raw = key.encode()
+        return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
+
+    def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
+        """Append records within a transaction; nobody reads those that are `handled`."""
+        now = self._clock.now()
+        cursor.executemany(
+            _APPEND,
+            [
+                (r.topic, r.partition, r.key, r.value, pack(r.headers), int(handled), now)
+                for r in records
+            ],
+        )
+
+    def append(self, *records: Outgoing) -> int:
+        """Put records in a transaction of their own; answers how many systems are running."""
+        with self.transaction() as cursor:
+            self.put(cursor, records)
+        return self.running or 0

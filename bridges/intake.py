@@ -1,0 +1,145 @@
+"""Taking orders in: each once, whoever brings it, and whether or not a system is running.
+
+An order's key and its ORDER_CREATED record are one transaction. The key holds a fingerprint of the
+order's content, so that an order that comes again is recognised while it waits, while it is
+handled, and ever after.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import msgspec
+
+from actors.clock import Clock, SystemClock, iso
+from actors.entities import Order
+from actors.messages import SCHEMA_VERSION, OrderCreated
+from actors.participants import ORDERS
+from bridges.record import Outgoing
+from bridges.store.connect import Connection
+from bridges.store.rows import Rows
+from bridges.wire import LARGEST
+
+CHUNK = 1000
+"""Orders in one transaction: few enough that a running system hardly notices the wait."""
+
+
+class Log(Protocol):
+    """Where records go: the embedded log, or an outbox on the way to Kafka."""
+
+    partitions: int
+    db: Connection
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A cursor; at the end its work is committed, and the records are on their way."""
+
+    def outgoing(self, topic: str, key: str, value: bytes) -> Outgoing:
+        """A record with the partition that its key belongs to."""
+
+    def put(self, cursor: Any, records: Iterable[Outgoing]) -> None:
+        """Write records within the transaction."""
+
+
+class Verdict(Enum):
+    """What became of an order that was brought."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    """It is there already, with the same content; nothing changed."""
+    CONFLICT = "conflict"
+    """Its id is taken by an order with other content; nothing changed."""
+    TOO_LARGE = "too large"
+    """Its record would be larger than any reader takes; nothing changed."""
+
+
+class Intake:
+    """Takes orders into a log. Use it from one thread."""
+
+    def __init__(self, log: Log, clock: Clock | None = None) -> None:
+        self._log = log
+        self._clock = clock or SystemClock()
+        self._encode = msgspec.json.Encoder().encode
+        db = log.db
+        self._orders = Rows(Order, db.placeholder)
+        one_of, mark = db.is_in("text"), db.placeholder
+        self._known = f"SELECT order_id, fingerprint FROM order_keys WHERE order_id {one_of}"
+        self._numbers = f"SELECT no FROM order_keys WHERE order_id {one_of} ORDER BY no"
+        self._stored = f"{self._orders.select} WHERE no IN "
+        self._stored += f"(SELECT no FROM order_keys WHERE order_id {one_of})"
+        self._new_key = (
+            f"INSERT INTO order_keys (order_id, shard, fingerprint) VALUES ({mark}, {mark}, {mark})"
+            " ON CONFLICT (order_id) DO UPDATE SET fingerprint = excluded.fingerprint"
+        )
+
+    def take(self, orders: Sequence[OrderCreated]) -> list[Verdict]:
+        """Take all of them in one transaction; answers for each what became of it.
+
+        Give it at most CHUNK at once. Once it has returned, those accepted are committed.
+        """
+        prepared = [self._prepare(order) for order in orders]
+        order_ids = list(dict.fromkeys(order.order_id for order in orders))
+        verdicts: list[Verdict] = []
+        keys: list[tuple[str, int, bytes]] = []
+        records: list[Outgoing] = []
+        with self._log.transaction() as cursor:
+            known = self._fingerprints(cursor, order_ids)
+            for order, (print_, record) in zip(orders, prepared, strict=True):
+                order_id = order.order_id
+                before = known.get(order_id)
+                if before is not None:
+                    verdicts.append(Verdict.DUPLICATE if before == print_ else Verdict.CONFLICT)
+                elif len(record.value or b"") > LARGEST:
+                    verdicts.append(Verdict.TOO_LARGE)
+                else:
+                    known[order_id] = print_
+                    keys.append((order_id, record.partition, print_))
+                    records.append(record)
+                    verdicts.append(Verdict.ACCEPTED)
+            if records:
+                cursor.executemany(self._new_key, keys)
+                self._log.put(cursor, records)
+        return verdicts
+
+    def numbers(self, order_ids: Sequence[str]) -> list[int]:
+        """The numbers of orders that are known, ascending: about the order they are handled in."""
+        db = self._log.db
+        return [no for (no,) in db.rows(self._numbers, (db.many(order_ids, str),))]
+
+    def _prepare(self, order: OrderCreated) -> tuple[bytes, Outgoing]:
+        stamped = OrderCreated(
+            order_id=order.order_id,
+            event_id=f"{order.order_id}/ORDER_CREATED",
+            occurred_at=iso(self._clock.now()),
+            schema_version=SCHEMA_VERSION,
+            customer_id=order.customer_id,
+            currency=order.currency,
+            lines=order.lines,
+            warehouse=order.warehouse,
+        )
+        record = self._log.outgoing(ORDERS.topic, order.order_id, self._encode(stamped))
+        return self._fingerprint(order), record
+
+    def _fingerprint(self, order: OrderCreated | Order) -> bytes:
+        """Sixty-four bits of what makes an order the same order."""
+        content = (order.customer_id, order.currency, order.warehouse, order.lines)
+        return blake2b(self._encode(content), digest_size=8).digest()
+
+    def _fingerprints(self, cursor: Any, order_ids: list[str]) -> dict[str, bytes]:
+        """Of those that are known; an order that came another way is read and compared whole."""
+        many = self._log.db.many
+        cursor.execute(self._known, (many(order_ids, str),))
+        known: dict[str, bytes] = {}
+        unread = []
+        for order_id, print_ in cursor.fetchall():
+            if print_ is None:
+                unread.append(order_id)
+            else:
+                known[order_id] = bytes(print_)
+        if unread:
+            cursor.execute(self._stored, (many(unread, str),))
+            for row in cursor.fetchall():
+                order: Any = self._orders.entity(row)
+                known[order.order_id] = self._fingerprint(order)
+        return known

@@ -1,0 +1,138 @@
+"""Orders in files: JSON lines, or CSV with a row for each order line.
+
+Both yield what they find in the order of the file: an order with the number of its line, or what
+is wrong with a line. A bad line never ends the reading.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from actors.messages import OrderCreated
+from bridges.errors import BridgeError
+from bridges.order_form import InvalidOrderError, check_order, read_order
+
+COLUMNS = ("order_id", "customer_id", "currency", "sku", "quantity", "unit_price")
+"""The header of a CSV of orders; `warehouse` may come beside them."""
+
+
+class Found(NamedTuple):
+    """What stands in one line; in CSV, the line where the order begins."""
+
+    line: int
+    order: OrderCreated | None
+    problem: str = ""
+    order_id: str = ""
+
+
+class FileError(BridgeError, ValueError):
+    """The file as a whole can't be read; nothing of it was used."""
+
+
+def read_jsonl(lines: Iterable[bytes]) -> Iterator[Found]:
+    """One order a line; empty lines are skipped."""
+    for number, raw in enumerate(lines, 1):
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if raw.isspace() or not raw:
+            continue
+        try:
+            yield Found(number, read_order(raw))
+        except InvalidOrderError as error:
+            yield Found(number, None, str(error))
+
+
+def read_csv(lines: Iterable[str]) -> Iterator[Found]:
+    """The rows of one order id are one order, wherever they stand; all are read before the first
+    order is known to be whole. An order with a bad row is refused whole.
+
+    A row without sku, quantity and price stands for an order without lines. Raises FileError for a
+    missing or wrong header.
+    """
+    reader = csv.reader(lines)
+    where = columns_of(reader, COLUMNS)
+    orders: dict[str, _Order] = {}
+    strange: list[Found] = []
+    for row in reader:
+        if not any(row):
+            continue
+        cells = {name: row[i].strip() if i < len(row) else "" for name, i in where.items()}
+        order_id = cells["order_id"]
+        if not order_id:
+            strange.append(Found(reader.line_num, None, "order_id is empty"))
+            continue
+        order = orders.get(order_id)
+        if order is None:
+            orders[order_id] = _Order(reader.line_num, cells)
+        else:
+            order.add(reader.line_num, cells)
+    yield from strange
+    for order in orders.values():
+        yield from order.found()
+
+
+def columns_of(reader: Iterator[list[str]], wanted: tuple[str, ...]) -> dict[str, int]:
+    """Which column is where, by the header; raises FileError if one of `wanted` is missing."""
+    try:
+        header = [cell.strip().lower().removeprefix("\ufeff") for cell in next(reader, [])]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise FileError(f"not CSV: {error}") from None
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise FileError(
+            f"line 1: the header lacks {', '.join(missing)}; it has to be {','.join(wanted)}"
+        )
+    return {name: i for i, name in enumerate(header)}
+
+
+class _Order:
+    """The rows of one order as they come in."""
+
+    __slots__ = ("_head", "_line", "_lines", "_problems")
+
+    def __init__(self, line: int, cells: dict[str, str]) -> None:
+        self._line = line
+        self._head = cells
+        self._lines: list[dict[str, object]] = []
+        self._problems: list[tuple[int, str]] = []
+        self._add_line(line, cells)
+
+    def add(self, line: int, cells: dict[str, str]) -> None:
+        for name in ("customer_id", "currency", "warehouse"):
+            first = self._head.get(name, "")
+            if cells.get(name, "") != first:
+                self._problems.append(
+                    (line, f"{name} is {cells[name]!r}, but {first!r} in line {self._line}")
+                )
+        self._add_line(line, cells)
+
+    def _add_line(self, line: int, cells: dict[str, str]) -> None:
+        if not (cells["sku"] or cells["quantity"] or cells["unit_price"]):
+            return
+        numbers = {}
+        for name, field in (("quantity", "quantity"), ("unit_price", "unitPrice")):
+            try:
+                numbers[field] = int(cells[name])
+            except ValueError:
+                self._problems.append((line, f"{name}: {cells[name]!r} is not a whole number"))
+        self._lines.append({"sku": cells["sku"], **numbers})
+
+    def found(self) -> Iterator[Found]:
+        head = self._head
+        fields = {
+            "orderId": head["order_id"],
+            "customerId": head["customer_id"],
+            "currency": head["currency"],
+            "lines": self._lines,
+        }
+        if head.get("warehouse"):
+            fields["warehouse"] = head["warehouse"]
+        if self._problems:
+            for line, problem in self._problems:
+                why = f"{problem} (so order {head['order_id']} is refused)"
+                yield Found(line, None, why, head["order_id"])
+            return
+        try:
+            yield Found(self._line, check_order(fields))
+        except InvalidOrderError as error:
+            yield Found(self._line, None, str(error), head["order_id"])

@@ -1,0 +1,108 @@
+"""What an order must look like to be let in: checked once, at the edge, for every way in."""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+
+from actors.messages import MAIN, OrderCreated, OrderLine
+from bridges.errors import BridgeError
+
+LONGEST_ID = 200
+LARGEST_AMOUNT = 2**63 - 1
+"""What the columns of a database hold."""
+
+_ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z]{3})?$")]
+
+
+class InvalidOrderError(BridgeError, ValueError):
+    """What was brought is no order; says which field, and why."""
+
+
+class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """One line of an order, as people write it. `unitPrice` is in minor units of the currency."""
+
+    sku: Id
+    quantity: Quantity
+    unit_price: Price
+
+
+class OrderForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """An order, as people write it. Other fields are ignored: real files carry more than we need.
+
+    Only an order worth nothing may leave out the currency.
+    """
+
+    order_id: Id
+    customer_id: Id
+    currency: Currency = ""
+    lines: tuple[LineForm, ...] = ()
+    warehouse: Id = MAIN
+
+
+_decoder = msgspec.json.Decoder(OrderForm)
+
+
+def read_order(raw: bytes | str) -> OrderCreated:
+    """The order in a JSON object; raises InvalidOrderError."""
+    try:
+        form = _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise InvalidOrderError(_plain(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidOrderError(f"not JSON: {error}") from None
+    return order_of(form)
+
+
+def check_order(fields: Any) -> OrderCreated:
+    """The order in a dictionary of camelCase fields; raises InvalidOrderError."""
+    try:
+        form = msgspec.convert(fields, OrderForm)
+    except msgspec.ValidationError as error:
+        raise InvalidOrderError(_plain(error)) from None
+    return order_of(form)
+
+
+def order_of(form: OrderForm) -> OrderCreated:
+    """The message that starts the order's saga; raises InvalidOrderError."""
+    order = OrderCreated(
+        order_id=form.order_id,
+        customer_id=form.customer_id,
+        currency=form.currency.upper(),
+        lines=tuple(
+            [
+                OrderLine(sku=line.sku, quantity=line.quantity, unit_price=line.unit_price)
+                for line in form.lines
+            ]
+        ),
+        warehouse=form.warehouse,
+    )
+    amount = order.amount
+    if amount and not form.currency:
+        raise InvalidOrderError("currency: an order that costs something needs one, such as EUR")
+    if amount > LARGEST_AMOUNT:
+        raise InvalidOrderError(f"the order is worth {amount}, more than can be stored")
+    return order
+
+
+_RULES = (
+    (re.compile(r"matching regex '\^\(\[A-Za.*"), "three letters, such as EUR"),
+    (re.compile(r"`str` matching regex .*"), "text without line breaks or spaces around it"),
+    (re.compile(r"`str` of length >= 1\b"), "text that is not empty"),
+    (re.compile(r"`str` of length <="), "text of length up to"),
+    (re.compile(r"`(\w+)`"), r"\1"),
+)
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    """`lines[0].quantity: expected int >= 1`: the field first, then what it takes."""
+    text, _, path = str(error).partition(" - at `$")
+    for found, plain in _RULES:
+        text = found.sub(plain, text)
+    field = path.rstrip("`").lstrip(".")
+    text = text[:1].lower() + text[1:]
+    return f"{field}: {text}" if field else text

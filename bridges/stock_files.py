@@ -1,0 +1,80 @@
+"""Deliveries of goods in files: CSV with sku, quantity and, if it is not `main`, warehouse."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from actors.messages import MAIN, LoadStock, OrderLine
+from bridges.order_files import columns_of
+from bridges.order_form import LONGEST_ID, Id
+
+COLUMNS = ("sku", "quantity")
+"""The header; `warehouse` may come beside them."""
+
+IN_ONE_MESSAGE = 2000
+"""Lines in one message, so that its record stays well below what readers take."""
+
+LARGEST_QUANTITY = 10**15
+
+
+class BadRow(NamedTuple):
+    """A line that says of no SKU how many came."""
+
+    line: int
+    problem: str
+
+
+def read_stock(lines: Iterable[str]) -> tuple[list[tuple[str, str, int]], list[BadRow]]:
+    """(warehouse, sku, quantity) of each row, and the bad ones. Raises FileError for the header."""
+    reader = csv.reader(lines)
+    where = columns_of(reader, COLUMNS)
+    rows, bad = [], []
+    for row in reader:
+        if not any(row):
+            continue
+        cells = {name: row[i].strip() if i < len(row) else "" for name, i in where.items()}
+        try:
+            warehouse = _id(cells.get("warehouse") or MAIN, "warehouse")
+            rows.append((warehouse, _id(cells["sku"], "sku"), _quantity(cells["quantity"])))
+        except ValueError as error:
+            bad.append(BadRow(reader.line_num, str(error)))
+    return rows, bad
+
+
+def loads_of(rows: list[tuple[str, str, int]], again: str = "") -> Iterator[LoadStock]:
+    """The messages of one delivery. Their ids come from its content: the same delivery brought
+    twice counts once, unless `again` tells them apart.
+    """
+    digest = blake2b(msgspec.json.encode((rows, again)), digest_size=8).hexdigest()
+    by_warehouse: dict[str, list[OrderLine]] = {}
+    for warehouse, sku, quantity in rows:
+        by_warehouse.setdefault(warehouse, []).append(OrderLine(sku=sku, quantity=quantity))
+    for number, (warehouse, lines) in enumerate(by_warehouse.items()):
+        for begin in range(0, len(lines), IN_ONE_MESSAGE):
+            yield LoadStock(
+                order_id=f"load-{digest}-{number}-{begin // IN_ONE_MESSAGE}",
+                warehouse=warehouse,
+                lines=tuple(lines[begin : begin + IN_ONE_MESSAGE]),
+            )
+
+
+def _id(text: str, name: str) -> str:
+    try:
+        return msgspec.convert(text, Id)
+    except msgspec.ValidationError:
+        raise ValueError(
+            f"{name}: {text!r} is not a name of 1 to {LONGEST_ID} characters"
+        ) from None
+
+
+def _quantity(text: str) -> int:
+    try:
+        quantity = int(text)
+    except ValueError:
+        raise ValueError(f"quantity: {text!r} is not a whole number") from None
+    if not 0 <= quantity <= LARGEST_QUANTITY:
+        raise ValueError(f"quantity: {quantity} is not from 0 to {LARGEST_QUANTITY}")
+    return quantity

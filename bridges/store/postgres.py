@@ -1,0 +1,108 @@
+"""PostgreSQL, by psycopg 3: reconnects by itself, and says when it cannot."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from bridges.errors import StoreError, StoreUnavailableError
+from bridges.store.rows import Row
+
+CONNECT_SECONDS = 10
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+_ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except _AWAY as error:
+        raise StoreUnavailableError(f"PostgreSQL: {str(error).strip()}") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(f"PostgreSQL: {str(error).strip()}") from error
+
+
+class PostgresConnection:
+    """One connection, opened again when it is next needed after it broke.
+
+    Commits are synchronous, whatever the server's default: what is acknowledged survives a crash.
+    """
+
+    placeholder = "%s"
+
+    def __init__(self, url: sa.URL) -> None:
+        plain = url.set(drivername="postgresql")
+        self._dsn = plain.render_as_string(hide_password=False)
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._connection: psycopg.Connection[Any] | None = None
+        with _errors():
+            self._working()
+
+    def is_in(self, kind: str) -> str:
+        return f"= ANY(%s::{_ARRAYS[kind]})"
+
+    def many(self, values: Sequence[Any], kind: type) -> Any:
+        return list(values)
+
+    def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        with _errors():
+            return iter(self._working().execute(sql, parameters).fetchall())
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with _errors():
+            connection = self._working()
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
+
+    def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        sequence = f"pg_get_serial_sequence('{table}', 'id')"
+        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", (count,))
+        return [row[0] for row in cursor.fetchall()]
+
+    def move_offsets(
+        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+    ) -> int:
+        topics, partitions, befores, afters = zip(*moves, strict=True)
+        cursor.execute(
+            "UPDATE offsets o SET position = v.after FROM unnest("
+            "%s::text[], %s::int[], %s::bigint[], %s::bigint[]"
+            ") AS v(topic, partition, before, after) WHERE o.topic = v.topic "
+            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before",
+            (list(topics), list(partitions), list(befores), list(afters), consumer),
+        )
+        return int(cursor.rowcount)
+
+    lock = " FOR SHARE"
+
+    def create(self, metadata: sa.MetaData) -> None:
+        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+        try:
+            with engine.begin() as connection:
+                # Workers that start at once would trip over each other's tables.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7205759403792793)"))
+                metadata.create_all(connection)
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailableError(f"PostgreSQL: {error.orig}") from error
+        finally:
+            engine.dispose()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _working(self) -> "psycopg.Connection[Any]":
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = psycopg.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                options="-c synchronous_commit=on",
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+            )
+        return self._connection
