@@ -9,7 +9,7 @@ Delivery is at least once; with the offsets compared and set in the same transac
 idempotent participants, it is exactly once in effect. Order is kept per key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -67,6 +67,7 @@ class Bridge(Actor):
     """What the bridges to the different logs have in common."""
 
     _world: World
+    _give_up: Callable[[BaseException], None]
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,6 +103,10 @@ class Bridge(Actor):
         """The next records, at most a batch, with their offsets noted in it."""
         raise NotImplementedError
 
+    def elsewhere(self, item: Item) -> bytes | None:
+        """The key by which to send a record on, if another worker owns what it is about."""
+        return None
+
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         """Note a record to be written; answers whether this batch handles it too."""
         raise NotImplementedError
@@ -111,6 +116,14 @@ class Bridge(Actor):
 
     def given_back(self, batch: Batch) -> None:
         """The batch is over, stored or not: its records are out of our hands."""
+
+    def between_batches(self) -> None:
+        """No batch is open: the moment to take over shards, or to give them up."""
+
+    @property
+    def untidy(self) -> bool:
+        """Whether there is something to store though nothing happened."""
+        return False
 
     def rolled_back(self) -> None:
         """No shard is ours: claim them again, and read on from what is stored."""
@@ -125,6 +138,9 @@ class Bridge(Actor):
         try:
             self._receive(message, sender)
         except StoreUnavailableError as error:
+            if type(message) is Connect:
+                self._fatal(error)
+                return
             # While reading: nothing of the batch is stored, and its records will come again.
             self._world.outages.begin("database", self._world.clock.now())
             log.warning("batch.waiting", error=str(error), retry_in=self._wait)
@@ -179,6 +195,7 @@ class Bridge(Actor):
 
     def _connect(self, connect: Connect) -> None:
         self._receivers = dict(connect.services)
+        self._give_up = connect.fatal
         if connect.coordinator:
             self._receivers[ORCHESTRATOR] = connect.coordinator
         self._world = connect.world()
@@ -186,9 +203,8 @@ class Bridge(Actor):
 
     def _fatal(self, error: BaseException) -> None:
         log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
-        if not hasattr(self, "_world"):
-            raise error
-        self._world.fatal(error)
+        self._away = True
+        self._give_up(error)
 
     def _proceed_soon(self) -> None:
         if not (self._proceeding or self._away) and self._batch is None:
@@ -232,12 +248,25 @@ class Bridge(Actor):
                             f"nobody on {record.topic} takes {type(message).__name__}"
                         )
                 except UnreadableRecordError as error:
-                    self._dead_letter(batch, record, str(error))
+                    # Each role reads every topic; one of them sees to what nobody can read.
+                    if ORCHESTRATOR in self._receivers:
+                        self._dead_letter(batch, record, str(error))
+                    continue
+                item = Item(message, record.topic, record, routes)
+                key = self.elsewhere(item)
+                if key is None:
+                    items.append(item)
                 else:
-                    items.append(Item(message, record.topic, record, routes))
+                    self._forward(batch, record, key)
             batch.injected, self._injected = self._injected, []
             items += [Item(m, "", None, world.routes.inside(type(m))) for m in batch.injected]
         self._deliver(batch, items)
+
+    def _forward(self, batch: Batch, record: Record, key: bytes) -> None:
+        """Send a record on to the partition where its entity lives, whole."""
+        partition = partition_for(key, self._world.store.partitions)
+        outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
+        self.place(batch, outgoing, record.partition)
 
     def _deliver(self, batch: Batch, items: list[Item]) -> None:
         """Send a wave; when nobody is there to answer it, the wave is over at once."""
@@ -408,8 +437,11 @@ class Bridge(Actor):
         batch = self._batch
         if batch is None:
             return
-        if batch.empty:
+        if batch.empty and not self.untidy:
             self._batch = None
+            self._world.flush()
+            self.given_back(batch)
+            self.between_batches()
             if self._stopping:
                 self._stop()
             return
@@ -445,6 +477,7 @@ class Bridge(Actor):
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
         for call in batch.calls:
             world.outside.make(call, self._take_outcome)
+        self.between_batches()
         self._proceed_soon()
 
     def changes(self, batch: Batch) -> Changes:
@@ -466,10 +499,10 @@ class Bridge(Actor):
         batch, self._batch = self._batch, None
         self._closed = False
         self._early = []
+        self.lose_all()
         if batch:
             self._injected = batch.injected + self._injected
             self.given_back(batch)
-        self.lose_all()
         self.rolled_back()
 
     def _stop(self) -> None:

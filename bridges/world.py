@@ -37,7 +37,6 @@ class World:
     outside: Outside
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
-    fatal: Callable[[BaseException], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
@@ -52,6 +51,8 @@ class Connect:
     world: Callable[[], World]
     coordinator: ActorAddress | None
     services: dict[str, ActorAddress]
+    fatal: Callable[[BaseException], None] = _nothing
+    """Told what went wrong when the bridge cannot go on."""
 
 
 @attrs.frozen

@@ -22,11 +22,14 @@ from actors.services.simulation import Silence, SimulatedGateway
 from actors.services.stock import StockService
 from bridges.bridge import Bridge
 from bridges.embedded import EmbeddedBridge
+from bridges.errors import StoreError
+from bridges.kafka.bridge import KafkaBridge
 from bridges.outside import Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import Connect, Stop, Stopped, World
+from system.kafka import group_of, kafka_log
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -52,7 +55,8 @@ class Parts:
     settings: Settings
     sagas: Sequence[Saga] = (PLACE_ORDER,)
     services: Sequence[type[Service]] = SERVICES
-    bridge: type[Bridge] = EmbeddedBridge
+    bridge: type[Bridge] | None = None
+    """None for the one that the settings ask for: to Kafka, or to the embedded log."""
     clock: Clock = attrs.field(factory=SystemClock)
     outages: Outages = attrs.field(factory=Outages)
     outside: Callable[[], Outside] = ThreadedOutside
@@ -76,14 +80,24 @@ def open_store(settings: Settings, registry: Registry, services: Iterable[type[S
         for service in services
         for entity in (service.entity, *service.entity_of.values(), *service.memory)
     }
-    return Store(settings.database, registry, settings.partitions, entities=[*entities])
+    if not settings.kafka and not settings.database.startswith("sqlite"):
+        raise StoreError(
+            "the embedded log is a table of SQLite: "
+            "name the Kafka to use with this database (--kafka), or an sqlite:/// database"
+        )
+    return Store(
+        settings.database,
+        registry,
+        settings.partitions,
+        group_of(settings),
+        entities=[*entities],
+    )
 
 
 def open_world(
     parts: Parts,
     registry: Registry,
     tell: Callable[[Any], None],
-    fatal: Callable[[BaseException], None],
 ) -> World:
     """What the bridge needs, opened in the process and thread where the bridge runs."""
     return World(
@@ -96,10 +110,10 @@ def open_world(
         outside=parts.outside(),
         tell=tell,
         flush=parts.flush,
-        fatal=fatal,
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
+        log=kafka_log(parts.settings) if parts.settings.kafka else None,
     )
 
 
@@ -134,7 +148,8 @@ class RunningSystem:
 def start(parts: Parts, actors: ActorSystem) -> RunningSystem:
     """Create the actors of the roles that this process has, and connect the bridge to them."""
     settings, registry = parts.settings, parts.registry
-    bridge = actors.createActor(parts.bridge)
+    default = KafkaBridge if settings.kafka else EmbeddedBridge
+    bridge = actors.createActor(parts.bridge or default)
     running = RunningSystem(actors, bridge)
     coordinator = None
     if ORCHESTRATOR in settings.roles:
@@ -148,8 +163,8 @@ def start(parts: Parts, actors: ActorSystem) -> RunningSystem:
     for name, message in _configuration(parts).items():
         if name in services:
             actors.tell(services[name], message)
-    world = partial(open_world, parts, registry, running.tell_bridge, running.fail)
-    actors.tell(bridge, Connect(world, coordinator, services))
+    world = partial(open_world, parts, registry, running.tell_bridge)
+    actors.tell(bridge, Connect(world, coordinator, services, running.fail))
     return running
 
 

@@ -1,0 +1,412 @@
+"""The bridge to Kafka: a batch of records, one database transaction, then what it published.
+
+At least once on the wire, exactly once in effect: the offsets are compared and set in the same
+transaction as everything else, every shard is claimed with a fencing token, and what a crash has
+published twice finds idempotent participants.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import structlog
+from thespian.actors import ActorAddress, WakeupMessage
+
+from bridges.batch import Batch, Item
+from bridges.bridge import Bridge
+from bridges.dead_letters import dead_letter
+from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
+from bridges.kafka.owner import Batch as Handover
+from bridges.kafka.producer import TopicWriter
+from bridges.kafka.publication import Publication
+from bridges.kafka.reader import TopicReader
+from bridges.kafka.topics import check_topics
+from bridges.partitions import partition_for
+from bridges.record import Outgoing, Record
+from bridges.store.store import Changes
+
+log = structlog.get_logger("bridge")
+
+AGAIN_SECONDS = 0.5
+"""Before records that Kafka did not acknowledge are published again."""
+TIDY_SECONDS = 1.0
+"""How long published records wait in the outbox for a batch that takes them along."""
+CLAIM_SECONDS = 60.0
+"""How long the reader waits for the loop to claim shards, before it asks again."""
+LEFT_OUT = "(the value was larger than dead-letters takes)"
+
+
+@attrs.frozen
+class KafkaLog:
+    """What the bridge needs to reach Kafka. Times are seconds."""
+
+    connection: KafkaConnection
+    group: str
+    session_timeout: float = 10.0
+
+
+# What the reader's thread tells the bridge.
+
+
+@attrs.frozen
+class ShardsAssigned:
+    """Claim these; the future takes where to read on."""
+
+    shards: frozenset[int]
+    positions: "Future[Mapping[tuple[str, int], int]]"
+
+
+@attrs.frozen
+class ShardsRevoked:
+    """Finish with these, then release them."""
+
+    shards: frozenset[int]
+
+
+@attrs.frozen
+class ShardsLost:
+    """Forget these: they are another's."""
+
+    shards: frozenset[int]
+
+
+@attrs.frozen
+class RecordsRead:
+    """Records of shards that were ours when they were read."""
+
+    handover: Handover
+
+
+@attrs.frozen
+class Connection:
+    """Kafka answers, or does not."""
+
+    up: bool
+
+
+@attrs.frozen(eq=False)
+class Published:
+    """What became of outbox rows that were published: acknowledged, too large, or to try again."""
+
+    ids: list[int]
+    publication: Publication
+
+
+class _Again:
+    """To itself: publish what was not acknowledged."""
+
+
+class _Tidy:
+    """To itself: clean the outbox even if no batch does it on its way."""
+
+
+class KafkaBridge(Bridge):
+    """One consumer and one producer for all the roles of this worker.
+
+    Records that stand in another partition than their order belongs to are sent on to it: services
+    written elsewhere may write without a key.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._positions: dict[tuple[str, int], int] = {}
+        self._queue: deque[tuple[Handover, list[Record]]] = deque()
+        self._to_claim: list[ShardsAssigned] = []
+        self._to_release: set[int] = set()
+        self._unpublished: dict[int, Outgoing] = {}
+        """Outbox rows that are on their way, or to be published again."""
+        self._flights: list[Published] = []
+        self._failed: list[int] = []
+        self._deleting = 0
+        self._published: list[int] = []
+        """Outbox rows that Kafka has: the next transaction deletes them."""
+        self._tidying = False
+        self._owner: _Owner | None = None
+
+    # --- opening and closing ------------------------------------------------------------------
+
+    def open_log(self) -> None:
+        kafka: KafkaLog = self._world.log
+        topics = self._world.routes.topics
+        check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
+        self._writer = TopicWriter(kafka.connection)
+        self._writer.start(topics)
+        self._owner = _Owner(self._world.tell)
+        self._reader = TopicReader(
+            kafka.connection,
+            [topic for topic in topics if topic != topics[-1]],
+            kafka.group,
+            self._owner,
+            max_batch=self._world.batch_size,
+            max_outstanding=4,
+            session_timeout=kafka.session_timeout,
+        )
+        self._owner.reader = self._reader
+        self._reader.start()
+
+    def close_log(self) -> None:
+        if self._owner is None:
+            return
+        self._owner.close()
+        for claim in self._to_claim:
+            claim.positions.cancel()
+        self._reader.stop()
+        self._writer.close()
+        for flight in self._flights:
+            if flight.publication.is_done and not flight.publication.failures:
+                self._published += flight.ids
+        if self._published:
+            self._world.store.commit(Changes(published=self._published), self._world.clock.now())
+
+    # --- what the reader says -----------------------------------------------------------------
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        kind = type(message)
+        if kind is RecordsRead:
+            self._queue.append((message.handover, message.handover.records))
+            self._proceed_soon()
+        elif kind is Published:
+            self._note_published(message)
+        elif kind is ShardsAssigned:
+            self._to_claim.append(message)
+            self.between_batches()
+        elif kind is ShardsRevoked:
+            self._to_release |= message.shards
+            self.between_batches()
+        elif kind is ShardsLost:
+            self._shards_lost(message.shards)
+        elif kind is Connection:
+            self._note_connection(message.up)
+        elif kind is WakeupMessage and isinstance(message.payload, _Again):
+            self._publish_again()
+        elif kind is WakeupMessage and isinstance(message.payload, _Tidy):
+            self._tidying = False
+            self._proceed_soon()
+
+    def _note_connection(self, up: bool) -> None:
+        outages, now = self._world.outages, self._world.clock.now()
+        if up:
+            outages.end("kafka", now)
+        else:
+            outages.begin("kafka", now)
+
+    def between_batches(self) -> None:
+        if self._batch is not None or self._away or self._owner is None:
+            return
+        if self._to_release:
+            shards = frozenset(self._to_release)
+            self._to_release.clear()
+            self.lose(shards)
+            self._drop_queued()
+            self._reader.released(shards)
+        claims, self._to_claim = self._to_claim, []
+        for place, claim in enumerate(claims):
+            try:
+                self._claim(claim)
+            except Exception as error:
+                claim.positions.set_exception(error)
+                self._to_claim = claims[place + 1 :]
+                raise
+
+    def _claim(self, asked: ShardsAssigned) -> None:
+        store, shards = self._world.store, sorted(asked.shards)
+        topics = self._world.routes.topics[:-1]
+        again = asked.shards & self._epochs.keys()
+        if again:
+            self.lose(again)
+        # What was read before is from another place than what will be.
+        self._queue = deque(
+            (handover, [r for r in records if r.partition not in asked.shards])
+            for handover, records in self._queue
+        )
+        claim = store.claim(topics, shards)
+        self._positions.update(claim.offsets)
+        self.gain(claim.epochs)
+        left = store.unpublished(shards)
+        if left:
+            log.info("outbox.published_again", count=len(left))
+            self._publish(dict(left))
+        self._database_is_back()
+        asked.positions.set_result({at: n for at, n in claim.offsets.items() if n})
+
+    def _shards_lost(self, shards: frozenset[int]) -> None:
+        self._to_release -= shards
+        mine = shards & self._epochs.keys()
+        if not mine:
+            return
+        if self._batch is not None:
+            # Its commit would be refused, or tear what another worker has begun.
+            self._roll_back()
+        else:
+            self.lose(frozenset(mine))
+            self._drop_queued()
+
+    def _drop_queued(self) -> None:
+        """Let go of batches that hold records of nobody's here any more."""
+        mine = self._epochs.keys()
+        for queued in [q for q in self._queue if not q[0].shards & mine]:
+            self._queue.remove(queued)
+            self._reader.done(queued[0])
+
+    # --- a batch ------------------------------------------------------------------------------
+
+    def take(self, batch: Batch) -> Sequence[Record]:
+        taken: list[Record] = []
+        positions, epochs = self._positions, self._epochs
+        while self._queue and len(taken) < self._world.batch_size:
+            handover, records = self._queue.popleft()
+            batch.sources.append(handover)
+            for record in records:
+                place = (record.topic, record.partition)
+                if record.partition in epochs and record.offset >= positions.get(place, 0):
+                    taken.append(record)
+                    before = batch.offsets[place][0] if place in batch.offsets else positions[place]
+                    batch.offsets[place] = (before, record.offset + 1)
+        return taken
+
+    def elsewhere(self, item: Item) -> bytes | None:
+        partitions = self._world.store.partitions
+        for route in item.routes:
+            if route.receiver in self._receivers:
+                key = route.keyed_by(item.message).encode()
+                if partition_for(key, partitions) not in self._epochs:
+                    return key
+        return None
+
+    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        batch.outbox.append((shard, outgoing))
+        return False
+
+    def changes(self, batch: Batch) -> Changes:
+        changes = super().changes(batch)
+        changes.published = self._published[:]
+        self._deleting = len(changes.published)
+        return changes
+
+    @property
+    def untidy(self) -> bool:
+        """Whether there is something to store though nothing happened."""
+        return bool(self._published) and not self._tidying
+
+    def committed(self, batch: Batch, outbox: list[int]) -> None:
+        for place, (_, after) in batch.offsets.items():
+            self._positions[place] = after
+        # What came meanwhile was appended behind what this commit deleted.
+        del self._published[: self._deleting]
+        if outbox:
+            self._publish(
+                {i: outgoing for i, (_, outgoing) in zip(outbox, batch.outbox, strict=True)}
+            )
+        if batch.offsets:
+            self._reader.report({place: after for place, (_, after) in batch.offsets.items()})
+
+    def given_back(self, batch: Batch) -> None:
+        for handover in batch.sources:
+            self._reader.done(handover)
+
+    def rolled_back(self) -> None:
+        """Ask for every shard again: what was handed over for them is stale."""
+        assert self._owner is not None
+        for handover, _ in self._queue:
+            self._reader.done(handover)
+        self._queue.clear()
+        self._positions.clear()
+        self.between_batches()
+        self._reader.rewind(self._owner.assigned)
+
+    # --- publishing ---------------------------------------------------------------------------
+
+    def _publish(self, rows: dict[int, Outgoing]) -> None:
+        self._unpublished.update(rows)
+        flight = Published(list(rows), self._writer.publish(list(rows.values())))
+        self._flights.append(flight)
+        tell = self._world.tell
+        flight.publication.add_done_callback(lambda _: tell(flight))
+        self._world.watch("after publish")
+
+    def _note_published(self, published: Published) -> None:
+        self._flights.remove(published)
+        failures = published.publication.failures
+        for place, number in enumerate(published.ids):
+            error = failures.get(place)
+            if error is None:
+                self._unpublished.pop(number, None)
+                self._published.append(number)
+            elif isinstance(error, RecordTooLargeError):
+                self._too_large(number, error)
+            else:
+                self._failed.append(number)
+        if failures and self._failed:
+            log.warning("publish.waiting", records=len(self._failed), retry_in=AGAIN_SECONDS)
+            self.wakeupAfter(timedelta(seconds=AGAIN_SECONDS), _Again())
+        if self._published and not self._tidying:
+            self._tidying = True
+            self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
+
+    def _publish_again(self) -> None:
+        failed, self._failed = sorted(set(self._failed)), []
+        rows = {i: self._unpublished[i] for i in failed if i in self._unpublished}
+        if rows:
+            self._publish(rows)
+
+    def _too_large(self, number: int, error: KafkaBridgeError) -> None:
+        """Kafka will never take it: leave a dead letter that says so in its place."""
+        outgoing = self._unpublished.pop(number)
+        self._published.append(number)
+        log.error("record.too_large", topic=outgoing.topic, error=str(error))
+        record = Record(
+            outgoing.topic, outgoing.partition, -1, outgoing.key, LEFT_OUT.encode(),
+            outgoing.headers,
+        )  # fmt: skip
+        world = self._world
+        letter = dead_letter(record, str(error), world.clock.now(), world.store.partitions)
+        self._writer.publish([letter])
+
+
+class _Owner:
+    """Takes what the reader's thread says to the bridge, as messages."""
+
+    def __init__(self, tell: Any) -> None:
+        self._tell = tell
+        self._closing = False
+        self._asked: ShardsAssigned | None = None
+        self.reader: TopicReader | None = None
+        self.assigned: frozenset[int] = frozenset()
+
+    def close(self) -> None:
+        """The bridge takes no more messages: answer in its place."""
+        self._closing = True
+        if self._asked:
+            self._asked.positions.cancel()
+
+    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+        if self._closing:
+            raise RuntimeError("the worker is stopping")
+        self.assigned |= shards
+        asked = self._asked = ShardsAssigned(shards, Future())
+        self._tell(asked)
+        return asked.positions.result(CLAIM_SECONDS)
+
+    def on_batch(self, batch: Handover) -> None:
+        self._tell(RecordsRead(batch))
+
+    def on_revoked(self, shards: frozenset[int]) -> None:
+        self.assigned -= shards
+        if self._closing and self.reader:
+            self.reader.released(shards)
+        else:
+            self._tell(ShardsRevoked(shards))
+
+    def on_lost(self, shards: frozenset[int]) -> None:
+        self.assigned -= shards
+        self._tell(ShardsLost(shards))
+
+    def on_connected(self) -> None:
+        self._tell(Connection(True))
+
+    def on_disconnected(self, reason: str) -> None:
+        self._tell(Connection(False))

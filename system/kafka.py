@@ -1,0 +1,40 @@
+"""What the settings say about Kafka, as the bridges want to hear it."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from bridges.kafka.bridge import KafkaLog
+from bridges.kafka.connection import KafkaConnection
+from system.settings import Settings
+from system.settings.model import ROLES
+
+
+def connection_of(settings: Settings) -> KafkaConnection:
+    """How to reach and log in to Kafka; raises ValueError where the settings do not fit."""
+
+    def path(text: str) -> Path | None:
+        return Path(text) if text else None
+
+    choice: Any = settings
+    return KafkaConnection(
+        bootstrap_servers=settings.kafka,
+        security_protocol=choice.kafka_security_protocol,
+        sasl_mechanism=cast(Any, settings.kafka_sasl_mechanism or None),
+        username=settings.kafka_username or None,
+        password=settings.kafka_password or None,
+        ssl_ca=path(settings.kafka_ssl_cafile),
+        ssl_certificate=path(settings.kafka_ssl_certfile),
+        ssl_key=path(settings.kafka_ssl_keyfile),
+    )
+
+
+def group_of(settings: Settings) -> str:
+    """The consumer group of this worker's roles: workers of other roles need every record too."""
+    if set(settings.roles) == set(ROLES):
+        return settings.kafka_group
+    return f"{settings.kafka_group}.{'+'.join(role for role in ROLES if role in settings.roles)}"
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """All that the bridge needs to reach its log."""
+    return KafkaLog(connection_of(settings), group_of(settings), settings.session_timeout)
