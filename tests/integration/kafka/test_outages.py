@@ -7,7 +7,11 @@ from bridges.record import Outgoing
 from tests.integration.kafka.owners import NotingOwner
 from tests.support.kafka_broker import KafkaBroker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.processes]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("own broker"),  # one more at a time is enough for a small machine
+]
 
 
 def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroker) -> None:

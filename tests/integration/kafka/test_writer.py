@@ -59,7 +59,11 @@ def test_records_arrive_whole_and_in_order(
     records = owner.wait_for_records(len(sent) + len(odd))
 
     def of(found: list[Outgoing], topic: str, partition: int) -> list[tuple[object, ...]]:
-        return [tuple(r[2:5]) for r in found if (r.topic, r.partition) == (topic, partition)]
+        return [
+            (r.key, r.value, r.headers)
+            for r in found
+            if (r.topic, r.partition) == (topic, partition)
+        ]
 
     read = [Outgoing(r.topic, r.partition, r.key, r.value, r.headers) for r in records]
     for topic in topics:

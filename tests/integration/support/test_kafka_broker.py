@@ -6,7 +6,11 @@ from kafka.admin import NewTopic
 
 from tests.support.kafka_broker import KafkaBroker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.processes]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("own broker"),  # one more at a time is enough for a small machine
+]
 
 
 @pytest.mark.parametrize("end", [KafkaBroker.stop, KafkaBroker.kill])
