@@ -37,6 +37,8 @@ class KafkaConnection:
     ssl_key_password: str | None = attrs.field(default=None, repr=False)
     ssl_check_hostname: bool = True
     client_id: str = "order-sagas"
+    connect_timeout: float = 10.0
+    """Seconds in which a client that is made must get through to a broker."""
 
     def __attrs_post_init__(self) -> None:
         if not self.servers:
@@ -75,7 +77,7 @@ class KafkaConnection:
             "ssl_check_hostname": self.ssl_check_hostname,
             # The client's half a minute would make every outage that much longer for us.
             "reconnect_backoff_max_ms": 1000,
-            "bootstrap_timeout_ms": 10_000,
+            "bootstrap_timeout_ms": int(self.connect_timeout * 1000),
         }
 
     def make(self, client: Callable[..., Any], **settings: Any) -> Any:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_broker import QUICK_START, KafkaBroker
 from tests.support.kafka_jars import why_no_broker
 from tests.support.required import skip_or_fail
 from tests.support.session_servers import shared_broker
@@ -37,7 +37,7 @@ def local_kafka() -> KafkaBroker:
 def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
     """A broker, running, that this test alone uses: it may stop, kill and restart it."""
     _need_kafka()
-    broker = KafkaBroker(tmp_path / "kafka")
+    broker = KafkaBroker(tmp_path / "kafka", jvm_options=QUICK_START)
     broker.start()
     yield broker
     broker.kill()

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_broker import QUICK_START, KafkaBroker
 from tests.support.locks import locked
 from tests.support.postgres import PostgresServer
 
@@ -65,7 +65,13 @@ def _broker_in(home: Path) -> KafkaBroker:
         broker = KafkaBroker(home)
         ports.write_text(f"{broker.port} {broker.sasl_port} {broker.controller_port}")
     port, sasl_port, controller_port = map(int, ports.read_text().split())
-    return KafkaBroker(home, port=port, sasl_port=sasl_port, controller_port=controller_port)
+    return KafkaBroker(
+        home,
+        port=port,
+        sasl_port=sasl_port,
+        controller_port=controller_port,
+        jvm_options=QUICK_START,
+    )
 
 
 def _stop_all(run: Path) -> None:

@@ -62,7 +62,7 @@ def test_records_are_written_after_logging_in(
 
 def test_a_wrong_password_is_refused_and_not_told(plain_login: KafkaConnection) -> None:
     """The error names no secret."""
-    wrong = attrs.evolve(plain_login, password="not-the-password")
+    wrong = attrs.evolve(plain_login, password="not-the-password", connect_timeout=2.0)
 
     with pytest.raises(BrokerUnreachableError, match="password right") as refused:
         create_topics(wrong, ["unused"], partitions=1)
@@ -71,5 +71,7 @@ def test_a_wrong_password_is_refused_and_not_told(plain_login: KafkaConnection) 
 
 def test_a_broker_that_is_not_trusted_is_refused(plain_login: KafkaConnection) -> None:
     """Its certificate is signed by nobody that this machine trusts."""
+    untrusting = attrs.evolve(plain_login, ssl_ca=None, connect_timeout=2.0)
+
     with pytest.raises(BrokerUnreachableError, match="certificates"):
-        create_topics(attrs.evolve(plain_login, ssl_ca=None), ["unused"], partitions=1)
+        create_topics(untrusting, ["unused"], partitions=1)
