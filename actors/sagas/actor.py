@@ -10,7 +10,7 @@ import structlog
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
 from actors.clock import Clock, iso
-from actors.delivery import Delivery, Handled, NotHandled, Output, timer_ticket
+from actors.delivery import Delivery, Handled, NotHandled, Output
 from actors.messages import Message
 from actors.sagas.advance import Note, Wake, advance, wakes_of
 from actors.sagas.definition import Saga
@@ -38,16 +38,22 @@ LOOK_AGAIN = 1.0
 """Seconds between looks at a deadline that passed during an outage which lasts."""
 
 
-class Begin(msgspec.Struct, frozen=True, gc=False):
-    """The first message of a saga actor: a delivery that starts it, or the progress it resumes."""
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """What many sagas have in common; `timers` is the ticket of what their timers do."""
 
     saga: Saga
     bridge: ActorAddress
     clock: Clock
     outages: Outages
+    timers: int
+
+
+class Begin(msgspec.Struct, frozen=True, gc=False):
+    """The first message of a saga actor: a delivery that starts it, or the progress it resumes."""
+
+    context: Context
     delivery: Delivery | None = None
     progress: Progress | None = None
-    epoch: int = 0
 
 
 class SagaActor(Actor):
@@ -57,12 +63,11 @@ class SagaActor(Actor):
     reported with `Handled` too, under the ticket of timers.
     """
 
-    _saga: Saga
-    _bridge: ActorAddress
-    _clock: Clock
-    _outages: Outages
-    _timer_ticket: int
-    _progress: Progress | None = None
+    # No dictionary for each of a million: `_myRef` is what Thespian sets.
+    __slots__ = ("_context", "_myRef", "_progress")
+
+    _context: Context
+    _progress: Progress | None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
@@ -71,30 +76,28 @@ class SagaActor(Actor):
         elif kind is WakeupMessage:
             self._wake(message.payload)
         elif kind is Begin:
-            self._saga, self._bridge, self._clock = message.saga, message.bridge, message.clock
-            self._outages = message.outages
-            self._timer_ticket = timer_ticket(message.epoch)
+            self._context = message.context
             self._progress = message.progress
             delivery = message.delivery
             if delivery:
                 self._advance(delivery.message, delivery.now, delivery.ticket)
             elif self._progress:
-                self._set_timers(wakes_of(self._progress), self._clock.now())
+                self._set_timers(wakes_of(self._progress), self._context.clock.now())
 
     def _wake(self, wake: Wake) -> None:
-        now = self._clock.now()
-        if self._outages and self._progress:
+        outages, now = self._context.outages, self._context.clock.now()
+        if outages and self._progress:
             state = self._progress.steps[wake.step]
-            still = wake.at + self._outages.length(state.since, now) - now
+            still = wake.at + outages.length(state.since, now) - now
             if still > 0 and state.deadline == wake.at:
                 self.wakeupAfter(timedelta(seconds=max(still, LOOK_AGAIN)), wake)
                 return
-        self._advance(wake, now, self._timer_ticket)
+        self._advance(wake, now, self._context.timers)
 
     def _advance(self, message: Message | Wake, now: float, ticket: int) -> None:
-        before = self._progress
+        context, before = self._context, self._progress
         try:
-            decision = advance(self._saga, before, message, now)
+            decision = advance(context.saga, before, message, now)
             outputs = [
                 Output(send.to.topic, send.to.keyed_by(send.message), send.message)
                 for send in decision.sends
@@ -103,7 +106,7 @@ class SagaActor(Actor):
             if ticket < 0:
                 _logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
             else:
-                self.send(self._bridge, NotHandled(ticket, traceback.format_exc()))
+                self.send(context.bridge, NotHandled(ticket, traceback.format_exc()))
             return
         after = self._progress = decision.progress
         if decision.notes:
@@ -111,9 +114,9 @@ class SagaActor(Actor):
         if decision.wakes:
             self._set_timers(decision.wakes, now)
         if after is not before:
-            self.send(self._bridge, Handled(ticket, outputs, (after,)))
+            self.send(context.bridge, Handled(ticket, outputs, (after,)))
         elif ticket >= 0:
-            self.send(self._bridge, Handled(ticket))
+            self.send(context.bridge, Handled(ticket))
 
     def _set_timers(self, wakes: list[Wake], now: float) -> None:
         for wake in wakes:

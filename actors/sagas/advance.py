@@ -25,7 +25,7 @@ from actors.messages import (
     status,
 )
 from actors.sagas.definition import Failure, Participant, Saga, Step
-from actors.sagas.progress import Entry, Phase, Progress, Status, StepState, saga_id_of
+from actors.sagas.progress import NOT_STARTED, Entry, Phase, Progress, Status, StepState, saga_id_of
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +70,6 @@ UNDO_STUCK, UNDONE = Phase.UNDO_STUCK, Phase.UNDONE
 
 _GOING = (SENT, BACKOFF, STUCK)
 _UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
-_NOT_STARTED = StepState()
 
 
 def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now: float) -> Decision:
@@ -126,7 +125,7 @@ def _unstarted(saga: Saga, start: Message, now: float) -> Progress:
         version=saga.version,
         status=Status.RUNNING,
         stage=0,
-        steps=(_NOT_STARTED,) * len(saga.rows),
+        steps=(NOT_STARTED,) * len(saga.rows),
         start=start,
         started_at=now,
     )

@@ -6,9 +6,10 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from actors.clock import Clock, iso
-from actors.delivery import Delivery, Ended, Handled, Release, Restore
+from actors.delivery import Delivery, Ended, Handled, Release, Restore, timer_ticket
 from actors.messages import Message, OperatorCommand, status
-from actors.sagas.actor import Begin, SagaActor
+from actors.sagas.actor import Begin, Context, SagaActor
+from actors.sagas.definition import Saga
 from actors.sagas.outages import Outages
 from actors.sagas.progress import saga_id_of
 from actors.sagas.registry import Registry
@@ -56,6 +57,7 @@ class SagaCoordinator(Actor):
             self._bridge: ActorAddress = message.bridge
             self._clock: Clock = message.clock
             self._outages: Outages = message.outages
+            self._contexts: dict[tuple[str, int, int], Context] = {}
 
     def _deliver(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -69,7 +71,7 @@ class SagaCoordinator(Actor):
             return
         address = self.createActor(SagaActor)
         self._sagas[saga_id] = address
-        self.send(address, Begin(saga, self._bridge, self._clock, self._outages, delivery))
+        self.send(address, Begin(self._context(saga, 0), delivery))
 
     def _addressed(self, message: Message) -> list[str]:
         """The ids of the sagas that a message may be for, by what it says of itself."""
@@ -104,10 +106,17 @@ class SagaCoordinator(Actor):
             address = self.createActor(SagaActor)
             self._sagas[progress.saga_id] = address
             saga = self._registry.get(progress.saga, progress.version)
-            begin = Begin(
-                saga, self._bridge, self._clock, self._outages, None, progress, restore.epoch
-            )
+            begin = Begin(self._context(saga, restore.epoch), None, progress)
             self.send(address, begin)
+
+    def _context(self, saga: Saga, epoch: int) -> Context:
+        """What the sagas of one definition that were begun in one epoch have in common."""
+        key = (saga.name, saga.version, epoch)
+        if key not in self._contexts:
+            self._contexts[key] = Context(
+                saga, self._bridge, self._clock, self._outages, timer_ticket(epoch)
+            )
+        return self._contexts[key]
 
     def _exit(self, address: ActorAddress | None) -> None:
         if address is not None:

@@ -1,6 +1,7 @@
 """How far a saga has come: the record of it, which is what the store keeps."""
 
 from enum import IntEnum
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -46,6 +47,9 @@ class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 0
     since: float = 0.0
     deadline: float = 0.0
+
+
+NOT_STARTED = StepState()
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -110,4 +114,18 @@ def decode(raw: bytes | str, definition: Saga) -> Progress:
     """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
     progress = _decoder.decode(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
-    return msgspec.structs.replace(progress, start=start)
+    # A million sagas may wait in memory: what they have in common is kept once.
+    return msgspec.structs.replace(
+        progress,
+        start=start,
+        order_id=start.order_id,
+        saga=definition.name,
+        steps=tuple([NOT_STARTED if s == NOT_STARTED else s for s in progress.steps]),
+        history=tuple([_shared(entry) for entry in progress.history]),
+    )
+
+
+def _shared(entry: Entry) -> Entry:
+    return Entry(
+        entry.at, intern(entry.event), intern(entry.step), entry.attempt, entry.cause, entry.note
+    )

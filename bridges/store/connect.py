@@ -86,7 +86,7 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "cache_size=-65536",
+            "cache_size=-24576",
             "wal_autocheckpoint=4000",
             "temp_store=MEMORY",
         ):

@@ -1,0 +1,99 @@
+"""Every benchmark, as one table and one JSON file.
+
+    python -m benchmarks [--quick] [--json FILE] [--only AREA ...]
+
+Each figure is measured in a process of its own, several times where it is short. CPU figures are
+scaled to the reference machine by the calibration loop; wall-clock figures are as they are here.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.calibration import calibrate, scale
+from benchmarks.rows import Figure, print_table, write_json
+
+Area = Callable[[float, bool], Iterator[Figure]]
+
+
+def embedded(factor: float, quick: bool) -> Iterator[Figure]:
+    """The embedded durable log, alone and beside parked sagas."""
+    count, repeats = (2_000, 1) if quick else (20_000, 3)
+    for parked in (0, 1_000, 10_000) if quick else (0, 1_000, 10_000, 100_000):
+        options = ["--orders", str(count), "--parked", str(parked)]
+        results = [_run("benchmarks.embedded", *options) for _ in range(repeats)]
+        command = f"python -m benchmarks.embedded {' '.join(options)}"
+        beside = f", {parked:,} sagas parked" if parked else ""
+        cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
+        goal = "at most 200" if not parked else "within 20% of none parked"
+        yield Figure("embedded log", f"CPU of an order{beside}", cpu, "µs", command, goal)
+        if not parked:
+            rate = [r["orders"] / r["wall"] for r in results]
+            yield Figure("embedded log", "orders", rate, "1/s", command)
+            for name in ("p50", "p99"):
+                took = [r[name] * 1000 for r in results]
+                what = f"{name} of a saga, at full load"
+                yield Figure("embedded log", what, took, "ms", command)
+        if parked == 100_000:
+            size = [r["bytes_per_parked"] / 1000 for r in results]
+            again = [r["restart"] for r in results]
+            yield Figure("embedded log", "memory of a parked saga", size, "kB", command, "3")
+            what = f"restart with {parked:,} sagas in flight"
+            yield Figure("embedded log", what, again, "s", command, "at most 5")
+
+
+def runtime(factor: float, quick: bool) -> Iterator[Figure]:
+    """The actor runtime alone, beside Thespian's own bases."""
+    from benchmarks.runtime import compare
+
+    for m in compare(factor, quick=quick):
+        beside = f", {m.parked:,} parked" if m.parked else ""
+        what = f"{m.base}: {m.what}{beside}"
+        command = "python -m benchmarks.runtime"
+        yield Figure("runtime", what, [m.per_cpu_second], "1/CPU s", command)
+
+
+AREAS: dict[str, Area] = {"embedded": embedded, "runtime": runtime}
+
+
+def _run(module: str, *options: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *options, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"python -m {module} {' '.join(options)} failed:\n{done.stderr}")
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    """Measure, show progress, print the table, write the file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure.")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer runs")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks.json"), metavar="FILE")
+    parser.add_argument("--only", nargs="+", choices=AREAS, default=list(AREAS), metavar="AREA")
+    arguments = parser.parse_args()
+    console = Console()
+    calibration = calibrate()
+    figures: list[Figure] = []
+    with console.status("") as status:
+        for name in arguments.only:
+            status.update(f"Measuring: {name}")
+            for figure in AREAS[name](scale(calibration), arguments.quick):
+                figures.append(figure)
+                status.update(f"Measuring: {figure.area}, {figure.what}")
+    print_table(console, figures, calibration)
+    write_json(arguments.json, figures, calibration)
+    console.print(f"Written to {arguments.json}")
+
+
+if __name__ == "__main__":
+    main()

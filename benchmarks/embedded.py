@@ -1,0 +1,169 @@
+"""What an order costs on the embedded durable log, alone and beside sagas that wait.
+
+    python -m benchmarks.embedded [--orders N] [--parked N] [--json]
+
+Parked sagas are written to the database as they would be a moment after they began, and the
+system is started on it: that gives the restart time and the memory of a parked saga, and then the
+cost of other orders beside them. Every commit is durable (`synchronous=FULL`) and every
+transition is logged at level info.
+"""
+
+import argparse
+import gc
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+import msgspec
+import psutil  # type: ignore[import-untyped]  # no stubs installed
+import sqlalchemy as sa
+from thespian.actors import ActorSystem
+
+from actors.clock import SystemClock
+from actors.entities import Order
+from actors.messages import Message
+from actors.sagas.advance import advance
+from benchmarks.orders import DECLINED, orders, stock
+from bridges.partitions import partition_for
+from bridges.record import Outgoing
+from bridges.store.connect import sqlite_engine
+from bridges.store.store import Changes, Store
+from system.bootstrap import Parts, RunningSystem, open_store, start
+from system.logs import configure_logging
+from system.runtime import EventLoopBase
+from system.settings import Settings
+from system.tuning import tune_garbage_collection
+
+CHUNK = 1000
+
+
+@attrs.frozen
+class Result:
+    """One run, in this process. Times are seconds, not scaled."""
+
+    parked: int
+    orders: int
+    cpu_per_order: float
+    wall: float
+    p50: float
+    p99: float
+    bytes_per_parked: float
+    restart: float
+
+
+def run(count: int, parked: int, log_level: str = "info") -> Result:
+    """Measure it in a fresh directory."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            database=f"sqlite:///{folder}/orders.db",
+            log_dir=Path(folder) / "logs",
+            log_level=log_level,
+            payment_decline_rate=DECLINED,
+            deadline_scale=1000.0,
+        )
+        clock = SystemClock()
+        sink = configure_logging(settings, clock)
+        parts = Parts(settings=settings, flush=sink.flush)
+        store = open_store(settings, parts.registry, parts.services)
+        _park(store, parts, parked)
+        append(store, "stock-events", [stock()], clock.now())
+        base = EventLoopBase(threaded=False)
+        actors = ActorSystem(base, transientUnique=True)
+        gc.collect()
+        before, began = _resident(), time.perf_counter()
+        running = start(parts, actors)
+        base.run_until(lambda: _handled_stock(settings), 600)
+        restart = time.perf_counter() - began
+        tune_garbage_collection()
+        per_parked = (_resident() - before) / parked if parked else 0.0
+        append(store, "order-events", orders(count), clock.now())
+        _forget(store)
+        cpu, wall = time.process_time(), time.perf_counter()
+        _proceed(running, base)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        p50, p99 = _latencies(settings, count)
+        running.stop()
+        return Result(parked, count, cpu / count, wall, p50, p99, per_parked, restart)
+
+
+def append(store: Store, topic: str, messages: Iterable[Message], now: float) -> None:
+    """Put messages into the embedded log, as `order-sagas submit` would."""
+    encode = msgspec.json.Encoder().encode
+    batch: list[tuple[Outgoing, bool]] = []
+    for message in messages:
+        key = message.order_id.encode()
+        partition = partition_for(key, store.partitions)
+        batch.append((Outgoing(topic, partition, key, encode(message)), False))
+        if len(batch) == CHUNK:
+            store.commit(Changes(appended=batch), now)
+            batch = []
+    store.commit(Changes(appended=batch), now)
+
+
+def _park(store: Store, parts: Parts, count: int) -> None:
+    """Sagas whose payment has not answered: as many rows, and deadlines hours away."""
+    saga = next(iter(parts.registry))
+    now = time.time()
+    entities, sagas = [], []
+    for order in orders(count, seed=2):
+        sagas.append(advance(saga, None, order, now).progress)
+        entities.append(Order(order_id=order.order_id, status=Order.CREATED))
+        if len(sagas) == CHUNK:
+            store.commit(Changes(entities=entities, sagas=sagas), now)
+            entities, sagas = [], []
+    store.commit(Changes(entities=entities, sagas=sagas), now)
+
+
+def _forget(store: Store) -> None:
+    store.close()
+    gc.collect()
+
+
+def _handled_stock(settings: Settings) -> bool:
+    with sqlite_engine(sa.make_url(settings.database)).connect() as db:
+        return bool(db.execute(sa.text("SELECT count(*) FROM stock_loads")).scalar())
+
+
+def _proceed(running: RunningSystem, base: EventLoopBase) -> None:
+    from bridges.world import RecordsWaiting
+
+    running.tell_bridge(RecordsWaiting())
+    base.run_until_idle()
+
+
+def _latencies(settings: Settings, count: int) -> tuple[float, float]:
+    """Seconds from a saga's start to its end: half of them, and 99 of 100, are quicker."""
+    with sqlite_engine(sa.make_url(settings.database)).connect() as db:
+        query = "SELECT ended_at - started_at FROM sagas WHERE ended_at IS NOT NULL ORDER BY 1"
+        took = [row[0] for row in db.execute(sa.text(query))]
+    if len(took) != count:
+        raise RuntimeError(f"{len(took)} of {count} orders have ended")
+    return took[len(took) // 2], took[len(took) * 99 // 100]
+
+
+def _resident() -> int:
+    return int(psutil.Process(os.getpid()).memory_info().rss)
+
+
+def main() -> None:
+    """Print one result."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--orders", type=int, default=20_000, help="how many orders (20000)")
+    parser.add_argument("--parked", type=int, default=0, help="sagas that wait meanwhile (0)")
+    parser.add_argument("--log-level", default="info", help="what is logged (info)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    result = run(arguments.orders, arguments.parked, arguments.log_level)
+    if arguments.json:
+        print(json.dumps(attrs.asdict(result)))
+    else:
+        for name, value in attrs.asdict(result).items():
+            print(f"{name:18} {value:.6g}")
+
+
+if __name__ == "__main__":
+    main()
