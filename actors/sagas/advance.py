@@ -240,9 +240,11 @@ class _Turn:
         if isinstance(command, CancelSaga):
             if self.code or self.stage > self.saga.pivot_stage:
                 return self.ignore(command, "it is too late to cancel")
-            self.operator_note(command, "cancel", "")
+            undo: list[str] = []
             sent: list[str] = []
-            self.compensate("", "cancelled_by_operator", command.why or "an operator cancelled it")
+            self.operator_note(command, "cancel", "", undo=undo, sent=sent)
+            reason = command.why or "an operator cancelled it"
+            undo += self.compensate("", "cancelled_by_operator", reason)
             self.go_back(sent)
             return None
         if isinstance(command, RetryStep | SkipStep):
@@ -259,7 +261,7 @@ class _Turn:
         for i in stuck:
             state, step = self.steps[i], self.saga.rows[i]
             action = "resume" if isinstance(command, ResumeSaga) else "retry"
-            self.operator_note(command, action, step.name)
+            self.operator_note(command, action, step.name, sent=[step.name])
             again = self.send_command if state.phase == STUCK else self.send_undo
             again(i, step, state.attempt + 1)
         self.settle_status()
@@ -492,8 +494,8 @@ class _Turn:
 
     def skip(self, command: SkipStep, i: int) -> None:
         state, step = self.steps[i], self.saga.rows[i]
-        self.operator_note(command, "skip", step.name)
         sent: list[str] = []
+        self.operator_note(command, "skip", step.name, sent=sent)
         if state.phase == STUCK:
             self.steps[i] = StepState(DONE, state.attempt, self.now)
             self.settle_status()
@@ -510,11 +512,12 @@ class _Turn:
         ):
             self.status = Status.COMPENSATING if self.code else Status.RUNNING
 
-    def operator_note(self, command: OperatorCommand, action: str, step: str) -> None:
-        fields = {"action": action, "by": command.by, "why": command.why}
-        if step:
-            fields["step"] = step
-        self.note("saga.operator", **fields)
+    def operator_note(
+        self, command: OperatorCommand, action: str, step: str, **more: list[str]
+    ) -> None:
+        named = {"step": step} if step else {}
+        by = {"action": action, "by": command.by, "why": command.why}
+        self.note("saga.operator", **by, **named, **more)
 
     def note(self, event: str, **fields: Any) -> None:
         self.seq += 1

@@ -23,10 +23,15 @@ class Retry:
     )
 
     def wait_after(self, attempt: int, seed: str) -> float | None:
-        """Seconds to wait after `attempt` failed, or None when no attempts are left."""
-        if attempt >= self.attempts:
+        """Seconds to wait after `attempt` failed, or None when no attempts are left.
+
+        Attempts are counted on when an operator asks for another set: with three of them, the
+        third and the sixth are the last of theirs.
+        """
+        turn = (attempt - 1) % self.attempts + 1
+        if turn == self.attempts:
             return None
-        wait = min(self.backoff * self.factor ** (attempt - 1), self.longest)
+        wait = min(self.backoff * self.factor ** (turn - 1), self.longest)
         share = zlib.crc32(f"{seed}/{attempt}".encode()) / 2**32
         return wait * (1 - self.jitter * share)
 

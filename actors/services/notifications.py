@@ -29,8 +29,13 @@ class Channel(Protocol):
     the message was not sent, and it is tried again with the same id.
     """
 
-    name: str
-    local: bool
+    @property
+    def name(self) -> str:
+        """What the channel is called in the tables."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is used inside the batch."""
 
     def send(self, notification: Notification, now: float) -> None:
         """Send it. Ids are stable, so a channel that can, sends each once."""
