@@ -1,0 +1,81 @@
+"""The harness: break any saga on purpose, on virtual time, and replay it from one number.
+
+with Harness(seed=7) as system:
+    order = system.place(an_order(lines={"SKU-1": 2}))
+    system.payment.goes_silent()
+    system.advance(minutes(5))
+    system.expect(order).to_be(CANCELLED).having_sent("ROLLBACK_PAYMENT", "ROLLBACK_ORDER")
+    system.expect_no_violations()
+"""
+
+from actors.sagas.definition import hours, minutes, seconds
+from actors.sagas.progress import Status
+from system.harness.crashes import Crashed
+from system.harness.expectation import Expectation, UnmetExpectation, Violated
+from system.harness.faults import (
+    AnswersTwice,
+    CallFails,
+    ClockJump,
+    CommitFails,
+    Corrupt,
+    Crash,
+    Declines,
+    Delay,
+    Drop,
+    Duplicate,
+    Fault,
+    LosesReplies,
+    LosesShard,
+    Operator,
+    Put,
+    Raises,
+    ReadFails,
+    Reorder,
+    Silent,
+    Slow,
+)
+from system.harness.harness import Harness
+from system.harness.orders import an_order
+
+RUNNING = Status.RUNNING
+COMPENSATING = Status.COMPENSATING
+NEEDS_ATTENTION = Status.NEEDS_ATTENTION
+COMPLETED = Status.COMPLETED
+CANCELLED = Status.CANCELLED
+
+__all__ = [
+    "CANCELLED",
+    "COMPENSATING",
+    "COMPLETED",
+    "NEEDS_ATTENTION",
+    "RUNNING",
+    "AnswersTwice",
+    "CallFails",
+    "ClockJump",
+    "CommitFails",
+    "Corrupt",
+    "Crash",
+    "Crashed",
+    "Declines",
+    "Delay",
+    "Drop",
+    "Duplicate",
+    "Expectation",
+    "Fault",
+    "Harness",
+    "LosesReplies",
+    "LosesShard",
+    "Operator",
+    "Put",
+    "Raises",
+    "ReadFails",
+    "Reorder",
+    "Silent",
+    "Slow",
+    "UnmetExpectation",
+    "Violated",
+    "an_order",
+    "hours",
+    "minutes",
+    "seconds",
+]

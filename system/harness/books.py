@@ -1,0 +1,42 @@
+"""What the database of a harness holds, read past the worker."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
+from actors.entities import Entity
+from actors.sagas.progress import Progress, decode
+from actors.sagas.registry import Registry
+from bridges.store.rows import Rows
+
+E = TypeVar("E", bound=Entity)
+
+
+class Books:
+    """Committed state: sagas and entities."""
+
+    def __init__(self, connection: sqlite3.Connection, registry: Registry) -> None:
+        self._connection = connection
+        self._registry = registry
+        self._rows: dict[type[Entity], Rows] = {}
+
+    def sagas(self, order_id: str | None = None) -> list[Progress]:
+        """The sagas of an order, or all."""
+        rows = self._connection.execute(
+            "SELECT progress, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
+            (order_id, order_id),
+        ).fetchall()
+        return [decode(raw, self._registry.get(saga, version)) for raw, saga, version in rows]
+
+    def all_of(self, kind: type[E]) -> list[E]:
+        """Every entity of a class."""
+        return self._read(kind, "")
+
+    def of(self, kind: type[E], order_id: str) -> E | None:
+        """The entity of a class that an order has."""
+        return next(iter(self._read(kind, "WHERE order_id = ?", (order_id,))), None)
+
+    def _read(self, kind: type[E], where: str, values: Iterable[str] = ()) -> list[E]:
+        rows = self._rows.setdefault(kind, Rows(kind, "?"))
+        found = self._connection.execute(f"{rows.select} {where}", tuple(values)).fetchall()
+        return [cast(E, rows.entity(row)) for row in found]

@@ -1,0 +1,124 @@
+"""The bridges of a harness: the real one, with records that may go astray on their way."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from actors.participants import DEAD_LETTERS
+from bridges.batch import Batch
+from bridges.bridge import Bridge
+from bridges.embedded import EmbeddedBridge
+from bridges.record import Outgoing, Record
+from bridges.store.store import Changes
+from bridges.world import World
+from system.harness.database import WatchedStore
+
+if TYPE_CHECKING:
+    from system.harness.stage import Stage
+
+
+class Staged(Bridge):
+    """A bridge whose database and records are the harness's."""
+
+    stage: ClassVar["Stage"]
+
+    def watch_store(self) -> World:
+        """Make the store a watched one; the world as it is then."""
+        if not isinstance(self._world.store, WatchedStore):
+            self.stage.stores.append(self._world.store)
+            store = WatchedStore(self._world.store, self.stage.database)
+            self._world = attrs.evolve(self._world, store=store)  # type: ignore[arg-type]
+        return self._world
+
+    def given_back(self, batch: Batch) -> None:
+        super().given_back(batch)
+        self.stage.placed.clear()
+        self.stage.held.clear()
+
+
+class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
+    """The bridge to the embedded log. A record that a fault hits is not handled in its batch."""
+
+    def open_log(self) -> None:
+        self.watch_store()
+        super().open_log()
+
+    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        stage = self.stage
+        stage.placed.append(outgoing)
+        trips = stage.meddling.trips(outgoing) if stage.meddling else None
+        if trips is None:
+            return super().place(batch, outgoing, shard)
+        handled_here = False
+        for trip in trips:
+            if trip.wait < 0:
+                handled_here = super().place(batch, trip.outgoing, shard)
+            elif trip.wait == 0:
+                batch.appended.append((trip.outgoing, False))
+            else:
+                stage.held.append(trip)
+        return handled_here
+
+
+class HarnessTopicsBridge(Staged):
+    """A bridge to topics in memory: at-least-once, with an outbox, as the one to Kafka.
+
+    Which partitions a batch reads, and how far, is drawn at random, as a broker's answers are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._positions: dict[tuple[str, int], int] = {}
+        self._published: list[int] = []
+
+    def open_log(self) -> None:
+        world = self.watch_store()
+        store = world.store
+        shards = list(range(store.partitions))
+        topics = [topic for topic in world.routes.topics if topic != DEAD_LETTERS]
+        claim = store.claim(topics, shards)
+        self._positions = dict(claim.offsets)
+        self._published = []
+        self.gain(claim.epochs)
+        self._publish(store.unpublished(shards))
+
+    def take(self, batch: Batch) -> Sequence[Record]:
+        stage, limit = self.stage, self._world.batch_size
+        stage.database.before_read()
+        places = [place for place in stage.topics.places() if place in self._positions]
+        stage.rng.shuffle(places)
+        taken: list[Record] = []
+        for place in places:
+            before = self._positions[place]
+            records = stage.topics.read(place, before, limit - len(taken))
+            if records:
+                records = records[: stage.rng.randint(1, len(records))]
+                batch.offsets[place] = (before, records[-1].offset + 1)
+                taken += records
+        return taken
+
+    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        self.stage.placed.append(outgoing)
+        batch.outbox.append((shard, outgoing))
+        return False
+
+    def changes(self, batch: Batch) -> Changes:
+        return attrs.evolve(super().changes(batch), published=list(self._published))
+
+    def committed(self, batch: Batch, outbox: list[int]) -> None:
+        for place, (_, after) in batch.offsets.items():
+            self._positions[place] = after
+        self._published = []
+        records = [outgoing for _, outgoing in batch.outbox]
+        self._publish(list(zip(outbox, records, strict=True)))
+
+    def _publish(self, records: list[tuple[int, Outgoing]]) -> None:
+        for number, outgoing in records:
+            self.stage.publish(outgoing)
+            self._published.append(number)
+        if records:
+            self._world.watch("after publish")
+
+    def rolled_back(self) -> None:
+        self.open_log()

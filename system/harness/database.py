@@ -1,0 +1,106 @@
+"""The worker's store, watched: what is committed is seen, and the database may be away."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import attrs
+
+from bridges.errors import LostShardError, StoreUnavailableError
+from bridges.record import Record
+from bridges.store.store import Changes, Store
+from system.harness.faults import CommitFails, LosesShard, ReadFails
+
+_numbers = count(1)
+
+
+class Database:
+    """A database in memory that outlives its workers, and what goes wrong with it.
+
+    `on_commit` is told of what was committed, before the worker hears of it.
+    """
+
+    def __init__(self, on_commit: Callable[[Changes], None]) -> None:
+        name = f"file:harness-{next(_numbers)}?mode=memory&cache=shared"
+        self.url = f"sqlite:///{name}&uri=true"
+        self.connection = sqlite3.connect(name, uri=True, isolation_level=None)
+        """A connection of the harness's own; it also keeps the database alive."""
+        self.on_commit = on_commit
+        self.commits = 0
+        self.reads = 0
+        self._failing: dict[int, str] = {}
+        self._lost: set[int] = set()
+        self._unread: set[int] = set()
+
+    def plan(self, fault: CommitFails | LosesShard | ReadFails) -> None:
+        """Let it happen, counted from now on."""
+        if isinstance(fault, CommitFails):
+            for i in range(fault.times):
+                self._failing[self.commits + fault.nth + i] = fault.where
+        elif isinstance(fault, LosesShard):
+            self._lost.add(self.commits + fault.nth)
+        else:
+            self._unread.add(self.reads + fault.nth)
+
+    def clear(self) -> None:
+        """Let the database be well."""
+        self._failing.clear()
+        self._lost.clear()
+        self._unread.clear()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.connection.close()
+
+    def before_read(self) -> None:
+        """Raises StoreUnavailableError if it is away for this read."""
+        self.reads += 1
+        if self.reads in self._unread:
+            raise StoreUnavailableError("the database is away, on purpose")
+
+    def commit(self, store: Store, changes: Changes, now: float) -> list[int]:
+        """Commit, or let happen what is planned for this commit."""
+        self.commits += 1
+        if self.commits in self._lost:
+            raise LostShardError("a shard was lost, on purpose")
+        where = self._failing.pop(self.commits, "")
+        if where == "before":
+            raise StoreUnavailableError("the database is away, on purpose")
+        if where == "during":
+            store.commit(attrs.evolve(changes, appended=_Broken()), now)
+        numbers = store.commit(changes, now)
+        self.on_commit(changes)
+        if where:
+            raise StoreUnavailableError("the database went away before it answered, on purpose")
+        return numbers
+
+
+class _Broken(list[Any]):
+    """Records to append, at which the connection breaks: all else is written, nothing committed."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        raise StoreUnavailableError("the connection broke within the transaction, on purpose")
+
+
+class WatchedStore:
+    """A store that shares its database's troubles."""
+
+    def __init__(self, store: Store, database: Database) -> None:
+        self._store = store
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read_log(self, after: int, limit: int) -> list[Record]:
+        """See `Store.read_log`."""
+        self._database.before_read()
+        return self._store.read_log(after, limit)
+
+    def commit(self, changes: Changes, now: float) -> list[int]:
+        """See `Store.commit`."""
+        return self._database.commit(self._store, changes, now)

@@ -1,0 +1,99 @@
+"""What should be true of one order, said so that it reads as a sentence."""
+
+from typing import TYPE_CHECKING
+
+from actors.sagas.progress import Progress, Status
+from system.harness.checks import Violation
+
+if TYPE_CHECKING:
+    from system.harness.harness import Harness
+
+
+class UnmetExpectation(AssertionError):
+    """An order is not as it should be. `order_ids` holds the order."""
+
+    def __init__(self, text: str, order_id: str) -> None:
+        super().__init__(text)
+        self.order_ids = [order_id]
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (str(self), self.order_ids[0])
+
+
+class Violated(AssertionError):
+    """Invariants were broken; `order_ids` holds the orders concerned, three at most."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("\n".join(map(str, violations)))
+        self.violations = violations
+        subjects = (violation.subject.rpartition("/")[2] for violation in violations)
+        self.order_ids = list(dict.fromkeys(subjects))[:3]
+
+    def __reduce__(self) -> tuple[type, tuple[list[Violation]]]:
+        return type(self), (self.violations,)
+
+
+class Expectation:
+    """Each method checks at once, raises UnmetExpectation, and returns the expectation again."""
+
+    def __init__(self, harness: "Harness", order_id: str, saga: str = "") -> None:
+        self._harness = harness
+        self._order_id = order_id
+        self._saga = saga
+
+    def to_be(self, status: Status) -> "Expectation":
+        """The saga stands there, as far as is committed."""
+        saga = self._progress()
+        found = Status(saga.status).name if saga else "unknown: it has no saga"
+        why = f" ({saga.code}: {saga.reason})" if saga and saga.code else ""
+        self._require(
+            saga is not None and saga.status == status,
+            f"to be {status.name}, and it is {found}{why}",
+        )
+        return self
+
+    def because(self, code: str) -> "Expectation":
+        """The saga was cancelled with this code."""
+        saga = self._progress()
+        found = saga.code if saga else "nothing"
+        self._require(code == found, f"to have failed with {code}, and it did with {found}")
+        return self
+
+    def having_sent(self, *statuses: str) -> "Expectation":
+        """These records were sent about the order, in this order; others may lie between."""
+        sent = self._harness.sent(self._order_id)
+        rest = iter(sent)
+        self._require(
+            all(status in rest for status in statuses),
+            f"to have sent {', '.join(statuses)}, and it sent {', '.join(sent) or 'nothing'}",
+        )
+        return self
+
+    def not_having_sent(self, *statuses: str) -> "Expectation":
+        """None of these records was sent about the order."""
+        sent = self._harness.sent(self._order_id)
+        wrong = [status for status in statuses if status in sent]
+        self._require(not wrong, f"not to have sent {', '.join(wrong)}")
+        return self
+
+    def having_ignored(self, status: str, reason: str = "") -> "Expectation":
+        """A message of this status was ignored, for a reason that holds this text."""
+        ignored = [
+            (line.get("status"), line.get("reason", ""))
+            for line in self._harness.log(self._order_id)
+            if line.get("event") == "saga.message_ignored"
+        ]
+        self._require(
+            any(status == each and reason in why for each, why in ignored),
+            f"to have ignored {status} ({reason or 'whyever'}), and it ignored "
+            + (", ".join(f"{each} ({why})" for each, why in ignored) or "nothing"),
+        )
+        return self
+
+    def _progress(self) -> Progress | None:
+        sagas = self._harness.books.sagas(self._order_id)
+        return next((s for s in sagas if self._saga in ("", s.saga)), None)
+
+    def _require(self, true: bool, text: str) -> None:
+        if not true:
+            raise UnmetExpectation(f"expected order {self._order_id} {text}", self._order_id)

@@ -1,0 +1,133 @@
+"""Puts a fault in force: each kind goes to the part of the stage that it troubles."""
+
+from collections.abc import Callable
+from functools import partial, singledispatch
+from typing import TYPE_CHECKING
+
+from actors.messages import status
+from actors.sagas.registry import Registry
+from system.harness.faults import (
+    AnswersTwice,
+    CallFails,
+    ClockJump,
+    CommitFails,
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    Fault,
+    LosesReplies,
+    LosesShard,
+    Operator,
+    Put,
+    ReadFails,
+    RecordFault,
+    ServiceFault,
+    Slow,
+)
+
+if TYPE_CHECKING:
+    from system.harness.harness import Harness
+
+Undo = Callable[[], None]
+
+
+def _nothing() -> None:
+    """What has happened cannot be taken back."""
+
+
+@singledispatch
+def put_in_force(fault: Fault, harness: "Harness") -> Undo:
+    """Let it go wrong from now on; answers how to take it back."""
+    raise TypeError(f"nobody knows how to bring about {fault}")
+
+
+@put_in_force.register(RecordFault)
+def _(fault: RecordFault, harness: "Harness") -> Undo:
+    harness.stage.meddling.add(fault)
+    return partial(harness.stage.meddling.remove, fault)
+
+
+@put_in_force.register(ServiceFault)
+def _(fault: ServiceFault, harness: "Harness") -> Undo:
+    harness.stage.troubles.add(fault)
+    return partial(harness.stage.troubles.remove, fault)
+
+
+@put_in_force.register(Slow)
+@put_in_force.register(LosesReplies)
+@put_in_force.register(AnswersTwice)
+def _(fault: ServiceFault, harness: "Harness") -> Undo:
+    undos = [
+        put_in_force(_of_reply(fault, status), harness)
+        for status in harness.replies.get(fault.service, ())
+    ]
+
+    def undo() -> None:
+        for each in undos:
+            each()
+
+    return undo
+
+
+def _of_reply(fault: ServiceFault, status: str) -> RecordFault:
+    which = (status, fault.order, 0, fault.since, fault.until)
+    if isinstance(fault, Slow):
+        return Delay(*which, seconds=fault.seconds)
+    if isinstance(fault, AnswersTwice):
+        return Duplicate(*which, later=fault.later)
+    return Drop(*which)
+
+
+@put_in_force.register(Crash)
+def _(fault: Crash, harness: "Harness") -> Undo:
+    harness.stage.points.plan(fault)
+    if harness.worker:
+        harness.worker.watch_messages()
+    return _nothing
+
+
+@put_in_force.register(CommitFails)
+@put_in_force.register(LosesShard)
+@put_in_force.register(ReadFails)
+def _(fault: CommitFails | LosesShard | ReadFails, harness: "Harness") -> Undo:
+    harness.stage.database.plan(fault)
+    return _nothing
+
+
+@put_in_force.register(CallFails)
+def _(fault: CallFails, harness: "Harness") -> Undo:
+    harness.stage.calls.plan(fault)
+    return _nothing
+
+
+@put_in_force.register(ClockJump)
+def _(fault: ClockJump, harness: "Harness") -> Undo:
+    clock = harness.stage.clock
+    harness.stage.agenda.add(fault.at, partial(clock.shift, fault.seconds))
+    return _nothing
+
+
+@put_in_force.register(Operator)
+def _(fault: Operator, harness: "Harness") -> Undo:
+    ask = partial(harness.operator, fault.order, fault.action, fault.step)
+    harness.stage.agenda.add(fault.at, ask)
+    return _nothing
+
+
+@put_in_force.register(Put)
+def _(fault: Put, harness: "Harness") -> Undo:
+    put = partial(harness.publish, fault.topic, fault.value.encode(), fault.key or None)
+    harness.stage.agenda.add(fault.at, put)
+    return _nothing
+
+
+def replies_of(registry: Registry) -> dict[str, list[str]]:
+    """The statuses with which each participant answers."""
+    found: dict[str, dict[str, None]] = {}
+    for saga in registry:
+        for step in saga.rows:
+            for reply in (step.done, step.failed, step.undone):
+                if reply:
+                    found.setdefault(step.to.name, {})[status(reply)] = None
+    return {name: list(statuses) for name, statuses in found.items()}

@@ -1,0 +1,108 @@
+"""The committed state of a harness, kept up to date commit by commit, and checked as it changes."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import attrs
+
+from actors.entities import Entity, Notification, Order, Payment, Reservation, StockLevel
+from actors.sagas.registry import Registry
+from bridges.store.store import Changes
+from system.harness.books import Books
+from system.harness.checks import (
+    Facts,
+    Violation,
+    check_change,
+    check_order,
+    check_quiet,
+    check_stock,
+)
+
+_FIELDS: dict[type[Entity], str] = {
+    Order: "order",
+    Payment: "payment",
+    Reservation: "reservation",
+    Notification: "notification",
+}
+
+
+class Ledger:
+    """Looks only at what a commit touched, so that checking costs little; `audit` looks at all."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.facts: dict[str, Facts] = {}
+        self.levels: dict[tuple[str, str], StockLevel] = {}
+        self.held: Counter[tuple[str, str]] = Counter()
+        """What reservations hold, by warehouse and SKU."""
+        self.violations: dict[Violation, None] = {}
+        """In the order in which they were seen."""
+
+    def __call__(self, changes: Changes) -> None:
+        """Take in what was committed, and check it."""
+        touched: dict[str, tuple[Facts, Facts]] = {}
+        levels: list[StockLevel] = []
+        for entity in changes.entities:
+            if isinstance(entity, StockLevel):
+                self.levels[entity.warehouse, entity.sku] = entity
+                levels.append(entity)
+            elif name := _FIELDS.get(type(entity)):
+                facts = self._touch(touched, entity.order_id)  # type: ignore[attr-defined]
+                if isinstance(entity, Reservation):
+                    self._hold(facts.reservation, -1)
+                    self._hold(entity, 1)
+                setattr(facts, name, entity)
+        for saga in changes.sagas:
+            self._touch(touched, saga.order_id).sagas[saga.saga] = saga
+        for before, after in touched.values():
+            self._note(check_change(before, after))
+            self._note(check_order(after, self._registry))
+        for level in levels:
+            self._note(check_stock(level, self.held[level.warehouse, level.sku]))
+
+    def audit(self, books: Books) -> None:
+        """Check everything, and that the database holds what was committed."""
+        stored: dict[str, Facts] = {}
+        for kind, name in _FIELDS.items():
+            for entity in books.all_of(kind):
+                order_id: str = entity.order_id  # type: ignore[attr-defined]
+                setattr(stored.setdefault(order_id, Facts(order_id)), name, entity)
+        for saga in books.sagas():
+            facts = stored.setdefault(saga.order_id, Facts(saga.order_id))
+            facts.sagas[saga.saga] = saga
+        for order_id in {**stored, **self.facts}:
+            if stored.get(order_id) != self.facts.get(order_id):
+                detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
+                self._note([Violation("what is committed is stored", order_id, detail)])
+        for facts in stored.values():
+            self._note(check_order(facts, self._registry))
+        for level in books.all_of(StockLevel):
+            self._note(check_stock(level, self.held[level.warehouse, level.sku]))
+
+    def check_quiet(self) -> None:
+        """Check what must hold once nothing is under way any more."""
+        for facts in self.facts.values():
+            self._note(check_quiet(facts))
+
+    def note(self, violation: Violation) -> None:
+        """Keep a violation that somebody else found."""
+        self.violations[violation] = None
+
+    def _touch(self, touched: dict[str, tuple[Facts, Facts]], order_id: str) -> Facts:
+        pair = touched.get(order_id)
+        if pair is None:
+            known = self.facts.get(order_id)
+            after = known or Facts(order_id)
+            before = attrs.evolve(after, sagas=dict(after.sagas))
+            self.facts[order_id] = after
+            pair = touched[order_id] = (before, after)
+        return pair[1]
+
+    def _hold(self, reservation: Reservation | None, sign: int) -> None:
+        if reservation and reservation.status == Reservation.HELD:
+            for line in reservation.lines:
+                self.held[reservation.warehouse, line.sku] += sign * line.quantity
+
+    def _note(self, violations: Iterable[Violation]) -> None:
+        for violation in violations:
+            self.violations[violation] = None

@@ -1,0 +1,43 @@
+"""Orders to try things with."""
+
+from collections.abc import Mapping
+from itertools import count
+
+from actors.messages import MAIN, OrderCreated, OrderLine
+
+
+def an_order(
+    lines: Mapping[str, int] | None = None,
+    *,
+    order_id: str = "",
+    customer_id: str = "C-1",
+    currency: str = "EUR",
+    unit_price: int = 1000,
+    warehouse: str = MAIN,
+) -> OrderCreated:
+    """An order of so many of each SKU, each at `unit_price` minor units.
+
+    Without an id it gets the harness's next one when it is placed: `ORD-1`, `ORD-2`, ...
+    """
+    wanted = {"SKU-1": 1} if lines is None else lines
+    return OrderCreated(
+        order_id=order_id,
+        customer_id=customer_id,
+        currency=currency,
+        warehouse=warehouse,
+        lines=tuple(
+            OrderLine(sku=sku, quantity=quantity, unit_price=unit_price)
+            for sku, quantity in wanted.items()
+        ),
+    )
+
+
+class OrderNumbers:
+    """`ORD-1`, `ORD-2`, ..."""
+
+    def __init__(self) -> None:
+        self._next = count(1)
+
+    def take(self) -> str:
+        """The next one."""
+        return f"ORD-{next(self._next)}"

@@ -1,0 +1,39 @@
+"""What a failure tells: the seed, the plan of faults, and the life of the order concerned."""
+
+from collections.abc import Iterable
+from io import StringIO
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from system.harness.faults import Fault, to_json
+from system.trace import Timeline, render_text
+
+WIDTH = 120
+
+
+def trace_of(order_id: str, lines: Iterable[bytes]) -> str:
+    """The life of an order as `order-sagas trace` prints it."""
+    wanted = msgspec.json.encode(order_id)
+    mine = [decoded for raw in lines if wanted in raw and (decoded := _decode(raw))]
+    timeline = Timeline.from_lines(
+        order_id, [line for line in mine if line.get("order_id") == order_id]
+    )
+    text = StringIO()
+    render_text(timeline, Console(file=text, width=WIDTH, highlight=False, color_system=None))
+    return text.getvalue().rstrip()
+
+
+def story(seed: int, faults: list[Fault], order_ids: Iterable[str], lines: list[bytes]) -> str:
+    """Everything that somebody needs who was not there."""
+    parts = [f"seed {seed} (replay a test with --harness-seed {seed})"]
+    parts.append(f"faults: {to_json(faults)}" if faults else "faults: none")
+    parts += [trace_of(order_id, lines) or f"(nothing was logged of {order_id})"
+              for order_id in order_ids]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    line = msgspec.json.decode(raw)
+    return line if isinstance(line, dict) else {}

@@ -1,0 +1,32 @@
+"""Topics in memory, as a broker keeps them: partitions that grow, and outlive their readers."""
+
+from collections.abc import Iterator
+
+from bridges.record import Outgoing, Record
+
+
+class Topics:
+    """Every record of every topic, in the order in which it arrived."""
+
+    def __init__(self) -> None:
+        self._logs: dict[tuple[str, int], list[Record]] = {}
+
+    def append(self, outgoing: Outgoing, now: float) -> None:
+        """Write a record behind the others of its partition."""
+        place = (outgoing.topic, outgoing.partition)
+        log = self._logs.setdefault(place, [])
+        log.append(
+            Record(*place, len(log), outgoing.key, outgoing.value, outgoing.headers, timestamp=now)
+        )
+
+    def places(self) -> list[tuple[str, int]]:
+        """The (topic, partition) pairs that hold records, in the order of their first record."""
+        return list(self._logs)
+
+    def read(self, place: tuple[str, int], position: int, limit: int) -> list[Record]:
+        """The records of a partition from a position on."""
+        return self._logs.get(place, [])[position : position + limit]
+
+    def __iter__(self) -> Iterator[Record]:
+        for log in self._logs.values():
+            yield from log

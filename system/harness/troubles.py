@@ -1,0 +1,109 @@
+"""What befalls services: an interceptor between the bridge and them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from thespian.actors import ActorAddress
+
+from actors.delivery import Delivery, Handled, NotHandled
+from actors.messages import Message, OrderLine, ReserveStock, status
+from actors.sagas.definition import Step
+from actors.sagas.registry import Registry
+from system.harness.faults import Declines, Raises, ServiceFault, Silent
+
+Put = Callable[[ActorAddress, ActorAddress, Any], None]
+"""Sender, receiver, message: past any interceptor."""
+
+NOWHERE = OrderLine(sku="(declined on purpose)", quantity=1)
+
+
+class Troubles:
+    """The service faults that are in force, apart from those of their records."""
+
+    def __init__(self, registry: Registry, elapsed: Callable[[], float]) -> None:
+        self._steps = {(saga.name, step.name): step for saga in registry for step in saga.rows}
+        self._elapsed = elapsed
+        self._faults: list[ServiceFault] = []
+        self._raised: dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def add(self, fault: ServiceFault) -> None:
+        """Put a fault in force."""
+        self._faults.append(fault)
+
+    def remove(self, fault: ServiceFault) -> None:
+        """Take a fault out of force."""
+        self._faults = [each for each in self._faults if each is not fault]
+
+    def clear(self) -> None:
+        """Let all services be well."""
+        self._faults.clear()
+
+    def declines(self, service: str, order_id: str) -> bool:
+        """Whether the service refuses this order now."""
+        return any(self._hits(fault, service, order_id) for fault in self._of(Declines))
+
+    def meddle(
+        self,
+        service: str,
+        put: Put,
+        sender: ActorAddress,
+        receiver: ActorAddress,
+        message: Delivery,
+    ) -> Iterable[Any]:
+        """What a service gets in the place of a delivery."""
+        told, order_id = message.message, message.message.order_id
+        for fault in self._faults:
+            if not self._hits(fault, service, order_id):
+                continue
+            if isinstance(fault, Silent) and self._is_waited_for(told, undo=fault.undo):
+                put(receiver, sender, Handled(message.ticket))
+                return ()
+            if isinstance(fault, Raises) and self._raises(fault, told):
+                if fault.outright:
+                    return (msgspec.structs.replace(message, message=None),)
+                put(receiver, sender, NotHandled(message.ticket, "RuntimeError: broken on purpose"))
+                return ()
+            if isinstance(fault, Declines) and isinstance(told, ReserveStock):
+                return (_hopeless(message, told),)
+        return (message,)
+
+    def _of(self, kind: type[ServiceFault]) -> list[ServiceFault]:
+        return [fault for fault in self._faults if isinstance(fault, kind)]
+
+    def _hits(self, fault: ServiceFault, service: str, order_id: str) -> bool:
+        return (
+            fault.service == service
+            and fault.order in ("", order_id)
+            and fault.since <= self._elapsed() < fault.until
+        )
+
+    def _is_waited_for(self, message: Message, *, undo: bool) -> bool:
+        step = self._step_of(message)
+        if step is None:
+            return True
+        if is_undo(message):
+            return undo and step.undone is not None
+        return step.done is not None
+
+    def _step_of(self, message: Message) -> Step | None:
+        return self._steps.get((message.saga_id.partition("/")[0], message.step))
+
+    def _raises(self, fault: Raises, message: Message) -> bool:
+        if fault.status not in ("", status(message)):
+            return False
+        count = self._raised[id(fault)] = self._raised.get(id(fault), 0) + 1
+        return count <= fault.times
+
+
+def is_undo(message: Message) -> bool:
+    """Whether a saga sent this to undo a step."""
+    return f"{message.step}:undo/" in message.event_id
+
+
+def _hopeless(delivery: Delivery, command: ReserveStock) -> Delivery:
+    wanted = msgspec.structs.replace(command, lines=(NOWHERE,))
+    return msgspec.structs.replace(delivery, message=wanted)

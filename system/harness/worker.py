@@ -1,0 +1,98 @@
+"""One life of a worker: from its start to its end, or its death."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from thespian.actors import ActorAddress, ActorSystem
+
+from actors.delivery import Delivery
+from actors.services.service import Service
+from bridges.world import RecordsWaiting
+from system.bootstrap import Parts, RunningSystem, start
+from system.harness.crashes import WatchedMailbox
+from system.harness.stage import Stage
+from system.runtime import EventLoopBase, Policy
+from system.runtime.base import Interceptor
+
+
+class Worker:
+    """A worker on a stage. Its methods raise Crashed when it dies of a planned crash."""
+
+    running: RunningSystem
+
+    def __init__(self, stage: Stage, parts: Parts, policy: Policy) -> None:
+        self.stage = stage
+        self.parts = parts
+        self.base = EventLoopBase(stage.clock, policy, threaded=False)
+        self.services: dict[str, ActorAddress] = {}
+        self._by_address: dict[int, str] = {}
+        self._interceptors: list[Interceptor] = []
+
+    def start(self) -> None:
+        """Create the actors, and let them take up what the database holds."""
+        self.watch_messages()
+        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        names = {service: service.participant.name for service in self.parts.services}
+        for view in self.base.actors():
+            if issubclass(view.actor_class, Service) and view.actor_class in names:
+                self.services[names[view.actor_class]] = view.address
+                self._by_address[id(view.address)] = names[view.actor_class]
+        self.meddle(self._interceptors)
+        self.run()
+
+    def run(self) -> None:
+        """Let the actors do all that can be done without time passing."""
+        self.base.run_until_idle()
+        if self.running.failure:
+            raise self.running.failure
+
+    def ring(self) -> None:
+        """Tell the bridge that records wait."""
+        self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+
+    def watch_messages(self) -> None:
+        """See each message from now on, if a crash is planned between messages."""
+        if self.stage.points.needs_mailbox and not isinstance(self.base.mailbox, WatchedMailbox):
+            self.base.mailbox = WatchedMailbox(self.base.mailbox, self.stage.points)
+            self.base.interceptor = self.base.interceptor  # whoever posts, posts to this one
+
+    def meddle(self, interceptors: list[Interceptor]) -> None:
+        """Show these each message that is sent, and the services' troubles before them."""
+        self._interceptors = interceptors
+        if self.stage.troubles or interceptors:
+            self.base.interceptor = self._intercept
+        elif self.base.interceptor is not None:
+            self.base.interceptor = None
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would: what is not committed is gone."""
+        self.base.crash()
+        self._let_go()
+
+    def stop(self) -> None:
+        """End it in good order: the batch in hand is committed."""
+        self.running.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.stage.placed.clear()
+        self.stage.held.clear()
+        while self.stage.stores:
+            self.stage.stores.pop().close()
+        while self.stage.outsides:
+            self.stage.outsides.pop().close()
+
+    def _intercept(
+        self, sender: ActorAddress, receiver: ActorAddress, message: Any
+    ) -> Iterable[Any] | None:
+        messages: list[Any] = [message]
+        if type(message) is Delivery and self.stage.troubles:
+            service = self._by_address.get(id(receiver))
+            if service:
+                put = self.base.inject
+                messages = [*self.stage.troubles.meddle(service, put, sender, receiver, message)]
+        for interceptor in self._interceptors:
+            messages = [
+                each for one in messages for each in interceptor(sender, receiver, one) or ()
+            ]
+        return messages
