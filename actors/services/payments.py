@@ -103,10 +103,12 @@ class PaymentService(Service):
         if payment.status == Payment.COMPLETED:
             return self._refund(payment, command, now)
         if payment.status == Payment.PENDING:
+            if payment.charges:
+                return self._refund(payment, command, now)
             if isinstance(_command.decode(payment.command), ProcessPayment):
                 # The charge is under way: refund it as soon as its outcome is known.
                 return Answer((_owing(payment, command, now),))
-            return self._refund(payment, command, now)
+            return self._charge_to_refund(payment, command, now)
         return Answer(replies=(_rolled_back(payment),))
 
     # --- the provider's side ------------------------------------------------------------------
@@ -119,6 +121,8 @@ class PaymentService(Service):
             if isinstance(owed, ProcessPayment) or outcome.code:
                 return NOTHING
             return self._refunded(payment, owed, now)
+        if payment.charges:
+            return NOTHING  # known already: the charge was asked for twice, with one key
         if outcome.code:
             if isinstance(owed, RollbackPayment):
                 failed = _failed(payment, outcome.code, outcome.reason, now)
@@ -138,8 +142,12 @@ class PaymentService(Service):
             return self._charge(payment, command, now, known=True)
         if payment.charges:
             return self._refund(payment, command, now)
+        return self._charge_to_refund(payment, command, now)
+
+    def _charge_to_refund(self, payment: Payment, owed: RollbackPayment, now: float) -> Answer:
+        """Ask again for a charge whose outcome never came: only then is it known what to refund."""
         charge = ProcessPayment(order_id=payment.order_id)
-        return self._ask_charge(payment, command, _charge_of(payment, charge), now, known=True)
+        return self._ask_charge(payment, owed, _charge_of(payment, charge), now, known=True)
 
     def _charge(
         self, payment: Payment, command: ProcessPayment, now: float, *, known: bool
