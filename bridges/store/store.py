@@ -171,24 +171,29 @@ class Store:
 
     def commit(self, changes: Changes, now: float) -> list[int]:
         """Store all of it or nothing; answers the ids of the outbox rows, in their order."""
-        with self._db.transaction() as db:
-            if changes.epochs:
-                self._check_epochs(db, changes.epochs)
-            self._move_offsets(db, changes)
-            self._write_entities(db, changes)
-            if changes.appended:
-                db.executemany(
-                    self._sql["append"],
-                    [
-                        (o.topic, o.partition, o.key, o.value, pack(o.headers), int(handled), now)
-                        for o, handled in changes.appended
-                    ],
-                )
-            if changes.published:
-                db.execute(
-                    self._sql["clean_outbox"], (self._db.many(list(changes.published), int),)
-                )
-            return self._fill_outbox(db, changes.outbox) if changes.outbox else []
+        try:
+            with self._db.transaction() as db:
+                return self._store(db, changes, now)
+        except BaseException:
+            self._numbers.clear()  # those given within the transaction were taken back with it
+            raise
+
+    def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
+        if changes.epochs:
+            self._check_epochs(db, changes.epochs)
+        self._move_offsets(db, changes)
+        self._write_entities(db, changes)
+        if changes.appended:
+            db.executemany(
+                self._sql["append"],
+                [
+                    (o.topic, o.partition, o.key, o.value, pack(o.headers), int(handled), now)
+                    for o, handled in changes.appended
+                ],
+            )
+        if changes.published:
+            db.execute(self._sql["clean_outbox"], (self._db.many(list(changes.published), int),))
+        return self._fill_outbox(db, changes.outbox) if changes.outbox else []
 
     def _check_epochs(self, db: Any, epochs: dict[int, int]) -> None:
         db.execute(self._sql["epochs"], (EPOCHS, self.consumer, self._db.many([*epochs], int)))

@@ -1,0 +1,57 @@
+"""Bugs that simulation found, each as the shortest scenario that shows it."""
+
+from actors.entities import Payment
+from system.harness import (
+    CANCELLED,
+    COMPLETED,
+    CallFails,
+    CommitFails,
+    Duplicate,
+    Harness,
+    Operator,
+    an_order,
+    minutes,
+)
+
+
+def test_a_refund_waits_until_the_outcome_of_its_charge_is_known():
+    """A retried refund of a charge that was never heard of gave nothing back, and said it did."""
+    with Harness(local=False, faults=[CallFails(nth=0, how="lost")]) as system:
+        order = system.place(an_order())
+        system.advance(100)  # the charge was asked for, its answer is lost, and it is to be undone
+        system.all_is_well()
+        system.advance(minutes(5))
+
+        system.expect(order).to_be(CANCELLED)
+        payment = system.books.of(Payment, order)
+        assert payment
+        assert ("REFUNDED", 1, 1) == (payment.status, payment.charges, payment.refunds)
+        assert 0 == system.provider.kept(order)
+        system.expect_no_violations()
+
+
+def test_a_charge_that_was_asked_for_twice_counts_once():
+    """The second answer counted again while the refund of the first was under way."""
+    faults = [Duplicate("PROCESS_PAYMENT"), Operator(at=0.02, order="ORD-1")]
+    with Harness(local=False, faults=faults) as system:
+        order = system.place(an_order())
+        system.advance(minutes(1))
+
+        system.expect(order).to_be(CANCELLED)
+        payment = system.books.of(Payment, order)
+        assert payment
+        assert ("REFUNDED", 1, 1) == (payment.status, payment.charges, payment.refunds)
+        system.expect_no_violations()
+
+
+def test_a_commit_that_breaks_half_way_gives_no_order_the_number_of_another():
+    """Numbers given within a broken transaction were kept, and given again: rows were lost."""
+    with Harness(stock={"SKU-1": 10}, batch_size=1) as system:
+        system.run()
+        system.on(CommitFails(nth=1, where="during"))
+        orders = [system.place(an_order()) for _ in range(3)]
+        system.advance(minutes(1))
+
+        for order in orders:
+            system.expect(order).to_be(COMPLETED)
+        system.expect_no_violations()
