@@ -112,9 +112,10 @@ def check_change(before: Facts, after: Facts) -> Iterator[Violation]:
             yield Violation("a saga starts once", old.saga_id, f"{old.started_at}")
         if new is not None and new.seq < old.seq:
             yield Violation("a saga goes on", old.saga_id, f"from {old.seq} to {new.seq}")
-    if before.order and before.order.status in (Order.COMPLETED, Order.CANCELLED):
-        if after.order and after.order.status != before.order.status:
-            yield Violation("one final state", before.order_id, f"{before.order.status} it was")
+    if before.order and after.order:
+        done = before.order.status in (Order.COMPLETED, Order.CANCELLED)
+        if done and after.order.status != before.order.status:
+            yield Violation("one final state", before.order_id, f"{after.order}")
     if before.payment and after.payment:
         done = before.payment.status in (Payment.FAILED, Payment.REFUNDED, Payment.BLOCKED)
         if done and after.payment.status != before.payment.status:

@@ -25,6 +25,8 @@ class CrashPoints:
 
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
+        self.armed = False
+        """Whether the worker is at work: only then it can come to a point."""
         self._planned: dict[tuple[str, int], float] = {}
 
     def plan(self, crash: Crash) -> None:
@@ -42,6 +44,8 @@ class CrashPoints:
 
     def reach(self, point: str) -> None:
         """The worker has come to this point; raises Crashed if it dies here."""
+        if not self.armed:
+            return
         self.reached[point] += 1
         down = self._planned.pop((point, self.reached[point]), None)
         if down is not None:

@@ -104,7 +104,7 @@ class Harness:
         self._stocked: set[tuple[str, str]] | None = None if stock is not None else set()
         self._numbers = OrderNumbers()
         self._shuffled = order == "shuffled"
-        self._lives = 0
+        self.lives = 0
         self._interceptors: list[Interceptor] = []
         self._undo: dict[int, Callable[[], None]] = {}
         self._capture = LogCapture(self.stage.clock.now)
@@ -179,12 +179,11 @@ class Harness:
         """A worker starts on what the database holds. Does nothing if one runs."""
         if self.worker:
             return
-        self._lives += 1
-        policy: Policy = SeededShuffle(self.seed * 1009 + self._lives) if self._shuffled else Fifo()
+        self.lives += 1
+        policy: Policy = SeededShuffle(self.seed * 1009 + self.lives) if self._shuffled else Fifo()
         parts = attrs.evolve(self._parts, outages=Outages())
-        self.worker = Worker(self.stage, parts, policy)
-        if self._guarded(self.worker.start):
-            self._meddle()
+        self.worker = Worker(self.stage, parts, policy, self._interceptors)
+        self._guarded(self.worker.start)
 
     # --- what time it is ----------------------------------------------------------------------
 
@@ -216,6 +215,14 @@ class Harness:
         while self.in_flight() and (due := self._next_due()) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
         return not self.in_flight()
+
+    def run_until_quiet(self, limit: float = 7 * 86_400.0) -> bool:
+        """Let time pass until nothing is to come, at most `limit` seconds; whether that is so."""
+        clock, until = self.stage.clock, self.elapsed + limit
+        self.run()
+        while (due := self._next_due()) is not None and due <= until:
+            self.advance(max(0.0, due - clock.monotonic()))
+        return self._next_due() is None
 
     # --- what a user does ---------------------------------------------------------------------
 
@@ -327,10 +334,7 @@ class Harness:
 
     def in_flight(self) -> list[str]:
         """The ids of the orders whose sagas have not ended."""
-        rows = self.stage.database.connection.execute(
-            "SELECT order_id FROM sagas WHERE ended_at IS NULL ORDER BY no"
-        )
-        return [order_id for (order_id,) in rows.fetchall()]
+        return list(dict.fromkeys(self.ledger.open.values()))
 
     def saga(self, order_id: str) -> Progress | None:
         """The saga of an order, as it is stored."""
@@ -375,15 +379,20 @@ class Harness:
 
     def _guarded(self, act: Callable[[], Any]) -> bool:
         """Do something in which the worker may die; answers whether it lived."""
+        points = self.stage.points
+        before, points.armed = points.armed, True
         try:
             act()
         except Crashed as crash:
+            points.armed = before
             self.crash()
             if crash.down:
                 self.stage.agenda.add(self.elapsed + crash.down, self.restart)
             else:
                 self.restart()
             return False
+        finally:
+            points.armed = before
         return True
 
     def _next_due(self) -> float | None:
@@ -415,6 +424,7 @@ class Harness:
 
     def _address(self, actor: str) -> ActorAddress:
         assert self.worker
+        assert self.worker.running
         if actor == "bridge":
             return self.worker.running.bridge
         if actor in self.worker.services:

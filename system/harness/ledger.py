@@ -35,6 +35,8 @@ class Ledger:
         self.levels: dict[tuple[str, str], StockLevel] = {}
         self.held: Counter[tuple[str, str]] = Counter()
         """What reservations hold, by warehouse and SKU."""
+        self.open: dict[str, str] = {}
+        """The order of each saga in flight, by saga id."""
         self.violations: dict[Violation, None] = {}
         """In the order in which they were seen."""
 
@@ -54,6 +56,10 @@ class Ledger:
                 setattr(facts, name, entity)
         for saga in changes.sagas:
             self._touch(touched, saga.order_id).sagas[saga.saga] = saga
+            if saga.ended:
+                self.open.pop(saga.saga_id, None)
+            else:
+                self.open[saga.saga_id] = saga.order_id
         for before, after in touched.values():
             self._note(check_change(before, after))
             self._note(check_order(after, self._registry))

@@ -18,37 +18,38 @@ from system.runtime.base import Interceptor
 class Worker:
     """A worker on a stage. Its methods raise Crashed when it dies of a planned crash."""
 
-    running: RunningSystem
+    running: RunningSystem | None = None
+    """None until the actors are there."""
 
-    def __init__(self, stage: Stage, parts: Parts, policy: Policy) -> None:
+    def __init__(
+        self, stage: Stage, parts: Parts, policy: Policy, interceptors: list[Interceptor]
+    ) -> None:
         self.stage = stage
         self.parts = parts
         self.base = EventLoopBase(stage.clock, policy, threaded=False)
         self.services: dict[str, ActorAddress] = {}
-        self._by_address: dict[int, str] = {}
-        self._interceptors: list[Interceptor] = []
+        self._interceptors = interceptors
 
     def start(self) -> None:
         """Create the actors, and let them take up what the database holds."""
         self.watch_messages()
-        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
-        names = {service: service.participant.name for service in self.parts.services}
-        for view in self.base.actors():
-            if issubclass(view.actor_class, Service) and view.actor_class in names:
-                self.services[names[view.actor_class]] = view.address
-                self._by_address[id(view.address)] = names[view.actor_class]
         self.meddle(self._interceptors)
+        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        for view in self.base.actors():
+            if issubclass(view.actor_class, Service):
+                self.services[view.actor_class.participant.name] = view.address
         self.run()
 
     def run(self) -> None:
         """Let the actors do all that can be done without time passing."""
         self.base.run_until_idle()
-        if self.running.failure:
+        if self.running and self.running.failure:
             raise self.running.failure
 
     def ring(self) -> None:
         """Tell the bridge that records wait."""
-        self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+        if self.running:
+            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
 
     def watch_messages(self) -> None:
         """See each message from now on, if a crash is planned between messages."""
@@ -71,7 +72,8 @@ class Worker:
 
     def stop(self) -> None:
         """End it in good order: the batch in hand is committed."""
-        self.running.stop()
+        if self.running:
+            self.running.stop()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -87,12 +89,17 @@ class Worker:
     ) -> Iterable[Any] | None:
         messages: list[Any] = [message]
         if type(message) is Delivery and self.stage.troubles:
-            service = self._by_address.get(id(receiver))
-            if service:
-                put = self.base.inject
-                messages = [*self.stage.troubles.meddle(service, put, sender, receiver, message)]
+            service = getattr(receiver, "actor", None)
+            if isinstance(service, Service):
+                messages = [*self._trouble(service, sender, receiver, message)]
         for interceptor in self._interceptors:
             messages = [
                 each for one in messages for each in interceptor(sender, receiver, one) or ()
             ]
         return messages
+
+    def _trouble(
+        self, service: Service, sender: ActorAddress, receiver: ActorAddress, message: Delivery
+    ) -> Iterable[Any]:
+        name, put = service.participant.name, self.base.inject
+        return self.stage.troubles.meddle(name, put, sender, receiver, message)
