@@ -1,0 +1,206 @@
+"""Random plans: what goes wrong in a simulation, drawn from its seed."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from system.harness.faults import (
+    AnswersTwice,
+    CallFails,
+    ClockJump,
+    CommitFails,
+    Corrupt,
+    Crash,
+    Declines,
+    Delay,
+    Drop,
+    Duplicate,
+    Fault,
+    LosesReplies,
+    LosesShard,
+    Operator,
+    Put,
+    Raises,
+    ReadFails,
+    Reorder,
+    Silent,
+    Slow,
+)
+
+WAITED_FOR = (
+    "PROCESS_PAYMENT", "PAYMENT_COMPLETED", "PAYMENT_FAILED",
+    "RESERVE_STOCK", "STOCK_RESERVED", "STOCK_RESERVATION_FAILED",
+    "ROLLBACK_PAYMENT", "PAYMENT_ROLLED_BACK", "ROLLBACK_STOCK", "STOCK_ROLLED_BACK",
+    "ROLLBACK_ORDER", "ORDER_ROLLED_BACK",
+)  # fmt: skip
+"""Records whose loss a deadline notices. No log loses the others, so that no plan does."""
+
+ALL = (*WAITED_FOR, "ORDER_CREATED", "ORDER_COMPLETED", "ORDER_CANCELLED")
+SERVICES = ("payments", "stock")
+POINTS = (
+    "before commit", "after commit", "after publish",
+    "before send", "after send", "before message", "before wakeup",
+)  # fmt: skip
+DAMAGES = ("truncated", "garbled", "emptied", "unknown")
+
+
+@attrs.frozen
+class Level:
+    """How much goes wrong: faults for each order, and faults of the worker for each run."""
+
+    of_orders: float
+    of_worker: int
+
+
+LEVELS = {"none": Level(0.0, 0), "light": Level(0.1, 1), "heavy": Level(0.5, 5)}
+
+
+@attrs.frozen
+class Draw:
+    """What faults are drawn from."""
+
+    rng: random.Random
+    orders: Sequence[str]
+    horizon: float
+    """Seconds in which orders arrive."""
+
+    def order(self) -> str:
+        return self.rng.choice(self.orders)
+
+    def at(self) -> float:
+        return round(self.rng.uniform(0, self.horizon), 3)
+
+    def wait(self) -> float:
+        """Mostly short, sometimes longer than any deadline."""
+        return round(self.rng.choice((0.0, 0.01, 1.0, 12.0, 45.0, 200.0)) * self.rng.random(), 3)
+
+    def span(self) -> tuple[float, float]:
+        since = self.at()
+        return since, round(since + self.rng.choice((1.0, 20.0, 100.0)), 3)
+
+
+def random_plan(rng: random.Random, level: Level, orders: Sequence[str], horizon: float
+                ) -> list[Fault]:  # fmt: skip
+    """Faults as the level asks for, each aimed at one order, one time or one point."""
+    draw = Draw(rng, orders, horizon)
+    of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
+    plan = [rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)]
+    plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
+    return plan
+
+
+def _drop(d: Draw) -> Fault:
+    return Drop(d.rng.choice(WAITED_FOR), d.order())
+
+
+def _duplicate(d: Draw) -> Fault:
+    return Duplicate(d.rng.choice(ALL), d.order(), later=d.wait(), times=d.rng.randint(1, 2))
+
+
+def _delay(d: Draw) -> Fault:
+    return Delay(d.rng.choice(ALL), d.order(), seconds=d.wait())
+
+
+def _reorder(d: Draw) -> Fault:
+    return Reorder(d.rng.choice(ALL), d.order())
+
+
+def _corrupt(d: Draw) -> Fault:
+    return Corrupt(d.rng.choice(WAITED_FOR), d.order(), how=d.rng.choice(DAMAGES))
+
+
+def _silent(d: Draw) -> Fault:
+    undo = d.rng.random() < 0.3
+    return Silent(d.rng.choice((*SERVICES, "orders")), d.order(), undo=undo)
+
+
+def _declines(d: Draw) -> Fault:
+    return Declines(d.rng.choice(SERVICES), d.order())
+
+
+def _loses(d: Draw) -> Fault:
+    return LosesReplies(d.rng.choice(SERVICES), d.order(), 0.0, d.at())
+
+
+def _slow(d: Draw) -> Fault:
+    return Slow(d.rng.choice(SERVICES), d.order(), seconds=d.wait())
+
+
+def _twice(d: Draw) -> Fault:
+    return AnswersTwice(d.rng.choice((*SERVICES, "orders")), d.order(), later=d.wait())
+
+
+def _raises(d: Draw) -> Fault:
+    if d.rng.random() < 0.5:
+        return Raises(d.rng.choice((*SERVICES, "orders", "notifications")), d.order(), times=1)
+    status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK", "ROLLBACK_PAYMENT"))
+    service = "stock" if "STOCK" in status else "payments"
+    outright = d.rng.random() < 0.5
+    return Raises(service, d.order(), status=status, times=d.rng.randint(1, 4), outright=outright)
+
+
+def _call(d: Draw) -> Fault:
+    how = d.rng.choice(("before", "after", "lost"))
+    return CallFails(d.order(), nth=d.rng.randint(1, 3), how=how)
+
+
+def _operator(d: Draw) -> Fault:
+    return Operator(d.at(), d.order(), d.rng.choice(("cancel", "cancel", "resume")))
+
+
+def _junk(d: Draw) -> Fault:
+    topic = d.rng.choice(("order-events", "payment-events", "stock-events"))
+    order = d.order()
+    value = d.rng.choice(
+        (
+            f'{{"orderId":"{order}","status":"ORDER_CREATED"}}',
+            f'{{"orderId":"{order}","status":"ORDER_CREATED","lines":[{{"sku":"X","quantity":1}}]}}',
+            '{"orderId":"NOBODY","status":"PAYMENT_COMPLETED"}',
+            '{"orderId":"NOBODY","status":"STOCK_ROLLED_BACK"}',
+            '{"orderId":"","status":"ORDER_CREATED"}',
+            '{"status":',
+            "[]",
+        )
+    )
+    return Put(d.at(), topic, value)
+
+
+def _crash(d: Draw) -> Fault:
+    down = d.wait() if d.rng.random() < 0.5 else 0.0
+    point = d.rng.choice(POINTS)
+    farthest = 400 if point.endswith(("send", "message")) else 30
+    return Crash(point, d.rng.randint(1, farthest), down)
+
+
+def _commit(d: Draw) -> Fault:
+    where = d.rng.choice(("before", "during", "after"))
+    return CommitFails(d.rng.randint(1, 30), d.rng.randint(1, 3), where)
+
+
+def _read(d: Draw) -> Fault:
+    return ReadFails(d.rng.randint(1, 40))
+
+
+def _shard(d: Draw) -> Fault:
+    return LosesShard(d.rng.randint(1, 30))
+
+
+def _jump(d: Draw) -> Fault:
+    return ClockJump(d.at(), d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 60.0, 3600.0)))
+
+
+def _outage(d: Draw) -> Fault:
+    since, until = d.span()
+    kind = d.rng.choice((Silent, LosesReplies, Slow, AnswersTwice, Declines))
+    return kind(d.rng.choice(SERVICES), "", since, until)
+
+
+_WEIGHED: Sequence[tuple[int, Callable[[Draw], Fault]]] = (
+    (4, _drop), (4, _duplicate), (4, _delay), (3, _reorder), (1, _corrupt), (2, _silent),
+    (1, _declines), (1, _loses), (2, _slow), (2, _twice), (2, _raises), (2, _call),
+    (2, _operator), (1, _junk),
+)  # fmt: skip
+_WEIGHTS = [weight for weight, _ in _WEIGHED]
+_OF_ORDERS = [make for _, make in _WEIGHED]
+_OF_WORKER = (_crash, _crash, _crash, _commit, _read, _shard, _jump, _outage)
