@@ -1,0 +1,25 @@
+"""What must be true of the books, whatever happened: one place for audit, harness and tests.
+
+    report = examine(ledger_of(connection), registry, ended=True)
+
+A check is a rule in a sentence and the SQL that finds what breaks it. Those that are to hold
+`ALWAYS` hold after every commit; those for when everything has `ENDED` presume that no saga is in
+flight and no record waits.
+"""
+
+from bridges.invariants.checks import ALWAYS, ENDED, Check, checks_for
+from bridges.invariants.examine import Finding, Report, Violation, examine
+from bridges.invariants.ledger import Ledger, ledger_of
+
+__all__ = [
+    "ALWAYS",
+    "ENDED",
+    "Check",
+    "Finding",
+    "Ledger",
+    "Report",
+    "Violation",
+    "checks_for",
+    "examine",
+    "ledger_of",
+]

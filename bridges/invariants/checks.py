@@ -1,0 +1,291 @@
+"""The rules, and for each the SQL that finds what breaks it: a row a violation.
+
+The first column says what breaks the rule (an order id, a SKU), the second how. Words in braces
+are the ledger's, for what the databases say differently.
+
+What a person skipped by hand, with a reason, is that person's: the checks of money and goods leave
+such sagas out, and their history tells why.
+"""
+
+from collections.abc import Iterable
+
+import attrs
+
+from actors.sagas.definition import Saga
+
+ALWAYS, ENDED = "always", "ended"
+
+
+@attrs.frozen
+class Check:
+    """A rule. `of` counts what it looks at: so many `things`."""
+
+    name: str
+    rule: str
+    things: str
+    of: str
+    broken: str
+    when: str = ALWAYS
+
+
+_PLACED = "s.saga = 'place-order'"
+_NOT_SKIPPED = "s.progress NOT LIKE '%\"skip by %'"
+
+ORDERS = (
+    Check(
+        "one end",
+        "An order is completed or cancelled only as its saga was, and never both.",
+        "orders",
+        "SELECT count(*) FROM orders",
+        f"""SELECT o.order_id, 'the order is ' || o.status || ', its saga ' || s.status
+            FROM orders o JOIN sagas s ON s.no = o.no AND {_PLACED}
+            WHERE o.status IN ('COMPLETED', 'CANCELLED') AND s.status <> o.status""",
+    ),
+    Check(
+        "all ended",
+        "Each order ends in exactly one final state, and its saga in the same.",
+        "orders",
+        "SELECT count(*) FROM orders",
+        f"""SELECT o.order_id,
+                'the order is ' || o.status || ', its saga ' || coalesce(s.status, 'missing')
+            FROM orders o LEFT JOIN sagas s ON s.no = o.no AND {_PLACED}
+            WHERE o.status NOT IN ('COMPLETED', 'CANCELLED') OR s.no IS NULL
+                OR s.status <> o.status
+            UNION ALL
+            SELECT s.order_id, 'the saga is ' || s.status || ', and there is no such order'
+            FROM sagas s LEFT JOIN orders o ON o.no = s.no WHERE {_PLACED} AND o.no IS NULL
+            UNION ALL
+            SELECT s.order_id, s.saga || ' is ' || s.status
+            FROM sagas s WHERE s.ended_at IS NULL AND NOT {_PLACED}""",
+        ENDED,
+    ),
+)
+
+MONEY = (
+    Check(
+        "charged once",
+        "No payment is charged or refunded twice, and its status says what was done.",
+        "payments",
+        "SELECT count(*) FROM payments",
+        """SELECT p.order_id, p.status || ' with ' || p.charges || ' charge(s) and '
+                || p.refunds || ' refund(s)'
+            FROM payments p WHERE NOT (
+                (p.status = 'PENDING' AND p.charges IN (0, 1) AND p.refunds = 0)
+                OR (p.status = 'COMPLETED' AND p.charges = 1 AND p.refunds = 0)
+                OR (p.status = 'REFUNDED' AND p.charges = 1 AND p.refunds = 1)
+                OR (p.status IN ('FAILED', 'BLOCKED') AND p.charges = 0 AND p.refunds = 0))""",
+    ),
+    Check(
+        "no charge kept",
+        "A cancelled order's charge was refunded, once, and none is under way.",
+        "payments of cancelled orders",
+        f"""SELECT count(*) FROM payments p JOIN sagas s ON s.no = p.no
+            WHERE {_PLACED} AND s.status = 'CANCELLED'""",
+        f"""SELECT p.order_id, 'the payment is ' || p.status || ' with ' || p.charges
+                || ' charge(s) and ' || p.refunds || ' refund(s)'
+            FROM payments p JOIN sagas s ON s.no = p.no
+            WHERE {_PLACED} AND s.status = 'CANCELLED' AND {_NOT_SKIPPED}
+                AND (p.status IN ('COMPLETED', 'PENDING') OR p.charges <> p.refunds)""",
+    ),
+    Check(
+        "paid for",
+        "A completed order is paid for, and its goods are held for it.",
+        "completed orders",
+        f"SELECT count(*) FROM sagas s WHERE {_PLACED} AND s.status = 'COMPLETED'",
+        # Another saga of the order, a return of its goods, may have given both back.
+        f"""SELECT s.order_id, 'the payment is ' || coalesce(p.status, 'unknown')
+                || ', the reservation ' || coalesce(r.status, 'unknown')
+            FROM sagas s LEFT JOIN payments p ON p.no = s.no LEFT JOIN reservations r ON r.no = s.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED' AND {_NOT_SKIPPED}
+                AND (p.status IN ('PENDING', 'FAILED', 'BLOCKED')
+                    OR r.status IN ('REFUSED', 'BLOCKED')
+                    OR ((p.status = 'REFUNDED' OR r.status = 'RELEASED') AND NOT EXISTS
+                        (SELECT 1 FROM sagas o WHERE o.no = s.no AND o.saga <> s.saga)))""",
+    ),
+)
+
+GOODS = (
+    Check(
+        "goods released",
+        "A cancelled order holds no goods.",
+        "reservations of cancelled orders",
+        f"""SELECT count(*) FROM reservations r JOIN sagas s ON s.no = r.no
+            WHERE {_PLACED} AND s.status = 'CANCELLED'""",
+        f"""SELECT r.order_id, 'the reservation is ' || r.status || ' in ' || r.warehouse
+            FROM reservations r JOIN sagas s ON s.no = r.no
+            WHERE {_PLACED} AND s.status = 'CANCELLED' AND {_NOT_SKIPPED} AND r.status = 'HELD'""",
+    ),
+    Check(
+        "no oversell",
+        "No SKU of any warehouse is below zero, on hand or reserved.",
+        "SKUs",
+        "SELECT count(*) FROM stock",
+        """SELECT t.sku || ' in ' || t.warehouse,
+                t.on_hand || ' on hand, ' || t.reserved || ' reserved'
+            FROM stock t WHERE t.on_hand < 0 OR t.reserved < 0""",
+    ),
+    Check(
+        "stock conserved",
+        "Of each SKU in each warehouse, on hand + held + sold = loaded.",
+        "SKUs",
+        "SELECT count(*) FROM stock",
+        """WITH taken AS (
+                SELECT r.warehouse AS warehouse, {sku} AS sku,
+                    sum(CASE WHEN o.status = 'COMPLETED' THEN 0 ELSE {quantity} END) AS held,
+                    sum(CASE WHEN o.status = 'COMPLETED' THEN {quantity} ELSE 0 END) AS sold
+                FROM reservations r LEFT JOIN orders o ON o.no = r.no CROSS JOIN {lines}
+                WHERE r.status = 'HELD' GROUP BY 1, 2),
+            brought AS (
+                SELECT r.warehouse AS warehouse, {sku} AS sku, sum({quantity}) AS loaded
+                FROM stock_loads r CROSS JOIN {lines} GROUP BY 1, 2),
+            every_sku AS (
+                SELECT warehouse, sku FROM stock
+                UNION SELECT warehouse, sku FROM taken
+                UNION SELECT warehouse, sku FROM brought),
+            level AS (
+                SELECT e.warehouse, e.sku, coalesce(t.on_hand, 0) AS on_hand,
+                    coalesce(t.reserved, 0) AS reserved, coalesce(t.loaded, 0) AS loaded,
+                    coalesce(k.held, 0) AS held, coalesce(k.sold, 0) AS sold,
+                    coalesce(b.loaded, 0) AS brought
+                FROM every_sku e
+                LEFT JOIN stock t ON t.warehouse = e.warehouse AND t.sku = e.sku
+                LEFT JOIN taken k ON k.warehouse = e.warehouse AND k.sku = e.sku
+                LEFT JOIN brought b ON b.warehouse = e.warehouse AND b.sku = e.sku)
+            SELECT sku || ' in ' || warehouse,
+                on_hand || ' on hand + ' || held || ' held + ' || sold || ' sold, of ' || brought
+                || ' loaded; the level says ' || reserved || ' reserved of ' || loaded
+            FROM level WHERE on_hand + held + sold <> brought OR loaded <> brought
+                OR on_hand + reserved <> loaded""",
+    ),
+)
+
+SAGAS = (
+    Check(
+        "deadline",
+        "A saga in flight waits with a deadline, or needs attention and says so.",
+        "sagas in flight",
+        "SELECT count(*) FROM sagas WHERE ended_at IS NULL",
+        """SELECT s.order_id, s.saga || ' is ' || s.status || ' without a deadline'
+            FROM sagas s WHERE s.ended_at IS NULL AND s.deadline IS NULL
+                AND s.status <> 'NEEDS_ATTENTION'""",
+    ),
+    Check(
+        "nothing after the end",
+        "A saga ends once, and nothing happens to it after its end.",
+        "ended sagas",
+        "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL",
+        """SELECT s.order_id, s.saga || ' is ' || s.status || ', and its history ends with '
+                || coalesce({last_event}, 'nothing')
+            FROM sagas s WHERE s.ended_at IS NOT NULL
+                AND coalesce({last_event}, '') <> 'saga.' || lower(s.status)""",
+    ),
+    Check(
+        "each step once",
+        "Every transition of a saga is in its history; a step, or an end, is there once.",
+        "sagas",
+        "SELECT count(*) FROM sagas",
+        """SELECT s.order_id, s.saga || ' counted ' || s.seq || ' transitions and remembers '
+                || count(*) || ', ' || count({once}) || ' of which happen once, to '
+                || count(DISTINCT {once}) || ' steps'
+            FROM sagas s CROSS JOIN {history} WHERE {event} <> 'saga.message_ignored'
+            GROUP BY s.no, s.saga, s.order_id, s.seq
+            HAVING count(*) <> s.seq OR count({once}) <> count(DISTINCT {once})""",
+    ),
+)
+
+CUSTOMERS = (
+    Check(
+        "notified once",
+        "A customer is told of an order's end at most once, as it ended, and of nothing else.",
+        "notifications",
+        "SELECT count(*) FROM notifications",
+        f"""SELECT n.order_id, n.status || ' ' || n.sends || ' time(s) about ' || n.about
+                || '; the saga is ' || coalesce(s.status, 'missing')
+            FROM notifications n LEFT JOIN sagas s ON s.no = n.no AND {_PLACED}
+            WHERE n.sends > 1 OR (n.sends = 1) <> (n.status = 'SENT') OR s.no IS NULL
+                OR s.status <> upper(n.about)""",
+    ),
+    Check(
+        "told once",
+        "The embedded log tells of one end of an order, by one event id on each topic.",
+        "ends in the log",
+        "SELECT count(*) FROM log l WHERE {is_end}",
+        """SELECT CAST(l.key AS TEXT), count(DISTINCT l.topic || {event_id}) || ' event ids on '
+                || count(DISTINCT l.topic) || ' topic(s), of ' || count(DISTINCT {end}) || ' end(s)'
+            FROM log l WHERE {is_end} GROUP BY l.key
+            HAVING count(DISTINCT l.topic || {event_id}) > count(DISTINCT l.topic)
+                OR count(DISTINCT {end}) > 1""",
+    ),
+    Check(
+        "all notified",
+        "Each ended order has one notification, sent or given up, and none is under way.",
+        "ended orders",
+        f"SELECT count(*) FROM sagas s WHERE {_PLACED} AND s.ended_at IS NOT NULL",
+        f"""SELECT s.order_id, 'the notification is ' || coalesce(n.status, 'missing')
+            FROM sagas s LEFT JOIN notifications n ON n.no = s.no
+            WHERE {_PLACED} AND s.ended_at IS NOT NULL
+                AND (n.no IS NULL OR n.status NOT IN ('SENT', 'FAILED'))""",
+        ENDED,
+    ),
+)
+
+
+def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
+    """Every check, for books that hold sagas of these definitions."""
+    rows = [
+        f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "
+        f"{int(bool(saga.rows[i].undone))})"
+        for saga in sagas
+        for stage, members in enumerate(saga.stage_steps)
+        for i in members
+    ]
+    undo = _compensations(", ".join(rows)) if rows else ()
+    return (*ORDERS, *MONEY, *GOODS, *SAGAS, *undo, *CUSTOMERS)
+
+
+def _quoted(name: str) -> str:
+    """A name inside an SQL text that is formatted once more."""
+    return name.replace("'", "''").replace("{", "{{").replace("}", "}}")
+
+
+def _compensations(rows: str) -> tuple[Check, ...]:
+    """`rows` are (saga, version, step, its stage, whether its undo is acknowledged)."""
+    entries = f"""
+        place(saga, version, step, stage, acknowledged) AS (VALUES {rows}),
+        entries AS (
+            SELECT s.no, s.order_id, s.saga, s.version, s.status, h.key AS at, {{event}} AS event,
+                {{step}} AS step, {_NOT_SKIPPED} AS whole
+            FROM sagas s CROSS JOIN {{history}} WHERE s.code <> '')"""
+    here = "place.saga = e.saga AND place.version = e.version AND place.step = e.step"
+    return (
+        Check(
+            "newest first",
+            "Steps are undone in the reverse order of their completion, parallel ones together.",
+            "steps undone",
+            """SELECT count(*) FROM sagas s CROSS JOIN {history}
+                WHERE s.code <> '' AND {event} = 'saga.step_undone'""",
+            f"""WITH {entries}, back AS (
+                    SELECT e.order_id, e.saga, e.step, place.stage,
+                        lag(e.step) OVER w AS step_before, lag(place.stage) OVER w AS stage_before
+                    FROM entries e JOIN place ON {here} WHERE e.event = 'saga.step_undone'
+                    WINDOW w AS (PARTITION BY e.no, e.saga ORDER BY e.at))
+                SELECT order_id, saga || ': ' || step || ' was undone after ' || step_before
+                FROM back WHERE stage > stage_before""",
+        ),
+        Check(
+            "undone whole",
+            "A cancelled saga has undone each step that it had completed.",
+            "steps completed by cancelled sagas",
+            """SELECT count(*) FROM sagas s CROSS JOIN {history}
+                WHERE s.status = 'CANCELLED' AND {event} = 'saga.step_completed'""",
+            f"""WITH {entries}
+                SELECT order_id, saga || ': ' || step || ' was completed and not undone' FROM (
+                    SELECT e.no, e.order_id, e.saga, e.step
+                    FROM entries e JOIN place ON {here}
+                    WHERE e.status = 'CANCELLED' AND e.event = 'saga.step_completed' AND e.whole
+                        AND place.acknowledged = 1
+                    EXCEPT
+                    SELECT e.no, e.order_id, e.saga, e.step
+                    FROM entries e WHERE e.event = 'saga.step_undone') missed""",
+        ),
+    )

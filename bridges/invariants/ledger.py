@@ -1,0 +1,81 @@
+"""The books as the checks read them: SQLite or PostgreSQL, through whatever connection there is."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from actors.sagas.progress import Entry, Progress
+
+Query = Callable[[str], Iterable[Sequence[Any]]]
+
+_HISTORY = Progress.__struct_fields__.index("history")
+_EVENT = Entry.__struct_fields__.index("event")
+_STEP = Entry.__struct_fields__.index("step")
+_ENDS = (b'{"status":"ORDER_COMPLETED"', b'{"status":"ORDER_CANCELLED"')
+"""How the system's own records of an end begin: to look at that is quicker than to parse all."""
+
+
+def _once(event: str, step: str) -> str:
+    """Names what happens once in a saga's life; NULL for what may happen more often."""
+    return (
+        f"CASE WHEN {event} IN ('saga.step_completed', 'saga.step_undone') "
+        f"THEN {event} || ' ' || {step} "
+        f"WHEN {event} IN ('saga.completed', 'saga.cancelled') THEN 'end' END"
+    )
+
+
+_SQLITE_EVENT = f"json_extract(h.value, '$[{_EVENT}]')"
+_SQLITE_STEP = f"json_extract(h.value, '$[{_STEP}]')"
+SQLITE = {
+    "lines": "json_each(r.lines) line",
+    "sku": "json_extract(line.value, '$.sku')",
+    "quantity": "json_extract(line.value, '$.quantity')",
+    "history": f"json_each(s.progress, '$[{_HISTORY}]') h",
+    "event": _SQLITE_EVENT,
+    "step": _SQLITE_STEP,
+    "once": _once(_SQLITE_EVENT, _SQLITE_STEP),
+    "last_event": f"json_extract(s.progress, '$[{_HISTORY}][#-1][{_EVENT}]')",
+    "is_end": f"l.handled = 1 AND l.topic IN ('order-events', 'notification-events') "
+    f"AND substr(l.value, 1, {len(_ENDS[0])}) IN (x'{_ENDS[0].hex()}', x'{_ENDS[1].hex()}')",
+    "end": f"substr(l.value, 1, {len(_ENDS[0])})",
+    "event_id": "json_extract(CAST(l.value AS TEXT), '$.eventId')",
+}
+
+_POSTGRES_EVENT, _POSTGRES_STEP = f"(h.value->>{_EVENT})", f"(h.value->>{_STEP})"
+POSTGRES = {
+    "lines": "jsonb_array_elements(r.lines::jsonb) AS line(value)",
+    "sku": "(line.value->>'sku')",
+    "quantity": "(line.value->>'quantity')::bigint",
+    "history": f"jsonb_array_elements(s.progress::jsonb->{_HISTORY}) "
+    "WITH ORDINALITY AS h(value, key)",
+    "event": _POSTGRES_EVENT,
+    "step": _POSTGRES_STEP,
+    "once": _once(_POSTGRES_EVENT, _POSTGRES_STEP),
+    "last_event": f"(s.progress::jsonb->{_HISTORY}->-1->>{_EVENT})",
+    "is_end": "false",  # the embedded log is a table of SQLite
+    "end": "''",
+    "event_id": "''",
+}
+
+
+@attrs.frozen
+class Ledger:
+    """A way to ask, and the words in which to ask."""
+
+    query: Query
+    words: dict[str, str]
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a check's SQL finds."""
+        return [tuple(row) for row in self.query(sql.format_map(self.words))]
+
+
+def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
+    """The books behind a connection; nothing is written to them."""
+    if isinstance(connection, sqlite3.Connection):
+        return Ledger(connection.execute, SQLITE)
+    words = POSTGRES if connection.dialect.name == "postgresql" else SQLITE
+    return Ledger(lambda sql: connection.exec_driver_sql(sql).fetchall(), words)
