@@ -12,11 +12,11 @@ LONGEST_ID = 200
 LARGEST_AMOUNT = 2**63 - 1
 """What the columns of a database hold."""
 
-_ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
+_ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-Currency = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z]{3})?$")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z]{3})?\Z")]
 
 
 class InvalidOrderError(BridgeError, ValueError):
@@ -90,7 +90,7 @@ def order_of(form: OrderForm) -> OrderCreated:
 
 
 _RULES = (
-    (re.compile(r"matching regex '\^\(\[A-Za.*"), "three letters, such as EUR"),
+    (re.compile(r"`str` matching regex .*A-Za-z.*"), "three letters, such as EUR"),
     (re.compile(r"`str` matching regex .*"), "text without line breaks or spaces around it"),
     (re.compile(r"`str` of length >= 1\b"), "text that is not empty"),
     (re.compile(r"`str` of length <="), "text of length up to"),

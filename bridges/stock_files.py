@@ -17,7 +17,7 @@ COLUMNS = ("sku", "quantity")
 IN_ONE_MESSAGE = 2000
 """Lines in one message, so that its record stays well below what readers take."""
 
-LARGEST_QUANTITY = 10**15
+LARGEST_QUANTITY = 10**12
 
 
 class BadRow(NamedTuple):

@@ -24,6 +24,7 @@ from bridges.bridge import Bridge
 from bridges.embedded import EmbeddedBridge
 from bridges.errors import StoreError
 from bridges.kafka.bridge import KafkaBridge
+from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.outside import Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.store import Store
@@ -120,9 +121,15 @@ def open_world(
 class RunningSystem:
     """Actors that are up, and the way to stop them."""
 
-    def __init__(self, actors: ActorSystem, bridge: ActorAddress) -> None:
+    def __init__(
+        self,
+        actors: ActorSystem,
+        bridge: ActorAddress,
+        on_failure: Callable[[BaseException], Any] = _nothing,
+    ) -> None:
         self.actors = actors
         self.bridge = bridge
+        self._on_failure = on_failure
         self.failure: BaseException | None = None
         self.failed = threading.Event()
         """Set when the system cannot go on; `failure` says why."""
@@ -136,6 +143,7 @@ class RunningSystem:
         """Note that the system cannot go on."""
         self.failure = error
         self.failed.set()
+        self._on_failure(error)
 
     def stop(self, timeout: float = 60.0) -> bool:
         """Finish the batch, commit, and stop; answers whether that was done within `timeout`."""
@@ -145,12 +153,19 @@ class RunningSystem:
         return isinstance(answer, Stopped)
 
 
-def start(parts: Parts, actors: ActorSystem) -> RunningSystem:
-    """Create the actors of the roles that this process has, and connect the bridge to them."""
+def start(
+    parts: Parts,
+    actors: ActorSystem,
+    on_failure: Callable[[BaseException], Any] = _nothing,
+) -> RunningSystem:
+    """Create the actors of the roles that this process has, and connect the bridge to them.
+
+    `on_failure` is told, on the loop's thread, what went wrong when the system cannot go on.
+    """
     settings, registry = parts.settings, parts.registry
     default = KafkaBridge if settings.kafka else EmbeddedBridge
     bridge = actors.createActor(parts.bridge or default)
-    running = RunningSystem(actors, bridge)
+    running = RunningSystem(actors, bridge, on_failure)
     coordinator = None
     if ORCHESTRATOR in settings.roles:
         coordinator = actors.createActor(SagaCoordinator)
@@ -173,8 +188,24 @@ def _configuration(parts: Parts) -> dict[str, Any]:
     return {
         "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
         "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
-        "notifications": UseChannel(parts.channel or LogChannel()),
+        "notifications": UseChannel(parts.channel or channel_of(settings)),
     }
+
+
+def channel_of(settings: Settings) -> Channel:
+    """The way to reach customers that the settings name."""
+    if settings.notification_channel == "maildir":
+        return MaildirChannel(settings.maildir, settings.smtp_from)
+    if settings.notification_channel == "smtp":
+        return SmtpChannel(
+            settings.smtp_host,
+            settings.smtp_port,
+            sender=settings.smtp_from,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+            starttls=settings.smtp_starttls,
+        )
+    return LogChannel()
 
 
 def simulated_gateway(settings: Settings) -> SimulatedGateway:

@@ -19,7 +19,8 @@ def configure_logging(
     """Send the log lines of this process to a file in `settings.log_dir`.
 
     `worker` names the file; processes that share the directory each need a name of their own. On
-    `console`, if given, people also see what the runner says of itself, but not the sagas.
+    `console`, if given, people also see what the runner says of itself, and errors; what happens
+    to single orders is for the trace.
 
     Call it once, before the first line is logged: loggers remember the level they began with. A
     second call redirects every logger that there is to the new sink, and keeps that level.
@@ -73,7 +74,7 @@ class _Console:
         self._render = ConsoleRenderer(colors=file.isatty(), pad_event_to=0)
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
-        if not str(event.get("event", "")).startswith("saga."):
+        if "order_id" not in event or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
             print(shown, file=self._file, flush=True)
         return event

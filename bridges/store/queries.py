@@ -1,0 +1,242 @@
+"""What people ask of the database: orders, sagas, one order whole, stock. Read-only.
+
+Everything here runs beside a running system and slows it no more than any reader does.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
+from actors.messages import MAIN, OrderLine
+from actors.sagas.progress import Progress, Status
+from bridges.errors import StoreError
+from bridges.store.connect import sqlite_engine
+from bridges.store.location import file_of
+from bridges.store.schema import log, offsets, order_keys, sagas, table_of
+
+SUBMITTED = "SUBMITTED"
+"""The status of an order whose record waits in the log."""
+ORDER_STATUSES = (SUBMITTED, Order.CREATED, Order.ROLLED_BACK, Order.COMPLETED, Order.CANCELLED)
+SAGA_STATUSES = tuple(status.name for status in Status)
+
+_orders, _payments = table_of(Order), table_of(Payment)
+_reservations, _stock = table_of(Reservation), table_of(StockLevel)
+_loads, _notifications = table_of(StockLoad), table_of(Notification)
+
+_lines = msgspec.json.Decoder(tuple[OrderLine, ...])
+_progress = msgspec.json.Decoder(Progress)
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def reading(database: str) -> Iterator[sa.Connection]:
+    """A connection that sees one moment of the database.
+
+    Raises StoreError if there is no database, rather than making one.
+    """
+    file = file_of(database)
+    if file is not None and not file.exists():
+        raise StoreError(
+            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
+            "`order-sagas start` and `order-sagas submit` make one"
+        )
+    url = sa.make_url(database)
+    if file is not None:
+        engine = sqlite_engine(url)
+    else:
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            if file is not None:
+                connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+    except sa.exc.DBAPIError as error:
+        raise StoreError(f"the database can't be read: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None) -> list[Row]:
+    """Orders, the newest first, each with its saga's status and what that waits for."""
+    status = sa.func.coalesce(_orders.c.status, SUBMITTED)
+    query = (
+        sa.select(
+            order_keys.c.order_id,
+            status.label("status"),
+            _orders.c.customer_id,
+            _orders.c.amount,
+            _orders.c.currency,
+            _orders.c.code,
+            _orders.c.reason,
+            _orders.c.created_at,
+            _orders.c.updated_at,
+            sagas.c.status.label("saga_status"),
+            sagas.c.step,
+        )
+        .select_from(
+            order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no).outerjoin(
+                sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == "place-order")
+            )
+        )
+        .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
+        .order_by(order_keys.c.no.desc())
+    )
+    if statuses:
+        query = query.where(status.in_(statuses))
+    return _rows(db, query.limit(limit))
+
+
+def sagas_of(
+    db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None
+) -> list[Row]:
+    """Sagas, the newest first."""
+    query = sa.select(*(c for c in sagas.c if c.name not in ("no", "progress"))).order_by(
+        sagas.c.no.desc(), sagas.c.saga
+    )
+    if statuses:
+        query = query.where(sagas.c.status.in_(statuses))
+    return _rows(db, query.limit(limit))
+
+
+def saga_counts(db: sa.Connection) -> dict[str, int]:
+    """How many sagas there are in each status."""
+    query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)
+    return dict(db.execute(query).tuples().all())
+
+
+def in_flight(db: sa.Connection) -> int:
+    """How many sagas have not ended."""
+    query = sa.select(sa.func.count()).select_from(sagas).where(sagas.c.ended_at.is_(None))
+    return int(db.execute(query).scalar_one())
+
+
+def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
+    """All that is known of one order: `order`, `payment`, `reservation`, `notification` (each a
+    row or None) and `sagas` (each a row and its Progress); None for an id that nobody brought.
+    """
+    key = sa.select(order_keys.c.no, order_keys.c.fingerprint).where(
+        order_keys.c.order_id == order_id
+    )
+    found = db.execute(key).first()
+    if found is None:
+        return None
+    no, fingerprint = found
+    whole: dict[str, Any] = {
+        name: _one(db, table, no)
+        for name, table in (
+            ("order", _orders),
+            ("payment", _payments),
+            ("reservation", _reservations),
+            ("notification", _notifications),
+        )
+    }
+    if whole["order"] is None and fingerprint is not None:
+        whole["order"] = {"order_id": order_id, "status": SUBMITTED}
+    whole["sagas"] = [
+        (row, _progress.decode(row.pop("progress")))
+        for row in _rows(db, sa.select(sagas).where(sagas.c.no == no).order_by(sagas.c.saga))
+    ]
+    return whole
+
+
+def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
+    """Each SKU of each warehouse: loaded = on_hand + held + sold.
+
+    `held` waits for the end of an order, `sold` belongs to completed ones.
+    """
+    held: dict[tuple[str, str], int] = {}
+    query = (
+        sa.select(_reservations.c.warehouse, _reservations.c.lines)
+        .select_from(_reservations.outerjoin(_orders, _orders.c.no == _reservations.c.no))
+        .where(
+            _reservations.c.status == Reservation.HELD,
+            sa.or_(_orders.c.status.is_(None), _orders.c.status != Order.COMPLETED),
+        )
+    )
+    for warehouse, lines in db.execute(query):
+        for line in _lines.decode(lines):
+            held[warehouse, line.sku] = held.get((warehouse, line.sku), 0) + line.quantity
+    levels = sa.select(_stock).order_by(_stock.c.sku, _stock.c.warehouse)
+    if sku is not None:
+        levels = levels.where(_stock.c.sku == sku)
+    return [
+        {
+            "sku": row["sku"],
+            "warehouse": row["warehouse"],
+            "on_hand": row["on_hand"],
+            "held": (now := held.get((row["warehouse"], row["sku"]), 0)),
+            "sold": row["reserved"] - now,
+            "loaded": row["loaded"],
+        }
+        for row in _rows(db, levels)
+    ]
+
+
+def waiting(db: sa.Connection) -> dict[str, int]:
+    """Records of the embedded log that no batch has handled yet, by topic."""
+    query = (
+        sa.select(log.c.topic, sa.func.count())
+        .where(log.c.handled == 0, log.c.position > _position())
+        .group_by(log.c.topic)
+    )
+    return dict(db.execute(query).tuples().all())
+
+
+def all_handled(db: sa.Connection) -> bool:
+    """Whether no record of the embedded log waits."""
+    query = sa.select(log.c.position).where(log.c.handled == 0, log.c.position > _position())
+    return db.execute(query.limit(1)).first() is None
+
+
+def _position() -> sa.ScalarSelect[Any]:
+    """Up to where the embedded log was handled."""
+    position = sa.func.coalesce(sa.func.min(offsets.c.position), 0)
+    return sa.select(position).where(offsets.c.topic == "log").scalar_subquery()
+
+
+def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
+    """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
+    query = sa.select(log.c.value).where(
+        log.c.handled == 0,
+        log.c.position > _position(),
+        log.c.topic == "stock-events",
+    )
+    found = []
+    for (value,) in db.execute(query):
+        try:
+            fields = msgspec.json.decode(value)
+        except (msgspec.DecodeError, TypeError):
+            continue
+        if isinstance(fields, dict) and fields.get("status") == "LOAD_STOCK":
+            found.append((fields.get("warehouse", MAIN), len(fields.get("lines", ()))))
+    return found
+
+
+def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """(status, code) of the place-order saga of each of these order numbers that has one."""
+    query = sa.select(sagas.c.no, sagas.c.status, sagas.c.code).where(
+        sagas.c.no.in_(sa.bindparam("numbers", expanding=True)), sagas.c.saga == "place-order"
+    )
+    return {no: (status, code) for no, status, code in db.execute(query, {"numbers": numbers})}
+
+
+def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
+    return [dict(row._mapping) for row in db.execute(query)]
+
+
+def _one(db: sa.Connection, table: sa.Table, no: int) -> Row | None:
+    row = db.execute(sa.select(table).where(table.c.no == no)).first()
+    if row is None:
+        return None
+    fields = {name: value for name, value in row._mapping.items() if name != "no"}
+    if "lines" in fields:
+        fields["lines"] = msgspec.json.decode(fields["lines"])
+    return fields

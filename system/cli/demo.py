@@ -1,0 +1,155 @@
+"""`order-sagas demo`: a thousand orders, live, and what became of them."""
+
+import shutil
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.rule import Rule
+from rich.table import Table
+
+from system.cli.support import console, program
+from system.demo import Demo, Figures, figures_of, run_demo
+from system.trace import Timeline, read_lines, render_text
+
+OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")
+"""All that a demonstration leaves in its directory."""
+
+REASONS = {
+    "card_declined": "the card was declined",
+    "amount_too_high": "above the provider's limit",
+    "out_of_stock": "not in stock, or no longer",
+    "timed_out": "the payment service never answered",
+}
+
+
+@click.command("demo")
+@click.option("--orders", "count", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
+@click.option(
+    "--keep",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Where its database and logs are kept; an earlier demo there is replaced.",
+)
+def demo_command(count: int, seed: int, directory: Path) -> None:
+    """Run a thousand orders and watch them.
+
+    Some payments are declined, some goods are out of stock, and some calls to the payment service
+    get no answer: once, so that a retry helps, or ever, so that the order is undone. The same seed
+    gives the same outcome counts. Deadlines are forty times shorter than in real life.
+    """
+    _make_room(directory)
+    out = console()
+    out.print(
+        f"[bold]{count:,} orders[/], each a saga: "
+        "create order → process payment → reserve stock → complete order → notify customer"
+    )
+    with _Live(out, count) as live:
+        demo = run_demo(directory, count, seed, live.show)
+    figures = figures_of(demo.settings.database)
+    out.print(_summary(demo, figures))
+    for order_id, what in (
+        (figures.retried, "An order that was completed"),
+        (figures.compensated, "An order that was undone"),
+    ):
+        if order_id:
+            out.print()
+            out.print(Rule(f"[bold]{what}[/]", align="left"))
+            lines = read_lines(demo.settings.log_dir, order_id)
+            render_text(Timeline.from_lines(order_id, lines), out)
+    _suggest(out, demo, figures)
+
+
+class _Live:
+    """Bars that grow while it runs; nothing where there is no terminal."""
+
+    def __init__(self, out: Console, count: int) -> None:
+        self._progress = Progress(
+            TextColumn("  {task.description:<14}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:>7,.0f}"),
+            console=out,
+            disable=not out.is_terminal,
+            expand=True,
+        )
+        self._tasks: dict[str, TaskID] = {
+            name: self._progress.add_task(f"[{style}]{name}[/]", total=count)
+            for name, style in (("completed", "green"), ("cancelled", "red"), ("in flight", "cyan"))
+        }
+
+    def __enter__(self) -> "_Live":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, counts: dict[str, int]) -> None:
+        completed, cancelled = counts.get("COMPLETED", 0), counts.get("CANCELLED", 0)
+        in_flight = sum(counts.values()) - completed - cancelled
+        for name, number in (
+            ("completed", completed), ("cancelled", cancelled), ("in flight", in_flight)
+        ):  # fmt: skip
+            self._progress.update(self._tasks[name], completed=number)
+
+
+def _make_room(directory: Path) -> None:
+    """Remove an earlier demo; refuse a directory that holds anything else."""
+    if directory.exists():
+        strange = sorted(each.name for each in directory.iterdir() if each.name not in OURS)
+        if strange:
+            raise click.UsageError(
+                f"{directory} holds something that is not of a demo ({strange[0]}); "
+                "name another directory with --keep"
+            )
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True)
+
+
+def _summary(demo: Demo, figures: Figures) -> Padding:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    events = figures.events
+    table.add_row(f"[bold green]{figures.completed:,}[/]", "completed", "")
+    for code, number in figures.cancelled.most_common():
+        table.add_row(f"[bold red]{number:,}[/]", f"cancelled, {code}", REASONS.get(code, ""))
+    table.add_row("", "", "")
+    table.add_row(
+        f"{events['step_undone']:,}", "compensations run", "charges refunded, orders rolled back"
+    )
+    table.add_row(f"{events['step_timed_out']:,}", "timeouts", "a deadline passed, and it acted")
+    table.add_row(f"{events['step_retried']:,}", "retries", "with backoff")
+    table.add_row("", "", "")
+    table.add_row(
+        f"{demo.orders / demo.working:,.0f}/s",
+        "orders",
+        f"{demo.orders:,} in {demo.working:.2f} s; {demo.whole:.1f} s until the last silent "
+        "service was given up",
+    )
+    table.add_row(f"{figures.p50 * 1000:,.1f} ms", "p50 of a saga", "from its start to its end")
+    table.add_row(
+        f"{figures.p99 * 1000:,.1f} ms", "p99 of a saga", "it waited for a silent service"
+    )
+    table.add_row(
+        f"{demo.cpu / demo.orders * 1e6:,.0f} µs", "CPU per saga", "durable: every commit is synced"
+    )
+    return Padding(table, (1, 2, 0, 2))
+
+
+def _suggest(out: Console, demo: Demo, figures: Figures) -> None:
+    database, name = demo.settings.database, program()
+    undone = figures.compensated or figures.retried
+    out.print(Rule("[bold]Try next[/]", align="left"))
+    for command in (
+        f"{name} show {undone} --database {database}",
+        f"{name} orders --status cancelled --limit 10 --database {database}",
+        f"{name} trace {undone} --format mermaid --database {database}",
+    ):
+        out.print(f"  {command}", soft_wrap=True)

@@ -1,0 +1,100 @@
+"""`order-sagas orders` and `order-sagas sagas`: lists of what there is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from bridges.store import queries
+from system.cli.support import console, moment, plain_table, print_json, styled
+from system.settings import Settings, settings_options
+
+LIMIT = 50
+
+
+def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
+    """The options that both lists have."""
+
+    def decorate(function: Any) -> Any:
+        for option in (
+            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+            click.option(
+                "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True,
+                help="How many at most; 0 for all.",
+            ),
+            click.option(
+                "--status", "wanted", multiple=True,
+                type=click.Choice(statuses, case_sensitive=False),
+                help="Only those with this status; may be given more than once.",
+            ),
+        ):  # fmt: skip
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.command("orders")
+@_listing(queries.ORDER_STATUSES)
+@settings_options("database")
+def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
+    """List orders, the newest first.
+
+    SUBMITTED means that the order waits in the log; CREATED that its saga is under way.
+    """
+    with queries.reading(settings.database) as db:
+        rows = queries.orders(db, wanted, limit or None)
+    if as_json:
+        print_json(rows)
+        return
+    table = plain_table(
+        "order", "status", "customer", "amount", "saga", "reason", "since (UTC)",
+        numbers=("amount",),
+    )  # fmt: skip
+    for row in rows:
+        saga = row["saga_status"] or ""
+        table.add_row(
+            row["order_id"], styled(row["status"]), row["customer_id"] or "", amount(row),
+            styled(saga) + (f", {row['step']}" if row["step"] else ""),
+            row["code"] or "", moment(row["updated_at"]),
+        )  # fmt: skip
+    _print(table, len(rows), limit, "order")
+
+
+@click.command("sagas")
+@_listing(queries.SAGA_STATUSES)
+@settings_options("database")
+def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
+    """List sagas, the newest first, with the step that each waits for and until when.
+
+    NEEDS_ATTENTION means that a step got no answer and nothing was left to try: see `show`, then
+    `retry`, `skip` or `resume`.
+    """
+    with queries.reading(settings.database) as db:
+        rows = queries.sagas_of(db, wanted, limit or None)
+    if as_json:
+        print_json(rows)
+        return
+    table = plain_table("order", "saga", "status", "waits for", "until (UTC)", "reason")
+    for row in rows:
+        table.add_row(
+            row["order_id"], f"{row['saga']} v{row['version']}", styled(row["status"]),
+            row["step"], moment(row["deadline"]), row["code"],
+        )  # fmt: skip
+    _print(table, len(rows), limit, "saga")
+
+
+def amount(row: dict[str, Any]) -> str:
+    """An amount of money in minor units, with its currency; nothing if it is not known."""
+    if row.get("amount") is None:
+        return ""
+    return f"{row['amount']:,} {row.get('currency') or ''}".strip()
+
+
+def _print(table: Any, count: int, limit: int, what: str) -> None:
+    if not count:
+        click.echo(f"There are no such {what}s.")
+        return
+    console().print(table)
+    if count == limit:
+        click.echo(f"The newest {count:,}; --limit shows more.", err=True)

@@ -1,0 +1,144 @@
+"""`order-sagas show`: all that is known of one order."""
+
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from actors.errors import UnknownSagaError
+from actors.sagas.progress import Phase, Progress, StepState
+from bridges.store import queries
+from system.bootstrap import Parts
+from system.cli.orders import amount
+from system.cli.support import console, moment, plain_table, print_json, program, styled
+from system.settings import Settings, settings_options
+
+
+@click.command("show")
+@click.argument("order_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@settings_options("database")
+def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
+    """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
+
+    Each step has its phase, the attempt it is at, and the deadline it waits for. The trace tells
+    the same life with everything that caused it.
+    """
+    with queries.reading(settings.database) as db:
+        whole = queries.order(db, order_id)
+    if whole is None:
+        raise click.ClickException(f"there is no order {order_id}")
+    sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
+    if as_json:
+        print_json({**whole, "sagas": [_as_json(*saga) for saga in sagas]})
+        return
+    out = console()
+    _print_entities(out, order_id, whole)
+    for row, progress, steps in sagas:
+        _print_saga(out, row, progress, steps)
+    if any(row["status"] == "NEEDS_ATTENTION" for row, _, _ in sagas):
+        out.print(
+            f"\nIt needs attention: {program()} retry, skip or resume {order_id}", style="bold red"
+        )
+
+
+def _steps(progress: Progress, settings: Settings) -> list[tuple[str, StepState]]:
+    """Each step with its name; by number if the definition is not known here."""
+    try:
+        saga = Parts(settings=settings).registry.get(progress.saga, progress.version)
+        names = [step.name for step in saga.rows]
+    except UnknownSagaError:
+        names = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
+    return list(zip(names, progress.steps, strict=True))
+
+
+def _as_json(
+    row: dict[str, Any], progress: Progress, steps: list[tuple[str, StepState]]
+) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in row.items() if name != "no"},
+        "steps": [
+            {
+                "step": name,
+                "phase": Phase(state.phase).name,
+                "attempt": state.attempt,
+                "since": state.since or None,
+                "deadline": state.deadline or None,
+            }
+            for name, state in steps
+        ],
+        "history": [msgspec.structs.asdict(entry) for entry in progress.history],
+    }
+
+
+def _print_entities(out: Console, order_id: str, whole: dict[str, Any]) -> None:
+    order = whole["order"] or {"status": "unknown here"}
+    table = plain_table("", "status", "", "")
+    table.show_header = False
+    lines = ", ".join(f"{line['quantity']} {line['sku']}" for line in order.get("lines", ()))
+    rows = [
+        ("order", order["status"], amount(order), escape(lines)),
+        *[
+            (
+                name,
+                row["status"],
+                _about(name, row),
+                escape(row.get("reason") or row.get("error", "")),
+            )
+            for name in ("payment", "reservation", "notification")
+            if (row := whole[name])
+        ],
+    ]
+    out.print(f"[bold]{escape(order_id)}[/]  {_customer(order)}")
+    for name, status, about, rest in rows:
+        table.add_row(name, styled(status), about, rest)
+    out.print(table)
+
+
+def _trouble(part: dict[str, Any]) -> str:
+    return escape(part.get("reason") or part.get("error") or "")
+
+
+def _about(name: str, part: dict[str, Any]) -> str:
+    if name == "payment":
+        return f"{amount(part)}, charged {part['charges']}x, refunded {part['refunds']}x"
+    if name == "reservation":
+        return f"warehouse {escape(part['warehouse'])}"
+    return f"{part['about']}, by {part['channel']}, sent {part['sends']}x"
+
+
+def _customer(order: dict[str, Any]) -> str:
+    said = []
+    if order.get("customer_id"):
+        said.append(f"customer {escape(order['customer_id'])}")
+    if order.get("warehouse"):
+        said.append(f"warehouse {escape(order['warehouse'])}")
+    if order.get("created_at"):
+        said.append(f"created {moment(order['created_at'])} UTC")
+    return " · ".join(said)
+
+
+def _print_saga(
+    out: Console, row: dict[str, Any], progress: Progress, steps: list[tuple[str, StepState]]
+) -> None:
+    out.print()
+    reason = f"  {escape(row['reason'])}" if row["reason"] else ""
+    out.print(f"[bold]{row['saga']}[/] v{row['version']}  {styled(row['status'])}{reason}")
+    table = plain_table("step", "phase", "attempt", "since (UTC)", "deadline (UTC)")
+    for name, state in steps:
+        attempt = str(state.attempt) if state.attempt else ""
+        table.add_row(
+            name, styled(Phase(state.phase).name), attempt, moment(state.since),
+            moment(state.deadline),
+        )  # fmt: skip
+    out.print(table)
+    out.print()
+    history = plain_table("history", "what", "step", "attempt", "note")
+    for entry in progress.history:
+        history.add_row(
+            f"{entry.at - progress.started_at:+.3f} s", entry.event.removeprefix("saga."),
+            entry.step, str(entry.attempt) if entry.attempt else "", escape(entry.note),
+        )  # fmt: skip
+    out.print(history)

@@ -1,0 +1,119 @@
+"""`order-sagas start`: run the system until it is told to stop."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import click
+from thespian.actors import ActorSystem
+
+from actors.clock import SystemClock
+from bridges.doorbell import Doorbell
+from bridges.store import queries
+from bridges.store.lock import DatabaseLock
+from bridges.world import RecordsWaiting
+from system.bootstrap import Parts, RunningSystem, open_store, start
+from system.cli.support import program
+from system.logs import configure_logging
+from system.runtime import EventLoopBase
+from system.settings import Settings, settings_options
+from system.settings.kinds import database_url
+from system.tuning import tune_garbage_collection
+
+PATIENCE = 60.0
+"""Seconds that the batch in hand gets to finish."""
+
+
+@click.command("start")
+@settings_options()
+def start_command(settings: Settings) -> None:
+    """Run the system until Ctrl-C or SIGTERM.
+
+    Stopping finishes the batch in hand and commits it; sagas in flight continue, with their
+    deadlines, at the next start. An SQLite database is run by one process at a time. What was
+    submitted while nothing ran is handled at once.
+
+    Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
+    """
+    clock = SystemClock()
+    with DatabaseLock(settings.database):
+        sink = configure_logging(settings, clock, console=sys.stderr)
+        parts = Parts(settings=settings, clock=clock, flush=sink.flush)
+        open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
+        in_flight, waiting = _found(settings.database)
+        happened: SimpleQueue[str] = SimpleQueue()
+        with _signals(happened.put):
+            running = _run(parts, lambda _: happened.put(""))
+            bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
+            bell.listen()
+            running.tell_bridge(RecordsWaiting())  # for what came before the bell was there
+            tune_garbage_collection()
+            click.echo(_banner(settings, in_flight, waiting))
+            happened_first = happened.get()
+            if happened_first:
+                click.echo(f"{happened_first}: finishing the batch in hand ...")
+        bell.close()
+        stopped = _stop(running)
+        sink.close()
+        if running.failure:
+            raise click.ClickException(_why(running.failure, settings))
+        if not stopped:
+            raise click.ClickException(
+                f"the batch did not finish within {PATIENCE:g} s and was dropped; "
+                "nothing that was committed is lost, and the next start does it again"
+            )
+        click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _run(parts: Parts, on_failure: Callable[[BaseException], Any]) -> RunningSystem:
+    actors = ActorSystem(EventLoopBase(parts.clock), transientUnique=True)
+    return start(parts, actors, on_failure)
+
+
+def _stop(running: RunningSystem) -> bool:
+    if running.failure:
+        running.actors.shutdown()
+        return True
+    return running.stop(PATIENCE)
+
+
+@contextmanager
+def _signals(report: Callable[[str], None]) -> Iterator[None]:
+    """Report the first SIGINT or SIGTERM; the second one ends the process at once."""
+    wanted = (signal.SIGINT, signal.SIGTERM)
+
+    def first(number: int, _: Any) -> None:
+        for each in wanted:
+            signal.signal(each, signal.SIG_DFL)
+        report(signal.Signals(number).name)
+
+    for each in wanted:
+        signal.signal(each, first)
+    yield
+
+
+def _found(database: str) -> tuple[int, int]:
+    with queries.reading(database) as db:
+        return queries.in_flight(db), sum(queries.waiting(db).values())
+
+
+def _banner(settings: Settings, in_flight: int, waiting: int) -> str:
+    rows = [
+        ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
+        ("logs", str(settings.log_dir)),
+        ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
+        ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
+        ("try", f"{program()} submit orders.jsonl --wait"),
+    ]
+    lines = [f"  {name:<10}{value}" for name, value in rows]
+    return "\n".join(["order-sagas is running", *lines])
+
+
+def _why(failure: BaseException, settings: Settings) -> str:
+    return (
+        f"the system could not go on: {type(failure).__name__}: {failure}\n"
+        f"Nothing that was committed is lost. The log has the details: {settings.log_dir}"
+    )

@@ -1,0 +1,119 @@
+"""`order-sagas stock`: goods that came in, and what there is."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from actors.participants import STOCK
+from bridges.embedded_log import EmbeddedLog
+from bridges.stock_files import loads_of, read_stock
+from bridges.store import queries
+from system.cli.support import (
+    console,
+    open_log,
+    plain_table,
+    print_json,
+    program,
+    say_if_idle,
+)
+from system.settings import Settings, settings_options
+
+
+@click.group("stock")
+def stock_group() -> None:
+    """Load goods into warehouses, and see what is on hand."""
+
+
+@stock_group.command("load")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--again", is_flag=True, help="Load it although the same content was loaded before.")
+@settings_options("database", "partitions")
+@click.pass_context
+def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings) -> None:
+    """Add the goods in FILE, a CSV with a header: sku,quantity,warehouse.
+
+    `warehouse` may be left out and is `main` then. A file is one delivery: with a bad line nothing
+    of it is loaded, so that it can be put right and loaded whole. The same delivery twice changes
+    nothing; --again says that it really came twice.
+    """
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        rows, bad = read_stock(lines)
+    for line, problem in bad:
+        click.echo(f"{file}:{line}: {problem}", err=True)
+    if bad:
+        click.echo(f"Nothing was loaded: put {len(bad)} line(s) right and load it again.", err=True)
+        ctx.exit(1)
+    loads = list(loads_of(rows, secrets.token_hex(8) if again else ""))
+    if not loads:
+        click.echo("There are no goods in it.")
+        return
+    with open_log(settings) as log:
+        new = _put(log, loads)
+        running = log.running
+    if not new:
+        click.echo(
+            "Nothing changed: this delivery was loaded before. If it came twice, add --again."
+        )
+        return
+    skus, goods = len({(w, s) for w, s, _ in rows}), sum(quantity for _, _, quantity in rows)
+    warehouses = len({warehouse for warehouse, _, _ in rows})
+    click.echo(f"{goods:,} piece(s) of {skus:,} SKU(s) sent to {warehouses:,} warehouse(s).")
+    say_if_idle(running)
+
+
+def _put(log: EmbeddedLog, loads: list[Any]) -> int:
+    """Append those that never were; a row of `order_keys` remembers each, from now on."""
+    db, mark = log.db, log.db.placeholder
+    records = {
+        load.order_id: log.outgoing(STOCK.topic, load.warehouse, msgspec.json.encode(load))
+        for load in loads
+    }
+    with log.transaction() as cursor:
+        cursor.execute(
+            f"SELECT order_id FROM order_keys WHERE order_id {db.is_in('text')}",
+            (db.many(list(records), str),),
+        )
+        for (order_id,) in cursor.fetchall():
+            del records[order_id]
+        if records:
+            cursor.executemany(
+                f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark})",
+                [(order_id, log.outgoing("", order_id, b"").partition) for order_id in records],
+            )
+            log.put(cursor, records.values())
+    return len(records)
+
+
+@stock_group.command("show")
+@click.argument("sku", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@settings_options("database")
+def stock_show_command(sku: str | None, as_json: bool, settings: Settings) -> None:
+    """Show each SKU: on hand, held for orders in flight, sold, and loaded altogether.
+
+    loaded = on hand + held + sold, always; `order-sagas audit` checks it.
+    """
+    with queries.reading(settings.database) as db:
+        levels = queries.stock(db, sku)
+        loads = queries.waiting_loads(db)
+    if as_json:
+        print_json(levels)
+    elif levels:
+        numbers = ("on hand", "held", "sold", "loaded")
+        table = plain_table("sku", "warehouse", *numbers, numbers=numbers)
+        for row in levels:
+            amounts = [row[name.replace(" ", "_")] for name in numbers]
+            table.add_row(row["sku"], row["warehouse"], *[f"{amount:,}" for amount in amounts])
+        console().print(table)
+    else:
+        click.echo(f"Nothing of {sku} was ever loaded." if sku else "There is no stock.")
+    if loads:
+        lines = sum(count for _, count in loads)
+        click.echo(
+            f"{len(loads)} load(s) with {lines:,} line(s) wait in the log"
+            f"{'' if levels else f'; `{program()} start` handles them'}.",
+            err=True,
+        )

@@ -1,0 +1,141 @@
+"""`order-sagas submit`: real orders, from a file or a pipe."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+import click
+
+from actors.messages import OrderCreated
+from bridges.intake import CHUNK, Intake, Verdict
+from bridges.order_files import Found, read_csv, read_jsonl
+from system.cli.support import open_log, print_json, say_if_idle
+from system.cli.waiting import wait_for
+from system.settings import Settings, settings_options
+
+_WHY = {
+    Verdict.CONFLICT: "is there already, with other content; it was left as it is",
+    Verdict.TOO_LARGE: "is larger than a record may be",
+}
+
+
+@attrs.define
+class _Tally:
+    """What became of the orders of a file."""
+
+    accepted: int = 0
+    already_there: int = 0
+    refused: int = 0
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    help="What FILE holds; by default its name tells. Needed for standard input.",
+)
+@click.option("--wait", is_flag=True, help="Show progress until each order has ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@settings_options("database", "partitions")
+@click.pass_context
+def submit_command(
+    ctx: click.Context, file: Path, form: str | None, wait: bool, as_json: bool, settings: Settings
+) -> None:
+    """Send the orders in FILE (.jsonl, .csv, or - for standard input).
+
+    \b
+    JSON lines hold an order each:
+      {"orderId": "A-1", "customerId": "C-7", "currency": "EUR",
+       "lines": [{"sku": "PEN", "quantity": 2, "unitPrice": 150}]}
+    CSV holds an order line in each row; rows of one order_id are one order:
+      order_id,customer_id,currency,sku,quantity,unit_price
+
+    Prices are whole minor units (cents). `warehouse` may come beside them, and is `main` if not.
+    An order without lines, or worth nothing, is valid.
+
+    A bad line is reported with its number on standard error, and the rest goes on; the exit code
+    is then 1. An order that is there already, with the same content, changes nothing; one with
+    other content is refused. With --wait, cancelled orders are an outcome, not an error.
+    """
+    form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
+    if form is None:
+        raise click.UsageError(f"{file} does not say what it holds: give --format jsonl or csv")
+    if str(file) != "-" and not file.exists():
+        raise click.UsageError(f"there is no file {file}")
+    name = "standard input" if str(file) == "-" else str(file)
+    tally, numbers = _Tally(), []
+    with open_log(settings) as log:
+        intake = Intake(log)
+        stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+        try:
+            for chunk in _chunks(_read(stream, form), name, tally):
+                orders = [found.order for found in chunk if found.order]
+                verdicts = intake.take(orders)
+                _count(chunk, verdicts, name, tally)
+                if wait:
+                    numbers += intake.numbers([order.order_id for order in orders])
+        finally:
+            if stream is not sys.stdin.buffer:
+                stream.close()
+        running = log.running
+    if as_json and not wait:
+        print_json(attrs.asdict(tally))
+    elif not as_json:
+        click.echo(_summary(tally))
+    if tally.accepted and not wait:
+        say_if_idle(running)
+    if wait and numbers:
+        wait_for(sorted(set(numbers)), settings, as_json, attrs.asdict(tally))
+    ctx.exit(1 if tally.refused else 0)
+
+
+def _read(stream: BinaryIO, form: str) -> Iterator[Found]:
+    if form == "jsonl":
+        return read_jsonl(stream)
+    return read_csv(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""))
+
+
+def _chunks(found: Iterator[Found], name: str, tally: _Tally) -> Iterator[list[Found]]:
+    """Good orders, a transaction's worth at a time; the bad lines between are reported."""
+    chunk: list[Found] = []
+    for each in found:
+        if each.order is None:
+            tally.refused += 1
+            click.echo(f"{name}:{each.line}: {each.problem}", err=True)
+            continue
+        chunk.append(each)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _count(chunk: list[Found], verdicts: list[Verdict], name: str, tally: _Tally) -> None:
+    for found, verdict in zip(chunk, verdicts, strict=True):
+        if verdict is Verdict.ACCEPTED:
+            tally.accepted += 1
+        elif verdict is Verdict.DUPLICATE:
+            tally.already_there += 1
+        else:
+            tally.refused += 1
+            order: OrderCreated | None = found.order
+            order_id = order.order_id if order else ""
+            click.echo(f"{name}:{found.line}: order {order_id} {_WHY[verdict]}", err=True)
+
+
+def _summary(tally: _Tally) -> str:
+    if not (tally.accepted or tally.refused or tally.already_there):
+        return "There are no orders in it."
+    said = [f"{tally.accepted:,} order(s) submitted"]
+    if tally.already_there:
+        said.append(f"{tally.already_there:,} already there, with the same content")
+    if tally.refused:
+        said.append(f"{tally.refused:,} refused")
+    nothing = "" if tally.accepted else "Nothing changed: "
+    return f"{nothing}{'; '.join(said)}."

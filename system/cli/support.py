@@ -1,0 +1,99 @@
+"""What several commands need: the log to write to, words about a running system, ways to print."""
+
+import os
+import shlex
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bridges.embedded_log import EmbeddedLog
+from system.settings import Settings
+
+STATUS_STYLES = {
+    "COMPLETED": "green",
+    "SENT": "green",
+    "HELD": "green",
+    "DONE": "green",
+    "CANCELLED": "red",
+    "FAILED": "red",
+    "REFUSED": "red",
+    "NEEDS_ATTENTION": "bold red",
+    "STUCK": "bold red",
+    "UNDO_STUCK": "bold red",
+    "COMPENSATING": "magenta",
+    "ROLLED_BACK": "magenta",
+    "REFUNDED": "magenta",
+    "RELEASED": "magenta",
+    "UNDONE": "magenta",
+    "RUNNING": "cyan",
+    "CREATED": "cyan",
+    "SUBMITTED": "dim",
+}
+
+
+def open_log(settings: Settings) -> EmbeddedLog:
+    """The log that the settings name, to write to."""
+    return EmbeddedLog(settings.database, settings.partitions)
+
+
+def console() -> Console:
+    """Standard output; as wide as its content needs when it is no terminal."""
+    made = Console(highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = 160
+    return made
+
+
+def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """A table without more lines than it needs; `numbers` are columns flushed right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    return table
+
+
+def print_json(value: Any) -> None:
+    """Indented JSON on standard output."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
+
+
+def styled(status: str) -> str:
+    """A status in its colour, as markup for rich."""
+    style = STATUS_STYLES.get(status)
+    return f"[{style}]{status}[/]" if style else status
+
+
+def moment(at: float | None) -> str:
+    """Epoch seconds for people, in UTC; nothing for none."""
+    if not at:
+        return ""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def program() -> str:
+    """How this program was called, so that what is suggested can be typed."""
+    called = Path(sys.argv[0])
+    if shutil.which("order-sagas") or called.name != "order-sagas":
+        return "order-sagas"
+    path = called.resolve()
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return shlex.quote(str(path))
+
+
+def say_if_idle(running: int | None) -> None:
+    """On standard error: nobody handles what was sent until a system is started."""
+    if not running:
+        click.echo(
+            f"No system is running on this database: the records wait in its log. "
+            f"`{program()} start` handles them.",
+            err=True,
+        )

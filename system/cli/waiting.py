@@ -1,0 +1,104 @@
+"""`submit --wait`: follow orders until each has ended, and tell what became of them."""
+
+import time
+from collections import Counter
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bridges.doorbell import ring
+from bridges.store import queries
+from system.cli.support import console, plain_table, print_json, program, styled
+from system.settings import Settings
+
+ENDED = ("COMPLETED", "CANCELLED", "NEEDS_ATTENTION")
+NEVER = ("NOT_HANDLED", "its record is among the dead letters")
+BLOCK = 1000
+"""Orders that are asked for at once."""
+SHORTEST, LONGEST = 0.05, 0.5
+"""Seconds between two looks; a look that takes long makes them rarer."""
+
+
+@attrs.define
+class Watch:
+    """Which orders have not ended yet, by number, and the outcomes of those that have.
+
+    Orders are handled in about the order of their numbers, so a look ends at the first thousand
+    of which none has begun: it costs what has happened since the last one.
+    """
+
+    pending: list[int]
+    outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+
+    def look(self, database: str) -> None:
+        """See who has ended since."""
+        with queries.reading(database) as db:
+            # One moment: if no record waits in it, an order without a saga will never have one.
+            all_read = queries.all_handled(db)
+            kept: list[int] = []
+            for begin in range(0, len(self.pending), BLOCK):
+                block = self.pending[begin : begin + BLOCK]
+                found = queries.outcomes(db, block)
+                for no in block:
+                    outcome = found.get(no)
+                    if outcome and outcome[0] in ENDED:
+                        self.outcomes[outcome] += 1
+                    elif outcome is None and all_read:
+                        self.outcomes[NEVER] += 1
+                    else:
+                        kept.append(no)
+                if not found and not all_read:
+                    kept += self.pending[begin + BLOCK :]
+                    break
+            self.pending = kept
+
+
+def wait_for(numbers: list[int], settings: Settings, as_json: bool, tally: dict[str, int]) -> None:
+    """Return when each order has ended, having printed the outcomes."""
+    watch = Watch(list(numbers))
+    began = time.monotonic()
+    shown = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
+        console=shown, disable=not shown.is_terminal, transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("orders ended", total=len(numbers), rate="")
+        told = False
+        while True:
+            looked = time.monotonic()
+            watch.look(settings.database)
+            done = len(numbers) - len(watch.pending)
+            took = time.monotonic() - looked
+            rate = f"{done / max(0.001, time.monotonic() - began):,.0f}/s"
+            bar.update(task, completed=done, rate=rate)
+            if not watch.pending:
+                break
+            if not told and not ring(settings.database):
+                told = True
+                click.echo(
+                    f"No system is running on this database. The orders wait in its log; start "
+                    f"one with `{program()} start`. Still waiting (Ctrl-C stops waiting only).",
+                    err=True,
+                )
+            time.sleep(min(LONGEST, max(SHORTEST, took * 5)))
+    _print(watch.outcomes, time.monotonic() - began, as_json, tally)
+
+
+def _print(
+    outcomes: Counter[tuple[str, str]], seconds: float, as_json: bool, tally: dict[str, Any]
+) -> None:
+    rows = sorted(outcomes.items(), key=lambda item: (item[0][0] != "COMPLETED", -item[1]))
+    if as_json:
+        found = [{"status": s, "reason": code, "orders": n} for (s, code), n in rows]
+        print_json({**tally, "seconds": round(seconds, 3), "outcomes": found})
+        return
+    table = plain_table("outcome", "reason", "orders", numbers=("orders",))
+    for (status, code), count in rows:
+        table.add_row(styled(status), code, f"{count:,}")
+    console().print(table)
+    click.echo(f"{sum(outcomes.values()):,} order(s) ended, {seconds:.1f} s after they were sent.")

@@ -1,0 +1,63 @@
+"""What came of a demonstration, counted from its database."""
+
+from collections import Counter
+
+import attrs
+import msgspec
+import sqlalchemy as sa
+
+from actors.sagas.progress import Progress, Status
+from bridges.store.queries import reading
+from bridges.store.schema import sagas
+
+_decoder = msgspec.json.Decoder(Progress)
+
+
+@attrs.define
+class Figures:
+    """Counts of outcomes, and how long a saga took (seconds from its start to its end)."""
+
+    completed: int = 0
+    cancelled: Counter[str] = attrs.field(factory=Counter)
+    """By the reason's code."""
+    events: Counter[str] = attrs.field(factory=Counter)
+    """Transitions of all sagas, by their name without `saga.`."""
+    p50: float = 0.0
+    p99: float = 0.0
+    retried: str = ""
+    """A completed order of which a step was retried, or else any completed one."""
+    compensated: str = ""
+    """A cancelled order with the most steps undone, the first of those."""
+
+    def counts(self) -> dict[str, int]:
+        """What has to be the same for the same seed."""
+        return {"completed": self.completed, **dict(sorted(self.cancelled.items()))}
+
+
+def figures_of(database: str) -> Figures:
+    """Read every saga once."""
+    figures = Figures()
+    took: list[float] = []
+    most_undone, has_retry = 0, False
+    with reading(database) as db:
+        for (raw,) in db.execute(sa.select(sagas.c.progress).order_by(sagas.c.no)):
+            progress = _decoder.decode(raw)
+            events = Counter(entry.event.removeprefix("saga.") for entry in progress.history)
+            figures.events.update(events)
+            if progress.ended:
+                took.append(progress.ended_at - progress.started_at)
+            if progress.status == Status.COMPLETED:
+                figures.completed += 1
+                if not figures.retried or (events["step_retried"] and not has_retry):
+                    has_retry = bool(events["step_retried"])
+                    figures.retried = progress.order_id
+            elif progress.status == Status.CANCELLED:
+                figures.cancelled[progress.code] += 1
+                if events["step_undone"] > most_undone:
+                    most_undone = events["step_undone"]
+                    figures.compensated = progress.order_id
+    took.sort()
+    if took:
+        figures.p50 = took[len(took) // 2]
+        figures.p99 = took[min(len(took) - 1, len(took) * 99 // 100)]
+    return figures

@@ -1,0 +1,140 @@
+"""Running the demonstration: a real database, a real log, the real system, in this process."""
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import attrs
+import msgspec
+from thespian.actors import ActorSystem
+
+from actors.clock import SystemClock
+from actors.participants import STOCK
+from bridges.embedded_log import EmbeddedLog
+from bridges.intake import CHUNK, Intake
+from bridges.stock_files import loads_of
+from bridges.store import queries
+from bridges.store.lock import DatabaseLock
+from system.bootstrap import Parts, start
+from system.demo import orders
+from system.logs import configure_logging
+from system.runtime import EventLoopBase
+from system.settings import Settings
+from system.tuning import tune_garbage_collection
+
+DEADLINE_SCALE = 0.025
+"""Thirty seconds of patience become three quarters of a second."""
+LOOK = 0.08
+"""Seconds between two looks at how far it has come."""
+
+
+@attrs.frozen
+class Demo:
+    """What was run, and what only the running process could measure."""
+
+    settings: Settings
+    orders: int
+    seed: int
+    submitting: float
+    """Seconds that it took to submit them all."""
+    working: float
+    """Seconds from the start of the system until the last batch that had an order to begin with."""
+    whole: float
+    """Seconds from the start of the system until the last order had ended."""
+    cpu: float
+    """Seconds of CPU of the thread that runs the actors."""
+
+
+def demo_settings(directory: Path, seed: int) -> Settings:
+    """Defaults but for the places, the seed and the impatience."""
+    return Settings(
+        database=f"sqlite:///{directory / 'orders.db'}",
+        seed=seed,
+        deadline_scale=DEADLINE_SCALE,
+        batch_size=100,
+    )
+
+
+def run_demo(
+    directory: Path, count: int, seed: int, show: Callable[[dict[str, int]], None]
+) -> Demo:
+    """Submit the orders and run them to their ends; `show` is told of saga counts by status.
+
+    `directory` must hold no database yet. Raises what made the system fail, if it does.
+    """
+    settings = demo_settings(directory, seed)
+    with DatabaseLock(settings.database):
+        submitting = _submit(settings, count, seed)
+        clock = SystemClock()
+        sink = configure_logging(settings, clock)
+        began = time.monotonic()
+        commits: list[float] = []
+        parts = Parts(
+            settings=settings,
+            clock=clock,
+            gateway=orders.gateway(seed),
+            flush=sink.flush,
+            watch=lambda at: commits.append(time.monotonic()) if at == "after commit" else None,
+        )
+        tune_garbage_collection()
+        running = start(parts, ActorSystem(EventLoopBase(clock), transientUnique=True))
+        try:
+            drained = _watch(settings, count, show, running.failed, commits)
+            cpu = _cpu_of("actors")
+            whole = time.monotonic() - began
+        finally:
+            running.stop()
+            sink.close()
+    if running.failure:
+        raise running.failure
+    return Demo(settings, count, seed, submitting, drained - began, whole, cpu)
+
+
+def _submit(settings: Settings, count: int, seed: int) -> float:
+    with EmbeddedLog(settings.database, settings.partitions) as log:
+        goods = [*orders.stock(count)]
+        log.append(
+            *[
+                log.outgoing(STOCK.topic, load.warehouse, msgspec.json.encode(load))
+                for load in loads_of(goods)
+            ]
+        )
+        made = orders.orders(count, seed)
+        began = time.monotonic()
+        intake = Intake(log)
+        while chunk := list(islice(made, CHUNK)):
+            intake.take(chunk)
+        return time.monotonic() - began
+
+
+def _watch(
+    settings: Settings,
+    count: int,
+    show: Callable[[dict[str, int]], None],
+    failed: threading.Event,
+    commits: list[float],
+) -> float:
+    """Until each saga has ended; answers when the last waiting record was handled."""
+    drained = 0.0
+    pause = LOOK
+    while not failed.wait(pause):
+        looked = time.monotonic()
+        with queries.reading(settings.database) as db:
+            counts = queries.saga_counts(db)
+            if not drained and queries.all_handled(db):
+                drained = max((at for at in commits if at <= looked), default=looked)
+        show(counts)
+        if sum(counts.get(status, 0) for status in ("COMPLETED", "CANCELLED")) >= count:
+            break
+        pause = max(LOOK, 4 * (time.monotonic() - looked))
+    return drained or time.monotonic()
+
+
+def _cpu_of(name: str) -> float:
+    """CPU seconds of a living thread; of the process, where threads have no clocks of their own."""
+    for thread in threading.enumerate():
+        if thread.name == name and thread.ident and hasattr(time, "pthread_getcpuclockid"):
+            return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    return time.process_time()
