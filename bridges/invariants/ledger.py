@@ -77,5 +77,7 @@ def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
     """The books behind a connection; nothing is written to them."""
     if isinstance(connection, sqlite3.Connection):
         return Ledger(connection.execute, SQLITE)
-    words = POSTGRES if connection.dialect.name == "postgresql" else SQLITE
-    return Ledger(lambda sql: connection.exec_driver_sql(sql).fetchall(), words)
+    if connection.dialect.name == "postgresql":
+        # psycopg reads `%` as the beginning of a placeholder, even where no value is given.
+        return Ledger(lambda sql: connection.exec_driver_sql(sql.replace("%", "%%")), POSTGRES)
+    return Ledger(connection.exec_driver_sql, SQLITE)

@@ -1,0 +1,246 @@
+"""A whole system on the embedded log, in this process and on virtual time.
+
+with EmbeddedSystem(tmp_path) as system:
+    system.load({"PEN": 10})
+    system.put(an_order("o-1"))
+    system.advance(minutes(5))
+
+    assert "COMPLETED" == system.status("o-1")
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+import sqlalchemy as sa
+from thespian.actors import ActorSystem
+
+from actors.entities import Entity
+from actors.messages import LoadStock, Message, OrderCreated, OrderLine
+from actors.place_order import PLACE_ORDER
+from actors.sagas.definition import Saga
+from actors.sagas.progress import Progress, Status, saga_id_of
+from actors.services.service import Service
+from bridges.embedded_log import EmbeddedLog
+from bridges.invariants import Violation, examine, ledger_of
+from bridges.outside import ImmediateOutside, Outside
+from bridges.record import Headers, Outgoing
+from bridges.store.connect import sqlite_engine
+from bridges.store.store import Store
+from bridges.world import RecordsWaiting
+from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from system.runtime import EventLoopBase, VirtualClock
+from system.settings import Settings
+
+E = TypeVar("E", bound=Entity)
+
+BEGAN = 1_700_000_000.0
+"""What time it is when a system of a test is started, in seconds since the Unix epoch."""
+
+_json = msgspec.json.Encoder()
+
+
+class Crash(BaseException):
+    """The process is dead. No handler may catch it."""
+
+
+def an_order(order_id: str = "o-1", **fields: Any) -> OrderCreated:
+    """An order for two pens at 1.50 each."""
+    pens = (OrderLine(sku="PEN", quantity=2, unit_price=150),)
+    fields = {"customer_id": "c-1", "currency": "EUR", "lines": pens, **fields}
+    return OrderCreated(order_id=order_id, **fields)
+
+
+class EmbeddedSystem:
+    """Runs only when told to, and survives its own death as far as its database does.
+
+    `settings` are those that differ from the defaults. `watch` is told of each point at which a
+    crash would matter, and raises Crash to die there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        sagas: Sequence[Saga] = (PLACE_ORDER,),
+        services: Sequence[type[Service]] = SERVICES,
+        gateway: Any = None,
+        channel: Any = None,
+        watch: Callable[[str], None] = lambda point: None,
+        outside: Callable[[], Outside] = ImmediateOutside,
+    ) -> None:
+        self.settings = Settings(
+            database=f"sqlite:///{directory / 'orders.db'}",
+            **{"partitions": 4, **(settings or {})},
+        )
+        self.clock = VirtualClock(BEGAN)
+        self.parts = Parts(
+            settings=self.settings,
+            sagas=sagas,
+            services=services,
+            clock=self.clock,
+            gateway=gateway,
+            channel=channel,
+            watch=watch,
+            outside=outside,
+        )
+        self.store: Store = open_store(self.settings, self.parts.registry, services)
+        """A connection of its own, to read with."""
+        self.log = EmbeddedLog(self.settings.database, self.settings.partitions, self.clock)
+        self._topics = {
+            message: service.participant.topic
+            for service in services
+            for message in service.handlers
+        }
+        for saga in sagas:
+            for reply, places in saga.answers.items():
+                self._topics[reply] = saga.rows[places[0][0]].to.topic
+            self._topics.setdefault(saga.starts_on, saga.rows[0].to.topic)
+        self.base: EventLoopBase | None = None
+        self.running: RunningSystem | None = None
+
+    # --- its life -----------------------------------------------------------------------------
+
+    def __enter__(self) -> "EmbeddedSystem":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.crash()
+        self.store.close()
+        self.log.close()
+
+    def start(self) -> None:
+        """Start it on what its database holds."""
+        self.base = EventLoopBase(self.clock, threaded=False)
+        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        self.run()
+
+    def crash(self) -> None:
+        """End it at once: what is not committed is gone."""
+        if self.base:
+            self.base.crash()
+        self.base = self.running = None
+
+    def restart(self) -> None:
+        """End it at once, and start it again."""
+        self.crash()
+        self.start()
+
+    def stop(self) -> bool:
+        """End it in good order."""
+        assert self.running
+        return self.running.stop()
+
+    # --- what happens to it -------------------------------------------------------------------
+
+    def put(self, *messages: Message, topic: str = "") -> None:
+        """Put these on their topics, in one transaction, and let what follows happen."""
+        self.append(
+            *(
+                self.log.outgoing(
+                    topic or self._topics[type(message)],
+                    message.order_id,
+                    _json.encode(message),
+                )
+                for message in messages
+            )
+        )
+        self.run()
+
+    def put_raw(
+        self, topic: str, value: bytes | None, key: bytes | None = b"k", headers: Headers = ()
+    ) -> None:
+        """Put any bytes on a topic."""
+        self.append(Outgoing(topic, 0, key, value, headers))
+        self.run()
+
+    def append(self, *records: Outgoing) -> None:
+        """Put records into the log; nothing happens yet."""
+        self.log.append(*records)
+
+    def load(self, stock: Mapping[str, int], delivery: str = "delivery") -> None:
+        """Let goods arrive: so many of each SKU."""
+        lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in stock.items())
+        self.put(LoadStock(order_id=delivery, lines=lines))
+
+    def run(self) -> None:
+        """Let all happen that takes no time."""
+        if self.base and self.running:
+            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+            self.base.run_until_idle()
+            if self.running.failure:
+                raise self.running.failure
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what is due happen at its time."""
+        assert self.base
+        self.base.advance(seconds)
+        assert self.running
+        if self.running.failure:
+            raise self.running.failure
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    def saga(self, order_id: str, name: str = PLACE_ORDER.name) -> Progress | None:
+        """The stored progress of an order's saga."""
+        sagas = self.store.load_sagas([*self.store.numbers([order_id]).values()])
+        return sagas.get(saga_id_of(name, order_id))
+
+    def status(self, order_id: str, name: str = PLACE_ORDER.name) -> str:
+        """The status of an order's saga; empty if there is none."""
+        saga = self.saga(order_id, name)
+        return Status(saga.status).name if saga else ""
+
+    def history(self, order_id: str, name: str = PLACE_ORDER.name) -> list[str]:
+        """What happened to the saga, as `event step`, without the prefix they share."""
+        saga = self.saga(order_id, name)
+        return [
+            f"{entry.event.removeprefix('saga.')} {entry.step}".strip()
+            for entry in (saga.history if saga else ())
+        ]
+
+    def entity(self, kind: type[E], order_id: str) -> E | None:
+        """The stored entity of an order."""
+        found = self.store.load(kind, [*self.store.numbers([order_id]).values()])
+        return cast("E | None", found.get(order_id))
+
+    def all_of(self, kind: type[E]) -> list[E]:
+        """Every stored entity of a class."""
+        return [cast(E, entity) for entity in self.store.all_of(kind)]
+
+    def records(self, topic: str = "") -> list[dict[str, Any]]:
+        """The values of the records in the log that are JSON objects, oldest first."""
+        rows = self.log.db.rows(
+            "SELECT value FROM log WHERE ? IN ('', topic) ORDER BY position", (topic,)
+        )
+        found = []
+        for (value,) in rows:
+            try:
+                fields = msgspec.json.decode(value)
+            except (msgspec.DecodeError, TypeError):
+                continue
+            found.append(fields)
+        return [fields for fields in found if isinstance(fields, dict)]
+
+    def told(self, order_id: str) -> list[str]:
+        """The statuses of all records about an order, oldest first."""
+        return [r["status"] for r in self.records() if r.get("orderId") == order_id]
+
+    def violations(self, *, ended: bool = True) -> list[Violation]:
+        """What is not as it must be."""
+        return violations(self.settings.database, self.parts.sagas, ended=ended)
+
+
+def violations(
+    database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
+) -> list[Violation]:
+    """What is not as it must be in an SQLite database."""
+    engine = sqlite_engine(sa.make_url(database))
+    try:
+        with engine.connect() as connection:
+            return examine(ledger_of(connection), sagas, ended=ended).violations
+    finally:
+        engine.dispose()

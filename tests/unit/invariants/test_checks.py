@@ -1,0 +1,174 @@
+"""Each rule of the books notices what breaks it, and nothing else does."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
+from actors.place_order import PLACE_ORDER
+from bridges.invariants import Report, examine, ledger_of
+from bridges.store.connect import sqlite_engine
+from bridges.store.schema import metadata, sagas, table_of
+from bridges.store.store import Store
+from tests.support.embedded import EmbeddedSystem, OrderLine, an_order
+
+DEAR = (OrderLine(sku="PEN", quantity=1, unit_price=5000),)
+MANY = (OrderLine(sku="PEN", quantity=500, unit_price=1),)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> EmbeddedSystem:
+    """Books with orders that were completed, declined, out of stock, and one in flight."""
+    directory = tmp_path_factory.mktemp("books")
+    settings = {"payment_decline_above": 4000, "stock_silent_rate": 0.0}
+    with EmbeddedSystem(directory, settings=settings) as system:
+        system.load({"PEN": 10, "INK": 3})
+        system.put(
+            an_order("done"), an_order("declined", lines=DEAR), an_order("sold-out", lines=MANY)
+        )
+    return system
+
+
+@pytest.fixture
+def books(made, tmp_path) -> Iterator[sa.Connection]:
+    """A copy of them that the test may spoil."""
+    engine = sqlite_engine(sa.make_url(f"sqlite:///{tmp_path / 'copy.db'}"))
+    with engine.connect() as copy:
+        copy.exec_driver_sql(f"ATTACH '{made.settings.database.removeprefix('sqlite:///')}' AS old")
+        metadata.create_all(copy)
+        for table in metadata.sorted_tables:
+            copy.exec_driver_sql(f"INSERT INTO main.{table.name} SELECT * FROM old.{table.name}")
+        yield copy
+    engine.dispose()
+
+
+def broken(report: Report) -> set[str]:
+    return {violation.check for violation in report.violations}
+
+
+def test_books_in_order_have_no_violation(books) -> None:
+    """And each check has looked at something, so that it may be believed."""
+    report = examine(ledger_of(books), [PLACE_ORDER], ended=True)
+
+    assert [] == report.violations
+    assert {"deadline"} == {f.check.name for f in report.findings if not f.looked_at}
+
+
+SPOILT = {
+    "one end": "UPDATE orders SET status = 'CANCELLED' WHERE order_id = 'done'",
+    "all ended": "DELETE FROM orders WHERE order_id = 'done'",
+    "charged once": "UPDATE payments SET charges = 2 WHERE order_id = 'done'",
+    "no charge kept": "UPDATE payments SET status = 'COMPLETED', charges = 1, refunds = 0 "
+    "WHERE order_id = 'sold-out'",
+    "paid for": "UPDATE payments SET status = 'FAILED', charges = 0 WHERE order_id = 'done'",
+    "goods released": "UPDATE reservations SET status = 'HELD' WHERE order_id = 'sold-out'",
+    "no oversell": "UPDATE stock SET on_hand = -1, reserved = loaded + 1 WHERE sku = 'PEN'",
+    "stock conserved": "UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'PEN'",
+    "deadline": "UPDATE sagas SET status = 'RUNNING', ended_at = NULL WHERE order_id = 'done'",
+    "nothing after the end": "UPDATE sagas SET progress = replace(progress, "
+    "'\"saga.completed\"', '\"saga.step_retried\"') WHERE order_id = 'done'",
+    "each step once": "UPDATE sagas SET progress = replace(progress, "
+    "'\"reserve stock\"', '\"process payment\"') WHERE order_id = 'done'",
+    "newest first": "UPDATE sagas SET progress = replace(replace(replace(progress, "
+    "'\"create order\"', '\"x\"'), '\"process payment\"', '\"create order\"'), "
+    "'\"x\"', '\"process payment\"') WHERE order_id = 'sold-out'",
+    "undone whole": "UPDATE sagas SET progress = replace(progress, "
+    '\'"saga.step_undone","process payment"\', \'"saga.undo_retried","process payment"\')'
+    " WHERE order_id = 'sold-out'",
+    "notified once": "UPDATE notifications SET sends = 2 WHERE order_id = 'done'",
+    "told once": "INSERT INTO log (topic, partition, key, value, handled, appended_at) SELECT "
+    "topic, partition, key, CAST(replace(CAST(value AS TEXT), '/complete order/1', '/again') "
+    "AS BLOB), 1, 0 FROM log WHERE key = CAST('done' AS BLOB) AND topic = 'order-events'",
+    "all notified": "DELETE FROM notifications WHERE order_id = 'declined'",
+}
+
+
+@pytest.mark.parametrize("check", SPOILT)
+def test_a_spoilt_row_breaks_its_rule(books, check) -> None:
+    """Every check finds what it is there for."""
+    books.exec_driver_sql(SPOILT[check])
+
+    found = examine(ledger_of(books), [PLACE_ORDER], ended=True)
+
+    assert check in broken(found)
+
+
+def test_every_check_is_proved() -> None:
+    """A check that is added needs a row that breaks it."""
+    from bridges.invariants import checks_for
+
+    assert {check.name for check in checks_for([PLACE_ORDER])} == set(SPOILT)
+
+
+def test_goods_that_were_never_brought_are_not_in_the_books(books) -> None:
+    """A level without a delivery, and a delivery without a level, are both told."""
+    books.exec_driver_sql("DELETE FROM stock_loads")
+    books.exec_driver_sql("DELETE FROM stock WHERE sku = 'INK'")
+
+    found = examine(ledger_of(books), [PLACE_ORDER]).violations
+
+    assert ["PEN in main"] == [v.subject for v in found if v.check == "stock conserved"]
+
+
+def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
+    """A refund skipped with a reason keeps a charge, and is no violation of the system's."""
+    books.exec_driver_sql(SPOILT["no charge kept"])
+    books.exec_driver_sql(
+        "UPDATE sagas SET progress = replace(progress, '\"rolled_back\"', '\"x\"')"
+    )
+    before = broken(examine(ledger_of(books), [PLACE_ORDER]))
+    books.exec_driver_sql(
+        "UPDATE sagas SET progress = substr(progress, 1, length(progress) - 2) || "
+        '\',[1.0,"saga.operator","process payment",0,"c","skip by ann: paid back in cash"]]]\''
+        " WHERE order_id = 'sold-out'"
+    )
+
+    after = broken(examine(ledger_of(books), [PLACE_ORDER]))
+
+    assert "no charge kept" in before
+    assert "no charge kept" not in after
+
+
+def test_orders_in_flight_are_counted_and_no_violation(tmp_path) -> None:
+    """Unless everything is said to have ended."""
+    settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 9}
+    with EmbeddedSystem(tmp_path, settings=settings) as system:
+        system.load({"PEN": 10})
+        system.put(an_order("waiting"))
+        with sqlite_engine(sa.make_url(system.settings.database)).connect() as db:
+            report = examine(ledger_of(db), [PLACE_ORDER])
+
+        assert (1, 0, []) == (report.in_flight, report.needing_attention, report.violations)
+        assert ["waiting"] == [violation.subject for violation in system.violations(ended=True)]
+
+
+@pytest.mark.postgres
+def test_the_rules_are_the_same_on_postgresql(made, postgres_url) -> None:
+    """The same books give the same counts there, and the same violations once they are spoilt."""
+    registry = made.parts.registry
+    Store(postgres_url, registry, 4).close()
+    engine = sa.create_engine(postgres_url)
+    old = sqlite_engine(sa.make_url(made.settings.database))
+    tables = [sagas, *map(table_of, (Order, Payment, Reservation, StockLevel, StockLoad))]
+    tables.append(table_of(Notification))
+    with old.connect() as source, engine.begin() as target:
+        for table in tables:
+            rows = [dict(row._mapping) for row in source.execute(sa.select(table))]
+            target.execute(table.insert(), rows)
+        here = examine(ledger_of(source), [PLACE_ORDER], ended=True)
+        there = examine(ledger_of(target), [PLACE_ORDER], ended=True)
+        assert [] == there.violations
+        assert counts(here) == {**counts(there), "told once": counts(here)["told once"]}
+        for check, spoil in SPOILT.items():
+            if check != "told once":
+                with target.begin_nested() as savepoint:
+                    target.exec_driver_sql(spoil)
+                    assert check in broken(examine(ledger_of(target), [PLACE_ORDER], ended=True))
+                    savepoint.rollback()
+    engine.dispose()
+    old.dispose()
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {finding.check.name: finding.looked_at for finding in report.findings}
