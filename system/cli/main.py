@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from typing import Any
 
 import click
@@ -78,11 +79,18 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _version() -> str:
+    try:
+        return metadata.version("order-sagas")
+    except metadata.PackageNotFoundError:
+        return "not installed: run from its source"
+
+
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="order-sagas", prog_name="order-sagas")
+@click.version_option(_version(), prog_name="order-sagas")
 def main() -> None:
     """Run every order as a saga: each step has its undo, and nothing is lost in between.
 

@@ -1,0 +1,73 @@
+"""The command line as a user has it: in processes of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tests.support.waiting import TIMEOUT, wait_until
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "system.cli.main")
+
+
+def environment(directory: Path, **settings: object) -> dict[str, str]:
+    """This process's environment without settings of the machine's own, and with these."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ORDER_SAGAS_")}
+    named = {f"ORDER_SAGAS_{name.upper()}": str(value) for name, value in settings.items()}
+    database = f"sqlite:///{directory / 'orders.db'}"
+    return {**kept, "PYTHONPATH": str(ROOT), "ORDER_SAGAS_DATABASE": database, **named}
+
+
+def order_sagas(
+    *args: object, env: Mapping[str, str], stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, args)],
+        env=dict(env), input=stdin, capture_output=True, text=True, timeout=TIMEOUT * 2,
+    )  # fmt: skip
+
+
+class Started:
+    """`order-sagas start` in a process of its own, from its first word until the test is over."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str], *args: object) -> None:
+        self.output = directory / f"start-{len(list(directory.glob('start-*')))}.txt"
+        with self.output.open("w") as file:
+            self.process = subprocess.Popen(
+                [*COMMAND, "start", *map(str, args)],
+                env=dict(env), stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        wait_until(self._says_so, "the system to run")
+
+    def _says_so(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"it ended at once: {self.said}")
+        return "order-sagas is running" in self.said
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text()
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and wait; answers its exit code."""
+        self.process.send_signal(with_signal)
+        return self.process.wait(TIMEOUT)
+
+    def __enter__(self) -> "Started":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,79 @@
+"""Taking orders in: each once, whatever comes how often."""
+
+import pytest
+
+from actors.messages import OrderLine
+from bridges.intake import Intake, Verdict
+from tests.support.embedded import EmbeddedSystem, an_order
+
+PEN, INK = (OrderLine(sku=sku, quantity=1, unit_price=100) for sku in ("PEN", "INK"))
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A system that is not started yet."""
+    system = EmbeddedSystem(tmp_path)
+    yield system
+    system.__exit__()
+
+
+def test_an_order_is_accepted_once_while_it_waits_and_after_it_was_handled(system):
+    """The fingerprint in its key is there before anybody has handled it."""
+    intake = Intake(system.log)
+    first = intake.take([an_order()])
+    waiting = intake.take([an_order()])
+    system.start()
+    handled = intake.take([an_order()])
+
+    assert [Verdict.ACCEPTED] == first
+    assert [Verdict.DUPLICATE] == waiting == handled
+    assert 1 == system.told("o-1").count("ORDER_CREATED")
+
+
+def test_an_order_with_other_content_is_refused_and_changes_nothing(system):
+    """Whether the first one still waits or was handled."""
+    intake = Intake(system.log)
+    intake.take([an_order(lines=(PEN,))])
+    waiting = intake.take([an_order(lines=(INK,))])
+    system.start()
+    handled = intake.take([an_order(lines=(PEN,), currency="USD")])
+
+    assert [Verdict.CONFLICT] == waiting == handled
+    assert 1 == system.told("o-1").count("ORDER_CREATED")
+
+
+def test_an_order_that_came_another_way_is_compared_whole(system):
+    """A record that another service wrote leaves no fingerprint."""
+    system.start()
+    system.put(an_order())
+    intake = Intake(system.log)
+
+    assert [Verdict.DUPLICATE, Verdict.CONFLICT] == [
+        *intake.take([an_order()]),
+        *intake.take([an_order(customer_id="another")]),
+    ]
+
+
+def test_an_order_that_is_twice_in_one_file_is_accepted_once(system):
+    """Even within one transaction."""
+    verdicts = Intake(system.log).take([an_order(), an_order(), an_order(lines=(INK,))])
+
+    assert [Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.CONFLICT] == verdicts
+    assert 1 == len(system.told("o-1"))
+
+
+def test_an_order_that_no_reader_would_take_is_refused_at_the_door(system):
+    """It would only become a dead letter."""
+    lines = tuple(OrderLine(sku=f"{i:0200}", quantity=1) for i in range(6000))
+
+    assert [Verdict.TOO_LARGE] == Intake(system.log).take([an_order(lines=lines)])
+    assert [] == system.told("o-1")
+
+
+def test_numbers_ascend_in_the_order_of_submitting(system):
+    """`submit --wait` relies on it."""
+    intake = Intake(system.log)
+    ids = [f"o-{n}" for n in range(50)]
+    intake.take([an_order(order_id) for order_id in ids])
+
+    assert [intake.numbers([order_id])[0] for order_id in ids] == intake.numbers(ids)

@@ -1,0 +1,81 @@
+"""What is let in as an order, and what a person is told of what is not."""
+
+import json
+
+import pytest
+
+from actors.messages import OrderCreated, OrderLine
+from bridges.order_form import InvalidOrderError, read_order
+
+
+def an_order(**fields):
+    line = {"sku": "PEN", "quantity": 2, "unitPrice": 150}
+    whole = {"orderId": "A-1", "customerId": "C-7", "currency": "EUR", "lines": [line], **fields}
+    return json.dumps(whole)
+
+
+def test_an_order_becomes_the_message_that_starts_its_saga():
+    """Names change from camelCase, and nothing is lost."""
+    order = read_order(an_order(warehouse="north"))
+
+    assert (
+        OrderCreated(
+            order_id="A-1",
+            customer_id="C-7",
+            currency="EUR",
+            lines=(OrderLine(sku="PEN", quantity=2, unit_price=150),),
+            warehouse="north",
+        )
+        == order
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lines": []},
+        {"currency": "", "lines": []},
+        {"currency": "", "lines": [{"sku": "GIFT", "quantity": 1, "unitPrice": 0}]},
+        {"currency": "eur"},
+        {"colour": "red", "lines": [{"sku": "P", "quantity": 1, "unitPrice": 1, "note": "x"}]},
+        {"orderId": "Bestellung Nr. 7/ü"},
+    ],
+)
+def test_what_is_unusual_but_sound_is_let_in(fields):
+    """An order worth nothing is an order; fields that we do not know are the sender's own."""
+    assert "C-7" == read_order(an_order(**fields)).customer_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"orderId": ""}, "orderId: expected text that is not empty"),
+        ({"orderId": "a" * 201}, "orderId: expected text of length up to 200"),
+        ({"orderId": "a\nb"}, "orderId: expected text without line breaks"),
+        ({"orderId": "a\n"}, "orderId: expected text without line breaks"),
+        ({"orderId": "a\0"}, "orderId: expected text without line breaks"),
+        ({"orderId": 7}, "orderId: expected str, got int"),
+        ({"customerId": None}, "customerId: expected str, got null"),
+        ({"currency": "EURO"}, "currency: expected three letters, such as EUR"),
+        ({"currency": ""}, "currency: an order that costs something needs one"),
+        ({"lines": None}, "lines: expected array, got null"),
+        ({"lines": [{"sku": "P", "quantity": 0, "unitPrice": 1}]}, "lines[0].quantity: expected"),
+        ({"lines": [{"sku": "P", "quantity": 1.5, "unitPrice": 1}]}, "lines[0].quantity: expected"),
+        ({"lines": [{"sku": "P", "quantity": 1, "unitPrice": -1}]}, "lines[0].unitPrice: expected"),
+        ({"lines": [{"sku": "P", "quantity": 1}]}, "required field unitPrice"),
+        ({"lines": [{"sku": "P", "quantity": 10**12, "unitPrice": 10**15}]}, "more than can be"),
+    ],
+)
+def test_what_is_no_order_is_refused_with_the_field_and_the_reason(fields, problem):
+    """The person who wrote the file has to find the mistake."""
+    with pytest.raises(InvalidOrderError) as refused:
+        read_order(an_order(**fields))
+
+    assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[]", b'"A-1"', b"null"])
+def test_what_is_no_json_object_is_refused(raw):
+    """Whatever the bytes are, the answer is the same kind of error."""
+    with pytest.raises(InvalidOrderError):
+        read_order(raw)
