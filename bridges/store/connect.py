@@ -161,8 +161,12 @@ class SqliteConnection:
     lock = ""  # a transaction that writes has the whole database
 
     def create(self, metadata: sa.MetaData) -> None:
-        with _sqlite_errors():
-            metadata.create_all(self._engine)
+        # One question rather than one for each table: most starts find them all.
+        known = {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
+        missing = [table for table in metadata.tables.values() if table.name not in known]
+        if missing:
+            with _sqlite_errors():
+                metadata.create_all(self._engine, missing)
 
     def close(self) -> None:
         self._connection.close()

@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -32,6 +33,12 @@ def upsert(table: sa.Table, placeholder: str) -> str:
         f"VALUES ({', '.join([placeholder] * len(names))}) "
         f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
     )
+
+
+@cache
+def rows_of(entity: type[Entity], placeholder: str) -> "Rows":
+    """The rows of an entity class, worked out once."""
+    return Rows(entity, placeholder)
 
 
 class Rows:

@@ -12,7 +12,7 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
-from bridges.store.rows import Row, Rows, SagaRows
+from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
 
 EPOCHS = "#epochs"
@@ -68,7 +68,7 @@ class Store:
         self._registry = registry
         self._db: Connection = connect(url)
         mark = self._db.placeholder
-        self._rows = {entity: Rows(entity, mark) for entity in entities}
+        self._rows = {entity: rows_of(entity, mark) for entity in entities}
         self._saga_rows = SagaRows(registry, mark)
         self._numbers: dict[str, int] = {}
         self._sql = _statements(mark, self._db.is_in, self._db.lock)
