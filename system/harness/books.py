@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from actors.entities import Entity
 from actors.sagas.progress import Progress, decode
 from actors.sagas.registry import Registry
-from bridges.store.rows import Rows
+from bridges.store.rows import rows_of
 
 E = TypeVar("E", bound=Entity)
 
@@ -18,7 +18,6 @@ class Books:
     def __init__(self, connection: sqlite3.Connection, registry: Registry) -> None:
         self._connection = connection
         self._registry = registry
-        self._rows: dict[type[Entity], Rows] = {}
 
     def sagas(self, order_id: str | None = None) -> list[Progress]:
         """The sagas of an order, or all."""
@@ -37,6 +36,6 @@ class Books:
         return next(iter(self._read(kind, "WHERE order_id = ?", (order_id,))), None)
 
     def _read(self, kind: type[E], where: str, values: Iterable[str] = ()) -> list[E]:
-        rows = self._rows.setdefault(kind, Rows(kind, "?"))
+        rows = rows_of(kind, "?")
         found = self._connection.execute(f"{rows.select} {where}", tuple(values)).fetchall()
         return [cast(E, rows.entity(row)) for row in found]

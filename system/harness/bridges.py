@@ -1,6 +1,7 @@
 """The bridges of a harness: the real one, with records that may go astray on their way."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from system.harness.stage import Stage
 
 
+PARTLY = 0.3
+"""How often a partition hands over only some of what it has."""
+
+
 class Staged(Bridge):
     """A bridge whose database and records are the harness's."""
 
@@ -28,7 +33,11 @@ class Staged(Bridge):
         if not isinstance(self._world.store, WatchedStore):
             self.stage.stores.append(self._world.store)
             store = WatchedStore(self._world.store, self.stage.database)
-            self._world = attrs.evolve(self._world, store=store)  # type: ignore[arg-type]
+            self._world = attrs.evolve(  # what is told is handled once time is given to the worker
+                self._world,
+                store=store,  # type: ignore[arg-type]
+                tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
+            )
         return self._world
 
     def given_back(self, batch: Batch) -> None:
@@ -86,14 +95,20 @@ class HarnessTopicsBridge(Staged):
     def take(self, batch: Batch) -> Sequence[Record]:
         stage, limit = self.stage, self._world.batch_size
         stage.database.before_read()
-        places = [place for place in stage.topics.places() if place in self._positions]
+        positions = self._positions
+        places = [
+            place
+            for place, end in stage.topics.ends()
+            if place in positions and positions[place] < end
+        ]
         stage.rng.shuffle(places)
         taken: list[Record] = []
         for place in places:
             before = self._positions[place]
             records = stage.topics.read(place, before, limit - len(taken))
             if records:
-                records = records[: stage.rng.randint(1, len(records))]
+                if stage.rng.random() < PARTLY:
+                    records = records[: stage.rng.randint(1, len(records))]
                 batch.offsets[place] = (before, records[-1].offset + 1)
                 taken += records
         return taken

@@ -2,17 +2,29 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from typing import Any
 
 import attrs
+import sqlalchemy as sa
 
 from bridges.errors import LostShardError, StoreUnavailableError
 from bridges.record import Record
+from bridges.store.schema import metadata
 from bridges.store.store import Changes, Store
 from system.harness.faults import CommitFails, LosesShard, ReadFails
 
 _numbers = count(1)
+
+
+@cache
+def _empty() -> sqlite3.Connection:
+    """A database with all the tables: to copy one takes a tenth of the time of making one."""
+    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    metadata.create_all(engine)
+    return connection
 
 
 class Database:
@@ -26,6 +38,7 @@ class Database:
         self.url = f"sqlite:///{name}&uri=true"
         self.connection = sqlite3.connect(name, uri=True, isolation_level=None)
         """A connection of the harness's own; it also keeps the database alive."""
+        _empty().backup(self.connection)
         self.on_commit = on_commit
         self.commits = 0
         self.reads = 0

@@ -18,6 +18,7 @@ from system.harness.plans import LEVELS, random_plan
 HORIZON = 60.0
 """Seconds in which the orders arrive."""
 SKUS = 5
+BATCH_SIZES = (5, 20, 100, 500, 500)
 PATIENCE = 7 * 86_400.0
 """Seconds of virtual time in which every saga must have ended, once all is well."""
 
@@ -66,7 +67,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
         log=rng.choice(("embedded", "topics")),
         local=rng.random() < 0.5,
         gateway=SimulatedGateway(decline_rate=0.1, seed=seed),
-        batch_size=rng.choice((1, 3, 20, 500)),
+        batch_size=rng.choice(BATCH_SIZES),
     )
     with system:
         try:
@@ -97,7 +98,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
 def _run(system: Harness, seed: int, orders: int) -> None:
     arrivals = random.Random(f"arrivals/{seed}")
     ids = order_ids(orders)
-    waves = max(1, orders // 10)
+    waves = max(1, orders // 25)
     for wave in range(waves):
         for order_id in ids[wave::waves]:
             system.place(_order(seed, order_id))
