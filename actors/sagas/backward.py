@@ -1,0 +1,110 @@
+"""Undoing a saga: the compensations, newest step first."""
+
+from actors.sagas.decision import Wake
+from actors.sagas.definition import Failure, Step
+from actors.sagas.progress import (
+    BACKOFF,
+    CANCELLED,
+    COMPENSATING,
+    DONE,
+    SENT,
+    STUCK,
+    UNDO_BACKOFF,
+    UNDO_SENT,
+    UNDO_STUCK,
+    UNDONE,
+    StepState,
+)
+from actors.sagas.turn import UNDOING, Turn
+
+DONE_OR_UNKNOWN = (DONE, SENT, BACKOFF, STUCK)
+"""What has to be undone: a step that was sent and not answered may have been done."""
+
+
+class Backward(Turn):
+    """A saga that turns round, and goes back until it is cancelled."""
+
+    __slots__ = ()
+
+    def compensate(self, step: str, code: str, reason: str) -> list[str]:
+        """Turn round; answers the names of the steps to undo, newest first.
+
+        A step that was sent and not answered counts: its outcome is unknown.
+        """
+        self.status = COMPENSATING
+        self.failed_step, self.code, self.reason = step, code, reason
+        return [
+            self.saga.rows[i].name
+            for stage in reversed(self.saga.stage_steps[: self.stage + 1])
+            for i in stage
+            if self.saga.rows[i].undo and self.steps[i].phase in DONE_OR_UNKNOWN
+        ]
+
+    def go_back(self, sent: list[str]) -> None:
+        """Undo stages, newest first, until one has to be waited for; end after the first."""
+        while self.stage >= 0:
+            waiting = False
+            for i in self.saga.stage_steps[self.stage]:
+                phase = self.steps[i].phase
+                if phase in DONE_OR_UNKNOWN:
+                    step = self.saga.rows[i]
+                    if step.undo:
+                        self.send_undo(i, step, 1)
+                        sent.append(step.name)
+                    else:
+                        self.steps[i] = StepState(UNDONE, 0, self.now)
+                waiting = waiting or self.steps[i].phase in UNDOING
+            if waiting:
+                return
+            self.stage -= 1
+        self.stage = 0
+        self.status = CANCELLED
+        self.ended_at = self.now
+        failure = Failure(self.failed_step, self.code, self.reason)
+        for notice in self.saga.cancelled:
+            message = notice.send(self.before.start, failure)
+            self.send(notice.to, message, "", 0, f"cancelled:{notice.to.name}")
+        self.note(
+            "saga.cancelled",
+            took=round(self.now - self.before.started_at, 6),
+            code=self.code,
+            reason=self.reason,
+        )
+
+    def send_undo(self, i: int, step: Step, attempt: int) -> None:
+        assert step.undo
+        self.send(step.to, step.undo(self.before.start), step.name, attempt, f"{step.name}:undo")
+        if step.undone is None:
+            self.steps[i] = StepState(UNDONE, attempt, self.now)
+            return
+        deadline = self.now + step.undo_within
+        self.steps[i] = StepState(UNDO_SENT, attempt, self.now, deadline)
+        self.wakes.append(Wake(deadline, i, attempt))
+
+    def step_undone(self, i: int, state: StepState) -> None:
+        step = self.saga.rows[i]
+        sent: list[str] = []
+        self.steps[i] = StepState(UNDONE, state.attempt, self.now)
+        self.note(
+            "saga.step_undone",
+            step=step.name,
+            attempt=state.attempt,
+            took=round(self.now - state.since, 6),
+            sent=sent,
+        )
+        self.settle_status()
+        self.go_back(sent)
+
+    def undo_timed_out(self, i: int, state: StepState) -> None:
+        step = self.saga.rows[i]
+        waited = round(self.now - state.since, 6)
+        noted = {"step": step.name, "attempt": state.attempt, "waited": waited}
+        wait = step.undo_retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}/undo")
+        if wait is None:
+            self.note("saga.undo_timed_out", **noted)
+            self.stick(
+                i, state, UNDO_STUCK, f"its compensation had no answer {state.attempt} times"
+            )
+        else:
+            self.note("saga.undo_timed_out", **noted, retry_in=round(wait, 6))
+            self.back_off(i, state, UNDO_BACKOFF, wait)

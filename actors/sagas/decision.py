@@ -1,0 +1,44 @@
+"""What a saga decides: messages to send, timers to set, lines to log."""
+
+from typing import Any
+
+import msgspec
+
+from actors.messages import Message
+from actors.sagas.definition import Participant
+from actors.sagas.progress import Progress
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """A message for a participant."""
+
+    to: Participant
+    message: Message
+
+
+class Wake(msgspec.Struct, frozen=True, gc=False):
+    """A timer, and which wait it ends: it is stale unless the step still waits until just `at`.
+
+    Thespian cannot cancel a wakeup, so the timer carries its identity.
+    """
+
+    at: float
+    step: int
+    attempt: int
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """A line for the log: one transition, or one message that was ignored."""
+
+    event: str
+    seq: int
+    fields: dict[str, Any]
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """What to do. `progress` is the very same object when nothing changed."""
+
+    progress: Progress
+    sends: list[Send]
+    wakes: list[Wake]
+    notes: list[Note]

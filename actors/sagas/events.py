@@ -1,0 +1,153 @@
+"""What can happen to a saga under way: a reply, a deadline that passes, an operator."""
+
+from actors.messages import (
+    CancelSaga,
+    Message,
+    OperatorCommand,
+    ResumeSaga,
+    RetryStep,
+    SkipStep,
+)
+from actors.sagas.decision import Wake
+from actors.sagas.forward import Forward
+from actors.sagas.progress import (
+    BACKOFF,
+    DONE,
+    FAILED,
+    IDLE,
+    SENT,
+    STUCK,
+    UNDO_BACKOFF,
+    UNDO_SENT,
+    UNDO_STUCK,
+    UNDONE,
+    StepState,
+)
+from actors.sagas.turn import GOING, UNDOING
+
+
+class Events(Forward):
+    """Decides what each event means in the present state; what does not fit is ignored."""
+
+    __slots__ = ()
+
+    def reply(self, message: Message) -> None:
+        places = self.saga.answers.get(type(message), ())
+        if not places:
+            return self.ignore(message, "this saga knows no such reply")
+        i, kind = self.place_of(message, places)
+        state, step = self.steps[i], self.saga.rows[i]
+        waiting = UNDOING if kind == "undone" else GOING
+        if state.phase in waiting and message.attempt not in (0, state.attempt):
+            reason = f"stale attempt {message.attempt}, now at {state.attempt}"
+            return self.ignore(message, reason, step)
+        if kind == "undone":
+            if state.phase in UNDOING:
+                return self.step_undone(i, state)
+            return self.ignore(message, _why_no_undo(state), step)
+        if state.phase in GOING:
+            if kind == "done":
+                return self.step_done(i, state)
+            if self.stage <= self.saga.pivot_stage:
+                return self.step_failed(i, state, message)
+        if kind == "done" and state.phase >= UNDO_SENT:
+            return self.ignore(
+                message, "late success: its compensation was already sent", step, record=True
+            )
+        return self.ignore(message, _why_no_reply(state), step)
+
+    def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
+        """Which step a reply answers: the one it names, else the one that waits for it."""
+        if len(places) == 1:
+            return places[0]
+        for place in places:
+            if self.saga.rows[place[0]].name == message.step:
+                return place
+        for place in places:
+            waiting = self.steps[place[0]].phase
+            if waiting in ((UNDO_SENT, UNDO_BACKOFF) if place[1] == "undone" else (SENT, BACKOFF)):
+                return place
+        return places[0]
+
+    def deadline_passed(self, wake: Wake) -> None:
+        state = self.steps[wake.step]
+        if state.deadline != wake.at:
+            return  # stale: the step was answered, or waits for another attempt
+        if state.phase == SENT:
+            self.timed_out(wake.step, state)
+        elif state.phase == BACKOFF:
+            step = self.saga.rows[wake.step]
+            self.note("saga.step_retried", step=step.name, attempt=state.attempt + 1)
+            self.send_command(wake.step, step, state.attempt + 1)
+        elif state.phase == UNDO_SENT:
+            self.undo_timed_out(wake.step, state)
+        elif state.phase == UNDO_BACKOFF:
+            step = self.saga.rows[wake.step]
+            self.note("saga.undo_retried", step=step.name, attempt=state.attempt + 1)
+            self.send_undo(wake.step, step, state.attempt + 1)
+
+    def operator(self, command: OperatorCommand) -> None:
+        stuck = [i for i, s in enumerate(self.steps) if s.phase in (STUCK, UNDO_STUCK)]
+        if isinstance(command, CancelSaga):
+            if self.code or self.stage > self.saga.pivot_stage:
+                return self.ignore(command, "it is too late to cancel")
+            undo: list[str] = []
+            sent: list[str] = []
+            self.operator_note(command, "cancel", "", undo=undo, sent=sent)
+            reason = command.why or "an operator cancelled it"
+            undo += self.compensate("", "cancelled_by_operator", reason)
+            self.go_back(sent)
+            return None
+        if isinstance(command, RetryStep | SkipStep):
+            i = self.saga.index.get(command.step, -1)
+            if i not in stuck:
+                return self.ignore(command, f"step {command.step!r} is not stuck")
+            stuck = [i]
+        elif not stuck:
+            return self.ignore(command, "no step is stuck")
+        if isinstance(command, SkipStep):
+            if not command.why:
+                return self.ignore(command, "skipping a step needs a reason (`why`)")
+            return self.skip(command, stuck[0])
+        for i in stuck:
+            state, step = self.steps[i], self.saga.rows[i]
+            action = "resume" if isinstance(command, ResumeSaga) else "retry"
+            self.operator_note(command, action, step.name, sent=[step.name])
+            again = self.send_command if state.phase == STUCK else self.send_undo
+            again(i, step, state.attempt + 1)
+        self.settle_status()
+        return None
+
+    def skip(self, command: SkipStep, i: int) -> None:
+        state, step = self.steps[i], self.saga.rows[i]
+        sent: list[str] = []
+        self.operator_note(command, "skip", step.name, sent=sent)
+        if state.phase == STUCK:
+            self.steps[i] = StepState(DONE, state.attempt, self.now)
+            self.settle_status()
+            self.go_forward(sent)
+        else:
+            self.steps[i] = StepState(UNDONE, state.attempt, self.now)
+            self.settle_status()
+            self.go_back(sent)
+
+    def operator_note(
+        self, command: OperatorCommand, action: str, step: str, **more: list[str]
+    ) -> None:
+        named = {"step": step} if step else {}
+        by = {"action": action, "by": command.by, "why": command.why}
+        self.note("saga.operator", **by, **named, **more)
+
+
+def _why_no_reply(state: StepState) -> str:
+    if state.phase == IDLE:
+        return "the step was not started"
+    if state.phase in (DONE, FAILED):
+        return "duplicate: the step was already answered"
+    return "the step is being undone"
+
+
+def _why_no_undo(state: StepState) -> str:
+    if state.phase == UNDONE:
+        return "duplicate: the step was already undone"
+    return "no compensation was sent"

@@ -1,0 +1,109 @@
+"""Driving a saga forward: stage after stage, until the last is complete."""
+
+from actors.messages import Failed, Message
+from actors.sagas.backward import Backward
+from actors.sagas.decision import Wake
+from actors.sagas.definition import Step
+from actors.sagas.progress import BACKOFF, COMPLETED, DONE, FAILED, SENT, STUCK, StepState
+
+
+class Forward(Backward):
+    """A saga that goes on, and turns round when a step fails or times out."""
+
+    __slots__ = ()
+
+    def start(self) -> None:
+        sent: list[str] = []
+        self.note(
+            "saga.started",
+            version=self.saga.version,
+            steps=[step.name for step in self.saga.rows],
+            sent=sent,
+        )
+        self.enter_stage(sent)
+        self.go_forward(sent)
+
+    def step_done(self, i: int, state: StepState) -> None:
+        step = self.saga.rows[i]
+        sent: list[str] = []
+        self.steps[i] = StepState(DONE, state.attempt, self.now)
+        self.note(
+            "saga.step_completed",
+            step=step.name,
+            attempt=state.attempt,
+            took=round(self.now - state.since, 6),
+            sent=sent,
+        )
+        self.settle_status()
+        self.go_forward(sent)
+
+    def go_forward(self, sent: list[str]) -> None:
+        """Enter stages until one has to be waited for; complete after the last."""
+        stages = self.saga.stage_steps
+        while all(self.steps[i].phase == DONE for i in stages[self.stage]):
+            self.stage += 1
+            if self.stage == len(stages):
+                self.status = COMPLETED
+                self.ended_at = self.now
+                self.note("saga.completed", took=round(self.now - self.before.started_at, 6))
+                return
+            self.enter_stage(sent)
+
+    def enter_stage(self, sent: list[str]) -> None:
+        for i in self.saga.stage_steps[self.stage]:
+            step = self.saga.rows[i]
+            if step.do is None:
+                self.steps[i] = StepState(DONE, 0, self.now)
+            else:
+                self.send_command(i, step, 1)
+                sent.append(step.name)
+
+    def send_command(self, i: int, step: Step, attempt: int) -> None:
+        assert step.do
+        self.send(step.to, step.do(self.before.start), step.name, attempt, step.name)
+        if step.done is None:
+            self.steps[i] = StepState(DONE, attempt, self.now)
+            return
+        assert step.within
+        deadline = self.now + step.within
+        self.steps[i] = StepState(SENT, attempt, self.now, deadline)
+        self.wakes.append(Wake(deadline, i, attempt))
+
+    def timed_out(self, i: int, state: StepState) -> None:
+        step = self.saga.rows[i]
+        waited = round(self.now - state.since, 6)
+        wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
+        noted = {"step": step.name, "attempt": state.attempt, "waited": waited}
+        if wait is not None:
+            self.note("saga.step_timed_out", **noted, retry_in=round(wait, 6))
+            self.back_off(i, state, BACKOFF, wait)
+        elif self.stage > self.saga.pivot_stage or not (step.undo or step.needs_no_undo):
+            self.note("saga.step_timed_out", **noted)
+            self.stick(i, state, STUCK, "no answer, and what comes after the pivot is not undone")
+        else:
+            undo: list[str] = []
+            sent: list[str] = []
+            self.note("saga.step_timed_out", **noted, undo=undo, sent=sent)
+            reason = f"{step.name}: no answer within {step.within:g} s, {state.attempt} attempt(s)"
+            undo += self.compensate(step.name, "timed_out", reason)
+            self.go_back(sent)
+
+    def step_failed(self, i: int, state: StepState, message: Message) -> None:
+        step = self.saga.rows[i]
+        code = (message.code if isinstance(message, Failed) else "") or "failed"
+        reason = (message.reason if isinstance(message, Failed) else "") or f"{step.name} failed"
+        self.steps[i] = StepState(FAILED, state.attempt, self.now)
+        sent: list[str] = []
+        undo: list[str] = []
+        self.note(
+            "saga.step_failed",
+            step=step.name,
+            attempt=state.attempt,
+            took=round(self.now - state.since, 6),
+            code=code,
+            reason=reason,
+            undo=undo,
+            sent=sent,
+        )
+        undo += self.compensate(step.name, code, reason)
+        self.go_back(sent)
