@@ -106,7 +106,7 @@ def test_people_see_the_runner_but_not_the_sagas(configured):
     sink = configured(console=terminal)
 
     structlog.get_logger().info("runner.started", workers=1)
-    structlog.get_logger().info("saga.started", seq=1)
+    structlog.get_logger().info("saga.started", seq=1, order_id="A-1")
 
     assert "runner.started workers=1" in terminal.getvalue()
     assert "saga.started" not in terminal.getvalue()

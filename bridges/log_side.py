@@ -1,0 +1,83 @@
+"""What a bridge is, and what each kind of log does its own way."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from thespian.actors import Actor, ActorAddress
+
+from actors.delivery import Handled
+from actors.messages import Message
+from bridges.batch import Batch, Item
+from bridges.record import Outgoing, Record
+from bridges.world import World
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Seconds before something is tried again: at first, and at most."""
+
+
+class LogSide(Actor):
+    """The state of a bridge, and the methods that one to another log overrides."""
+
+    _world: World
+    _give_up: Callable[[BaseException], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._receivers: dict[str, ActorAddress] = {}
+        self._epochs: dict[int, int] = {}
+        """The shards that are ours, each with the epoch in which it was claimed."""
+        self._batch: Batch | None = None
+        self._batches = 0
+        self._closed = False
+        """Whether the batch has all its answers and waits for the database."""
+        self._early: list[Handled] = []
+        """What timers did while the batch was closed."""
+        self._injected: list[Message] = []
+        self._in_flight: dict[str, ActorAddress | int] = {}
+        """Every saga in flight: its address, or the number of its restore until it has answered."""
+        self._restores = 0
+        self._proceeding = False
+        self._stopping: list[ActorAddress] = []
+        self._wait = FIRST_WAIT
+        self._away = False
+        """Whether the batch was broken off, and its actors wait to be restored."""
+
+    def open_log(self) -> None:
+        """The world is there: own shards, and start to be told of records."""
+        raise NotImplementedError
+
+    def close_log(self) -> None:
+        """Nothing is under way any more: let go of the log."""
+
+    def take(self, batch: Batch) -> Sequence[Record]:
+        """The next records, at most a batch, with their offsets noted in it."""
+        raise NotImplementedError
+
+    def elsewhere(self, item: Item) -> bytes | None:
+        """The key by which to send a record on, if another worker owns what it is about."""
+        return None
+
+    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """Note a record to be written; answers whether this batch handles it too."""
+        raise NotImplementedError
+
+    def committed(self, batch: Batch, outbox: list[int]) -> None:
+        """The batch is stored; `outbox` are the ids its outgoing records got."""
+
+    def given_back(self, batch: Batch) -> None:
+        """The batch is over, stored or not: its records are out of our hands."""
+
+    def between_batches(self) -> None:
+        """No batch is open: the moment to take over shards, or to give them up."""
+
+    @property
+    def untidy(self) -> bool:
+        """Whether there is something to store though nothing happened."""
+        return False
+
+    def rolled_back(self) -> None:
+        """No shard is ours: claim them again, and read on from what is stored."""
+        raise NotImplementedError
+
+    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        """A message that only one kind of bridge knows."""

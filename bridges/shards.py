@@ -1,0 +1,106 @@
+"""Shards that come and go: what their actors get back from the store, and what they give up."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import structlog
+from thespian.actors import ActorAddress
+
+from actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ticket
+from actors.entities import Entity
+from actors.messages import Message
+from actors.sagas.progress import saga_id_of
+from bridges.log_side import LogSide
+from bridges.partitions import partition_for
+from bridges.routes import ORCHESTRATOR
+
+log = structlog.get_logger("bridge")
+
+RESTORE_AT_ONCE = 1000
+"""Sagas in one message to their coordinator."""
+
+
+class Shards(LogSide):
+    """Which shards are ours, which sagas are in flight, and where their actors are."""
+
+    def gain(self, epochs: dict[int, int]) -> None:
+        """These shards are ours now: give the actors what the store knows of them.
+
+        Call it between batches. Sagas come back in the order of their deadlines, so that overdue
+        ones fire in it.
+        """
+        self._epochs.update(epochs)
+        store, shards = self._world.store, sorted(epochs)
+        self._restore_sagas(shards)
+        for service in self._world.services:
+            address = self._receivers.get(service.participant.name)
+            if address is None:
+                continue
+            entities: list[Entity] = [e for kind in service.memory for e in self._owned(kind)]
+            for kind in (service.entity, *service.entity_of.values()):
+                if kind.pending:
+                    entities += store.owed(kind, shards)
+            self.send(address, RestoreEntities(entities))
+        self._proceed_soon()
+
+    def lose(self, shards: frozenset[int]) -> None:
+        """These shards are ours no longer: release their sagas. Call it between batches."""
+        for shard in shards:
+            self._epochs.pop(shard, None)
+        coordinator = self._receivers.get(ORCHESTRATOR)
+        if coordinator is None:
+            return
+        partitions = self._world.store.partitions
+        gone = [
+            saga_id
+            for saga_id in self._in_flight
+            if partition_for(saga_id.partition("/")[2].encode(), partitions) in shards
+        ]
+        for saga_id in gone:
+            del self._in_flight[saga_id]
+        self.send(coordinator, Release(gone))
+
+    def lose_all(self) -> None:
+        """No shard is ours any more."""
+        self._epochs.clear()
+        self._in_flight.clear()
+        if ORCHESTRATOR in self._receivers:
+            self.send(self._receivers[ORCHESTRATOR], Release())
+
+    def _restore_sagas(self, shards: Sequence[int]) -> None:
+        coordinator = self._receivers.get(ORCHESTRATOR)
+        if coordinator is None:
+            return
+        self._restores += 1
+        count = 0
+        in_flight = self._world.store.in_flight(shards)
+        while chunk := list(islice(in_flight, RESTORE_AT_ONCE)):
+            count += len(chunk)
+            for progress in chunk:
+                self._in_flight[progress.saga_id] = self._restores
+            self.send(coordinator, Restore(chunk, self._restores))
+        if count:
+            log.info("sagas.restored", count=count, shards=len(shards))
+
+    def _owned(self, kind: type[Entity]) -> list[Entity]:
+        partitions = self._world.store.partitions
+        return [
+            entity
+            for entity in self._world.store.all_of(kind)
+            if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self._epochs
+        ]
+
+    def _is_current(self, handled: Handled, sender: ActorAddress) -> bool:
+        """Whether what a timer did was done by the saga actor that now stands for the saga."""
+        known = self._in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
+        if type(known) is int:
+            return handled.ticket == timer_ticket(known)
+        return known is not None and known == sender
+
+    def _is_in_flight(self, message: Message) -> bool:
+        if message.saga_id:
+            return message.saga_id in self._in_flight
+        registry = self._world.registry
+        saga = registry.started_by.get(type(message))
+        names = (saga.name,) if saga else registry.answered_by.get(type(message), ())
+        return any(saga_id_of(name, message.order_id) in self._in_flight for name in names)

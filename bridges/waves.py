@@ -1,0 +1,153 @@
+"""A wave of messages: shown to their actors, and answered by what the next wave is made of."""
+
+from typing import Any
+
+import structlog
+from thespian.actors import PoisonMessage
+
+from actors.delivery import Delivery
+from actors.entities import Entity
+from bridges.batch import Batch, Item, Ticket
+from bridges.dead_letters import dead_letter
+from bridges.partitions import partition_for
+from bridges.record import Outgoing, Record
+from bridges.shards import Shards
+
+log = structlog.get_logger("bridge")
+
+TRIES = 2
+"""How often a handler may fail on a record before the record is a dead letter."""
+
+
+class Waves(Shards):
+    """Delivers, and deals with what actors could not handle."""
+
+    def _commit(self) -> None:
+        """Every wave of the batch is over."""
+        raise NotImplementedError
+
+    def _forward(self, batch: Batch, record: Record, key: bytes) -> None:
+        """Send a record on to the partition where its entity lives, whole."""
+        partition = partition_for(key, self._world.store.partitions)
+        outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
+        self.place(batch, outgoing, record.partition)
+
+    def _deliver(self, batch: Batch, items: list[Item]) -> None:
+        """Send a wave; when nobody is there to answer it, the wave is over at once."""
+        now = self._world.clock.now()
+        states = self._load(batch, items)
+        receivers, in_flight = self._receivers, self._in_flight
+        for item in items:
+            message = item.message
+            for route in item.routes:
+                receiver = receivers.get(route.receiver)
+                if receiver is None:
+                    continue  # a role of another process
+                if route.entity is None:
+                    known = in_flight.get(message.saga_id)
+                    if known is not None and type(known) is not int:
+                        receiver = known
+                ticket = len(batch.tickets)
+                batch.tickets.append(Ticket(item, route))
+                batch.waiting += 1
+                state = states.get((route.entity, message.order_id))
+                self.send(receiver, Delivery(batch.number, ticket, message, state, now))
+        if not batch.waiting:
+            self._wave_done(batch)
+
+    def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
+        """What the store knows of the entities in a wave, in one query for each table."""
+        wanted: dict[type[Entity] | None, dict[str, None]] = {}
+        for item in items:
+            order_id = item.message.order_id
+            for route in item.routes:
+                entity = route.entity
+                known = (
+                    self._is_in_flight(item.message)
+                    if entity is None
+                    else (entity, order_id) in batch.entities
+                )
+                if not known and route.receiver in self._receivers:
+                    wanted.setdefault(entity, {})[order_id] = None
+        if not wanted:
+            return {}
+        store = self._world.store
+        numbers = store.numbers(order_id for ids in wanted.values() for order_id in ids)
+        found: dict[Any, Any] = {}
+        for entity, order_ids in wanted.items():
+            nos = [numbers[order_id] for order_id in order_ids if order_id in numbers]
+            if not nos:
+                continue
+            if entity is None:
+                for saga in store.load_sagas(nos).values():
+                    found[None, saga.order_id] = saga
+            else:
+                for order_id, state in store.load(entity, nos).items():
+                    found[entity, order_id] = state
+        return found
+
+    def _not_handled(self, number: int, error: str) -> None:
+        batch = self._batch
+        if batch is None or self._closed or self._away:
+            return
+        ticket = batch.tickets[number]
+        message = ticket.item.message
+        if ticket.tries < TRIES:
+            ticket.tries += 1
+            receiver = self._receivers[ticket.route.receiver]
+            state = self._load(batch, [ticket.item]).get((ticket.route.entity, message.order_id))
+            now = self._world.clock.now()
+            self.send(receiver, Delivery(batch.number, number, message, state, now))
+            return
+        record = ticket.item.record or self._as_record(ticket)
+        self._dead_letter(batch, record, error.strip().rsplit("\n", 1)[-1], details=error)
+        batch.waiting -= 1
+        if not batch.waiting:
+            self._wave_done(batch)
+
+    def _as_record(self, ticket: Ticket) -> Record:
+        """The record of a message that never was in a log."""
+        message, topic = ticket.item.message, ticket.item.topic
+        key = message.order_id.encode()
+        partition = partition_for(key, self._world.store.partitions)
+        return Record(topic, partition, -1, key, self._world.wire.encode(message))
+
+    def _poisoned(self, poison: PoisonMessage) -> None:
+        delivery = poison.poisonMessage
+        if isinstance(delivery, Delivery) and self._batch and delivery.batch == self._batch.number:
+            self._batch.tickets[delivery.ticket].tries = TRIES
+            self._not_handled(delivery.ticket, str(poison.details or "the actor failed"))
+
+    def _wave_done(self, batch: Batch) -> None:
+        outputs, batch.outputs = batch.outputs, []
+        if outputs:
+            world = self._world
+            encode, routes = world.wire.encode, world.routes
+            partitions = world.store.partitions
+            items = []
+            for output in outputs:
+                topic, message = output.topic, output.message
+                raw = output.key.encode()
+                partition = partition_for(raw, partitions)
+                shard = partition_for(message.order_id.encode(), partitions)
+                if self.place(batch, Outgoing(topic, partition, raw, encode(message)), shard):
+                    items.append(Item(message, topic, None, routes.of(topic, type(message))))
+            if items:
+                self._deliver(batch, items)
+                return
+        self._commit()
+
+    def _dead_letter(
+        self, batch: Batch, record: Record, error: str, details: str | None = None
+    ) -> None:
+        world = self._world
+        log.error(
+            "record.dead_lettered",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            error=error,
+            **({"details": details} if details else {}),
+        )
+        letter = dead_letter(record, error, world.clock.now(), world.store.partitions)
+        self.place(batch, letter, record.partition)
