@@ -16,12 +16,12 @@ class Books:
     """Committed state: sagas and entities."""
 
     def __init__(self, connection: sqlite3.Connection, registry: Registry) -> None:
-        self._connection = connection
+        self.connection = connection
         self._registry = registry
 
     def sagas(self, order_id: str | None = None) -> list[Progress]:
         """The sagas of an order, or all."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT progress, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
             (order_id, order_id),
         ).fetchall()
@@ -37,5 +37,5 @@ class Books:
 
     def _read(self, kind: type[E], where: str, values: Iterable[str] = ()) -> list[E]:
         rows = rows_of(kind, "?")
-        found = self._connection.execute(f"{rows.select} {where}", tuple(values)).fetchall()
+        found = self.connection.execute(f"{rows.select} {where}", tuple(values)).fetchall()
         return [cast(E, rows.entity(row)) for row in found]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from actors.sagas.progress import Progress, Status
-from system.harness.checks import Violation
+from bridges.invariants.touched import Broken
 
 if TYPE_CHECKING:
     from system.harness.harness import Harness
@@ -23,13 +23,13 @@ class UnmetExpectation(AssertionError):
 class Violated(AssertionError):
     """Invariants were broken; `order_ids` holds the orders concerned, three at most."""
 
-    def __init__(self, violations: list[Violation]) -> None:
+    def __init__(self, violations: list[Broken]) -> None:
         super().__init__("\n".join(map(str, violations)))
         self.violations = violations
         subjects = (violation.subject.rpartition("/")[2] for violation in violations)
         self.order_ids = list(dict.fromkeys(subjects))[:3]
 
-    def __reduce__(self) -> tuple[type, tuple[list[Violation]]]:
+    def __reduce__(self) -> tuple[type, tuple[list[Broken]]]:
         return type(self), (self.violations,)
 
 

@@ -3,20 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 
-import attrs
-
 from actors.entities import Entity, Notification, Order, Payment, Reservation, StockLevel
 from actors.sagas.registry import Registry
+from bridges.invariants import examine, ledger_of
+from bridges.invariants.touched import Broken, Facts, check_change, check_order, check_stock
 from bridges.store.store import Changes
 from system.harness.books import Books
-from system.harness.checks import (
-    Facts,
-    Violation,
-    check_change,
-    check_order,
-    check_quiet,
-    check_stock,
-)
 
 _FIELDS: dict[type[Entity], str] = {
     Order: "order",
@@ -37,7 +29,7 @@ class Ledger:
         """What reservations hold, by warehouse and SKU."""
         self.open: dict[str, str] = {}
         """The order of each saga in flight, by saga id."""
-        self.violations: dict[Violation, None] = {}
+        self.violations: dict[Broken, None] = {}
         """In the order in which they were seen."""
 
     def __call__(self, changes: Changes) -> None:
@@ -66,8 +58,11 @@ class Ledger:
         for level in levels:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))
 
-    def audit(self, books: Books) -> None:
-        """Check everything, and that the database holds what was committed."""
+    def audit(self, books: Books, *, ended: bool = False) -> None:
+        """Check the whole books as `order-sagas audit` does, and that they hold what was committed.
+
+        `ended` adds what is true once everything has ended.
+        """
         stored: dict[str, Facts] = {}
         for kind, name in _FIELDS.items():
             for entity in books.all_of(kind):
@@ -79,18 +74,11 @@ class Ledger:
         for order_id in {**stored, **self.facts}:
             if stored.get(order_id) != self.facts.get(order_id):
                 detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
-                self._note([Violation("what is committed is stored", order_id, detail)])
-        for facts in stored.values():
-            self._note(check_order(facts, self._registry))
-        for level in books.all_of(StockLevel):
-            self._note(check_stock(level, self.held[level.warehouse, level.sku]))
+                self._note([Broken("what is committed is stored", order_id, detail)])
+        report = examine(ledger_of(books.connection), self._registry, ended=ended)
+        self._note(Broken(v.check.name, v.subject, v.found) for v in report.violations)
 
-    def check_quiet(self) -> None:
-        """Check what must hold once nothing is under way any more."""
-        for facts in self.facts.values():
-            self._note(check_quiet(facts))
-
-    def note(self, violation: Violation) -> None:
+    def note(self, violation: Broken) -> None:
         """Keep a violation that somebody else found."""
         self.violations[violation] = None
 
@@ -99,7 +87,7 @@ class Ledger:
         if pair is None:
             known = self.facts.get(order_id)
             after = known or Facts(order_id)
-            before = attrs.evolve(after, sagas=dict(after.sagas))
+            before = after.copy()
             self.facts[order_id] = after
             pair = touched[order_id] = (before, after)
         return pair[1]
@@ -109,6 +97,6 @@ class Ledger:
             for line in reservation.lines:
                 self.held[reservation.warehouse, line.sku] += sign * line.quantity
 
-    def _note(self, violations: Iterable[Violation]) -> None:
+    def _note(self, violations: Iterable[Broken]) -> None:
         for violation in violations:
             self.violations[violation] = None

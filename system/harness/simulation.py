@@ -10,7 +10,7 @@ import attrs
 from actors.messages import OrderCreated, OrderLine
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
-from system.harness.checks import Violation
+from bridges.invariants.touched import Broken
 from system.harness.faults import Fault
 from system.harness.harness import Harness
 from system.harness.plans import LEVELS, random_plan
@@ -30,7 +30,7 @@ class Outcome:
     seed: int
     orders: int
     plan: list[Fault]
-    violations: list[Violation]
+    violations: list[Broken]
     statuses: Counter[str]
     commits: int
     lives: int
@@ -73,7 +73,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
         try:
             _run(system, seed, orders)
         except Exception as error:
-            system.ledger.note(Violation("the worker goes on", "worker", repr(error)))
+            system.ledger.note(Broken("the worker goes on", "worker", repr(error)))
         found = list(system.ledger.violations)
         statuses = Counter(
             Status(saga.status).name
@@ -133,19 +133,18 @@ def _let_end(system: Harness) -> None:
 
 def _check(system: Harness) -> None:
     ledger = system.ledger
-    ledger.audit(system.books)
-    ledger.check_quiet()
+    ledger.audit(system.books, ended=True)
     for text in system.mailbag.repeated if not system.mailbag.local else ():
-        ledger.note(Violation("one notification", text.order_id, f"another one: {text.text}"))
+        ledger.note(Broken("notified once", text.order_id, f"another one: {text.text}"))
     for order_id, facts in ledger.facts.items():
         saga = facts.sagas.get("place-order")
         if saga is None:
             continue
         if order_id not in system.mailbag.delivered:
-            ledger.note(Violation("one notification", order_id, "the customer never got it"))
+            ledger.note(Broken("all notified", order_id, "the customer never got it"))
         if not system.provider.local:
             kept = system.provider.kept(order_id)
             wanted = saga.start.amount if saga.status == Status.COMPLETED else 0
             if kept != wanted:
                 detail = f"the provider kept {kept} of the customer's money, not {wanted}"
-                ledger.note(Violation("no charge without goods", order_id, detail))
+                ledger.note(Broken("no charge kept", order_id, detail))

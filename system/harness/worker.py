@@ -27,6 +27,8 @@ class Worker:
         self.stage = stage
         self.parts = parts
         self.base = EventLoopBase(stage.clock, policy, threaded=False)
+        self.rung = False
+        """Whether the bridge was told since it last had nothing to do."""
         self.services: dict[str, ActorAddress] = {}
         self._interceptors = interceptors
 
@@ -43,12 +45,14 @@ class Worker:
     def run(self) -> None:
         """Let the actors do all that can be done without time passing."""
         self.base.run_until_idle()
+        self.rung = False
         if self.running and self.running.failure:
             raise self.running.failure
 
     def ring(self) -> None:
         """Tell the bridge that records wait."""
-        if self.running:
+        if self.running and not self.rung:
+            self.rung = True
             self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
 
     def watch_messages(self) -> None:
@@ -87,11 +91,13 @@ class Worker:
     def _intercept(
         self, sender: ActorAddress, receiver: ActorAddress, message: Any
     ) -> Iterable[Any] | None:
-        messages: list[Any] = [message]
+        messages: Iterable[Any] = (message,)
         if type(message) is Delivery and self.stage.troubles:
             service = getattr(receiver, "actor", None)
             if isinstance(service, Service):
-                messages = [*self._trouble(service, sender, receiver, message)]
+                messages = self._trouble(service, sender, receiver, message)
+        if not self._interceptors:
+            return messages
         for interceptor in self._interceptors:
             messages = [
                 each for one in messages for each in interceptor(sender, receiver, one) or ()

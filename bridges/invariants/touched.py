@@ -1,0 +1,173 @@
+"""The same rules, for what one commit touched: on entities in memory, after every commit.
+
+The SQL of `checks` looks at whole books, which takes longer than the commit that it would follow.
+Besides, only who sees each commit can tell what a commit must not do; `check_change` holds that.
+The names are those of `checks`, where there is one.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import attrs
+
+from actors.entities import Notification, Order, Payment, Reservation, StockLevel
+from actors.sagas.definition import Saga
+from actors.sagas.progress import Phase, Progress, Status
+from actors.sagas.registry import Registry
+
+
+class Broken(NamedTuple):
+    """A rule that was broken, by what, and how."""
+
+    rule: str
+    subject: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.subject}: {self.detail}"
+
+
+@attrs.define
+class Facts:
+    """All that is stored of one order."""
+
+    order_id: str
+    order: Order | None = None
+    payment: Payment | None = None
+    reservation: Reservation | None = None
+    notification: Notification | None = None
+    sagas: dict[str, Progress] = attrs.field(factory=dict)
+
+    def copy(self) -> "Facts":
+        """The same facts, to compare with later ones."""
+        return Facts(
+            self.order_id,
+            self.order,
+            self.payment,
+            self.reservation,
+            self.notification,
+            {**self.sagas},
+        )
+
+
+PLACE_ORDER = "place-order"
+
+
+def check_order(facts: Facts, registry: Registry) -> Iterator[Broken]:
+    """What holds of an order at any time."""
+    for each in facts.sagas.values():
+        yield from check_saga(each, registry)
+    yield from _check_payment(facts)
+    if facts.notification and facts.notification.sends > 1:
+        yield Broken("notified once", facts.order_id, f"{facts.notification.sends} were sent")
+    saga = facts.sagas.get(PLACE_ORDER)
+    if saga is None or _was_skipped(saga):
+        return
+    payment, reservation = facts.payment, facts.reservation
+    if saga.status == Status.COMPLETED:
+        # Another saga of the order, a return of its goods, may have given both back.
+        paid = (Payment.COMPLETED, Payment.REFUNDED)[: len(facts.sagas)]
+        held = (Reservation.HELD, Reservation.RELEASED)[: len(facts.sagas)]
+        if payment is None or payment.status not in paid:
+            yield Broken("paid for", facts.order_id, f"payment: {payment}")
+        if reservation is None or reservation.status not in held:
+            yield Broken("paid for", facts.order_id, f"stock: {reservation}")
+    if saga.status == Status.CANCELLED:
+        if payment and payment.status in (Payment.COMPLETED, Payment.PENDING):
+            yield Broken("no charge kept", facts.order_id, f"payment: {payment}")
+        if reservation and reservation.status == Reservation.HELD:
+            yield Broken("goods released", facts.order_id, f"stock: {reservation}")
+    order, notification = facts.order, facts.notification
+    if order and order.status == Order.COMPLETED and saga.status != Status.COMPLETED:
+        yield Broken("one end", facts.order_id, f"completed, its saga {saga.status!r}")
+    if order and order.status == Order.CANCELLED and saga.status != Status.CANCELLED:
+        yield Broken("one end", facts.order_id, f"cancelled, its saga {saga.status!r}")
+    if notification and notification.about != Status(saga.status).name.lower():
+        yield Broken("notified once", facts.order_id, f"it says {notification.about}")
+
+
+def check_saga(saga: Progress, registry: Registry) -> Iterator[Broken]:
+    """What holds of any saga at any time."""
+    if saga.status in (Status.RUNNING, Status.COMPENSATING) and saga.deadline is None:
+        yield Broken("deadline", saga.saga_id, f"{saga.steps}")
+    if saga.ended and saga.deadline is not None:
+        yield Broken("nothing after the end", saga.saga_id, f"{saga.steps}")
+    names = [entry.step for entry in saga.history if entry.event == "saga.step_completed"]
+    if len(names) != len(set(names)):
+        yield Broken("each step once", saga.saga_id, ", ".join(names))
+    if saga.code:
+        yield from _check_undoing(saga, registry.get(saga.saga, saga.version))
+
+
+def _check_undoing(saga: Progress, definition: Saga) -> Iterator[Broken]:
+    stages = [(n, definition.rows[i]) for n, s in enumerate(definition.stage_steps) for i in s]
+    stage_of = {step.name: n for n, step in stages}
+    undone = [stage_of[entry.step] for entry in saga.history if entry.event == "saga.step_undone"]
+    if undone != sorted(undone, reverse=True):
+        yield Broken("newest first", saga.saga_id, f"stages {undone}")
+    if saga.status == Status.CANCELLED:
+        for (_, step), state in zip(stages, saga.steps, strict=True):
+            if state.phase not in (Phase.IDLE, Phase.FAILED, Phase.UNDONE):
+                yield Broken("undone whole", saga.saga_id, step.name)
+
+
+def check_stock(level: StockLevel, held: int) -> Iterator[Broken]:
+    """What holds of a SKU in a warehouse; `held` is what reservations hold of it."""
+    subject = f"{level.warehouse}/{level.sku}"
+    if level.on_hand < 0 or level.reserved < 0:
+        yield Broken("no oversell", subject, f"{level}")
+    if level.on_hand + level.reserved != level.loaded:
+        yield Broken("stock conserved", subject, f"{level}")
+    if level.reserved != held:
+        yield Broken("stock conserved", subject, f"{held} are held by orders, {level}")
+
+
+def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
+    """What a commit may not do to an order."""
+    for name, old in before.sagas.items():
+        new = after.sagas.get(name)
+        if old.ended and new is not None and new.status != old.status:
+            yield Broken("one end", old.saga_id, f"was {old.status!r}, is {new.status!r}")
+        if old.ended and new is not None and new.steps != old.steps:
+            yield Broken("nothing after the end", old.saga_id, f"{new.history[-1]}")
+        if new is not None and new.started_at != old.started_at:
+            yield Broken("started once", old.saga_id, f"{old.started_at}")
+        if new is not None and new.seq < old.seq:
+            yield Broken("nothing undone by a commit", old.saga_id, f"from {old.seq} to {new.seq}")
+    if before.order and after.order:
+        done = before.order.status in (Order.COMPLETED, Order.CANCELLED)
+        if done and after.order.status != before.order.status:
+            yield Broken("one end", before.order_id, f"{after.order}")
+    if before.payment and after.payment:
+        done = before.payment.status in (Payment.FAILED, Payment.REFUNDED, Payment.BLOCKED)
+        if done and after.payment.status != before.payment.status:
+            yield Broken("final stays final", before.order_id, f"{after.payment}")
+    if before.reservation and after.reservation:
+        done = before.reservation.status != Reservation.HELD
+        if done and after.reservation.status != before.reservation.status:
+            yield Broken("final stays final", before.order_id, f"{after.reservation}")
+
+
+def _check_payment(facts: Facts) -> Iterator[Broken]:
+    payment = facts.payment
+    if payment is None:
+        return
+    if payment.charges > 1:
+        yield Broken("charged once", facts.order_id, f"{payment}")
+    if payment.refunds > payment.charges:
+        yield Broken("charged once", facts.order_id, f"{payment}")
+    counts = {
+        Payment.COMPLETED: (1, 0),
+        Payment.REFUNDED: (1, 1),
+        Payment.FAILED: (0, 0),
+        Payment.BLOCKED: (0, 0),
+    }
+    if counts.get(payment.status, (payment.charges, payment.refunds)) != (
+        payment.charges,
+        payment.refunds,
+    ):
+        yield Broken("charged once", facts.order_id, f"{payment}")
+
+
+def _was_skipped(saga: Progress) -> bool:
+    return any(e.event == "saga.operator" and e.note.startswith("skip") for e in saga.history)
