@@ -229,14 +229,16 @@ def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, 
 
 
 def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
-    return [dict(row._mapping) for row in db.execute(query)]
+    result = db.execute(query)
+    names = [str(name) for name in result.keys()]  # SQLAlchemy's own are of a subclass
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def _one(db: sa.Connection, table: sa.Table, no: int) -> Row | None:
-    row = db.execute(sa.select(table).where(table.c.no == no)).first()
-    if row is None:
+    rows = _rows(db, sa.select(table).where(table.c.no == no))
+    if not rows:
         return None
-    fields = {name: value for name, value in row._mapping.items() if name != "no"}
+    fields = {name: value for name, value in rows[0].items() if name != "no"}
     if "lines" in fields:
         fields["lines"] = msgspec.json.decode(fields["lines"])
     return fields

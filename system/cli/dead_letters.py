@@ -3,7 +3,6 @@
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from bridges.letters import Letter, Letters
 from system.cli.operate import current_user
@@ -47,9 +46,9 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
     for letter in shown:
         value = _text(letter.value)
         table.add_row(
-            str(letter.number), letter.time, escape(letter.topic),
-            escape(letter.error), escape(value[:SHOWN]) + ("…" if len(value) > SHOWN else ""),
-            f"{letter.mark.action} by {escape(letter.mark.by)}" if letter.mark else "",
+            str(letter.number), letter.time, letter.topic,
+            letter.error, value[:SHOWN] + ("…" if len(value) > SHOWN else ""),
+            f"{letter.mark.action} by {letter.mark.by}" if letter.mark else "",
         )  # fmt: skip
     console().print(table)
 

@@ -44,7 +44,7 @@ def demo_command(count: int, seed: int, directory: Path) -> None:
     gives the same outcome counts. Deadlines are forty times shorter than in real life.
     """
     _make_room(directory)
-    out = console()
+    out = console(markup=True)
     out.print(
         f"[bold]{count:,} orders[/], each a saga: "
         "create order → process payment → reserve stock → complete order → notify customer"

@@ -55,7 +55,7 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
         saga = row["saga_status"] or ""
         table.add_row(
             row["order_id"], styled(row["status"]), row["customer_id"] or "", amount(row),
-            styled(saga) + (f", {row['step']}" if row["step"] else ""),
+            styled(saga, f", {row['step']}" if row["step"] else ""),
             row["code"] or "", moment(row["updated_at"]),
         )  # fmt: skip
     _print(table, len(rows), limit, "order")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from actors.errors import UnknownSagaError
 from actors.sagas.progress import Phase, Progress, StepState
@@ -79,42 +79,42 @@ def _print_entities(out: Console, order_id: str, whole: dict[str, Any]) -> None:
     table.show_header = False
     lines = ", ".join(f"{line['quantity']} {line['sku']}" for line in order.get("lines", ()))
     rows = [
-        ("order", order["status"], amount(order), escape(lines)),
+        ("order", order["status"], amount(order), lines),
         *[
             (
                 name,
                 row["status"],
                 _about(name, row),
-                escape(row.get("reason") or row.get("error", "")),
+                _trouble(row),
             )
             for name in ("payment", "reservation", "notification")
             if (row := whole[name])
         ],
     ]
-    out.print(f"[bold]{escape(order_id)}[/]  {_customer(order)}")
+    out.print(Text.assemble((order_id, "bold"), "  ", _customer(order)))
     for name, status, about, rest in rows:
         table.add_row(name, styled(status), about, rest)
     out.print(table)
 
 
 def _trouble(part: dict[str, Any]) -> str:
-    return escape(part.get("reason") or part.get("error") or "")
+    return str(part.get("reason") or part.get("error") or "")
 
 
 def _about(name: str, part: dict[str, Any]) -> str:
     if name == "payment":
         return f"{amount(part)}, charged {part['charges']}x, refunded {part['refunds']}x"
     if name == "reservation":
-        return f"warehouse {escape(part['warehouse'])}"
+        return f"warehouse {part['warehouse']}"
     return f"{part['about']}, by {part['channel']}, sent {part['sends']}x"
 
 
 def _customer(order: dict[str, Any]) -> str:
     said = []
     if order.get("customer_id"):
-        said.append(f"customer {escape(order['customer_id'])}")
+        said.append(f"customer {order['customer_id']}")
     if order.get("warehouse"):
-        said.append(f"warehouse {escape(order['warehouse'])}")
+        said.append(f"warehouse {order['warehouse']}")
     if order.get("created_at"):
         said.append(f"created {moment(order['created_at'])} UTC")
     return " · ".join(said)
@@ -124,8 +124,9 @@ def _print_saga(
     out: Console, row: dict[str, Any], progress: Progress, steps: list[tuple[str, StepState]]
 ) -> None:
     out.print()
-    reason = f"  {escape(row['reason'])}" if row["reason"] else ""
-    out.print(f"[bold]{row['saga']}[/] v{row['version']}  {styled(row['status'])}{reason}")
+    reason = f"  {row['reason']}" if row["reason"] else ""
+    status = styled(row["status"], reason)
+    out.print(Text.assemble((row["saga"], "bold"), f" v{row['version']}  ", status))
     table = plain_table("step", "phase", "attempt", "since (UTC)", "deadline (UTC)")
     for name, state in steps:
         attempt = str(state.attempt) if state.attempt else ""
@@ -139,6 +140,6 @@ def _print_saga(
     for entry in progress.history:
         history.add_row(
             f"{entry.at - progress.started_at:+.3f} s", entry.event.removeprefix("saga."),
-            entry.step, str(entry.attempt) if entry.attempt else "", escape(entry.note),
+            entry.step, str(entry.attempt) if entry.attempt else "", entry.note,
         )  # fmt: skip
     out.print(history)

@@ -13,6 +13,7 @@ import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bridges.embedded_log import EmbeddedLog
 from system.settings import Settings
@@ -44,9 +45,12 @@ def open_log(settings: Settings) -> EmbeddedLog:
     return EmbeddedLog(settings.database, settings.partitions)
 
 
-def console() -> Console:
-    """Standard output; as wide as its content needs when it is no terminal."""
-    made = Console(highlight=False)
+def console(*, markup: bool = False) -> Console:
+    """Standard output; as wide as its content needs when it is no terminal.
+
+    Without `markup`, square brackets in what people wrote are only brackets.
+    """
+    made = Console(highlight=False, markup=markup, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = 160
     return made
@@ -65,10 +69,9 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
 
 
-def styled(status: str) -> str:
-    """A status in its colour, as markup for rich."""
-    style = STATUS_STYLES.get(status)
-    return f"[{style}]{status}[/]" if style else status
+def styled(status: str, more: str = "") -> Text:
+    """A status in its colour, and more text behind it."""
+    return Text.assemble((status, STATUS_STYLES.get(status, "")), more)
 
 
 def moment(at: float | None) -> str:

@@ -19,7 +19,7 @@ def database(request, tmp_path):
 
 def test_a_ring_is_heard(database):
     """Without waiting for anything else."""
-    heard = queue.SimpleQueue()
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     bell = Doorbell(database, lambda: heard.put("ring"))
     bell.listen()
 
@@ -30,7 +30,7 @@ def test_a_ring_is_heard(database):
 
 def test_a_ring_from_before_anybody_listened_is_heard_later(database):
     """The system hears of what was submitted while it was restored."""
-    heard = queue.SimpleQueue()
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     bell = Doorbell(database, lambda: heard.put("ring"))
     ring(database)
     bell.listen()

@@ -1,0 +1,81 @@
+"""`orders`, `sagas` and `show`."""
+
+from actors.services.simulation import Silence, SimulatedGateway
+from tests.support.embedded import EmbeddedSystem, an_order
+
+
+def test_orders_are_listed_newest_first_with_what_became_of_them(run, run_json, system):
+    """And narrowed down by their status."""
+    system.load({"PEN": 3})
+    system.start()
+    system.put(an_order("A"))
+    system.put(an_order("B"))
+
+    assert [("B", "CANCELLED", "out_of_stock"), ("A", "COMPLETED", "")] == [
+        (row["order_id"], row["status"], row["code"]) for row in run_json("orders")
+    ]
+    assert ["A"] == [row["order_id"] for row in run_json("orders", "--status", "completed")]
+    assert ["B"] == [row["order_id"] for row in run_json("orders", "--limit", 1)]
+    assert "300 EUR" in run("orders").stdout
+
+
+def test_a_list_without_anything_says_so(run, system):
+    """Not with an empty table."""
+    assert "There are no such orders.\n" == run("orders").stdout
+    assert "There are no such sagas.\n" == run("sagas").stdout
+
+
+def test_a_saga_in_flight_is_listed_with_what_it_waits_for(run_json, tmp_path, system):
+    """And until when."""
+    silent = SimulatedGateway(silence=Silence(1.0, where="payment"))
+    with EmbeddedSystem(tmp_path, gateway=silent) as system:
+        system.put(an_order("A"))
+        (row,) = run_json("sagas", "--status", "running")
+
+        assert ("A", "process payment") == (row["order_id"], row["step"])
+        assert system.clock.now() + 30 == row["deadline"]
+
+
+def test_all_of_an_order_is_shown(run, run_json, system):
+    """For people on a page, for programs as JSON."""
+    system.load({"PEN": 3})
+    system.start()
+    system.put(an_order("A"))
+    whole = run_json("show", "A")
+    shown = run("show", "A").stdout
+
+    assert ["COMPLETED", "COMPLETED", "HELD", "SENT"] == [
+        whole[name]["status"] for name in ("order", "payment", "reservation", "notification")
+    ]
+    assert ["create order", "process payment", "reserve stock", "complete order",
+            "notify customer"] == [s["step"] for s in whole["sagas"][0]["steps"]]  # fmt: skip
+    assert "completed" == whole["sagas"][0]["history"][-1]["event"].removeprefix("saga.")
+    for word in ("COMPLETED", "process payment", "300 EUR", "2 PEN", "step_completed"):
+        assert word in shown
+
+
+def test_an_order_that_waits_is_shown_as_submitted(run, system, tmp_path):
+    """It is known, though nothing has happened to it."""
+    (tmp_path / "o.jsonl").write_text('{"orderId": "A", "customerId": "c"}')
+    run("submit", tmp_path / "o.jsonl")
+
+    assert "SUBMITTED" in run("show", "A").stdout
+
+
+def test_an_order_that_nobody_brought_is_an_error(run, system):
+    """With the id, which may be mistyped."""
+    result = run("show", "nobody")
+
+    assert (1, "Error: there is no order nobody\n") == (result.exit_code, result.stderr)
+
+
+def test_markup_in_what_people_wrote_is_shown_as_it_is(run, system):
+    """A SKU or a customer may be called anything."""
+    system.load({"[red]PEN[/]": 3})
+    system.start()
+    system.put(an_order("[bold]A", customer_id="[/nonsense]"))
+
+    assert "[/nonsense]" in run("show", "[bold]A").stdout
+    assert "[/nonsense]" in run("orders").stdout
+    assert "[red]PEN[/]" in run("stock", "show").stdout
+    assert "[bold]A" in run("sagas").stdout

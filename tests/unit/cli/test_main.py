@@ -1,0 +1,81 @@
+"""The command line as a whole: help, versions, errors, exit codes."""
+
+import pytest
+
+from system.cli.main import SECTIONS, main
+
+
+def test_help_names_every_command_in_a_section(run):
+    """One that is in none would be found by nobody."""
+    shown = run("--help")
+
+    assert 0 == shown.exit_code
+    assert set(main.commands) == {name for names in SECTIONS.values() for name in names}
+    assert all(f"\n  {name} " in shown.stdout for name in main.commands)
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_explains_itself(run, name):
+    """In more than its name."""
+    shown = run(name, "--help")
+
+    assert 0 == shown.exit_code
+    assert len(shown.stdout.splitlines()) > 5
+
+
+def test_the_version_is_told(run):
+    """By the name of the program."""
+    assert run("--version").stdout.startswith("order-sagas, version ")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("orders",),
+        ("sagas",),
+        ("show", "o-1"),
+        ("stock", "show"),
+        ("cancel", "o-1", "--why", "x"),
+    ],
+)
+def test_a_database_that_is_not_there_is_told_and_not_made(run, tmp_path, args):
+    """A mistyped path shall not look like an empty system."""
+    result = run(*args, "--database", f"sqlite:///{tmp_path / 'mistyped.db'}")
+
+    assert 1 == result.exit_code
+    assert "there is no database at" in result.stderr
+    assert 1 == len(result.stderr.splitlines())
+    assert not (tmp_path / "mistyped.db").exists()
+
+
+def test_a_file_that_is_no_database_is_one_line(run, tmp_path):
+    """No traceback for what a person mistyped."""
+    (tmp_path / "photo.db").write_bytes(b"not a database at all" * 100)
+    result = run("orders", "--database", f"sqlite:///{tmp_path / 'photo.db'}")
+
+    assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
+
+
+def test_other_partitions_than_the_database_has_are_refused(run, system):
+    """Records would end where nobody looks for them."""
+    result = run("inject", "order-events", "{}", "--raw", "--partitions", "5")
+
+    assert 1 == result.exit_code
+    assert "partitions = 4" in result.stderr
+
+
+@pytest.mark.parametrize("args", [("orders", "--status", "LOST"), ("submit", "no.jsonl"), ("x",)])
+def test_wrong_usage_is_exit_code_2(run, args):
+    """As everywhere."""
+    assert 2 == run(*args).exit_code
+
+
+def test_an_interrupted_client_is_exit_code_130(run, monkeypatch):
+    """As the shell has it."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("system.cli.orders.queries.orders", interrupt)
+
+    assert 130 == run("orders").exit_code

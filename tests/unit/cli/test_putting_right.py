@@ -1,0 +1,202 @@
+"""`inject`, `retry`, `skip`, `resume`, `cancel` and `dead-letters`."""
+
+import json
+
+import pytest
+
+from actors.sagas.definition import hours
+from actors.services.gateway import NoAnswer
+from actors.services.simulation import SimulatedGateway
+from tests.support.embedded import EmbeddedSystem, an_order
+
+
+class NeverRefunds(SimulatedGateway):
+    """A provider that charges, and does not answer to refunds until it is told to."""
+
+    answers = False
+
+    def refund(self, refund):
+        return super().refund(refund) if NeverRefunds.answers else NoAnswer()
+
+
+@pytest.fixture
+def stuck(tmp_path, system, monkeypatch):
+    """A system with order A, whose payment can't be refunded."""
+    monkeypatch.setattr(NeverRefunds, "answers", False)
+    with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as system:
+        system.put(an_order("A"))
+        system.advance(hours(5))
+        assert "NEEDS_ATTENTION" == system.status("A")
+        yield system
+
+
+def test_any_record_can_be_put_on_any_topic(run, system):
+    """With a key by its order, and headers."""
+    result = run("inject", "payment-events", '{"orderId": "A", "status": "PAYMENT_COMPLETED"}',
+                 "--header", "x=1")  # fmt: skip
+
+    assert 0 == result.exit_code
+    assert [(b"A", '[["x","MQ=="]]')] == [
+        (bytes(key), bytes(headers).decode())
+        for key, headers in system.log.db.rows("SELECT key, headers FROM log", ())
+    ]
+
+
+def test_a_command_to_a_warehouse_is_keyed_by_the_warehouse(run, system):
+    """Its stock is where its key leads to."""
+    run("inject", "stock-events",
+        '{"orderId": "A", "status": "RESERVE_STOCK", "warehouse": "north"}')  # fmt: skip
+    run("inject", "stock-events", '{"orderId": "A", "status": "STOCK_RESERVED"}')
+
+    assert [b"north", b"A"] == [
+        bytes(key) for (key,) in system.log.db.rows("SELECT key FROM log ORDER BY position", ())
+    ]
+
+
+@pytest.mark.parametrize("value", ["oops", "[]", '{"orderId": "A"}', '{"orderId": 1, "status": 2}'])
+def test_what_nobody_can_read_needs_raw(run, system, value):
+    """And is a dead letter in the end."""
+    refused = run("inject", "order-events", value)
+    put = run("inject", "order-events", value, "--raw")
+    system.start()
+
+    assert (2, 0) == (refused.exit_code, put.exit_code)
+    assert "it will be a dead letter" in put.stderr
+    assert 1 == len(json.loads(run("dead-letters", "list", "--json").stdout))
+
+
+def test_an_unknown_topic_is_refused_with_those_there_are(run):
+    """A record there would never be read."""
+    result = run("inject", "orders", "{}", "--raw")
+
+    assert 2 == result.exit_code
+    assert "order-events, payment-events, stock-events, notification-events" in result.stderr
+
+
+def test_a_stuck_step_is_retried_once_its_cause_is_mended(run, stuck):
+    """And the saga goes on from there; who did it is kept."""
+    NeverRefunds.answers = True
+    result = run("retry", "A", "--step", "process payment", "--by", "ada")
+    stuck.run()
+
+    assert 0 == result.exit_code
+    assert "CANCELLED" == stuck.status("A")
+    assert any("retry by ada" in entry.note for entry in stuck.saga("A").history)
+
+
+def test_a_stuck_step_is_skipped_with_a_reason(run, stuck):
+    """Somebody has refunded it by hand."""
+    result = run("skip", "A", "--step", "process payment", "--why", "refunded by hand")
+    stuck.run()
+
+    assert 0 == result.exit_code
+    assert "CANCELLED" == stuck.status("A")
+    assert any("refunded by hand" in entry.note for entry in stuck.saga("A").history)
+
+
+def test_all_stuck_steps_are_resumed_together(run, stuck):
+    """Without naming them."""
+    NeverRefunds.answers = True
+    run("resume", "A")
+    stuck.run()
+
+    assert "CANCELLED" == stuck.status("A")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "problem"),
+    [
+        (("retry", "A", "--step", "pay"), 2, "there is no step 'pay'; there are 'create order'"),
+        (("retry", "A", "--step", "reserve stock"), 1, "is not stuck; stuck: 'process payment'"),
+        (("skip", "A", "--step", "process payment", "--why", " "), 2, "--why needs a reason"),
+        (("resume", "B"), 1, "order B has no saga 'place-order'"),
+        (("resume", "A", "--saga", "return"), 1, "has no saga 'return'; it has 'place-order'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_it_is_sent(run, stuck, args, code, problem):
+    """Rather than ignored by the saga later, where nobody looks."""
+    result = run(*args)
+    stuck.run()
+
+    assert code == result.exit_code
+    assert problem in result.stderr
+    assert "NEEDS_ATTENTION" == stuck.status("A")
+
+
+def test_an_order_in_flight_is_cancelled_and_an_ended_one_is_not(run, tmp_path, system):
+    """An ended saga has nothing left to undo."""
+
+    class Silent(SimulatedGateway):
+        def charge(self, charge):
+            return NoAnswer()
+
+    with EmbeddedSystem(tmp_path, gateway=Silent()) as system:
+        system.put(an_order("A"))
+        first = run("cancel", "A", "--why", "the customer called")
+        system.run()
+        second = run("cancel", "A", "--why", "again")
+
+        assert "CANCELLED" == system.status("A")
+        assert "the customer called" == system.saga("A").reason
+    assert 0 == first.exit_code
+    assert (1, "has ended: cancelled") == (second.exit_code, second.stderr.strip()[-20:])
+
+
+@pytest.fixture
+def letter(run, system):
+    """The id of a dead letter: a payment for an order, on a topic where nobody takes it."""
+    system.start()
+    run("inject", "stock-events", '{"orderId": "A", "status": "PAYMENT_COMPLETED"}',
+        "--header", "trace=7")  # fmt: skip
+    system.run()
+    (letter,) = json.loads(run("dead-letters", "list", "--json").stdout)
+    return letter["id"]
+
+
+def test_a_dead_letter_tells_where_it_came_from_and_why(run_json, letter):
+    """With key, headers and value as they came."""
+    shown = run_json("dead-letters", "show", letter)
+
+    assert ("stock-events", "A", {"trace": "7"}) == (
+        shown["topic"],
+        shown["key"],
+        shown["headers"],
+    )
+    assert "nobody on stock-events takes PaymentCompleted" in shown["error"]
+
+
+def test_a_replayed_letter_is_the_record_once_more(run, run_json, system, letter):
+    """With its own headers only, and the letter is out of the list."""
+    result = run("dead-letters", "replay", letter, "--by", "ada")
+    gone = run_json("dead-letters", "list")
+    system.run()
+
+    assert "1 record(s) replayed.\n" == result.stdout
+    assert [] == gone
+    assert ["replayed", ""] == [
+        each["action"] for each in run_json("dead-letters", "list", "--all")
+    ]
+    assert [{"trace": "7"}] * 2 == [
+        each["headers"] for each in run_json("dead-letters", "list", "--all")
+    ]
+
+
+def test_a_letter_that_was_seen_to_is_not_done_again_by_accident(run, letter):
+    """Two people may look at one list."""
+    run("dead-letters", "discard", letter, "--why", "a test", "--by", "ada")
+    twice = run("dead-letters", "replay", letter)
+
+    assert 1 == twice.exit_code
+    assert f"dead letter {letter} was discarded by ada" in twice.stderr
+    assert 0 == run("dead-letters", "replay", letter, "--again").exit_code
+
+
+def test_all_letters_are_meant_only_when_it_is_said(run, letter):
+    """An empty list of ids is rather a mistake."""
+    assert 2 == run("dead-letters", "replay").exit_code
+    assert 2 == run("dead-letters", "replay", letter, "--all").exit_code
+    assert 1 == run("dead-letters", "replay", letter + 1000).exit_code
+    assert (
+        "1 letter(s) discarded.\n" == run("dead-letters", "discard", "--all", "--why", "x").stdout
+    )
+    assert "1 were seen to" in run("dead-letters", "list").stdout

@@ -1,0 +1,81 @@
+"""`order-sagas stock`."""
+
+import pytest
+
+from tests.support.embedded import an_order
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a file of goods."""
+
+    def write(*lines):
+        path = tmp_path / "stock.csv"
+        path.write_text("\n".join(["sku,quantity,warehouse", *lines]))
+        return path
+
+    return write
+
+
+def test_goods_wait_in_the_log_until_a_system_runs(run, run_json, system, file):
+    """What waits is told, so that nobody wonders where the goods are."""
+    loaded = run("stock", "load", file("PEN,10,", "PEN,5,north", "INK,2,main"))
+    waiting = run("stock", "show")
+    system.start()
+
+    assert "17 piece(s) of 3 SKU(s) sent to 2 warehouse(s).\n" == loaded.stdout
+    assert "2 load(s) with 3 line(s) wait in the log" in waiting.stderr
+    assert [("INK", "main", 2), ("PEN", "main", 10), ("PEN", "north", 5)] == [
+        (row["sku"], row["warehouse"], row["on_hand"]) for row in run_json("stock", "show")
+    ]
+
+
+def test_the_same_delivery_counts_once_unless_it_came_again(run, run_json, system, file):
+    """Whether the first one waits, or was handled."""
+    path = file("PEN,10,")
+    run("stock", "load", path)
+    waiting = run("stock", "load", path)
+    system.start()
+    handled = run("stock", "load", path)
+    again = run("stock", "load", path, "--again")
+    system.run()
+
+    assert "Nothing changed" in waiting.stdout
+    assert "Nothing changed" in handled.stdout
+    assert "10 piece(s)" in again.stdout
+    assert [20] == [row["loaded"] for row in run_json("stock", "show")]
+
+
+def test_nothing_of_a_delivery_with_a_bad_line_is_loaded(run, run_json, system, file):
+    """Half of it could not be put right by loading the file again."""
+    result = run("stock", "load", file("PEN,10,", "INK,-2,", ",3,"))
+    system.start()
+
+    assert 1 == result.exit_code
+    assert ":3: quantity: -2" in result.stderr
+    assert ":4: sku: ''" in result.stderr
+    assert [] == run_json("stock", "show")
+
+
+def test_on_hand_held_and_sold_add_up_to_what_was_loaded(run, run_json, system, file):
+    """Held belongs to an order in flight, sold to a completed one."""
+    run("stock", "load", file("PEN,10,"))
+    system.start()
+    system.put(an_order("sold"))
+    run("inject", "stock-events", '{"orderId": "held", "status": "RESERVE_STOCK", '
+        '"lines": [{"sku": "PEN", "quantity": 3}]}')  # fmt: skip
+    system.run()
+    (row,) = run_json("stock", "show", "PEN")
+
+    assert {"on_hand": 5, "held": 3, "sold": 2, "loaded": 10} == {
+        name: row[name] for name in ("on_hand", "held", "sold", "loaded")
+    }
+    assert ["PEN", "main", "5", "3", "2", "10"] == run("stock", "show", "PEN").stdout.split()[-6:]
+
+
+def test_no_stock_is_said_in_words(run, system):
+    """An empty table would look like a fault."""
+    system.start()
+
+    assert "There is no stock.\n" == run("stock", "show").stdout
+    assert "Nothing of PEN was ever loaded.\n" == run("stock", "show", "PEN").stdout
