@@ -146,7 +146,7 @@ class PaymentService(Service):
 
     def _charge_to_refund(self, payment: Payment, owed: RollbackPayment, now: float) -> Answer:
         """Ask again for a charge whose outcome never came: only then is it known what to refund."""
-        charge = ProcessPayment(order_id=payment.order_id)
+        charge = ProcessPayment(order_id=payment.order_id, attempt=owed.attempt)
         return self._ask_charge(payment, owed, _charge_of(payment, charge), now, known=True)
 
     def _charge(
