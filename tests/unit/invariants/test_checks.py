@@ -6,12 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
+from actors.messages import OrderLine
 from actors.place_order import PLACE_ORDER
 from bridges.invariants import Report, examine, ledger_of
 from bridges.store.connect import sqlite_engine
 from bridges.store.schema import metadata, sagas, table_of
 from bridges.store.store import Store
-from tests.support.embedded import EmbeddedSystem, OrderLine, an_order
+from tests.support.embedded import EmbeddedSystem, an_order
 
 DEAR = (OrderLine(sku="PEN", quantity=1, unit_price=5000),)
 MANY = (OrderLine(sku="PEN", quantity=500, unit_price=1),)
@@ -120,7 +121,7 @@ def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
     before = broken(examine(ledger_of(books), [PLACE_ORDER]))
     books.exec_driver_sql(
         "UPDATE sagas SET progress = substr(progress, 1, length(progress) - 2) || "
-        '\',[1.0,"saga.operator","process payment",0,"c","skip by ann: paid back in cash"]]]\''
+        '\',[1.0,"saga.operator","process payment",0,"c","skip by ann: paid in cash"]]]\''
         " WHERE order_id = 'sold-out'"
     )
 
