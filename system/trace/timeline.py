@@ -83,7 +83,7 @@ class Timeline:
     order_id: str
     sagas: tuple[SagaTimeline, ...]
     others: tuple[Transition, ...]
-    """Lines about the order of no saga that the logs know; offsets are from the first of them."""
+    """Lines about the order of no saga that the logs know; offsets are from its first line."""
 
     @classmethod
     def from_lines(cls, order_id: str, lines: Iterable[Mapping[str, Any]]) -> "Timeline":
@@ -100,7 +100,7 @@ class Timeline:
         return cls(
             order_id=order_id,
             sagas=tuple(_saga(saga_id, lines) for saga_id, lines in by_saga.items()),
-            others=_transitions(others),
+            others=_transitions(others, start=_time(lines[0].get("timestamp")) if lines else None),
         )
 
 
