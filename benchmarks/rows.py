@@ -17,7 +17,7 @@ class Figure:
 
     area: str
     what: str
-    values: tuple[float, ...] = attrs.field(converter=tuple)
+    values: Sequence[float]
     unit: str
     command: str
     goal: str = ""
