@@ -47,11 +47,11 @@ def embedded(factor: float, quick: bool) -> Iterator[Figure]:
         if parked >= 100_000:
             size = [r["bytes_per_parked"] / 1000 for r in results]
             again = [r["restart"] for r in results]
-            goal = ("at most 3", "at most 5") if parked == 100_000 else ("", "")
+            small, quickly = ("at most 3", "at most 5") if parked == 100_000 else ("", "")
             what = f"memory of a parked saga, of {parked:,}"
-            yield Figure("embedded log", what, size, "kB", command, goal[0])
+            yield Figure("embedded log", what, size, "kB", command, small)
             what = f"restart with {parked:,} sagas in flight"
-            yield Figure("embedded log", what, again, "s", command, goal[1])
+            yield Figure("embedded log", what, again, "s", command, quickly)
 
 
 def runtime(factor: float, quick: bool) -> Iterator[Figure]:
