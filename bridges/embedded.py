@@ -1,12 +1,14 @@
 """The bridge to the embedded log: a table of the same SQLite database that holds everything else.
 
 State, offsets and outgoing records are one commit there, so that a batch follows its own outputs:
-what a handler sends is handled in the same batch, and the whole cascade is one transaction.
+what a handler sends is handled in the same batch, and the whole cascade is one transaction. What
+belongs to a shard of another worker is left in the log for it, and its bell is rung.
 """
 
 from collections.abc import Sequence
 
-from bridges.batch import Batch
+from actors.participants import DEAD_LETTERS
+from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.record import Outgoing, Record
 
@@ -15,33 +17,49 @@ LOG = "log"
 
 
 class EmbeddedBridge(Bridge):
-    """Reads records in the order in which they were appended, whatever their topic."""
+    """Reads the records of its shards in the order in which they were appended, whatever topic."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._position = 0
+        self._positions: dict[int, int] = {}
+        self._left_for_others = False
 
     def open_log(self) -> None:
         store = self._world.store
-        claim = store.claim([LOG], list(range(store.partitions)))
-        self._position = min(claim.offsets.values())
+        shards = sorted(self._world.shards or range(store.partitions))
+        claim = store.claim([LOG], shards)
+        self._positions = {shard: claim.offsets[LOG, shard] for shard in shards}
         self.gain(claim.epochs)
 
     def take(self, batch: Batch) -> Sequence[Record]:
-        records = self._world.store.read_log(self._position, self._world.batch_size)
-        if records:
-            end = records[-1].offset
-            batch.offsets = {(LOG, shard): (self._position, end) for shard in self._epochs}
-        return records
+        positions, store = self._positions, self._world.store
+        begin = min(positions.values())
+        shards = sorted(positions) if len(positions) < store.partitions else None
+        records = store.read_log(begin, self._world.batch_size, shards)
+        if not records:
+            return records
+        end = records[-1].offset
+        batch.offsets = {(LOG, shard): (at, max(at, end)) for shard, at in positions.items()}
+        if begin == max(positions.values()):
+            return records
+        # A shard that came from another worker may be further than the others.
+        return [record for record in records if record.offset > positions[record.partition]]
+
+    def elsewhere(self, item: Item) -> bytes | None:
+        return None if self._world.shards is None else self.key_elsewhere(item)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        batch.appended.append((outgoing, True))
-        return True
+        ours = outgoing.partition in self._epochs or outgoing.topic == DEAD_LETTERS
+        self._left_for_others = self._left_for_others or not ours
+        batch.appended.append((outgoing, ours))
+        return ours
 
     def committed(self, batch: Batch, outbox: list[int]) -> None:
-        for _, end in batch.offsets.values():
-            self._position = end
-            break
+        for (_, shard), (_, end) in batch.offsets.items():
+            self._positions[shard] = end
+        if self._left_for_others:
+            self._left_for_others = False
+            self._world.ring()
 
     def rolled_back(self) -> None:
-        self.open_log()  # fails for good if another process claimed the log: there is one reader
+        self.open_log()

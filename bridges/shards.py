@@ -10,6 +10,7 @@ from actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ti
 from actors.entities import Entity
 from actors.messages import Message
 from actors.sagas.progress import saga_id_of
+from bridges.batch import Item
 from bridges.log_side import LogSide
 from bridges.partitions import partition_for
 from bridges.routes import ORCHESTRATOR
@@ -96,6 +97,16 @@ class Shards(LogSide):
         if type(known) is int:
             return handled.ticket == timer_ticket(known)
         return known is not None and known == sender
+
+    def key_elsewhere(self, item: Item) -> bytes | None:
+        """The key of what an item is about, if a shard of another worker holds that."""
+        partitions = self._world.store.partitions
+        for route in item.routes:
+            if route.receiver in self._receivers:
+                key = route.keyed_by(item.message).encode()
+                if partition_for(key, partitions) not in self._epochs:
+                    return key
+        return None
 
     def _is_in_flight(self, message: Message) -> bool:
         if message.saga_id:

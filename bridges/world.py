@@ -40,6 +40,10 @@ class World:
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
+    shards: frozenset[int] | None = None
+    """The shards that are this worker's for good; None for all, or for those that Kafka assigns."""
+    ring: Callable[[], Any] = _nothing
+    """Tells the other workers that records wait for them."""
     log: Any = None
     """What the kind of bridge needs to reach its log."""
 

@@ -21,6 +21,7 @@ from actors.services.service import Service
 from actors.services.simulation import Silence, SimulatedGateway
 from actors.services.stock import StockService
 from bridges.bridge import Bridge
+from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
 from bridges.errors import StoreError
 from bridges.kafka.bridge import KafkaBridge
@@ -65,6 +66,8 @@ class Parts:
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None
     """How customers are told; None for the one that the settings name."""
+    shards: frozenset[int] | None = None
+    """The shards of the embedded log that this worker runs; None for all."""
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
 
@@ -114,6 +117,8 @@ def open_world(
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
+        shards=parts.shards,
+        ring=partial(ring, parts.settings.database),
         log=kafka_log(parts.settings) if parts.settings.kafka else None,
     )
 

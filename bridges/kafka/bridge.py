@@ -25,7 +25,6 @@ from bridges.kafka.producer import TopicWriter
 from bridges.kafka.publication import Publication
 from bridges.kafka.reader import TopicReader
 from bridges.kafka.topics import check_topics
-from bridges.partitions import partition_for
 from bridges.record import Outgoing, Record
 from bridges.store.store import Changes
 
@@ -269,13 +268,7 @@ class KafkaBridge(Bridge):
         return taken
 
     def elsewhere(self, item: Item) -> bytes | None:
-        partitions = self._world.store.partitions
-        for route in item.routes:
-            if route.receiver in self._receivers:
-                key = route.keyed_by(item.message).encode()
-                if partition_for(key, partitions) not in self._epochs:
-                    return key
-        return None
+        return self.key_elsewhere(item)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         batch.outbox.append((shard, outgoing))

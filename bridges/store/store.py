@@ -149,12 +149,18 @@ class Store:
         epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
         return Claim(epochs, positions)
 
-    def read_log(self, after: int, limit: int) -> list[Record]:
-        """The next records of the embedded log that no batch has handled, in their order."""
+    def read_log(self, after: int, limit: int, shards: Sequence[int] | None = None) -> list[Record]:
+        """The next records of the embedded log that no batch has handled, in their order.
+
+        Those of `shards` only, if they are given.
+        """
+        sql, parameters = self._sql["read_log"], [after, limit]
+        if shards is not None:
+            sql, parameters = self._sql["read_shards"], [after, self._db.many(shards, int), limit]
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
             for position, topic, partition, key, value, headers, at in self._db.rows(
-                self._sql["read_log"], (after, limit)
+                sql, parameters
             )
         ]
 
@@ -298,6 +304,11 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
         "read_log": (
             "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
             f"WHERE position > {mark} AND handled = 0 ORDER BY position LIMIT {mark}"
+        ),
+        "read_shards": (
+            "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
+            f"WHERE position > {mark} AND handled = 0 AND partition {is_in('int')} "
+            f"ORDER BY position LIMIT {mark}"
         ),
         "append": (
             "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
