@@ -109,7 +109,7 @@ def sagas_of(
 def saga_counts(db: sa.Connection) -> dict[str, int]:
     """How many sagas there are in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)
-    return dict(db.execute(query).tuples().all())
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def in_flight(db: sa.Connection) -> int:
@@ -187,7 +187,7 @@ def waiting(db: sa.Connection) -> dict[str, int]:
         .where(log.c.handled == 0, log.c.position > _position())
         .group_by(log.c.topic)
     )
-    return dict(db.execute(query).tuples().all())
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def all_handled(db: sa.Connection) -> bool:
@@ -230,7 +230,7 @@ def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, 
 
 def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
     result = db.execute(query)
-    names = [str(name) for name in result.keys()]  # SQLAlchemy's own are of a subclass
+    names = [*map(str, result.keys())]  # SQLAlchemy's own are of a subclass
     return [dict(zip(names, row, strict=True)) for row in result]
 
 
