@@ -24,7 +24,7 @@ from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
 from bridges.routes import ORCHESTRATOR
 from bridges.store.store import Changes
 from bridges.waves import Waves
-from bridges.world import Connect, RecordsWaiting, Stop, Stopped
+from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
 
 log = structlog.get_logger("bridge")
 
@@ -56,9 +56,11 @@ class Bridge(Waves):
                 return
             # While reading: nothing of the batch is stored, and its records will come again.
             self._world.outages.begin("database", self._world.clock.now())
+            self._counts.last_error = str(error)
             log.warning("batch.waiting", error=str(error), retry_in=self._wait)
             self._begin_again_later()
         except LostShardError as error:
+            self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
             self._begin_again_later()
         except Exception as error:
@@ -84,6 +86,8 @@ class Bridge(Waves):
             self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
+        elif kind is AskReport:
+            self.send(sender, self._report())
         elif kind is Stop:
             self._stopping.append(sender)
             self._proceed_soon()
@@ -98,7 +102,21 @@ class Bridge(Waves):
         if connect.coordinator:
             self._receivers[ORCHESTRATOR] = connect.coordinator
         self._world = connect.world()
+        self._counts.since = self._world.clock.now()
         self.open_log()
+
+    def _report(self) -> Report:
+        counts = self._counts
+        return Report(
+            shards=sorted(self._epochs),
+            in_flight=len(self._in_flight),
+            batches=self._batches,
+            records=counts.records,
+            ended=counts.ended,
+            dead_letters=counts.dead_letters,
+            seconds=self._world.clock.now() - counts.since,
+            last_error=counts.last_error,
+        )
 
     def _fatal(self, error: BaseException) -> None:
         log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
@@ -222,11 +240,13 @@ class Bridge(Waves):
             world.watch("after commit")
         except StoreUnavailableError as error:
             world.outages.begin("database", world.clock.now())
+            self._counts.last_error = str(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
             self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain())
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:
+            self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
             self._roll_back()
             return
@@ -239,6 +259,8 @@ class Bridge(Waves):
         self.committed(batch, outbox)
         self.given_back(batch)
         ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
+        self._counts.ended += len(ended)
+        self._counts.records += batch.records
         if ended:
             for saga_id in ended:
                 self._in_flight.pop(saga_id, None)

@@ -15,6 +15,17 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before something is tried again: at first, and at most."""
 
 
+class Counts:
+    """What a bridge did since it started."""
+
+    __slots__ = ("dead_letters", "ended", "last_error", "records", "since")
+
+    def __init__(self) -> None:
+        self.records = self.ended = self.dead_letters = 0
+        self.since = 0.0
+        self.last_error = ""
+
+
 class LogSide(Actor):
     """The state of a bridge, and the methods that one to another log overrides."""
 
@@ -39,6 +50,7 @@ class LogSide(Actor):
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
+        self._counts = Counts()
         self._away = False
         """Whether the batch was broken off, and its actors wait to be restored."""
 

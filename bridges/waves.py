@@ -141,6 +141,7 @@ class Waves(Shards):
         self, batch: Batch, record: Record, error: str, details: str | None = None
     ) -> None:
         world = self._world
+        self._counts.dead_letters += 1
         log.error(
             "record.dead_lettered",
             topic=record.topic,

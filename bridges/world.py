@@ -70,5 +70,26 @@ class Stopped:
 
 
 @attrs.frozen
+class AskReport:
+    """How are you doing? Answered by `Report`."""
+
+
+@attrs.frozen
+class Report:
+    """A bridge since it started: what it handled, what it holds, and what went wrong last."""
+
+    shards: list[int]
+    in_flight: int
+    batches: int
+    records: int
+    ended: int
+    """Sagas that reached a final state."""
+    dead_letters: int
+    seconds: float
+    """Since it started."""
+    last_error: str = ""
+
+
+@attrs.frozen
 class RecordsWaiting:
     """There may be records to read."""

@@ -30,7 +30,7 @@ from bridges.outside import Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.store import Store
 from bridges.wire import Wire
-from bridges.world import Connect, Stop, Stopped, World
+from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
 from system.kafka import group_of, kafka_log
 from system.settings import Settings
 
@@ -143,6 +143,12 @@ class RunningSystem:
         """Send the bridge a message, from any thread."""
         with self.actors.private() as context:
             context.tell(self.bridge, message)
+
+    def report(self, timeout: float = 1.0) -> Report | None:
+        """How the bridge is doing; None if it did not answer within `timeout` seconds."""
+        with self.actors.private() as context:
+            answer = context.ask(self.bridge, AskReport(), timeout)
+        return answer if isinstance(answer, Report) else None
 
     def fail(self, error: BaseException) -> None:
         """Note that the system cannot go on."""

@@ -55,3 +55,16 @@ class DatabaseLock:
 def _lock_of(database: str) -> Path | None:
     file = file_of(database)
     return file and file.with_name(f"{file.name}.lock")
+
+
+def running_process(database: str) -> int | None:
+    """The process that runs the system on this SQLite database; None if none does."""
+    path = _lock_of(database)
+    if path is None or not path.exists():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return int(file.read().strip() or 0) or None
+    return None

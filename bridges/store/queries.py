@@ -184,7 +184,7 @@ def waiting(db: sa.Connection) -> dict[str, int]:
     """Records of the embedded log that no batch has handled yet, by topic."""
     query = (
         sa.select(log.c.topic, sa.func.count())
-        .where(log.c.handled == 0, log.c.position > _position())
+        .where(*_waits())
         .group_by(log.c.topic)
     )
     return {row[0]: row[1] for row in db.execute(query)}
@@ -192,21 +192,30 @@ def waiting(db: sa.Connection) -> dict[str, int]:
 
 def all_handled(db: sa.Connection) -> bool:
     """Whether no record of the embedded log waits."""
-    query = sa.select(log.c.position).where(log.c.handled == 0, log.c.position > _position())
+    query = sa.select(log.c.position).where(*_waits())
     return db.execute(query.limit(1)).first() is None
 
 
-def _position() -> sa.ScalarSelect[Any]:
-    """Up to where the embedded log was handled."""
-    position = sa.func.coalesce(sa.func.min(offsets.c.position), 0)
-    return sa.select(position).where(offsets.c.topic == "log").scalar_subquery()
+def _waits() -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a record of the embedded log waits: behind the position of its own partition.
+
+    The least of all positions comes first: what lies before it need not be looked at.
+    """
+    least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
+    own = sa.select(offsets.c.position).where(
+        offsets.c.topic == "log", offsets.c.partition == log.c.partition
+    )
+    return (
+        log.c.handled == 0,
+        log.c.position > least.where(offsets.c.topic == "log").scalar_subquery(),
+        log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
+    )
 
 
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
     """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
     query = sa.select(log.c.value).where(
-        log.c.handled == 0,
-        log.c.position > _position(),
+        *_waits(),
         log.c.topic == "stock-events",
     )
     found = []

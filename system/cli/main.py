@@ -18,6 +18,7 @@ from system.cli.orders import orders_command, sagas_command
 from system.cli.settings import settings_command
 from system.cli.show import show_command
 from system.cli.start import start_command
+from system.cli.status import status_command, stop_command
 from system.cli.stock import stock_group
 from system.cli.submit import submit_command
 from system.cli.trace import trace_command
@@ -26,7 +27,7 @@ from system.settings import SettingError
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 SECTIONS = {
-    "Run": ("demo", "start", "settings"),
+    "Run": ("demo", "start", "status", "stop", "settings"),
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
@@ -112,6 +113,8 @@ def main() -> None:
 
 for _command in (
     start_command,
+    status_command,
+    stop_command,
     demo_command,
     submit_command,
     stock_group,

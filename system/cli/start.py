@@ -21,6 +21,8 @@ from system.logs import configure_logging
 from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
+from system.supervision import run_supervised
+from system.supervision.run import GAVE_UP
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
@@ -36,10 +38,16 @@ def start_command(settings: Settings) -> None:
     deadlines, at the next start. An SQLite database is run by one process at a time. What was
     submitted while nothing ran is handled at once.
 
+    With `--workers N`, N processes share the shards under a supervisor, which starts one again
+    that dies; `order-sagas status` asks it how they are.
+
     Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
     """
     clock = SystemClock()
     with DatabaseLock(settings.database):
+        if settings.workers > 1:
+            _start_supervised(settings)
+            return
         sink = configure_logging(settings, clock, console=sys.stderr)
         parts = Parts(settings=settings, clock=clock, flush=sink.flush)
         open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
@@ -66,6 +74,38 @@ def start_command(settings: Settings) -> None:
                 "nothing that was committed is lost, and the next start does it again"
             )
         click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _start_supervised(settings: Settings) -> None:
+    parts = Parts(settings=settings)
+    open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
+    found = _found(settings.database)
+    happened: SimpleQueue[str] = SimpleQueue()
+    with _signals(happened.put):
+        signal.signal(GAVE_UP, lambda *_: happened.put(""))
+        outcome = run_supervised(
+            settings,
+            settings.workers,
+            lambda: click.echo(_banner(settings, *found)),
+            lambda: _announced(happened.get()),
+        )
+    if outcome.failure:
+        raise click.ClickException(
+            f"a worker could not be kept running: {outcome.failure}\n"
+            f"Nothing that was committed is lost. The logs have the details: {settings.log_dir}"
+        )
+    if not outcome.clean:
+        raise click.ClickException(
+            "a batch did not finish in time and was dropped; "
+            "nothing that was committed is lost, and the next start does it again"
+        )
+    click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _announced(happened: str) -> str:
+    if happened:
+        click.echo(f"{happened}: finishing the batches in hand ...")
+    return happened
 
 
 def _run(parts: Parts, on_failure: Callable[[BaseException], Any]) -> RunningSystem:
@@ -104,6 +144,7 @@ def _banner(settings: Settings, in_flight: int, waiting: int) -> str:
     rows = [
         ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
         ("logs", str(settings.log_dir)),
+        *([("workers", str(settings.workers))] if settings.workers > 1 else []),
         ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
         ("try", f"{program()} submit orders.jsonl --wait"),

@@ -1,0 +1,79 @@
+"""A run with several workers, as the process sees it that people start and stop."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+from thespian.actors import ActorSystem
+
+from system.settings import Settings
+from system.supervision.messages import Finished, Shutdown, Supervise
+from system.supervision.supervisor import NAME, Supervisor, gave_up_of
+from system.supervision.worker import lock_of
+
+STOP_WITHIN = timedelta(seconds=70)
+QUIET_LOGS = {"version": 1, "disable_existing_loggers": False}
+"""Thespian's own logging: nothing is added to ours."""
+
+
+@attrs.frozen
+class Outcome:
+    """How a run ended; `failure` says why it could not go on, if it could not."""
+
+    clean: bool
+    failure: str = ""
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where a run keeps its lock, and says how to reach its supervisor."""
+    return settings.log_dir / "run"
+
+
+def run_supervised(
+    settings: Settings, workers: int, started: Callable[[], None], wait: Callable[[], str]
+) -> Outcome:
+    """Run until `wait` returns: the name of a signal, or nothing when the supervisor gave up.
+
+    The supervisor says so with SIGUSR1, which `wait` has to hear. If this process is killed, the
+    workers end by themselves.
+    """
+    folder = folder_of(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    for note in (*folder.glob("*.failure"),):
+        note.unlink()
+    with lock_of(str(folder)).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        port = _free_port()
+        actors = ActorSystem(
+            "multiprocTCPBase", {"Admin Port": port}, logDefs=QUIET_LOGS, transientUnique=True
+        )
+        card = folder / "supervisor.json"
+        try:
+            supervisor = actors.createActor(Supervisor, globalName=NAME)
+            actors.tell(supervisor, Supervise(settings, workers, os.getpid(), str(folder)))
+            card.write_text(json.dumps({"port": port, "pid": os.getpid(), "workers": workers}))
+            started()
+            wait()
+            answer = actors.ask(supervisor, Shutdown(), STOP_WITHIN)
+        finally:
+            card.unlink(missing_ok=True)
+            actors.shutdown()
+    gave_up = gave_up_of(str(folder))
+    failure = gave_up.read_text() if gave_up.exists() else ""
+    return Outcome(isinstance(answer, Finished) and answer.clean, failure)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+GAVE_UP = signal.SIGUSR1
+"""What the supervisor sends the process that started the run."""
