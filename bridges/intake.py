@@ -78,7 +78,8 @@ class Intake:
 
         Give it at most CHUNK at once. Once it has returned, those accepted are committed.
         """
-        prepared = [self._prepare(order) for order in orders]
+        at = iso(self._clock.now())
+        prepared = [self._prepare(order, at) for order in orders]
         order_ids = list(dict.fromkeys(order.order_id for order in orders))
         verdicts: list[Verdict] = []
         keys: list[tuple[str, int, bytes]] = []
@@ -107,11 +108,11 @@ class Intake:
         db = self._log.db
         return [no for (no,) in db.rows(self._numbers, (db.many(order_ids, str),))]
 
-    def _prepare(self, order: OrderCreated) -> tuple[bytes, Outgoing]:
+    def _prepare(self, order: OrderCreated, at: str) -> tuple[bytes, Outgoing]:
         stamped = OrderCreated(
             order_id=order.order_id,
             event_id=f"{order.order_id}/ORDER_CREATED",
-            occurred_at=iso(self._clock.now()),
+            occurred_at=at,
             schema_version=SCHEMA_VERSION,
             customer_id=order.customer_id,
             currency=order.currency,

@@ -85,7 +85,7 @@ def wait_for(numbers: list[int], settings: Settings, as_json: bool, tally: dict[
                     f"one with `{program()} start`. Still waiting (Ctrl-C stops waiting only).",
                     err=True,
                 )
-            time.sleep(min(LONGEST, max(SHORTEST, took * 5)))
+            time.sleep(min(LONGEST, max(SHORTEST, took * 10)))
     _print(watch.outcomes, time.monotonic() - began, as_json, tally)
 
 

@@ -1,0 +1,53 @@
+"""The README says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from actors import place_order
+from actors.sagas import Saga
+from system.cli.main import main
+from system.demo import figures_of, run_demo
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
+
+
+@pytest.mark.processes
+def test_the_counts_of_the_demo_are_those_that_a_reader_will_see(tmp_path):
+    """They follow from the seed, on every machine."""
+    shown = next(text for kind, text in BLOCKS if kind == "text")
+    promised = {
+        name.removeprefix("cancelled, "): int(count)
+        for count, name in re.findall(r"^ +(\d+)  (completed|cancelled, \w+)", shown, re.M)
+    }
+    demo = run_demo(tmp_path, 1000, 7, lambda _: None)
+
+    assert promised == figures_of(demo.settings.database).counts()
+
+
+def test_the_saga_is_the_one_that_runs():
+    """Word by word."""
+    shown = next(text for kind, text in BLOCKS if text.startswith("PLACE_ORDER"))
+
+    assert shown in Path(place_order.__file__).read_text(encoding="utf-8")
+
+
+def test_the_saga_to_start_from_can_be_built():
+    """A reader will copy it."""
+    code = next(text for kind, text in BLOCKS if "ParcelReady" in text)
+    names: dict[str, object] = {"__name__": "readme"}
+    exec(code, names)
+
+    assert isinstance(names["SHIP"], Saga)
+
+
+def test_every_command_that_it_names_exists():
+    """With every subcommand."""
+    for line in re.findall(r"order-sagas ([a-z-]+(?: [a-z-]+)?)", README):
+        name, *rest = line.split()
+        command = main.commands.get(name)
+        assert command, line
+        if rest and hasattr(command, "commands"):
+            assert rest[0] in command.commands, line
