@@ -77,7 +77,10 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        # SQLAlchemy is about to choose another pool for memory, and warns of it each time.
+        poolclass=sa.StaticPool if url.query.get("mode") == "memory" else None,
     )
 
     @sa.event.listens_for(engine, "connect")
