@@ -58,11 +58,11 @@ format: $(BIN)/.developing ## Put style and format right, as far as that can be 
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: kafka
-kafka: $(BIN)/.developing ## Start a Kafka broker on this machine, for trying and testing
-	@$(BIN)/python -m tests.support.kafka_broker start
+kafka: $(BIN)/.developing ## Run a Kafka broker on this machine until Ctrl-C, for trying and testing
+	@$(BIN)/python -m tests.support.kafka_broker run
 
 .PHONY: kafka-stop
-kafka-stop: $(BIN)/.developing ## Stop that broker
+kafka-stop: $(BIN)/.developing ## Stop that broker from another terminal
 	@$(BIN)/python -m tests.support.kafka_broker stop
 
 .PHONY: clean
