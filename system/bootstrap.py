@@ -60,7 +60,9 @@ class Parts:
     bridge: type[Bridge] | None = None
     """None for the one that the settings ask for: to Kafka, or to the embedded log."""
     clock: Clock = attrs.field(factory=SystemClock)
-    outages: Outages = attrs.field(factory=Outages)
+    outages: Outages = attrs.field(
+        default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
+    )
     outside: Callable[[], Outside] = ThreadedOutside
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""

@@ -1,5 +1,8 @@
 """What the settings say about Kafka, as the bridges want to hear it."""
 
+import shlex
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +28,32 @@ def connection_of(settings: Settings) -> KafkaConnection:
         ssl_ca=path(settings.kafka_ssl_cafile),
         ssl_certificate=path(settings.kafka_ssl_certfile),
         ssl_key=path(settings.kafka_ssl_keyfile),
+        ssl_key_password=settings.kafka_ssl_key_password or None,
+        ssl_check_hostname=settings.kafka_ssl_check_hostname,
+        oauth_token=token_source(settings),
     )
+
+
+TOKEN_SECONDS = 20.0
+"""How long the command that prints a token may take."""
+
+
+def token_source(settings: Settings) -> Callable[[], str] | None:
+    """Where tokens for OAUTHBEARER come from: asked at each connection, since they expire."""
+    if settings.kafka_token_command:
+        command = shlex.split(settings.kafka_token_command)
+
+        def print_token() -> str:
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, timeout=TOKEN_SECONDS, check=True
+            )
+            return done.stdout.strip()
+
+        return print_token
+    if settings.kafka_token_file:
+        file = Path(settings.kafka_token_file)
+        return lambda: file.read_text(encoding="utf-8").strip()
+    return None
 
 
 def group_of(settings: Settings) -> str:

@@ -164,7 +164,8 @@ def database_url() -> Kind:
 
     def read(raw: Any) -> str:
         url = _url(_filled(raw))
-        if url.get_backend_name() == "postgresql" and url.host is not None:
+        somewhere = url.host is not None or "host" in url.query  # a socket's directory, say
+        if url.get_backend_name() == "postgresql" and somewhere:
             return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         if url.drivername in ("sqlite", "sqlite+pysqlite") and not url.host:
             return url.render_as_string()

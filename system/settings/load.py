@@ -149,8 +149,13 @@ def _unknown_variables(env: Mapping[str, str], known: Mapping[str, Declared]) ->
 
 def _check_together(settings: Settings, provenance: Provenance) -> None:
     """What only a look at two settings can tell."""
-    if settings.kafka_security_protocol.startswith("SASL"):
-        for name in ("kafka_sasl_mechanism", "kafka_username", "kafka_password"):
-            if not getattr(settings, name):
-                because = f"kafka_security_protocol is {settings.kafka_security_protocol}"
-                raise SettingError(name, provenance[name], f"is needed, because {because}")
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return
+    because = f"kafka_security_protocol is {settings.kafka_security_protocol}"
+    needed: tuple[str, ...] = ("kafka_sasl_mechanism", "kafka_username", "kafka_password")
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        because = "kafka_sasl_mechanism is OAUTHBEARER"
+        needed = () if settings.kafka_token_command else ("kafka_token_file",)
+    for name in needed:
+        if not getattr(settings, name):
+            raise SettingError(name, provenance[name], f"is needed, because {because}")

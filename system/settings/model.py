@@ -60,6 +60,9 @@ class Settings:
     partitions: int = _setting(
         8, kinds.integer(1, 10_000), "Partitions of every topic; fixed once the log exists."
     )
+    workers: int = _setting(
+        1, kinds.integer(1, 64), "Processes that share the work, under one supervisor."
+    )
     batch_size: int = _setting(
         500, kinds.integer(1, 100_000), "Records that are handled in one transaction, at most."
     )
@@ -126,14 +129,28 @@ class Settings:
     )
     kafka_sasl_mechanism: str = _setting(
         "",
-        kinds.optional_choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+        kinds.optional_choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"),
         "How the user proves who it is.",
     )
     kafka_username: str = _setting("", kinds.text(), "User at the brokers.")
     kafka_password: str = _setting("", kinds.secret(), "Password at the brokers.")
+    kafka_token_file: str = _setting(
+        "",
+        kinds.text("a path"),
+        "File that holds the token for OAUTHBEARER; read again at each connection.",
+    )
+    kafka_token_command: str = _setting(
+        "",
+        kinds.text("a command"),
+        "Command that prints the token for OAUTHBEARER; run again at each connection.",
+    )
     kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Certificates that are trusted.")
     kafka_ssl_certfile: str = _setting("", kinds.text("a path"), "Certificate of this client.")
     kafka_ssl_keyfile: str = _setting("", kinds.text("a path"), "Key of that certificate.")
+    kafka_ssl_key_password: str = _setting("", kinds.secret(), "Password of that key.")
+    kafka_ssl_check_hostname: bool = _setting(
+        True, kinds.flag(), "Refuse a broker whose certificate is for another host name."
+    )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."
     )
@@ -142,6 +159,11 @@ class Settings:
     )
     session_timeout: float = _setting(
         30.0, kinds.duration(zero=False), "Silence after which a worker counts as dead."
+    )
+    outage_grace: float = _setting(
+        3600.0,
+        kinds.duration(),
+        "How much longer a saga waits for an answer, at most, while Kafka or the database is away.",
     )
 
 

@@ -116,3 +116,24 @@ def test_sasl_without_a_user_names_what_is_missing():
 
     with pytest.raises(SettingError, match=r"kafka_username \(default\).*SASL_SSL"):
         load_settings(flags, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "kafka_token_file"),
+        ({"kafka_token_file": "/run/token"}, None),
+        ({"kafka_token_command": "print-token"}, None),
+    ],
+)
+def test_a_login_by_token_needs_a_source_of_tokens_and_no_password(given, missing):
+    """A file or a command will do."""
+    sasl = {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "OAUTHBEARER"}
+
+    try:
+        load_settings({**sasl, **given}, {})
+        refused = None
+    except SettingError as error:
+        refused = error.name
+
+    assert missing == refused

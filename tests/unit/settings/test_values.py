@@ -33,6 +33,11 @@ def the(name, raw):
         ("kafka", "a:9092, b:9093", "a:9092,b:9093"),
         ("kafka_sasl_mechanism", "scram-sha-256", "SCRAM-SHA-256"),
         ("database", "postgresql://u:p@h:5/n", "postgresql+psycopg://u:p@h:5/n"),
+        (
+            "database",
+            "postgresql://me@/orders?host=/run/pg",
+            "postgresql+psycopg://me@/orders?host=%2Frun%2Fpg",
+        ),
         ("database", "sqlite://", "sqlite://"),
     ],
 )
