@@ -48,13 +48,20 @@ class Wire:
         if len(value) > LARGEST:
             raise UnreadableRecordError(f"{len(value)} bytes, more than the {LARGEST} allowed")
         try:
-            message: Message = self._decoder.decode(value)
-        except msgspec.ValidationError as error:
-            message = self._decode_loosely(value, error)
+            message = self._decode_anyhow(value)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnreadableRecordError(f"not JSON: {error}") from None
+        except RecursionError:
+            raise UnreadableRecordError("the JSON is nested too deep") from None
         if not message.order_id:
             raise UnreadableRecordError("orderId is empty")
+        return message
+
+    def _decode_anyhow(self, value: bytes) -> Message:
+        try:
+            message: Message = self._decoder.decode(value)
+        except msgspec.ValidationError as error:
+            return self._decode_loosely(value, error)
         return message
 
     def _decode_loosely(self, value: bytes, error: msgspec.ValidationError) -> Message:

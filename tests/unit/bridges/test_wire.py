@@ -1,0 +1,104 @@
+"""What is read from a topic, whoever wrote it, and what is refused with a reason."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.messages import BUSINESS, OrderCreated, OrderLine, PaymentCompleted, status
+from bridges.errors import UnreadableRecordError
+from bridges.record import Record
+from bridges.wire import LARGEST, Wire
+
+wire = Wire(BUSINESS)
+
+
+def record(value: bytes | None) -> Record:
+    return Record("payment-events", 3, 17, b"o-1", value)
+
+
+@pytest.mark.parametrize("message", BUSINESS, ids=status)
+def test_a_record_of_two_fields_is_a_message(message) -> None:
+    """Services written elsewhere send exactly that; its place in the log names it."""
+    read = wire.decode(record(json.dumps({"orderId": "o-1", "status": status(message)}).encode()))
+
+    assert message(order_id="o-1", event_id="payment-events:3:17") == read
+
+
+def test_what_is_written_is_read_again() -> None:
+    """All of it."""
+    lines = (OrderLine(sku="PEN", quantity=2, unit_price=150),)
+    order = OrderCreated(order_id="o-1", event_id="e", customer_id="c", lines=lines)
+
+    assert order == wire.decode(record(wire.encode(order)))
+
+
+def test_fields_that_are_null_or_unknown_count_as_absent() -> None:
+    """Both are what other languages' libraries write."""
+    value = b'{"orderId":"o-1","status":"PAYMENT_COMPLETED","amount":null,"colour":["red"]}'
+
+    assert PaymentCompleted(order_id="o-1") == wire.decode_value(value)
+
+
+POISON = {
+    "no value": (None, "the record has no value"),
+    "empty": (b"", "not JSON"),
+    "no JSON": (b"hello", "not JSON"),
+    "cut off": (b'{"orderId":"o-1","status":"PAYMENT_COMP', "not JSON"),
+    "a list": (b"[1, 2]", "not a JSON object"),
+    "a number": (b"7", "not a JSON object"),
+    "null": (b"null", "not a JSON object"),
+    "no status": (b'{"orderId":"o-1"}', "unknown status None"),
+    "unknown status": (b'{"orderId":"o-1","status":"PAID"}', "unknown status 'PAID'"),
+    "status of another type": (b'{"orderId":"o-1","status":7}', "unknown status 7"),
+    "no order": (b'{"status":"PAYMENT_COMPLETED"}', "orderId"),
+    "an order without a name": (b'{"orderId":"","status":"PAYMENT_COMPLETED"}', "orderId is empty"),
+    "an order that is null": (b'{"orderId":null,"status":"PAYMENT_COMPLETED"}', "orderId"),
+    "an order that is a number": (b'{"orderId":7,"status":"PAYMENT_COMPLETED"}', "orderId"),
+    "a field of the wrong type": (
+        b'{"orderId":"o-1","status":"PAYMENT_COMPLETED","amount":"much"}',
+        "amount",
+    ),
+    "UTF-16": ('{"orderId":"o-1","status":"PAYMENT_COMPLETED"}'.encode("utf-16"), "not JSON"),
+    "Latin-1": ('{"orderId":"ö","status":"PAYMENT_COMPLETED"}'.encode("latin-1"), ""),
+    "a byte order mark": (b'\xef\xbb\xbf{"orderId":"o-1"}', "not JSON"),
+    "Java serialization": (b"\xac\xed\x00\x05t\x00\x05hello", "not JSON"),
+    "huge": (b'{"orderId":"' + b"x" * LARGEST + b'"}', "more than the"),
+    "wrong, and no JSON after that": (b'{"orderId":7,', "not JSON"),
+    "deep": (b'{"orderId":' + b"[" * 100_000, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize("poison", POISON)
+def test_poison_is_refused_with_a_reason(poison) -> None:
+    """As UnreadableRecordError, never as anything else."""
+    value, reason = POISON[poison]
+
+    with pytest.raises(UnreadableRecordError) as refused:
+        wire.decode(record(value))
+
+    assert reason in str(refused.value)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_at_all_break_the_reader(value) -> None:
+    """They are a message or they are refused."""
+    with suppress(UnreadableRecordError):
+        wire.decode(record(value))
+
+
+texts = st.text(max_size=8)
+simple = st.none() | st.booleans() | st.integers() | st.floats() | texts
+json_values = simple | st.lists(simple, max_size=3) | st.dictionaries(texts, simple, max_size=3)
+fields = st.sampled_from(["orderId", "status", "lines", "amount", "attempt", "sagaId", "warehouse"])
+statuses = st.sampled_from([status(message) for message in BUSINESS])
+
+
+@given(st.dictionaries(fields, json_values, max_size=5), statuses)
+def test_no_object_at_all_breaks_the_reader(found, name) -> None:
+    """Whatever a field holds, down to what JSON itself does not allow."""
+    for value in (found, {**found, "status": name}):
+        with suppress(UnreadableRecordError):
+            wire.decode(record(json.dumps(value).encode()))
