@@ -1,0 +1,83 @@
+"""`order-sagas audit`: check the books, and say what was checked."""
+
+import click
+
+from actors.place_order import PLACE_ORDER
+from bridges.invariants import Finding, Report, examine, ledger_of
+from bridges.store import queries
+from system.cli.support import console, plain_table, print_json
+from system.settings import Settings, settings_options
+
+SHOWN = 20
+"""Violations of a check that are printed for people; JSON has them all."""
+
+
+@click.command("audit")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--ended", is_flag=True, help="Also require that every order has ended.")
+@click.pass_context
+@settings_options("database")
+def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
+    """Check every rule of the books, on any database, whether a system is running or not.
+
+    Orders in flight are counted, and are no violation unless --ended is given.
+
+    Exit codes: 0 all is as it must be, 1 something is not.
+    """
+    with queries.reading(settings.database) as db:
+        report = examine(ledger_of(db), [PLACE_ORDER], ended=ended)
+        waiting = sum(queries.waiting(db).values())
+    broken = bool(report.violations or (ended and waiting))
+    if as_json:
+        print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
+    else:
+        _print(report, waiting)
+        if ended and waiting:
+            click.echo(f"{waiting:,} record(s) wait to be handled, and --ended allows none.")
+    ctx.exit(1 if broken else 0)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        "in_flight": report.in_flight,
+        "needing_attention": report.needing_attention,
+        "checks": [
+            {
+                "name": finding.check.name,
+                "rule": finding.check.rule,
+                "looked_at": finding.looked_at,
+                "things": finding.check.things,
+                "violations": [
+                    {"subject": each.subject, "found": each.found} for each in finding.violations
+                ],
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def _print(report: Report, waiting: int) -> None:
+    table = plain_table("check", "rule", "looked at", "", "violations", numbers=("looked at",))
+    for finding in report.findings:
+        count = len(finding.violations)
+        shown = f"[bold red]{count:,}[/]" if count else "[green]none[/]"
+        check = finding.check
+        table.add_row(check.name, check.rule, f"{finding.looked_at:,}", check.things, shown)
+    console(markup=True).print(table)
+    for finding in report.findings:
+        _print_violations(finding)
+    found = len(report.violations)
+    click.echo(f"{len(report.findings)} checks, {found or 'no'} violation(s).")
+    if report.in_flight or waiting:
+        click.echo(
+            f"In flight: {report.in_flight:,} saga(s), of which {report.needing_attention:,} "
+            f"need attention; {waiting:,} record(s) wait."
+        )
+
+
+def _print_violations(finding: Finding) -> None:
+    for violation in finding.violations[:SHOWN]:
+        click.echo(f"VIOLATION {violation}")
+    more = len(finding.violations) - SHOWN
+    if more > 0:
+        click.echo(f"VIOLATION {finding.check.name}: {more:,} more; --json lists them all")
