@@ -22,11 +22,13 @@ from bridges.kafka.errors import (
     mapped,
 )
 from bridges.kafka.publication import Publication
-from bridges.kafka.topics import largest_batch
+from bridges.kafka.topics import batch_limits
 from bridges.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 
+_USUAL_LIMIT = 1_000_000
+"""Bytes of a batch to a topic that does not tell its own limit."""
 _OVERHEAD = 128
 """Bytes of a batch's header and a record's lengths, at most, before headers."""
 
@@ -44,13 +46,15 @@ class TopicWriter:
         connection: KafkaConnection,
         *,
         batch_bytes: int = 256 * 1024,
-        max_record_bytes: int = 1_000_000,
+        max_record_bytes: int | None = None,
         delivery_timeout: float = 120.0,
         whole_batches: bool = True,
         linger: float = 0.02,
         metadata_timeout: float = 5.0,
     ) -> None:
-        """`delivery_timeout` (seconds) is when the client gives a record up as not acknowledged.
+        """`max_record_bytes` is a limit beside each topic's own.
+
+        `delivery_timeout` (seconds) is when the client gives a record up as not acknowledged.
 
         `metadata_timeout` (seconds) is how long an unknown topic may take to become known.
 
@@ -64,6 +68,8 @@ class TopicWriter:
         self._whole_batches = whole_batches
         self._linger = linger
         self._metadata_timeout = metadata_timeout
+        self._limits: dict[str, int] = {}
+        """How large a batch may be at most, by topic."""
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._lock = Lock()
@@ -75,11 +81,11 @@ class TopicWriter:
         """
         if _checksums_are_slow():
             _log.warning("kafka.checksums_are_slow", install="pip install crc32c")
+        if topics:
+            self._learn_limits(topics)
         self._producer = self._connect()
         for topic in topics:
             self._count(topic)
-        if topics:
-            self._heed_limits(topics)
         _log.info("kafka.writer_started", whole_batches=self._whole_batches)
 
     def _connect(self) -> KafkaProducer:
@@ -89,7 +95,8 @@ class TopicWriter:
             enable_idempotence=True,
             linger_ms=int(self._linger * 1000),
             batch_size=self._batch_bytes,
-            max_request_size=max(self._max_record_bytes, self._batch_bytes) + _OVERHEAD,
+            max_request_size=max(self._batch_bytes, _USUAL_LIMIT, *self._limits.values())
+            + _OVERHEAD,
             delivery_timeout_ms=int(self._delivery_timeout * 1000),
             request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
             max_block_ms=int(self._metadata_timeout * 1000),
@@ -98,14 +105,13 @@ class TopicWriter:
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
         return producer
 
-    def _heed_limits(self, topics: Sequence[str]) -> None:
+    def _learn_limits(self, topics: Sequence[str]) -> None:
         try:
-            limit = largest_batch(self._connection, topics) - _OVERHEAD
+            limits = batch_limits(self._connection, topics)
         except KafkaRefusedError as error:
             _log.warning("kafka.batch_limit_unknown", error=str(error))
             return
-        self._batch_bytes = min(self._batch_bytes, limit)
-        self._max_record_bytes = min(self._max_record_bytes, limit)
+        self._limits = {topic: limit - _OVERHEAD for topic, limit in limits.items()}
 
     @property
     def sends_whole_batches(self) -> bool:
@@ -158,12 +164,16 @@ class TopicWriter:
     ) -> None:
         batch: list[int] = []
         size = 0
+        allowed = self._limits.get(topic, _USUAL_LIMIT)
+        full = min(self._batch_bytes, allowed)
+        if self._max_record_bytes is not None:
+            allowed = min(allowed, self._max_record_bytes)
         for place in places:
             needed = _size(records[place])
-            if needed > self._max_record_bytes:
-                publication.fail(place, _too_large(needed, self._max_record_bytes))
+            if needed > allowed:
+                publication.fail(place, _too_large(needed, allowed))
             elif self._whole_batches:
-                if batch and size + needed > self._batch_bytes:
+                if batch and size + needed > full:
                     self._send_batch(topic, partition, records, batch, publication)
                     batch, size = [], 0
                 batch.append(place)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
@@ -19,6 +20,8 @@ DEAD_LETTERS = "dead-letters"
 TOPICS = ("order-events", "payment-events", "stock-events", "notification-events", DEAD_LETTERS)
 
 _MAX_BATCH = "max.message.bytes"
+_USUAL_LIMIT = 1_048_588
+"""Kafka's own default."""
 _WEEK = 7 * 24 * 3600.0
 
 
@@ -32,7 +35,8 @@ def create_topics(
 ) -> list[str]:
     """Make the topics that are not there yet, and return their names, once they can be used.
 
-    `retention` is in seconds; dead letters are kept until they are replayed or discarded. Raises
+    `retention` is in seconds; dead letters are kept for good, and may be twice as large as what any
+    other topic takes, so that one that is too large to be read still gets there whole. Raises
     `TopicMismatchError`, and makes nothing, when one is there with another partition count: that
     would part a key's records of different topics, and Kafka cannot take partitions back.
     """
@@ -41,17 +45,20 @@ def create_topics(
         _refuse_mismatch(present, partitions)
         missing = [topic for topic in topics if topic not in present]
         if missing:
-            wanted = {
-                topic: {
-                    "num_partitions": partitions,
-                    "replication_factor": replication,
-                    "configs": {"retention.ms": _retention(topic, retention)},
-                }
-                for topic in missing
-            }
-            with suppress(TopicAlreadyExistsError):  # by another worker that started with us
-                admin.create_topics(wanted)
-            admin.wait_for_topics(missing)
+            shape = {"num_partitions": partitions, "replication_factor": replication}
+            kept = str(int(retention * 1000))
+            _create(
+                admin,
+                {
+                    topic: {**shape, "configs": {"retention.ms": kept}}
+                    for topic in missing
+                    if topic != DEAD_LETTERS
+                },
+            )
+            if DEAD_LETTERS in missing:
+                others = [topic for topic in topics if topic != DEAD_LETTERS]
+                configs = {"retention.ms": "-1", **_room_for_letters(admin, others)}
+                _create(admin, {DEAD_LETTERS: {**shape, "configs": configs}})
             _refuse_mismatch(_partition_counts(admin, topics), partitions)
         return missing
 
@@ -75,18 +82,41 @@ def check_topics(
     return count
 
 
-def largest_batch(connection: KafkaConnection, topics: Sequence[str]) -> int:
-    """How many bytes a batch may have that every one of the topics takes.
+def batch_limits(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, int]:
+    """How many bytes a batch may have at most, by topic.
 
     Raises `KafkaRefusedError` where we may not ask.
     """
     with _admin(connection) as admin:
-        asked = [ConfigResource("TOPIC", topic, [_MAX_BATCH]) for topic in topics]
-        answer = admin.describe_configs(asked, config_filter="all")["topic"]
-    limits = [int(configs[_MAX_BATCH]["value"]) for configs in answer.values() if configs]
+        return _batch_limits(admin, topics)
+
+
+def _batch_limits(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
+    asked = [ConfigResource("TOPIC", topic, [_MAX_BATCH]) for topic in topics]
+    answer = admin.describe_configs(asked, config_filter="all")["topic"]
+    limits = {
+        topic: int(configs[_MAX_BATCH]["value"]) for topic, configs in answer.items() if configs
+    }
     if not limits:
         raise KafkaRefusedError("Kafka does not tell how large a topic's batches may be.")
-    return min(limits)
+    return limits
+
+
+def _room_for_letters(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, str]:
+    """Whatever another topic lets in must fit among the dead letters, with what is told of it."""
+    if not topics:
+        return {}
+    try:
+        return {_MAX_BATCH: str(2 * max(_batch_limits(admin, topics).values()))}
+    except (KafkaRefusedError, KafkaError):  # we may make topics and not ask about them
+        return {_MAX_BATCH: str(_USUAL_LIMIT * 2)}
+
+
+def _create(admin: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:
+    if wanted:
+        with suppress(TopicAlreadyExistsError):  # by another worker that started with us
+            admin.create_topics(wanted)
+        admin.wait_for_topics([*wanted])
 
 
 def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
@@ -105,10 +135,6 @@ def _partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[st
         for topic in topics
         if topic in described and not described[topic]["error_code"]
     }
-
-
-def _retention(topic: str, seconds: float) -> str:
-    return "-1" if topic == DEAD_LETTERS else str(int(seconds * 1000))
 
 
 @contextmanager

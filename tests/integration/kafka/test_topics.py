@@ -10,6 +10,8 @@ from bridges.kafka import (
     check_topics,
     create_topics,
 )
+from bridges.kafka.topics import DEAD_LETTERS, batch_limits
+from tests.support.kafka_broker import KafkaBroker
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.kafka
@@ -57,6 +59,15 @@ def test_missing_topics_are_named_and_it_is_said_what_to_do(
     """A start against an empty broker explains itself."""
     with pytest.raises(TopicMissingError, match=f"{unique}.*order-sagas topics create"):
         check_topics(connection, [unique])
+
+
+def test_dead_letters_take_whatever_another_topic_takes(own_kafka: KafkaBroker) -> None:
+    """With what is told of it beside it, and for as long as nobody has seen to it."""
+    connection = KafkaConnection(bootstrap_servers=own_kafka.bootstrap_servers)
+    create_topics(connection, ["orders", DEAD_LETTERS], partitions=1)
+    limits = batch_limits(connection, ["orders", DEAD_LETTERS])
+
+    assert 2 * limits["orders"] == limits[DEAD_LETTERS]
 
 
 def test_a_broker_that_is_not_there_is_told_in_a_moment() -> None:

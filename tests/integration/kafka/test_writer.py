@@ -125,6 +125,21 @@ def test_a_topics_own_limit_is_heeded(connection: KafkaConnection, unique: str) 
     assert list(publication.failures) == [40]
 
 
+def test_each_topic_has_a_limit_of_its_own(connection: KafkaConnection, unique: str) -> None:
+    """What is too large for one is not for another: a poison record goes to the dead letters."""
+    make_topic(connection, f"{unique}-small", limit=3000)
+    make_topic(connection, f"{unique}-large", limit=6_000_000)
+    topics = [f"{unique}-small", f"{unique}-large"]
+    writer = TopicWriter(connection)
+    writer.start(topics)
+    publication = writer.publish([Outgoing(t, 0, b"k", b"x" * 5_000_000) for t in topics])
+    with pytest.raises(RecordTooLargeError):
+        publication.wait(20)
+    writer.close()
+
+    assert [0] == list(publication.failures)
+
+
 def test_a_batch_that_a_topic_takes_only_in_parts_is_written_in_parts(
     connection: KafkaConnection, unique: str
 ) -> None:
