@@ -1,0 +1,63 @@
+"""A saga advanced by hand: messages and time go in, what it decides is kept."""
+
+from typing import Any
+
+from actors.messages import Message
+from actors.sagas import Decision, Note, Progress, Saga, Send, Status, Wake, advance
+
+
+class Turns:
+    """One saga, and all that it has sent, noted, and waits for."""
+
+    def __init__(self, saga: Saga, start: Message | None = None, now: float = 1000.0) -> None:
+        self.saga = saga
+        self.now = now
+        self.progress: Progress | None = None
+        self.sends: list[Send] = []
+        self.notes: list[Note] = []
+        self.wakes: list[Wake] = []
+        if start:
+            self.tell(start)
+
+    def tell(self, message: Message | Wake, after: float = 0.0) -> Decision:
+        """Let time pass, and a message come."""
+        self.now += after
+        decision = advance(self.saga, self.progress, message, self.now)
+        self.progress = decision.progress
+        self.sends += decision.sends
+        self.notes += decision.notes
+        self.wakes += decision.wakes
+        return decision
+
+    def time_out(self) -> Decision:
+        """Jump to the next deadline that counts, and let its timer fire."""
+        assert self.progress
+        due = self.progress.deadline
+        assert due is not None
+        wake = next(wake for wake in self.wakes if wake.at == due and self._waits(wake))
+        self.now = due
+        return self.tell(wake)
+
+    def _waits(self, wake: Wake) -> bool:
+        assert self.progress
+        return self.progress.steps[wake.step].deadline == wake.at
+
+    def answer(self, kind: type[Message], **fields: Any) -> Decision:
+        """Tell it this, for the order."""
+        assert self.progress
+        return self.tell(kind(order_id=self.progress.order_id, **fields))
+
+    @property
+    def status(self) -> Status:
+        assert self.progress
+        return Status(self.progress.status)
+
+    @property
+    def sent(self) -> list[str]:
+        """The names of the messages sent, oldest first."""
+        return [type(send.message).__name__ for send in self.sends]
+
+    @property
+    def ignored(self) -> list[str]:
+        """Why messages were ignored."""
+        return [n.fields["reason"] for n in self.notes if n.event == "saga.message_ignored"]
