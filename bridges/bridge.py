@@ -83,7 +83,8 @@ class Bridge(Waves):
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            self._commit()
+            if self._closed:  # not if the batch that waited was rolled back meanwhile
+                self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
         elif kind is AskReport:
@@ -185,8 +186,13 @@ class Bridge(Waves):
                     items.append(item)
                 else:
                     self._forward(batch, record, key)
-            batch.injected, self._injected = self._injected, []
-            items += [Item(m, "", None, world.routes.inside(type(m))) for m in batch.injected]
+            injected, self._injected = self._injected, []
+            for outcome in injected:
+                item = Item(outcome, "", None, world.routes.inside(type(outcome)))
+                # A call that was made for a shard that moved: its owner makes it again.
+                if self.elsewhere(item) is None:
+                    batch.injected.append(outcome)
+                    items.append(item)
         self._deliver(batch, items)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:

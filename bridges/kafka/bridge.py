@@ -7,7 +7,7 @@ published twice finds idempotent participants.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from thespian.actors import ActorAddress, WakeupMessage
 from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.dead_letters import dead_letter
+from bridges.errors import StoreUnavailableError
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
 from bridges.kafka.owner import Batch as Handover
@@ -34,7 +35,7 @@ AGAIN_SECONDS = 0.5
 """Before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
-CLAIM_SECONDS = 60.0
+CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
 LEFT_OUT = "(the value was larger than dead-letters takes)"
 
@@ -71,6 +72,13 @@ class ShardsLost:
     """Forget these: they are another's."""
 
     shards: frozenset[int]
+
+
+@attrs.frozen
+class PositionsMoved:
+    """These topics have nothing at the stored positions: they are read from here instead."""
+
+    positions: Mapping[tuple[str, int], int]
 
 
 @attrs.frozen
@@ -113,6 +121,9 @@ class KafkaBridge(Bridge):
     def __init__(self) -> None:
         super().__init__()
         self._positions: dict[tuple[str, int], int] = {}
+        """Up to where each partition was handled, as it is stored."""
+        self._moved: dict[tuple[str, int], int] = {}
+        """Where partitions are read that have nothing at the stored position."""
         self._queue: deque[tuple[Handover, list[Record]]] = deque()
         self._to_claim: list[ShardsAssigned] = []
         self._to_release: set[int] = set()
@@ -151,15 +162,19 @@ class KafkaBridge(Bridge):
         if self._owner is None:
             return
         self._owner.close()
-        for claim in self._to_claim:
-            claim.positions.cancel()
-        self._reader.stop()
+        self._reader.stop(finished=True)
         self._writer.close()
         for flight in self._flights:
             if flight.publication.is_done and not flight.publication.failures:
                 self._published += flight.ids
         if self._published:
-            self._world.store.commit(Changes(published=self._published), self._world.clock.now())
+            try:
+                self._world.store.commit(
+                    Changes(published=self._published), self._world.clock.now()
+                )
+            except StoreUnavailableError as error:
+                # Whoever has the shards next publishes once more what is in Kafka already.
+                log.warning("outbox.left_untidy", count=len(self._published), error=str(error))
 
     # --- what the reader says -----------------------------------------------------------------
 
@@ -173,6 +188,8 @@ class KafkaBridge(Bridge):
         elif kind is ShardsAssigned:
             self._to_claim.append(message)
             self.between_batches()
+        elif kind is PositionsMoved:
+            self._moved.update(message.positions)
         elif kind is ShardsRevoked:
             self._to_release |= message.shards
             self.between_batches()
@@ -204,6 +221,8 @@ class KafkaBridge(Bridge):
             self._reader.released(shards)
         claims, self._to_claim = self._to_claim, []
         for place, claim in enumerate(claims):
+            if not claim.positions.set_running_or_notify_cancel():
+                continue  # asked too long ago: the shards may be another's meanwhile
             try:
                 self._claim(claim)
             except Exception as error:
@@ -224,6 +243,8 @@ class KafkaBridge(Bridge):
         )
         claim = store.claim(topics, shards)
         self._positions.update(claim.offsets)
+        for place in claim.offsets:
+            self._moved.pop(place, None)
         self.gain(claim.epochs)
         left = store.unpublished(shards)
         if left:
@@ -255,13 +276,16 @@ class KafkaBridge(Bridge):
 
     def take(self, batch: Batch) -> Sequence[Record]:
         taken: list[Record] = []
-        positions, epochs = self._positions, self._epochs
+        positions, moved, epochs = self._positions, self._moved, self._epochs
         while self._queue and len(taken) < self._world.batch_size:
             handover, records = self._queue.popleft()
             batch.sources.append(handover)
             for record in records:
                 place = (record.topic, record.partition)
-                if record.partition in epochs and record.offset >= positions.get(place, 0):
+                if record.partition not in epochs or place not in positions:
+                    continue  # of a shard that is ours no longer, or not yet again
+                begin = positions[place] if not moved else moved.get(place, positions[place])
+                if record.offset >= begin:
                     taken.append(record)
                     before = batch.offsets[place][0] if place in batch.offsets else positions[place]
                     batch.offsets[place] = (before, record.offset + 1)
@@ -288,6 +312,7 @@ class KafkaBridge(Bridge):
     def committed(self, batch: Batch, outbox: list[int]) -> None:
         for place, (_, after) in batch.offsets.items():
             self._positions[place] = after
+            self._moved.pop(place, None)
         # What came meanwhile was appended behind what this commit deleted.
         del self._published[: self._deleting]
         if outbox:
@@ -308,6 +333,7 @@ class KafkaBridge(Bridge):
             self._reader.done(handover)
         self._queue.clear()
         self._positions.clear()
+        self._moved.clear()
         self.between_batches()
         self._reader.rewind(self._owner.assigned)
 
@@ -374,7 +400,7 @@ class _Owner:
         """The bridge takes no more messages: answer in its place."""
         self._closing = True
         if self._asked:
-            self._asked.positions.cancel()
+            self._asked.positions.cancel()  # wakes the reader, which is to stop
 
     def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
         if self._closing:
@@ -382,7 +408,17 @@ class _Owner:
         self.assigned |= shards
         asked = self._asked = ShardsAssigned(shards, Future())
         self._tell(asked)
-        return asked.positions.result(CLAIM_SECONDS)
+        try:
+            return asked.positions.result(CLAIM_SECONDS)
+        except TimeoutError:
+            if asked.positions.cancel():
+                raise TimeoutError("the database or the loop is busy or away") from None
+            return asked.positions.result(CLAIM_SECONDS)  # it has just begun
+        except CancelledError:
+            raise RuntimeError("the worker is stopping") from None
+
+    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
+        self._tell(PositionsMoved(positions))
 
     def on_batch(self, batch: Handover) -> None:
         self._tell(RecordsRead(batch))

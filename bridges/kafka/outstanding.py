@@ -13,6 +13,7 @@ class Outstanding:
         self._limit = limit
         self._batches: set[Batch] = set()
         self._asked: set[int] = set()
+        self._finished = False
         self._changed = threading.Condition()
 
     def add(self, batch: Batch) -> None:
@@ -54,11 +55,17 @@ class Outstanding:
             self._asked -= shards
             self._changed.notify_all()
 
+    def finish(self) -> None:
+        """The owner is finished with all there is, and with all that will be."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
     def is_released(self, shards: frozenset[int]) -> bool:
         """Whether the owner has released them all, and has no batch of theirs."""
         with self._changed:
             busy = any(batch.shards & shards for batch in self._batches)
-            return not busy and not self._asked & shards
+            return self._finished or (not busy and not self._asked & shards)
 
 
 class Deadline:

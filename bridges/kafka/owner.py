@@ -31,6 +31,9 @@ class ShardOwner(Protocol):
         reader stays in the group meanwhile) and may raise: it is asked again a moment later.
         """
 
+    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """The topic has nothing where `on_assigned` said: these are read from here instead."""
+
     def on_batch(self, batch: Batch) -> None:
         """Here are records; say `done(batch)` once no more is to be done about them."""
 

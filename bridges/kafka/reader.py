@@ -81,8 +81,13 @@ class TopicReader:
         """Start reading. Never fails: while Kafka cannot be reached, it is tried again."""
         self._thread.start()
 
-    def stop(self, timeout: float = 30.0) -> None:
-        """Give the shards up in order, leave the group, and end; `timeout` is in seconds."""
+    def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
+        """Give the shards up in order, leave the group, and end; `timeout` is in seconds.
+
+        An owner that is `finished` with all it was told of is not waited for.
+        """
+        if finished:
+            self._outstanding.finish()
         self._stopping.set()
         self._outstanding.wake()
         if self._thread.is_alive():
@@ -134,7 +139,8 @@ class TopicReader:
             group_id=self._group,
             partition_assignment_strategy=[assignor],
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            # A position that is not in the topic is an error: see `Shares`, which asks at once.
+            auto_offset_reset="none",
             isolation_level="read_committed",
             allow_auto_create_topics=False,
             metrics_enabled=False,

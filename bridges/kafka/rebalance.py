@@ -101,7 +101,10 @@ class Shares(AsyncConsumerRebalanceListener):
             self.unready.clear()
             return
         positions = self._owner.on_assigned(shards)
-        self._read_from(ready, positions)
+        moved = self._moved(ready, positions)
+        if moved:
+            self._owner.on_positions_moved(moved)
+        self._read_from(ready, {**positions, **moved})
         self.unready.clear()
         _log.info("kafka.shards_assigned", shards=sorted(shards))
 
@@ -109,6 +112,36 @@ class Shares(AsyncConsumerRebalanceListener):
         """Begin again with these shards, if they are ours, as if they were new."""
         again = {tp for tp in self._consumer.assignment() if tp.partition in shards}
         self._hold_back(again - self.unready)
+
+    def _moved(
+        self, partitions: Iterable[TopicPartition], positions: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], int]:
+        """Where to read on instead of at positions that are outside of their topic.
+
+        Retention has removed the records there, or the topic was made anew: reading would find
+        nothing there, for ever, or skip what came since.
+        """
+        known = [tp for tp in partitions if (tp.topic, tp.partition) in positions]
+        if not known:
+            return {}
+        earliest = self._consumer.beginning_offsets(known)
+        latest = self._consumer.end_offsets(known)
+        moved = {}
+        for tp in known:
+            at = positions[tp.topic, tp.partition]
+            if not earliest[tp] <= at <= latest[tp]:
+                _log.error(
+                    "kafka.position_outside_topic",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    position=at,
+                    earliest=earliest[tp],
+                    latest=latest[tp],
+                    what="its records were removed, or the topic was made anew; "
+                    "reading goes on from the earliest record",
+                )
+                moved[tp.topic, tp.partition] = earliest[tp]
+        return moved
 
     def _read_from(
         self, partitions: set[TopicPartition], positions: Mapping[tuple[str, int], int]

@@ -33,6 +33,10 @@ class NotingOwner:
         self._note("assigned", shards)
         return {place: at for place, at in self.offsets.items() if place[1] in shards}
 
+    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
+        self.offsets.update(positions)
+        self._note("moved", frozenset(partition for _, partition in positions))
+
     def on_batch(self, batch: Batch) -> None:
         with self._changed:
             self.batches.append(batch)

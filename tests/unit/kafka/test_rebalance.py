@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from kafka.structs import TopicPartition
+from structlog.testing import capture_logs
 
 from bridges.kafka.outstanding import Outstanding
 from bridges.kafka.rebalance import Shares
@@ -17,6 +18,7 @@ class Consumer:
 
     def __init__(self) -> None:
         self.member = "one"
+        self.earliest, self.latest = 0, 100
         self.positions: dict[TopicPartition, int | str] = {}
         self.paused: set[TopicPartition] = set()
 
@@ -31,6 +33,12 @@ class Consumer:
 
     def seek_to_beginning(self, tp: TopicPartition) -> None:
         self.positions[tp] = "beginning"
+
+    def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.earliest)
+
+    def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.latest)
 
     def pause(self, tp: TopicPartition) -> None:
         self.paused.add(tp)
@@ -103,3 +111,21 @@ def test_a_member_that_knows_that_it_was_away_is_not_told_twice(assigned: Assign
 
     assert not assigned.shares.was_away()
     assert assigned.owner.count("lost") == 1
+
+
+@pytest.mark.parametrize(("earliest", "latest"), [(8, 20), (0, 6)])
+def test_a_position_outside_of_its_topic_gives_way_to_the_earliest_record(
+    assigned: Assigned, earliest: int, latest: int
+) -> None:
+    """Its records were removed, or the topic was made anew; the owner is told before it reads."""
+    assigned.consumer.earliest, assigned.consumer.latest = earliest, latest
+    with capture_logs() as lines:
+        assigned.shares.settle()
+
+    assert earliest == assigned.consumer.positions[TopicPartition("orders", 1)]
+    assert {("orders", 1): earliest} == assigned.owner.offsets
+    assert [("orders", 1, 7)] == [
+        (line["topic"], line["partition"], line["position"])
+        for line in lines
+        if line["event"] == "kafka.position_outside_topic"
+    ]

@@ -1,0 +1,109 @@
+"""What the bridge to Kafka lets go of when shards move, without a broker and without actors."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress, WakeupMessage
+
+from actors.delivery import Handled, timer_ticket
+from actors.messages import OrderCreated
+from actors.place_order import PLACE_ORDER
+from actors.sagas.advance import advance
+from actors.sagas.progress import Progress
+from actors.sagas.registry import Registry
+from actors.services.payments import PaymentSettled
+from bridges.batch import Batch
+from bridges.bridge import CommitAgain
+from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
+from bridges.partitions import partition_for
+from bridges.routes import ORCHESTRATOR, Routes
+from system.bootstrap import SERVICES
+
+PARTITIONS = 8
+NOBODY = ActorAddress("nobody")
+
+
+class Bridge(KafkaBridge):
+    """Notes what it would send and store; all its shards are claimed but those it `lacks`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Any] = []
+        self.done: list[str] = []
+        store = SimpleNamespace(
+            partitions=PARTITIONS,
+            numbers=lambda order_ids: {},
+            claim=lambda *_: self.done.append("claim"),
+            commit=lambda *_: self.done.append("commit"),
+        )
+        registry = Registry([PLACE_ORDER])
+        self._world = SimpleNamespace(  # type: ignore[assignment]
+            store=store,
+            registry=registry,
+            routes=Routes(registry, SERVICES),
+            batch_size=10,
+            clock=SimpleNamespace(now=lambda: 0.0),
+        )
+        self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}
+        self._epochs = dict.fromkeys(range(PARTITIONS), 1)
+        self._owner = SimpleNamespace()  # type: ignore[assignment]
+
+    def send(self, target: Any, message: Any) -> None:
+        self.sent.append(message)
+
+
+@pytest.fixture
+def bridge() -> Bridge:
+    """A bridge that owns every shard."""
+    return Bridge()
+
+
+def shard_of(order_id: str) -> int:
+    return partition_for(order_id.encode(), PARTITIONS)
+
+
+def a_saga(order_id: str) -> Progress:
+    return advance(PLACE_ORDER, None, OrderCreated(order_id=order_id), 0.0).progress
+
+
+def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge: Bridge) -> None:
+    """The next owner's timers do it: ours must not be stored in a batch of other shards."""
+    mine, gone = a_saga("o-1"), a_saga("o-2")
+    bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
+    bridge._early = [Handled(timer_ticket(1), (), (saga,)) for saga in (mine, gone)]
+    assert shard_of("o-1") != shard_of("o-2")
+
+    bridge.lose(frozenset([shard_of("o-2")]))
+
+    assert [mine] == [handled.writes[0] for handled in bridge._early]
+
+
+def test_the_outcome_of_a_call_is_dropped_when_its_shard_has_moved(bridge: Bridge) -> None:
+    """The new owner makes the call again, with the same key: two may not write one payment."""
+    bridge._injected = [PaymentSettled(order_id=order_id) for order_id in ("o-1", "o-2")]
+    del bridge._epochs[shard_of("o-2")]
+
+    bridge._fill(bridge._open())
+
+    assert ["o-1"] == [delivery.message.order_id for delivery in bridge.sent]
+
+
+def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -> None:
+    """The batch that waited for the database was rolled back; this one still waits for actors."""
+    bridge._batch = Batch(2, waiting=1)
+
+    bridge._receive(WakeupMessage(None, CommitAgain()), NOBODY)
+
+    assert [] == bridge.done
+
+
+def test_shards_are_not_claimed_for_a_reader_that_has_given_up_asking(bridge: Bridge) -> None:
+    """They may be another worker's meanwhile, who would be thrown out."""
+    asked: Future[Any] = Future()
+    asked.cancel()
+
+    bridge._receive(ShardsAssigned(frozenset([1]), asked), NOBODY)
+
+    assert [] == bridge.done
