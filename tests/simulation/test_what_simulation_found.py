@@ -44,6 +44,17 @@ def test_a_charge_that_was_asked_for_twice_counts_once():
         system.expect_no_violations()
 
 
+def test_a_record_among_the_dead_letters_is_not_a_dead_letter_again():
+    """Whoever put one there by hand got another, and another, until the disk was full."""
+    with Harness() as system:
+        system.publish("dead-letters", {"orderId": "ORD-1", "status": "PAYMENT_COMPLETED"})
+        order = system.place(an_order())
+        system.advance(minutes(1))
+
+        system.expect(order).to_be(COMPLETED)
+        assert [] == [e for e in system.log() if e["event"] == "record.dead_lettered"]
+
+
 def test_a_commit_that_breaks_half_way_gives_no_order_the_number_of_another():
     """Numbers given within a broken transaction were kept, and given again: rows were lost."""
     with Harness(stock={"SKU-1": 10}, batch_size=1) as system:
