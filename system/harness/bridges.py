@@ -30,7 +30,8 @@ class Staged(Bridge):
 
     def watch_store(self) -> World:
         """Make the store a watched one; the world as it is then."""
-        if not isinstance(self._world.store, WatchedStore):
+        known: object = self._world.store
+        if not isinstance(known, WatchedStore):
             self.stage.stores.append(self._world.store)
             store = WatchedStore(self._world.store, self.stage.database)
             self._world = attrs.evolve(  # what is told is handled once time is given to the worker
@@ -56,7 +57,8 @@ class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         stage = self.stage
         stage.placed.append(outgoing)
-        trips = stage.meddling.trips(outgoing) if stage.meddling else None
+        arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling
+        trips = None if arrives else stage.meddling.trips(outgoing)
         if trips is None:
             return super().place(batch, outgoing, shard)
         handled_here = False

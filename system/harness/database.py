@@ -21,8 +21,8 @@ _numbers = count(1)
 @cache
 def _empty() -> sqlite3.Connection:
     """A database with all the tables: to copy one takes a tenth of the time of making one."""
-    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
     connection = sqlite3.connect(":memory:", check_same_thread=False)
+    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
     metadata.create_all(engine)
     return connection
 
@@ -109,10 +109,10 @@ class WatchedStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def read_log(self, after: int, limit: int) -> list[Record]:
+    def read_log(self, *where: Any) -> list[Record]:
         """See `Store.read_log`."""
         self._database.before_read()
-        return self._store.read_log(after, limit)
+        return self._store.read_log(*where)
 
     def commit(self, changes: Changes, now: float) -> list[int]:
         """See `Store.commit`."""

@@ -76,7 +76,7 @@ class Ledger:
                 detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
                 self._note([Broken("what is committed is stored", order_id, detail)])
         report = examine(ledger_of(books.connection), self._registry, ended=ended)
-        self._note(Broken(v.check.name, v.subject, v.found) for v in report.violations)
+        self._note(Broken(v.check, v.subject, v.found) for v in report.violations)
 
     def note(self, violation: Broken) -> None:
         """Keep a violation that somebody else found."""

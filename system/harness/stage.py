@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
 from bridges.partitions import partition_for
 from bridges.record import Outgoing
@@ -47,7 +48,8 @@ class Stage:
 
     def publish(self, outgoing: Outgoing) -> None:
         """Let a record travel: it arrives now, later, twice, damaged, or not at all."""
-        trips = self.meddling.trips(outgoing) if self.meddling else None
+        arrives = outgoing.topic == DEAD_LETTERS or not self.meddling
+        trips = None if arrives else self.meddling.trips(outgoing)
         if trips is None:
             self.arrive(outgoing, self.clock.now())
             return

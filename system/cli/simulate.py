@@ -1,0 +1,120 @@
+"""`order-sagas simulate`: whole systems under random faults, each replayed from its seed."""
+
+import shlex
+import time
+from collections import Counter
+
+import click
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from system.cli.support import console
+from system.harness.campaign import campaign, run_seed
+from system.harness.faults import Fault, from_json, to_json
+from system.harness.plans import LEVELS
+from system.harness.shrink import shrink
+from system.harness.simulation import Outcome, simulate
+
+
+def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> list[Fault] | None:
+    if text is None:
+        return None
+    try:
+        return from_json(text)
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"not a list of faults as JSON: {error}") from None
+
+
+@click.command("simulate")
+@click.option("--seeds", type=click.IntRange(1), default=1000, show_default=True, help="Runs.")
+@click.option("--first", type=click.IntRange(0), default=0, help="The first seed; from 0 on.")
+@click.option("--seed", type=click.IntRange(0), help="Replay this one.")
+@click.option("--orders", type=click.IntRange(1), default=50, show_default=True,
+              help="Orders of each run.")  # fmt: skip
+@click.option("--faults", "level", type=click.Choice(list(LEVELS)), default="heavy",
+              show_default=True, help="How much goes wrong.")  # fmt: skip
+@click.option("--plan", callback=_plan, metavar="JSON",
+              help="With --seed: these faults instead of the seed's own.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one for each core.")
+@click.option("--trace/--no-trace", "tell", default=True,
+              help="Tell the life of the order concerned.")  # fmt: skip
+def simulate_command(
+    seeds: int,
+    first: int,
+    seed: int | None,
+    orders: int,
+    level: str,
+    plan: list[Fault] | None,
+    jobs: int | None,
+    tell: bool,
+) -> int:
+    """Run whole systems in virtual time while records, services, workers and databases fail.
+
+    After every commit, and when all has come to rest, the invariants of `order-sagas audit` are
+    checked. At the first violation the faults are reduced to those that matter, and the command is
+    printed that replays them. Nothing of your data is touched; everything runs in memory.
+
+    Exit code 1 if a rule was broken.
+    """
+    if plan is not None and seed is None:
+        raise click.UsageError("--plan replays one seed: name it with --seed")
+    if seed is not None:
+        outcome = run_seed(seed, orders, level) if plan is None else simulate(seed, orders, plan)
+        _show(outcome, tell=tell)
+        return 1 if outcome.violations else 0
+    return _run_all(range(first, first + seeds), orders, level, jobs, tell)
+
+
+def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool) -> int:
+    started, total, done = time.monotonic(), Counter[str](), 0
+    failed: Outcome | None = None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console(), transient=True) as progress:
+        task = progress.add_task("seeds", total=len(seeds))
+        for outcome in campaign(seeds, orders, level, jobs):
+            done += 1
+            total += outcome.statuses
+            total["commits"] += outcome.commits
+            total["restarts"] += outcome.lives - 1
+            total["faults"] += len(outcome.plan)
+            progress.update(task, advance=1, description=f"seeds, {total['faults']:,} faults")
+            if outcome.violations:
+                failed = outcome
+                break
+        if failed:
+            shrinking = progress.add_task("leaving faults out", total=None)
+            failed = shrink(
+                failed,
+                lambda left: progress.update(shrinking, description=f"{left} faults left"),
+            )
+    click.echo(
+        f"{done:,} seeds of {orders} orders, faults {level}: {total['faults']:,} faults, "
+        f"{total['commits']:,} commits, {total['restarts']:,} restarts; "
+        f"{total['COMPLETED']:,} sagas completed and {total['CANCELLED']:,} cancelled "
+        f"in {time.monotonic() - started:.1f} s."
+    )
+    if failed:
+        _show(failed, tell=tell)
+        return 1
+    click.echo("No rule was broken.")
+    return 0
+
+
+def _show(outcome: Outcome, *, tell: bool) -> None:
+    if not outcome.violations:
+        ended = ", ".join(f"{n} {status}" for status, n in sorted(outcome.statuses.items()))
+        click.echo(
+            f"Seed {outcome.seed}: {ended}; {len(outcome.plan)} faults, {outcome.commits} commits, "
+            f"{outcome.lives - 1} restarts. No rule was broken. Log {outcome.digest[:16]}."
+        )
+        return
+    if tell:
+        click.echo(outcome.story)
+    click.echo(f"\nSeed {outcome.seed} broke {len(outcome.violations)} rule(s):")
+    for violation in outcome.violations[:10]:
+        click.echo(f"  {violation}")
+    click.echo(f"\nFaults: {len(outcome.plan)}, orders: {outcome.orders}. Replay it with:")
+    command = ["order-sagas", "simulate", "--seed", str(outcome.seed),
+               "--orders", str(outcome.orders), "--plan", to_json(outcome.plan)]  # fmt: skip
+    click.echo(f"  {shlex.join(command)}")

@@ -1,0 +1,47 @@
+"""Many simulated runs on several processes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+
+from system.harness.simulation import Outcome, plan_of, simulate
+
+AT_ONCE = 10
+"""Seeds that a process takes at a time: few enough for the progress to move."""
+
+
+def run_seed(seed: int, orders: int, level: str) -> Outcome:
+    """The run of a seed, with the faults that the seed and the level ask for."""
+    return simulate(seed, orders, plan_of(seed, orders, level))
+
+
+def campaign(
+    seeds: Sequence[int], orders: int, level: str, jobs: int | None = None
+) -> Iterator[Outcome]:
+    """Run every seed, each in whichever process is free; outcomes come in the order of the seeds.
+
+    Closing the iterator ends the processes after the seeds that they are at.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    if jobs == 1 or len(seeds) == 1:
+        for seed in seeds:
+            yield run_seed(seed, orders, level)
+        return
+    chunks = iter([(seeds[i : i + AT_ONCE], orders, level) for i in range(0, len(seeds), AT_ONCE)])
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        # Submitted a few at a time: who stops at the first violation does not wait for the rest.
+        waiting = [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 2 * jobs)]
+        try:
+            while waiting:
+                outcomes = waiting.pop(0).result()
+                waiting += [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 1)]
+                yield from outcomes
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _run_seeds(seeds: Sequence[int], orders: int, level: str) -> list[Outcome]:
+    return [run_seed(seed, orders, level) for seed in seeds]
