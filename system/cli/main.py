@@ -17,6 +17,7 @@ from system.cli.operate import cancel_command, resume_command, retry_command, sk
 from system.cli.orders import orders_command, sagas_command
 from system.cli.settings import settings_command
 from system.cli.show import show_command
+from system.cli.simulate import simulate_command
 from system.cli.start import start_command
 from system.cli.status import status_command, stop_command
 from system.cli.stock import stock_group
@@ -31,6 +32,7 @@ SECTIONS = {
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
+    "Prove": ("simulate",),
 }
 
 
@@ -129,6 +131,7 @@ for _command in (
     cancel_command,
     dead_letters_group,
     settings_command,
+    simulate_command,
 ):
     main.add_command(_command)
 
