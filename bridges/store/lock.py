@@ -30,7 +30,8 @@ class DatabaseLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Not `flock`: a forked worker would hold it on for a process that is dead.
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             pid = os.read(self._file, 32).decode(errors="replace").strip()
             os.close(self._file)
@@ -58,13 +59,16 @@ def _lock_of(database: str) -> Path | None:
 
 
 def running_process(database: str) -> int | None:
-    """The process that runs the system on this SQLite database; None if none does."""
+    """The process that runs the system on this SQLite database; None if none does.
+
+    Do not ask in that process: closing the file would let go of its lock.
+    """
     path = _lock_of(database)
     if path is None or not path.exists():
         return None
     with path.open() as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return int(file.read().strip() or 0) or None
     return None

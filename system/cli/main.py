@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from actors.errors import SagaError
 from bridges.errors import BridgeError
+from system.cli.audit import audit_command
 from system.cli.dead_letters import dead_letters_group
 from system.cli.demo import demo_command
 from system.cli.inject import inject_command
@@ -30,7 +31,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Run": ("demo", "start", "status", "stop", "settings"),
     "Send": ("submit", "stock", "inject"),
-    "Look": ("orders", "sagas", "show", "trace"),
+    "Look": ("orders", "sagas", "show", "trace", "audit"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
     "Prove": ("simulate",),
 }
@@ -124,6 +125,7 @@ for _command in (
     sagas_command,
     show_command,
     trace_command,
+    audit_command,
     inject_command,
     retry_command,
     skip_command,

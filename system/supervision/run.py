@@ -48,7 +48,7 @@ def run_supervised(
     for note in (*folder.glob("*.failure"),):
         note.unlink()
     with lock_of(str(folder)).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.lockf(lock, fcntl.LOCK_EX)  # not `flock`, which forked workers would share
         port = _free_port()
         actors = ActorSystem(
             "multiprocTCPBase", {"Admin Port": port}, logDefs=QUIET_LOGS, transientUnique=True

@@ -19,7 +19,7 @@ from system.supervision.messages import (
     Work,
     WorkerStatus,
 )
-from system.supervision.worker import Worker, failure_of
+from system.supervision.worker import Worker, die_with_the_run, failure_of
 
 NAME = "order-sagas-supervisor"
 """The global name by which another process finds it."""
@@ -32,7 +32,8 @@ ANSWER_WITHIN = timedelta(seconds=2)
 @attrs.define
 class _Hired:
     work: Work
-    address: ActorAddress
+    address: ActorAddress | None
+    """None while it is dead."""
     deaths: int = 0
     restarts: int = 0
     status: WorkerStatus | None = None
@@ -65,6 +66,7 @@ class Supervisor(Actor):
         self._questions = 0
         self._ending: ActorAddress | None = None
         self._finished: list[bool] = []
+        self._ended = False
         self._last_error = ""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
@@ -80,7 +82,8 @@ class Supervisor(Actor):
             case Shutdown():
                 self._end(sender)
             case Finished():
-                self._note_end(message)
+                self._finished.append(message.clean)
+                self._look_for_the_end()
             case WakeupMessage(payload=_StartAgain(number=number)):
                 self._start_again(number)
             case WakeupMessage(payload=_WasQuiet(number=number, restarts=restarts)):
@@ -94,6 +97,8 @@ class Supervisor(Actor):
 
     def _hire(self, order: Supervise) -> None:
         self._order = order
+        apart = os.getpgrp() != os.getpgid(order.parent)
+        die_with_the_run(order.folder, with_group=apart)
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, signal.SIG_IGN)  # the first process hears them
         for number in range(order.workers):
@@ -112,11 +117,13 @@ class Supervisor(Actor):
         return address
 
     def _died(self, address: ActorAddress) -> None:
-        if self._ending is not None:
-            return
         for number, hired in self._workers.items():
-            if hired.address != address:
+            if hired.address is None or hired.address != address:
                 continue
+            hired.address = None
+            if self._ending is not None:
+                self._look_for_the_end()
+                return
             note = failure_of(self._order.folder, number)
             why = note.read_text() if note.exists() else "it was killed"
             note.unlink(missing_ok=True)
@@ -147,7 +154,10 @@ class Supervisor(Actor):
         self._questions += 1
         self._answers = 0
         for hired in self._workers.values():
-            self.send(hired.address, AskStatus())
+            if hired.address is None:
+                self._answers += 1
+            else:
+                self.send(hired.address, AskStatus())
         self.wakeupAfter(ANSWER_WITHIN, _AnswerNow(self._questions))
 
     def _note(self, status: WorkerStatus) -> None:
@@ -169,12 +179,17 @@ class Supervisor(Actor):
     def _end(self, sender: ActorAddress) -> None:
         self._ending = sender
         for hired in self._workers.values():
-            self.send(hired.address, Shutdown())
+            if hired.address is not None:
+                self.send(hired.address, Shutdown())
+        self._look_for_the_end()
 
-    def _note_end(self, finished: Finished) -> None:
-        self._finished.append(finished.clean)
-        if len(self._finished) == len(self._workers) and self._ending is not None:
-            self.send(self._ending, Finished(all(self._finished)))
+    def _look_for_the_end(self) -> None:
+        """Answer once nobody who could is still to say that it has finished."""
+        living = sum(hired.address is not None for hired in self._workers.values())
+        if len(self._finished) < living or self._ending is None or self._ended:
+            return
+        self._ended = True
+        self.send(self._ending, Finished(all(self._finished)))
 
 
 def gave_up_of(folder: str) -> Path:

@@ -54,7 +54,7 @@ class Worker(Actor):
         self._work = work
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # the supervisor hears them, and asks us to stop
-        _die_with_the_run(work.folder)
+        die_with_the_run(work.folder)
         clock = SystemClock()
         sink = configure_logging(work.settings, clock, worker=str(work.number))
         parts = Parts(settings=work.settings, clock=clock, shards=work.shards, flush=sink.flush)
@@ -83,15 +83,19 @@ class Worker(Actor):
         return WorkerStatus(self._work.number, os.getpid(), 0, report, time.process_time())
 
 
-def _die_with_the_run(folder: str) -> None:
+def die_with_the_run(folder: str, *, with_group: bool = False) -> None:
     """End this process when the one that started the run is gone, however it went.
+
+    `with_group` ends its process group: Thespian's administrator too, which outlives everybody.
 
     The kernel lets go of a dead process's lock: a thread that waits for it needs no polling.
     """
 
     def wait() -> None:
         with lock_of(folder).open() as held:
-            fcntl.flock(held, fcntl.LOCK_SH)
+            fcntl.lockf(held, fcntl.LOCK_SH)
+        if with_group:
+            os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=wait, name="run-lock", daemon=True).start()
