@@ -9,11 +9,18 @@ description of each message to keep true.
 """
 
 import re
+from typing import Annotated
 
 import msgspec
 
 SCHEMA_VERSION = 1
 """What `schemaVersion` says in the records this system writes."""
+
+LARGEST = 2**63 - 1
+"""The largest number that a database can store; a message that holds a larger one is refused."""
+
+Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Quantity = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 
 MAIN = "main"
 """The warehouse of an order, or of stock, that names none."""
@@ -28,8 +35,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
     """So many of one SKU; `unit_price` in minor units of the order's currency."""
 
     sku: str
-    quantity: int
-    unit_price: int = 0
+    quantity: Quantity
+    unit_price: Number = 0
 
 
 class Message(
@@ -52,10 +59,10 @@ class Message(
     event_id: str = ""
     saga_id: str = ""
     step: str = ""
-    attempt: int = 0
+    attempt: Number = 0
     causation_id: str = ""
     occurred_at: str = ""
-    schema_version: int = 0
+    schema_version: Number = 0
 
 
 class Failed(Message):
@@ -75,6 +82,10 @@ class OrderCreated(Message):
     currency: str = ""
     lines: tuple[OrderLine, ...] = ()
     warehouse: str = MAIN
+
+    def __post_init__(self) -> None:
+        if self.lines and not -LARGEST <= self.amount <= LARGEST:
+            raise ValueError(f"the order is worth {self.amount}, more than can be stored")
 
     @property
     def amount(self) -> int:
@@ -108,7 +119,7 @@ class OrderCancelled(Failed):
 class ProcessPayment(Message):
     """Charge the customer `amount` minor units of `currency`."""
 
-    amount: int = 0
+    amount: Number = 0
     currency: str = ""
     customer_id: str = ""
 
@@ -116,7 +127,7 @@ class ProcessPayment(Message):
 class PaymentCompleted(Message):
     """The customer is charged."""
 
-    amount: int = 0
+    amount: Number = 0
     currency: str = ""
     charge_id: str = ""
 
@@ -132,7 +143,7 @@ class RollbackPayment(Message):
 class PaymentRolledBack(Message):
     """Nothing is charged, any more or ever."""
 
-    amount: int = 0
+    amount: Number = 0
     currency: str = ""
 
 

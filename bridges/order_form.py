@@ -9,8 +9,6 @@ from actors.messages import MAIN, OrderCreated, OrderLine
 from bridges.errors import BridgeError
 
 LONGEST_ID = 200
-LARGEST_AMOUNT = 2**63 - 1
-"""What the columns of a database hold."""
 
 _ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
@@ -69,23 +67,22 @@ def check_order(fields: Any) -> OrderCreated:
 
 def order_of(form: OrderForm) -> OrderCreated:
     """The message that starts the order's saga; raises InvalidOrderError."""
-    order = OrderCreated(
-        order_id=form.order_id,
-        customer_id=form.customer_id,
-        currency=form.currency.upper(),
-        lines=tuple(
-            [
-                OrderLine(sku=line.sku, quantity=line.quantity, unit_price=line.unit_price)
-                for line in form.lines
-            ]
-        ),
-        warehouse=form.warehouse,
-    )
-    amount = order.amount
-    if amount and not form.currency:
+    lines = [
+        OrderLine(sku=line.sku, quantity=line.quantity, unit_price=line.unit_price)
+        for line in form.lines
+    ]
+    try:
+        order = OrderCreated(
+            order_id=form.order_id,
+            customer_id=form.customer_id,
+            currency=form.currency.upper(),
+            lines=tuple(lines),
+            warehouse=form.warehouse,
+        )
+    except ValueError as error:
+        raise InvalidOrderError(str(error)) from None
+    if order.amount and not form.currency:
         raise InvalidOrderError("currency: an order that costs something needs one, such as EUR")
-    if amount > LARGEST_AMOUNT:
-        raise InvalidOrderError(f"the order is worth {amount}, more than can be stored")
     return order
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,8 @@ from bridges.record import Record
 
 LARGEST = 1024 * 1024
 """Bytes of the largest value that is read; Kafka's own default limit for a record."""
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Wire:
@@ -47,6 +50,10 @@ class Wire:
             raise UnreadableRecordError("the record has no value")
         if len(value) > LARGEST:
             raise UnreadableRecordError(f"{len(value)} bytes, more than the {LARGEST} allowed")
+        if b"\\u0000" in value and _NUL.search(value):
+            raise UnreadableRecordError(
+                "a text holds the character NUL, which PostgreSQL can't store"
+            )
         try:
             message = self._decode_anyhow(value)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -8,6 +8,7 @@ from thespian.actors import ActorAddress
 from actors.delivery import RestoreEntities
 from actors.entities import Entity, Reservation, StockLevel, StockLoad
 from actors.messages import (
+    LARGEST,
     LoadStock,
     Message,
     OrderLine,
@@ -125,6 +126,8 @@ class StockService(Service):
                 warehouse=command.warehouse, sku=sku
             )
             level = replace(level, on_hand=level.on_hand + quantity, loaded=level.loaded + quantity)
+            if level.loaded > LARGEST:
+                raise ValueError(f"{sku}: {level.loaded} pieces are more than can be stored")
             loaded.append(level)
         for level in loaded:
             self._levels[level.warehouse, level.sku] = level

@@ -118,7 +118,7 @@ def test_an_order_that_became_a_dead_letter_is_not_waited_for_ever(run_json, sys
     path = file(an_order("A"))
     run_json("submit", path)
     with system.log.transaction() as cursor:
-        cursor.execute("UPDATE log SET value = 'oops'")
+        cursor.execute("UPDATE log SET value = x'00'")
     system.start()
     summary = run_json("submit", path, "--wait")
 
