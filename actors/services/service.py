@@ -72,7 +72,7 @@ class Service(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._batch = -1
-        self._decided: dict[str, Any] = {}
+        self._decided: dict[Any, Any] = {}
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         if type(message) is Delivery:
@@ -92,9 +92,12 @@ class Service(Actor):
             self._batch = delivery.batch
             decided.clear()
         order_id = message.order_id
+        key: Any = order_id
+        if type(message) in self.entity_of:
+            key = type(message), order_id  # about another entity, whose id may be an order's
         try:
             answer = self.handlers[type(message)](
-                self, decided.get(order_id, delivery.state), message, now
+                self, decided.get(key, delivery.state), message, now
             )
             topic = self.participant.topic
             outputs = [
@@ -105,7 +108,7 @@ class Service(Actor):
             self.send(sender, NotHandled(delivery.ticket, traceback.format_exc()))
             return
         if answer.writes:
-            decided[order_id] = answer.writes[0]
+            decided[key] = answer.writes[0]
         for seconds, again in answer.later:
             self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
         self.send(sender, Handled(delivery.ticket, outputs, answer.writes, answer.calls))

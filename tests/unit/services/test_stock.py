@@ -1,0 +1,179 @@
+"""Goods are held for one order at a time, all of them or none, and come back exactly."""
+
+from actors.delivery import RestoreEntities
+from actors.entities import Reservation, StockLevel, StockLoad
+from actors.messages import (
+    LoadStock,
+    Message,
+    OrderLine,
+    ReserveStock,
+    RollbackStock,
+    StockReservationFailed,
+    StockReserved,
+    StockRolledBack,
+)
+from actors.services.service import Answer
+from actors.services.simulation import Silence
+from actors.services.stock import StockService
+from tests.support.embedded import EmbeddedSystem
+
+
+class Warehouse:
+    """A stock service, and the reservations it has written."""
+
+    def __init__(self, **on_hand: int) -> None:
+        self.service = StockService()
+        self.reservations: dict[str, Reservation] = {}
+        self.levels: dict[str, StockLevel] = {}
+        lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in on_hand.items())
+        self.tell(LoadStock(order_id="delivery", lines=lines))
+
+    def tell(self, message: Message) -> Answer:
+        known = self.reservations.get(message.order_id)
+        answer = self.service.handlers[type(message)](self.service, known, message, 1000.0)
+        for write in answer.writes:
+            if isinstance(write, Reservation):
+                self.reservations[write.order_id] = write
+            elif isinstance(write, StockLevel):
+                self.levels[write.sku] = write
+        return answer
+
+    def level(self, sku: str) -> tuple[int, int, int]:
+        """On hand, reserved, loaded."""
+        level = self.levels[sku]
+        return level.on_hand, level.reserved, level.loaded
+
+
+def reserve(order_id: str = "o", **wanted: int) -> ReserveStock:
+    lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in wanted.items())
+    return ReserveStock(order_id=order_id, lines=lines)
+
+
+def release(order_id: str = "o") -> RollbackStock:
+    return RollbackStock(order_id=order_id)
+
+
+def kinds(answer: Answer) -> list[type[Message]]:
+    return [type(reply) for reply in answer.replies]
+
+
+def test_all_lines_are_held_or_none() -> None:
+    """One that is short keeps the others from being touched."""
+    warehouse = Warehouse(PEN=5, INK=1)
+
+    answer = warehouse.tell(reserve(PEN=2, INK=2))
+
+    assert [StockReservationFailed] == kinds(answer)
+    assert answer.replies[0].reason == "INK: 2 wanted, 1 on hand in main"  # type: ignore[attr-defined]
+    assert ((5, 0, 5), (1, 0, 1)) == (warehouse.level("PEN"), warehouse.level("INK"))
+
+
+def test_a_sku_on_two_lines_needs_their_sum() -> None:
+    """Each line alone would fit."""
+    warehouse = Warehouse(PEN=5)
+    twice = ReserveStock(order_id="o", lines=(OrderLine(sku="PEN", quantity=3),) * 2)
+
+    assert [StockReservationFailed] == kinds(warehouse.tell(twice))
+    assert (5, 0, 5) == warehouse.level("PEN")
+
+
+def test_the_last_one_goes_to_one_order() -> None:
+    """Never below zero."""
+    warehouse = Warehouse(PEN=1)
+
+    answers = [warehouse.tell(reserve(f"o-{n}", PEN=1)) for n in range(3)]
+
+    refused = StockReservationFailed
+    assert [[StockReserved], [refused], [refused]] == [kinds(answer) for answer in answers]
+    assert (0, 1, 1) == warehouse.level("PEN")
+
+
+def test_a_duplicate_command_gets_the_first_answer() -> None:
+    """Held once; and refused it stays, even when goods have come since."""
+    warehouse = Warehouse(PEN=5)
+    held = [warehouse.tell(reserve(PEN=2)) for _ in range(2)]
+    refused = [warehouse.tell(reserve("other", PEN=9)), Answer()]
+    more = (OrderLine(sku="PEN", quantity=90),)
+    warehouse.tell(LoadStock(order_id="second delivery", lines=more))
+    refused[1] = warehouse.tell(reserve("other", PEN=9))
+
+    assert held[0].replies == held[1].replies
+    assert refused[0].replies == refused[1].replies
+    assert (93, 2, 95) == warehouse.level("PEN")
+
+
+def test_a_release_gives_back_exactly_what_was_held_and_once() -> None:
+    """Also of a SKU on two lines."""
+    warehouse = Warehouse(PEN=9, INK=9)
+    lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in (("PEN", 2), ("INK", 1), ("PEN", 3)))
+    warehouse.tell(ReserveStock(order_id="o", lines=lines))
+    held = warehouse.level("PEN")
+
+    answers = [warehouse.tell(release()) for _ in range(2)]
+
+    assert (4, 5, 9) == held
+    assert [[StockRolledBack]] * 2 == [kinds(answer) for answer in answers]
+    assert ((9, 0, 9), (9, 0, 9)) == (warehouse.level("PEN"), warehouse.level("INK"))
+
+
+def test_a_release_that_overtakes_its_reservation_blocks_it() -> None:
+    """The tombstone: the command that comes later is refused."""
+    warehouse = Warehouse(PEN=5)
+    undone = warehouse.tell(release())
+
+    late = warehouse.tell(reserve(PEN=1))
+
+    assert [StockRolledBack] == kinds(undone)
+    assert [StockReservationFailed] == kinds(late)
+    assert (5, 0, 5) == warehouse.level("PEN")
+
+
+def test_a_quantity_below_zero_takes_nothing_from_nobody() -> None:
+    """It would put goods on the shelf that are not there."""
+    warehouse = Warehouse(PEN=5)
+
+    assert [StockReservationFailed] == kinds(warehouse.tell(reserve(PEN=-3)))
+    assert (5, 0, 5) == warehouse.level("PEN")
+
+
+def test_an_order_without_lines_is_held_at_once() -> None:
+    """Services written elsewhere may send two fields."""
+    assert [StockReserved] == kinds(Warehouse().tell(reserve()))
+
+
+def test_a_silent_warehouse_answers_the_next_attempt() -> None:
+    """And has held nothing meanwhile."""
+    warehouse = Warehouse(PEN=5)
+    warehouse.service.receive_other(Silence(rate=1.0, attempts=1), None)
+    wanted = (OrderLine(sku="PEN", quantity=1),)
+    first, second = (
+        warehouse.tell(ReserveStock(order_id="o", lines=wanted, attempt=n)) for n in (1, 2)
+    )
+
+    assert [[], [StockReserved]] == [kinds(first), kinds(second)]
+
+
+def test_levels_come_back_after_a_restart() -> None:
+    """All of those that the warehouse owns, and no others."""
+    warehouse = Warehouse(PEN=5)
+    restored = StockLevel(warehouse="main", sku="INK", on_hand=1, loaded=1)
+    warehouse.service.receive_other(RestoreEntities([restored]), None)
+
+    answers = [warehouse.tell(reserve("o-1", INK=1)), warehouse.tell(reserve("o-2", PEN=1))]
+
+    assert [[StockReserved], [StockReservationFailed]] == [kinds(answer) for answer in answers]
+
+
+def test_a_delivery_may_have_the_id_of_an_order(tmp_path) -> None:
+    """In one batch even: one is about goods that came, the other about goods that are held."""
+    pens = (OrderLine(sku="PEN", quantity=1),)
+    with EmbeddedSystem(tmp_path) as system:
+        system.put(
+            LoadStock(order_id="A", lines=pens),
+            ReserveStock(order_id="A", lines=pens),
+            LoadStock(order_id="A", lines=pens),
+        )
+
+        assert ["HELD"] == [held.status for held in system.all_of(Reservation)]
+        assert ["A"] == [load.order_id for load in system.all_of(StockLoad)]
+        assert [] == system.violations()
