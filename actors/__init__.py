@@ -1,1 +1,41 @@
-"""The business: messages, sagas, services."""
+"""The business: messages, sagas, services. What a saga of your own needs is importable from here.
+
+See `examples/returns.py`.
+"""
+
+from actors.entities import Entity
+from actors.messages import Failed, Message
+from actors.sagas import (
+    ONCE,
+    Failure,
+    Notice,
+    Parallel,
+    Participant,
+    Retry,
+    Saga,
+    Step,
+    hours,
+    minutes,
+    seconds,
+)
+from actors.services.service import NOTHING, Answer, Service
+
+__all__ = [
+    "NOTHING",
+    "ONCE",
+    "Answer",
+    "Entity",
+    "Failed",
+    "Failure",
+    "Message",
+    "Notice",
+    "Parallel",
+    "Participant",
+    "Retry",
+    "Saga",
+    "Service",
+    "Step",
+    "hours",
+    "minutes",
+    "seconds",
+]

@@ -51,7 +51,11 @@ class Rows:
         self.fields = entity.__struct_fields__
         self.select = f"SELECT {', '.join(self.fields)} FROM {self.table.name}"
         self._entity = entity
-        self._getter: Callable[[Entity], Row] = attrgetter(*self.fields)
+        getter = attrgetter(*self.fields)
+        # With one name, attrgetter gives the bare value.
+        self._getter: Callable[[Entity], Row] = (
+            getter if len(self.fields) > 1 else lambda entity: (getter(entity),)
+        )
         hints = typing.get_type_hints(entity)
         self._json = [
             (i, msgspec.json.Decoder(hints[name]))

@@ -1,0 +1,82 @@
+"""The examples run, and are as short as is said of them."""
+
+from pathlib import Path
+
+from actors.sagas import hours
+from examples import returns
+from examples.returns import (
+    RETURN_GOODS,
+    ChargeReturnAgain,
+    Desk,
+    GoodsReturned,
+    Parcel,
+    Refund,
+    RefundReturn,
+    Shelf,
+    Thanks,
+    Till,
+)
+from tests.support.embedded import EmbeddedSystem
+
+
+def a_system(directory) -> EmbeddedSystem:
+    """One that runs nothing but returns."""
+    return EmbeddedSystem(directory, sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])
+
+
+def test_goods_that_come_back_are_refunded_and_restocked_at_once(tmp_path) -> None:
+    """Both commands go out together, and the thanks when both are done."""
+    with a_system(tmp_path) as system:
+        system.put(GoodsReturned(order_id="r-1", amount=500))
+
+        assert "COMPLETED" == system.status("r-1", "return-goods")
+        assert ["REFUND_RETURN", "RESTOCK_RETURN"] == system.told("r-1")[1:3]
+        assert Refund(order_id="r-1", status="PAID", amount=500) == system.entity(Refund, "r-1")
+        assert Thanks(order_id="r-1") == system.entity(Thanks, "r-1")
+        assert [] == system.violations()
+
+
+def test_a_refund_for_damaged_goods_is_taken_back(tmp_path) -> None:
+    """The group is undone whole, and nobody is thanked."""
+    with a_system(tmp_path) as system:
+        system.put(GoodsReturned(order_id="r-1", amount=500, condition="in pieces"))
+
+        assert "CANCELLED" == system.status("r-1", "return-goods")
+        assert Refund(order_id="r-1", status="CHARGED") == system.entity(Refund, "r-1")
+        assert Parcel(order_id="r-1", status="in pieces") == system.entity(Parcel, "r-1")
+        assert system.entity(Thanks, "r-1") is None
+        assert [] == system.violations()
+
+
+def test_a_return_survives_a_crash_while_it_waits(tmp_path) -> None:
+    """The engine keeps it like any other saga; a tombstone keeps the refund from being paid."""
+    with a_system(tmp_path) as system:
+        system.put(ChargeReturnAgain(order_id="r-1"))
+        system.put(GoodsReturned(order_id="r-1", amount=500))
+        waiting = system.status("r-1", "return-goods")
+        system.restart()
+        system.advance(hours(4))
+
+        assert ("RUNNING", "CANCELLED") == (waiting, system.status("r-1", "return-goods"))
+        assert 3 == system.told("r-1").count("REFUND_RETURN")
+        assert Parcel(order_id="r-1", status="sent back") == system.entity(Parcel, "r-1")
+        assert [] == system.violations()
+
+
+def test_a_duplicate_command_gets_the_same_answer(tmp_path) -> None:
+    """By business key, as every participant must."""
+    with a_system(tmp_path) as system:
+        system.put(*(RefundReturn(order_id="r-1", amount=500) for _ in range(2)))
+
+        assert 2 == system.told("r-1").count("RETURN_REFUNDED")
+        assert [Refund(order_id="r-1", status="PAID", amount=500)] == system.all_of(Refund)
+
+
+def test_the_example_is_under_sixty_lines_and_uses_public_names_only() -> None:
+    """As the documentation says."""
+    source = Path(returns.__file__).read_text().splitlines()
+
+    assert len(source) < 60
+    assert ["from actors import"] == [
+        line[:18] for line in source if line.startswith(("from", "import"))
+    ]
