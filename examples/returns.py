@@ -18,7 +18,7 @@ class ReturnStocked(Message): ...
 class ReturnRefused(Message): ...
 class SendReturnBack(Message): ...
 class ReturnSentBack(Message): ...
-class ThankForReturn(Message): ...
+class ReturnThanks(Message): ...
 class Refund(Entity): table = "return_refunds"; order_id: str; status: str; amount: int = 0
 class Parcel(Entity): table = "return_parcels"; order_id: str; status: str
 class Thanks(Entity): table = "return_thanks"; order_id: str
@@ -47,7 +47,7 @@ class Shelf(Service):
 
 class Desk(Service):
     participant, entity = Participant("desk", "desk-events"), Thanks
-    handlers = {ThankForReturn: lambda _, known, do, now: Answer((Thanks(order_id=do.order_id),))}
+    handlers = {ReturnThanks: lambda _, known, do, now: Answer((Thanks(order_id=do.order_id),))}
 
 RETURN_GOODS = Saga("return-goods", version=1, starts_on=GoodsReturned, steps=[Parallel(
     Step("refund", to=Till.participant, within=hours(1), done=ReturnRefunded,
@@ -56,4 +56,4 @@ RETURN_GOODS = Saga("return-goods", version=1, starts_on=GoodsReturned, steps=[P
     Step("restock", to=Shelf.participant, within=hours(9), done=ReturnStocked, failed=ReturnRefused,
          do=lambda r: RestockReturn(order_id=r.order_id, condition=r.condition),
          undo=lambda r: SendReturnBack(order_id=r.order_id), undone=ReturnSentBack)),
-    Step("tell", to=Desk.participant, pivot=True, do=lambda r: ThankForReturn(order_id=r.order_id))])
+    Step("tell", to=Desk.participant, pivot=True, do=lambda r: ReturnThanks(order_id=r.order_id))])
