@@ -23,7 +23,7 @@ from system.supervision.worker import Worker, die_with_the_run, failure_of
 
 NAME = "order-sagas-supervisor"
 """The global name by which another process finds it."""
-RESTARTS = Retry(attempts=6, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
+RESTARTS = Retry(attempts=5, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
 """A worker that dies as often as this without a quiet minute in between is given up."""
 QUIET = timedelta(minutes=1)
 ANSWER_WITHIN = timedelta(seconds=2)

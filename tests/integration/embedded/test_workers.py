@@ -88,7 +88,7 @@ def test_a_worker_that_cannot_be_kept_running_ends_the_run_loudly(tmp_path, env)
         for each in found:
             os.kill(each["pid"], signal.SIGKILL)
 
-        assert 1 == system.process.wait(60)
+        assert 1 == system.process.wait(120)
         assert "a worker could not be kept running" in system.said
 
 
