@@ -35,7 +35,7 @@ def start_command(settings: Settings) -> None:
     """Run the system until Ctrl-C or SIGTERM.
 
     Stopping finishes the batch in hand and commits it; sagas in flight continue, with their
-    deadlines, at the next start. An SQLite database is run by one process at a time. What was
+    deadlines, at the next start. An SQLite database is run by one `start` at a time. What was
     submitted while nothing ran is handled at once.
 
     With `--workers N`, N processes share the shards under a supervisor, which starts one again
