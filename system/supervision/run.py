@@ -18,6 +18,8 @@ from system.supervision.supervisor import NAME, Supervisor, gave_up_of
 from system.supervision.worker import lock_of
 
 STOP_WITHIN = timedelta(seconds=70)
+BREAK_OFF_WITHIN = timedelta(seconds=15)
+"""How long workers that still live get when others could not be kept running."""
 QUIET_LOGS = {"version": 1, "disable_existing_loggers": False}
 """Thespian's own logging: nothing is added to ours."""
 
@@ -59,8 +61,9 @@ def run_supervised(
             actors.tell(supervisor, Supervise(settings, workers, os.getpid(), str(folder)))
             card.write_text(json.dumps({"port": port, "pid": os.getpid(), "workers": workers}))
             started()
-            wait()
-            answer = actors.ask(supervisor, Shutdown(), STOP_WITHIN)
+            asked = wait()
+            patience = STOP_WITHIN if asked else BREAK_OFF_WITHIN
+            answer = actors.ask(supervisor, Shutdown(), patience)
         finally:
             card.unlink(missing_ok=True)
             actors.shutdown()
