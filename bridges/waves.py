@@ -129,7 +129,12 @@ class Waves(Shards):
                 topic, message = output.topic, output.message
                 raw = output.key.encode()
                 partition = partition_for(raw, partitions)
-                shard = partition_for(message.order_id.encode(), partitions)
+                order_id = message.order_id
+                shard = (
+                    partition
+                    if output.key == order_id
+                    else partition_for(order_id.encode(), partitions)
+                )
                 if self.place(batch, Outgoing(topic, partition, raw, encode(message)), shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if items:

@@ -1,6 +1,6 @@
 """The notification service: one message to the customer about each order."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -17,6 +17,13 @@ from actors.sagas.definition import Participant
 from actors.services.service import NOTHING, Answer, Handler, Service
 
 log = structlog.get_logger("notifications")
+
+
+@cache
+def _bound() -> Any:
+    """Bound at the first line: a proxy costs a quarter more for each."""
+    return log.bind()
+
 
 ATTEMPTS = 10
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
@@ -49,7 +56,7 @@ class LogChannel:
 
     def send(self, notification: Notification, now: float) -> None:
         """One line at level info."""
-        log.info(
+        _bound().info(
             "customer.notified",
             timestamp=iso(now),
             order_id=notification.order_id,
