@@ -134,6 +134,9 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
             yield Broken("started once", old.saga_id, f"{old.started_at}")
         if new is not None and new.seq < old.seq:
             yield Broken("nothing undone by a commit", old.saga_id, f"from {old.seq} to {new.seq}")
+    told = before.notification is not None and before.notification.status == Notification.SENT
+    if told and after.notification != before.notification:
+        yield Broken("notified once", before.order_id, f"{after.notification}")
     if before.order and after.order:
         done = before.order.status in (Order.COMPLETED, Order.CANCELLED)
         if done and after.order.status != before.order.status:
@@ -146,6 +149,32 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
         done = before.reservation.status != Reservation.HELD
         if done and after.reservation.status != before.reservation.status:
             yield Broken("final stays final", before.order_id, f"{after.reservation}")
+
+
+_TIMED = {
+    "saga.step_timed_out": Phase.SENT,
+    "saga.step_retried": Phase.BACKOFF,
+    "saga.undo_timed_out": Phase.UNDO_SENT,
+    "saga.undo_retried": Phase.UNDO_BACKOFF,
+}
+"""What only a deadline that has passed brings about, and the phase that the step was in."""
+ROUNDING = 0.001
+"""Seconds that a timer may be early."""
+
+
+def check_timers(before: Facts, after: Facts, registry: Registry) -> Iterator[Broken]:
+    """No deadline passes early. Not for clocks that are set back: there it may look so."""
+    for name, old in before.sagas.items():
+        new = after.sagas[name]
+        index, seen = registry.get(old.saga, old.version).index, set()
+        for entry in new.history[len(old.history) :]:
+            phase = _TIMED.get(entry.event)
+            if phase is not None and entry.step not in seen:
+                state = old.steps[index[entry.step]]
+                if state.phase == phase and entry.at < state.deadline - ROUNDING:
+                    early = f"{entry.event} of {entry.step} {state.deadline - entry.at:.3f} s early"
+                    yield Broken("in time", old.saga_id, early)
+            seen.add(entry.step)
 
 
 def _check_payment(facts: Facts) -> Iterator[Broken]:

@@ -104,6 +104,7 @@ def _(fault: CallFails, harness: "Harness") -> Undo:
 @put_in_force.register(ClockJump)
 def _(fault: ClockJump, harness: "Harness") -> Undo:
     clock = harness.stage.clock
+    harness.ledger.clock_is_steady &= fault.seconds >= 0
     harness.stage.agenda.add(fault.at, partial(clock.shift, fault.seconds))
     return _nothing
 

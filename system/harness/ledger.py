@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from actors.entities import Entity, Notification, Order, Payment, Reservation, StockLevel
 from actors.sagas.registry import Registry
 from bridges.invariants import examine, ledger_of
-from bridges.invariants.touched import Broken, Facts, check_change, check_order, check_stock
+from bridges.invariants.touched import (
+    Broken,
+    Facts,
+    check_change,
+    check_order,
+    check_stock,
+    check_timers,
+)
 from bridges.store.store import Changes
 from system.harness.books import Books
 
@@ -29,6 +36,8 @@ class Ledger:
         """What reservations hold, by warehouse and SKU."""
         self.open: dict[str, str] = {}
         """The order of each saga in flight, by saga id."""
+        self.clock_is_steady = True
+        """Whether the wall clock was never set back, so that times in it can be compared."""
         self.violations: dict[Broken, None] = {}
         """In the order in which they were seen."""
 
@@ -54,6 +63,8 @@ class Ledger:
                 self.open[saga.saga_id] = saga.order_id
         for before, after in touched.values():
             self._note(check_change(before, after))
+            if self.clock_is_steady:
+                self._note(check_timers(before, after, self._registry))
             self._note(check_order(after, self._registry))
         for level in levels:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))

@@ -31,7 +31,7 @@ class Calls:
 
     def trouble(self, key: str) -> str:
         """What happens to this call; an empty text is nothing."""
-        order = key.removesuffix("-refund")
+        order = key.removesuffix("-refund").partition("/")[0]
         self._made[order] += 1
         for fault in self._faults:
             if fault.order in ("", order) and fault.nth in (0, self._made[order]):

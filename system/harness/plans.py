@@ -36,10 +36,12 @@ WAITED_FOR = (
 )  # fmt: skip
 """Records whose loss a deadline notices. No log loses the others, so that no plan does."""
 
-ALL = (*WAITED_FOR, "ORDER_CREATED", "ORDER_COMPLETED", "ORDER_CANCELLED")
+ENDS = ("ORDER_COMPLETED", "ORDER_CANCELLED")
+"""Records that are told to two: the second of them is the customer's."""
+ALL = (*WAITED_FOR, "ORDER_CREATED", *ENDS, *ENDS)
 SERVICES = ("payments", "stock")
 POINTS = (
-    "before commit", "after commit", "after publish",
+    "before commit", "after commit", "after commit", "after publish",
     "before send", "after send", "before message", "before wakeup",
 )  # fmt: skip
 DAMAGES = ("truncated", "garbled", "emptied", "unknown")
@@ -95,11 +97,19 @@ def _drop(d: Draw) -> Fault:
 
 
 def _duplicate(d: Draw) -> Fault:
-    return Duplicate(d.rng.choice(ALL), d.order(), later=d.wait(), times=d.rng.randint(1, 2))
+    status = d.rng.choice(ALL)
+    nth, times = d.rng.randint(1, 2) if status in ENDS else 1, d.rng.randint(1, 2)
+    return Duplicate(status, d.order(), nth, later=d.wait(), times=times)
 
 
 def _delay(d: Draw) -> Fault:
     return Delay(d.rng.choice(ALL), d.order(), seconds=d.wait())
+
+
+def _overtaken(d: Draw) -> Fault:
+    """Every attempt of a command is on its way for so long that its undo overtakes it."""
+    status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK"))
+    return Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
 
 
 def _reorder(d: Draw) -> Fault:
@@ -142,7 +152,7 @@ def _raises(d: Draw) -> Fault:
 
 def _call(d: Draw) -> Fault:
     how = d.rng.choice(("before", "after", "lost"))
-    return CallFails(d.order(), nth=d.rng.randint(1, 3), how=how)
+    return CallFails(d.order(), nth=d.rng.randint(1, 2), how=how)
 
 
 def _operator(d: Draw) -> Fault:
@@ -175,7 +185,8 @@ def _crash(d: Draw) -> Fault:
 
 def _commit(d: Draw) -> Fault:
     where = d.rng.choice(("before", "during", "after"))
-    return CommitFails(d.rng.randint(1, 30), d.rng.randint(1, 3), where)
+    nth = d.rng.randint(1, d.rng.choice((4, 30)))
+    return CommitFails(nth, d.rng.randint(1, 3), where)
 
 
 def _read(d: Draw) -> Fault:
@@ -183,7 +194,7 @@ def _read(d: Draw) -> Fault:
 
 
 def _shard(d: Draw) -> Fault:
-    return LosesShard(d.rng.randint(1, 30))
+    return LosesShard(d.rng.randint(1, d.rng.choice((4, 30))))
 
 
 def _jump(d: Draw) -> Fault:
@@ -197,8 +208,8 @@ def _outage(d: Draw) -> Fault:
 
 
 _WEIGHED: Sequence[tuple[int, Callable[[Draw], Fault]]] = (
-    (4, _drop), (4, _duplicate), (4, _delay), (3, _reorder), (1, _corrupt), (2, _silent),
-    (1, _declines), (1, _loses), (2, _slow), (2, _twice), (2, _raises), (2, _call),
+    (4, _drop), (4, _duplicate), (4, _delay), (2, _overtaken), (3, _reorder), (1, _corrupt),
+    (2, _silent), (1, _declines), (1, _loses), (2, _slow), (2, _twice), (2, _raises), (4, _call),
     (2, _operator), (1, _junk),
 )  # fmt: skip
 _WEIGHTS = [weight for weight, _ in _WEIGHED]

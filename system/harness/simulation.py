@@ -10,7 +10,7 @@ import attrs
 from actors.messages import OrderCreated, OrderLine
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
-from bridges.invariants.touched import Broken
+from bridges.invariants.touched import Broken, Facts
 from system.harness.faults import Fault
 from system.harness.harness import Harness
 from system.harness.plans import LEVELS, random_plan
@@ -134,6 +134,9 @@ def _let_end(system: Harness) -> None:
 def _check(system: Harness) -> None:
     ledger = system.ledger
     ledger.audit(system.books, ended=True)
+    for order_id in system.placed:
+        if not ledger.facts.get(order_id, Facts(order_id)).sagas:
+            ledger.note(Broken("none is lost", order_id, "it was placed, and has no saga"))
     for text in system.mailbag.repeated if not system.mailbag.local else ():
         ledger.note(Broken("notified once", text.order_id, f"another one: {text.text}"))
     for order_id, facts in ledger.facts.items():

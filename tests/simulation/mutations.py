@@ -1,0 +1,338 @@
+"""Faults that somebody might really make, put into the code on purpose, in memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+from msgspec.structs import replace
+
+import actors.sagas.actor
+import actors.sagas.backward
+from actors.delivery import Delivery, Release, RestoreEntities
+from actors.entities import Payment, Reservation
+from actors.messages import OrderCancelled, OrderCompleted, RollbackPayment, RollbackStock
+from actors.sagas.backward import Backward
+from actors.sagas.coordinator import SagaCoordinator
+from actors.sagas.events import Events
+from actors.sagas.progress import BACKOFF, DONE, SENT, StepState
+from actors.sagas.turn import UNDOING
+from actors.services import payments as payment_module
+from actors.services.notifications import NotificationService
+from actors.services.payments import PaymentService, PaymentSettled
+from actors.services.service import Service
+from actors.services.stock import StockService
+from bridges.bridge import Bridge
+from bridges.store.store import Changes, Store
+
+
+@attrs.frozen
+class Mutation:
+    """`put` changes the code by way of a `monkeypatch`; caught within `seeds`, or else."""
+
+    name: str
+    put: Callable[[Any], None]
+    seeds: int = 40
+
+    def __str__(self) -> str:
+        return self.name
+
+
+MUTATIONS: list[Mutation] = []
+
+
+Put = Callable[[Any], None]
+
+
+def mutation(name: str, seeds: int = 40) -> Callable[[Put], Put]:
+    """Add a function to the list."""
+
+    def add(put: Put) -> Put:
+        MUTATIONS.append(Mutation(name, put, seeds))
+        return put
+
+    return add
+
+
+# --- services -----------------------------------------------------------------------------------
+
+
+@mutation("a refund that overtakes its charge leaves no tombstone")
+def _(monkeypatch):
+    right = PaymentService.handlers[RollbackPayment]
+
+    def wrong(self, payment, command, now):
+        answer = right(self, payment, command, now)
+        return replace(answer, writes=()) if payment is None else answer
+
+    monkeypatch.setitem(PaymentService.handlers, RollbackPayment, wrong)
+
+
+@mutation("a release that overtakes its reservation leaves no tombstone")
+def _(monkeypatch):
+    right = StockService.handlers[RollbackStock]
+
+    def wrong(self, held, command, now):
+        answer = right(self, held, command, now)
+        return replace(answer, writes=()) if held is None else answer
+
+    monkeypatch.setitem(StockService.handlers, RollbackStock, wrong)
+
+
+@mutation("goods are reserved without a look at what is on hand")
+def _(monkeypatch):
+    right = StockService._reserve
+
+    def wrong(self, command, now):
+        levels = self._levels
+        self._levels = {k: replace(v, on_hand=v.on_hand + 10**6) for k, v in levels.items()}
+        answer = right(self, command, now)
+        writes = [
+            replace(w, on_hand=w.on_hand - 10**6) if hasattr(w, "on_hand") else w
+            for w in answer.writes
+        ]
+        self._levels = levels | {(w.warehouse, w.sku): w for w in writes if hasattr(w, "on_hand")}
+        return replace(answer, writes=tuple(writes))
+
+    monkeypatch.setattr(StockService, "_reserve", wrong)
+
+
+@mutation("a second release gives the goods back a second time")
+def _(monkeypatch):
+    right = StockService.handlers[RollbackStock]
+
+    def wrong(self, held, command, now):
+        if held is not None and held.status == Reservation.RELEASED:
+            held = replace(held, status=Reservation.HELD)
+        return right(self, held, command, now)
+
+    monkeypatch.setitem(StockService.handlers, RollbackStock, wrong)
+
+
+@mutation("a second refund gives the money back a second time")
+def _(monkeypatch):
+    right = PaymentService.handlers[RollbackPayment]
+
+    def wrong(self, payment, command, now):
+        if payment is not None and payment.status == Payment.REFUNDED:
+            return self._refund(payment, command, now)
+        return right(self, payment, command, now)
+
+    monkeypatch.setitem(PaymentService.handlers, RollbackPayment, wrong)
+
+
+@mutation("each attempt of a charge has an idempotency key of its own")
+def _(monkeypatch):
+    right = payment_module._charge_of
+
+    def wrong(payment, command):
+        charge = right(payment, command)
+        return charge._replace(key=f"{charge.key}/{command.attempt}")
+
+    monkeypatch.setattr(payment_module, "_charge_of", wrong)
+
+
+@mutation("an unknown outcome of a charge counts as a refusal")
+def _(monkeypatch):
+    right = PaymentService.handlers[PaymentSettled]
+
+    def wrong(self, payment, outcome, now):
+        if outcome.unknown:
+            outcome = replace(outcome, unknown=False, code="no_answer")
+        return right(self, payment, outcome, now)
+
+    monkeypatch.setitem(PaymentService.handlers, PaymentSettled, wrong)
+
+
+@mutation("a customer is notified of every copy of an order's end")
+def _(monkeypatch):
+    for message in (OrderCompleted, OrderCancelled):
+        right = NotificationService.handlers[message]
+
+        def wrong(self, known, event, now, right=right):
+            return right(self, None, event, now)
+
+        monkeypatch.setitem(NotificationService.handlers, message, wrong)
+
+
+@mutation("a service keeps what it decided in a batch that was rolled back")
+def _(monkeypatch):
+    right = Service._deliver
+
+    def wrong(self, delivery: Delivery, sender):
+        self._batch = delivery.batch
+        right(self, delivery, sender)
+
+    monkeypatch.setattr(Service, "_deliver", wrong)
+
+
+@mutation("the stock service forgets to read its levels back")
+def _(monkeypatch):
+    right = StockService.receive_other
+
+    def wrong(self, message, sender):
+        if not isinstance(message, RestoreEntities):
+            right(self, message, sender)
+
+    monkeypatch.setattr(StockService, "receive_other", wrong)
+
+
+# --- sagas --------------------------------------------------------------------------------------
+
+
+@mutation("steps are undone in the order of their completion")
+def _(monkeypatch):
+    right = Backward.go_back
+
+    def wrong(self, sent):
+        for i, step in enumerate(self.saga.rows):
+            if self.steps[i].phase in actors.sagas.backward.DONE_OR_UNKNOWN:
+                if step.undo:
+                    self.send_undo(i, step, 1)
+                    sent.append(step.name)
+                return
+            if self.steps[i].phase in UNDOING:
+                return
+        self.stage = -1
+        right(self, sent)
+
+    monkeypatch.setattr(Backward, "go_back", wrong)
+
+
+@mutation("a step that timed out is not undone, as if it had not been done")
+def _(monkeypatch):
+    monkeypatch.setattr(actors.sagas.backward, "DONE_OR_UNKNOWN", (DONE,))
+    right = Backward.compensate
+
+    def wrong(self, step, code, reason):
+        for i, state in enumerate(self.steps):
+            if state.phase in (SENT, BACKOFF):
+                self.steps[i] = StepState(0, state.attempt, self.now)
+        return right(self, step, code, reason)
+
+    monkeypatch.setattr(Backward, "compensate", wrong)
+
+
+@mutation("a stale timer is honoured")
+def _(monkeypatch):
+    right = Events.deadline_passed
+
+    def wrong(self, wake):
+        right(self, replace(wake, at=self.steps[wake.step].deadline))
+
+    monkeypatch.setattr(Events, "deadline_passed", wrong)
+
+
+@mutation("a reply that comes twice completes its step twice")
+def _(monkeypatch):
+    right = Events.reply
+
+    def wrong(self, message):
+        places = self.saga.answers.get(type(message), ())
+        if places and places[0][1] == "done":
+            i = self.place_of(message, places)[0]
+            if self.steps[i].phase == DONE:
+                return self.step_done(i, self.steps[i])
+        return right(self, message)
+
+    monkeypatch.setattr(Events, "reply", wrong)
+
+
+@mutation("timers are not set again after a restart")
+def _(monkeypatch):
+    monkeypatch.setattr(actors.sagas.actor, "wakes_of", lambda progress: [])
+
+
+@mutation("an order that comes again starts its saga again")
+def _(monkeypatch):
+    right = SagaCoordinator._deliver
+
+    def wrong(self, delivery):
+        starts = type(delivery.message) in self._registry.started_by
+        right(self, replace(delivery, state=None) if starts else delivery)
+
+    monkeypatch.setattr(SagaCoordinator, "_deliver", wrong)
+
+
+@mutation("sagas outlive the rollback of their batch", seeds=60)
+def _(monkeypatch):
+    right = SagaCoordinator.receiveMessage
+
+    def wrong(self, message, sender):
+        if not isinstance(message, Release):
+            right(self, message, sender)
+
+    monkeypatch.setattr(SagaCoordinator, "receiveMessage", wrong)
+
+
+# --- the bridge and the store -------------------------------------------------------------------
+
+
+@mutation("offsets are committed before what came of their records", seeds=60)
+def _(monkeypatch):
+    right = Store.commit
+
+    def wrong(self, changes: Changes, now):
+        right(self, Changes(offsets=changes.offsets, epochs=changes.epochs), now)
+        return right(self, attrs.evolve(changes, offsets={}), now)
+
+    monkeypatch.setattr(Store, "commit", wrong)
+
+
+@mutation("outgoing records are published and not stored")
+def _(monkeypatch):
+    monkeypatch.setattr(
+        Store, "_fill_outbox", lambda self, db, outbox: list(range(1, len(outbox) + 1))
+    )
+
+
+@mutation("outgoing records are deleted by the batch that stores them")
+def _(monkeypatch):
+    right = Store._fill_outbox
+
+    def wrong(self, db, outbox):
+        ids = right(self, db, outbox)
+        db.execute(self._sql["clean_outbox"], (self._db.many(ids, int),))
+        return ids
+
+    monkeypatch.setattr(Store, "_fill_outbox", wrong)
+
+
+@mutation("a batch that another worker's claim outdated is committed all the same")
+def _(monkeypatch):
+    right = Bridge._roll_back
+
+    def wrong(self):
+        batch = self._batch
+        if batch is None or not self._closed:
+            right(self)
+            return
+        self._closed = False
+        self._batch = None
+        self.committed(batch, [0] * len(batch.outbox))
+        self._proceed_soon()
+
+    monkeypatch.setattr(Bridge, "_roll_back", wrong)
+
+
+@mutation("calls that were owed at a crash are not made again")
+def _(monkeypatch):
+    def wrong(self, entity, shards) -> Iterator[Any]:
+        return iter(())
+
+    monkeypatch.setattr(Store, "owed", wrong)
+
+
+@mutation("numbers of a broken transaction are kept", seeds=60)
+def _(monkeypatch):
+    right = Store.commit
+
+    def wrong(self, changes, now):
+        class Kept(dict):
+            def clear(self):
+                pass
+
+        if not isinstance(self._numbers, Kept):
+            self._numbers = Kept(self._numbers)
+        return right(self, changes, now)
+
+    monkeypatch.setattr(Store, "commit", wrong)

@@ -1,0 +1,35 @@
+"""Simulation finds bugs: each of a list of faults put into the code is caught, and soon."""
+
+import pytest
+
+from system.harness.campaign import run_seed
+from tests.simulation.mutations import MUTATIONS, Mutation
+
+ORDERS = 50
+
+
+def seeds_until_caught(limit: int) -> tuple[int, str]:
+    """How many seeds it takes, and what was broken; 0 if none of them notices anything."""
+    for seed in range(limit):
+        outcome = run_seed(seed, ORDERS, "heavy")
+        if outcome.violations:
+            return seed + 1, str(outcome.violations[0])
+    return 0, ""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_simulation_catches(mutation: Mutation, monkeypatch: pytest.MonkeyPatch):
+    """Each within the number of seeds that it states."""
+    mutation.put(monkeypatch)
+
+    caught, broken = seeds_until_caught(mutation.seeds)
+
+    assert caught, f"{mutation} went unnoticed in {mutation.seeds} seeds"
+    print(f"{mutation}: {caught} seed(s), {broken}")
+
+
+def test_without_a_fault_the_same_seeds_break_no_rule():
+    """What is caught above is the fault, not the simulation."""
+    limit = max(mutation.seeds for mutation in MUTATIONS)
+
+    assert (0, "") == seeds_until_caught(limit)
