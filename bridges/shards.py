@@ -1,6 +1,6 @@
 """Shards that come and go: what their actors get back from the store, and what they give up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import structlog
@@ -8,7 +8,7 @@ from thespian.actors import ActorAddress
 
 from actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ticket
 from actors.entities import Entity
-from actors.messages import Message
+from actors.messages import Message, OperatorCommand
 from actors.sagas.progress import saga_id_of
 from bridges.batch import Item
 from bridges.log_side import LogSide
@@ -111,9 +111,17 @@ class Shards(LogSide):
         return None
 
     def _is_in_flight(self, message: Message) -> bool:
+        return any(saga_id in self._in_flight for saga_id in self._sagas_for(message))
+
+    def _sagas_for(self, message: Message) -> Sequence[str]:
+        """The ids of the sagas that a message may be for; an order may have several sagas."""
+        registry, kind = self._world.registry, type(message)
+        saga = registry.started_by.get(kind)
+        if saga:
+            return (saga_id_of(saga.name, message.order_id),)
         if message.saga_id:
-            return message.saga_id in self._in_flight
-        registry = self._world.registry
-        saga = registry.started_by.get(type(message))
-        names = (saga.name,) if saga else registry.answered_by.get(type(message), ())
-        return any(saga_id_of(name, message.order_id) in self._in_flight for name in names)
+            return (message.saga_id,)
+        names: Iterable[str] = registry.answered_by.get(kind, ())
+        if isinstance(message, OperatorCommand):
+            names = (message.saga,) if message.saga else registry.newest
+        return [saga_id_of(name, message.order_id) for name in names]

@@ -3,14 +3,16 @@
 from typing import Any
 
 import structlog
-from thespian.actors import PoisonMessage
+from thespian.actors import ActorAddress, PoisonMessage
 
 from actors.delivery import Delivery
 from actors.entities import Entity
+from actors.messages import Message
 from bridges.batch import Batch, Item, Ticket
 from bridges.dead_letters import dead_letter
 from bridges.partitions import partition_for
 from bridges.record import Outgoing, Record
+from bridges.routes import Route
 from bridges.shards import Shards
 
 log = structlog.get_logger("bridge")
@@ -37,6 +39,7 @@ class Waves(Shards):
         now = self._world.clock.now()
         states = self._load(batch, items)
         receivers, in_flight = self._receivers, self._in_flight
+        starts = self._world.registry.started_by
         for item in items:
             message = item.message
             for route in item.routes:
@@ -45,12 +48,13 @@ class Waves(Shards):
                     continue  # a role of another process
                 if route.entity is None:
                     known = in_flight.get(message.saga_id)
-                    if known is not None and type(known) is not int:
+                    # One saga may start another: that is nothing for the first.
+                    if isinstance(known, ActorAddress) and type(message) not in starts:
                         receiver = known
                 ticket = len(batch.tickets)
                 batch.tickets.append(Ticket(item, route))
                 batch.waiting += 1
-                state = states.get((route.entity, message.order_id))
+                state = self._state(states, route, message) if states else None
                 self.send(receiver, Delivery(batch.number, ticket, message, state, now))
         if not batch.waiting:
             self._wave_done(batch)
@@ -79,12 +83,19 @@ class Waves(Shards):
             if not nos:
                 continue
             if entity is None:
-                for saga in store.load_sagas(nos).values():
-                    found[None, saga.order_id] = saga
+                for saga_id, saga in store.load_sagas(nos).items():
+                    found[None, saga_id] = saga
             else:
                 for order_id, state in store.load(entity, nos).items():
                     found[entity, order_id] = state
         return found
+
+    def _state(self, states: dict[Any, Any], route: Route, message: Message) -> Any:
+        """What a receiver has to be shown of the entity, or of the saga, that a message is for."""
+        if route.entity is not None:
+            return states.get((route.entity, message.order_id))
+        known = (states.get((None, saga_id)) for saga_id in self._sagas_for(message))
+        return next((saga for saga in known if saga), None)
 
     def _not_handled(self, number: int, error: str) -> None:
         batch = self._batch
@@ -95,7 +106,7 @@ class Waves(Shards):
         if ticket.tries < TRIES:
             ticket.tries += 1
             receiver = self._receivers[ticket.route.receiver]
-            state = self._load(batch, [ticket.item]).get((ticket.route.entity, message.order_id))
+            state = self._state(self._load(batch, [ticket.item]), ticket.route, message)
             now = self._world.clock.now()
             self.send(receiver, Delivery(batch.number, number, message, state, now))
             return

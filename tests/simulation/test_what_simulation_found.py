@@ -1,6 +1,11 @@
 """Bugs that simulation found, each as the shortest scenario that shows it."""
 
+import pytest
+
 from actors.entities import Payment
+from actors.place_order import PLACE_ORDER
+from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
+from system.bootstrap import SERVICES
 from system.harness import (
     CANCELLED,
     COMPLETED,
@@ -41,6 +46,25 @@ def test_a_charge_that_was_asked_for_twice_counts_once():
         payment = system.books.of(Payment, order)
         assert payment
         assert ("REFUNDED", 1, 1) == (payment.status, payment.charges, payment.refunds)
+        system.expect_no_violations()
+
+
+@pytest.mark.parametrize("log", ["embedded", "topics"])
+def test_an_order_whose_saga_has_ended_can_have_another_saga(log):
+    """A return of its goods was taken for an order that had come twice, and ignored."""
+    services = [*SERVICES, Till, Shelf, Desk]
+    with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services, log=log) as system:
+        order = system.place(an_order())
+        system.advance(minutes(1))
+        system.expect(order, "place-order").to_be(COMPLETED)
+
+        system.publish("till-events", GoodsReturned(order_id=order, amount=1000))
+        system.advance(minutes(1))
+
+        system.expect(order, "return-goods").to_be(COMPLETED)
+        system.publish("till-events", GoodsReturned(order_id=order, amount=1000))
+        system.advance(minutes(1))
+        system.expect(order, "return-goods").having_ignored("GOODS_RETURNED", "has ended")
         system.expect_no_violations()
 
 
