@@ -25,6 +25,8 @@ class CrashPoints:
 
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
+        self.crashed = 0
+        """How many planned crashes there were."""
         self.armed = False
         """Whether the worker is at work: only then it can come to a point."""
         self._planned: dict[tuple[str, int], float] = {}
@@ -49,6 +51,7 @@ class CrashPoints:
         self.reached[point] += 1
         down = self._planned.pop((point, self.reached[point]), None)
         if down is not None:
+            self.crashed += 1
             raise Crashed(down)
 
 

@@ -104,8 +104,8 @@ def _run(system: Harness, seed: int, orders: int) -> None:
             system.place(_order(seed, order_id))
         system.advance(arrivals.uniform(0, 2 * HORIZON / waves))
     system.advance(2 * HORIZON)
-    _let_end(system)
-    _check(system)
+    let_end(system)
+    check(system)
 
 
 def _order(seed: int, order_id: str) -> OrderCreated:
@@ -117,7 +117,7 @@ def _order(seed: int, order_id: str) -> OrderCreated:
     return OrderCreated(order_id=order_id, customer_id="C-1", currency="EUR", lines=lines)
 
 
-def _let_end(system: Harness) -> None:
+def let_end(system: Harness) -> None:
     """All is well again: time passes, and operators look after what needs attention."""
     system.all_is_well()
     for _ in range(3):
@@ -131,7 +131,8 @@ def _let_end(system: Harness) -> None:
     system.run_until_quiet(PATIENCE)
 
 
-def _check(system: Harness) -> None:
+def check(system: Harness) -> None:
+    """Look whether all came to its end: in the books, at the provider, and at the customers."""
     ledger = system.ledger
     ledger.audit(system.books, ended=True)
     for order_id in system.placed:

@@ -1,0 +1,47 @@
+"""One number is enough to see the same run again, to the byte."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from system.harness.campaign import campaign, run_seed
+
+SEEDS = range(6)
+PRINT_DIGESTS = f"""
+from system.harness.campaign import run_seed
+for seed in {list(SEEDS)}:
+    print(run_seed(seed, 20, "heavy").digest)
+"""
+
+
+def digests(hash_seed: str) -> list[str]:
+    """What the logs of some seeds hash to, in a process with this PYTHONHASHSEED."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PRINT_DIGESTS],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_the_same_seed_gives_the_same_log_in_another_process():
+    """Byte for byte, whatever order Python's sets have there."""
+    here = [run_seed(seed, 20, "heavy").digest for seed in SEEDS]
+
+    assert here == digests("1")
+    assert here == digests("2")
+
+
+def test_other_seeds_give_other_logs():
+    """A digest that never changes would prove nothing."""
+    assert len(SEEDS) == len({run_seed(seed, 20, "heavy").digest for seed in SEEDS})
+
+
+@pytest.mark.processes
+def test_several_processes_find_what_one_does():
+    """And in the order of the seeds."""
+    alone = [outcome.digest for outcome in campaign(range(12), 5, "light", jobs=1)]
+
+    assert alone == [outcome.digest for outcome in campaign(range(12), 5, "light", jobs=2)]
