@@ -9,8 +9,9 @@ from actors.sagas.registry import Registry
 from bridges.doorbell import ring
 from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing
+from bridges.record_log import LetterRow
 from bridges.store.connect import connect
-from bridges.store.headers import pack
+from bridges.store.headers import pack, unpack
 from bridges.store.store import Store
 
 _APPEND = (
@@ -71,6 +72,15 @@ class EmbeddedLog:
                 for r in records
             ],
         )
+
+    def letters(self) -> Iterator[LetterRow]:
+        """What is among the dead letters, the oldest first; marks come behind their letters."""
+        for number, key, value, headers in self.db.rows(
+            "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' "
+            "ORDER BY position",
+            (),
+        ):
+            yield number, key, value, unpack(headers)
 
     def append(self, *records: Outgoing) -> int:
         """Put records in a transaction of their own; answers how many systems are running."""

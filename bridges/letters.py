@@ -1,21 +1,19 @@
-"""What an operator does with dead letters of the embedded log: read, replay, discard.
+"""What an operator does with dead letters, of whichever log: read, replay, discard.
 
 A letter that was seen to is marked by one more record of the same topic, so that what was done, by
 whom and why stays in the log beside the letter, and no letter is ever changed or lost.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import attrs
 import msgspec
 
 from actors.clock import Clock, SystemClock, iso
 from actors.participants import DEAD_LETTERS
-from bridges.embedded_log import EmbeddedLog
 from bridges.errors import BridgeError
 from bridges.record import Headers, Outgoing
-from bridges.store.headers import unpack
+from bridges.record_log import LetterRow, RecordLog
 
 MARK = "dead-letter-mark"
 """The header of a record that says what was done with a letter: the letter's number."""
@@ -56,21 +54,15 @@ class Letter:
 
 
 class Letters:
-    """The dead letters of an embedded log."""
+    """The dead letters of a log."""
 
-    def __init__(self, log: EmbeddedLog, clock: Clock | None = None) -> None:
+    def __init__(self, log: RecordLog, clock: Clock | None = None) -> None:
         self._log = log
         self._clock = clock or SystemClock()
 
     def all(self) -> list[Letter]:
         """Every letter, oldest first."""
-        return _letters(
-            self._log.db.rows(
-                "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' "
-                "ORDER BY position",
-                (),
-            )
-        )
+        return _letters(self._log.letters())
 
     def get(self, number: int) -> Letter:
         """One letter; raises LetterError if there is none of this number."""
@@ -133,12 +125,11 @@ class Letters:
             self._log.put(cursor, marks, handled=True)
 
 
-def _letters(rows: Iterator[tuple[Any, ...]]) -> list[Letter]:
+def _letters(rows: Iterator[LetterRow]) -> list[Letter]:
     found: dict[int, Letter] = {}
-    for position, key, value, packed in rows:
-        headers = unpack(packed)
+    for position, key, value, headers in rows:
         if headers and headers[-1][0] == MARK:
-            mark = msgspec.json.decode(value, type=Mark)
+            mark = msgspec.json.decode(value or b"", type=Mark)
             if mark.letter in found:
                 found[mark.letter] = attrs.evolve(found[mark.letter], mark=mark)
             continue

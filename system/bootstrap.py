@@ -79,6 +79,15 @@ class Parts:
         return Registry(saga.scaled(self.settings.deadline_scale) for saga in self.sagas)
 
 
+def check_log(settings: Settings) -> None:
+    """Raise StoreError unless the settings name a log that goes with the database."""
+    if not settings.kafka and not settings.database.startswith("sqlite"):
+        raise StoreError(
+            "the embedded log is a table of SQLite: "
+            "name the Kafka to use with this database (--kafka), or an sqlite:/// database"
+        )
+
+
 def open_store(settings: Settings, registry: Registry, services: Iterable[type[Service]]) -> Store:
     """The store that the settings name; raises StoreError if it can't be used."""
     entities = {
@@ -86,11 +95,7 @@ def open_store(settings: Settings, registry: Registry, services: Iterable[type[S
         for service in services
         for entity in (service.entity, *service.entity_of.values(), *service.memory)
     }
-    if not settings.kafka and not settings.database.startswith("sqlite"):
-        raise StoreError(
-            "the embedded log is a table of SQLite: "
-            "name the Kafka to use with this database (--kafka), or an sqlite:/// database"
-        )
+    check_log(settings)
     return Store(
         settings.database,
         registry,

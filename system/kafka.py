@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from bridges.kafka.bridge import KafkaLog
 from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.outbox_log import OutboxLog
 from system.settings import Settings
 from system.settings.model import ROLES
 
@@ -54,6 +55,13 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
         file = Path(settings.kafka_token_file)
         return lambda: file.read_text(encoding="utf-8").strip()
     return None
+
+
+def outbox_log(settings: Settings) -> OutboxLog:
+    """Kafka's topics, to write to from outside the system."""
+    return OutboxLog(
+        settings.database, settings.partitions, connection_of(settings), settings.kafka_group
+    )
 
 
 def group_of(settings: Settings) -> str:

@@ -27,7 +27,7 @@ from bridges.kafka.publication import Publication
 from bridges.kafka.reader import TopicReader
 from bridges.kafka.topics import check_topics
 from bridges.record import Outgoing, Record
-from bridges.store.store import Changes
+from bridges.store.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
 
@@ -35,6 +35,8 @@ AGAIN_SECONDS = 0.5
 """Before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
+SWEEP_SECONDS = 10.0
+"""Between looks for what a submitter has committed and not published, because it died."""
 CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
 LEFT_OUT = "(the value was larger than dead-letters takes)"
@@ -111,6 +113,10 @@ class _Tidy:
     """To itself: clean the outbox even if no batch does it on its way."""
 
 
+class _Sweep:
+    """To itself: look for what submitters have left."""
+
+
 class KafkaBridge(Bridge):
     """One consumer and one producer for all the roles of this worker.
 
@@ -135,6 +141,8 @@ class KafkaBridge(Bridge):
         self._published: list[int] = []
         """Outbox rows that Kafka has: the next transaction deletes them."""
         self._tidying = False
+        self._left: set[int] = set()
+        """What submitters had committed and not published at the last look."""
         self._owner: _Owner | None = None
 
     # --- opening and closing ------------------------------------------------------------------
@@ -157,6 +165,7 @@ class KafkaBridge(Bridge):
         )
         self._owner.reader = self._reader
         self._reader.start()
+        self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
 
     def close_log(self) -> None:
         if self._owner is None:
@@ -202,6 +211,9 @@ class KafkaBridge(Bridge):
         elif kind is WakeupMessage and isinstance(message.payload, _Tidy):
             self._tidying = False
             self._proceed_soon()
+        elif kind is WakeupMessage and isinstance(message.payload, _Sweep):
+            self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
+            self._sweep()
 
     def _note_connection(self, up: bool) -> None:
         outages, now = self._world.outages, self._world.clock.now()
@@ -246,7 +258,7 @@ class KafkaBridge(Bridge):
         for place in claim.offsets:
             self._moved.pop(place, None)
         self.gain(claim.epochs)
-        left = store.unpublished(shards)
+        left = store.unpublished(shards, store.consumer, SUBMITTED)
         if left:
             log.info("outbox.published_again", count=len(left))
             self._publish(dict(left))
@@ -365,6 +377,18 @@ class KafkaBridge(Bridge):
         if self._published and not self._tidying:
             self._tidying = True
             self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
+
+    def _sweep(self) -> None:
+        """Publish what submitters have left: what was there at the last look is no slow one's."""
+        if not self._epochs or self._away or self._closed:
+            return
+        rows = dict(self._world.store.unpublished(sorted(self._epochs), SUBMITTED))
+        known = {*self._unpublished, *self._published}
+        left = {i: row for i, row in rows.items() if i in self._left and i not in known}
+        self._left = {*rows}
+        if left:
+            log.warning("outbox.left_by_submitter", count=len(left))
+            self._publish(left)
 
     def _publish_again(self) -> None:
         failed, self._failed = sorted(set(self._failed)), []

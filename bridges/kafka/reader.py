@@ -212,7 +212,8 @@ class TopicReader:
     def _note_connection(self, consumer: KafkaConsumer) -> None:
         # Only the group's coordinator is asked all the time; nothing public tells of it.
         if consumer._coordinator.coordinator_unknown():
-            self._disconnected("The group's coordinator does not answer.")
+            if self._connected:  # at first, it only has not been found yet
+                self._disconnected("The group's coordinator does not answer.")
         elif not self._connected:
             self._connected = True
             _log.info("kafka.connected", servers=self._connection.bootstrap_servers)

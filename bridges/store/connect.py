@@ -37,7 +37,7 @@ class Connection(Protocol):
         """A context with a cursor; commits at its end, rolls back on any exception."""
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        """So many fresh ids of a table, ascending."""
+        """So many ids that no row of the table ever had, ascending."""
 
     def move_offsets(
         self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
@@ -144,8 +144,8 @@ class SqliteConnection:
                 raise
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
-        last = cursor.fetchone()[0]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        last = next(iter(cursor.fetchone() or (0,)))
         return list(range(last + 1, last + 1 + count))
 
     def move_offsets(

@@ -3,7 +3,7 @@
 Everything here runs beside a running system and slows it no more than any reader does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -182,11 +182,7 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
 
 def waiting(db: sa.Connection) -> dict[str, int]:
     """Records of the embedded log that no batch has handled yet, by topic."""
-    query = (
-        sa.select(log.c.topic, sa.func.count())
-        .where(*_waits())
-        .group_by(log.c.topic)
-    )
+    query = sa.select(log.c.topic, sa.func.count()).where(*_waits()).group_by(log.c.topic)
     return {row[0]: row[1] for row in db.execute(query)}
 
 
@@ -210,6 +206,19 @@ def _waits() -> tuple[sa.ColumnElement[bool], ...]:
         log.c.position > least.where(offsets.c.topic == "log").scalar_subquery(),
         log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
     )
+
+
+def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group: str) -> bool:
+    """Whether the orchestrators of a consumer group have handled each partition up to its end."""
+    query = sa.select(offsets.c.partition, offsets.c.position, offsets.c.consumer).where(
+        offsets.c.topic == topic
+    )
+    reached: dict[int, int] = {}
+    for partition, position, consumer in db.execute(query):
+        roles = consumer.removeprefix(f"{group}.")
+        if consumer == group or (roles != consumer and "orchestrator" in roles.split("+")):
+            reached[partition] = max(position, reached.get(partition, 0))
+    return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
 
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:

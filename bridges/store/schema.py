@@ -92,6 +92,7 @@ outbox = sa.Table(
     sa.Column("key", sa.LargeBinary),
     sa.Column("value", sa.LargeBinary),
     sa.Column("headers", sa.LargeBinary),
+    sqlite_autoincrement=True,  # two processes may know a row: its id is never another's
 )
 """Records that are committed and not yet known to be published; `shard` caused them."""
 

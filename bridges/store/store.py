@@ -17,6 +17,8 @@ from bridges.store.schema import SCHEMA, metadata
 
 EPOCHS = "#epochs"
 """The topic under which the offsets table keeps how often each shard was claimed."""
+SUBMITTED = "#submitted"
+"""The consumer under which the outbox keeps what came from outside, from submitters say."""
 KNOWN_KEYS = 200_000
 """How many order ids are remembered with their numbers."""
 
@@ -66,17 +68,19 @@ class Store:
         self.partitions = partitions
         self.consumer = consumer
         self._registry = registry
-        self._db: Connection = connect(url)
-        mark = self._db.placeholder
+        self.db: Connection = connect(url)
+        mark = self.db.placeholder
         self._rows = {entity: rows_of(entity, mark) for entity in entities}
         self._saga_rows = SagaRows(registry, mark)
         self._numbers: dict[str, int] = {}
-        self._sql = _statements(mark, self._db.is_in, self._db.lock)
+        self._highest: dict[str, int] = {}
+        """The highest number in each table when shards were last claimed, or stored since."""
+        self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self._create()
 
     def close(self) -> None:
         """Close the connection; what is not committed is dropped."""
-        self._db.close()
+        self.db.close()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -89,21 +93,35 @@ class Store:
             if len(known) > KNOWN_KEYS:
                 known.clear()
                 missing = list(wanted)
-            known.update(self._db.rows(self._sql["numbers"], (self._db.many(missing, str),)))
+            known.update(self.db.rows(self._sql["numbers"], (self.db.many(missing, str),)))
         return {order_id: known[order_id] for order_id in wanted if order_id in known}
 
     def load(self, entity: type[Entity], numbers: Sequence[int]) -> dict[str, Entity]:
         """The stored entities of these orders, by order id."""
         rows = self._rows[entity]
-        sql = f"{rows.select} WHERE no {self._db.is_in('bigint')}"
-        found = map(rows.entity, self._db.rows(sql, (self._db.many(numbers, int),)))
+        numbers = self._perhaps_stored(entity.table, numbers)
+        if not numbers:
+            return {}
+        sql = f"{rows.select} WHERE no {self.db.is_in('bigint')}"
+        found = map(rows.entity, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {e.order_id: e for e in found}  # type: ignore[attr-defined]
 
     def load_sagas(self, numbers: Sequence[int]) -> dict[str, Progress]:
         """The stored sagas of these orders, in flight or ended, by saga id."""
-        sql = f"SELECT progress, saga, version FROM sagas WHERE no {self._db.is_in('bigint')}"
-        found = map(self._progress, self._db.rows(sql, (self._db.many(numbers, int),)))
+        numbers = self._perhaps_stored("sagas", numbers)
+        if not numbers:
+            return {}
+        sql = f"SELECT progress, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
+        found = map(self._progress, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {progress.saga_id: progress for progress in found}
+
+    def _perhaps_stored(self, table: str, numbers: Sequence[int]) -> Sequence[int]:
+        """Without those that cannot be: new orders have higher numbers than any that was stored.
+
+        What others stored of our shards they stored before we claimed them; since then only we do.
+        """
+        highest = self._highest.get(table)
+        return numbers if highest is None else [n for n in numbers if n <= highest]
 
     def in_flight(self, shards: Sequence[int]) -> Iterator[Progress]:
         """Every saga of these shards that has not ended, the earliest deadline first.
@@ -112,23 +130,23 @@ class Store:
         """
         sql = (
             f"SELECT progress, saga, version FROM sagas WHERE ended_at IS NULL "
-            f"AND shard {self._db.is_in('int')} ORDER BY deadline IS NULL, deadline, no"
+            f"AND shard {self.db.is_in('int')} ORDER BY deadline IS NULL, deadline, no"
         )
-        return map(self._progress, self._db.rows(sql, (self._db.many(shards, int),)))
+        return map(self._progress, self.db.rows(sql, (self.db.many(shards, int),)))
 
     def all_of(self, entity: type[Entity]) -> Iterator[Entity]:
         """Every entity of a class."""
         rows = self._rows[entity]
-        return map(rows.entity, self._db.rows(rows.select, ()))
+        return map(rows.entity, self.db.rows(rows.select, ()))
 
     def owed(self, entity: type[Entity], shards: Sequence[int]) -> Iterator[Entity]:
         """The entities of these shards that still owe an outside call, the oldest first."""
         rows = self._rows[entity]
         sql = (
-            f"{rows.select} WHERE status = {self._db.placeholder} AND no IN "
-            f"(SELECT no FROM order_keys WHERE shard {self._db.is_in('int')}) ORDER BY no"
+            f"{rows.select} WHERE status = {self.db.placeholder} AND no IN "
+            f"(SELECT no FROM order_keys WHERE shard {self.db.is_in('int')}) ORDER BY no"
         )
-        return map(rows.entity, self._db.rows(sql, (entity.pending, self._db.many(shards, int))))
+        return map(rows.entity, self.db.rows(sql, (entity.pending, self.db.many(shards, int))))
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """Take these shards: from now on, nobody who claimed one before can commit for it.
@@ -136,16 +154,20 @@ class Store:
         That holds for a batch of timers too, which moves no offset. The number that grows with
         each claim is a fencing token (Kleppmann, "How to do distributed locking", 2016).
         """
-        with self._db.transaction() as db:
+        with self.db.transaction() as db:
             db.executemany(
                 self._sql["first_offset"],
                 [(topic, s, self.consumer, 0) for topic in (EPOCHS, *topics) for s in shards],
             )
-            ours = self._db.many(shards, int)
+            ours = self.db.many(shards, int)
             db.execute(self._sql["claim"], (EPOCHS, self.consumer, ours))
-            names = self._db.many((EPOCHS, *topics), str)
+            names = self.db.many((EPOCHS, *topics), str)
             db.execute(self._sql["positions"], (self.consumer, ours, names))
             positions = {(topic, partition): at for topic, partition, at in db.fetchall()}
+        for table in ("sagas", *(e.table for e, rows in self._rows.items() if rows.numbered)):
+            ((self._highest[table],),) = self.db.rows(
+                f"SELECT coalesce(max(no), 0) FROM {table}", ()
+            )
         epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
         return Claim(epochs, positions)
 
@@ -156,20 +178,22 @@ class Store:
         """
         sql, parameters = self._sql["read_log"], [after, limit]
         if shards is not None:
-            sql, parameters = self._sql["read_shards"], [after, self._db.many(shards, int), limit]
+            sql, parameters = self._sql["read_shards"], [after, self.db.many(shards, int), limit]
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
-            for position, topic, partition, key, value, headers, at in self._db.rows(
-                sql, parameters
-            )
+            for position, topic, partition, key, value, headers, at in self.db.rows(sql, parameters)
         ]
 
-    def unpublished(self, shards: Sequence[int]) -> list[tuple[int, Outgoing]]:
-        """What an earlier owner of these shards committed and may not have published, by id."""
+    def unpublished(self, shards: Sequence[int], *consumers: str) -> list[tuple[int, Outgoing]]:
+        """What was committed for these shards and may not be published, by id.
+
+        Without `consumers`, what an earlier worker of our own group has left.
+        """
         return [
             (number, Outgoing(topic, partition, key, value, unpack(headers)))
-            for number, topic, partition, key, value, headers in self._db.rows(
-                self._sql["unpublished"], (self.consumer, self._db.many(shards, int))
+            for number, topic, partition, key, value, headers in self.db.rows(
+                self._sql["unpublished"],
+                (self.db.many(list(consumers or (self.consumer,)), str), self.db.many(shards, int)),
             )
         ]
 
@@ -178,7 +202,7 @@ class Store:
     def commit(self, changes: Changes, now: float) -> list[int]:
         """Store all of it or nothing; answers the ids of the outbox rows, in their order."""
         try:
-            with self._db.transaction() as db:
+            with self.db.transaction() as db:
                 return self._store(db, changes, now)
         except BaseException:
             self._numbers.clear()  # those given within the transaction were taken back with it
@@ -198,11 +222,11 @@ class Store:
                 ],
             )
         if changes.published:
-            db.execute(self._sql["clean_outbox"], (self._db.many(list(changes.published), int),))
-        return self._fill_outbox(db, changes.outbox) if changes.outbox else []
+            self.clean_outbox(db, changes.published)
+        return self.fill_outbox(db, changes.outbox) if changes.outbox else []
 
     def _check_epochs(self, db: Any, epochs: dict[int, int]) -> None:
-        db.execute(self._sql["epochs"], (EPOCHS, self.consumer, self._db.many([*epochs], int)))
+        db.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
         for shard, epoch in db.fetchall():
             if epochs[shard] != epoch:
                 raise LostShardError(f"shard {shard} was claimed by another worker")
@@ -213,7 +237,7 @@ class Store:
             for (topic, partition), (before, after) in changes.offsets.items()
             if before != after
         ]
-        if moves and self._db.move_offsets(db, self.consumer, moves) != len(moves):
+        if moves and self.db.move_offsets(db, self.consumer, moves) != len(moves):
             raise LostShardError(
                 f"an offset of partitions {sorted({move[1] for move in moves})} was moved by "
                 "another worker"
@@ -230,7 +254,7 @@ class Store:
         new = [(key, shards[key]) for key in keyed if key not in self._numbers]
         if new:
             db.executemany(self._sql["new_key"], new)
-            db.execute(self._sql["numbers"], (self._db.many([key for key, _ in new], str),))
+            db.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
             self._numbers.update(db.fetchall())
         numbers = self._numbers
         by_class: dict[type[Entity], list[Row]] = {}
@@ -242,14 +266,26 @@ class Store:
             by_class.setdefault(type(entity), []).append(row)
         for kind, all_rows in by_class.items():
             db.executemany(self._rows[kind].upsert, all_rows)
+            if self._rows[kind].numbered:
+                self._stored(kind.table, all_rows)
         if sagas:
-            db.executemany(
-                self._saga_rows.upsert,
-                [self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas],
-            )
+            saga_rows = [
+                self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas
+            ]
+            db.executemany(self._saga_rows.upsert, saga_rows)
+            self._stored("sagas", saga_rows)
 
-    def _fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
-        ids = self._db.take_ids(db, "outbox", len(outbox))
+    def _stored(self, table: str, rows: list[Row]) -> None:
+        if table in self._highest:
+            self._highest[table] = max(self._highest[table], max([row[0] for row in rows]))
+
+    def clean_outbox(self, db: Any, ids: Sequence[int]) -> None:
+        """Within a transaction: Kafka has these."""
+        db.execute(self._sql["clean_outbox"], (self.db.many(list(ids), int),))
+
+    def fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
+        """Within a transaction: records for Kafka, each with the shard that caused it."""
+        ids = self.db.take_ids(db, "outbox", len(outbox))
         db.executemany(
             self._sql["fill_outbox"],
             [
@@ -262,11 +298,11 @@ class Store:
     # --- the schema ---------------------------------------------------------------------------
 
     def _create(self) -> None:
-        self._db.create(metadata)
+        self.db.create(metadata)
         wanted = {"schema": SCHEMA, "partitions": str(self.partitions)}
-        with self._db.transaction() as db:
+        with self.db.transaction() as db:
             db.executemany(self._sql["meta"], list(wanted.items()))
-        for name, value in self._db.rows("SELECT name, value FROM meta", ()):
+        for name, value in self.db.rows("SELECT name, value FROM meta", ()):
             if name in wanted and wanted[name] != value:
                 raise StoreError(
                     f"the database was made with {name} = {value}, and {wanted[name]} is wanted; "
@@ -321,7 +357,7 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
         ),
         "unpublished": (
             "SELECT id, topic, partition, key, value, headers FROM outbox "
-            f"WHERE consumer = {mark} AND shard {is_in('int')} ORDER BY id"
+            f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
         ),
         "meta": f"INSERT INTO meta (name, value) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING",
     }

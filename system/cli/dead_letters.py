@@ -6,7 +6,15 @@ import click
 
 from bridges.letters import Letter, Letters
 from system.cli.operate import current_user
-from system.cli.support import console, open_log, plain_table, print_json, program, say_if_idle
+from system.cli.support import (
+    LOG_SETTINGS,
+    console,
+    open_log,
+    plain_table,
+    print_json,
+    program,
+    say_if_idle,
+)
 from system.settings import Settings, settings_options
 
 SHOWN = 60
@@ -29,7 +37,7 @@ _again = click.option("--again", is_flag=True, help="Even letters that were seen
 @dead_letters_group.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that were seen to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
     """List dead letters, the oldest first."""
     with open_log(settings) as log:
@@ -56,7 +64,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
 @dead_letters_group.command("show")
 @click.argument("letter_id", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> None:
     """Show one letter whole: where it came from, the error, its key, headers and value."""
     with open_log(settings) as log:
@@ -77,7 +85,7 @@ def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> No
 @click.option("--all", "everything", is_flag=True, help="All that nobody has seen to.")
 @_again
 @_by
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 def replay_command(
     letter_ids: tuple[int, ...], everything: bool, again: bool, by: str, settings: Settings
 ) -> None:
@@ -88,9 +96,9 @@ def replay_command(
         if not chosen:
             click.echo("There are no dead letters to replay.")
             return
-        running = letters.replay(chosen, by, again=again)
+        letters.replay(chosen, by, again=again)
     click.echo(f"{len(chosen)} record(s) replayed.")
-    say_if_idle(running)
+    say_if_idle(log)
 
 
 @dead_letters_group.command("discard")
@@ -99,7 +107,7 @@ def replay_command(
 @click.option("--why", required=True, help="The reason, for the log.")
 @_again
 @_by
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 def discard_command(
     letter_ids: tuple[int, ...], everything: bool, why: str, again: bool, by: str,
     settings: Settings,

@@ -8,7 +8,7 @@ import msgspec
 from actors.messages import MAIN
 from actors.participants import STOCK, TOPICS
 from bridges.record import Headers
-from system.cli.support import open_log, say_if_idle
+from system.cli.support import LOG_SETTINGS, open_log, say_if_idle
 from system.settings import Settings, settings_options
 
 
@@ -18,7 +18,7 @@ from system.settings import Settings, settings_options
 @click.option("--key", help="The record's key; by default the order id (or the warehouse).")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @click.option("--raw", is_flag=True, help="Put VALUE as it is, even if nobody can read it.")
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 def inject_command(
     topic: str, value: str, key: str | None, headers: tuple[str, ...], raw: bool, settings: Settings
 ) -> None:
@@ -43,9 +43,9 @@ def inject_command(
         record = log.outgoing(
             topic, key if key is not None else _key(topic, fields), content, _headers(headers)
         )
-        running = log.append(record)
+        log.append(record)
     click.echo(f"One record put on {topic}, partition {record.partition}.")
-    say_if_idle(running)
+    say_if_idle(log)
 
 
 def _read(content: bytes) -> tuple[dict[str, object], str]:

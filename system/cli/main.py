@@ -23,13 +23,14 @@ from system.cli.start import start_command
 from system.cli.status import status_command, stop_command
 from system.cli.stock import stock_group
 from system.cli.submit import submit_command
+from system.cli.topics import topics_group
 from system.cli.trace import trace_command
 from system.settings import SettingError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 SECTIONS = {
-    "Run": ("demo", "start", "status", "stop", "settings"),
+    "Run": ("demo", "start", "status", "stop", "topics", "settings"),
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace", "audit"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
@@ -119,6 +120,7 @@ for _command in (
     status_command,
     stop_command,
     demo_command,
+    topics_group,
     submit_command,
     stock_group,
     orders_command,

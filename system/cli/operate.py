@@ -13,7 +13,7 @@ from actors.participants import ORDERS
 from actors.sagas.progress import Phase, Progress
 from bridges.store import queries
 from system.bootstrap import Parts
-from system.cli.support import open_log, program, say_if_idle
+from system.cli.support import LOG_SETTINGS, open_log, program, say_if_idle
 from system.settings import Settings, settings_options
 
 STUCK = (Phase.STUCK, Phase.UNDO_STUCK)
@@ -30,7 +30,7 @@ def current_user() -> str:
 def _operation(function: Any) -> Any:
     """What all four commands have in common."""
     for decorate in (
-        settings_options("database", "partitions"),
+        settings_options(*LOG_SETTINGS),
         click.option(
             "--by",
             default=current_user,
@@ -102,9 +102,9 @@ def _ask(command: OperatorCommand, settings: Settings, *, stuck: str | None) -> 
     named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
     with open_log(settings) as log:
         value = msgspec.json.encode(named)
-        running = log.append(log.outgoing(ORDERS.topic, command.order_id, value))
+        log.append(log.outgoing(ORDERS.topic, command.order_id, value))
     click.echo(f"Asked. What comes of it: {program()} trace {command.order_id}")
-    say_if_idle(running)
+    say_if_idle(log)
 
 
 def _in_flight(command: OperatorCommand, settings: Settings) -> Progress:

@@ -12,15 +12,20 @@ from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
 from bridges.doorbell import Doorbell
+from bridges.kafka.topics import check_topics
+from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
 from bridges.world import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, open_store, start
 from system.cli.support import program
+from system.kafka import connection_of, group_of
 from system.logs import configure_logging
+from system.logs.slots import own_slot
 from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
+from system.settings.model import ROLES
 from system.supervision import run_supervised
 from system.supervision.run import GAVE_UP
 from system.tuning import tune_garbage_collection
@@ -36,7 +41,8 @@ def start_command(settings: Settings) -> None:
 
     Stopping finishes the batch in hand and commits it; sagas in flight continue, with their
     deadlines, at the next start. An SQLite database is run by one `start` at a time. What was
-    submitted while nothing ran is handled at once.
+    submitted while nothing ran is handled at once. With --kafka and PostgreSQL, start as many as
+    you like, on any machine: they share the shards; --roles runs some of the services only.
 
     With `--workers N`, N processes share the shards under a supervisor, which starts one again
     that dies; `order-sagas status` asks it how they are.
@@ -45,10 +51,12 @@ def start_command(settings: Settings) -> None:
     """
     clock = SystemClock()
     with DatabaseLock(settings.database):
+        _check_kafka(settings)
         if settings.workers > 1:
             _start_supervised(settings)
             return
-        sink = configure_logging(settings, clock, console=sys.stderr)
+        name = own_slot(settings.log_dir) if settings.kafka else None
+        sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
         parts = Parts(settings=settings, clock=clock, flush=sink.flush)
         open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
         in_flight, waiting = _found(settings.database)
@@ -74,6 +82,14 @@ def start_command(settings: Settings) -> None:
                 "nothing that was committed is lost, and the next start does it again"
             )
         click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _check_kafka(settings: Settings) -> None:
+    """Say at once what is wrong with the topics, rather than from within the running system."""
+    if settings.kafka:
+        parts = Parts(settings=settings)
+        topics = Routes(parts.registry, parts.services).topics
+        check_topics(connection_of(settings), topics, partitions=settings.partitions)
 
 
 def _start_supervised(settings: Settings) -> None:
@@ -143,6 +159,8 @@ def _found(database: str) -> tuple[int, int]:
 def _banner(settings: Settings, in_flight: int, waiting: int) -> str:
     rows = [
         ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
+        *([("kafka", f"{settings.kafka}, group {group_of(settings)}")] if settings.kafka else []),
+        *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
         ("logs", str(settings.log_dir)),
         *([("workers", str(settings.workers))] if settings.workers > 1 else []),
         ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),

@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from actors.participants import STOCK
-from bridges.embedded_log import EmbeddedLog
+from bridges.record_log import RecordLog
 from bridges.stock_files import loads_of, read_stock
 from bridges.store import queries
 from system.cli.support import (
+    LOG_SETTINGS,
     console,
     open_log,
     plain_table,
@@ -30,7 +31,7 @@ def stock_group() -> None:
 @stock_group.command("load")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--again", is_flag=True, help="Load it although the same content was loaded before.")
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 @click.pass_context
 def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings) -> None:
     """Add the goods in FILE, a CSV with a header: sku,quantity,warehouse.
@@ -52,7 +53,6 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
         return
     with open_log(settings) as log:
         new = _put(log, loads)
-        running = log.running
     if not new:
         click.echo(
             "Nothing changed: this delivery was loaded before. If it came twice, add --again."
@@ -61,10 +61,10 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
     skus, goods = len({(w, s) for w, s, _ in rows}), sum(quantity for _, _, quantity in rows)
     warehouses = len({warehouse for warehouse, _, _ in rows})
     click.echo(f"{goods:,} piece(s) of {skus:,} SKU(s) sent to {warehouses:,} warehouse(s).")
-    say_if_idle(running)
+    say_if_idle(log)
 
 
-def _put(log: EmbeddedLog, loads: list[Any]) -> int:
+def _put(log: RecordLog, loads: list[Any]) -> int:
     """Append those that never were; a row of `order_keys` remembers each, from now on."""
     db, mark = log.db, log.db.placeholder
     records = {

@@ -12,8 +12,8 @@ import click
 from actors.messages import OrderCreated
 from bridges.intake import CHUNK, Intake, Verdict
 from bridges.order_files import Found, read_csv, read_jsonl
-from system.cli.support import open_log, print_json, say_if_idle
-from system.cli.waiting import wait_for
+from system.cli.support import LOG_SETTINGS, open_log, print_json, say_if_idle
+from system.cli.waiting import wait_for, watch_of
 from system.settings import Settings, settings_options
 
 _WHY = {
@@ -41,7 +41,7 @@ class _Tally:
 )
 @click.option("--wait", is_flag=True, help="Show progress until each order has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@settings_options("database", "partitions")
+@settings_options(*LOG_SETTINGS)
 @click.pass_context
 def submit_command(
     ctx: click.Context, file: Path, form: str | None, wait: bool, as_json: bool, settings: Settings
@@ -82,15 +82,16 @@ def submit_command(
         finally:
             if stream is not sys.stdin.buffer:
                 stream.close()
-        running = log.running
+        progress = watch_of(log, settings) if wait else None
     if as_json and not wait:
         print_json(attrs.asdict(tally))
     elif not as_json:
         click.echo(_summary(tally))
     if tally.accepted and not wait:
-        say_if_idle(running)
-    if wait and numbers:
-        wait_for(sorted(set(numbers)), settings, as_json, attrs.asdict(tally))
+        say_if_idle(log)
+    if progress and numbers:
+        progress.pending = sorted(set(numbers))
+        wait_for(progress, settings, as_json, attrs.asdict(tally))
     ctx.exit(1 if tally.refused else 0)
 
 

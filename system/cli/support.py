@@ -10,12 +10,17 @@ from typing import Any
 
 import click
 import orjson
+import structlog
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bridges.embedded_log import EmbeddedLog
+from bridges.kafka.outbox_log import OutboxLog
+from bridges.record_log import RecordLog
+from system.bootstrap import check_log
+from system.kafka import outbox_log
 from system.settings import Settings
 
 STATUS_STYLES = {
@@ -40,8 +45,20 @@ STATUS_STYLES = {
 }
 
 
-def open_log(settings: Settings) -> EmbeddedLog:
+LOG_SETTINGS = ("database", "partitions", "kafka")
+"""Flags of a command that writes to the log; how to log in stands in a file or the environment."""
+
+
+def open_log(settings: Settings) -> RecordLog:
     """The log that the settings name, to write to."""
+    check_log(settings)
+    if settings.kafka:
+        # Standard output is for what was asked for.
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger("warning"),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+        return outbox_log(settings)
     return EmbeddedLog(settings.database, settings.partitions)
 
 
@@ -92,11 +109,18 @@ def program() -> str:
     return shlex.quote(str(path))
 
 
-def say_if_idle(running: int | None) -> None:
+def say_if_idle(log: RecordLog) -> None:
     """On standard error: nobody handles what was sent until a system is started."""
-    if not running:
+    start = f"`{program()} start` handles them."
+    if not log.running and isinstance(log, OutboxLog):
+        click.echo(f"No worker is running: the records wait in Kafka. {start}", err=True)
+    elif not log.running:
         click.echo(
-            f"No system is running on this database: the records wait in its log. "
-            f"`{program()} start` handles them.",
+            f"No system is running on this database: the records wait in its log. {start}", err=True
+        )
+    if isinstance(log, OutboxLog) and log.left:
+        click.echo(
+            f"Kafka has not acknowledged {log.left:,} record(s): they are in the database, and "
+            "whoever runs the system, or writes next, sends them.",
             err=True,
         )

@@ -2,14 +2,19 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 import click
+import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from actors.participants import ORDERS
 from bridges.doorbell import ring
+from bridges.kafka.outbox_log import OutboxLog
+from bridges.record_log import RecordLog
 from bridges.store import queries
 from system.cli.support import console, plain_table, print_json, program, styled
 from system.settings import Settings
@@ -30,14 +35,18 @@ class Watch:
     of which none has begun: it costs what has happened since the last one.
     """
 
-    pending: list[int]
+    is_running: Callable[[], object]
+    """Whether anybody handles orders."""
+    all_handled: Callable[[sa.Connection], bool] = queries.all_handled
+    """Whether every record that was there when the last order was sent has been handled."""
+    pending: list[int] = attrs.field(factory=list)
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
 
     def look(self, database: str) -> None:
         """See who has ended since."""
         with queries.reading(database) as db:
             # One moment: if no record waits in it, an order without a saga will never have one.
-            all_read = queries.all_handled(db)
+            all_read = self.all_handled(db)
             kept: list[int] = []
             for begin in range(0, len(self.pending), BLOCK):
                 block = self.pending[begin : begin + BLOCK]
@@ -56,9 +65,20 @@ class Watch:
             self.pending = kept
 
 
-def wait_for(numbers: list[int], settings: Settings, as_json: bool, tally: dict[str, int]) -> None:
+def watch_of(log: RecordLog, settings: Settings) -> Watch:
+    """How to watch orders that were written to this log; make it behind the last of them."""
+    if not isinstance(log, OutboxLog):
+        return Watch(lambda: ring(settings.database))
+    ends, group, left = log.end(ORDERS.topic), settings.kafka_group, log.left
+    return Watch(
+        lambda: log.running,
+        lambda db: not left and queries.handled_up_to(db, ORDERS.topic, ends, group),
+    )
+
+
+def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, int]) -> None:
     """Return when each order has ended, having printed the outcomes."""
-    watch = Watch(list(numbers))
+    count = len(watch.pending)
     began = time.monotonic()
     shown = Console(stderr=True)
     bar = Progress(
@@ -67,18 +87,18 @@ def wait_for(numbers: list[int], settings: Settings, as_json: bool, tally: dict[
         console=shown, disable=not shown.is_terminal, transient=True,
     )  # fmt: skip
     with bar:
-        task = bar.add_task("orders ended", total=len(numbers), rate="")
+        task = bar.add_task("orders ended", total=count, rate="")
         told = False
         while True:
             looked = time.monotonic()
             watch.look(settings.database)
-            done = len(numbers) - len(watch.pending)
+            done = count - len(watch.pending)
             took = time.monotonic() - looked
             rate = f"{done / max(0.001, time.monotonic() - began):,.0f}/s"
             bar.update(task, completed=done, rate=rate)
             if not watch.pending:
                 break
-            if not told and not ring(settings.database):
+            if not told and not watch.is_running():
                 told = True
                 click.echo(
                     f"No system is running on this database. The orders wait in its log; start "

@@ -22,21 +22,21 @@ def kafka_servers() -> str:
     """`host:port[,host:port]` of a broker that all tests of this run share."""
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return given
-    _need_kafka()
+    need_kafka()
     return shared_broker().bootstrap_servers
 
 
 @pytest.fixture(scope="session")
 def local_kafka() -> KafkaBroker:
     """The shared broker as we set it up: for what a broker given by others may lack (TLS, SASL)."""
-    _need_kafka()
+    need_kafka()
     return shared_broker()
 
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
     """A broker, running, that this test alone uses: it may stop, kill and restart it."""
-    _need_kafka()
+    need_kafka()
     broker = KafkaBroker(tmp_path / "kafka", jvm_options=QUICK_START)
     broker.start()
     yield broker
@@ -49,6 +49,7 @@ def unique() -> str:
     return f"test-{uuid4().hex[:12]}"
 
 
-def _need_kafka() -> None:
+def need_kafka() -> None:
+    """Skip the test, or fail it where Kafka is required, if there is none."""
     if missing := why_no_broker():
         skip_or_fail("REQUIRE_KAFKA", missing)

@@ -1,0 +1,174 @@
+"""Writing to Kafka's topics from outside the system: submitters, operators, testers."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.structs import TopicPartition
+
+from actors.participants import DEAD_LETTERS
+from actors.sagas.registry import Registry
+from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.errors import KafkaBridgeError, map_errors
+from bridges.kafka.producer import TopicWriter
+from bridges.kafka.topics import TOPICS, check_topics
+from bridges.kafka.unpack import convert, unpack_whole_batches
+from bridges.letters import MARK
+from bridges.partitions import partition_for
+from bridges.record import Headers, Outgoing, Record
+from bridges.record_log import LetterRow
+from bridges.store.store import SUBMITTED, Store
+
+_log = structlog.get_logger(__name__)
+
+WITHIN = 30.0
+"""Seconds in which Kafka has to acknowledge what was written."""
+
+
+class OutboxLog:
+    """Puts records into the outbox in the caller's transaction, and into Kafka after it.
+
+    A crash in between is healed: whoever writes next, or runs the system, publishes what was left.
+    Raises BrokerUnreachableError when nobody answers, TopicMissingError, TopicMismatchError, and
+    StoreError where the database cannot be used.
+    """
+
+    def __init__(
+        self, database: str, partitions: int, connection: KafkaConnection, group: str
+    ) -> None:
+        """`group` is the consumer group of workers that have all roles."""
+        self.partitions = partitions
+        self._connection = connection
+        self._group = group
+        check_topics(connection, TOPICS, partitions=partitions)
+        self._store = Store(database, Registry(()), partitions, SUBMITTED)
+        self.db = self._store.db
+        self._put: dict[int, Outgoing] = {}
+        self._wrote = False
+        self.left = 0
+        """Records that are committed, and were not acknowledged: a worker will publish them."""
+        self._writer = TopicWriter(connection)
+        self._writer.start(TOPICS)
+        self._publish(dict(self._store.unpublished([*range(partitions)])))
+        self.left = 0
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._writer.close()
+        self._store.close()
+
+    def __enter__(self) -> "OutboxLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A cursor whose work is committed at the end, or not at all; then Kafka gets the records.
+
+        Returns once Kafka has acknowledged them, or has not for long: then they are in `left`.
+        """
+        self._put = {}
+        with self.db.transaction() as cursor:
+            yield cursor
+        records, self._put = self._put, {}
+        self._publish(records)
+        self._wrote = True
+
+    def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
+        """A record with the partition that its key belongs to."""
+        raw = key.encode()
+        return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
+
+    def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
+        """Put records into the outbox within a transaction."""
+        rows = [(record.partition, record) for record in records]
+        if rows:
+            ids = self._store.fill_outbox(cursor, rows)
+            self._put.update(zip(ids, (record for _, record in rows), strict=True))
+
+    def append(self, *records: Outgoing) -> int:
+        """Put records in a transaction of their own; answers how many workers are running."""
+        with self.transaction() as cursor:
+            self.put(cursor, records)
+        return self.running or 0
+
+    @property
+    def running(self) -> int | None:
+        """How many workers are in the consumer groups; None before anything was written."""
+        return self._members() if self._wrote else None
+
+    def _members(self) -> int:
+        admin = self._connection.make(KafkaAdminClient)
+        try:
+            with map_errors():
+                names = [each["group_id"] for each in admin.list_groups()]
+                ours = [n for n in names if n == self._group or n.startswith(f"{self._group}.")]
+                found = admin.describe_groups(ours) if ours else {}
+                return sum(len(group["members"]) for group in found.values())
+        finally:
+            admin.close()
+
+    def end(self, topic: str) -> dict[int, int]:
+        """The offset behind the last record of each partition of a topic."""
+        consumer = self._consumer()
+        try:
+            with map_errors():
+                found = consumer.end_offsets(
+                    [TopicPartition(topic, each) for each in range(self.partitions)]
+                )
+            return {place.partition: offset for place, offset in found.items()}
+        finally:
+            consumer.close()
+
+    def letters(self) -> Iterator[LetterRow]:
+        """What is among the dead letters, the oldest first; marks come behind their letters.
+
+        A letter's number is made of its partition and its offset: it never changes.
+        """
+
+        def place(record: Record) -> tuple[bool, float, int, int]:
+            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
+            return is_mark, record.timestamp, record.partition, record.offset
+
+        for record in sorted(self._read_all(DEAD_LETTERS), key=place):
+            number = record.offset * self.partitions + record.partition
+            yield number, record.key, record.value, record.headers
+
+    def _read_all(self, topic: str) -> list[Record]:
+        consumer = self._consumer()
+        try:
+            with map_errors():
+                unpack_whole_batches(consumer)
+                places = [TopicPartition(topic, each) for each in range(self.partitions)]
+                consumer.assign(places)
+                consumer.seek_to_beginning(*places)
+                ends = consumer.end_offsets(places)
+                records: list[Record] = []
+                while any(consumer.position(place) < end for place, end in ends.items()):
+                    for found in consumer.poll(timeout_ms=500).values():
+                        records += [convert(record) for record in found]
+                return records
+        finally:
+            consumer.close()
+
+    def _consumer(self) -> KafkaConsumer:
+        return self._connection.make(
+            KafkaConsumer, group_id=None, enable_auto_commit=False, metrics_enabled=False,
+            isolation_level="read_committed",
+        )  # fmt: skip
+
+    def _publish(self, rows: dict[int, Outgoing]) -> None:
+        if not rows:
+            return
+        try:
+            self._writer.publish(list(rows.values())).wait(WITHIN)
+        except KafkaBridgeError as error:
+            _log.warning("outbox.not_published", count=len(rows), error=str(error))
+            self.left += len(rows)
+        else:
+            with self.db.transaction() as cursor:
+                self._store.clean_outbox(cursor, list(rows))

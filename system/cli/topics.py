@@ -1,0 +1,39 @@
+"""`order-sagas topics`: Kafka's topics."""
+
+import click
+
+from bridges.kafka.topics import create_topics
+from bridges.routes import Routes
+from system.bootstrap import Parts
+from system.kafka import connection_of
+from system.settings import Settings, settings_options
+
+
+@click.group("topics")
+def topics_group() -> None:
+    """Make the topics in Kafka that the system reads and writes."""
+
+
+@topics_group.command("create")
+@settings_options("kafka", "partitions", "replication", "retention_hours")
+def create_command(settings: Settings) -> None:
+    """Make the topics that are not there yet. What is there stays as it is.
+
+    All have the same number of partitions, which can never be changed: it decides which worker
+    owns an order. A topic that is there with another number is refused, and nothing is made.
+    Dead letters are kept for good, the others for --retention-hours.
+    """
+    if not settings.kafka:
+        raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
+    parts = Parts(settings=settings)
+    topics = Routes(parts.registry, parts.services).topics
+    made = create_topics(
+        connection_of(settings),
+        topics,
+        partitions=settings.partitions,
+        replication=settings.replication,
+        retention=settings.retention_hours * 3600.0,
+    )
+    for topic in topics:
+        what = "made" if topic in made else "was there"
+        click.echo(f"{topic:<22}{settings.partitions} partitions, {what}")

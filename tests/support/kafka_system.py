@@ -1,0 +1,169 @@
+"""A whole system on Kafka: topics, a database, and workers in processes of their own."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from kafka import KafkaAdminClient
+from kafka.errors import UnknownTopicOrPartitionError
+
+from actors.messages import LoadStock, Message, OrderCreated, OrderLine
+from actors.participants import TOPICS
+from actors.place_order import PLACE_ORDER
+from bridges.invariants import Violation, examine, ledger_of
+from bridges.kafka import KafkaConnection, TopicWriter, create_topics
+from bridges.kafka.outbox_log import OutboxLog
+from bridges.partitions import partition_for
+from bridges.record import Headers, Outgoing, Record
+from bridges.store.queries import reading
+from tests.support.cli import Started, environment, order_sagas
+from tests.support.waiting import TIMEOUT, wait_until
+
+PARTITIONS = 8
+
+_json = msgspec.json.Encoder()
+
+
+def fresh_topics(servers: str) -> None:
+    """Make all topics anew: they have one name for every test of a broker."""
+    connection = KafkaConnection(bootstrap_servers=servers)
+    admin = KafkaAdminClient(**connection.client_settings())
+    with suppress(UnknownTopicOrPartitionError):
+        admin.delete_topics(list(TOPICS))
+    wait_until(lambda: not set(TOPICS) & set(admin.list_topics()), "the old topics to be gone")
+    admin.close()
+    create_topics(connection, partitions=PARTITIONS)
+
+
+def orders(count: int, prefix: str = "o", **fields: Any) -> list[OrderCreated]:
+    """So many orders, of one pen each unless said otherwise."""
+    pen = (OrderLine(sku="PEN", quantity=1, unit_price=150),)
+    fields = {"customer_id": "c-1", "currency": "EUR", "lines": pen, **fields}
+    return [OrderCreated(order_id=f"{prefix}-{number}", **fields) for number in range(count)]
+
+
+def goods(count: int = 1_000_000) -> LoadStock:
+    """So many pens for the main warehouse."""
+    return LoadStock(order_id="delivery", lines=(OrderLine(sku="PEN", quantity=count),))
+
+
+class KafkaSystem:
+    """`settings` are those that differ from the defaults, for every process."""
+
+    def __init__(self, directory: Path, servers: str, database: str, **settings: object) -> None:
+        self.directory = directory
+        self.database = database
+        self.connection = KafkaConnection(bootstrap_servers=servers)
+        self.env = environment(
+            directory,
+            **{"kafka": servers, "session_timeout": "3s", **settings},
+            database=database,
+            partitions=PARTITIONS,
+            log_dir=directory / "logs",
+        )
+        self._writer: TopicWriter | None = None
+        self.workers: list[Started] = []
+
+    def start(self, *args: object, **settings: object) -> Started:
+        """A worker, once it says that it runs; stopped at the test's end if it still is."""
+        named = {f"ORDER_SAGAS_{name.upper()}": str(each) for name, each in settings.items()}
+        worker = Started(self.directory, {**self.env, **named}, *args)
+        self.workers.append(worker)
+        return worker
+
+    def run(self, *args: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """A command, to its end."""
+        return order_sagas(*args, env=self.env, stdin=stdin)
+
+    def said(self, *args: object) -> Any:
+        """What a command prints as JSON."""
+        done = self.run(*args, "--json")
+        assert "" == done.stderr
+        return json.loads(done.stdout)
+
+    def close(self) -> None:
+        """Kill what runs."""
+        for worker in self.workers:
+            worker.__exit__(None, None, None)
+        if self._writer:
+            self._writer.close()
+
+    # --- Kafka --------------------------------------------------------------------------------
+
+    def put(
+        self,
+        topic: str,
+        *values: Message | Mapping[str, Any] | bytes | None,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Headers = (),
+    ) -> None:
+        """Write records; one without a partition goes where its key or its order id belongs."""
+        records = []
+        for value in values:
+            raw = value if isinstance(value, bytes) or value is None else _json.encode(value)
+            at, own = partition, key
+            if at is None:
+                own = key or (b"main" if isinstance(value, LoadStock) else _order_id(value))
+                at = partition_for(own, PARTITIONS)
+            records.append(Outgoing(topic, at, own, raw, headers))
+        if self._writer is None:
+            self._writer = TopicWriter(self.connection)
+            self._writer.start(TOPICS)
+        self._writer.publish(records).wait(30)
+
+    def load(self, count: int = 1_000_000) -> None:
+        """Bring goods."""
+        self.put("stock-events", goods(count))
+
+    def read(self, topic: str) -> list[Record]:
+        """Every record of a topic."""
+        log = OutboxLog(self.database, PARTITIONS, self.connection, "order-sagas")
+        with log:
+            return log._read_all(topic)
+
+    # --- the database -------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that sees one moment."""
+        with reading(self.database) as db:
+            yield db
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        with self.reading() as db:
+            return [tuple(row) for row in db.execute(sa.text(sql), values)]
+
+    def number(self, sql: str, **values: Any) -> int:
+        """The one number that a query finds."""
+        return int(self.rows(sql, **values)[0][0])
+
+    def ended(self) -> int:
+        """How many sagas have ended."""
+        return self.number("SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL")
+
+    def wait_for_ends(self, count: int, timeout: float = TIMEOUT) -> None:
+        """Return once so many sagas have ended and nothing waits to be published."""
+        wait_until(lambda: self.ended() >= count, f"{count} sagas to end", timeout)
+        waiting = "SELECT count(*) FROM notifications WHERE status = 'PENDING'"
+        wait_until(lambda: not self.number(waiting), "customers to be told", timeout)
+
+    def statuses(self) -> dict[str, int]:
+        """How many sagas there are in each status."""
+        return dict(self.rows("SELECT status, count(*) FROM sagas GROUP BY status"))
+
+    def violations(self, ended: bool = True) -> Sequence[Violation]:
+        """What the books have wrong."""
+        with self.reading() as db:
+            return examine(ledger_of(db), [PLACE_ORDER], ended=ended).violations
+
+
+def _order_id(value: Any) -> bytes:
+    fields = value if isinstance(value, Mapping) else {"orderId": getattr(value, "order_id", "")}
+    return str(fields.get("orderId", "")).encode()
