@@ -65,7 +65,14 @@ def runtime(factor: float, quick: bool) -> Iterator[Figure]:
         yield Figure("runtime", what, (m.per_cpu_second,), "1/CPU s", command)
 
 
-AREAS: dict[str, Area] = {"embedded": embedded, "runtime": runtime}
+def simulation(factor: float, quick: bool) -> Iterator[Figure]:
+    """Whole systems simulated, with all checks on."""
+    from benchmarks.simulation import area
+
+    yield from area(factor, quick)
+
+
+AREAS: dict[str, Area] = {"embedded": embedded, "runtime": runtime, "simulation": simulation}
 
 
 def _run(module: str, *options: str) -> dict[str, float]:

@@ -23,7 +23,6 @@ class Troubles:
 
     def __init__(self, registry: Registry, elapsed: Callable[[], float]) -> None:
         self._steps = {(saga.name, step.name): step for saga in registry for step in saga.rows}
-        self._starts = frozenset(registry.started_by)
         self._elapsed = elapsed
         self._faults: list[ServiceFault] = []
         self._raised: dict[int, int] = {}
@@ -84,8 +83,8 @@ class Troubles:
 
     def _is_waited_for(self, message: Message, *, undo: bool) -> bool:
         step = self._step_of(message)
-        if step is None:  # a notice of a saga, or from elsewhere: then it is a command
-            return not message.saga_id and type(message) not in self._starts
+        if step is None:
+            return False  # a notice of a saga, or of no saga at all
         if is_undo(message):
             return undo and step.undone is not None
         return step.done is not None

@@ -1,0 +1,71 @@
+"""How many order sagas a CPU-second can be simulated, everything going wrong and all checks on.
+
+    python -m benchmarks.simulation [--seeds N] [--orders N] [--json]
+
+Each round is a number of seeds, with the calibration loop before and after it: the machine may be
+busier in one round than in the next.
+"""
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Iterator
+
+from benchmarks.calibration import calibrate, scale
+from benchmarks.rows import Figure
+
+LEVELS = ("none", "light", "heavy")
+ROUNDS = 5
+
+
+def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
+    """For each round, orders a CPU-second as measured, and the factor of the machine then."""
+    from system.harness.campaign import run_seed
+
+    run_seed(0, orders, level)
+    found = []
+    for round_ in range(ROUNDS):
+        before = calibrate(2)
+        started = time.process_time()
+        for seed in range(round_ * seeds, (round_ + 1) * seeds):
+            outcome = run_seed(seed, orders, level)
+            if outcome.violations:
+                raise SystemExit(f"seed {seed} broke a rule: {outcome.violations[0]}")
+        took = time.process_time() - started
+        found.append((seeds * orders / took, scale((before + calibrate(2)) / 2)))
+    return found
+
+
+def area(_: float, quick: bool) -> Iterator[Figure]:
+    """The rates, each round scaled by the calibration beside it."""
+    seeds, orders = (2, 50) if quick else (20, 50)
+    command = f"python -m benchmarks.simulation --seeds {seeds} --orders {orders}"
+    for level in LEVELS:
+        scaled = [rate / factor for rate, factor in rates(level, seeds, orders)]
+        goal = "at least 1,000" if level == "heavy" else ""
+        what = f"orders simulated, faults {level}"
+        yield Figure("simulation", what, scaled, "1/CPU s", command, goal)
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="seeds of a round")
+    parser.add_argument("--orders", type=int, default=50, help="orders of a seed")
+    parser.add_argument("--json", action="store_true", help="measured rates and factors, as JSON")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    measured = {level: rates(level, arguments.seeds, arguments.orders) for level in LEVELS}
+    if arguments.json:
+        print(json.dumps(measured))
+        return
+    for level, rounds in measured.items():
+        here = statistics.median([rate for rate, _ in rounds])
+        there = statistics.median([rate / factor for rate, factor in rounds])
+        print(f"faults {level:6} {here:7,.0f} orders a CPU-second here, {there:7,.0f} scaled")
+
+
+if __name__ == "__main__":
+    main()

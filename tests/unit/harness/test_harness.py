@@ -1,0 +1,282 @@
+"""The harness: what a user of it writes, and what it shows."""
+
+import pytest
+from msgspec.structs import replace
+from thespian.actors import WakeupMessage
+
+from actors.entities import Order, Payment
+from actors.messages import ProcessPayment
+from actors.place_order import PLACE_ORDER
+from actors.services.payments import PaymentService
+from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
+from system.bootstrap import SERVICES
+from system.harness import (
+    CANCELLED,
+    COMPENSATING,
+    COMPLETED,
+    NEEDS_ATTENTION,
+    RUNNING,
+    ClockJump,
+    CommitFails,
+    Corrupt,
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    Harness,
+    Reorder,
+    UnmetExpectation,
+    Violated,
+    an_order,
+    hours,
+    minutes,
+    seconds,
+)
+
+BOTH_LOGS = pytest.mark.parametrize("log", ["embedded", "topics"])
+
+
+@BOTH_LOGS
+def test_a_scenario_reads_as_one(log):
+    """Five minutes of silence pass in milliseconds."""
+    with Harness(seed=7, log=log) as system:
+        order = system.place(an_order(lines={"SKU-1": 2}))
+        system.payment.goes_silent()
+        system.advance(minutes(5))
+        system.expect(order).to_be(CANCELLED).having_sent("ROLLBACK_PAYMENT", "ROLLBACK_ORDER")
+        system.expect_no_violations()
+
+
+def test_nothing_happens_until_time_passes():
+    """So that a test can put things in the way first."""
+    with Harness() as system:
+        order = system.place(an_order())
+
+        assert [] == system.sent(order)
+        system.run()
+        system.expect(order).to_be(COMPLETED)
+
+
+@BOTH_LOGS
+def test_a_service_that_recovers_answers_the_next_attempt(log):
+    """The first attempt is never heard of, the second is."""
+    with Harness(log=log) as system:
+        order = system.place(an_order())
+        system.stock.goes_silent()
+        system.advance(seconds(5))
+        system.expect(order).to_be(RUNNING)
+
+        system.stock.recovers()
+        system.advance(seconds(30))
+
+        system.expect(order).to_be(COMPLETED)
+        assert 2 == system.sent(order).count("RESERVE_STOCK")
+
+
+def test_a_service_declines_one_order_and_not_another():
+    """`order` narrows any trouble down."""
+    with Harness() as system:
+        first, second = system.place(an_order()), system.place(an_order())
+        system.payment.declines(order=second)
+        system.advance(1)
+
+        system.expect(first).to_be(COMPLETED)
+        system.expect(second).to_be(CANCELLED).because("declined")
+
+
+def test_the_stock_service_declines():
+    """What was paid is given back."""
+    with Harness(local=False) as system:
+        order = system.place(an_order())
+        system.stock.declines()
+        system.advance(1)
+
+        system.expect(order).to_be(CANCELLED).having_sent("RESERVE_STOCK", "ROLLBACK_PAYMENT")
+        assert 0 == system.provider.kept(order)
+
+
+@BOTH_LOGS
+def test_late_answers_and_double_answers_are_ignored(log):
+    """A late success after its compensation is recorded, a duplicate is not even that."""
+    with Harness(log=log) as system:
+        late, twice = system.place(an_order()), system.place(an_order())
+        system.payment.answers_late(minutes(10), order=late)
+        system.stock.answers_twice(order=twice, later=1.0)
+        system.advance(minutes(20))
+
+        system.expect(late).to_be(CANCELLED).having_ignored("PAYMENT_COMPLETED")
+        system.expect(twice).to_be(COMPLETED).having_ignored("STOCK_RESERVED", "the saga has ended")
+
+
+def test_a_provider_whose_refunds_fail_too_needs_attention():
+    """Until an operator has it tried again."""
+    with Harness() as system:
+        order = system.place(an_order())
+        system.payment.goes_silent(undo=True)
+        system.advance(minutes(3))
+        system.expect(order).to_be(COMPENSATING)
+        system.advance(hours(1))
+        system.expect(order).to_be(NEEDS_ATTENTION)
+
+        system.payment.recovers()
+        system.operator(order, "resume")
+        system.advance(seconds(1))
+
+        system.expect(order).to_be(CANCELLED)
+
+
+def test_a_handler_that_raises_once_loses_nothing():
+    """And one that goes on raising makes a dead letter, which its deadline notices."""
+    with Harness() as system:
+        once, often = system.place(an_order()), system.place(an_order())
+        system.payment.raises(order=once)
+        system.payment.raises(times=6, order=often, status="PROCESS_PAYMENT")
+        system.advance(minutes(2))
+
+        system.expect(once).to_be(COMPLETED)
+        system.expect(often).to_be(CANCELLED).because("timed_out")
+        dead = [line for line in system.log() if line["event"] == "record.dead_lettered"]
+        assert 3 == len(dead)
+
+
+@BOTH_LOGS
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Drop("PAYMENT_COMPLETED"),
+        Duplicate("PROCESS_PAYMENT", times=3),
+        Delay("STOCK_RESERVED", seconds=3.0),
+        Reorder("ORDER_COMPLETED"),
+        Corrupt("PROCESS_PAYMENT", how="truncated"),
+        Corrupt("PROCESS_PAYMENT", how="garbled"),
+        Corrupt("RESERVE_STOCK", how="emptied"),
+        Corrupt("RESERVE_STOCK", how="unknown"),
+        CommitFails(times=3),
+        CommitFails(where="during"),
+        CommitFails(where="after"),
+        Crash("after commit", down=5.0),
+        ClockJump(at=0.0, seconds=-30.0),
+    ],
+    ids=repr,
+)
+def test_one_fault_of_any_kind_does_not_change_the_outcome(fault, log):
+    """At worst an order waits for its retry."""
+    with Harness(log=log, faults=[fault]) as system:
+        order = system.place(an_order())
+        system.advance(minutes(2))
+
+        system.expect(order).to_be(COMPLETED)
+        system.expect_no_violations()
+
+
+def test_messages_between_actors_can_be_seen_dropped_and_sent():
+    """For whatever no fault describes."""
+    seen = []
+
+    def spy(sender, receiver, message):
+        seen.append(type(message).__name__)
+        return [message]
+
+    with Harness() as system:
+        system.intercept(spy)
+        order = system.place(an_order())
+        system.run()
+        system.send("payments", WakeupMessage(None, None))
+        assert ["WakeupMessage"] == [type(m.message).__name__ for m in system.mailboxes()]
+
+        assert {"Delivery", "Handled", "Ended"} <= set(seen)
+        system.expect(order).to_be(COMPLETED)
+
+
+def test_any_record_can_be_put_on_any_topic():
+    """A service written elsewhere sends no more than this."""
+    with Harness() as system:
+        order = system.place(an_order())
+        system.payment.goes_silent()
+        system.run()
+        system.publish("payment-events", {"orderId": order, "status": "PAYMENT_COMPLETED"})
+        system.publish("payment-events", b"not even JSON", key=order)
+        system.run()
+
+        system.expect(order).to_be(COMPLETED)
+
+
+def test_the_worker_is_stopped_killed_and_started_again():
+    """Timers go on where they were; `elapsed` is the harness's own time."""
+    with Harness() as system:
+        order = system.place(an_order())
+        system.payment.goes_silent()
+        system.run()
+        assert 1 == len(system.timers())
+
+        system.stop()
+        assert [] == system.timers()
+        system.advance(minutes(1))
+        system.restart()
+        system.crash()
+        system.restart()
+        assert 1 == len(system.timers())
+        system.advance(minutes(2))
+
+        system.expect(order).to_be(CANCELLED)
+        assert minutes(3) == system.elapsed
+
+
+def test_what_is_stored_can_be_read():
+    """Entities, sagas, stock, and what the outside world keeps."""
+    with Harness(stock={"SKU-1": 5}, local=False) as system:
+        order = system.place(an_order(lines={"SKU-1": 2}, unit_price=300))
+        system.advance(1)
+
+        assert "COMPLETED" == system.books.of(Order, order).status
+        assert ["COMPLETED"] == [payment.status for payment in system.books.all_of(Payment)]
+        assert 3 == system.on_hand("SKU-1")
+        assert 600 == system.provider.kept(order)
+        assert [order] == list(system.mailbag.delivered)
+        assert "place-order" == system.saga(order).saga
+
+
+def test_a_user_tries_sagas_and_services_of_their_own():
+    """The harness knows nothing that the definitions do not say."""
+    services = [*SERVICES, Till, Shelf, Desk]
+    with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services) as system:
+        system.service("shelf").loses_replies(minutes(1))
+        system.publish("till-events", GoodsReturned(order_id="ORD-9", amount=500))
+        system.advance(hours(10))
+
+        system.expect("ORD-9", "return-goods").to_be(COMPLETED)
+        system.expect_no_violations()
+
+
+def test_a_failed_expectation_tells_the_seed_the_faults_and_the_trace():
+    """Beside what was expected, which is its message."""
+
+    def scenario():
+        with Harness(seed=11, faults=[Drop("PAYMENT_COMPLETED")]) as system:
+            order = system.place(an_order())
+            system.advance(minutes(1))
+            system.expect(order).to_be(CANCELLED)
+
+    with pytest.raises(UnmetExpectation, match="ORD-1 to be CANCELLED, and it is COM") as failure:
+        scenario()
+
+    told = failure.value.__notes__[0]
+    assert "seed 11" in told
+    assert '{"fault":"drop","status":"PAYMENT_COMPLETED"}' in told
+    assert "process payment no answer after 30 s" in told
+
+
+def test_a_broken_rule_is_found_at_the_commit_that_broke_it(monkeypatch):
+    """And told with the rule's name and the order."""
+    right = PaymentService.handlers[ProcessPayment]
+
+    def wrong(self, payment, command, now):
+        answer = right(self, payment, command, now)
+        return replace(answer, writes=tuple(replace(w, charges=2) for w in answer.writes))
+
+    monkeypatch.setitem(PaymentService.handlers, ProcessPayment, wrong)
+    with Harness() as system:
+        system.place(an_order())
+        system.run()
+        with pytest.raises(Violated, match="charged once: ORD-1"):
+            system.expect_no_violations()
