@@ -36,13 +36,22 @@ class Connection(Protocol):
     def transaction(self) -> Any:
         """A context with a cursor; commits at its end, rolls back on any exception."""
 
+    def beside(self, cursor: Any) -> Any:
+        """A cursor of the same transaction, whose answer can be asked for later."""
+
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         """So many ids that no row of the table ever had, ascending."""
 
+    def drop_ids(self) -> None:
+        """Take only ids that are larger than those which others took by now."""
+
     def move_offsets(
         self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
-    ) -> int:
-        """Compare and set, for each (topic, partition, before, after); how many were moved."""
+    ) -> Callable[[], int]:
+        """Compare and set, for each (topic, partition, before, after).
+
+        The answer, when it is asked for, tells how many were moved.
+        """
 
     lock: str
     """What to add to a SELECT so that nobody changes its rows before the transaction's end."""
@@ -143,6 +152,12 @@ class SqliteConnection:
                     cursor.execute("ROLLBACK")
                 raise
 
+    def beside(self, cursor: Any) -> Any:
+        return self._connection.cursor()
+
+    def drop_ids(self) -> None:
+        """None are kept."""
+
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         last = next(iter(cursor.fetchone() or (0,)))
@@ -150,7 +165,7 @@ class SqliteConnection:
 
     def move_offsets(
         self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
-    ) -> int:
+    ) -> Callable[[], int]:
         moved = 0
         for topic, partition, before, after in moves:
             cursor.execute(
@@ -159,7 +174,7 @@ class SqliteConnection:
                 (after, topic, partition, consumer, before),
             )
             moved += cursor.rowcount
-        return moved
+        return lambda: moved
 
     lock = ""  # a transaction that writes has the whole database
 

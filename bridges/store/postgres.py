@@ -1,7 +1,7 @@
 """PostgreSQL, by psycopg 3: reconnects by itself, and says when it cannot."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -11,6 +11,8 @@ from bridges.errors import StoreError, StoreUnavailableError
 from bridges.store.rows import Row
 
 CONNECT_SECONDS = 10
+IDS_AT_ONCE = 500
+"""How many ids are fetched from a sequence together."""
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 
@@ -38,6 +40,7 @@ class PostgresConnection:
         self._dsn = plain.render_as_string(hide_password=False)
         self._url = url.set(drivername="postgresql+psycopg")
         self._connection: psycopg.Connection[Any] | None = None
+        self._ids: dict[str, list[int]] = {}
         with _errors():
             self._working()
 
@@ -53,28 +56,53 @@ class PostgresConnection:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
+        """Statements are sent as they come; only one whose answer is asked for is waited for."""
         with _errors():
             connection = self._working()
-            with connection.transaction(), connection.cursor() as cursor:
+            with (
+                connection.pipeline() as pipeline,
+                connection.transaction(),
+                connection.cursor() as cursor,
+            ):
                 yield cursor
+                pipeline.sync()  # whatever went wrong shall be known before the COMMIT
+
+    def beside(self, cursor: Any) -> Any:
+        return cursor.connection.cursor()
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        sequence = f"pg_get_serial_sequence('{table}', 'id')"
-        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", (count,))
-        return [row[0] for row in cursor.fetchall()]
+        ids = self._ids.setdefault(table, [])
+        if len(ids) < count:
+            sequence = f"pg_get_serial_sequence('{table}', 'id')"
+            cursor.execute(
+                f"SELECT nextval({sequence}) FROM generate_series(1, %s)",
+                (max(count, IDS_AT_ONCE),),
+            )
+            ids[:] = [row[0] for row in cursor.fetchall()]
+        taken = ids[:count]
+        del ids[:count]
+        return taken
+
+    def drop_ids(self) -> None:
+        self._ids.clear()
 
     def move_offsets(
         self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
-    ) -> int:
+    ) -> Callable[[], int]:
         topics, partitions, befores, afters = zip(*moves, strict=True)
         cursor.execute(
             "UPDATE offsets o SET position = v.after FROM unnest("
             "%s::text[], %s::int[], %s::bigint[], %s::bigint[]"
             ") AS v(topic, partition, before, after) WHERE o.topic = v.topic "
-            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before",
+            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before RETURNING 1",
             (list(topics), list(partitions), list(befores), list(afters), consumer),
         )
-        return int(cursor.rowcount)
+
+        def moved() -> int:
+            cursor.fetchall()
+            return int(cursor.rowcount)
+
+        return moved
 
     lock = " FOR SHARE"
 

@@ -1,6 +1,6 @@
 """The database of one worker: what it reads before a batch, and the one transaction after it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -154,6 +154,7 @@ class Store:
         That holds for a batch of timers too, which moves no offset. The number that grows with
         each claim is a fencing token (Kleppmann, "How to do distributed locking", 2016).
         """
+        self.db.drop_ids()
         with self.db.transaction() as db:
             db.executemany(
                 self._sql["first_offset"],
@@ -209,9 +210,9 @@ class Store:
             raise
 
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
-        if changes.epochs:
-            self._check_epochs(db, changes.epochs)
-        self._move_offsets(db, changes)
+        # Asked first, so that others wait for us; answered last, so that we need not wait.
+        still_ours = self._check_epochs(db, changes.epochs)
+        moved = self._move_offsets(db, changes)
         self._write_entities(db, changes)
         if changes.appended:
             db.executemany(
@@ -223,25 +224,42 @@ class Store:
             )
         if changes.published:
             self.clean_outbox(db, changes.published)
-        return self.fill_outbox(db, changes.outbox) if changes.outbox else []
+        ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
+        still_ours()
+        moved()
+        return ids
 
-    def _check_epochs(self, db: Any, epochs: dict[int, int]) -> None:
-        db.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
-        for shard, epoch in db.fetchall():
-            if epochs[shard] != epoch:
-                raise LostShardError(f"shard {shard} was claimed by another worker")
+    def _check_epochs(self, db: Any, epochs: dict[int, int]) -> Callable[[], None]:
+        if not epochs:
+            return _nothing
+        cursor = self.db.beside(db)
+        cursor.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
 
-    def _move_offsets(self, db: Any, changes: Changes) -> None:
+        def check() -> None:
+            for shard, epoch in cursor.fetchall():
+                if epochs[shard] != epoch:
+                    raise LostShardError(f"shard {shard} was claimed by another worker")
+
+        return check
+
+    def _move_offsets(self, db: Any, changes: Changes) -> Callable[[], None]:
         moves = [
             (topic, partition, before, after)
             for (topic, partition), (before, after) in changes.offsets.items()
             if before != after
         ]
-        if moves and self.db.move_offsets(db, self.consumer, moves) != len(moves):
-            raise LostShardError(
-                f"an offset of partitions {sorted({move[1] for move in moves})} was moved by "
-                "another worker"
-            )
+        if not moves:
+            return _nothing
+        moved = self.db.move_offsets(self.db.beside(db), self.consumer, moves)
+
+        def check() -> None:
+            if moved() != len(moves):
+                raise LostShardError(
+                    f"an offset of partitions {sorted({move[1] for move in moves})} was moved by "
+                    "another worker"
+                )
+
+        return check
 
     def _write_entities(self, db: Any, changes: Changes) -> None:
         from bridges.partitions import partition_for
@@ -312,6 +330,10 @@ class Store:
     def _progress(self, row: Row) -> Progress:
         raw, saga, version = row
         return decode(raw, self._registry.get(saga, version))
+
+
+def _nothing() -> None:
+    return None
 
 
 def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
