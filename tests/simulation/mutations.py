@@ -281,20 +281,20 @@ def _(monkeypatch):
 @mutation("outgoing records are published and not stored")
 def _(monkeypatch):
     monkeypatch.setattr(
-        Store, "_fill_outbox", lambda self, db, outbox: list(range(1, len(outbox) + 1))
+        Store, "fill_outbox", lambda self, db, outbox: list(range(1, len(outbox) + 1))
     )
 
 
 @mutation("outgoing records are deleted by the batch that stores them")
 def _(monkeypatch):
-    right = Store._fill_outbox
+    right = Store.fill_outbox
 
     def wrong(self, db, outbox):
         ids = right(self, db, outbox)
-        db.execute(self._sql["clean_outbox"], (self._db.many(ids, int),))
+        db.execute(self._sql["clean_outbox"], (self.db.many(ids, int),))
         return ids
 
-    monkeypatch.setattr(Store, "_fill_outbox", wrong)
+    monkeypatch.setattr(Store, "fill_outbox", wrong)
 
 
 @mutation("a batch that another worker's claim outdated is committed all the same")

@@ -94,7 +94,7 @@ def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -
     """The batch that waited for the database was rolled back; this one still waits for actors."""
     bridge._batch = Batch(2, waiting=1)
 
-    bridge._receive(WakeupMessage(None, CommitAgain()), NOBODY)
+    bridge.receiveMessage(WakeupMessage(None, CommitAgain()), NOBODY)
 
     assert [] == bridge.done
 
@@ -104,6 +104,6 @@ def test_shards_are_not_claimed_for_a_reader_that_has_given_up_asking(bridge: Br
     asked: Future[Any] = Future()
     asked.cancel()
 
-    bridge._receive(ShardsAssigned(frozenset([1]), asked), NOBODY)
+    bridge.receiveMessage(ShardsAssigned(frozenset([1]), asked), NOBODY)
 
     assert [] == bridge.done
