@@ -105,6 +105,11 @@ class WatchedStore:
     def __init__(self, store: Store, database: Database) -> None:
         self._store = store
         self._database = database
+        # What is asked for each message is found without a detour.
+        self.partitions = store.partitions
+        self.numbers = store.numbers
+        self.load = store.load
+        self.load_sagas = store.load_sagas
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
