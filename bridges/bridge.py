@@ -10,8 +10,10 @@ idempotent participants, it is exactly once in effect. Order is kept per key.
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
@@ -49,7 +51,7 @@ class Bridge(Waves):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         try:
-            self._receive(message, sender)
+            self._dispatch(message, sender)
         except StoreUnavailableError as error:
             if type(message) is Connect:
                 self._fatal(error)
@@ -66,7 +68,7 @@ class Bridge(Waves):
         except Exception as error:
             self._fatal(error)
 
-    def _receive(self, message: Any, sender: ActorAddress) -> None:
+    def _dispatch(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is Handled:
             self._handled(message, sender)
@@ -102,7 +104,10 @@ class Bridge(Waves):
         self._give_up = connect.fatal
         if connect.coordinator:
             self._receivers[ORCHESTRATOR] = connect.coordinator
-        self._world = connect.world()
+        world = connect.world()
+        if connect.apart:
+            world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
+        self._world = world
         self._counts.since = self._world.clock.now()
         self.open_log()
 

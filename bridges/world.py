@@ -57,6 +57,8 @@ class Connect:
     services: dict[str, ActorAddress]
     fatal: Callable[[BaseException], None] = _nothing
     """Told what went wrong when the bridge cannot go on."""
+    apart: bool = False
+    """Whether the bridge is in a process of its own, where nobody can tell it but itself."""
 
 
 @attrs.frozen

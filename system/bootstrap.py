@@ -26,7 +26,7 @@ from bridges.embedded import EmbeddedBridge
 from bridges.errors import StoreError
 from bridges.kafka.bridge import KafkaBridge
 from bridges.mail import MaildirChannel, SmtpChannel
-from bridges.outside import Outside, ThreadedOutside
+from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.store import Store
 from bridges.wire import Wire
@@ -64,6 +64,9 @@ class Parts:
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
     outside: Callable[[], Outside] = ThreadedOutside
+    apart: bool = False
+    """Whether the actors are in processes of their own: all this is pickled to get there, nothing
+    but messages leads back, and the bridge makes calls to the outside on its own thread."""
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None
@@ -118,7 +121,7 @@ def open_world(
         registry=registry,
         services=parts.services,
         clock=parts.clock,
-        outside=parts.outside(),
+        outside=ImmediateOutside() if parts.apart else parts.outside(),
         tell=tell,
         flush=parts.flush,
         watch=parts.watch,
@@ -196,8 +199,12 @@ def start(
     for name, message in _configuration(parts).items():
         if name in services:
             actors.tell(services[name], message)
-    world = partial(open_world, parts, registry, running.tell_bridge)
-    actors.tell(bridge, Connect(world, coordinator, services, running.fail))
+    if parts.apart:
+        world = partial(open_world, parts, registry, _nothing)
+        actors.tell(bridge, Connect(world, coordinator, services, apart=True))
+    else:
+        world = partial(open_world, parts, registry, running.tell_bridge)
+        actors.tell(bridge, Connect(world, coordinator, services, running.fail))
     return running
 
 

@@ -30,6 +30,7 @@ from bridges.store.connect import sqlite_engine
 from bridges.store.store import Store
 from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from system.logs.capture import LogCapture
 from system.runtime import EventLoopBase, VirtualClock
 from system.settings import Settings
 
@@ -43,6 +44,10 @@ _json = msgspec.json.Encoder()
 
 class Crash(BaseException):
     """The process is dead. No handler may catch it."""
+
+
+def _nothing(point: str) -> None:
+    """Watch nothing; a function with a name, so that it may be sent to other processes."""
 
 
 def an_order(order_id: str = "o-1", **fields: Any) -> OrderCreated:
@@ -68,7 +73,7 @@ class EmbeddedSystem:
         services: Sequence[type[Service]] = SERVICES,
         gateway: Any = None,
         channel: Any = None,
-        watch: Callable[[str], None] = lambda point: None,
+        watch: Callable[[str], None] = _nothing,
         outside: Callable[[], Outside] = ImmediateOutside,
     ) -> None:
         self.settings = Settings(
@@ -98,6 +103,9 @@ class EmbeddedSystem:
             for reply, places in saga.answers.items():
                 self._topics[reply] = saga.rows[places[0][0]].to.topic
             self._topics.setdefault(saga.starts_on, saga.rows[0].to.topic)
+        self.logged = LogCapture(self.clock.now)
+        """What it logs; loggers that were bound unprepared would write past every later capture."""
+        self._logging = False
         self.base: EventLoopBase | None = None
         self.running: RunningSystem | None = None
 
@@ -111,12 +119,22 @@ class EmbeddedSystem:
         self.crash()
         self.store.close()
         self.log.close()
+        if self._logging:
+            self.logged.close()
+            self._logging = False
 
     def start(self) -> None:
         """Start it on what its database holds."""
+        self.capture_logs()
         self.base = EventLoopBase(self.clock, threaded=False)
         self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
         self.run()
+
+    def capture_logs(self) -> None:
+        """Keep what is logged from now on, until the end."""
+        if not self._logging:
+            self._logging = True
+            self.logged.open()
 
     def crash(self) -> None:
         """End it at once: what is not committed is gone."""
