@@ -35,16 +35,20 @@ def order_sagas(
 class Started:
     """`order-sagas start` in a process of its own, from its first word until the test is over."""
 
-    def __init__(self, directory: Path, env: Mapping[str, str], *args: object) -> None:
+    def __init__(
+        self, directory: Path, env: Mapping[str, str], *args: object, wait: bool = True
+    ) -> None:
         self.output = directory / f"start-{len(list(directory.glob('start-*')))}.txt"
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
                 [*COMMAND, "start", *map(str, args)],
                 env=dict(env), stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        wait_until(self._says_so, "the system to run")
+        if wait:
+            wait_until(self.is_running, "the system to run")
 
-    def _says_so(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether it has said so; fails the test if it has ended."""
         if self.process.poll() is not None:
             raise AssertionError(f"it ended at once: {self.said}")
         return "order-sagas is running" in self.said

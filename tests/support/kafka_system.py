@@ -15,12 +15,14 @@ from kafka.errors import UnknownTopicOrPartitionError
 from actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from actors.participants import TOPICS
 from actors.place_order import PLACE_ORDER
+from actors.sagas.registry import Registry
 from bridges.invariants import Violation, examine, ledger_of
 from bridges.kafka import KafkaConnection, TopicWriter, create_topics
 from bridges.kafka.outbox_log import OutboxLog
 from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing, Record
 from bridges.store.queries import reading
+from bridges.store.store import Store
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 
@@ -69,10 +71,20 @@ class KafkaSystem:
         self._writer: TopicWriter | None = None
         self.workers: list[Started] = []
 
+    def make_tables(self) -> None:
+        """As the first process does that uses the database."""
+        Store(self.database, Registry(()), PARTITIONS).close()
+
     def start(self, *args: object, **settings: object) -> Started:
         """A worker, once it says that it runs; stopped at the test's end if it still is."""
         named = {f"ORDER_SAGAS_{name.upper()}": str(each) for name, each in settings.items()}
         worker = Started(self.directory, {**self.env, **named}, *args)
+        self.workers.append(worker)
+        return worker
+
+    def begin(self, *args: object) -> Started:
+        """A worker that may not run yet, or ever."""
+        worker = Started(self.directory, self.env, *args, wait=False)
         self.workers.append(worker)
         return worker
 
