@@ -87,9 +87,25 @@ def random_plan(rng: random.Random, level: Level, orders: Sequence[str], horizon
     """Faults as the level asks for, each aimed at one order, one time or one point."""
     draw = Draw(rng, orders, horizon)
     of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
-    plan = [rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)]
+    plan = _once([rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)])
     plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
     return plan
+
+
+def _once(plan: list[Fault]) -> list[Fault]:
+    """At most one failure of each service for an order that somebody is told of.
+
+    Two would make a dead letter of what nobody waits for: that an operator has to replay.
+    """
+    kept: list[Fault] = []
+    failing: set[tuple[str, str]] = set()
+    for fault in plan:
+        if isinstance(fault, Raises) and not fault.status:
+            if (fault.service, fault.order) in failing:
+                continue
+            failing.add((fault.service, fault.order))
+        kept.append(fault)
+    return kept
 
 
 def _drop(d: Draw) -> Fault:

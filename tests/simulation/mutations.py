@@ -9,7 +9,7 @@ from msgspec.structs import replace
 import actors.sagas.actor
 import actors.sagas.backward
 from actors.delivery import Delivery, Release, RestoreEntities
-from actors.entities import Payment, Reservation
+from actors.entities import Payment, Reservation, StockLevel
 from actors.messages import OrderCancelled, OrderCompleted, RollbackPayment, RollbackStock
 from actors.sagas.backward import Backward
 from actors.sagas.coordinator import SagaCoordinator
@@ -87,10 +87,11 @@ def _(monkeypatch):
         self._levels = {k: replace(v, on_hand=v.on_hand + 10**6) for k, v in levels.items()}
         answer = right(self, command, now)
         writes = [
-            replace(w, on_hand=w.on_hand - 10**6) if hasattr(w, "on_hand") else w
+            replace(w, on_hand=w.on_hand - 10**6) if isinstance(w, StockLevel) else w
             for w in answer.writes
         ]
-        self._levels = levels | {(w.warehouse, w.sku): w for w in writes if hasattr(w, "on_hand")}
+        taken = {(w.warehouse, w.sku): w for w in writes if isinstance(w, StockLevel)}
+        self._levels = levels | taken
         return replace(answer, writes=tuple(writes))
 
     monkeypatch.setattr(StockService, "_reserve", wrong)
@@ -327,7 +328,7 @@ def _(monkeypatch):
     right = Store.commit
 
     def wrong(self, changes, now):
-        class Kept(dict):
+        class Kept(dict[str, int]):
             def clear(self):
                 pass
 

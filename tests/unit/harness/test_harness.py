@@ -228,12 +228,12 @@ def test_what_is_stored_can_be_read():
         order = system.place(an_order(lines={"SKU-1": 2}, unit_price=300))
         system.advance(1)
 
-        assert "COMPLETED" == system.books.of(Order, order).status
+        assert ["COMPLETED"] == [each.status for each in system.books.all_of(Order)]
         assert ["COMPLETED"] == [payment.status for payment in system.books.all_of(Payment)]
         assert 3 == system.on_hand("SKU-1")
         assert 600 == system.provider.kept(order)
         assert [order] == list(system.mailbag.delivered)
-        assert "place-order" == system.saga(order).saga
+        assert ["place-order"] == [saga.saga for saga in system.books.sagas(order)]
 
 
 def test_a_user_tries_sagas_and_services_of_their_own():
