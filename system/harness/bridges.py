@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
+from thespian.actors import ActorAddress
 
+from actors.delivery import Delivery
 from actors.participants import DEAD_LETTERS
+from actors.services.service import Service
 from bridges.batch import Batch
 from bridges.bridge import Bridge
 from bridges.embedded import EmbeddedBridge
@@ -40,6 +43,19 @@ class Staged(Bridge):
                 tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
             )
         return self._world
+
+    def send(self, target: ActorAddress, message: Any) -> None:
+        troubles = self.stage.troubles
+        if type(message) is not Delivery or not troubles:
+            super().send(target, message)
+            return
+        service = getattr(target, "actor", None)
+        if not isinstance(service, Service):
+            super().send(target, message)
+            return
+        put, name = self._myRef.base.inject, service.participant.name
+        for each in troubles.meddle(name, put, self.myAddress, target, message):
+            super().send(target, each)
 
     def given_back(self, batch: Batch) -> None:
         super().given_back(batch)

@@ -1,4 +1,4 @@
-"""What befalls services: an interceptor between the bridge and them."""
+"""What befalls services: it stands between the bridge and them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -5,7 +5,6 @@ from typing import Any
 
 from thespian.actors import ActorAddress, ActorSystem
 
-from actors.delivery import Delivery
 from actors.services.service import Service
 from bridges.world import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, start
@@ -62,9 +61,9 @@ class Worker:
             self.base.interceptor = self.base.interceptor  # whoever posts, posts to this one
 
     def meddle(self, interceptors: list[Interceptor]) -> None:
-        """Show these each message that is sent, and the services' troubles before them."""
+        """Show these each message that is sent."""
         self._interceptors = interceptors
-        if self.stage.troubles or interceptors:
+        if interceptors:
             self.base.interceptor = self._intercept
         elif self.base.interceptor is not None:
             self.base.interceptor = None
@@ -92,20 +91,8 @@ class Worker:
         self, sender: ActorAddress, receiver: ActorAddress, message: Any
     ) -> Iterable[Any] | None:
         messages: Iterable[Any] = (message,)
-        if type(message) is Delivery and self.stage.troubles:
-            service = getattr(receiver, "actor", None)
-            if isinstance(service, Service):
-                messages = self._trouble(service, sender, receiver, message)
-        if not self._interceptors:
-            return messages
         for interceptor in self._interceptors:
             messages = [
                 each for one in messages for each in interceptor(sender, receiver, one) or ()
             ]
         return messages
-
-    def _trouble(
-        self, service: Service, sender: ActorAddress, receiver: ActorAddress, message: Delivery
-    ) -> Iterable[Any]:
-        name, put = service.participant.name, self.base.inject
-        return self.stage.troubles.meddle(name, put, sender, receiver, message)
