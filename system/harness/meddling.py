@@ -38,26 +38,37 @@ def head_of(value: bytes | None) -> Head:
         return Head()
 
 
+class _Rule:
+    """A fault in force, and how many records have met it."""
+
+    __slots__ = ("count", "fault")
+
+    def __init__(self, fault: RecordFault) -> None:
+        self.fault = fault
+        self.count = 0
+
+
 class Meddling:
-    """The record faults that are in force. Those that name a status are found by it."""
+    """The record faults that are in force, found by the status and the order that they name."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._rules: dict[str, list[list[RecordFault | int]]] = {}
+        self._rules: dict[tuple[str, str], list[_Rule]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._rules)
 
     def add(self, fault: RecordFault) -> None:
         """Put a fault in force; it counts from now on."""
-        self._rules.setdefault(fault.status, []).append([fault, 0])
+        self._rules.setdefault((fault.status, fault.order), []).append(_Rule(fault))
 
     def remove(self, fault: RecordFault) -> None:
         """Take a fault out of force."""
-        rules = self._rules.get(fault.status, [])
-        rules[:] = [rule for rule in rules if rule[0] is not fault]
+        key = (fault.status, fault.order)
+        rules = self._rules.get(key, [])
+        rules[:] = [rule for rule in rules if rule.fault is not fault]
         if not rules:
-            self._rules.pop(fault.status, None)
+            self._rules.pop(key, None)
 
     def clear(self) -> None:
         """Let every record pass."""
@@ -66,12 +77,9 @@ class Meddling:
     def trips(self, outgoing: Outgoing) -> list[Trip] | None:
         """What becomes of a record; None if nothing happens to it."""
         head = head_of(outgoing.value)
-        hits = [
-            fault
-            for key in dict.fromkeys((head.status, ""))
-            for rule in self._rules.get(key, ())
-            if (fault := self._hit(rule, head))
-        ]
+        status, order, known = head.status, head.order_id, self._rules
+        named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
+        hits = [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
         if not hits:
             return None
         trips = [Trip(AT_ONCE, outgoing)]
@@ -79,16 +87,12 @@ class Meddling:
             trips = [each for trip in trips for each in _changed(trip, fault)]
         return trips
 
-    def _hit(self, rule: list[RecordFault | int], head: Head) -> RecordFault | None:
-        fault, count = rule
-        assert isinstance(fault, RecordFault)
-        assert isinstance(count, int)
-        if fault.order and fault.order != head.order_id:
-            return None
+    def _hit(self, rule: _Rule) -> bool:
+        fault = rule.fault
         if not fault.since <= self._elapsed() < fault.until:
-            return None
-        rule[1] = count + 1
-        return fault if fault.nth in (0, count + 1) else None
+            return False
+        rule.count += 1
+        return fault.nth in (0, rule.count)
 
 
 def _changed(trip: Trip, fault: RecordFault) -> list[Trip]:

@@ -19,6 +19,8 @@ HORIZON = 60.0
 """Seconds in which the orders arrive."""
 SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
+TICKS = (0.0, 0.1, 0.5)
+"""Seconds by which timers may be late."""
 PATIENCE = 7 * 86_400.0
 """Seconds of virtual time in which every saga must have ended, once all is well."""
 
@@ -68,6 +70,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
         local=rng.random() < 0.5,
         gateway=SimulatedGateway(decline_rate=0.1, seed=seed),
         batch_size=rng.choice(BATCH_SIZES),
+        tick=rng.choice(TICKS),
     )
     with system:
         try:
