@@ -4,8 +4,9 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
@@ -23,7 +24,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, workers=2, log_dir=tmp_path / "logs")
 
 
-def workers(env):
+def workers(env) -> Any:
     """What the supervisor says of each worker, once all of them answer."""
 
     def all_answer():
@@ -34,7 +35,7 @@ def workers(env):
     return wait_until(all_answer, "both workers to answer")
 
 
-def alive(pid: int) -> bool:
+def alive(pid):
     """Whether a process runs, and is more than a name in its parent's list."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
@@ -65,7 +66,7 @@ def test_a_worker_that_is_killed_is_started_again_with_its_shards(tmp_path, env)
         order_sagas("stock", "load", stock_file(tmp_path, 5000), env=env)
         order_sagas("submit", orders_file(tmp_path, 3000), env=env)
         os.kill(before[1]["pid"], signal.SIGKILL)
-        after = wait_until(
+        after: Any = wait_until(
             lambda: next((w for w in workers(env) if w["restarts"]), None), "a worker to restart"
         )
         again = said(env, "submit", orders_file(tmp_path, 100, "more.jsonl"), "--wait")

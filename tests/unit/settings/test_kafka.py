@@ -15,6 +15,7 @@ def test_a_token_is_read_from_its_file_at_each_connection(tmp_path):
     """Tokens expire: whoever puts a new one there need not restart anything."""
     file = tmp_path / "token"
     tokens = token_source(attrs.evolve(BY_TOKEN, kafka_token_file=str(file)))
+    assert tokens is not None
     found = []
     for token in ("first", "second"):
         file.write_text(f"{token}\n")
@@ -29,7 +30,9 @@ def test_a_token_can_come_from_a_command(tmp_path):
     file.write_text("from a command\n")
     settings = attrs.evolve(BY_TOKEN, kafka_token_command=f"cat '{file}'")
 
-    assert "from a command" == connection_of(settings).oauth_token()
+    tokens = connection_of(settings).oauth_token
+    assert tokens is not None
+    assert "from a command" == tokens()
 
 
 def test_the_key_of_a_certificate_may_have_a_password_and_names_need_not_fit():
