@@ -1,0 +1,53 @@
+"""`order-sagas simulate`: what it prints, and that what it prints replays."""
+
+import shlex
+
+import pytest
+from click.testing import CliRunner, Result
+
+from system.cli.simulate import simulate_command
+from system.harness.faults import from_json
+from tests.simulation.mutations import MUTATIONS
+
+
+def simulate(*arguments: str) -> tuple[int, str]:
+    """Exit code and output; the code is what the command returns."""
+    result: Result = CliRunner().invoke(simulate_command, arguments, standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    return result.return_value, result.output
+
+
+def test_seeds_that_break_no_rule_are_counted():
+    """With the faults they met."""
+    code, said = simulate("--seeds", "4", "--orders", "10", "--jobs", "1")
+
+    assert 0 == code
+    assert "4 seeds of 10 orders, faults heavy" in said
+    assert "No rule was broken." in said
+
+
+def test_a_seed_replayed_gives_the_same_log():
+    """Its digest is printed, to compare."""
+    first, again = (simulate("--seed", "8", "--orders", "10") for _ in range(2))
+
+    assert "Seed 8: " in first[1]
+    assert first == again
+
+
+def test_a_violation_is_made_small_and_its_command_shows_it_again(monkeypatch: pytest.MonkeyPatch):
+    """The seed, the rule, the life of the order, and a plan with what matters and nothing else."""
+    tombstone = next(m for m in MUTATIONS if "refund that overtakes" in m.name)
+    tombstone.put(monkeypatch)
+
+    code, said = simulate("--seeds", "20", "--jobs", "1")
+
+    assert 1 == code
+    assert "no charge kept" in said
+    assert "process payment undone" in said
+    replay = shlex.split(said.rpartition("Replay it with:")[2])
+    assert ["order-sagas", "simulate"] == replay[:2]
+    assert 1 <= len(from_json(replay[-1])) <= 2
+    again, shown = simulate(*replay[2:])
+    assert 1 == again
+    assert "no charge kept" in shown
