@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from actors.entities import Notification, Order, Payment, Reservation, StockLevel
 from actors.sagas.progress import Entry, Phase, Progress, Status
+from actors.sagas.registry import Registry
 from bridges.invariants.touched import (
     Broken,
     Facts,
@@ -38,7 +39,7 @@ def books():
         yield completed, cancelled, system.registry
 
 
-def broken_by(books: tuple[Facts, Facts, object], **changes: Any) -> set[str]:
+def broken_by(books: tuple[Facts, Facts, Registry], **changes: Any) -> set[str]:
     """What the completed order breaks with these facts instead of its own."""
     completed, _, registry = books
     return rules(check_order(attrs.evolve(completed, **changes), registry))
