@@ -37,7 +37,10 @@ class Connection(Protocol):
         """A context with a cursor; commits at its end, rolls back on any exception."""
 
     def beside(self, cursor: Any) -> Any:
-        """A cursor of the same transaction, whose answer can be asked for later."""
+        """A cursor of the same transaction, whose answer can be asked for later.
+
+        One that has been used before may answer with what it was asked before.
+        """
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         """So many ids that no row of the table ever had, ascending."""

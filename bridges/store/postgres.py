@@ -11,6 +11,8 @@ from bridges.errors import StoreError, StoreUnavailableError
 from bridges.store.rows import Row
 
 CONNECT_SECONDS = 10
+FROZEN_SECONDS = 20
+"""After which a worker that was frozen within a transaction holds up nobody else any more."""
 IDS_AT_ONCE = 500
 """How many ids are fetched from a sequence together."""
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -74,11 +76,12 @@ class PostgresConnection:
         ids = self._ids.setdefault(table, [])
         if len(ids) < count:
             sequence = f"pg_get_serial_sequence('{table}', 'id')"
-            cursor.execute(
+            beside = self.beside(cursor)
+            beside.execute(
                 f"SELECT nextval({sequence}) FROM generate_series(1, %s)",
                 (max(count, IDS_AT_ONCE),),
             )
-            ids[:] = [row[0] for row in cursor.fetchall()]
+            ids[:] = [row[0] for row in beside.fetchall()]
         taken = ids[:count]
         del ids[:count]
         return taken
@@ -94,7 +97,8 @@ class PostgresConnection:
             "UPDATE offsets o SET position = v.after FROM unnest("
             "%s::text[], %s::int[], %s::bigint[], %s::bigint[]"
             ") AS v(topic, partition, before, after) WHERE o.topic = v.topic "
-            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before RETURNING 1",
+            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before "
+            "RETURNING o.partition",
             (list(topics), list(partitions), list(befores), list(afters), consumer),
         )
 
@@ -128,9 +132,13 @@ class PostgresConnection:
                 self._dsn,
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS,
-                options="-c synchronous_commit=on",
+                options="-c synchronous_commit=on "
+                f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS * 1000}",
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=3,
             )
+            if self._connection.info.server_version >= 170000:
+                # Within a pipeline, a session that waits for its client does not count as idle.
+                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")
         return self._connection

@@ -163,8 +163,9 @@ class Store:
             ours = self.db.many(shards, int)
             db.execute(self._sql["claim"], (EPOCHS, self.consumer, ours))
             names = self.db.many((EPOCHS, *topics), str)
-            db.execute(self._sql["positions"], (self.consumer, ours, names))
-            positions = {(topic, partition): at for topic, partition, at in db.fetchall()}
+            found = self.db.beside(db)
+            found.execute(self._sql["positions"], (self.consumer, ours, names))
+            positions = {(topic, partition): at for topic, partition, at in found.fetchall()}
         for table in ("sagas", *(e.table for e, rows in self._rows.items() if rows.numbered)):
             ((self._highest[table],),) = self.db.rows(
                 f"SELECT coalesce(max(no), 0) FROM {table}", ()
@@ -272,8 +273,9 @@ class Store:
         new = [(key, shards[key]) for key in keyed if key not in self._numbers]
         if new:
             db.executemany(self._sql["new_key"], new)
-            db.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
-            self._numbers.update(db.fetchall())
+            found = self.db.beside(db)
+            found.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
+            self._numbers.update(found.fetchall())
         numbers = self._numbers
         by_class: dict[type[Entity], list[Row]] = {}
         for entity in entities:
