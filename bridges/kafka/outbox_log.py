@@ -1,12 +1,11 @@
 """Writing to Kafka's topics from outside the system: submitters, operators, testers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.structs import TopicPartition
+from kafka import KafkaAdminClient
 
 from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
@@ -14,7 +13,7 @@ from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import KafkaBridgeError, map_errors
 from bridges.kafka.producer import TopicWriter
 from bridges.kafka.topics import TOPICS, check_topics
-from bridges.kafka.unpack import convert, unpack_whole_batches
+from bridges.kafka.whole_topic import ends_of, read_whole
 from bridges.letters import MARK
 from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing, Record
@@ -112,17 +111,9 @@ class OutboxLog:
         finally:
             admin.close()
 
-    def end(self, topic: str) -> dict[int, int]:
+    def end(self, topic: str) -> Mapping[int, int]:
         """The offset behind the last record of each partition of a topic."""
-        consumer = self._consumer()
-        try:
-            with map_errors():
-                found = consumer.end_offsets(
-                    [TopicPartition(topic, each) for each in range(self.partitions)]
-                )
-            return {place.partition: offset for place, offset in found.items()}
-        finally:
-            consumer.close()
+        return ends_of(self._connection, topic, self.partitions)
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters.
@@ -134,32 +125,10 @@ class OutboxLog:
             is_mark = bool(record.headers) and record.headers[-1][0] == MARK
             return is_mark, record.timestamp, record.partition, record.offset
 
-        for record in sorted(self._read_all(DEAD_LETTERS), key=place):
+        records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
+        for record in sorted(records, key=place):
             number = record.offset * self.partitions + record.partition
             yield number, record.key, record.value, record.headers
-
-    def _read_all(self, topic: str) -> list[Record]:
-        consumer = self._consumer()
-        try:
-            with map_errors():
-                unpack_whole_batches(consumer)
-                places = [TopicPartition(topic, each) for each in range(self.partitions)]
-                consumer.assign(places)
-                consumer.seek_to_beginning(*places)
-                ends = consumer.end_offsets(places)
-                records: list[Record] = []
-                while any(consumer.position(place) < end for place, end in ends.items()):
-                    for found in consumer.poll(timeout_ms=500).values():
-                        records += [convert(record) for record in found]
-                return records
-        finally:
-            consumer.close()
-
-    def _consumer(self) -> KafkaConsumer:
-        return self._connection.make(
-            KafkaConsumer, group_id=None, enable_auto_commit=False, metrics_enabled=False,
-            isolation_level="read_committed",
-        )  # fmt: skip
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         if not rows:

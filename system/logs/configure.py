@@ -3,7 +3,7 @@
 from typing import Any, Protocol, TextIO
 
 import structlog
-from structlog.dev import ConsoleRenderer
+from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.typing import EventDict, Processor
 
 from actors.clock import Clock
@@ -71,7 +71,10 @@ class _Console:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._render = ConsoleRenderer(colors=file.isatty(), pad_event_to=0)
+        # The values in a traceback would be thousands of lines, and no business of a console's.
+        self._render = ConsoleRenderer(
+            colors=file.isatty(), pad_event_to=0, exception_formatter=plain_traceback
+        )
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
         if "order_id" not in event or method not in ("debug", "info", "warning"):
