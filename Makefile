@@ -7,8 +7,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { command -v $$python; break; }; done)
 BIN := .venv/bin
-# Most of the slow tests wait for timers or for processes of their own, so more of them than cores.
-JOBS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
+# Many of the slow tests wait for timers or for other processes, so more at once than there are cores.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
 SOURCES = $(wildcard actors bridges system examples benchmarks tests)
