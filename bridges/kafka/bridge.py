@@ -35,7 +35,7 @@ AGAIN_SECONDS = 0.5
 """Before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
-SWEEP_SECONDS = 10.0
+SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
 CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
@@ -213,6 +213,7 @@ class KafkaBridge(Bridge):
             self._proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, _Sweep):
             self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
+            self._world.flush()  # what is told of Kafka shall be read while nothing is stored
             self._sweep()
 
     def _note_connection(self, up: bool) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -36,12 +36,17 @@ class Started:
     """`order-sagas start` in a process of its own, from its first word until the test is over."""
 
     def __init__(
-        self, directory: Path, env: Mapping[str, str], *args: object, wait: bool = True
+        self,
+        directory: Path,
+        env: Mapping[str, str],
+        *args: object,
+        wait: bool = True,
+        command: Sequence[str] = (*COMMAND, "start"),
     ) -> None:
         self.output = directory / f"start-{len(list(directory.glob('start-*')))}.txt"
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
-                [*COMMAND, "start", *map(str, args)],
+                [*command, *map(str, args)],
                 env=dict(env), stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
         if wait:

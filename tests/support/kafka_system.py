@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.registry import Registry
 from bridges.invariants import Violation, examine, ledger_of
 from bridges.kafka import KafkaConnection, TopicWriter, create_topics
-from bridges.kafka.outbox_log import OutboxLog
+from bridges.kafka.whole_topic import read_whole
 from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing, Record
 from bridges.store.queries import reading
@@ -88,6 +89,23 @@ class KafkaSystem:
         self.workers.append(worker)
         return worker
 
+    def start_special(self, *args: object, wait: bool = True) -> Started:
+        """A worker of `tests.support.special_worker`."""
+        command = (sys.executable, "-m", "tests.support.special_worker")
+        worker = Started(self.directory, self.env, *args, wait=wait, command=command)
+        self.workers.append(worker)
+        return worker
+
+    def log(self, event: str) -> list[dict[str, Any]]:
+        """The lines of all workers' logs that tell of an event."""
+        lines = [
+            line
+            for file in (self.directory / "logs").glob("*.jsonl")
+            for line in file.read_text().splitlines()
+            if f'"event":"{event}"' in line
+        ]
+        return [json.loads(line) for line in lines]
+
     def run(self, *args: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """A command, to its end."""
         return order_sagas(*args, env=self.env, stdin=stdin)
@@ -135,9 +153,7 @@ class KafkaSystem:
 
     def read(self, topic: str) -> list[Record]:
         """Every record of a topic."""
-        log = OutboxLog(self.database, PARTITIONS, self.connection, "order-sagas")
-        with log:
-            return log._read_all(topic)
+        return read_whole(self.connection, topic, PARTITIONS)
 
     # --- the database -------------------------------------------------------------------------
 
@@ -161,10 +177,12 @@ class KafkaSystem:
         return self.number("SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL")
 
     def wait_for_ends(self, count: int, timeout: float = TIMEOUT) -> None:
-        """Return once so many sagas have ended and nothing waits to be published."""
+        """Return once so many sagas have ended, their orders too, and their customers are told."""
         wait_until(lambda: self.ended() >= count, f"{count} sagas to end", timeout)
-        waiting = "SELECT count(*) FROM notifications WHERE status = 'PENDING'"
-        wait_until(lambda: not self.number(waiting), "customers to be told", timeout)
+        closed = "SELECT count(*) FROM orders WHERE status IN ('COMPLETED', 'CANCELLED')"
+        told = "SELECT count(*) FROM notifications WHERE status IN ('SENT', 'FAILED')"
+        wait_until(lambda: self.number(closed) >= count, f"{count} orders to end", timeout)
+        wait_until(lambda: self.number(told) >= count, f"{count} customers to be told", timeout)
 
     def statuses(self) -> dict[str, int]:
         """How many sagas there are in each status."""

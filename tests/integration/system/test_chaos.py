@@ -59,6 +59,11 @@ class Chaos:
         if self.frozen:
             self.frozen.process.send_signal(signal.SIGCONT)
 
+    def all_run(self) -> bool:
+        """Whether all workers have said that they run."""
+        self.restart_dead()
+        return all("is running" in worker.said for worker in self.workers)
+
     def restart_dead(self) -> None:
         """A worker that was started while the broker was away has said so, and ended."""
         for place, worker in enumerate(self.workers):
@@ -96,9 +101,8 @@ def test_every_order_ends_and_the_books_are_right_whatever_dies(
             chaos.kill_one()
             happenings.get(turn, lambda: None)()
             chaos.restart_dead()
-        wait_until(lambda: chaos.restart_dead() or system.ended() >= ORDERS, "all to end", 150)
-        system.wait_for_ends(ORDERS, 60)
-        wait_until(lambda: all(w.is_running() for w in chaos.workers), "all to run")
+        wait_until(chaos.all_run, "all to run")
+        system.wait_for_ends(ORDERS, 180)
         codes = [worker.stop() for worker in chaos.workers]
     finally:
         system.close()

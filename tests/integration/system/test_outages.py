@@ -1,0 +1,71 @@
+"""Kafka and the database go away and come back: sagas wait, and go on by themselves."""
+
+import threading
+
+import pytest
+
+from tests.integration.system.conftest import MakeSystem
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_system import orders
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.postgres,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("kafka system"),
+]
+
+WAITING = "SELECT count(*) FROM sagas WHERE step = 'process payment'"
+SCALE = 0.15
+OUTAGE = SCALE * 30
+"""Seconds in which a payment has to be answered."""
+
+
+@pytest.mark.parametrize(
+    ("grace", "times_out"), [("1h", False), ("100ms", True)], ids=["put off", "put off for no time"]
+)
+def test_no_deadline_passes_while_the_broker_is_away(
+    make_system: MakeSystem, broker: KafkaBroker, postgres_url: str, grace: str, times_out: bool
+) -> None:
+    """Longer than the deadline: it is put off by the outage, but for no longer than the grace."""
+    system = make_system(postgres_url, deadline_scale=SCALE, outage_grace=grace)
+    system.start("--roles", "orchestrator,orders,stock,notification")
+    system.load()
+    system.put("order-events", *orders(10))
+    wait_until(lambda: 10 == system.number(WAITING), "payments to be asked for")
+    broker.stop()
+    threading.Event().wait(OUTAGE)
+    broker.start()
+    for order in orders(10):
+        answer = {"orderId": order.order_id, "status": "PAYMENT_COMPLETED"}
+        system.put("payment-events", answer)
+    system.wait_for_ends(10)
+
+    assert times_out == bool(system.log("saga.step_timed_out"))
+    assert {"COMPLETED": 10} == system.statuses()
+    assert [] == system.violations()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_orders_wait_while_the_database_is_away(
+    make_system: MakeSystem, own_postgres: PostgresServer, how: str
+) -> None:
+    """Those in the middle of it and those that come meanwhile; nothing times out."""
+    system = make_system(own_postgres.url(), deadline_scale=0.1)
+    worker = system.start()
+    system.load()
+    system.put("order-events", *orders(500))
+    wait_until(lambda: system.ended() > 20, "work to be under way")
+    getattr(own_postgres, how)()
+    system.put("order-events", *orders(200, "later"))
+    wait_until(lambda: "waiting" in worker.said, "the worker to notice")
+    threading.Event().wait(4.0)
+    own_postgres.start()
+    system.wait_for_ends(700)
+
+    assert {"COMPLETED": 700} == system.statuses()
+    assert [] == system.log("saga.step_timed_out")
+    assert [] == system.violations()
+    assert 0 == worker.stop()

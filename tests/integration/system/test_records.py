@@ -1,0 +1,118 @@
+"""Records as others write them: services that know two fields, and what nobody can read."""
+
+import json
+
+import pytest
+from kafka import KafkaProducer
+
+from bridges.kafka import KafkaConnection
+from bridges.partitions import partition_for
+from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.postgres,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("kafka system"),
+]
+
+OURS = "orchestrator,orders,notification"
+COUNT = 24
+
+
+def answer(system: KafkaSystem, topic: str, status: str, *numbers: int) -> None:
+    """As a service written elsewhere does: two fields and some of its own, without a key."""
+    for number in numbers:
+        value = {"orderId": f"o-{number}", "status": status, "shard": {"of": [1]}, "amount": None}
+        system.put(topic, json.dumps(value).encode(), partition=(number * 5 + 3) % PARTITIONS)
+
+
+def waiting_for(system: KafkaSystem, step: str) -> int:
+    return system.number("SELECT count(*) FROM sagas WHERE step = :step", step=step)
+
+
+def test_services_that_know_two_fields_drive_sagas_on_two_workers(system: KafkaSystem) -> None:
+    """Whatever partition their records are in: they are sent on to the worker they are for."""
+    for _ in range(2):
+        system.start("--roles", OURS)
+    everyone, unlucky = range(COUNT), range(0, COUNT, 3)
+    answer(system, "order-events", "ORDER_CREATED", *everyone)
+    wait_until(lambda: COUNT == waiting_for(system, "process payment"), "payments to be asked for")
+    answer(system, "payment-events", "PAYMENT_COMPLETED", *everyone)
+    wait_until(lambda: COUNT == waiting_for(system, "reserve stock"), "goods to be asked for")
+    lucky = sorted({*everyone} - {*unlucky})
+    answer(system, "stock-events", "STOCK_RESERVATION_FAILED", *unlucky)
+    answer(system, "stock-events", "STOCK_RESERVED", *lucky)
+    wait_until(lambda: len(lucky) == system.ended(), "those with goods to end")
+    wait_until(lambda: len(unlucky) == waiting_for(system, "process payment"), "refunds")
+    answer(system, "payment-events", "PAYMENT_ROLLED_BACK", *unlucky)
+    system.wait_for_ends(COUNT)
+
+    assert {"COMPLETED": len(lucky), "CANCELLED": len(unlucky)} == system.statuses()
+    assert [] == system.violations()
+    assert [] == system.read("dead-letters")
+
+
+def test_participants_that_never_acknowledge_a_rollback_hold_nobody_up(system: KafkaSystem) -> None:
+    """Their step says so: the compensation is sent, and not waited for."""
+    system.start_special("--silent", "payments", "stock")
+    system.put("order-events", *orders(5))
+    system.load(3)
+    system.wait_for_ends(5)
+
+    sent = [json.loads(r.value or b"")["status"] for r in system.read("payment-events")]
+    assert {"COMPLETED": 3, "CANCELLED": 2} == system.statuses()
+    assert 2 == sent.count("ROLLBACK_PAYMENT")
+
+
+POISON: dict[str, bytes | None] = {
+    "null": None,
+    "empty": b"",
+    "not JSON": b"nonsense",
+    "not an object": b"[1, 2]",
+    "not text": b"\xff\xfe\x00",
+    "another encoding": '{"orderId": "o-1", "status": "ORDER_CREATED"}'.encode("utf-16"),
+    "no status": b'{"orderId": "o-1"}',
+    "an unknown status": b'{"orderId": "o-1", "status": "ORDER_EATEN"}',
+    "a status of another topic": b'{"orderId": "o-1", "status": "PAYMENT_COMPLETED"}',
+    "a wrong type": b'{"orderId": 7, "status": "ORDER_CREATED"}',
+    "a wrong type inside": b'{"orderId": "o-1", "status": "ORDER_CREATED", "lines": [{"sku": 1}]}',
+    "no order": b'{"orderId": "", "status": "ORDER_CREATED"}',
+    "huge": b'{"orderId": "o-1", "status": "ORDER_EATEN", "x": "' + b"x" * 1_000_000 + b'"}',
+}
+
+
+def test_poison_goes_to_the_dead_letters_whole_and_stops_nobody(system: KafkaSystem) -> None:
+    """With headers that say where it was, what was wrong with it, and when."""
+    system.start()
+    system.load()
+    for number, value in enumerate(POISON.values()):
+        headers = (("number", b"%d" % number), ("odd \u00e9", b"\xff"))
+        system.put("order-events", value, partition=number % PARTITIONS, headers=headers)
+    system.put("order-events", *orders(20, "good"))
+    system.wait_for_ends(20)
+    wait_until(lambda: len(POISON) == len(system.read("dead-letters")), "the letters")
+    letters = {int(dict(r.headers)["number"]): r for r in system.read("dead-letters")}
+    about = {number: dict[str, bytes](letter.headers) for number, letter in letters.items()}
+
+    assert list(POISON.values()) == [letters[number].value for number in sorted(letters)]
+    for number, told in about.items():
+        assert b"\xff" == told["odd \u00e9"]
+        assert b"order-events" == told["dead-letter-topic"]
+        assert b"%d" % (number % PARTITIONS) == told["dead-letter-partition"]
+        assert told["dead-letter-offset"].isdigit()
+        assert told["dead-letter-error"]
+        assert told["dead-letter-time"].startswith(b"20")
+    assert {"COMPLETED": 20} == system.statuses()
+
+
+def test_a_key_belongs_to_the_partition_that_other_clients_choose(system: KafkaSystem) -> None:
+    """Kafka's own partitioner, as every client has it, puts a key where its owner looks."""
+    connection: KafkaConnection = system.connection
+    producer = KafkaProducer(**connection.client_settings())
+    keys = [f"order-{number} \u00e9".encode() for number in range(50)]
+    chosen = [producer.send("order-events", b"x", key=key).get(20).partition for key in keys]
+    producer.close()
+
+    assert chosen == [partition_for(key, PARTITIONS) for key in keys]

@@ -1,0 +1,58 @@
+"""An order that is taken in reaches Kafka, whoever dies on the way."""
+
+from typing import Any
+
+import pytest
+
+from bridges.intake import Intake, Verdict
+from bridges.kafka.outbox_log import OutboxLog
+from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.postgres,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("kafka system"),
+]
+
+
+class DyingLog(OutboxLog):
+    """Is dead once its transaction is committed: publishes nothing."""
+
+    def _publish(self, rows: dict[int, Any]) -> None:
+        """Never comes to it."""
+
+
+def take_and_die(system: KafkaSystem) -> list[Verdict]:
+    """Take three orders in, and die between the commit and Kafka."""
+    log = DyingLog(system.database, PARTITIONS, system.connection, "order-sagas")
+    with log:
+        return Intake(log).take(orders(3))
+
+
+def test_the_next_submitter_publishes_what_another_left(system: KafkaSystem) -> None:
+    """Whatever it submits itself."""
+    verdicts = take_and_die(system)
+    before = system.read("order-events")
+    system.run("submit", "-", "--format", "jsonl", stdin="")
+
+    assert [Verdict.ACCEPTED] * 3 == verdicts
+    assert [] == before
+    assert 3 == len(system.read("order-events"))
+    assert 0 == system.number("SELECT count(*) FROM outbox")
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["that starts", "that runs"])
+def test_a_worker_publishes_what_a_submitter_left(system: KafkaSystem, running: bool) -> None:
+    """One that takes the shards over at once; one that has them sees it in passing."""
+    if running:
+        worker = system.start()
+        wait_until(lambda: "kafka.shards_assigned" in worker.said, "it to have the shards")
+    system.load()
+    take_and_die(system)
+    if not running:
+        system.start()
+    system.wait_for_ends(3)
+
+    assert {"COMPLETED": 3} == system.statuses()
