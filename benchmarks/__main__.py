@@ -72,7 +72,40 @@ def simulation(factor: float, quick: bool) -> Iterator[Figure]:
     yield from area(factor, quick)
 
 
-AREAS: dict[str, Area] = {"embedded": embedded, "runtime": runtime, "simulation": simulation}
+def kafka(factor: float, quick: bool) -> Iterator[Figure]:
+    """Workers on a real Kafka, where there is one, with SQLite and PostgreSQL."""
+    from tests.support.kafka_jars import why_no_broker
+
+    if why_no_broker():
+        return
+    count = 1_000 if quick else 10_000
+    for database, workers, goal in (
+        ("sqlite", 1, "at most 600"),
+        ("postgresql", 1, "at most 800"),
+        ("postgresql", 2, "at most 800"),
+    ):
+        options = ["--database", database, "--workers", str(workers), "--orders", str(count)]
+        r = _run("benchmarks.kafka", *options)
+        command = f"python -m benchmarks.kafka {' '.join(options)}"
+        name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database]
+        name = f"{name}, {workers} worker{'s' if workers > 1 else ''}"
+        for whose, target in (("worker", goal), ("broker", ""), ("database", "")):
+            cpu = r[f"{whose}_cpu"] * 1e6 * factor
+            if cpu:
+                what = f"{name}: CPU of {'the ' if whose != 'worker' else ''}{whose} for an order"
+                yield Figure("kafka", what, (cpu,), "µs", command, target)
+        yield Figure("kafka", f"{name}: orders", (r["orders"] / r["wall"],), "1/s", command)
+        for part, target in (("p50", "at most 100"), ("p99", "")):
+            what = f"{name}: {part} of a saga, one at a time"
+            yield Figure("kafka", what, (r[part] * 1000,), "ms", command, target)
+
+
+AREAS: dict[str, Area] = {
+    "embedded": embedded,
+    "kafka": kafka,
+    "runtime": runtime,
+    "simulation": simulation,
+}
 
 
 def _run(module: str, *options: str) -> dict[str, float]:
