@@ -38,9 +38,17 @@ $(BIN)/.developing: setup.cfg pyproject.toml | $(BIN)/python
 demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
 
+# Tests that start brokers and databases come apart, and fewer at once: they starve one another.
+SERVERS = $(addprefix tests/integration/,kafka store support system)
+
 .PHONY: test
 test: $(BIN)/.developing ## Run the tests
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(addprefix --ignore=,tests/conformance $(SERVERS))
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
+else
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+endif
 
 .PHONY: bench
 bench: $(BIN)/.developing ## Measure, and print the table
