@@ -118,8 +118,9 @@ def test_a_worker_that_freezes_within_its_transaction_holds_nobody_up(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server lets go of the shard's row after a while, and drops what was not committed."""
-    monkeypatch.setattr(postgres, "FROZEN_SECONDS", 6)  # more than a busy machine takes to store
-    frozen = Store(postgres_url, Registry([PLACE_ORDER]), 4)
+    with monkeypatch.context() as shorter:
+        shorter.setattr(postgres, "FROZEN_SECONDS", 6)  # more than a busy machine takes to store
+        frozen = Store(postgres_url, Registry([PLACE_ORDER]), 4)
     other = Store(postgres_url, Registry([PLACE_ORDER]), 4)
     claim = frozen.claim([TOPIC], [0])
     claimed: list[Claim] = []
