@@ -1,0 +1,25 @@
+"""What people ask of a running system: of one saga. For every way of asking.
+
+A question is checked against what is stored, so that whoever asks hears at once what cannot be
+done; then it is a record in the log like any other. The saga decides again when it gets it.
+"""
+
+from bridges.operations.checks import check
+from bridges.operations.errors import (
+    NoSuchSagaError,
+    NoSuchStepError,
+    NotPossibleError,
+    OperationError,
+    ReasonNeededError,
+)
+from bridges.operations.sagas import SagaOperations
+
+__all__ = [
+    "NoSuchSagaError",
+    "NoSuchStepError",
+    "NotPossibleError",
+    "OperationError",
+    "ReasonNeededError",
+    "SagaOperations",
+    "check",
+]

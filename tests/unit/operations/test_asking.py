@@ -1,0 +1,72 @@
+"""Asking something of one saga, on a database and a log."""
+
+import json
+
+import pytest
+
+from actors.messages import CancelSaga, OrderCreated, SkipStep
+from actors.services.gateway import NoAnswer
+from actors.services.simulation import SimulatedGateway
+from bridges.operations import NoSuchSagaError, ReasonNeededError, SagaOperations
+from tests.support.embedded import EmbeddedSystem
+
+
+class Silent(SimulatedGateway):
+    """A provider that never answers."""
+
+    def charge(self, charge):
+        return NoAnswer()
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A system in which order A waits for its payment."""
+    with EmbeddedSystem(tmp_path, gateway=Silent()) as system:
+        system.put(OrderCreated(order_id="A"))
+        yield system
+
+
+@pytest.fixture
+def operations(system):
+    """What can be asked of it."""
+    return SagaOperations(system.settings.database, system.parts.registry)
+
+
+def test_what_is_asked_happens_and_its_reason_is_kept(system, operations):
+    """In the saga's history and in its trace."""
+    command = CancelSaga(order_id="A", saga="place-order", by="ada", why="the customer called")
+    operations.ask(command, system.log)
+    system.run()
+
+    assert "CANCELLED" == system.status("A")
+    assert "cancel by ada: the customer called" in [e.note for e in system.saga("A").history]
+    (line,) = [e for e in map(json.loads, system.logged.lines) if e["event"] == "saga.operator"]
+    assert ("ada", "the customer called") == (line["by"], line["why"])
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (CancelSaga(order_id="B", saga="place-order", why="x"), NoSuchSagaError),
+        (CancelSaga(order_id="A", saga="return", why="x"), NoSuchSagaError),
+        (CancelSaga(order_id="A", saga="place-order"), ReasonNeededError),
+        (SkipStep(order_id="A", saga="place-order", why=" "), ReasonNeededError),
+    ],
+)
+def test_what_cannot_be_done_is_not_sent(system, operations, command, error):
+    """It is an error at once."""
+    with pytest.raises(error):
+        operations.ask(command, system.log)
+
+    assert [] == [r for r in system.records() if "SAGA" in r["status"] or "STEP" in r["status"]]
+
+
+def test_an_order_that_has_gone_on_meanwhile_ignores_what_was_asked(system, operations):
+    """Checked against what was stored; the saga decides again."""
+    command = CancelSaga(order_id="A", saga="place-order", why="x")
+    operations.check(command)
+    system.put(CancelSaga(order_id="A", why="earlier"), topic="order-events")
+    operations.send([command], system.log)
+    system.run()
+
+    assert "earlier" == system.saga("A").reason

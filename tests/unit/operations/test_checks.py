@@ -1,0 +1,77 @@
+"""What a saga would do if it were told to, asked before it is told."""
+
+import pytest
+
+from actors.messages import (
+    CancelSaga,
+    OrderCreated,
+    PaymentCompleted,
+    PaymentFailed,
+    ResumeSaga,
+    RetryStep,
+    SkipStep,
+    StockReserved,
+)
+from actors.place_order import PLACE_ORDER
+from actors.sagas.advance import advance, wakes_of
+from bridges.operations import NoSuchStepError, NotPossibleError, check
+
+A = {"order_id": "A"}
+
+
+def a_saga(*messages):
+    """The progress of an order that got these messages."""
+    progress = None
+    for message in (OrderCreated(**A), *messages):
+        progress = advance(PLACE_ORDER, progress, message, 0.0).progress
+    return progress
+
+
+def a_stuck_saga():
+    """The order was cancelled, and nothing answers to its refund."""
+    progress = a_saga(CancelSaga(**A, why="x"))
+    while wakes := wakes_of(progress):
+        progress = advance(PLACE_ORDER, progress, wakes[0], wakes[0].at).progress
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("progress", "command", "error", "words"),
+    [
+        (a_saga(), RetryStep(**A, step="pay"), NoSuchStepError, "no step 'pay'; there are 'cre"),
+        (a_saga(), RetryStep(**A, step="process payment"), NotPossibleError, "is not stuck; noth"),
+        (a_stuck_saga(), SkipStep(**A, step="reserve stock"), NotPossibleError, "stuck: 'process"),
+        (a_saga(), ResumeSaga(**A), NotPossibleError, "no step is stuck"),
+        (a_stuck_saga(), CancelSaga(**A), NotPossibleError, "is being undone already"),
+        (a_saga(PaymentFailed(**A)), CancelSaga(**A), NotPossibleError, "is being undone already"),
+        (
+            a_saga(PaymentCompleted(**A), StockReserved(**A)),
+            CancelSaga(**A),
+            NotPossibleError,
+            "has ended: completed",
+        ),
+    ],
+)
+def test_what_a_saga_would_ignore_is_refused(progress, command, error, words):
+    """With the reason; the saga itself changes nothing."""
+    with pytest.raises(error, match=words):
+        check(command, progress, PLACE_ORDER)
+
+    assert progress is advance(PLACE_ORDER, progress, command, 1.0).progress
+
+
+@pytest.mark.parametrize(
+    ("progress", "command"),
+    [
+        (a_saga(), CancelSaga(**A, why="x")),
+        (a_saga(PaymentCompleted(**A)), CancelSaga(**A, why="x")),
+        (a_stuck_saga(), RetryStep(**A, step="process payment")),
+        (a_stuck_saga(), SkipStep(**A, step="process payment", why="x")),
+        (a_stuck_saga(), ResumeSaga(**A)),
+    ],
+)
+def test_what_a_saga_would_do_is_let_through(progress, command):
+    """The saga changes."""
+    check(command, progress, PLACE_ORDER)
+
+    assert progress is not advance(PLACE_ORDER, progress, command, 1.0).progress
