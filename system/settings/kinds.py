@@ -71,6 +71,10 @@ def number_above(low: float) -> Kind:
     return Kind(f"a number above {low:g}", read)
 
 
+def number_from(low: float) -> Kind:
+    return Kind(f"a number from {low:g}", lambda raw: _within(_number(raw), low, None))
+
+
 def rate() -> Kind:
     return Kind("a number from 0 to 1", lambda raw: _within(_number(raw), 0.0, 1.0))
 
@@ -157,6 +161,19 @@ def addresses() -> Kind:
     return Kind(
         "HOST:PORT, more of them with commas between, or nothing for the embedded log", read
     )
+
+
+def address() -> Kind:
+    def read(raw: Any) -> str:
+        value = _text(raw).strip()
+        if value:
+            host, _, port = value.rpartition(":")
+            if not host:
+                raise ValueError
+            _within(_integer(port), 0, 65535)
+        return value
+
+    return Kind("HOST:PORT, or nothing", read)
 
 
 def database_url() -> Kind:

@@ -76,6 +76,35 @@ class Settings:
         ROLES, kinds.choices(*ROLES), "What this process runs; the others run elsewhere."
     )
 
+    # HTTP
+    http: str = _setting(
+        "", kinds.address(), "Where `start` serves HTTP too; nothing: only `http` does."
+    )
+    http_tokens: str = _setting(
+        "",
+        kinds.text("a path"),
+        "File of the bearer tokens that are let in; nothing: this machine alone, without tokens.",
+    )
+    http_rate: float = _setting(
+        1000.0,
+        kinds.number_from(0),
+        "Requests a second from one token, or one address without; 0: any number.",
+    )
+    http_max_body: int = _setting(256 * 1024, kinds.size(), "Largest body of a request.")
+    http_queue: int = _setting(
+        1000,
+        kinds.integer(1, 100_000),
+        "Orders that may wait to be stored; more are asked to come again.",
+    )
+    http_connections: int = _setting(
+        1000, kinds.integer(1, 100_000), "Connections that may be open at once."
+    )
+    http_timeout: float = _setting(
+        10.0,
+        kinds.duration(zero=False),
+        "How long a client may take to send its request, or stay silent before the next.",
+    )
+
     # The simulated payment provider
     payment_decline_above: int | None = _setting(
         None, kinds.optional_integer(0), "Decline payments above this amount, in minor units."
