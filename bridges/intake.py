@@ -50,6 +50,8 @@ class Verdict(Enum):
     """It is there already, with the same content; nothing changed."""
     CONFLICT = "conflict"
     """Its id is taken by an order with other content; nothing changed."""
+    KEY_REUSED = "key reused"
+    """Its client's key was used for another order, or other content; nothing changed."""
     TOO_LARGE = "too large"
     """Its record would be larger than any reader takes; nothing changed."""
 
@@ -72,35 +74,53 @@ class Intake:
             f"INSERT INTO order_keys (order_id, shard, fingerprint) VALUES ({mark}, {mark}, {mark})"
             " ON CONFLICT (order_id) DO UPDATE SET fingerprint = excluded.fingerprint"
         )
+        self._used = f"SELECT key, order_id FROM idempotency_keys WHERE key {one_of}"
+        self._use = f"INSERT INTO idempotency_keys (key, order_id) VALUES ({mark}, {mark})"
 
-    def take(self, orders: Sequence[OrderCreated]) -> list[Verdict]:
+    def take(
+        self, orders: Sequence[OrderCreated], client_keys: Sequence[str] | None = None
+    ) -> list[Verdict]:
         """Take all of them in one transaction; answers for each what became of it.
 
-        Give it at most CHUNK at once. Once it has returned, those accepted are committed.
+        Give it at most CHUNK at once. Once it has returned, those accepted are committed. A client
+        key, one an order (empty for none), stands for the order it first came with, for good.
         """
         at = iso(self._clock.now())
+        keys_of = client_keys or [""] * len(orders)
         prepared = [self._prepare(order, at) for order in orders]
         order_ids = list(dict.fromkeys(order.order_id for order in orders))
         verdicts: list[Verdict] = []
         keys: list[tuple[str, int, bytes]] = []
+        new_uses: list[tuple[str, str]] = []
         records: list[Outgoing] = []
         with self._log.transaction() as cursor:
+            self._log.db.alone(cursor)  # who takes the same order elsewhere shall see this one
             known = self._fingerprints(cursor, order_ids)
-            for order, (print_, record) in zip(orders, prepared, strict=True):
+            uses = self._uses(cursor, [key for key in keys_of if key])
+            for order, key, (print_, record) in zip(orders, keys_of, prepared, strict=True):
                 order_id = order.order_id
                 before = known.get(order_id)
-                if before is not None:
-                    verdicts.append(Verdict.DUPLICATE if before == print_ else Verdict.CONFLICT)
+                used_for = uses.get(key)
+                if used_for is not None and (used_for != order_id or before not in (None, print_)):
+                    verdict = Verdict.KEY_REUSED
+                elif before is not None:
+                    verdict = Verdict.DUPLICATE if before == print_ else Verdict.CONFLICT
                 elif len(record.value or b"") > LARGEST:
-                    verdicts.append(Verdict.TOO_LARGE)
+                    verdict = Verdict.TOO_LARGE
                 else:
                     known[order_id] = print_
                     keys.append((order_id, record.partition, print_))
                     records.append(record)
-                    verdicts.append(Verdict.ACCEPTED)
+                    verdict = Verdict.ACCEPTED
+                verdicts.append(verdict)
+                if key and used_for is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+                    uses[key] = order_id
+                    new_uses.append((key, order_id))
             if records:
                 cursor.executemany(self._new_key, keys)
                 self._log.put(cursor, records)
+            if new_uses:
+                cursor.executemany(self._use, new_uses)
         return verdicts
 
     def numbers(self, order_ids: Sequence[str]) -> list[int]:
@@ -127,20 +147,30 @@ class Intake:
         content = (order.customer_id, order.currency, order.warehouse, order.lines)
         return blake2b(self._encode(content), digest_size=8).digest()
 
+    def _uses(self, cursor: Any, client_keys: list[str]) -> dict[str, str]:
+        """The order of each key that was used before."""
+        if not client_keys:
+            return {}
+        found = self._log.db.beside(cursor)
+        found.execute(self._used, (self._log.db.many(client_keys, str),))
+        return dict(found.fetchall())
+
     def _fingerprints(self, cursor: Any, order_ids: list[str]) -> dict[str, bytes]:
         """Of those that are known; an order that came another way is read and compared whole."""
-        many = self._log.db.many
-        cursor.execute(self._known, (many(order_ids, str),))
+        many, beside = self._log.db.many, self._log.db.beside
+        found = beside(cursor)
+        found.execute(self._known, (many(order_ids, str),))
         known: dict[str, bytes] = {}
         unread = []
-        for order_id, print_ in cursor.fetchall():
+        for order_id, print_ in found.fetchall():
             if print_ is None:
                 unread.append(order_id)
             else:
                 known[order_id] = bytes(print_)
         if unread:
-            cursor.execute(self._stored, (many(unread, str),))
-            for row in cursor.fetchall():
+            found = beside(cursor)
+            found.execute(self._stored, (many(unread, str),))
+            for row in found.fetchall():
                 order: Any = self._orders.entity(row)
                 known[order.order_id] = self._fingerprint(order)
         return known

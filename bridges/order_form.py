@@ -20,6 +20,19 @@ Currency = Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z]{3})?\Z")]
 class InvalidOrderError(BridgeError, ValueError):
     """What was brought is no order; says which field, and why."""
 
+    @property
+    def field(self) -> str:
+        """The path of the field, as in `lines[0].quantity`; empty for the order as a whole."""
+        found = _FIELD.match(str(self))
+        return found[1] if found else ""
+
+
+class NotJsonError(InvalidOrderError):
+    """What was brought is not even JSON."""
+
+
+_FIELD = re.compile(r"([\w.\[\]]+): ")
+
 
 class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One line of an order, as people write it. `unitPrice` is in minor units of the currency."""
@@ -51,8 +64,8 @@ def read_order(raw: bytes | str) -> OrderCreated:
         form = _decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise InvalidOrderError(_plain(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidOrderError(f"not JSON: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJsonError(f"not JSON: {error}") from None
     return order_of(form)
 
 

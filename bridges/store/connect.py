@@ -45,6 +45,9 @@ class Connection(Protocol):
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         """So many ids that no row of the table ever had, ascending."""
 
+    def alone(self, cursor: Any) -> None:
+        """Let no other transaction that calls this be under way until the end of this one."""
+
     def drop_ids(self) -> None:
         """Take only ids that are larger than those which others took by now."""
 
@@ -157,6 +160,9 @@ class SqliteConnection:
 
     def beside(self, cursor: Any) -> Any:
         return self._connection.cursor()
+
+    def alone(self, cursor: Any) -> None:
+        """A transaction that writes has the whole database."""
 
     def drop_ids(self) -> None:
         """None are kept."""

@@ -15,6 +15,8 @@ FROZEN_SECONDS = 20
 """After which a worker that was frozen within a transaction holds up nobody else any more."""
 IDS_AT_ONCE = 500
 """How many ids are fetched from a sequence together."""
+ALONE = 7205759403792794
+"""The advisory lock of those who want to be alone."""
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 
@@ -85,6 +87,9 @@ class PostgresConnection:
         taken = ids[:count]
         del ids[:count]
         return taken
+
+    def alone(self, cursor: Any) -> None:
+        self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
 
     def drop_ids(self) -> None:
         self._ids.clear()

@@ -66,6 +66,20 @@ def reading(database: str) -> Iterator[sa.Connection]:
 
 def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None) -> list[Row]:
     """Orders, the newest first, each with its saga's status and what that waits for."""
+    return _rows(db, _orders_query(statuses).limit(limit))
+
+
+def orders_page(
+    db: sa.Connection, statuses: Sequence[str], limit: int, after: int | None = None
+) -> list[Row]:
+    """As `orders`, with their numbers `no`: those older than the one numbered `after`."""
+    query = _orders_query(statuses).add_columns(order_keys.c.no)
+    if after is not None:
+        query = query.where(order_keys.c.no < after)
+    return _rows(db, query.limit(limit))
+
+
+def _orders_query(statuses: Sequence[str]) -> sa.Select[Any]:
     status = sa.func.coalesce(_orders.c.status, SUBMITTED)
     query = (
         sa.select(
@@ -89,21 +103,56 @@ def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = 
         .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
         .order_by(order_keys.c.no.desc())
     )
-    if statuses:
-        query = query.where(status.in_(statuses))
-    return _rows(db, query.limit(limit))
+    return query.where(status.in_(statuses)) if statuses else query
 
 
 def sagas_of(
     db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None
 ) -> list[Row]:
     """Sagas, the newest first."""
+    return _rows(db, _sagas_query(statuses).limit(limit))
+
+
+def sagas_page(
+    db: sa.Connection, statuses: Sequence[str], limit: int, after: tuple[int, str] | None = None
+) -> list[Row]:
+    """As `sagas_of`, with their orders' numbers `no`: those behind `after`, a number and a name."""
+    query = _sagas_query(statuses).add_columns(sagas.c.no)
+    if after is not None:
+        no, name = after
+        query = query.where(sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)))
+    return _rows(db, query.limit(limit))
+
+
+def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
     query = sa.select(*(c for c in sagas.c if c.name not in ("no", "progress"))).order_by(
         sagas.c.no.desc(), sagas.c.saga
     )
+    return query.where(sagas.c.status.in_(statuses)) if statuses else query
+
+
+def sagas_in_flight(
+    db: sa.Connection,
+    saga: str,
+    statuses: Sequence[str] = (),
+    code: str = "",
+    begun_by: float | None = None,
+) -> Iterator[Progress]:
+    """The sagas of one definition that have not ended, the oldest first; read as they are used."""
+    query = (
+        sa.select(sagas.c.progress)
+        .where(sagas.c.ended_at.is_(None), sagas.c.saga == saga)
+        .order_by(sagas.c.no)
+    )
     if statuses:
         query = query.where(sagas.c.status.in_(statuses))
-    return _rows(db, query.limit(limit))
+    if code:
+        query = query.where(sagas.c.code == code)
+    if begun_by is not None:
+        query = query.where(sagas.c.started_at <= begun_by)
+    found = db.execution_options(stream_results=True).execute(query)
+    for (raw,) in found.yield_per(500):
+        yield _progress.decode(raw)
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:

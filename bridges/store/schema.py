@@ -25,6 +25,14 @@ order_keys = sa.Table(
     sa.Column("fingerprint", sa.LargeBinary),
 )
 
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False),
+)
+"""The order that was first brought under each client's key."""
+
 sagas = sa.Table(
     "sagas",
     metadata,

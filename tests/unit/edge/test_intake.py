@@ -77,3 +77,27 @@ def test_numbers_ascend_in_the_order_of_submitting(system):
     intake.take([an_order(order_id) for order_id in ids])
 
     assert [intake.numbers([order_id])[0] for order_id in ids] == intake.numbers(ids)
+
+
+def test_a_client_key_stands_for_the_order_it_first_came_with(system):
+    """For good, whether the order was new then or there already, and whoever takes it in next."""
+    Intake(system.log).take([an_order("o-1"), an_order("o-2")], ["key-1", ""])
+    verdicts = Intake(system.log).take(
+        [an_order("o-1"), an_order("o-2"), an_order("o-3"), an_order("o-1", lines=(INK,))],
+        ["key-1", "key-2", "key-2", "key-1"],
+    )
+
+    assert [Verdict.DUPLICATE, Verdict.DUPLICATE, Verdict.KEY_REUSED, Verdict.KEY_REUSED] == (
+        verdicts
+    )
+    assert [] == system.told("o-3")
+
+
+def test_a_client_key_of_a_refused_order_is_still_free(system):
+    """Nothing was taken under it."""
+    intake = Intake(system.log)
+    intake.take([an_order("o-1")])
+
+    assert [Verdict.CONFLICT, Verdict.ACCEPTED] == intake.take(
+        [an_order("o-1", lines=(INK,)), an_order("o-2")], ["key", "key"]
+    )
