@@ -131,30 +131,6 @@ def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
     return query.where(sagas.c.status.in_(statuses)) if statuses else query
 
 
-def sagas_in_flight(
-    db: sa.Connection,
-    saga: str,
-    statuses: Sequence[str] = (),
-    code: str = "",
-    begun_by: float | None = None,
-) -> Iterator[Progress]:
-    """The sagas of one definition that have not ended, the oldest first; read as they are used."""
-    query = (
-        sa.select(sagas.c.progress)
-        .where(sagas.c.ended_at.is_(None), sagas.c.saga == saga)
-        .order_by(sagas.c.no)
-    )
-    if statuses:
-        query = query.where(sagas.c.status.in_(statuses))
-    if code:
-        query = query.where(sagas.c.code == code)
-    if begun_by is not None:
-        query = query.where(sagas.c.started_at <= begun_by)
-    found = db.execution_options(stream_results=True).execute(query)
-    for (raw,) in found.yield_per(500):
-        yield _progress.decode(raw)
-
-
 def saga_counts(db: sa.Connection) -> dict[str, int]:
     """How many sagas there are in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)
