@@ -15,6 +15,7 @@ from bridges.kafka.outstanding import Outstanding
 from bridges.kafka.owner import Batch, ShardOwner
 from bridges.kafka.rebalance import Shares
 from bridges.kafka.shards import ShardAssignor
+from bridges.kafka.unfinished_joins import finish_what_was_begun
 from bridges.kafka.unpack import convert, unpack_whole_batches
 from bridges.record import Record
 
@@ -175,6 +176,7 @@ class TopicReader:
             self._trouble("kafka.reader_retries", error)
             self._stopping.wait(_POLL)
             return
+        finish_what_was_begun(consumer)
         self._note_connection(consumer)
         away = shares.was_away()
         if shares.unready:

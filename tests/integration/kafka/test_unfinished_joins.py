@@ -1,0 +1,39 @@
+"""A consumer that polls in short steps joins its group all the same."""
+
+import pytest
+from kafka import KafkaConsumer
+
+from bridges.kafka import KafkaConnection
+from bridges.kafka.shards import ShardAssignor
+from bridges.kafka.unfinished_joins import finish_what_was_begun
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+
+def test_a_join_is_finished_whatever_it_was_for(
+    connection: KafkaConnection, topics: list[str], unique: str
+) -> None:
+    """Polls that never wait for the group's answer are the worst case of a busy machine."""
+    consumer = connection.make(
+        KafkaConsumer,
+        group_id=unique,
+        partition_assignment_strategy=[ShardAssignor(lambda: consumer.assignment())],
+        auto_offset_reset="earliest",
+    )
+    coordinator = consumer._coordinator
+    consumer.subscribe(topics)
+
+    def poll() -> bool:
+        consumer.poll(timeout_ms=0)
+        finish_what_was_begun(consumer)
+        return bool(consumer.assignment()) and not coordinator.rejoining
+
+    wait_until(poll, "the first join to be finished")
+    coordinator._assignment_snapshot = {}  # as if the topics had changed since
+    wait_until(lambda: consumer.poll(timeout_ms=0) or coordinator.rejoining, "another to begin")
+    wait_until(poll, "the other join to be finished")
+    generation = consumer.group_metadata().generation_id
+    consumer.close()
+
+    assert generation > 1
