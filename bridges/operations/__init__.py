@@ -1,4 +1,4 @@
-"""What people ask of a running system: of one saga. For every way of asking.
+"""What people ask of a running system: of one saga, of many. For every way of asking.
 
 A question is checked against what is stored, so that whoever asks hears at once what cannot be
 done; then it is a record in the log like any other. The saga decides again when it gets it.
@@ -12,14 +12,18 @@ from bridges.operations.errors import (
     OperationError,
     ReasonNeededError,
 )
+from bridges.operations.many import Choice, Chosen, SagaFilter
 from bridges.operations.sagas import SagaOperations
 
 __all__ = [
+    "Choice",
+    "Chosen",
     "NoSuchSagaError",
     "NoSuchStepError",
     "NotPossibleError",
     "OperationError",
     "ReasonNeededError",
+    "SagaFilter",
     "SagaOperations",
     "check",
 ]

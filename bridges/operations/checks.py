@@ -23,24 +23,25 @@ def check(command: OperatorCommand, progress: Progress, saga: Saga) -> None:
     names = [step.name for step in saga.rows]
     if isinstance(command, RetryStep | SkipStep) and command.step not in names:
         raise NoSuchStepError(f"there is no step {command.step!r}; there are {listed(names)}")
+    reason = _refusal(command, progress, saga)
+    if reason:
+        raise NotPossibleError(progress.order_id, reason)
+
+
+def _refusal(command: OperatorCommand, progress: Progress, saga: Saga) -> str:
     if progress.ended:
-        status = Status(progress.status).name.lower()
-        raise NotPossibleError(f"the saga of order {progress.order_id} has ended: {status}")
+        return f"its saga has ended: {Status(progress.status).name.lower()}"
     if isinstance(command, CancelSaga):
         if progress.code:
-            raise NotPossibleError(f"order {progress.order_id} is being undone already")
-        if progress.stage > saga.pivot_stage:
-            raise NotPossibleError(f"order {progress.order_id}: it is too late to cancel")
-        return
+            return "it is being undone already"
+        return "it is too late to cancel" if progress.stage > saga.pivot_stage else ""
     found = stuck(progress, saga)
     if isinstance(command, ResumeSaga):
-        if not found:
-            raise NotPossibleError(f"order {progress.order_id}: no step is stuck")
-    elif command.step not in found:
-        said = f"stuck: {listed(found)}" if found else "nothing of this saga is"
-        raise NotPossibleError(
-            f"order {progress.order_id}: step {command.step!r} is not stuck; {said}"
-        )
+        return "" if found else "no step is stuck"
+    if command.step in found:
+        return ""
+    said = f"stuck: {listed(found)}" if found else "nothing of this saga is"
+    return f"step {command.step!r} is not stuck; {said}"
 
 
 def stuck(progress: Progress, saga: Saga) -> list[str]:

@@ -18,6 +18,14 @@ class NoSuchStepError(OperationError, LookupError):
 class NotPossibleError(OperationError):
     """The saga is in no state for it: it has ended, is past its pivot, or nothing is stuck."""
 
+    def __init__(self, order_id: str, reason: str) -> None:
+        super().__init__(f"order {order_id}: {reason}")
+        self.order_id = order_id
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.order_id, self.reason)
+
 
 class ReasonNeededError(OperationError, ValueError):
     """It is only done with a reason."""

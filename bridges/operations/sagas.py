@@ -12,8 +12,13 @@ from actors.sagas.progress import Progress
 from actors.sagas.registry import Registry
 from bridges.operations.checks import check, check_reason, listed
 from bridges.operations.errors import NoSuchSagaError
+from bridges.operations.many import Choice, SagaFilter, choose
+from bridges.record import Outgoing
 from bridges.record_log import RecordLog
 from bridges.store import queries
+
+AT_ONCE = 500
+"""Commands in one transaction."""
 
 
 class SagaOperations:
@@ -40,17 +45,30 @@ class SagaOperations:
             progress = _progress(db, command)
         check(command, progress, self._registry.get(progress.saga, progress.version))
 
-    def send(self, commands: Sequence[OperatorCommand], log: RecordLog) -> int:
-        """Append commands that were checked, in one transaction, each with an id of its own.
+    def choose(self, template: OperatorCommand, which: SagaFilter, now: float) -> Choice:
+        """The sagas that fit the filter at `now`, and the command for each; nothing is sent.
 
+        `template` says what to ask and who asks why; its order id is filled in.
+        """
+        with queries.reading(self._database) as db:
+            return choose(db, self._registry, template, which, now)
+
+    def send(self, commands: Sequence[OperatorCommand], log: RecordLog) -> int:
+        """Append commands that were checked, each with an id of its own.
+
+        In transactions of `AT_ONCE`: many do not hold up a running system, and whoever is
+        interrupted can ask again, because what a saga has done already it does not do twice.
         Answers how many systems are running.
         """
-        records = []
-        for command in commands:
-            named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
-            value = msgspec.json.encode(named)
-            records.append(log.outgoing(ORDERS.topic, command.order_id, value))
-        return log.append(*records)
+        running = 0
+        for start in range(0, len(commands), AT_ONCE):
+            running = log.append(*[_record(c, log) for c in commands[start : start + AT_ONCE]])
+        return running
+
+
+def _record(command: OperatorCommand, log: RecordLog) -> Outgoing:
+    named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
+    return log.outgoing(ORDERS.topic, command.order_id, msgspec.json.encode(named))
 
 
 def _progress(db: sa.Connection, command: OperatorCommand) -> Progress:

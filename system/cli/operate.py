@@ -1,15 +1,40 @@
-"""`retry`, `skip`, `resume`, `cancel`: what an operator asks of a saga in flight."""
+"""`retry`, `skip`, `resume`, `cancel`: what an operator asks of sagas in flight, one or many."""
 
+import functools
 import getpass
+from collections import Counter
 from typing import Any
 
+import attrs
 import click
 
+from actors.clock import SystemClock
 from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from bridges.operations import NoSuchStepError, ReasonNeededError, SagaOperations
+from actors.sagas.progress import Status
+from bridges.operations import (
+    Choice,
+    NoSuchStepError,
+    ReasonNeededError,
+    SagaFilter,
+    SagaOperations,
+)
 from system.bootstrap import Parts
-from system.cli.support import LOG_SETTINGS, open_log, program, say_if_idle
+from system.cli.confirm import bulk_options, confirm, older_than_option
+from system.cli.support import (
+    LOG_SETTINGS,
+    console,
+    moment,
+    open_log,
+    plain_table,
+    program,
+    say_if_idle,
+    styled,
+)
 from system.settings import Settings, settings_options
+
+IN_FLIGHT = tuple(s.name for s in (Status.RUNNING, Status.COMPENSATING, Status.NEEDS_ATTENTION))
+SHOWN = 20
+"""Sagas that are listed before something is asked of them all."""
 
 
 def current_user() -> str:
@@ -20,72 +45,193 @@ def current_user() -> str:
         return "unknown"
 
 
-def _operation(function: Any) -> Any:
-    """What all four commands have in common."""
+@attrs.frozen
+class Question:
+    """What was typed, whatever the command."""
+
+    order_id: str | None
+    saga: str
+    by: str
+    why: str
+    step: str
+    everything: bool
+    statuses: tuple[str, ...]
+    code: str
+    older_than: float
+    limit: int | None
+    dry_run: bool
+    yes: bool
+    settings: Settings
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether something was said that only many sagas can be chosen by."""
+        return bool(self.statuses or self.code or self.older_than or self.limit)
+
+
+def _question(function: Any) -> Any:
+    """What all four commands can be told."""
+
+    @functools.wraps(function)
+    def asked(**given: Any) -> None:
+        function(Question(**given))
+
+    command: Any = asked
     for decorate in (
         settings_options(*LOG_SETTINGS),
+        bulk_options,
+        click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest."),
+        older_than_option("Only sagas that began longer ago."),
+        click.option("--code", default="", help="Only sagas being undone for this reason."),
         click.option(
-            "--by",
-            default=current_user,
-            help="Who asks, for the history; by default you.",
+            "--status", "statuses", multiple=True, callback=_statuses,
+            metavar="|".join(each.lower() for each in IN_FLIGHT),
+            help="Only sagas with this status; may be given more than once.",
+        ),
+        click.option("--all", "everything", is_flag=True, help="All that fit, and can be asked."),
+        click.option("--step", default="", help="A step, as `show` names it."),
+        click.option("--why", default="", help="The reason, for the history."),
+        click.option(
+            "--by", default=current_user, help="Who asks, for the history; by default you."
         ),
         click.option("--saga", default="place-order", show_default=True, help="Which saga of it."),
-        click.argument("order_id"),
-    ):
-        function = decorate(function)
-    return function
+        click.argument("order_id", required=False),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
 
 
-_why_not = click.option("--why", default="", help="The reason, for the history.")
-_step = click.option("--step", required=True, help="The stuck step, as `show` names it.")
+def _statuses(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple(each.upper().replace("-", "_") for each in given)
+    for name, typed in zip(found, given, strict=True):
+        if name not in IN_FLIGHT:
+            known = ", ".join(each.lower() for each in IN_FLIGHT)
+            raise click.BadParameter(f"{typed!r} is not one of {known}")
+    return found
 
 
 @click.command("retry")
-@_operation
-@_step
-@_why_not
-def retry_command(
-    order_id: str, saga: str, step: str, why: str, by: str, settings: Settings
-) -> None:
-    """Send the stuck command or compensation of ORDER_ID again, with a fresh set of attempts."""
-    _ask(RetryStep(order_id=order_id, saga=saga, step=step, by=by, why=why), settings)
+@_question
+def retry_command(question: Question) -> None:
+    """Send the stuck command or compensation of ORDER_ID again, with a fresh set of attempts.
+
+    Of many orders at once with --all and what narrows it down, --dry-run first. Needs --step.
+    """
+    _needs_step(question)
+    _ask(RetryStep, question)
 
 
 @click.command("skip")
-@_operation
-@_step
-@click.option("--why", required=True, help="The reason, for the history.")
-def skip_command(
-    order_id: str, saga: str, step: str, why: str, by: str, settings: Settings
-) -> None:
-    """Take the stuck step of ORDER_ID as done, because someone has seen to it elsewhere."""
-    _ask(SkipStep(order_id=order_id, saga=saga, step=step, by=by, why=why), settings)
+@_question
+def skip_command(question: Question) -> None:
+    """Take the stuck step of ORDER_ID as done, because someone has seen to it elsewhere.
+
+    Of many orders at once with --all and what narrows it down, --dry-run first. Needs --step and
+    --why.
+    """
+    _needs_step(question)
+    _ask(SkipStep, question)
 
 
 @click.command("resume")
-@_operation
-@_why_not
-def resume_command(order_id: str, saga: str, why: str, by: str, settings: Settings) -> None:
-    """Retry every stuck step of ORDER_ID."""
-    _ask(ResumeSaga(order_id=order_id, saga=saga, by=by, why=why), settings)
+@_question
+def resume_command(question: Question) -> None:
+    """Retry every stuck step of ORDER_ID.
+
+    Of many orders at once with --all and what narrows it down, --dry-run first.
+    """
+    _ask(ResumeSaga, question)
 
 
 @click.command("cancel")
-@_operation
-@click.option("--why", required=True, help="The reason, for the history and the customer.")
-def cancel_command(order_id: str, saga: str, why: str, by: str, settings: Settings) -> None:
-    """Undo ORDER_ID, if it has not passed the point from which it can't be undone."""
-    _ask(CancelSaga(order_id=order_id, saga=saga, by=by, why=why), settings)
+@_question
+def cancel_command(question: Question) -> None:
+    """Undo ORDER_ID, if it has not passed the point from which it can't be undone.
+
+    Many orders at once with --all and what narrows it down, --dry-run first. Needs --why, which
+    the customers are told.
+    """
+    _ask(CancelSaga, question)
 
 
-def _ask(command: OperatorCommand, settings: Settings) -> None:
-    """Put the command on the order's topic, if the saga is in a state for it."""
+def _needs_step(question: Question) -> None:
+    if not question.step:
+        raise click.UsageError("--step needs the name of the stuck step, as `show` tells it")
+
+
+def _ask(kind: type[OperatorCommand], question: Question) -> None:
+    """Put the command on the topic of each order whose saga is in a state for it."""
+    if bool(question.order_id) == question.everything:
+        raise click.UsageError("name an ORDER_ID, or say --all and what narrows it down")
+    if question.order_id and question.narrowed:
+        raise click.UsageError("--status, --code, --older-than and --limit go with --all")
+    names_step = kind in (RetryStep, SkipStep)
+    if question.order_id and question.step and not names_step:
+        raise click.UsageError("--step goes with --all here")
+    settings = question.settings
+    template = kind(
+        order_id=question.order_id or "",
+        saga=question.saga,
+        step=question.step if names_step else "",
+        by=question.by,
+        why=question.why,
+    )
     operations = SagaOperations(settings.database, Parts(settings=settings).registry)
     try:
-        operations.check(command)
+        if question.order_id:
+            operations.check(template)
+            chosen = [template]
+        else:
+            chosen = _choose(operations, template, question)
     except (NoSuchStepError, ReasonNeededError) as error:
         raise click.UsageError(str(error)) from None
+    if not chosen or question.dry_run:
+        return
+    if question.everything:
+        confirm(f"{_verb()} {len(chosen):,} saga(s)?", yes=question.yes)
     with open_log(settings) as log:
-        operations.send([command], log)
-    click.echo(f"Asked. What comes of it: {program()} trace {command.order_id}")
+        operations.send(chosen, log)
+    what = f"trace {question.order_id}" if question.order_id else "sagas"
+    count = f" {len(chosen):,} saga(s)" if question.everything else ""
+    click.echo(f"Asked{count}. What comes of it: {program()} {what}")
     say_if_idle(log)
+
+
+def _choose(
+    operations: SagaOperations, template: OperatorCommand, question: Question
+) -> list[OperatorCommand]:
+    only_stuck = () if isinstance(template, CancelSaga) else (Status.NEEDS_ATTENTION.name,)
+    which = SagaFilter(
+        question.saga,
+        question.statuses or only_stuck,
+        question.step,
+        question.code,
+        question.older_than,
+        question.limit,
+    )
+    choice = operations.choose(template, which, SystemClock().now())
+    _print(choice)
+    return [each.command for each in choice.chosen]
+
+
+def _print(choice: Choice) -> None:
+    chosen = choice.chosen
+    if chosen:
+        table = plain_table("order", "status", "waits for", "began (UTC)")
+        for each in chosen[:SHOWN]:
+            table.add_row(
+                each.command.order_id, styled(each.status), ", ".join(each.steps),
+                moment(each.started_at),
+            )  # fmt: skip
+        console().print(table)
+        if len(chosen) > SHOWN:
+            click.echo(f"and {len(chosen) - SHOWN:,} more")
+        click.echo(f"{len(chosen):,} saga(s) to {_verb().lower()}.")
+    else:
+        click.echo(f"There is no such saga to {_verb().lower()}.")
+    for reason, count in Counter(choice.refused.values()).most_common():
+        click.echo(f"{count:,} saga(s) fit and are left alone: {reason}")
+
+
+def _verb() -> str:
+    return (click.get_current_context().info_name or "").capitalize()

@@ -1,5 +1,7 @@
 """What a saga would do if it were told to, asked before it is told."""
 
+from typing import Any
+
 import pytest
 
 from actors.messages import (
@@ -16,7 +18,7 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.advance import advance, wakes_of
 from bridges.operations import NoSuchStepError, NotPossibleError, check
 
-A = {"order_id": "A"}
+A: dict[str, Any] = {"order_id": "A"}
 
 
 def a_saga(*messages):
