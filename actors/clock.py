@@ -24,19 +24,20 @@ class SystemClock:
 
 
 def _formatter() -> "Callable[[float], str]":
-    last_at, last_text = -1.0, ""
+    last = -1.0, ""  # one tuple: threads see both or none
 
     def iso(at: float) -> str:
         """Epoch seconds as ISO 8601 in UTC, to the millisecond.
 
         The last answer is kept: a batch asks for the same moment many times.
         """
-        nonlocal last_at, last_text
-        if at != last_at:
+        nonlocal last
+        known, text = last
+        if at != known:
             moment = datetime.fromtimestamp(at, UTC)
-            last_text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            last_at = at
-        return last_text
+            text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            last = at, text
+        return text
 
     return iso
 
