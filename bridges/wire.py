@@ -79,7 +79,7 @@ class Wire:
         name = fields.get("status")
         kind = self.messages.get(name) if isinstance(name, str) else None
         if kind is None:
-            known = ", ".join(self.messages)
+            known = ", ".join(sorted(self.messages))  # the order of a set differs between processes
             raise UnreadableRecordError(f"unknown status {name!r}; known: {known}") from None
         try:
             return msgspec.convert({k: v for k, v in fields.items() if v is not None}, kind)

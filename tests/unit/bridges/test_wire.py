@@ -82,6 +82,15 @@ def test_poison_is_refused_with_a_reason(poison) -> None:
     assert reason in str(refused.value)
 
 
+def test_the_known_statuses_are_named_in_the_same_order_by_every_process() -> None:
+    """They are kept by class, and the order of classes in a set is not the same in two processes."""
+    with pytest.raises(UnreadableRecordError) as refused:
+        wire.decode(record(b'{"orderId":"o-1","status":"PAID"}'))
+
+    known = str(refused.value).partition("known: ")[2].split(", ")
+    assert sorted(known) == known
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_break_the_reader(value) -> None:
     """They are a message or they are refused."""
