@@ -83,7 +83,7 @@ def test_poison_is_refused_with_a_reason(poison) -> None:
 
 
 def test_the_known_statuses_are_named_in_the_same_order_by_every_process() -> None:
-    """They are kept by class, and the order of classes in a set is not the same in two processes."""
+    """They come from a set of classes, whose order differs between processes."""
     with pytest.raises(UnreadableRecordError) as refused:
         wire.decode(record(b'{"orderId":"o-1","status":"PAID"}'))
 
