@@ -65,6 +65,10 @@ class Message(
     schema_version: Number = 0
 
 
+class Internal(Message):
+    """What a service tells itself, by way of the bridge; no topic carries it."""
+
+
 class Failed(Message):
     """A failure reply: `code` for programs, `reason` for people."""
 

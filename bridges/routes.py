@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from actors.entities import Entity
-from actors.messages import OPERATOR_COMMANDS, Message
+from actors.messages import OPERATOR_COMMANDS, Internal, Message
 from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
 from actors.services.service import Service
@@ -35,8 +35,10 @@ class Routes:
                 entity = service.entity_of.get(message, service.entity)
                 keyed_by = service.participant.keyed_by
                 route = Route(service.participant.name, entity, keyed_by)
-                self._add(service.participant.topic, message, route)
-                self._internal[message] = (*self._internal.get(message, ()), route)
+                if issubclass(message, Internal):
+                    self._internal[message] = (*self._internal.get(message, ()), route)
+                else:
+                    self._add(service.participant.topic, message, route)
         saga_route = Route(ORCHESTRATOR, None, attrgetter("order_id"))
         for saga in registry:
             self._add(saga.rows[0].to.topic, saga.starts_on, saga_route)
@@ -75,4 +77,5 @@ class Routes:
 def wire_messages(registry: Registry, services: Sequence[type[Service]]) -> set[type[Message]]:
     """Every message class that a topic may carry."""
     handled = {message for service in services for message in service.handlers}
-    return registry.messages() | handled | set(OPERATOR_COMMANDS)
+    carried = {message for message in handled if not issubclass(message, Internal)}
+    return registry.messages() | carried | set(OPERATOR_COMMANDS)

@@ -11,7 +11,7 @@ from thespian.actors import ActorAddress
 from actors.clock import iso
 from actors.delivery import Call, Inject, RestoreEntities
 from actors.entities import Entity, Notification
-from actors.messages import Message, OrderCancelled, OrderCompleted
+from actors.messages import Internal, Message, OrderCancelled, OrderCompleted
 from actors.participants import NOTIFICATIONS
 from actors.sagas.definition import Participant
 from actors.services.service import NOTHING, Answer, Handler, Service
@@ -65,14 +65,14 @@ class LogChannel:
         )
 
 
-class NotificationSent(Message):
-    """The channel's outcome, on its way back to the service; no topic carries it."""
+class NotificationSent(Internal):
+    """The channel's outcome, on its way back to the service."""
 
     error: str = ""
 
 
-class NotificationOwed(Message):
-    """A notification to try (again); no topic carries it."""
+class NotificationOwed(Internal):
+    """A notification to try (again)."""
 
 
 class UseChannel(msgspec.Struct, frozen=True):

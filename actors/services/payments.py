@@ -10,6 +10,7 @@ from thespian.actors import ActorAddress
 from actors.delivery import Call, Inject, RestoreEntities
 from actors.entities import Entity, Payment
 from actors.messages import (
+    Internal,
     Message,
     PaymentCompleted,
     PaymentFailed,
@@ -37,8 +38,8 @@ _command = msgspec.json.Decoder(Command)
 _json = msgspec.json.Encoder()
 
 
-class PaymentSettled(Message):
-    """The provider's outcome, on its way back to the service; no topic carries it."""
+class PaymentSettled(Internal):
+    """The provider's outcome, on its way back to the service."""
 
     refund: bool = False
     charge_id: str = ""
@@ -222,8 +223,8 @@ class PaymentService(Service):
     handlers: ClassVar[dict[type[Message], Handler]] = {}
 
 
-class PaymentOwed(Message):
-    """A payment that was pending when the system stopped; no topic carries it."""
+class PaymentOwed(Internal):
+    """A payment that was pending when the system stopped."""
 
 
 PaymentService.handlers.update(

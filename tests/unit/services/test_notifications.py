@@ -1,0 +1,132 @@
+"""A customer is told once, is tried again when that fails, and not for ever."""
+
+from typing import Any
+
+import pytest
+
+from actors.entities import Notification
+from actors.messages import Message, OrderCancelled, OrderCompleted
+from actors.services.notifications import (
+    ATTEMPTS,
+    LONGEST_WAIT,
+    NotificationOwed,
+    NotificationSent,
+    NotificationService,
+    UseChannel,
+)
+from actors.services.service import Answer
+
+COMPLETED = OrderCompleted(order_id="o", customer_id="c")
+CANCELLED = OrderCancelled(order_id="o", customer_id="c", code="NO_STOCK", reason="no pens left")
+SENT = NotificationSent(order_id="o")
+FAILED = NotificationSent(order_id="o", error="the mail server is away")
+
+
+class Letterbox:
+    """A channel that keeps what it is given, and that is reached as the test says."""
+
+    name = "letterbox"
+
+    def __init__(self, *, local: bool) -> None:
+        self.local = local
+        self.letters: list[str] = []
+
+    def send(self, notification: Notification, now: float) -> None:
+        """Keep it."""
+        self.letters.append(notification.text)
+
+
+class Customer:
+    """The service, the channel to the customer, and the notification that is stored."""
+
+    def __init__(self, *messages: Message, local: bool = False) -> None:
+        self.letterbox = Letterbox(local=local)
+        self.service = NotificationService()
+        nobody: Any = None
+        self.service.receive_other(UseChannel(self.letterbox), nobody)
+        self.known: Notification | None = None
+        for message in messages:
+            self.tell(message)
+
+    def tell(self, message: Message) -> Answer:
+        """What the service answers; it is stored, and calls are left to the test."""
+        handler = self.service.handlers[type(message)]
+        answer = handler(self.service, self.known, message, 1000.0)
+        for write in answer.writes:
+            assert isinstance(write, Notification)
+            self.known = write
+        return answer
+
+    @property
+    def status(self) -> str | None:
+        """The notification's, if there is one."""
+        return self.known.status if self.known else None
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (COMPLETED, "Your order o is complete."),
+        (CANCELLED, "Your order o was cancelled: no pens left."),
+        (
+            OrderCancelled(order_id="o", code="NO_STOCK", reason=""),
+            "Your order o was cancelled: NO_STOCK.",
+        ),
+    ],
+)
+def test_the_customer_is_told_how_the_order_ended(event: Message, text: str) -> None:
+    customer = Customer(event, local=True)
+
+    assert [text] == customer.letterbox.letters
+    assert Notification.SENT == customer.status
+
+
+def test_an_end_that_is_told_again_is_not_told_the_customer_again() -> None:
+    """Whatever else it says: the first counts."""
+    customer = Customer(COMPLETED, COMPLETED, CANCELLED, local=True)
+
+    assert ["Your order o is complete."] == customer.letterbox.letters
+
+
+def test_a_channel_outside_is_used_after_the_commit() -> None:
+    """What is owed is stored first, so that a crash forgets nothing."""
+    customer = Customer()
+    (call,) = customer.tell(COMPLETED).calls
+
+    assert (Notification.PENDING, []) == (customer.status, customer.letterbox.letters)
+    call.make()
+    assert ["Your order o is complete."] == customer.letterbox.letters
+    assert SENT == call.then(None, None)
+
+
+def test_what_was_sent_is_counted_once() -> None:
+    customer = Customer(COMPLETED, SENT, SENT)
+
+    assert customer.known
+    assert (Notification.SENT, 1) == (customer.status, customer.known.sends)
+
+
+def test_a_failure_is_tried_again_further_and_further_apart() -> None:
+    customer = Customer(COMPLETED)
+    waits = [customer.tell(FAILED).later[0][0] for _ in range(ATTEMPTS - 1)]
+
+    assert waits == sorted(waits)
+    assert [1.0, 2.0, 4.0] == waits[:3]
+    assert LONGEST_WAIT >= waits[-1]
+    assert 1 == len(customer.tell(NotificationOwed(order_id="o")).calls)
+
+
+def test_in_the_end_it_is_given_up_and_stays_visible() -> None:
+    customer = Customer(COMPLETED, *[FAILED] * ATTEMPTS)
+
+    assert customer.known
+    assert (Notification.FAILED, "the mail server is away") == (
+        customer.status,
+        customer.known.error,
+    )
+    assert () == customer.tell(NotificationOwed(order_id="o")).calls
+
+
+def test_nothing_is_owed_for_an_order_that_nobody_knows() -> None:
+    assert () == Customer().tell(NotificationOwed(order_id="o")).calls
+    assert () == Customer().tell(SENT).writes
