@@ -23,6 +23,7 @@ from actors.sagas.progress import Progress
 from bridges.batch import Batch, Item
 from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from bridges.pruning import Pruner
 from bridges.routes import ORCHESTRATOR
 from bridges.store.store import Changes
 from bridges.waves import Waves
@@ -41,6 +42,10 @@ class CommitAgain:
 
 class BeginAgain:
     """To itself, some time after a batch was broken off: restore from the store."""
+
+
+class Prune:
+    """To itself: delete a little of what is kept no longer."""
 
 
 PROCEED = Proceed()
@@ -89,6 +94,9 @@ class Bridge(Waves):
                 self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
+        elif kind is WakeupMessage and isinstance(message.payload, Prune):
+            self._prune_due = True
+            self._prune()
         elif kind is AskReport:
             self.send(sender, self._report())
         elif kind is Stop:
@@ -109,6 +117,9 @@ class Bridge(Waves):
             world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
         self._world = world
         self._counts.since = self._world.clock.now()
+        if world.keep_finished is not None and connect.coordinator:
+            self._pruner = Pruner(world.store, world.clock, world.keep_finished)
+            self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
         self.open_log()
 
     def _report(self) -> Report:
@@ -122,6 +133,7 @@ class Bridge(Waves):
             dead_letters=counts.dead_letters,
             seconds=self._world.clock.now() - counts.since,
             last_error=counts.last_error,
+            pruned=self._pruner.orders if self._pruner else 0,
         )
 
     def _fatal(self, error: BaseException) -> None:
@@ -241,6 +253,8 @@ class Bridge(Waves):
             self.between_batches()
             if self._stopping:
                 self._stop()
+            else:
+                self._prune()
             return
         self._closed = True
         world = self._world
@@ -279,7 +293,21 @@ class Bridge(Waves):
         for call in batch.calls:
             world.outside.make(call, self._take_outcome)
         self.between_batches()
+        self._prune()
         self._proceed_soon()
+
+    def _prune(self) -> None:
+        """Prune a little if it is time to, and no batch is open that may have read what goes."""
+        pruner = self._pruner
+        idle = self._batch is None and not (self._away or self._stopping)
+        if pruner is None or not self._prune_due or not idle:
+            return
+        self._prune_due = False
+        seconds = pruner.pause
+        try:
+            seconds = pruner.work(self._epochs)
+        finally:
+            self.wakeupAfter(timedelta(seconds=seconds), Prune())
 
     def changes(self, batch: Batch) -> Changes:
         """All that the batch did, for the store."""

@@ -8,7 +8,6 @@ handled, and ever after.
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +16,7 @@ from actors.clock import Clock, SystemClock, iso
 from actors.entities import Order
 from actors.messages import SCHEMA_VERSION, OrderCreated
 from actors.participants import ORDERS
+from bridges.fingerprint import fingerprint
 from bridges.record import Outgoing
 from bridges.store.connect import Connection
 from bridges.store.rows import Rows
@@ -140,12 +140,7 @@ class Intake:
             warehouse=order.warehouse,
         )
         record = self._log.outgoing(ORDERS.topic, order.order_id, self._encode(stamped))
-        return self._fingerprint(order), record
-
-    def _fingerprint(self, order: OrderCreated | Order) -> bytes:
-        """Sixty-four bits of what makes an order the same order."""
-        content = (order.customer_id, order.currency, order.warehouse, order.lines)
-        return blake2b(self._encode(content), digest_size=8).digest()
+        return fingerprint(order), record
 
     def _uses(self, cursor: Any, client_keys: list[str]) -> dict[str, str]:
         """The order of each key that was used before."""
@@ -172,5 +167,5 @@ class Intake:
             found.execute(self._stored, (many(unread, str),))
             for row in found.fetchall():
                 order: Any = self._orders.entity(row)
-                known[order.order_id] = self._fingerprint(order)
+                known[order.order_id] = fingerprint(order)
         return known

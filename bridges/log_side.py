@@ -8,6 +8,7 @@ from thespian.actors import Actor, ActorAddress
 from actors.delivery import Handled
 from actors.messages import Message
 from bridges.batch import Batch, Item
+from bridges.pruning import Pruner
 from bridges.record import Outgoing, Record
 from bridges.world import World
 
@@ -51,6 +52,8 @@ class LogSide(Actor):
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
         self._counts = Counts()
+        self._pruner: Pruner | None = None
+        self._prune_due = False
         self._away = False
         """Whether the batch was broken off, and its actors wait to be restored."""
 

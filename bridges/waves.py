@@ -5,9 +5,10 @@ from typing import Any
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage
 
+from actors.clock import iso
 from actors.delivery import Delivery
 from actors.entities import Entity
-from actors.messages import Message
+from actors.messages import Message, status
 from bridges.batch import Batch, Item, Ticket
 from bridges.dead_letters import dead_letter
 from bridges.partitions import partition_for
@@ -38,6 +39,7 @@ class Waves(Shards):
         """Send a wave; when nobody is there to answer it, the wave is over at once."""
         now = self._world.clock.now()
         states = self._load(batch, items)
+        items = self._without_pruned(items, now)
         receivers, in_flight = self._receivers, self._in_flight
         starts = self._world.registry.started_by
         for item in items:
@@ -58,6 +60,35 @@ class Waves(Shards):
                 self.send(receiver, Delivery(batch.number, ticket, message, state, now))
         if not batch.waiting:
             self._wave_done(batch)
+
+    def _without_pruned(self, items: list[Item], now: float) -> list[Item]:
+        """Without what still comes for orders of which nothing is left: it changes nothing."""
+        store = self._world.store
+        old = {
+            item.message.order_id
+            for item in items
+            if store.may_be_pruned(item.message.order_id) and not self._is_in_flight(item.message)
+        }
+        pruned = store.pruned(old) if old else ()
+        if not pruned:
+            return items
+        kept = []
+        for item in items:
+            message = item.message
+            if message.order_id not in pruned:
+                kept.append(item)
+                continue
+            log.info(
+                "saga.message_ignored",
+                timestamp=iso(now),
+                saga_id=next(iter(self._sagas_for(message)), ""),
+                order_id=message.order_id,
+                seq=0,
+                cause=message.event_id,
+                status=status(message),
+                reason="the order ended long ago and was pruned",
+            )
+        return kept
 
     def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
         """What the store knows of the entities in a wave, in one query for each table."""

@@ -40,6 +40,8 @@ class World:
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
+    keep_finished: float | None = None
+    """Seconds for which finished orders are kept; None for ever."""
     shards: frozenset[int] | None = None
     """The shards that are this worker's for good; None for all, or for those that Kafka assigns."""
     ring: Callable[[], Any] = _nothing
@@ -90,6 +92,8 @@ class Report:
     seconds: float
     """Since it started."""
     last_error: str = ""
+    pruned: int = 0
+    """Orders that ended long ago, and were deleted."""
 
 
 @attrs.frozen

@@ -127,6 +127,7 @@ def open_world(
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
+        keep_finished=parts.settings.keep_finished,
         shards=parts.shards,
         ring=partial(ring, parts.settings.database),
         log=kafka_log(parts.settings) if parts.settings.kafka else None,

@@ -135,21 +135,24 @@ GOODS = (
                     sum(CASE WHEN o.status = 'COMPLETED' THEN {quantity} ELSE 0 END) AS sold
                 FROM reservations r LEFT JOIN orders o ON o.no = r.no CROSS JOIN {lines}
                 WHERE r.status = 'HELD' GROUP BY 1, 2),
+            gone AS (SELECT warehouse, sku, quantity FROM pruned_goods),
             brought AS (
                 SELECT r.warehouse AS warehouse, {sku} AS sku, sum({quantity}) AS loaded
                 FROM stock_loads r CROSS JOIN {lines} GROUP BY 1, 2),
             every_sku AS (
                 SELECT warehouse, sku FROM stock
                 UNION SELECT warehouse, sku FROM taken
+                UNION SELECT warehouse, sku FROM gone
                 UNION SELECT warehouse, sku FROM brought),
             level AS (
                 SELECT e.warehouse, e.sku, coalesce(t.on_hand, 0) AS on_hand,
                     coalesce(t.reserved, 0) AS reserved, coalesce(t.loaded, 0) AS loaded,
-                    coalesce(k.held, 0) AS held, coalesce(k.sold, 0) AS sold,
-                    coalesce(b.loaded, 0) AS brought
+                    coalesce(k.held, 0) AS held, coalesce(b.loaded, 0) AS brought,
+                    coalesce(k.sold, 0) + coalesce(g.quantity, 0) AS sold
                 FROM every_sku e
                 LEFT JOIN stock t ON t.warehouse = e.warehouse AND t.sku = e.sku
                 LEFT JOIN taken k ON k.warehouse = e.warehouse AND k.sku = e.sku
+                LEFT JOIN gone g ON g.warehouse = e.warehouse AND g.sku = e.sku
                 LEFT JOIN brought b ON b.warehouse = e.warehouse AND b.sku = e.sku)
             SELECT sku || ' in ' || warehouse,
                 on_hand || ' on hand + ' || held || ' held + ' || sold || ' sold, of ' || brought

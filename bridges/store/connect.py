@@ -61,6 +61,8 @@ class Connection(Protocol):
 
     lock: str
     """What to add to a SELECT so that nobody changes its rows before the transaction's end."""
+    lock_alone: str
+    """The same, and nobody else may lock them either."""
 
     def create(self, metadata: sa.MetaData) -> None:
         """Make the tables that are not there."""
@@ -185,7 +187,7 @@ class SqliteConnection:
             moved += cursor.rowcount
         return lambda: moved
 
-    lock = ""  # a transaction that writes has the whole database
+    lock = lock_alone = ""  # a transaction that writes has the whole database
 
     def create(self, metadata: sa.MetaData) -> None:
         # One question rather than one for each table: most starts find them all.

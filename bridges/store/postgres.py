@@ -114,6 +114,7 @@ class PostgresConnection:
         return moved
 
     lock = " FOR SHARE"
+    lock_alone = " FOR UPDATE"
 
     def create(self, metadata: sa.MetaData) -> None:
         engine = sa.create_engine(self._url, poolclass=sa.NullPool)

@@ -16,7 +16,7 @@ from actors.sagas.progress import Progress, Status
 from bridges.errors import StoreError
 from bridges.store.connect import sqlite_engine
 from bridges.store.location import file_of
-from bridges.store.schema import log, offsets, order_keys, sagas, table_of
+from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
@@ -100,7 +100,15 @@ def _orders_query(statuses: Sequence[str]) -> sa.Select[Any]:
                 sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == "place-order")
             )
         )
-        .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
+        .where(
+            sa.or_(
+                _orders.c.no.is_not(None),
+                sa.and_(
+                    order_keys.c.fingerprint.is_not(None),
+                    ~sa.exists().where(pruned.c.no == order_keys.c.no),
+                ),
+            )
+        )
         .order_by(order_keys.c.no.desc())
     )
     return query.where(status.in_(statuses)) if statuses else query
@@ -146,6 +154,7 @@ def in_flight(db: sa.Connection) -> int:
 def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
     """All that is known of one order: `order`, `payment`, `reservation`, `notification` (each a
     row or None) and `sagas` (each a row and its Progress); None for an id that nobody brought.
+    `pruned` tells of an order of which only that is left; it is there for no other.
     """
     key = sa.select(order_keys.c.no, order_keys.c.fingerprint).where(
         order_keys.c.order_id == order_id
@@ -163,7 +172,10 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
             ("notification", _notifications),
         )
     }
-    if whole["order"] is None and fingerprint is not None:
+    gone = _rows(db, sa.select(pruned).where(pruned.c.no == no))
+    if gone:
+        whole["pruned"] = {name: value for name, value in gone[0].items() if name != "no"}
+    elif whole["order"] is None and fingerprint is not None:
         whole["order"] = {"order_id": order_id, "status": SUBMITTED}
     whole["sagas"] = [
         (row, _progress.decode(row.pop("progress")))
@@ -246,6 +258,22 @@ def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group:
     return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
 
+def handled_of(db: sa.Connection, group: str) -> dict[tuple[str, int], int]:
+    """How far a consumer group has come in each partition, by the worker that came furthest."""
+    query = sa.select(offsets.c.topic, offsets.c.partition, sa.func.max(offsets.c.position))
+    ours = sa.or_(
+        offsets.c.consumer == group, offsets.c.consumer.startswith(f"{group}.", autoescape=True)
+    )
+    query = query.where(ours).group_by(offsets.c.topic, offsets.c.partition)
+    return {(topic, partition): position for topic, partition, position in db.execute(query)}
+
+
+def dead_letter_records(db: sa.Connection) -> int:
+    """Records among the dead letters of the embedded log, with the marks of those seen to."""
+    query = sa.select(sa.func.count()).where(log.c.topic == "dead-letters")
+    return int(db.execute(query).scalar_one())
+
+
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
     """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
     query = sa.select(log.c.value).where(
@@ -264,9 +292,13 @@ def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
 
 
 def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """(status, code) of the place-order saga of each of these order numbers that has one."""
-    query = sa.select(sagas.c.no, sagas.c.status, sagas.c.code).where(
-        sagas.c.no.in_(sa.bindparam("numbers", expanding=True)), sagas.c.saga == "place-order"
+    """(status, code) of each of these orders whose place-order saga has begun, even if pruned."""
+    wanted: Any = sa.bindparam("numbers", expanding=True)
+    query = sa.union_all(
+        sa.select(sagas.c.no, sagas.c.status, sagas.c.code).where(
+            sagas.c.no.in_(wanted), sagas.c.saga == "place-order"
+        ),
+        sa.select(pruned.c.no, pruned.c.status, pruned.c.code).where(pruned.c.no.in_(wanted)),
     )
     return {no: (status, code) for no, status, code in db.execute(query, {"numbers": numbers})}
 

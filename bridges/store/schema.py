@@ -104,6 +104,26 @@ outbox = sa.Table(
 )
 """Records that are committed and not yet known to be published; `shard` caused them."""
 
+pruned = sa.Table(
+    "pruned",
+    metadata,
+    sa.Column("no", Number, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Float(53), nullable=False),
+    sa.Column("pruned_at", sa.Float(53), nullable=False),
+)
+"""Orders of which this, and their row in `order_keys`, is all that is left."""
+
+pruned_goods = sa.Table(
+    "pruned_goods",
+    metadata,
+    sa.Column("warehouse", sa.Text, primary_key=True),
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+)
+"""What those orders took away: without it, the books of the stock would not add up."""
+
 meta = sa.Table(
     "meta",
     metadata,

@@ -71,6 +71,7 @@ class Store:
         self.db: Connection = connect(url)
         mark = self.db.placeholder
         self._rows = {entity: rows_of(entity, mark) for entity in entities}
+        self.entities = tuple(self._rows)
         self._saga_rows = SagaRows(registry, mark)
         self._numbers: dict[str, int] = {}
         self._highest: dict[str, int] = {}
@@ -123,6 +124,16 @@ class Store:
         highest = self._highest.get(table)
         return numbers if highest is None else [n for n in numbers if n <= highest]
 
+    def may_be_pruned(self, order_id: str) -> bool:
+        """Whether `pruned` has to be asked: no new order is, of those `numbers` was asked for."""
+        no = self._numbers.get(order_id)
+        return no is not None and no <= self._highest.get("pruned", no)
+
+    def pruned(self, order_ids: Iterable[str]) -> set[str]:
+        """Those of which nothing but the id is left."""
+        asked = self.db.many([*order_ids], str)
+        return {order_id for (order_id,) in self.db.rows(self._sql["pruned"], (asked,))}
+
     def in_flight(self, shards: Sequence[int]) -> Iterator[Progress]:
         """Every saga of these shards that has not ended, the earliest deadline first.
 
@@ -166,10 +177,12 @@ class Store:
             found = self.db.beside(db)
             found.execute(self._sql["positions"], (self.consumer, ours, names))
             positions = {(topic, partition): at for topic, partition, at in found.fetchall()}
-        for table in ("sagas", *(e.table for e, rows in self._rows.items() if rows.numbered)):
+        numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
+        for table in ("sagas", "pruned", *numbered):
             ((self._highest[table],),) = self.db.rows(
                 f"SELECT coalesce(max(no), 0) FROM {table}", ()
             )
+        self._highest["pruned"] = max(self._highest.values())
         epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
         return Claim(epochs, positions)
 
@@ -214,7 +227,7 @@ class Store:
         # Asked first, so that others wait for us; answered last, so that we need not wait.
         still_ours = self._check_epochs(db, changes.epochs)
         moved = self._move_offsets(db, changes)
-        self._write_entities(db, changes)
+        still_there = self._write_entities(db, changes)
         if changes.appended:
             db.executemany(
                 self._sql["append"],
@@ -228,6 +241,7 @@ class Store:
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()
+        still_there()
         return ids
 
     def _check_epochs(self, db: Any, epochs: dict[int, int]) -> Callable[[], None]:
@@ -262,7 +276,21 @@ class Store:
 
         return check
 
-    def _write_entities(self, db: Any, changes: Changes) -> None:
+    def _check_pruned(self, db: Any, order_ids: Iterable[str]) -> Callable[[], None]:
+        """Nobody may have pruned an order after it was read for this batch."""
+        old = [order_id for order_id in order_ids if self.may_be_pruned(order_id)]
+        if not old:
+            return _nothing
+        cursor = self.db.beside(db)
+        cursor.execute(self._sql["pruned"], (self.db.many(old, str),))
+
+        def check() -> None:
+            for (order_id,) in cursor.fetchall():
+                raise LostShardError(f"order {order_id} was pruned while it was handled")
+
+        return check
+
+    def _write_entities(self, db: Any, changes: Changes) -> Callable[[], None]:
         from bridges.partitions import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
@@ -276,6 +304,7 @@ class Store:
             found = self.db.beside(db)
             found.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
             self._numbers.update(found.fetchall())
+        still_there = self._check_pruned(db, keyed)
         numbers = self._numbers
         by_class: dict[type[Entity], list[Row]] = {}
         for entity in entities:
@@ -294,10 +323,13 @@ class Store:
             ]
             db.executemany(self._saga_rows.upsert, saga_rows)
             self._stored("sagas", saga_rows)
+        return still_there
 
     def _stored(self, table: str, rows: list[Row]) -> None:
         if table in self._highest:
-            self._highest[table] = max(self._highest[table], max([row[0] for row in rows]))
+            highest = max([row[0] for row in rows])
+            self._highest[table] = max(self._highest[table], highest)
+            self._highest["pruned"] = max(self._highest["pruned"], highest)
 
     def clean_outbox(self, db: Any, ids: Sequence[int]) -> None:
         """Within a transaction: Kafka has these."""
@@ -344,6 +376,10 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
         "new_key": (
             f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
             "ON CONFLICT (order_id) DO NOTHING"
+        ),
+        "pruned": (
+            "SELECT k.order_id FROM order_keys k JOIN pruned p ON p.no = k.no "
+            f"WHERE k.order_id {is_in('text')}"
         ),
         "claim": (
             f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "

@@ -16,6 +16,7 @@ from system.cli.demo import demo_command
 from system.cli.inject import inject_command
 from system.cli.operate import cancel_command, resume_command, retry_command, skip_command
 from system.cli.orders import orders_command, sagas_command
+from system.cli.prune import prune_command
 from system.cli.settings import settings_command
 from system.cli.show import show_command
 from system.cli.simulate import simulate_command
@@ -30,7 +31,7 @@ from system.settings import SettingError
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 SECTIONS = {
-    "Run": ("demo", "start", "status", "stop", "topics", "settings"),
+    "Run": ("demo", "start", "status", "stop", "topics", "settings", "prune"),
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace", "audit"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
@@ -135,6 +136,7 @@ for _command in (
     cancel_command,
     dead_letters_group,
     settings_command,
+    prune_command,
     simulate_command,
 ):
     main.add_command(_command)

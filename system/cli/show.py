@@ -35,6 +35,16 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         print_json({**whole, "sagas": [_as_json(*saga) for saga in sagas]})
         return
     out = console()
+    if "pruned" in whole:
+        gone = whole["pruned"]
+        code = f", {gone['code']}" if gone["code"] else ""
+        status = styled(gone["status"], f"{code} at {moment(gone['ended_at'])} UTC")
+        out.print(Text.assemble((order_id, "bold"), "  ", status))
+        out.print(
+            f"It was pruned at {moment(gone['pruned_at'])} UTC: an archive may hold it "
+            f"({program()} prune --archive), and the logs, if they are kept ({program()} trace)."
+        )
+        return
     _print_entities(out, order_id, whole)
     for row, progress, steps in sagas:
         _print_saga(out, row, progress, steps)

@@ -135,6 +135,20 @@ def duration(*, zero: bool = True) -> Kind:
     )
 
 
+def optional_duration() -> Kind:
+    """Seconds as a float; None for ever."""
+    seconds = duration(zero=False)
+
+    def read(raw: Any) -> float | None:
+        return None if raw in ("", "none") else float(seconds.read(raw))
+
+    return Kind(
+        f"{seconds.accepts}, or none",
+        read,
+        show=lambda value: "none" if value is None else _duration(value),
+    )
+
+
 _BYTES = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
 

@@ -72,6 +72,12 @@ class Settings:
     deadline_scale: float = _setting(
         1.0, kinds.number_above(0), "Every deadline of every saga is multiplied by this."
     )
+    keep_finished: float | None = _setting(
+        None,
+        kinds.optional_duration(),
+        "How long orders are kept after their end; none: for ever. Longer than any service may be "
+        "down.",
+    )
     roles: tuple[str, ...] = _setting(
         ROLES, kinds.choices(*ROLES), "What this process runs; the others run elsewhere."
     )

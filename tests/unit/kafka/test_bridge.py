@@ -35,6 +35,7 @@ class Bridge(KafkaBridge):
         store = SimpleNamespace(
             partitions=PARTITIONS,
             numbers=lambda order_ids: {},
+            may_be_pruned=lambda order_id: False,
             claim=lambda *_: self.done.append("claim"),
             commit=lambda *_: self.done.append("commit"),
         )

@@ -1,0 +1,98 @@
+"""Orders as JSON lines, one an order, with everything that is known of it: kept before it goes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from actors.errors import UnknownSagaError
+from actors.sagas.progress import Phase, Progress
+from actors.sagas.registry import Registry
+from bridges.store.retention import kinds_of
+from bridges.store.store import Store
+
+_progress = msgspec.json.Decoder(Progress)
+_encode = msgspec.json.Encoder().encode
+
+
+class ArchiveFile:
+    """Appends orders to a file. What `keep` has written is on the disk when it returns.
+
+    If this process dies before the deletion is committed, the orders stay, and the next run writes
+    them once more: of two lines about one order the later counts.
+    """
+
+    def __init__(self, path: Path, store: Store, registry: Registry) -> None:
+        """Make the file if there is none; raises OSError where that cannot be done."""
+        self._store = store
+        self._registry = registry
+        self._file = path.open("ab")
+        self._sync_directory(path)
+
+    def __enter__(self) -> "ArchiveFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Write the orders of these numbers; raises OSError if the disk does not take them."""
+        orders = self._read(numbers)
+        self._file.write(b"".join(_encode(each) + b"\n" for each in orders))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _read(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        db = self._store.db
+        which = (db.many(numbers, int),)
+        no_in = f"no {db.is_in('bigint')}"
+        found: dict[int, dict[str, Any]] = {
+            no: {"order_id": order_id}
+            for no, order_id in db.rows(f"SELECT no, order_id FROM order_keys WHERE {no_in}", which)
+        }
+        by_id = {each["order_id"]: each for each in found.values()}
+        for kind in kinds_of(self._store):
+            for order_id, entity in self._store.load(kind, numbers).items():
+                by_id[order_id][kind.__name__.lower()] = msgspec.to_builtins(entity)
+        columns = "no, saga, version, status, code, reason, started_at, ended_at, progress"
+        names = columns.split(", ")[1:-1]
+        sql = f"SELECT {columns} FROM sagas WHERE {no_in} ORDER BY no, started_at"
+        for no, *row, progress in db.rows(sql, which):
+            saga: dict[str, Any] = dict(zip(names, row, strict=True))
+            sagas = found[no].setdefault("sagas", [])
+            sagas.append({**saga, **self._life(_progress.decode(progress))})
+        return list(by_id.values())
+
+    def _life(self, progress: Progress) -> dict[str, Any]:
+        try:
+            steps = [s.name for s in self._registry.get(progress.saga, progress.version).rows]
+        except UnknownSagaError:
+            steps = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
+        return {
+            "seq": progress.seq,
+            "failed_step": progress.failed_step,
+            "start": progress.start,
+            "steps": [
+                {"step": name, "phase": Phase(state.phase).name, "attempt": state.attempt,
+                 "since": state.since}
+                for name, state in zip(steps, progress.steps, strict=True)
+            ],
+            "history": [msgspec.structs.asdict(entry) for entry in progress.history],
+        }  # fmt: skip
+
+    @staticmethod
+    def _sync_directory(path: Path) -> None:
+        """A file whose name is not on the disk is not on the disk."""
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

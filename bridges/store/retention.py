@@ -1,0 +1,266 @@
+"""Forgetting orders that ended long ago, with all that belongs to them, a few hundred at a time.
+
+What has to outlive an order stays: its id and fingerprint in `order_keys`, how it ended in
+`pruned`, and in `pruned_goods` what it took away, without which the stock would not add up.
+
+An order goes once all its sagas have ended long enough ago and nothing of it is owed: it is in a
+final state, no outside call is pending, and the goods that it holds are sold. Records of the
+embedded log go once they are old and handled. Dead letters stay, and so does the newest record:
+the next one's position is counted from it, and no position may ever be another's.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+from actors.entities import Entity, Order, Reservation, StockLoad
+from actors.messages import OrderLine
+from actors.participants import DEAD_LETTERS
+from bridges.errors import LostShardError
+from bridges.fingerprint import fingerprint
+from bridges.store.rows import rows_of
+from bridges.store.store import EPOCHS, Store
+
+CHUNK = 300
+"""Orders in one transaction: few enough that a running system hardly notices the wait."""
+RECORDS = 3000
+"""Records of the embedded log in one transaction."""
+
+Archive = Callable[[Sequence[int]], None]
+"""Keeps all that there is of the orders of these numbers. Called before they are deleted, within
+the transaction; once it has returned, they may be gone."""
+
+_lines = msgspec.json.Decoder(tuple[OrderLine, ...])
+
+
+@attrs.frozen
+class Pruned:
+    """So many orders and records of the embedded log."""
+
+    orders: int = 0
+    records: int = 0
+
+    def __add__(self, other: "Pruned") -> "Pruned":
+        return Pruned(self.orders + other.orders, self.records + other.records)
+
+
+class Round:
+    """One walk over orders and log, from the oldest to those that are too young.
+
+    `before` is the moment (epoch seconds) before which an order has to have ended, and a record
+    has to have been appended.
+    """
+
+    def __init__(
+        self, store: Store, before: float, archive: Archive | None = None, *, dry: bool = False
+    ) -> None:
+        self._store = store
+        self._before = before
+        self._archive = archive
+        self._dry = dry
+        self._sql = _statements(store)
+        self._order = self._record = 0
+        """Up to where it has come; None at the end."""
+        self._stage = self._some_orders
+        self.pruned = Pruned()
+        self.done = False
+
+    def step(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
+        """Prune a little, in one transaction; answers how much.
+
+        A worker prunes the shards that it owns, and raises LostShardError if one is its own no
+        longer. Without `epochs`, orders of all shards go, whoever owns them: that is safe beside
+        running workers.
+        """
+        pruned = self._stage(epochs, now)
+        self.pruned += pruned
+        return pruned
+
+    # --- orders -------------------------------------------------------------------------------
+
+    def _some_orders(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
+        sql = self._sql["sagas"]
+        rows = list(self._store.db.rows(sql, (self._order, CHUNK)))
+        ended = {
+            no: shard
+            for no, shard, _, ended_at in rows
+            if ended_at is not None
+            and ended_at < self._before
+            and (epochs is None or shard in epochs)
+        }
+        if len(rows) < CHUNK or all(started_at >= self._before for _, _, started_at, _ in rows):
+            self._stage = self._some_records
+        else:
+            self._order = rows[-1][0]
+        if not ended:
+            return Pruned()
+        if self._dry:
+            return Pruned(len(self._finished(None, [*ended])))
+        return Pruned(self._prune(sorted(ended), sorted({*ended.values()}), epochs, now))
+
+    def _prune(
+        self,
+        numbers: Sequence[int],
+        shards: Sequence[int],
+        epochs: Mapping[int, int] | None,
+        now: float,
+    ) -> int:
+        db = self._store.db
+        with db.transaction() as cursor:
+            self._lock(cursor, shards, epochs)
+            finished = self._finished(cursor, numbers)
+            if not finished:
+                return 0
+            if self._archive:
+                self._archive(sorted(finished))
+            which = (db.many(sorted(finished), int),)
+            self._keep_fingerprints(cursor, finished)
+            self._fold_goods(cursor, which)
+            self._note(cursor, which, now)
+            for statement in self._sql["deletes"]:
+                cursor.execute(statement, which)
+        return len(finished)
+
+    def _lock(self, cursor: Any, shards: Sequence[int], epochs: Mapping[int, int] | None) -> None:
+        """Let no batch of these shards be stored meanwhile; and are they still ours?"""
+        cursor.execute(self._sql["lock"], (EPOCHS, self._store.db.many(shards, int)))
+        for consumer, shard, epoch in cursor.fetchall():
+            ours = epochs is not None and consumer == self._store.consumer
+            if ours and epochs is not None and epochs[shard] != epoch:
+                raise LostShardError(f"shard {shard} was claimed by another worker")
+
+    def _finished(self, cursor: Any, numbers: Sequence[int]) -> dict[int, bytes | None]:
+        """Those that may go, each with its fingerprint."""
+        values = (self._store.db.many(numbers, int), self._before)
+        if cursor is None:
+            return dict(self._store.db.rows(self._sql["finished"], values))
+        cursor.execute(self._sql["finished"], values)
+        return dict(cursor.fetchall())
+
+    def _keep_fingerprints(self, cursor: Any, finished: Mapping[int, bytes | None]) -> None:
+        """An order that came without one is recognised by its content, which goes now."""
+        without = [no for no, known in finished.items() if known is None]
+        if not without:
+            return
+        orders = rows_of(Order, self._store.db.placeholder)
+        cursor.execute(self._sql["orders"], (self._store.db.many(without, int),))
+        found: list[tuple[bytes, int]] = []
+        for no, *row in cursor.fetchall():
+            order: Any = orders.entity(tuple(row))
+            found.append((fingerprint(order), no))
+        if found:
+            cursor.executemany(self._sql["fingerprint"], found)
+
+    def _fold_goods(self, cursor: Any, which: tuple[Any]) -> None:
+        cursor.execute(self._sql["held"], which)
+        sold: Counter[tuple[str, str]] = Counter()
+        for warehouse, lines in cursor.fetchall():
+            for line in _lines.decode(lines):
+                sold[warehouse, line.sku] += line.quantity
+        if sold:
+            # In one order, so that two workers never wait for each other.
+            cursor.executemany(self._sql["fold"], [(*key, sold[key]) for key in sorted(sold)])
+
+    def _note(self, cursor: Any, which: tuple[Any], now: float) -> None:
+        cursor.execute(self._sql["ends"], which)
+        ends: dict[int, tuple[Any, ...]] = {}
+        for no, status, code, ended_at in cursor.fetchall():
+            ends.setdefault(no, (no, status, code, ended_at, now))
+        cursor.executemany(self._sql["note"], [*ends.values()])
+
+    # --- the embedded log ---------------------------------------------------------------------
+
+    def _some_records(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
+        db = self._store.db
+        rows = list(db.rows(self._sql["log"], (self._record, RECORDS)))
+        old = [position for position, appended_at in rows if appended_at < self._before]
+        self.done = len(old) < RECORDS
+        if not old:
+            return Pruned()
+        begin, self._record = self._record, max(old)
+        shards = db.many([*(range(self._store.partitions) if epochs is None else epochs)], int)
+        values = (begin, self._record, shards)
+        if self._dry:
+            ((count,),) = db.rows(f"SELECT count(*) {self._sql['handled']}", values)
+            return Pruned(records=int(count))
+        with db.transaction() as cursor:
+            cursor.execute(f"DELETE {self._sql['handled']}", values)
+            return Pruned(records=cursor.rowcount)
+
+
+def kinds_of(store: Store) -> list[type[Entity]]:
+    """The entities that belong to an order and go with it."""
+    return [kind for kind in store.entities if kind.key == ("order_id",) and kind is not StockLoad]
+
+
+def _statements(store: Store) -> dict[str, Any]:
+    mark, no_in = store.db.placeholder, f"no {store.db.is_in('bigint')}"
+    kinds = kinds_of(store)
+    owed = [
+        f"NOT EXISTS (SELECT 1 FROM {kind.table} e WHERE e.no = k.no "
+        f"AND e.status = '{kind.pending}')"
+        for kind in kinds
+        if kind.pending
+    ]
+    held, completed = Reservation.HELD, Order.COMPLETED
+    sold = f"EXISTS (SELECT 1 FROM orders o WHERE o.no = r.no AND o.status = '{completed}')"
+    conditions = [
+        f"k.{no_in}",
+        "NOT EXISTS (SELECT 1 FROM sagas s WHERE s.no = k.no "
+        f"AND (s.ended_at IS NULL OR s.ended_at >= {mark}))",
+        "NOT EXISTS (SELECT 1 FROM orders o WHERE o.no = k.no "
+        f"AND o.status NOT IN ('{completed}', '{Order.CANCELLED}'))",
+        "NOT EXISTS (SELECT 1 FROM reservations r WHERE r.no = k.no "
+        f"AND r.status = '{held}' AND NOT {sold})",
+        *owed,
+    ]
+    shard_in = f"partition {store.db.is_in('int')}"
+    return {
+        "sagas": (
+            f"SELECT no, shard, started_at, ended_at FROM sagas WHERE no > {mark} "
+            f"ORDER BY no, saga LIMIT {mark}"
+        ),
+        "lock": (
+            f"SELECT consumer, partition, position FROM offsets WHERE topic = {mark} "
+            f"AND {shard_in} ORDER BY consumer, partition{store.db.lock_alone}"
+        ),
+        "finished": (
+            f"SELECT k.no, k.fingerprint FROM order_keys k WHERE {' AND '.join(conditions)}"
+        ),
+        "orders": f"SELECT no, {_columns(Order, mark)} FROM orders WHERE {no_in}",
+        "fingerprint": f"UPDATE order_keys SET fingerprint = {mark} WHERE no = {mark}",
+        "held": (f"SELECT warehouse, lines FROM reservations WHERE status = '{held}' AND {no_in}"),
+        "fold": (
+            "INSERT INTO pruned_goods (warehouse, sku, quantity) "
+            f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT (warehouse, sku) "
+            "DO UPDATE SET quantity = pruned_goods.quantity + excluded.quantity"
+        ),
+        # The saga that is told of an order comes first: the others are about what came later.
+        "ends": f"SELECT no, status, code, ended_at FROM sagas WHERE {no_in} ORDER BY started_at",
+        "note": (
+            "INSERT INTO pruned (no, status, code, ended_at, pruned_at) "
+            f"VALUES ({', '.join([mark] * 5)}) ON CONFLICT (no) DO NOTHING"
+        ),
+        "deletes": [
+            f"DELETE FROM {table} WHERE {no_in}"
+            for table in ("sagas", *(kind.table for kind in kinds))
+        ],
+        "log": (
+            f"SELECT position, appended_at FROM log WHERE position > {mark} "
+            f"ORDER BY position LIMIT {mark}"
+        ),
+        "handled": (
+            f"FROM log WHERE position > {mark} AND position <= {mark} AND {shard_in} "
+            f"AND topic <> '{DEAD_LETTERS}' AND position < (SELECT max(position) FROM log) "
+            "AND (handled = 1 OR position <= (SELECT min(o.position) FROM offsets o "
+            "WHERE o.topic = 'log' AND o.partition = log.partition))"
+        ),
+    }
+
+
+def _columns(kind: type[Entity], mark: str) -> str:
+    fields: Iterable[str] = rows_of(kind, mark).fields
+    return ", ".join(fields)

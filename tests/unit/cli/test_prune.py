@@ -1,0 +1,89 @@
+"""`prune`: what it says, what it keeps, and what the other commands make of what is gone."""
+
+import json
+
+import pytest
+
+from tests.support.embedded import an_order
+
+
+@pytest.fixture
+def books(system):
+    """Two orders that ended long ago."""
+    system.start()
+    system.load({"PEN": 3})
+    system.put(an_order("done"), an_order("sold-out"))
+    return system
+
+
+def test_a_dry_run_says_what_would_go_and_lets_it_stay(books, run, run_json, tmp_path) -> None:
+    """And makes no archive."""
+    said = run("prune", "--older-than", "30d", "--dry-run", "--archive", tmp_path / "a")
+
+    assert (0, "2 order(s)") == (said.exit_code, said.stdout[:10])
+    assert "would be deleted" in said.stdout
+    assert 2 == len(run_json("orders"))
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_order_is_archived_whole_before_it_goes(books, run, run_json, tmp_path) -> None:
+    """A line of JSON an order: what the services kept of it, and its saga with its history."""
+    shown = run_json("show", "done")
+    said = run_json("prune", "--older-than", "30d", "--archive", tmp_path / "a.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    done = next(line for line in lines if line["order_id"] == "done")
+
+    assert (2, False) == (said["orders"], said["dry_run"])
+    assert ["done", "sold-out"] == sorted(line["order_id"] for line in lines)
+    assert (shown["order"], shown["payment"]) == (done["order"], done["payment"])
+    (saga,) = done["sagas"]
+    assert shown["sagas"][0]["history"] == saga["history"]
+    assert "process payment" in [step["step"] for step in saga["steps"]]
+
+
+def test_what_is_gone_is_shown_as_gone(books, run, run_json) -> None:
+    """Its end is known; it is in no list, and the books still add up."""
+    run("prune", "--older-than", "30d")
+    shown = run("show", "sold-out")
+
+    assert 0 == shown.exit_code
+    assert "CANCELLED, out_of_stock" in shown.stdout
+    assert "It was pruned at" in shown.stdout
+    assert "CANCELLED" == run_json("show", "sold-out")["pruned"]["status"]
+    assert ([], []) == (run_json("orders"), run_json("sagas"))
+    assert 0 == run("audit", "--ended").exit_code
+    assert 2 == run_json("stock", "show")[0]["sold"]
+
+
+def test_who_submits_it_again_is_told_how_it_ended(books, run, run_json, tmp_path) -> None:
+    """It is there already, and nobody handles it again."""
+    line = {
+        "orderId": "again", "customerId": "c", "currency": "EUR",
+        "lines": [{"sku": "PEN", "quantity": 1, "unitPrice": 1}],
+    }  # fmt: skip
+    file = tmp_path / "orders.jsonl"
+    file.write_text(json.dumps(line))
+    run("submit", file)
+    books.run()
+    run("prune", "--older-than", "30d")
+    said = run_json("submit", file, "--wait")
+
+    assert (0, 1) == (said["accepted"], said["already_there"])
+    assert [("COMPLETED", 1)] == [(each["status"], each["orders"]) for each in said["outcomes"]]
+
+
+@pytest.mark.parametrize("written", ["", "soon", "-1d", "30 days"])
+def test_a_duration_that_is_none_is_refused(books, run, written) -> None:
+    """Nothing is deleted by mistake."""
+    said = run("prune", "--older-than", written)
+
+    assert 2 == said.exit_code
+    assert "--older-than" in said.stderr
+
+
+def test_an_archive_that_cannot_be_written_keeps_everything(books, run, run_json, tmp_path) -> None:
+    """It is opened first."""
+    said = run("prune", "--older-than", "30d", "--archive", tmp_path / "nowhere" / "a.jsonl")
+
+    assert 1 == said.exit_code
+    assert 2 == len(run_json("orders"))

@@ -1,0 +1,228 @@
+"""Orders that ended long ago go, with all that belongs to them, and the books still add up."""
+
+import msgspec
+import pytest
+
+from actors.entities import Notification, Order, Payment, Reservation
+from actors.messages import OrderLine, OrderRolledBack, ProcessPayment
+from bridges.errors import LostShardError
+from bridges.intake import Intake, Verdict
+from bridges.store import queries
+from bridges.store.retention import CHUNK, Pruned, Round
+from bridges.store.store import Changes
+from system.harness import hours
+from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
+
+DAY = hours(24)
+MANY = (OrderLine(sku="PEN", quantity=500, unit_price=1),)
+TABLES = ("sagas", "orders", "payments", "reservations", "notifications")
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A system that keeps finished orders for a day, with a few pens in stock."""
+    with EmbeddedSystem(tmp_path, settings={"keep_finished": DAY}) as system:
+        system.load({"PEN": 10})
+        yield system
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    """A system that keeps everything: what goes is pruned by hand."""
+    with EmbeddedSystem(tmp_path) as system:
+        system.load({"PEN": 10_000})
+        yield system
+
+
+def rows(system, *tables: str) -> dict[str, int]:
+    """How many rows each table has."""
+    counted = {
+        table: next(iter(system.store.db.rows(f"SELECT count(*) FROM {table}", ())))[0]
+        for table in tables or TABLES
+    }
+    return counted
+
+
+def prune(system, before: float, **options) -> Pruned:
+    """A whole round by hand."""
+    done = Round(system.store, before, **options)
+    while not done.done:
+        done.step(None, system.clock.now())
+    return done.pruned
+
+
+def test_a_running_system_forgets_orders_a_while_after_their_end(system) -> None:
+    """Completed or cancelled; nothing is left of them but how they ended."""
+    system.put(an_order("done"), an_order("sold-out", lines=MANY))
+    before = rows(system)
+    system.advance(DAY - 60)
+    young = rows(system)
+    system.advance(DAY / 10)
+
+    assert dict.fromkeys(TABLES, 2) == before == young
+    assert dict.fromkeys(TABLES, 0) == rows(system)
+    assert 2 == rows(system, "pruned")["pruned"]
+    assert [] == system.violations()
+
+
+def test_what_was_sold_stays_sold(system) -> None:
+    """Two of ten pens: for the audit, for whoever looks, and for whoever orders next."""
+    system.put(an_order("done"))
+    system.advance(2 * DAY)
+    system.put(an_order("next", lines=(OrderLine(sku="PEN", quantity=9, unit_price=1),)))
+    system.put(an_order("fits", lines=(OrderLine(sku="PEN", quantity=8, unit_price=1),)))
+
+    with queries.reading(system.settings.database) as db:
+        (pen,) = queries.stock(db)
+    assert (0, 0, 10, 10) == (pen["on_hand"], pen["held"], pen["sold"], pen["loaded"])
+    assert ("CANCELLED", "COMPLETED") == (system.status("next"), system.status("fits"))
+    assert [] == system.violations()
+
+
+def test_an_order_in_flight_stays_however_old(tmp_path) -> None:
+    """Its saga goes on where it was."""
+    settings = {"keep_finished": DAY, "stock_silent_rate": 1.0, "deadline_scale": 1e6}
+    with EmbeddedSystem(tmp_path, settings=settings) as system:
+        system.put(an_order("waits"))
+        system.advance(3 * DAY)
+
+        assert "RUNNING" == system.status("waits")
+        assert {"sagas": 1, "orders": 1} == rows(system, "sagas", "orders")
+
+
+LATE = {
+    "the order": an_order("done"),
+    "the order, otherwise": an_order("done", lines=MANY),
+    "a command": ProcessPayment(order_id="done", amount=300, currency="EUR"),
+    "a reply": OrderRolledBack(order_id="done"),
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_whatever_still_comes_for_a_pruned_order_changes_nothing(system, late, restart) -> None:
+    """No second saga, no second charge; it is not even a dead letter."""
+    system.put(an_order("done"))
+    system.advance(2 * DAY)
+    if restart:
+        system.restart()
+    system.put(late)
+
+    assert dict.fromkeys(TABLES, 0) == rows(system)
+    assert [] == system.records("dead-letters")
+    said = msgspec.json.decode(system.logged.lines[-1])
+    assert ("saga.message_ignored", "done") == (said["event"], said["order_id"])
+    assert "the order ended long ago and was pruned" == said["reason"]
+
+
+def test_an_order_that_was_pruned_by_hand_is_known_to_the_running_system(keeping) -> None:
+    """It has handled the order itself, and is not told."""
+    keeping.put(an_order("done"))
+    keeping.advance(DAY)
+    prune(keeping, keeping.clock.now())
+    keeping.put(an_order("done"))
+
+    assert dict.fromkeys(TABLES, 0) == rows(keeping)
+
+
+@pytest.mark.parametrize("by_intake", [True, False])
+def test_a_pruned_order_that_is_submitted_again_is_recognised(keeping, by_intake) -> None:
+    """By its content, even if it first came without a fingerprint, from a service elsewhere."""
+    intake, order = Intake(keeping.log, keeping.clock), an_order("done")
+    if by_intake:
+        intake.take([order])
+        keeping.run()
+    else:
+        keeping.put(order)
+    keeping.advance(DAY)
+    prune(keeping, keeping.clock.now())
+
+    other = an_order("done", customer_id="another")
+    assert [Verdict.DUPLICATE, Verdict.CONFLICT] == intake.take([order, other])
+
+
+def test_no_position_of_the_log_is_ever_used_again(keeping) -> None:
+    """Consumers would take a new record for one that they have handled."""
+    keeping.put(an_order("done"))
+    newest = max(no for (no,) in keeping.log.db.rows("SELECT position FROM log", ()))
+    keeping.advance(DAY)
+    pruned = prune(keeping, keeping.clock.now())
+    left = [no for (no,) in keeping.log.db.rows("SELECT position FROM log", ())]
+    keeping.put(an_order("next"))
+
+    assert pruned.records == newest - 1
+    assert [newest] == left
+    assert "COMPLETED" == keeping.status("next")
+
+
+def test_records_that_wait_and_dead_letters_stay(keeping) -> None:
+    """However old they are."""
+    keeping.put_raw("order-events", b"nobody can read this")
+    keeping.put(an_order("done"))
+    keeping.crash()
+    keeping.put(an_order("waits"))
+    prune(keeping, BEGAN + DAY)
+    letters = rows(keeping, "log WHERE topic = 'dead-letters'")
+    keeping.start()
+
+    assert [1] == [*letters.values()]
+    assert "COMPLETED" == keeping.status("waits")
+    assert [] == keeping.violations()
+
+
+STILL_OWING = {
+    "a mail on its way": Notification(order_id="done", status=Notification.PENDING, about="x"),
+    "a charge under way": Payment(order_id="done", status=Payment.PENDING),
+    "goods that are held": Reservation(order_id="done", status=Reservation.HELD),
+    "an order that has not heard": Order(order_id="done", status=Order.ROLLED_BACK),
+}
+
+
+@pytest.mark.parametrize("owing", STILL_OWING.values(), ids=STILL_OWING)
+def test_an_order_that_owes_something_stays(keeping, owing) -> None:
+    """A person may have ended its saga, or a service be behind."""
+    keeping.put(an_order("done", lines=(OrderLine(sku="PEN", quantity=99_999, unit_price=1),)))
+    keeping.store.commit(Changes(entities=[owing]), BEGAN)
+    keeping.advance(DAY)
+
+    assert 0 == prune(keeping, keeping.clock.now()).orders
+
+
+def test_more_orders_than_go_in_one_transaction_go_in_several(keeping) -> None:
+    """And a dry run tells how many, without touching any."""
+    keeping.put(*[an_order(f"o-{number}") for number in range(2 * CHUNK + 1)])
+    keeping.advance(DAY)
+    would = prune(keeping, keeping.clock.now(), dry=True)
+    untouched = rows(keeping)
+    steps = Round(keeping.store, keeping.clock.now())
+    first = steps.step(None, keeping.clock.now())
+
+    assert dict.fromkeys(TABLES, 2 * CHUNK + 1) == untouched
+    assert CHUNK == first.orders
+    assert would.orders == prune(keeping, keeping.clock.now()).orders + CHUNK
+    assert [] == keeping.violations()
+
+
+def test_only_the_owner_of_a_shard_prunes_it(keeping) -> None:
+    """One that was away and has not noticed deletes nothing."""
+    keeping.put(an_order("done"))
+    keeping.advance(DAY)
+    stale = dict.fromkeys(range(4), 0)
+
+    with pytest.raises(LostShardError):
+        Round(keeping.store, keeping.clock.now()).step(stale, keeping.clock.now())
+
+    assert dict.fromkeys(TABLES, 1) == rows(keeping)
+
+
+def test_a_batch_that_has_read_an_order_before_it_was_pruned_is_not_stored(keeping) -> None:
+    """Half of the order would come back."""
+    keeping.put(an_order("done"))
+    keeping.advance(DAY)
+    read = keeping.entity(Payment, "done")
+    prune(keeping, keeping.clock.now())
+
+    with pytest.raises(LostShardError, match="was pruned"):
+        keeping.store.commit(Changes(entities=[read]), 1.0)
+
+    assert dict.fromkeys(TABLES, 0) == rows(keeping)
