@@ -14,8 +14,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
@@ -58,8 +59,18 @@ class Result:
     restart: float
 
 
-def run(count: int, parked: int, finished: int = 0, log_level: str = "info") -> Result:
-    """Measure it in a fresh directory."""
+def _call(function: Callable[..., Any], *arguments: Any) -> None:
+    function(*arguments)
+
+
+def run(
+    count: int,
+    parked: int,
+    finished: int = 0,
+    log_level: str = "info",
+    watched: Callable[..., Any] = _call,
+) -> Result:
+    """Measure it in a fresh directory. `watched` calls the function that is measured."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             database=f"sqlite:///{folder}/orders.db",
@@ -89,7 +100,7 @@ def run(count: int, parked: int, finished: int = 0, log_level: str = "info") -> 
         _submit(settings, count)
         submitting = time.process_time() - submitting
         cpu, wall = time.process_time(), time.perf_counter()
-        _proceed(running, base)
+        watched(_proceed, running, base)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         p50, p99 = _latencies(settings, count, finished)
         running.stop()

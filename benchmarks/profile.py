@@ -1,0 +1,113 @@
+"""Where the CPU of an order goes, by part of the system.
+
+    python -m benchmarks.profile [--orders N] [--functions N]
+
+Shares are of what cProfile sees: it adds a fixed cost to every call, so that small functions look
+larger than they are, and one call into SQLite smaller. They tell where to look, not what it costs:
+that is what `python -m benchmarks.embedded` is for.
+"""
+
+import argparse
+import cProfile
+import pstats
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import embedded
+
+ROOT = Path(__file__).parents[1]
+
+PARTS = {
+    "system/runtime": "runtime: messages between actors, timers",
+    "thespian": "runtime: messages between actors, timers",
+    "actors/sagas": "sagas: deciding what comes next",
+    "actors/services": "services: orders, payments, stock, notifications",
+    "actors": "messages and entities",
+    "bridges/store": "store: rows and statements",
+    "bridges": "bridge: batches, records, routes",
+    "system/logs": "log lines",
+    "structlog": "log lines",
+}
+"""A part for the files below each path; the first that fits counts."""
+
+BUILT_IN = {
+    "sqlite3": "SQLite",
+    "msgspec": "wire: JSON to messages and back",
+    "orjson": "log lines",
+}
+"""A part for the built-in functions whose names hold this."""
+
+OTHER = "Python: lists, dicts, text, and the rest"
+
+
+@attrs.frozen
+class Profile:
+    """Seconds by part, and the functions that take the most: (seconds, calls, name)."""
+
+    parts: Counter[str]
+    functions: list[tuple[float, int, str]]
+
+    @property
+    def seconds(self) -> float:
+        """All there is."""
+        return sum(self.parts.values())
+
+
+def profile(count: int) -> Profile:
+    """Run so many orders on the embedded log, and see where the time goes meanwhile."""
+    profiler = cProfile.Profile()
+    embedded.run(count, 0, watched=profiler.runcall)
+    stats: Any = pstats.Stats(profiler)
+    parts: Counter[str] = Counter()
+    functions = []
+    for (file, line, name), (_, calls, own, _, _) in stats.stats.items():
+        parts[part_of(file, name)] += own
+        functions.append((own, calls, _named(file, line, name)))
+    return Profile(parts, sorted(functions, reverse=True))
+
+
+def part_of(file: str, name: str) -> str:
+    """The part that a function belongs to."""
+    if file == "~":
+        return next((part for word, part in BUILT_IN.items() if word in name), OTHER)
+    path = _within(file)
+    return next((part for start, part in PARTS.items() if path.startswith(start + "/")), OTHER)
+
+
+def _within(file: str) -> str:
+    """A file's path within this project, or within the directory of installed packages."""
+    path = Path(file)
+    if "site-packages" in path.parts:
+        return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else file
+
+
+def _named(file: str, line: int, name: str) -> str:
+    return name if file == "~" else f"{_within(file)}:{line} {name}"
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--orders", type=int, default=5000, help="how many orders (5000)")
+    parser.add_argument("--functions", type=int, default=20, help="how many functions (20)")
+    arguments = parser.parse_args()
+    found = profile(arguments.orders)
+    by_part = Table("part", "share", title="Where the CPU of an order goes")
+    for part, seconds in found.parts.most_common():
+        by_part.add_row(part, f"{seconds / found.seconds:.1%}")
+    by_function = Table("function", "share", "calls an order", title="Its dearest functions")
+    for own, calls, name in found.functions[: arguments.functions]:
+        each = f"{calls / arguments.orders:.1f}"
+        by_function.add_row(name, f"{own / found.seconds:.1%}", each)
+    console = Console()
+    console.print(by_part, by_function)
+
+
+if __name__ == "__main__":
+    main()
