@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from kafka import KafkaAdminClient
 
 from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
 from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import KafkaBridgeError, map_errors
+from bridges.kafka.errors import KafkaBridgeError
+from bridges.kafka.members import members_of
 from bridges.kafka.producer import TopicWriter
 from bridges.kafka.topics import TOPICS, check_topics
 from bridges.kafka.whole_topic import ends_of, read_whole
@@ -98,18 +98,7 @@ class OutboxLog:
     @property
     def running(self) -> int | None:
         """How many workers are in the consumer groups; None before anything was written."""
-        return self._members() if self._wrote else None
-
-    def _members(self) -> int:
-        admin = self._connection.make(KafkaAdminClient)
-        try:
-            with map_errors():
-                names = [each["group_id"] for each in admin.list_groups()]
-                ours = [n for n in names if n == self._group or n.startswith(f"{self._group}.")]
-                found = admin.describe_groups(ours) if ours else {}
-                return sum(len(group["members"]) for group in found.values())
-        finally:
-            admin.close()
+        return members_of(self._connection, self._group) if self._wrote else None
 
     def end(self, topic: str) -> Mapping[int, int]:
         """The offset behind the last record of each partition of a topic."""

@@ -1,6 +1,6 @@
 """Reading a topic from its beginning to its end, as it is now: for people and tests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from kafka import KafkaConsumer
@@ -14,9 +14,18 @@ from bridges.record import Record
 
 def ends_of(connection: KafkaConnection, topic: str, partitions: int) -> Mapping[int, int]:
     """The offset behind the last record of each partition."""
+    found = ends_of_topics(connection, [topic], partitions)
+    return {partition: offset for (_, partition), offset in found.items()}
+
+
+def ends_of_topics(
+    connection: KafkaConnection, topics: Sequence[str], partitions: int
+) -> Mapping[tuple[str, int], int]:
+    """The same for several topics, by topic and partition."""
+    places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     with _consumer(connection) as consumer:
-        found = consumer.end_offsets([TopicPartition(topic, each) for each in range(partitions)])
-        return {place.partition: offset for place, offset in found.items()}
+        found = consumer.end_offsets(places)
+        return {(place.topic, place.partition): offset for place, offset in found.items()}
 
 
 def read_whole(connection: KafkaConnection, topic: str, partitions: int) -> list[Record]:

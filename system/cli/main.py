@@ -13,6 +13,7 @@ from bridges.errors import BridgeError
 from system.cli.audit import audit_command
 from system.cli.dead_letters import dead_letters_group
 from system.cli.demo import demo_command
+from system.cli.http import http_group
 from system.cli.inject import inject_command
 from system.cli.operate import cancel_command, resume_command, retry_command, skip_command
 from system.cli.orders import orders_command, sagas_command
@@ -31,7 +32,7 @@ from system.settings import SettingError
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 SECTIONS = {
-    "Run": ("demo", "start", "status", "stop", "topics", "settings", "prune"),
+    "Run": ("demo", "start", "http", "status", "stop", "topics", "settings", "prune"),
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace", "audit"),
     "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
@@ -118,6 +119,7 @@ def main() -> None:
 
 for _command in (
     start_command,
+    http_group,
     status_command,
     stop_command,
     demo_command,

@@ -19,6 +19,7 @@ from bridges.store.lock import DatabaseLock
 from bridges.world import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, open_store, start
 from system.cli.support import program
+from system.http_extra import need_http
 from system.kafka import connection_of, group_of
 from system.logs import configure_logging
 from system.logs.slots import own_slot
@@ -45,14 +46,17 @@ def start_command(settings: Settings) -> None:
     you like, on any machine: they share the shards; --roles runs some of the services only.
 
     With `--workers N`, N processes share the shards under a supervisor, which starts one again
-    that dies; `order-sagas status` asks it how they are.
+    that dies; `order-sagas status` asks it how they are. With `--http ADDRESS`, one more process
+    under it serves the API.
 
     Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
     """
     clock = SystemClock()
     with DatabaseLock(settings.database):
         _check_kafka(settings)
-        if settings.workers > 1:
+        if settings.http:
+            need_http()
+        if settings.workers > 1 or settings.http:
             _start_supervised(settings)
             return
         name = own_slot(settings.log_dir) if settings.kafka else None
@@ -163,6 +167,7 @@ def _banner(settings: Settings, in_flight: int, waiting: int) -> str:
         *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
         ("logs", str(settings.log_dir)),
         *([("workers", str(settings.workers))] if settings.workers > 1 else []),
+        *([("http", f"http://{settings.http}")] if settings.http else []),
         ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
         ("try", f"{program()} submit orders.jsonl --wait"),

@@ -28,6 +28,15 @@ class Work:
 
 
 @attrs.frozen
+class RunHttp:
+    """To the process that serves HTTP, first; it is numbered behind the workers."""
+
+    settings: Settings
+    number: int
+    folder: str
+
+
+@attrs.frozen
 class AskStatus:
     """To the supervisor, which asks each worker and answers with `Status`."""
 

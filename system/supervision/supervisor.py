@@ -10,9 +10,11 @@ import attrs
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ChildActorExited, WakeupMessage
 
 from actors.sagas.retry import Retry
+from system.supervision.http import HttpProcess
 from system.supervision.messages import (
     AskStatus,
     Finished,
+    RunHttp,
     Shutdown,
     Status,
     Supervise,
@@ -31,7 +33,7 @@ ANSWER_WITHIN = timedelta(seconds=2)
 
 @attrs.define
 class _Hired:
-    work: Work
+    work: Work | RunHttp
     address: ActorAddress | None
     """None while it is dead."""
     deaths: int = 0
@@ -56,7 +58,7 @@ class _AnswerNow:
 
 
 class Supervisor(Actor):
-    """One for each run; its children are the workers."""
+    """One for each run; its children are the workers, and the process that serves HTTP, if any."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,9 +112,12 @@ class Supervisor(Actor):
             )
             work = Work(order.settings, number, shards, order.folder)
             self._workers[number] = _Hired(work, self._start(work))
+        if order.settings.http:
+            http = RunHttp(order.settings, order.workers, order.folder)
+            self._workers[http.number] = _Hired(http, self._start(http))
 
-    def _start(self, work: Work) -> ActorAddress:
-        address = self.createActor(Worker)
+    def _start(self, work: Work | RunHttp) -> ActorAddress:
+        address = self.createActor(Worker if isinstance(work, Work) else HttpProcess)
         self.send(address, work)
         return address
 
@@ -127,7 +132,8 @@ class Supervisor(Actor):
             note = failure_of(self._order.folder, number)
             why = note.read_text() if note.exists() else "it was killed"
             note.unlink(missing_ok=True)
-            self._last_error = f"worker {number}: {why}"
+            name = f"worker {number}" if isinstance(hired.work, Work) else "HTTP"
+            self._last_error = f"{name}: {why}"
             hired.deaths += 1
             hired.status = None
             wait = RESTARTS.wait_after(hired.deaths, str(number))
@@ -153,7 +159,7 @@ class Supervisor(Actor):
         self._asking.append(sender)
         self._questions += 1
         self._answers = 0
-        for hired in self._workers.values():
+        for hired in self._working():
             if hired.address is None:
                 self._answers += 1
             else:
@@ -164,13 +170,16 @@ class Supervisor(Actor):
         hired = self._workers[status.number]
         hired.status = attrs.evolve(status, restarts=hired.restarts)
         self._answers += 1
-        if self._answers == len(self._workers):
+        if self._answers == len(self._working()):
             self._answer()
+
+    def _working(self) -> list[_Hired]:
+        return [hired for hired in self._workers.values() if isinstance(hired.work, Work)]
 
     def _answer(self) -> None:
         statuses = [
-            hired.status or WorkerStatus(number, 0, hired.restarts)
-            for number, hired in sorted(self._workers.items())
+            hired.status or WorkerStatus(hired.work.number, 0, hired.restarts)
+            for hired in self._working()
         ]
         asking, self._asking = self._asking, []
         for each in asking:

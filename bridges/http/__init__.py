@@ -1,0 +1,10 @@
+"""Orders over HTTP: an API, its metrics, and the actor that stores what comes in.
+
+A process of its own serves it, beside the workers or far from them: it writes to the log as every
+submitter does, and reads the database as everybody may.
+"""
+
+from bridges.http.options import HttpError, HttpOptions, Surroundings
+from bridges.http.server import HttpServer
+
+__all__ = ["HttpError", "HttpOptions", "HttpServer", "Surroundings"]

@@ -1,0 +1,78 @@
+"""Who may ask, and how often."""
+
+from typing import Any
+
+from starlette.datastructures import Headers
+
+from bridges.http.options import HttpError, HttpOptions
+from bridges.http.problems import Problem, retry_later
+from bridges.http.rate import Buckets
+from bridges.http.tokens import Caller, Role, Tokens
+
+LOCAL = Caller("local", Role.OPERATE)
+"""Everybody on this machine, where no tokens are set."""
+STRANGER = Caller("", Role.NONE)
+
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Access:
+    """Finds out who asks. Raises HttpError where nobody would be kept out."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._tokens = Tokens(options.tokens) if options.tokens else None
+        if self._tokens is None and not options.is_loopback:
+            raise HttpError(
+                f"{options.host} can be reached from other machines, and no tokens are set: "
+                "`order-sagas http token NAME` makes one for the file that --http-tokens names; "
+                "without tokens, serve on 127.0.0.1"
+            )
+        self._host = options.host
+        self._buckets = Buckets(options.rate)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no token is asked for."""
+        return self._tokens is None
+
+    def identify(self, scope: Any) -> Caller:
+        """Who asks; a stranger if there is no token. Raises Problem: 401, 403, or 429."""
+        headers = Headers(scope=scope)
+        address = (scope.get("client") or ("",))[0]
+        if self._tokens is None:
+            self._check_local(headers)
+            self._slow_down(f"@{address}")
+            return LOCAL
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        caller = self._tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
+        self._slow_down(caller.name if caller else f"@{address}")
+        if caller is None and "authorization" in headers:
+            raise _unauthorized("the token is not known", ', error="invalid_token"')
+        return caller or STRANGER
+
+    def _slow_down(self, name: str) -> None:
+        if seconds := self._buckets.take(name):
+            raise retry_later(429, "too many requests", seconds)
+
+    def _check_local(self, headers: Headers) -> None:
+        """Without tokens, what a browser was made to send by a page of another site is refused."""
+        host = headers.get("host", "localhost")
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):
+            raise Problem(403, "this is served to this machine alone, as localhost")
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise Problem(403, "a page of another site may not ask")
+
+
+def permit(caller: Caller, role: Role) -> None:
+    """Raise Problem unless the caller may do what needs this role."""
+    if caller.role >= role:
+        return
+    if caller.role is Role.NONE:
+        raise _unauthorized("a bearer token is needed", "")
+    raise Problem(403, f"the token of {caller.name} may only read")
+
+
+def _unauthorized(detail: str, more: str) -> Problem:
+    challenge = f'Bearer realm="order-sagas"{more}'
+    return Problem(401, detail, headers={"WWW-Authenticate": challenge})

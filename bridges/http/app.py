@@ -1,0 +1,94 @@
+"""The application: every route, and what errors become."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from bridges.errors import BridgeError
+from bridges.http.access import Access
+from bridges.http.dead_letters import LetterRoutes
+from bridges.http.desk import OrderDesk
+from bridges.http.events import EventRoutes
+from bridges.http.gate import Gate
+from bridges.http.health import HealthRoutes
+from bridges.http.metrics import MetricRoutes
+from bridges.http.openapi import OpenApiRoutes
+from bridges.http.options import HttpOptions, Surroundings
+from bridges.http.orders import OrderRoutes
+from bridges.http.problems import Problem, retry_later
+from bridges.http.reading import Reader
+from bridges.http.routing import Endpoint, answer, routes_of
+from bridges.http.sagas import SagaRoutes
+from bridges.http.tokens import Role
+
+_log = structlog.get_logger(__name__)
+
+AWAY = 5.0
+"""Seconds after which somebody may try again who found the database or Kafka away."""
+
+
+class HttpApp:
+    """All that is served; `asgi` is what a server runs."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        options: HttpOptions,
+        access: Access,
+        desk: OrderDesk,
+        intake_problem: Callable[[], str],
+    ) -> None:
+        self.reader = Reader(around.database, around.registry)
+        self._events = EventRoutes(self.reader)
+        metrics = MetricRoutes(around, self.reader, lambda: desk.waiting)
+        self.endpoints: list[Endpoint] = [
+            *OrderRoutes(desk, self.reader, options).endpoints(),
+            *SagaRoutes(around, self.reader, options).endpoints(),
+            Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
+            *LetterRoutes(around, options).endpoints(),
+            *self._events.endpoints(),
+            *HealthRoutes(around, self.reader, intake_problem).endpoints(),
+            *metrics.endpoints(),
+            *OpenApiRoutes().endpoints(),
+        ]
+        app = Starlette(
+            routes=routes_of(self.endpoints),
+            exception_handlers={
+                HTTPException: _as_problem,
+                BridgeError: _as_problem,
+                Exception: _failed,
+            },
+        )
+        app.router.redirect_slashes = False
+        self.asgi: ASGIApp = Gate(app, access, metrics.observe)
+
+    async def end(self) -> None:
+        """Let those go who would listen for ever."""
+        await self._events.end()
+
+    async def _stock(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self.reader.stock))
+
+
+def _as_problem(request: Request, error: Any) -> Response:
+    if isinstance(error, HTTPException):
+        detail = {404: "there is nothing here", 405: "this path does not take this method"}
+        words = detail.get(error.status_code, "")
+        return Problem(error.status_code, words, headers=error.headers).response()
+    if not isinstance(error, Problem):
+        # What went wrong may name hosts and files: it is in the log, and not for clients.
+        _log.warning("http.unavailable", error=str(error))
+        error = retry_later(503, "the database or the log is away", AWAY)
+    response: Response = error.response()
+    return response
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    return Problem(500, "").response()  # the gate logs it

@@ -1,0 +1,55 @@
+"""Reading the body of a request: JSON, not too large, and not too slowly."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from bridges.http.problems import Problem
+
+CLOSE = {"Connection": "close"}
+"""The rest of what such a client sends is not waited for."""
+
+
+async def read_body(
+    request: Request, max_body: int, timeout: float, *, optional: bool = False
+) -> bytes:
+    """The body; raises Problem: 413, 408, or 415 unless it says that it is JSON.
+
+    An `optional` one may be left out, and has to say what it is even then: no page of another site
+    can make a browser send that unasked.
+    """
+    _check_type(request)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_body:
+        raise _too_large(max_body)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_body:
+                    raise _too_large(max_body)
+    except TimeoutError:
+        words = f"the body did not arrive within {timeout:g} s"
+        raise Problem(408, words, headers=CLOSE) from None
+    if not body and not optional:
+        raise Problem(400, "the body is empty")
+    return bytes(body)
+
+
+def _check_type(request: Request) -> None:
+    said = request.headers.get("content-type", "")
+    kind, _, more = said.partition(";")
+    charset = more.strip().lower().replace('"', "").replace(" ", "")
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
+        raise Problem(415, "send application/json, in UTF-8", headers={**CLOSE, **ACCEPT})
+    if encoding != "identity":
+        raise Problem(415, "send the body as it is, without an encoding", headers={**CLOSE})
+
+
+ACCEPT = {"Accept-Post": "application/json"}
+
+
+def _too_large(max_body: int) -> Problem:
+    return Problem(413, f"a body has at most {max_body:,} bytes", headers=CLOSE)

@@ -1,0 +1,132 @@
+"""`/api/v1/dead-letters`: see records that nobody could handle, and see to them."""
+
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bridges.http import query
+from bridges.http.body import read_body
+from bridges.http.options import HttpOptions, Surroundings
+from bridges.http.problems import Problem, wrong_field
+from bridges.http.routing import Endpoint, answer
+from bridges.http.tokens import Role
+from bridges.http.views import Asked, LetterPage, LetterView
+from bridges.letters import Letter, LetterError, Letters
+
+PATH = "/api/v1/dead-letters"
+LONGEST_NUMBER = 18
+"""Digits."""
+
+
+class LetterWish(msgspec.Struct, frozen=True):
+    """What an operator says beside the action."""
+
+    why: str = ""
+    again: bool = False
+    """Even if the letter was seen to already."""
+
+
+class LetterRoutes:
+    """Dead letters are read from the log, and seen to by records of the log."""
+
+    def __init__(self, around: Surroundings, options: HttpOptions) -> None:
+        self._around = around
+        self._options = options
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
+            Endpoint("POST", PATH + "/{number}/replay", Role.OPERATE, self._replay),
+            Endpoint("POST", PATH + "/{number}/discard", Role.OPERATE, self._discard),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        limit, after = query.limit(request), query.number(request, "after")
+        everything = query.flag(request, "all")
+        return answer(await run_in_threadpool(self._page, limit, after, everything))
+
+    async def _show(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._one, _number(request)))
+
+    async def _replay(self, request: Request) -> Response:
+        return await self._see_to(request, "replay")
+
+    async def _discard(self, request: Request) -> Response:
+        return await self._see_to(request, "discard")
+
+    async def _see_to(self, request: Request, action: str) -> Response:
+        number, by = _number(request), request.scope["caller"].name
+        options = self._options
+        raw = await read_body(request, options.max_body, options.timeout, optional=True)
+        wish: LetterWish = query.convert(raw or b"{}", LetterWish)
+        if action == "discard" and not wish.why.strip():
+            raise wrong_field("#/why", "discarding a dead letter needs a reason")
+        return answer(await run_in_threadpool(self._do, action, number, by, wish), 202)
+
+    def _do(self, action: str, number: int, by: str, wish: LetterWish) -> Asked:
+        with self._around.open_log() as log:
+            letters = Letters(log)
+            _get(letters, number)
+            try:
+                if action == "replay":
+                    letters.replay([number], by, again=wish.again)
+                else:
+                    letters.discard([number], by, wish.why, again=wish.again)
+            except LetterError as error:
+                raise Problem(409, str(error)) from None
+            return Asked(asked=action, by=by, workers=log.running or 0, dead_letter=number)
+
+    def _one(self, number: int) -> LetterView:
+        with self._around.open_log() as log:
+            return _view(_get(Letters(log), number))
+
+    def _page(self, limit: int, after: int | None, everything: bool) -> LetterPage:
+        with self._around.open_log() as log:
+            letters = Letters(log).all()
+        numbers = [letter.number for letter in letters]
+        begin = numbers.index(after) + 1 if after in numbers else 0
+        wanted = [each for each in letters[begin:] if everything or not each.mark]
+        more = str(wanted[limit - 1].number) if len(wanted) > limit else None
+        return LetterPage(dead_letters=[_view(each) for each in wanted[:limit]], next=more)
+
+
+def _number(request: Request) -> int:
+    text = str(request.path_params["number"])
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
+        raise Problem(404, "there is no such dead letter")
+    return int(text)
+
+
+def _get(letters: Letters, number: int) -> Letter:
+    try:
+        return letters.get(number)
+    except LetterError as error:
+        raise Problem(404, str(error)) from None
+
+
+def _view(letter: Letter) -> LetterView:
+    seen: dict[str, Any] = {}
+    if letter.mark:
+        mark = letter.mark
+        seen = {"action": mark.action, "by": mark.by, "why": mark.why, "at": mark.at}
+    return LetterView(
+        number=letter.number,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        time=letter.time,
+        error=letter.error,
+        key=_text(letter.key),
+        value=_text(letter.value),
+        headers={name: _text(value) or "" for name, value in letter.headers},
+        **seen,
+    )
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")

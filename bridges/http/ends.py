@@ -1,0 +1,53 @@
+"""Waiting for the end of orders: one look at the database for all who wait."""
+
+import asyncio
+from collections import Counter
+
+from starlette.concurrency import run_in_threadpool
+
+from bridges.http.reading import Reader
+
+SHORTEST, LONGEST = 0.05, 0.5
+"""Seconds between two looks: few at first, since most orders end at once."""
+AT_ONCE = 500
+"""Orders that are asked for in one query."""
+
+
+class Ends:
+    """Tells when orders have ended, as long as somebody wants to know."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._wanted: Counter[str] = Counter()
+        self._ended: set[str] = set()
+        self._looked = asyncio.Condition()
+        self._looking: asyncio.Task[None] | None = None
+        self._pause = SHORTEST
+
+    async def wait(self, order_id: str, seconds: float) -> None:
+        """Return when the order has ended or needs attention, or after so many seconds."""
+        self._wanted[order_id] += 1
+        self._pause = SHORTEST
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            async with asyncio.timeout(seconds), self._looked:
+                await self._looked.wait_for(lambda: order_id in self._ended)
+        except TimeoutError:
+            return
+        finally:
+            self._wanted[order_id] -= 1
+            if not self._wanted[order_id]:
+                del self._wanted[order_id]
+                self._ended.discard(order_id)
+
+    async def _look(self) -> None:
+        while self._wanted:
+            wanted = [each for each in self._wanted if each not in self._ended]
+            for begin in range(0, len(wanted), AT_ONCE):
+                found = await run_in_threadpool(self._reader.ended, wanted[begin : begin + AT_ONCE])
+                self._ended |= found & self._wanted.keys()
+            async with self._looked:
+                self._looked.notify_all()
+            await asyncio.sleep(self._pause)
+            self._pause = min(LONGEST, self._pause * 1.5)

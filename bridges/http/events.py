@@ -1,0 +1,76 @@
+"""`/api/v1/events`: how the system is, once a second, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from bridges.errors import BridgeError
+from bridges.http.problems import retry_later
+from bridges.http.reading import Reader
+from bridges.http.routing import Endpoint
+from bridges.http.tokens import Role
+
+PATH = "/api/v1/events"
+EVERY = 1.0
+"""Seconds from one event to the next."""
+MOST = 100
+"""Clients that are told at once."""
+
+
+class EventRoutes:
+    """One snapshot a second for all who listen, and none while nobody does."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._listeners = 0
+        self._latest = b""
+        self._told = asyncio.Condition()
+        self._telling: asyncio.Task[None] | None = None
+        self._ending = False
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [Endpoint("GET", PATH, Role.READ, self._listen)]
+
+    async def end(self) -> None:
+        """Let all who listen go."""
+        self._ending = True
+        async with self._told:
+            self._told.notify_all()
+
+    async def _listen(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        if self._listeners >= MOST:
+            raise retry_later(503, "too many listen already", 10)
+        return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        self._listeners += 1
+        try:
+            if self._latest and self._telling and not self._telling.done():
+                yield self._latest
+            if self._telling is None or self._telling.done():
+                self._telling = asyncio.create_task(self._tell())
+            while not self._ending:
+                async with self._told:
+                    await self._told.wait()
+                if not self._ending:
+                    yield self._latest
+        finally:
+            self._listeners -= 1
+
+    async def _tell(self) -> None:
+        while self._listeners and not self._ending:
+            try:
+                snapshot = await run_in_threadpool(self._reader.snapshot)
+                self._latest = b"event: snapshot\ndata: " + msgspec.json.encode(snapshot) + b"\n\n"
+            except BridgeError:
+                self._latest = b": the database is away\n\n"
+            async with self._told:
+                self._told.notify_all()
+            await asyncio.sleep(EVERY)

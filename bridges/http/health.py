@@ -1,0 +1,82 @@
+"""`/health/live` and `/health/ready`."""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bridges.errors import BridgeError
+from bridges.http.options import Surroundings
+from bridges.http.reading import Reader
+from bridges.http.routing import Endpoint, answer
+from bridges.http.tokens import Role
+from bridges.http.views import Alive, Health, HealthCheck
+
+KEPT = 2.0
+"""Seconds for which an answer holds: however many ask, Kafka is asked no more often."""
+
+
+class HealthRoutes:
+    """Live while it answers at all; ready while orders can be stored.
+
+    That no worker runs is said, and is no reason not to be ready: orders wait in the log.
+    """
+
+    def __init__(
+        self, around: Surroundings, reader: Reader, intake_problem: Callable[[], str]
+    ) -> None:
+        self._around = around
+        self._reader = reader
+        self._intake_problem = intake_problem
+        self._found = Health(ready=False, checks={})
+        self._found_at = float("-inf")
+        self._looking = asyncio.Lock()
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [
+            Endpoint("GET", "/health/live", Role.NONE, self._live),
+            Endpoint("GET", "/health/ready", Role.NONE, self._ready),
+        ]
+
+    async def _live(self, request: Request) -> Response:
+        return answer(Alive())
+
+    async def _ready(self, request: Request) -> Response:
+        async with self._looking:
+            now = asyncio.get_running_loop().time()
+            if now - self._found_at > KEPT:
+                self._found = await run_in_threadpool(self._look)
+                self._found_at = asyncio.get_running_loop().time()
+        return answer(self._found, 200 if self._found.ready else 503)
+
+    def _look(self) -> Health:
+        checks = {
+            "database": _check(self._reader.check),
+            "log": _check(self._around.check_log),
+            "intake": _said(self._intake_problem()),
+        }
+        ready = all(check.ok for check in checks.values())
+        try:
+            running = self._around.running()
+            checks["workers"] = HealthCheck(
+                ok=running > 0,
+                detail=f"{running} running" if running else "none runs: orders wait in the log",
+            )
+        except BridgeError as error:
+            checks["workers"] = _said(str(error))
+        return Health(ready=ready, checks=checks)
+
+
+def _check(check: Callable[[], None]) -> HealthCheck:
+    try:
+        check()
+    except BridgeError as error:
+        return _said(str(error))
+    return HealthCheck(ok=True)
+
+
+def _said(problem: str) -> HealthCheck:
+    return HealthCheck(ok=not problem, detail=problem)

@@ -1,0 +1,116 @@
+"""`/api/v1/orders`: bring an order, and see what became of it."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.messages import OrderCreated
+from bridges.http import query
+from bridges.http.body import read_body
+from bridges.http.client_keys import client_key, order_id_for
+from bridges.http.desk import OrderDesk
+from bridges.http.ends import Ends
+from bridges.http.options import HttpOptions
+from bridges.http.problems import FieldError, Problem
+from bridges.http.reading import CLOSED, Reader
+from bridges.http.routing import Endpoint, answer
+from bridges.http.tokens import Role
+from bridges.http.views import Receipt
+from bridges.intake import Verdict
+from bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
+from bridges.store.queries import ORDER_STATUSES
+
+PATH = "/api/v1/orders"
+
+
+class OrderRoutes:
+    """Orders come in through the desk, and are read from the database."""
+
+    def __init__(self, desk: OrderDesk, reader: Reader, options: HttpOptions) -> None:
+        self._desk = desk
+        self._reader = reader
+        self._options = options
+        self._ends = Ends(reader)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [
+            Endpoint("POST", PATH, Role.OPERATE, self._bring),
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+        ]
+
+    async def _bring(self, request: Request) -> Response:
+        key = client_key(request)
+        raw = await read_body(request, self._options.max_body, self._options.timeout)
+        order = read_order(raw, order_id_for(key))
+        verdict = await self._desk.bring(order, key)
+        if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
+            status = 201 if verdict is Verdict.ACCEPTED else 200
+            where = f"{PATH}/{quote(order.order_id, safe='')}"
+            return answer(Receipt(order_id=order.order_id), status, {"Location": where})
+        raise _REFUSED[verdict]
+
+    async def _list(self, request: Request) -> Response:
+        statuses = query.statuses(request, ORDER_STATUSES)
+        limit, after = query.limit(request), query.number(request, "after")
+        return answer(await run_in_threadpool(self._reader.orders, statuses, limit, after))
+
+    async def _show(self, request: Request) -> Response:
+        order_id, seconds = query.order_id_of(request), query.wait(request)
+        found = await run_in_threadpool(self._reader.order, order_id)
+        if found and seconds and found.status not in CLOSED:
+            await self._ends.wait(order_id, seconds)
+            found = await run_in_threadpool(self._reader.order, order_id)
+        if found is None:
+            raise Problem(404, "there is no order of this id")
+        return answer(found)
+
+
+_REFUSED = {
+    Verdict.CONFLICT: Problem(409, "the order id is taken by an order with other content"),
+    Verdict.KEY_REUSED: Problem(
+        422,
+        "the Idempotency-Key was used with another body",
+        errors=[FieldError("it was used with another body", parameter="Idempotency-Key")],
+    ),
+    Verdict.TOO_LARGE: Problem(413, "the order is larger than a record may be"),
+}
+
+
+def read_order(raw: bytes, new_id: str) -> OrderCreated:
+    """The order in a body; `new_id` is for one that names none. Raises Problem: 400 or 422.
+
+    `id` does for `orderId`, and a body of nothing else is an order too: one that is worth nothing.
+    """
+    fields = query.convert(raw, Any)
+    named = "orderId"
+    if isinstance(fields, dict):
+        if "id" in fields and "orderId" not in fields:
+            named = "id"
+            if len(fields) == 1:
+                return OrderCreated(order_id=_plain_id(fields["id"]))
+            fields["orderId"] = fields.pop("id")
+        fields.setdefault("orderId", new_id)
+    try:
+        return check_order(fields)
+    except NotJsonError as error:
+        raise Problem(400, str(error)) from None
+    except InvalidOrderError as error:
+        words = str(error)
+        detail = words.removeprefix(f"{error.field}: ")
+        pointer = query.pointer_of(named if error.field == "orderId" else error.field, detail)
+        raise Problem(422, words, errors=[FieldError(detail, pointer=pointer)]) from None
+
+
+def _plain_id(value: Any) -> str:
+    try:
+        found: str = msgspec.convert(value, Id)
+    except msgspec.ValidationError:
+        words = "expected text of 1 to 200 characters, without spaces around it or line breaks"
+        raise Problem(422, f"id: {words}", errors=[FieldError(words, pointer="#/id")]) from None
+    return found

@@ -1,0 +1,111 @@
+"""Reading the parameters of a request. Each raises Problem for what it does not understand."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from bridges.http.problems import Problem, wrong_field, wrong_parameter
+
+LONGEST_PAGE = 1000
+USUAL_PAGE = 50
+LONGEST_WAIT = 60.0
+"""Seconds that a request may wait for the end of an order."""
+LARGEST = 2**63 - 1
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def order_id_of(request: Request, name: str = "id") -> str:
+    """The id in the path; 404 for one that no order can have."""
+    value = str(request.path_params[name])
+    if _CONTROL.search(value):
+        raise Problem(404, "there is no such id")
+    return value
+
+
+def statuses(request: Request, known: Sequence[str]) -> list[str]:
+    """`status`, as often as one likes, or with commas between."""
+    wanted = [
+        each.strip().upper()
+        for text in request.query_params.getlist("status")
+        for each in text.split(",")
+        if each.strip()
+    ]
+    if strange := [each for each in wanted if each not in known]:
+        raise wrong_parameter("status", f"{strange[0]!r} is none of {', '.join(known)}")
+    return wanted
+
+
+def limit(request: Request) -> int:
+    """`limit`: how many on a page."""
+    return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
+
+
+def number(request: Request, name: str) -> int | None:
+    """A cursor that is a number; None for none."""
+    if name not in request.query_params:
+        return None
+    return _whole(request, name, -LARGEST, LARGEST, 0)
+
+
+def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
+    """A cursor that is a number, a dot and a name; None for none."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,18})\.([^\x00-\x1f\x7f]+)", text, re.ASCII)
+    if found is None:
+        raise wrong_parameter(name, "it has to be the `next` of a page before")
+    return int(found[1]), found[2]
+
+
+def wait(request: Request) -> float:
+    """`wait`: seconds, 0 if it is not there."""
+    text = request.query_params.get("wait")
+    if text is None:
+        return 0.0
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or float(text) > LONGEST_WAIT:
+        raise wrong_parameter("wait", f"it has to be seconds, from 0 to {LONGEST_WAIT:g}")
+    return float(text)
+
+
+def flag(request: Request, name: str) -> bool:
+    """`true` or `false`; false if it is not there."""
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise wrong_parameter(name, "it has to be true or false")
+    return text == "true"
+
+
+def _whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return usual
+    if not re.fullmatch(r"-?\d{1,19}", text, re.ASCII) or not low <= int(text) <= high:
+        raise wrong_parameter(name, f"it has to be a whole number from {low} to {high}")
+    return int(text)
+
+
+def convert(raw: bytes, kind: type[Any]) -> Any:
+    """The body as a struct: 400 for what is no JSON, 422 for what does not fit."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        raise wrong_field(pointer_of(path.rstrip("`").lstrip("."), text), text) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+_MISSING = re.compile(r"missing required field [`']?(\w+)")
+
+
+def pointer_of(field: str, detail: str = "") -> str:
+    """A JSON pointer for `lines[0].quantity`; to the field itself, if it is one that is missing."""
+    parts = [part for part in re.split(r"[.\[\]]+", field) if part]
+    if missing := _MISSING.search(detail):
+        parts.append(missing[1])
+    return "#" + "".join(f"/{part}" for part in parts)

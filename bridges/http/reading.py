@@ -1,0 +1,285 @@
+"""What HTTP reads of the database: for the API, its events, the metrics and the page.
+
+Every method is one moment of the database, and blocks: call it on a thread, never on a loop.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from actors.entities import Order
+from actors.errors import UnknownSagaError
+from actors.sagas.progress import Phase, Progress, Status, saga_id_of
+from actors.sagas.registry import Registry
+from bridges.errors import StoreError, StoreUnavailableError
+from bridges.http.views import (
+    HistoryEntry,
+    NotificationView,
+    OrderLineView,
+    OrderPage,
+    OrderSummary,
+    OrderView,
+    PaymentView,
+    ReservationView,
+    SagaPage,
+    SagaSummary,
+    SagaView,
+    Snapshot,
+    StepView,
+    StockLevelView,
+    StockView,
+    moment,
+)
+from bridges.store import queries
+from bridges.store.connect import sqlite_engine
+from bridges.store.location import file_of
+from bridges.store.schema import order_keys, sagas, table_of
+
+Row = dict[str, Any]
+
+CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
+"""Statuses that an order keeps."""
+ATTENTION = 20
+"""Sagas that need attention, in a snapshot."""
+
+_orders = table_of(Order)
+
+
+class Reader:
+    """Reads with a few connections that are kept. Raises StoreError where that fails."""
+
+    def __init__(self, database: str, registry: Registry) -> None:
+        self._registry = registry
+        url = sa.make_url(database)
+        self._sqlite = file_of(database) is not None
+        self._engine = (
+            sqlite_engine(url)
+            if self._sqlite
+            else sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        )
+
+    def close(self) -> None:
+        """Close what is not in use."""
+        self._engine.dispose()
+
+    @contextmanager
+    def moment(self) -> Iterator[sa.Connection]:
+        """A connection that sees one moment of the database."""
+        try:
+            with self._engine.connect() as connection:
+                if self._sqlite:
+                    connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
+        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+            words = getattr(error, "orig", None) or error
+            raise StoreUnavailableError(f"the database can't be read: {words}") from error
+        except sa.exc.DBAPIError as error:
+            raise StoreError(f"the database can't be read: {error.orig}") from error
+
+    def check(self) -> None:
+        """Raise StoreError unless the database answers."""
+        with self.moment() as db:
+            db.execute(sa.select(order_keys.c.no).limit(1)).first()
+
+    # --- orders -------------------------------------------------------------------------------
+
+    def orders(self, statuses: Sequence[str], limit: int, after: int | None) -> OrderPage:
+        """A page of orders, the newest first."""
+        with self.moment() as db:
+            rows = queries.orders_page(db, statuses, limit + 1, after)
+        more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
+        return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
+
+    def order(self, order_id: str) -> OrderView | None:
+        """All that is known of an order; None for an id that nobody brought."""
+        with self.moment() as db:
+            whole = queries.order(db, order_id)
+        if whole is None:
+            return None
+        order = whole["order"] or whole.get("pruned")
+        if order is None and not whole["sagas"]:
+            return None  # goods, say, whose delivery has an id too
+        order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
+        found = [self._saga_view(row, progress) for row, progress in whole["sagas"]]
+        own = next((each for each in found if each.saga == "place-order"), None)
+        return OrderView(
+            **_order_fields(order),
+            saga_status=own.status if own else None,
+            step=own.step if own else None,
+            warehouse=order.get("warehouse"),
+            lines=_lines(order),
+            payment=_view(PaymentView, whole["payment"]),
+            reservation=_view(ReservationView, whole["reservation"]),
+            notification=_view(NotificationView, whole["notification"]),
+            sagas=found,
+        )
+
+    def ended(self, order_ids: Sequence[str]) -> set[str]:
+        """Which of these orders have ended, or need a person's attention."""
+        query = (
+            sa.select(order_keys.c.order_id)
+            .select_from(
+                order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no).outerjoin(
+                    sagas, sagas.c.no == order_keys.c.no
+                )
+            )
+            .where(
+                order_keys.c.order_id.in_(order_ids),
+                sa.or_(
+                    _orders.c.status.in_(CLOSED),
+                    sagas.c.status == Status.NEEDS_ATTENTION.name,
+                ),
+            )
+        )
+        with self.moment() as db:
+            return {order_id for (order_id,) in db.execute(query)}
+
+    # --- sagas --------------------------------------------------------------------------------
+
+    def sagas(self, statuses: Sequence[str], limit: int, after: tuple[int, str] | None) -> SagaPage:
+        """A page of sagas, the newest first."""
+        with self.moment() as db:
+            rows = queries.sagas_page(db, statuses, limit + 1, after)
+        last = rows[limit - 1] if len(rows) > limit else None
+        more = f"{last['no']}.{last['saga']}" if last else None
+        return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
+
+    def saga(self, name: str) -> SagaView | None:
+        """The saga of this id; by its order's id too, if that order has only one."""
+        definition, _, order_id = name.partition("/")
+        with self.moment() as db:
+            exact = queries.order(db, order_id) if order_id else None
+            other = queries.order(db, name)
+        for row, progress in (exact or {"sagas": ()})["sagas"]:
+            if row["saga"] == definition:
+                return self._saga_view(row, progress)
+        found = (other or {"sagas": ()})["sagas"]
+        return self._saga_view(*found[0]) if len(found) == 1 else None
+
+    def _saga_view(self, row: Row, progress: Progress) -> SagaView:
+        summary = _saga_summary(row)
+        return SagaView(
+            **msgspec.structs.asdict(summary),
+            steps=[
+                StepView(
+                    step=name,
+                    phase=Phase(state.phase).name,
+                    attempt=state.attempt,
+                    since=moment(state.since),
+                    deadline=moment(state.deadline),
+                )
+                for name, state in zip(self._steps(progress), progress.steps, strict=True)
+            ],
+            history=[
+                HistoryEntry(
+                    at=moment(entry.at) or "",
+                    event=entry.event,
+                    step=entry.step,
+                    attempt=entry.attempt,
+                    note=entry.note,
+                )
+                for entry in progress.history
+            ],
+        )
+
+    def _steps(self, progress: Progress) -> list[str]:
+        """The names of the steps; by number if the definition is not known here."""
+        try:
+            saga = self._registry.get(progress.saga, progress.version)
+        except UnknownSagaError:
+            return [f"step {number}" for number in range(1, len(progress.steps) + 1)]
+        return [step.name for step in saga.rows]
+
+    # --- the rest -----------------------------------------------------------------------------
+
+    def stock(self) -> StockView:
+        """Every SKU of every warehouse."""
+        with self.moment() as db:
+            return StockView(stock=[StockLevelView(**row) for row in queries.stock(db)])
+
+    def snapshot(self) -> Snapshot:
+        """How many orders and sagas there are of each kind, and which need attention."""
+        now = time.time()
+        status = sa.func.coalesce(_orders.c.status, queries.SUBMITTED)
+        counts = (
+            sa.select(status, sa.func.count())
+            .select_from(order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no))
+            .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
+            .group_by(status)
+        )
+        steps = (
+            sa.select(sagas.c.step, sa.func.count())
+            .where(sagas.c.ended_at.is_(None))
+            .group_by(sagas.c.step)
+        )
+        deadlines = sa.select(
+            sa.func.min(sagas.c.deadline),
+            sa.func.count(sa.case((sagas.c.deadline < now, 1))),
+        ).where(sagas.c.ended_at.is_(None))
+        with self.moment() as db:
+            oldest, overdue = db.execute(deadlines).one()
+            by_step: dict[str, int] = dict(db.execute(steps).tuples().all())
+            return Snapshot(
+                at=moment(now) or "",
+                orders=dict(db.execute(counts).tuples().all()),
+                sagas=queries.saga_counts(db),
+                steps=by_step,
+                needs_attention=[
+                    _saga_summary(row)
+                    for row in queries.sagas_of(db, [Status.NEEDS_ATTENTION.name], ATTENTION)
+                ],
+                in_flight=sum(by_step.values()),
+                overdue=overdue,
+                oldest_deadline=moment(oldest),
+            )
+
+
+def _order_fields(row: Row) -> Row:
+    names = ("order_id", "status", "customer_id", "amount", "currency", "code", "reason")
+    fields = {name: row.get(name) for name in names}
+    times = {name: moment(row.get(name)) for name in ("created_at", "updated_at")}
+    return {**fields, **times}
+
+
+def _order_summary(row: Row) -> OrderSummary:
+    return OrderSummary(
+        **_order_fields(row), saga_status=row["saga_status"], step=row["step"] or None
+    )
+
+
+def _saga_summary(row: Row) -> SagaSummary:
+    return SagaSummary(
+        saga_id=saga_id_of(row["saga"], row["order_id"]),
+        order_id=row["order_id"],
+        saga=row["saga"],
+        version=row["version"],
+        status=row["status"],
+        step=row["step"],
+        deadline=moment(row["deadline"]),
+        code=row["code"],
+        reason=row["reason"],
+        started_at=moment(row["started_at"]) or "",
+        ended_at=moment(row["ended_at"]),
+    )
+
+
+def _lines(row: Row) -> list[OrderLineView]:
+    return msgspec.convert(row.get("lines", []), list[OrderLineView])
+
+
+def _view(kind: type[Any], row: Row | None) -> Any:
+    """The fields of an entity's row that its view has."""
+    if row is None:
+        return None
+    fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
+    fields["updated_at"] = moment(row["updated_at"])
+    if "lines" in fields:
+        fields["lines"] = _lines(row)
+    return kind(**fields)

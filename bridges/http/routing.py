@@ -1,0 +1,55 @@
+"""Routes as a table: a method, a path, who may, and what is done."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import attrs
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridges.http.access import permit
+from bridges.http.tokens import Role
+
+Handle = Callable[[Request], Awaitable[Response]]
+
+
+@attrs.frozen
+class Endpoint:
+    """What is done when a method meets a path. `{id:path}` may hold slashes."""
+
+    method: str
+    path: str
+    role: Role
+    handle: Handle
+
+    @property
+    def documented_path(self) -> str:
+        """The path as OpenAPI writes it."""
+        return self.path.replace(":path}", "}")
+
+
+def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
+    """A route for each path, in the order of the table: the first that matches is taken."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [
+        Route(path, _dispatch(methods), methods=[*methods]) for path, methods in by_path.items()
+    ]
+
+
+def _dispatch(methods: dict[str, Endpoint]) -> Handle:
+    async def dispatch(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        request.scope["route"] = endpoint.documented_path
+        permit(request.scope["caller"], endpoint.role)
+        return await endpoint.handle(request)
+
+    return dispatch
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A struct as JSON."""
+    return Response(msgspec.json.encode(body), status, headers, "application/json")

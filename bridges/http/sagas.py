@@ -1,0 +1,121 @@
+"""`/api/v1/sagas`: see how they are, and put them right."""
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.errors import UnknownSagaError
+from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from bridges.http import query
+from bridges.http.body import read_body
+from bridges.http.options import HttpOptions, Surroundings
+from bridges.http.problems import Problem, wrong_field
+from bridges.http.reading import Reader
+from bridges.http.routing import Endpoint, Handle, answer
+from bridges.http.tokens import Role
+from bridges.http.views import Asked, SagaView
+from bridges.operations import (
+    NoSuchSagaError,
+    NoSuchStepError,
+    NotPossibleError,
+    ReasonNeededError,
+    SagaOperations,
+)
+from bridges.store.queries import SAGA_STATUSES
+
+PATH = "/api/v1/sagas"
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What an operator says beside the action."""
+
+    step: str = ""
+    """Of `retry` and `skip`: the stuck step."""
+    why: str = ""
+
+
+Make = Callable[[SagaView, Wish, str], OperatorCommand]
+
+ACTIONS: dict[str, Make] = {
+    "retry": lambda saga, wish, by: RetryStep(
+        order_id=saga.order_id, saga=saga.saga, step=wish.step, by=by, why=wish.why
+    ),
+    "skip": lambda saga, wish, by: SkipStep(
+        order_id=saga.order_id, saga=saga.saga, step=wish.step, by=by, why=wish.why
+    ),
+    "resume": lambda saga, wish, by: ResumeSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=wish.why
+    ),
+    "cancel": lambda saga, wish, by: CancelSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=wish.why
+    ),
+}
+
+
+class SagaRoutes:
+    """Sagas are read from the database; what is asked of them goes through the log."""
+
+    def __init__(self, around: Surroundings, reader: Reader, options: HttpOptions) -> None:
+        self._around = around
+        self._reader = reader
+        self._options = options
+        self._operations = SagaOperations(around.database, around.registry)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [
+            *(
+                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.OPERATE, self._ask(name, make))
+                for name, make in ACTIONS.items()
+            ),
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        statuses = query.statuses(request, SAGA_STATUSES)
+        limit, after = query.limit(request), query.numbered_name(request, "after")
+        return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+
+    async def _show(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._with_timeline, query.order_id_of(request)))
+
+    def _with_timeline(self, name: str) -> SagaView:
+        saga = self._saga(name)
+        return msgspec.structs.replace(saga, timeline=self._around.timeline(saga.order_id))
+
+    def _saga(self, name: str) -> SagaView:
+        found = self._reader.saga(name)
+        if found is None:
+            raise Problem(404, "there is no saga of this id")
+        return found
+
+    def _ask(self, action: str, make: Make) -> Handle:
+        async def ask(request: Request) -> Response:
+            name, by = query.order_id_of(request), request.scope["caller"].name
+            options = self._options
+            raw = await read_body(request, options.max_body, options.timeout, optional=True)
+            wish: Wish = query.convert(raw or b"{}", Wish)
+            return answer(await run_in_threadpool(self._send, action, make, name, wish, by), 202)
+
+        return ask
+
+    def _send(self, action: str, make: Make, name: str, wish: Wish, by: str) -> Asked:
+        saga = self._saga(name)
+        command = make(saga, wish, by)
+        try:
+            self._operations.check(command)
+            with self._around.open_log() as log:
+                workers = self._operations.send([command], log)
+        except NoSuchSagaError as error:
+            raise Problem(404, str(error)) from None
+        except NoSuchStepError as error:
+            raise wrong_field("#/step", str(error)) from None
+        except ReasonNeededError as error:
+            raise wrong_field("#/why", str(error)) from None
+        except (NotPossibleError, UnknownSagaError) as error:
+            raise Problem(409, str(error)) from None
+        return Asked(asked=action, by=by, workers=workers, saga_id=saga.saga_id)

@@ -1,0 +1,109 @@
+"""Bearer tokens: who may do what. The file holds their hashes, never the tokens.
+
+It is TOML or JSON, a name to a role and a hash:
+
+    shop = { role = "operate", sha256 = "..." }
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+import tomllib
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import attrs
+import msgspec
+import structlog
+
+from bridges.http.options import HttpError
+
+_log = structlog.get_logger(__name__)
+
+
+class Role(IntEnum):
+    """What a caller may do; a higher one may do what the lower ones may."""
+
+    NONE = 0
+    READ = 1
+    OPERATE = 2
+    """Bring orders, and put sagas and dead letters right."""
+
+
+@attrs.frozen
+class Caller:
+    """Who asks; `name` stands in histories, and counts requests."""
+
+    name: str
+    role: Role
+
+
+class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One token in the file."""
+
+    role: Literal["read", "operate"]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return f"os_{secrets.token_urlsafe(32)}"
+
+
+def hash_of(token: str) -> str:
+    """What the file holds of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Tokens:
+    """The file of tokens, read again when it changes: a token taken out is refused at once.
+
+    Raises HttpError if the file cannot be read at first; later, what was read before holds.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen = 0, 0
+        self._callers: list[tuple[bytes, Caller]] = []
+        self._read()
+
+    def caller_of(self, token: str) -> Caller | None:
+        """Who has this token; takes as long for every token that is wrong."""
+        self._refresh()
+        given = hash_of(token).encode()
+        found = None
+        for known, caller in self._callers:
+            if hmac.compare_digest(known, given):
+                found = caller
+        return found
+
+    def _refresh(self) -> None:
+        try:
+            if self._stamp() != self._seen:
+                self._read()
+        except (HttpError, OSError) as error:
+            self._seen = 0, 0
+            _log.error("http.tokens_unreadable", file=str(self._file), error=str(error))
+
+    def _stamp(self) -> tuple[int, int]:
+        found = self._file.stat()
+        return found.st_mtime_ns, found.st_size
+
+    def _read(self) -> None:
+        try:
+            seen = self._stamp()
+            text = self._file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise HttpError(f"the tokens can't be read: {error}") from None
+        try:
+            raw = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+            entries = msgspec.convert(raw, dict[str, TokenEntry])
+        except (ValueError, msgspec.ValidationError) as error:
+            raise HttpError(f"{self._file} is no file of tokens: {error}") from None
+        self._callers = [
+            (entry.sha256.encode(), Caller(name, Role[entry.role.upper()]))
+            for name, entry in entries.items()
+        ]
+        self._seen = seen

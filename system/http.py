@@ -1,0 +1,144 @@
+"""The HTTP process, put together: what the settings say, and what the system knows."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from thespian.actors import ActorSystem
+
+from actors.clock import SystemClock
+from actors.participants import DEAD_LETTERS, TOPICS
+from bridges.embedded_log import EmbeddedLog
+from bridges.http import HttpOptions, HttpServer, Surroundings
+from bridges.kafka.members import members_of
+from bridges.kafka.whole_topic import ends_of, ends_of_topics
+from bridges.record_log import RecordLog
+from bridges.store import queries
+from bridges.store.lag import behind, dead_letter_records
+from bridges.store.lock import running_process
+from system.bootstrap import Parts, check_log
+from system.kafka import connection_of, outbox_log
+from system.logs import configure_logging
+from system.logs.slots import own_slot
+from system.runtime import EventLoopBase
+from system.settings import Settings
+from system.trace import Timeline, read_lines, render_json
+
+USUAL_ADDRESS = "127.0.0.1:8080"
+"""Where `order-sagas http` serves if it is not told."""
+
+T = TypeVar("T")
+
+
+def serve_http(
+    settings: Settings, on_failure: Callable[[BaseException], Any], *, console: Any = None
+) -> HttpServer:
+    """A server that serves, with the log lines of this process going to a file of its own.
+
+    Raises HttpError, StoreError or KafkaBridgeError where that cannot be.
+    """
+    check_log(settings)
+    clock = SystemClock()
+    name = f"http-{own_slot(settings.log_dir)}"
+    sink = configure_logging(settings, clock, worker=name, console=console)
+    actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
+    try:
+        server = HttpServer(
+            surroundings_of(settings, sink.flush), options_of(settings), actors, on_failure
+        )
+        server.start()
+    except BaseException:
+        actors.shutdown()
+        raise
+    return server
+
+
+def options_of(settings: Settings) -> HttpOptions:
+    """What the settings say about HTTP."""
+    host, _, port = (settings.http or USUAL_ADDRESS).rpartition(":")
+    return HttpOptions(
+        host=host,
+        port=int(port),
+        tokens=Path(settings.http_tokens) if settings.http_tokens else None,
+        rate=settings.http_rate,
+        max_body=settings.http_max_body,
+        queue=settings.http_queue,
+        connections=settings.http_connections,
+        timeout=settings.http_timeout,
+    )
+
+
+def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundings:
+    """The system, as far as the HTTP bridge has to do with it."""
+    return Surroundings(
+        database=settings.database,
+        registry=Parts(settings=settings).registry,
+        open_log=lambda: _open_log(settings),
+        running=_kept(lambda: _running(settings)),
+        timeline=lambda order_id: _timeline(settings, order_id),
+        lag=lambda: _lag(settings),
+        dead_letters=lambda: _dead_letters(settings),
+        check_log=lambda: connection_of(settings).knock() if settings.kafka else None,
+        flush=flush,
+    )
+
+
+def _open_log(settings: Settings) -> RecordLog:
+    if settings.kafka:
+        return outbox_log(settings)
+    return EmbeddedLog(settings.database, settings.partitions)
+
+
+def _running(settings: Settings) -> int:
+    if settings.kafka:
+        return members_of(connection_of(settings), settings.kafka_group)
+    return int(running_process(settings.database) is not None)
+
+
+def _timeline(settings: Settings, order_id: str) -> Any:
+    timeline = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
+    if not timeline.sagas and not timeline.others:
+        return None
+    return orjson.loads(render_json(timeline))
+
+
+def _lag(settings: Settings) -> Mapping[str, int]:
+    if not settings.kafka:
+        with queries.reading(settings.database) as db:
+            return queries.waiting(db)
+    topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
+    ends = ends_of_topics(connection_of(settings), topics, settings.partitions)
+    with queries.reading(settings.database) as db:
+        return behind(db, ends, settings.kafka_group)
+
+
+def _dead_letters(settings: Settings) -> int:
+    if settings.kafka:
+        ends = ends_of(connection_of(settings), DEAD_LETTERS, settings.partitions)
+        return sum(ends.values())
+    with queries.reading(settings.database) as db:
+        return dead_letter_records(db)
+
+
+KEPT = 5.0
+"""Seconds for which an answer of Kafka holds."""
+
+
+def _kept(ask: Callable[[], T]) -> Callable[[], T]:
+    """The same answer for a few seconds; one thread asks at a time."""
+    lock = threading.Lock()
+    known: list[T] = []
+    known_at = float("-inf")
+
+    def kept() -> T:
+        nonlocal known_at
+        with lock:
+            if not known or time.monotonic() - known_at > KEPT:
+                known[:] = [ask()]
+                known_at = time.monotonic()
+            return known[0]
+
+    return kept
