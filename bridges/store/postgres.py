@@ -17,7 +17,13 @@ IDS_AT_ONCE = 500
 """How many ids are fetched from a sequence together."""
 ALONE = 7205759403792794
 """The advisory lock of those who want to be alone."""
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    # What a worker finds that was frozen: the server has broken off its transaction.
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 
 

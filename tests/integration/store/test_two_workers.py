@@ -134,3 +134,18 @@ def test_a_worker_that_freezes_within_its_transaction_holds_nobody_up(
         freeze()
     assert claim.epochs[0] < claimed[0].epochs[0]
     assert 0 == count(postgres_url, "orders")
+
+
+@pytest.mark.postgres
+def test_what_the_server_broke_off_can_be_done_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells in a way of its own of a transaction that took too long; the worker goes on."""
+    with monkeypatch.context() as shorter:
+        shorter.setattr(postgres, "FROZEN_SECONDS", 1)
+        slow = Store(postgres_url, Registry([PLACE_ORDER]), 4)
+    with pytest.raises(StoreUnavailableError), slow.db.transaction() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")
+        cursor.fetchall()
+
+    assert {0: 1} == slow.claim([TOPIC], [0]).epochs
