@@ -22,6 +22,7 @@ from bridges.http.metrics import MetricRoutes
 from bridges.http.openapi import OpenApiRoutes
 from bridges.http.options import HttpOptions, Surroundings
 from bridges.http.orders import OrderRoutes
+from bridges.http.page import page_routes
 from bridges.http.problems import Problem, retry_later
 from bridges.http.reading import Reader
 from bridges.http.routing import Endpoint, answer, routes_of
@@ -59,7 +60,7 @@ class HttpApp:
             *OpenApiRoutes().endpoints(),
         ]
         app = Starlette(
-            routes=routes_of(self.endpoints),
+            routes=[*routes_of(self.endpoints), *page_routes()],
             exception_handlers={
                 HTTPException: _as_problem,
                 BridgeError: _as_problem,

@@ -20,8 +20,8 @@ Observe = Callable[[str, str, int, float], None]
 """Told of each request: its method, route, status and seconds."""
 
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-OPEN = ("/health/",)
-"""Asked by machines that have no token, and are never told to wait."""
+OPEN = ("/health/", "/page/")
+"""Asked by machines and browsers that have no token, and are never told to wait."""
 
 
 class Gate:
@@ -48,7 +48,7 @@ class Gate:
         scope["caller"] = STRANGER
         try:
             try:
-                if not scope["path"].startswith(OPEN):
+                if scope["path"] != "/" and not scope["path"].startswith(OPEN):
                     scope["caller"] = self._access.identify(scope)
                 await self._app(scope, receive, sending)
             except Problem as problem:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bridges.http import views
 from bridges.http.dead_letters import LetterWish
 from bridges.http.problems import ProblemDetails
-from bridges.http.query import LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
+from bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
 from bridges.http.routing import Endpoint
 from bridges.http.sagas import ACTIONS, Wish
 from bridges.http.tokens import Role
@@ -63,12 +63,21 @@ def _paths() -> _Json:
     number = _path_parameter("number", {"type": "integer", "minimum": 0})
     page = [_limit(), _query("after", {"type": "integer"}, "The `next` of the page before.")]
     saga_page = [_limit(), _query("after", {"type": "string"}, "The `next` of the page before.")]
+    prefix = {
+        "type": "string",
+        "maxLength": LONGEST_ID,
+        "pattern": r"^[^\u0000-\u001f\u007f]*$",
+    }
     wait = {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT}
     return {
         orders: {
             "get": _operation(
                 "List orders, the newest first", {200: "OrderPage"}, _LIST,
-                parameters=[_statuses(ORDER_STATUSES), *page],
+                parameters=[
+                    _statuses(ORDER_STATUSES),
+                    _query("prefix", prefix, "Only those whose ids begin with it."),
+                    *page,
+                ],
             ),
             "post": _operation(
                 "Bring an order; it is stored when this answers", {201: "Receipt", 200: "Receipt"},

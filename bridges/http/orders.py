@@ -58,7 +58,9 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        return answer(await run_in_threadpool(self._reader.orders, statuses, limit, after))
+        prefix = query.prefix(request)
+        page = await run_in_threadpool(self._reader.orders, statuses, limit, after, prefix)
+        return answer(page)
 
     async def _show(self, request: Request) -> Response:
         order_id, seconds = query.order_id_of(request), query.wait(request)

@@ -14,6 +14,8 @@ USUAL_PAGE = 50
 LONGEST_WAIT = 60.0
 """Seconds that a request may wait for the end of an order."""
 LARGEST = 2**63 - 1
+LONGEST_ID = 200
+"""Characters of an order's id."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -60,6 +62,15 @@ def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
     if found is None:
         raise wrong_parameter(name, "it has to be the `next` of a page before")
     return int(found[1]), found[2]
+
+
+def prefix(request: Request) -> str:
+    """`prefix`: what an order's id begins with; empty for anything."""
+    text = request.query_params.get("prefix", "")
+    if len(text) > LONGEST_ID or _CONTROL.search(text):
+        words = f"it has to be the beginning of an id, {LONGEST_ID} characters at most"
+        raise wrong_parameter("prefix", words)
+    return text
 
 
 def wait(request: Request) -> float:

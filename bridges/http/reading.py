@@ -45,6 +45,8 @@ CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
 """Statuses that an order keeps."""
 ATTENTION = 20
 """Sagas that need attention, in a snapshot."""
+DEADLINES = 8
+"""Sagas whose deadlines are the oldest, in a snapshot."""
 
 _orders = table_of(Order)
 
@@ -54,6 +56,12 @@ class Reader:
 
     def __init__(self, database: str, registry: Registry) -> None:
         self._registry = registry
+        self._waited_for = [
+            step.name
+            for saga in registry.newest.values()
+            for step in saga.rows
+            if step.done or step.undone
+        ]
         url = sa.make_url(database)
         self._sqlite = file_of(database) is not None
         self._engine = (
@@ -90,10 +98,12 @@ class Reader:
 
     # --- orders -------------------------------------------------------------------------------
 
-    def orders(self, statuses: Sequence[str], limit: int, after: int | None) -> OrderPage:
-        """A page of orders, the newest first."""
+    def orders(
+        self, statuses: Sequence[str], limit: int, after: int | None, prefix: str = ""
+    ) -> OrderPage:
+        """A page of orders, the newest first; only those whose ids begin with `prefix`."""
         with self.moment() as db:
-            rows = queries.orders_page(db, statuses, limit + 1, after)
+            rows = queries.orders_page(db, statuses, limit + 1, after, prefix)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
 
@@ -183,6 +193,7 @@ class Reader:
                     event=entry.event,
                     step=entry.step,
                     attempt=entry.attempt,
+                    cause=entry.cause,
                     note=entry.note,
                 )
                 for entry in progress.history
@@ -225,7 +236,7 @@ class Reader:
         ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
             oldest, overdue = db.execute(deadlines).one()
-            by_step: dict[str, int] = dict(db.execute(steps).tuples().all())
+            by_step = dict.fromkeys(self._waited_for, 0) | dict(db.execute(steps).tuples().all())
             return Snapshot(
                 at=moment(now) or "",
                 orders=dict(db.execute(counts).tuples().all()),
@@ -238,6 +249,7 @@ class Reader:
                 in_flight=sum(by_step.values()),
                 overdue=overdue,
                 oldest_deadline=moment(oldest),
+                oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
             )
 
 

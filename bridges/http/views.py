@@ -95,6 +95,8 @@ class HistoryEntry(View):
     event: str
     step: str
     attempt: int
+    cause: str
+    """The id of the event that brought it about, or `timer:<step>:<attempt>`."""
     note: str
 
 
@@ -234,13 +236,15 @@ class Snapshot(View):
     sagas: dict[str, int]
     """The same of sagas."""
     steps: dict[str, int]
-    """Of the sagas in flight, how many wait for which step."""
+    """Of the sagas in flight, how many wait for which step; the newest definitions' come first."""
     needs_attention: list[SagaSummary]
     """The newest of them."""
     in_flight: int
     overdue: int
     """Sagas in flight whose deadline has passed."""
     oldest_deadline: str | None
+    oldest_deadlines: list[SagaSummary]
+    """The sagas that have been waiting up to their deadlines, or will have, the longest."""
 
 
 def moment(at: float | None) -> str | None:

@@ -70,12 +70,21 @@ def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = 
 
 
 def orders_page(
-    db: sa.Connection, statuses: Sequence[str], limit: int, after: int | None = None
+    db: sa.Connection,
+    statuses: Sequence[str],
+    limit: int,
+    after: int | None = None,
+    prefix: str = "",
 ) -> list[Row]:
-    """As `orders`, with their numbers `no`: those older than the one numbered `after`."""
+    """As `orders`, with their numbers `no`: those older than the one numbered `after`, whose ids
+    begin with `prefix`.
+    """
     query = _orders_query(statuses).add_columns(order_keys.c.no)
     if after is not None:
         query = query.where(order_keys.c.no < after)
+    if prefix:
+        # Not LIKE: SQLite's takes no notice of case.
+        query = query.where(sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix)
     return _rows(db, query.limit(limit))
 
 
@@ -137,6 +146,16 @@ def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
         sagas.c.no.desc(), sagas.c.saga
     )
     return query.where(sagas.c.status.in_(statuses)) if statuses else query
+
+
+def oldest(db: sa.Connection, limit: int) -> list[Row]:
+    """Sagas in flight that wait for a deadline, the oldest deadline first."""
+    query = (
+        sa.select(*(c for c in sagas.c if c.name not in ("no", "progress")))
+        .where(sagas.c.ended_at.is_(None), sagas.c.deadline.is_not(None))
+        .order_by(sagas.c.deadline, sagas.c.no)
+    )
+    return _rows(db, query.limit(limit))
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:
@@ -256,22 +275,6 @@ def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group:
         if consumer == group or (roles != consumer and "orchestrator" in roles.split("+")):
             reached[partition] = max(position, reached.get(partition, 0))
     return all(reached.get(partition, 0) >= end for partition, end in ends.items())
-
-
-def handled_of(db: sa.Connection, group: str) -> dict[tuple[str, int], int]:
-    """How far a consumer group has come in each partition, by the worker that came furthest."""
-    query = sa.select(offsets.c.topic, offsets.c.partition, sa.func.max(offsets.c.position))
-    ours = sa.or_(
-        offsets.c.consumer == group, offsets.c.consumer.startswith(f"{group}.", autoescape=True)
-    )
-    query = query.where(ours).group_by(offsets.c.topic, offsets.c.partition)
-    return {(topic, partition): position for topic, partition, position in db.execute(query)}
-
-
-def dead_letter_records(db: sa.Connection) -> int:
-    """Records among the dead letters of the embedded log, with the marks of those seen to."""
-    query = sa.select(sa.func.count()).where(log.c.topic == "dead-letters")
-    return int(db.execute(query).scalar_one())
 
 
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:

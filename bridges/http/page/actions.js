@@ -1,0 +1,110 @@
+// What an operator can do. Each asks for the reason, which stays in the history.
+
+import { part, post } from "./api.js";
+import { openDialog } from "./dialogs.js";
+import { el } from "./dom.js";
+import { say } from "./toasts.js";
+
+const SAGA = {
+  retry: {
+    button: "Retry",
+    title: (step) => `Retry “${step}”`,
+    text: "Sends it once more and waits for the answer, as if for the first time. For when the cause is mended.",
+  },
+  skip: {
+    button: "Skip",
+    title: (step) => `Skip “${step}”`,
+    text: "Counts it as done without asking again. For when it was done by hand. The order goes on from there.",
+    needsReason: true,
+    danger: true,
+  },
+  resume: {
+    button: "Resume",
+    title: () => "Resume the saga",
+    text: "Retries every step that is stuck.",
+  },
+  cancel: {
+    button: "Cancel order",
+    title: () => "Cancel the order",
+    text: "Turns the saga round: everything that was done is undone, newest step first.",
+    needsReason: true,
+    danger: true,
+  },
+};
+
+const LETTER = {
+  replay: {
+    button: "Replay",
+    title: (number) => `Replay dead letter ${number}`,
+    text: "Puts the record on its topic once more, whole. For when its cause is mended.",
+  },
+  discard: {
+    button: "Discard",
+    title: (number) => `Discard dead letter ${number}`,
+    text: "Marks it as needing nothing more. The record stays in the log.",
+    needsReason: true,
+    danger: true,
+  },
+};
+
+/** A button that does something with a saga, `{sagaId, orderId}`; `done()` is called after it. */
+export function sagaButton(action, saga, step = "", done = () => {}) {
+  const what = SAGA[action];
+  return button(what, `${what.button}${step ? ` ${step}` : ""} of order ${saga.orderId}`, () =>
+    ask(what, {
+      title: what.title(step),
+      about: saga.orderId,
+      path: `sagas/${part(saga.sagaId)}/${action}`,
+      body: step ? { step } : {},
+      done,
+    }),
+  );
+}
+
+/** A button that sees to a dead letter. */
+export function letterButton(action, letter, done = () => {}) {
+  const what = LETTER[action];
+  return button(what, `${what.button} dead letter ${letter.number}`, () =>
+    ask(what, {
+      title: what.title(letter.number),
+      about: letter.topic,
+      path: `dead-letters/${letter.number}/${action}`,
+      body: {},
+      done,
+    }),
+  );
+}
+
+function button(what, label, onclick) {
+  return el("button", { type: "button", class: "small", "aria-label": label, onclick }, what.button);
+}
+
+function ask(what, { title, about, path, body, done }) {
+  const reason = el("textarea", {
+    id: "why", name: "why", rows: 3, maxlength: 500, required: Boolean(what.needsReason),
+    "aria-describedby": "why-help", autofocus: true,
+  });
+  openDialog({
+    title,
+    text: what.text,
+    danger: what.danger,
+    submit: what.button,
+    fields: [
+      el("p", { class: "about" }, el("code", {}, about)),
+      el("label", { for: "why" }, "Reason", what.needsReason ? null : el("span", { class: "muted" }, " (optional)")),
+      reason,
+      el("p", { class: "hint", id: "why-help" }, "It stays in the history, with your name."),
+    ],
+    async send(form) {
+      const asked = await post(path, { ...body, why: form.get("why").trim() });
+      say(outcome(what, asked));
+      done();
+    },
+  });
+}
+
+function outcome(what, asked) {
+  const by = asked.by ? ` by ${asked.by}` : "";
+  const then = asked.workers ? "" : " Nothing is running now: it is done at the next start.";
+  return `${what.button}: asked${by}.${then}`;
+}

@@ -1,0 +1,18 @@
+// How long it is until a deadline, or since.
+
+import { setAttribute, setText } from "./dom.js";
+import { fullMoment, roughly, seconds } from "./format.js";
+import { now } from "./live.js";
+
+/** Show a deadline in a node: `in 12 s`, or `3 s ago`. */
+export function showDeadline(node, deadline, none = "") {
+  if (!deadline) {
+    setText(node, none);
+    setAttribute(node, "data-late", null);
+    return;
+  }
+  const left = seconds(deadline) - now();
+  setText(node, left >= 0 ? `in ${roughly(left)}` : `${roughly(-left)} ago`);
+  setAttribute(node, "data-late", left < -1 ? "" : null);
+  setAttribute(node, "title", fullMoment(deadline));
+}

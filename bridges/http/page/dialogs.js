@@ -1,0 +1,42 @@
+// Dialogs: the browser's own, which keep the keyboard inside and give the focus back.
+
+import { el } from "./dom.js";
+import { problemBox } from "./problem.js";
+
+/**
+ * Open a dialog with a form. `send(form)` is awaited when it is sent; the dialog closes if that goes
+ * well, and shows the problem if not.
+ */
+export function openDialog({ title, text, fields, submit, send, extra = null, danger = false }) {
+  const errors = el("div", {});
+  const go = el("button", { type: "submit", class: danger ? "primary danger" : "primary" }, submit);
+  const cancel = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
+  const form = el(
+    "form",
+    { method: "dialog", novalidate: true },
+    el("h2", { id: "dialog-title" }, title),
+    text ? el("p", { class: "muted" }, text) : null,
+    fields,
+    errors,
+    el("div", { class: "buttons" }, extra ? extra(() => dialog.close()) : null, cancel, go),
+  );
+  const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, form);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (go.disabled) return;
+    go.disabled = true;
+    errors.replaceChildren();
+    try {
+      await send(new FormData(form));
+      dialog.close();
+    } catch (problem) {
+      errors.replaceChildren(problemBox(problem.status === undefined ? { detail: problem.message } : problem));
+      go.disabled = false;
+      form.querySelector("textarea, input")?.focus();
+    }
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

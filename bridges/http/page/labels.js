@@ -1,0 +1,53 @@
+// Statuses in words, each with a colour and a shape of its own.
+
+import { el, setAttribute, setText } from "./dom.js";
+import { words } from "./format.js";
+
+const KINDS = {
+  SUBMITTED: "idle", CREATED: "going", RUNNING: "going",
+  COMPENSATING: "back", ROLLED_BACK: "back",
+  NEEDS_ATTENTION: "stuck",
+  COMPLETED: "done", CANCELLED: "ended",
+};
+
+const PHASES = {
+  IDLE: ["not begun", "idle"],
+  SENT: ["waits for its answer", "going"],
+  BACKOFF: ["will be asked again", "going"],
+  STUCK: ["stuck", "stuck"],
+  DONE: ["done", "done"],
+  FAILED: ["failed", "failed"],
+  UNDO_SENT: ["undo waits for its answer", "back"],
+  UNDO_BACKOFF: ["undo will be asked again", "back"],
+  UNDO_STUCK: ["undo stuck", "stuck"],
+  UNDONE: ["undone", "back"],
+};
+
+/** What `status` looks like, of an order or a saga. */
+export const kindOf = (status) => KINDS[status] ?? "idle";
+
+/** A label whose `show(status)` changes it. */
+export function statusLabel(status) {
+  const node = el("span", { class: "status" });
+  node.show = (value) => {
+    setAttribute(node, "data-kind", kindOf(value));
+    setText(node, words(value));
+  };
+  node.show(status);
+  return node;
+}
+
+/** The same for the phase of a step. */
+export function phaseLabel(phase) {
+  const node = el("span", { class: "status" });
+  node.show = (value) => {
+    const [text, kind] = PHASES[value] ?? [words(value), "idle"];
+    setAttribute(node, "data-kind", kind);
+    setText(node, text);
+  };
+  node.show(phase);
+  return node;
+}
+
+/** Whether a step got no answer and has no attempt left. */
+export const isStuck = (step) => step.phase === "STUCK" || step.phase === "UNDO_STUCK";

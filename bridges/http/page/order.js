@@ -1,0 +1,112 @@
+// One order whole: what each service knows of it, and the life of its sagas.
+
+import { get, part } from "./api.js";
+import { everySecond } from "./clock.js";
+import { el, heading, keyed, setText } from "./dom.js";
+import { count, fullMoment, moment, money, words } from "./format.js";
+import { statusLabel } from "./labels.js";
+import { live } from "./live.js";
+import { problemBox } from "./problem.js";
+import { sagaSection } from "./saga.js";
+
+const ENDED = ["COMPLETED", "CANCELLED"];
+
+/** Show an order in `main`; answers how to leave it. */
+export function order(main, { id }) {
+  const label = statusLabel("");
+  const facts = el("dl", { class: "facts" });
+  const trouble = el("div");
+  const sagas = el("div");
+  const waits = el("p", { class: "empty", hidden: true }, "Its record waits in the log; its saga has not begun.");
+  main.replaceChildren(
+    el("div", { class: "page" },
+      el("p", { class: "back" }, el("a", { href: "#/orders" }, "Orders")),
+      el("div", { class: "title" }, heading(1, "Order ", el("code", {}, id)), label),
+      trouble, facts, waits, sagas),
+  );
+  label.hidden = true;
+
+  const leave = new AbortController();
+  const timelines = new Map();
+  let found = null;
+  let busy = false;
+
+  async function load() {
+    if (busy) return;
+    busy = true;
+    try {
+      found = await get(`orders/${part(id)}`, {}, leave.signal);
+      trouble.replaceChildren();
+      show();
+      await Promise.all(found.sagas.map(loadTimeline));
+    } catch (problem) {
+      if (problem.name !== "AbortError") trouble.replaceChildren(problemBox(problem));
+    } finally {
+      busy = false;
+    }
+  }
+
+  /** The logs are only read when something has happened since. */
+  async function loadTimeline(saga) {
+    const known = timelines.get(saga.sagaId);
+    if (known?.length === saga.history.length) return;
+    const { timeline } = await get(`sagas/${part(saga.sagaId)}`, {}, leave.signal);
+    timelines.set(saga.sagaId, { length: saga.history.length, timeline });
+    show();
+  }
+
+  function show() {
+    label.hidden = false;
+    const stuck = found.sagas.some((saga) => saga.status === "NEEDS_ATTENTION");
+    label.show(stuck ? "NEEDS_ATTENTION" : found.status);
+    keyed(facts, factsOf(found), ([name]) => name, fact);
+    waits.hidden = found.sagas.length > 0;
+    keyed(sagas, found.sagas, (saga) => saga.sagaId, (saga) => sagaSection(saga, load));
+    for (const section of sagas.children) section.tell(timelines.get(section.dataset.key)?.timeline);
+  }
+
+  const onSnapshot = () => {
+    const over = found?.sagas.length && found.sagas.every((saga) => ENDED.includes(saga.status));
+    if (!over) load();
+  };
+  live.addEventListener("snapshot", onSnapshot);
+  load();
+  const stop = everySecond(() => [...sagas.children].forEach((section) => section.tick()));
+  return () => {
+    stop();
+    leave.abort();
+    live.removeEventListener("snapshot", onSnapshot);
+  };
+}
+
+function fact([name]) {
+  const value = el("dd");
+  const node = el("div", {}, el("dt", {}, name), value);
+  node.update = ([, text, title]) => {
+    setText(value, text);
+    if (title) value.title = title;
+  };
+  return node;
+}
+
+function factsOf(order) {
+  const { payment, reservation, notification } = order;
+  const facts = [
+    ["Customer", order.customerId],
+    ["Amount", money(order.amount, order.currency)],
+    ["Lines", order.lines.map((line) => `${count(line.quantity)} × ${line.sku}`).join(", ")],
+    ["Created", moment(order.createdAt), fullMoment(order.createdAt)],
+    ["Payment", payment && `${words(payment.status)}${times(payment)}`],
+    ["Stock", reservation && `${words(reservation.status)} in ${reservation.warehouse}`],
+    ["Customer told", notification && `${words(notification.status)}, of ${words(notification.about)}`],
+    ["Reason", order.reason],
+  ];
+  return facts.filter(([, text]) => text);
+}
+
+function times({ charges, refunds }) {
+  const parts = [];
+  if (charges) parts.push(`charged ${charges === 1 ? "once" : `${charges} times`}`);
+  if (refunds) parts.push(`refunded ${refunds === 1 ? "once" : `${refunds} times`}`);
+  return parts.length ? `, ${parts.join(", ")}` : "";
+}

@@ -1,0 +1,20 @@
+// A problem as the API tells it, for people.
+
+import { el } from "./dom.js";
+
+/** Title, detail, and what is wrong with which field. */
+export function problemBox(problem, role = "alert") {
+  const title = problem.status ? `${problem.status} ${problem.title}` : problem.title;
+  const fields = problem.errors ?? [];
+  const detail = problem.detail ?? "";
+  return el(
+    "div",
+    { class: "problem", role },
+    el("p", {}, el("strong", {}, title ?? "Something went wrong")),
+    detail ? el("p", {}, detail) : null,
+    fields.length > 1 || (fields.length === 1 && !detail.includes(fields[0].detail))
+      ? el("ul", {}, fields.map((each) =>
+          el("li", {}, el("code", {}, each.pointer || each.parameter || ""), ` ${each.detail}`)))
+      : null,
+  );
+}

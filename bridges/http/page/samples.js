@@ -1,0 +1,75 @@
+// The last minutes, made of snapshots: how many are in flight, how many ended, how many of those well.
+
+import { seconds } from "./format.js";
+
+export const WINDOW = 300;
+const KEY = "order-sagas.samples";
+const SMOOTH = 5;
+const SHARE_OVER = 15;
+
+let samples = restored();
+
+/** Remember a snapshot. */
+export function remember(snapshot) {
+  const { sagas } = snapshot;
+  const sample = {
+    at: seconds(snapshot.at),
+    inFlight: snapshot.inFlight,
+    completed: sagas.COMPLETED ?? 0,
+    cancelled: sagas.CANCELLED ?? 0,
+  };
+  const last = samples.at(-1);
+  if (last && (sample.at <= last.at || ended(sample) < ended(last))) samples = [];
+  samples.push(sample);
+  const begin = sample.at - WINDOW;
+  samples = samples.filter((each) => each.at >= begin);
+}
+
+/** Keep them over a reload of the page. */
+export function keep() {
+  sessionStorage.setItem(KEY, JSON.stringify(samples));
+}
+
+function restored() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(found) ? found : [];
+  } catch {
+    return [];
+  }
+}
+
+const ended = (sample) => sample.completed + sample.cancelled;
+
+/** How long the memory reaches back, in seconds. */
+export const reach = () => (samples.length ? samples.at(-1).at - samples[0].at : 0);
+
+/** Points `[seconds since the epoch, value]` of how many were in flight. */
+export const inFlight = () => samples.map((each) => [each.at, each.inFlight]);
+
+/** Sagas that ended, a second. */
+export const throughput = () =>
+  over(SMOOTH, (from, to) => (ended(to) - ended(from)) / (to.at - from.at));
+
+/** The share of those that ended which was cancelled; null where none ended. */
+export const failures = () => over(SHARE_OVER, failed);
+
+/** The same over all that is remembered. */
+export const failuresOverAll = () =>
+  samples.length > 1 ? failed(samples[0], samples.at(-1)) : null;
+
+function failed(from, to) {
+  const all = ended(to) - ended(from);
+  return all > 0 ? (to.cancelled - from.cancelled) / all : null;
+}
+
+/** For each sample, what lies between it and the one about so many seconds before it. */
+function over(span, what) {
+  const points = [];
+  let first = 0;
+  for (let i = 1; i < samples.length; i += 1) {
+    while (first < i - 1 && samples[i].at - samples[first].at > span + 0.5) first += 1;
+    points.push([samples[i].at, what(samples[first], samples[i])]);
+  }
+  return points;
+}

@@ -1,0 +1,48 @@
+// A line of the last minutes. The figure beside it says the same in text, so it is decoration.
+
+import { setAttribute, svg } from "./dom.js";
+
+const WIDTH = 240;
+const HEIGHT = 40;
+const PAD = 3;
+
+/** An SVG whose `draw(points, window, least)` shows `[time, value]` pairs; null leaves a gap. */
+export function sparkline() {
+  const area = svg("path", { class: "area" });
+  const line = svg("path", { class: "line" });
+  const tip = svg("path", { class: "tip" });
+  const node = svg(
+    "svg",
+    { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 }),
+    area,
+    line,
+    tip,
+  );
+  node.draw = (points, window, least = 1) => {
+    const known = points.filter(([, value]) => value !== null);
+    const top = Math.max(least, ...known.map(([, value]) => value));
+    const end = points.at(-1)?.[0] ?? 0;
+    const x = (at) => WIDTH - PAD - ((end - at) / window) * (WIDTH - PAD);
+    const y = (value) => HEIGHT - 1 - (value / top) * (HEIGHT - 1 - PAD);
+    const runs = [];
+    let run = null;
+    for (const [at, value] of points) {
+      if (value === null) run = null;
+      else if (run) run.push([x(at), y(value)]);
+      else runs.push((run = [[x(at), y(value)]]));
+    }
+    const path = (run) => run.map(([px, py]) => `${px.toFixed(1)} ${py.toFixed(1)}`).join("L");
+    setAttribute(line, "d", runs.map((run) => `M${path(run)}`).join(""));
+    setAttribute(
+      area,
+      "d",
+      runs.map((run) => `M${run[0][0].toFixed(1)} ${HEIGHT}L${path(run)}L${run.at(-1)[0].toFixed(1)} ${HEIGHT}Z`).join(""),
+    );
+    const last = known.at(-1);
+    // A line without length and with round ends stays round however wide the SVG is drawn.
+    const dot = last && last[0] === end ? `M${path([[x(last[0]), y(last[1])]])}h0` : null;
+    setAttribute(tip, "d", dot);
+  };
+  return node;
+}

@@ -1,0 +1,27 @@
+// Light, dark, or as the system has it; kept in this browser.
+
+import { setText } from "./dom.js";
+
+const KEY = "order-sagas.theme";
+const NEXT = { system: "light", light: "dark", dark: "system" };
+
+/** Let a button go through the themes. */
+export function switchTheme(button) {
+  const show = () => {
+    const theme = document.documentElement.dataset.theme ?? "system";
+    setText(button, `Theme: ${theme}`);
+  };
+  button.addEventListener("click", () => {
+    const root = document.documentElement;
+    const theme = NEXT[root.dataset.theme ?? "system"];
+    if (theme === "system") {
+      delete root.dataset.theme;
+      localStorage.removeItem(KEY);
+    } else {
+      root.dataset.theme = theme;
+      localStorage.setItem(KEY, theme);
+    }
+    show();
+  });
+  show();
+}

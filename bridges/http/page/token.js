@@ -1,0 +1,29 @@
+// The bearer token: kept for this tab, and sent with every request.
+
+import { token } from "./api.js";
+import { openDialog } from "./dialogs.js";
+import { el } from "./dom.js";
+
+/** Ask for the token; `changed()` is called once it is another. */
+export function askToken(changed, text = "") {
+  if (document.querySelector("dialog[open]")) return;
+  openDialog({
+    title: "Token",
+    text: text || "Whoever runs this server gives you one. It is kept in this tab only, and forgotten with it.",
+    submit: "Use it",
+    fields: [
+      el("label", { for: "bearer" }, "Bearer token"),
+      el("input", { id: "bearer", name: "bearer", type: "password", autocomplete: "off", spellcheck: "false", value: token.get(), autofocus: true }),
+    ],
+    extra: (close) =>
+      token.get()
+        ? el("button", { type: "button", onclick: () => { token.set(""); close(); changed(); } }, "Forget it")
+        : null,
+    async send(form) {
+      const given = form.get("bearer").trim();
+      if (/[^\x21-\x7e]/.test(given)) throw new Error("A token has no spaces, and nothing but plain characters.");
+      token.set(given);
+      changed();
+    },
+  });
+}
