@@ -75,6 +75,8 @@ class Gate:
         )
 
 
+ROUTE = "order-sagas.route"
+"""Where in a request's scope its route is noted, once it is known."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -85,4 +87,4 @@ def method_of(scope: Scope) -> str:
 
 def route_of(scope: Any) -> str:
     """The route as it was declared; empty if there is none for the path."""
-    return str(scope.get("route", ""))
+    return str(scope.get(ROUTE, ""))

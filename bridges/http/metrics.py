@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ class MetricRoutes:
     """Requests are counted as they come; everything else is asked of the database."""
 
     def __init__(self, around: Surroundings, reader: Reader, waiting: Callable[[], int]) -> None:
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._registry.register(_Books(around, reader, waiting))
         self._requests = Counter(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridges.http.access import permit
+from bridges.http.gate import ROUTE
 from bridges.http.tokens import Role
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -43,7 +44,7 @@ def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
 def _dispatch(methods: dict[str, Endpoint]) -> Handle:
     async def dispatch(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
-        request.scope["route"] = endpoint.documented_path
+        request.scope[ROUTE] = endpoint.documented_path
         permit(request.scope["caller"], endpoint.role)
         return await endpoint.handle(request)
 

@@ -20,7 +20,7 @@ def configure_logging(
 
     `worker` names the file; processes that share the directory each need a name of their own. On
     `console`, if given, people also see what the runner says of itself, and errors; what happens
-    to single orders is for the trace.
+    to single orders is for the trace, single requests are for the file.
 
     Call it once, before the first line is logged: loggers remember the level they began with. A
     second call redirects every logger that there is to the new sink, and keeps that level.
@@ -77,7 +77,8 @@ class _Console:
         )
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
-        if "order_id" not in event or method not in ("debug", "info", "warning"):
+        single = "order_id" in event or event.get("event") == "http.request"
+        if not single or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
             print(shown, file=self._file, flush=True)
         return event
