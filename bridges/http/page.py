@@ -8,6 +8,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from bridges.http.gate import ROUTE
+
 FILES = Path(__file__).parent / "page"
 ASSETS = "/page"
 
@@ -43,7 +45,7 @@ class Assets(StaticFiles):
         return response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = ASSETS
+        scope[ROUTE] = ASSETS
         await super().__call__(scope, receive, send)
 
 
@@ -53,5 +55,5 @@ def page_routes() -> list[BaseRoute]:
 
 
 async def _page(request: Request) -> Response:
-    request.scope["route"] = "/"
+    request.scope[ROUTE] = "/"
     return FileResponse(FILES / "index.html", headers=HEADERS)
