@@ -8,12 +8,12 @@ import { say } from "./toasts.js";
 const SAGA = {
   retry: {
     button: "Retry",
-    title: (step) => `Retry “${step}”`,
+    title: (step) => `Retry ${step}`,
     text: "Sends it once more and waits for the answer, as if for the first time. For when the cause is mended.",
   },
   skip: {
     button: "Skip",
-    title: (step) => `Skip “${step}”`,
+    title: (step) => `Skip ${step}`,
     text: "Counts it as done without asking again. For when it was done by hand. The order goes on from there.",
     needsReason: true,
     danger: true,
@@ -47,12 +47,13 @@ const LETTER = {
   },
 };
 
-/** A button that does something with a saga, `{sagaId, orderId}`; `done()` is called after it. */
+/** A button that does something with a saga, `{sagaId, orderId, code}`; `done()` comes after it. */
 export function sagaButton(action, saga, step = "", done = () => {}) {
   const what = SAGA[action];
   return button(what, `${what.button}${step ? ` ${step}` : ""} of order ${saga.orderId}`, () =>
     ask(what, {
-      title: what.title(step),
+      // A saga that has a code is on its way back: what is stuck is the undo.
+      title: what.title(saga.code ? `the undo of “${step}”` : `“${step}”`),
       about: saga.orderId,
       path: `sagas/${part(saga.sagaId)}/${action}`,
       body: step ? { step } : {},

@@ -10,6 +10,7 @@ import { problemBox } from "./problem.js";
 import { sagaSection } from "./saga.js";
 
 const ENDED = ["COMPLETED", "CANCELLED"];
+const WIDE = ["Lines", "Reason"];
 
 /** Show an order in `main`; answers how to leave it. */
 export function order(main, { id }) {
@@ -81,7 +82,7 @@ export function order(main, { id }) {
 
 function fact([name]) {
   const value = el("dd");
-  const node = el("div", {}, el("dt", {}, name), value);
+  const node = el("div", { class: WIDE.includes(name) ? "wide" : null }, el("dt", {}, name), value);
   node.update = ([, text, title]) => {
     setText(value, text);
     if (title) value.title = title;

@@ -44,7 +44,7 @@ export function orders(main, { parameters }) {
       trouble,
       el("table", { class: "orders" },
         el("thead", {}, el("tr", {},
-          ["Order", "Status", "Waits for", "Customer", "Amount", "Created"].map((name) =>
+          ["Order", "Status", "Step or reason", "Customer", "Amount", "Created"].map((name) =>
             el("th", { scope: "col", class: name === "Amount" ? "end" : null }, name)))),
         body),
       none,
@@ -134,7 +134,7 @@ export function orders(main, { parameters }) {
 
 function orderRow(order) {
   const label = statusLabel(order.status);
-  const waits = el("td", { "data-label": "Waits for" });
+  const waits = el("td");
   const customer = el("td", { "data-label": "Customer", class: "clip" });
   const amount = el("td", { "data-label": "Amount", class: "num end" });
   const created = el("td", { "data-label": "Created", class: "num" });

@@ -4,7 +4,7 @@ import { letterButton, sagaButton } from "./actions.js";
 import { everySecond } from "./clock.js";
 import { showDeadline } from "./deadline.js";
 import { el, heading, keyed, setAttribute, setText } from "./dom.js";
-import { count, many, moment, percent, rate, roughly, words } from "./format.js";
+import { count, moment, percent, rate, roughly, words } from "./format.js";
 import { kindOf, statusLabel } from "./labels.js";
 import * as letters from "./letters.js";
 import { orderLink } from "./links.js";
@@ -13,6 +13,7 @@ import { pausedSection } from "./paused.js";
 import * as samples from "./samples.js";
 import { sparkline } from "./sparkline.js";
 
+const STUCK_SHOWN = 8;
 const STATUSES = ["SUBMITTED", "CREATED", "COMPLETED", "ROLLED_BACK", "CANCELLED"];
 
 /** Show the overview in `main`; answers how to leave it. */
@@ -74,13 +75,14 @@ function makeFigures() {
       const throughput = samples.throughput();
       const reach = samples.reach();
       const span = reach < samples.WINDOW - 5 ? roughly(reach) : "5 min";
+      const window = samples.span();
       setText(since, `The last ${span}, as this page saw them`);
-      flight.say(count(snapshot.inFlight), many(snapshot.sagas.COMPENSATING ?? 0, "saga") + " being undone");
-      flight.spark.draw(samples.inFlight(), samples.WINDOW, 5);
+      flight.say(count(snapshot.inFlight), `${count(snapshot.sagas.COMPENSATING ?? 0)} being undone`);
+      flight.spark.draw(samples.inFlight(), window, 5);
       ended.say(rate(throughput.at(-1)?.[1] ?? null), `${rate(peak(throughput))} at most`);
-      ended.spark.draw(throughput, samples.WINDOW, 1);
-      failed.say(percent(samples.failuresOverAll()), "of those that ended");
-      failed.spark.draw(samples.failures(), samples.WINDOW, 0.2);
+      ended.spark.draw(throughput, window, 1);
+      failed.say(percent(samples.failuresOverAll()), "of what ended");
+      failed.spark.draw(samples.failures(), window, 0.2);
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);
@@ -128,15 +130,16 @@ function attentionSection() {
     show(snapshot) {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
-      more.hidden = all <= snapshot.needsAttention.length;
+      more.hidden = all <= STUCK_SHOWN;
       setText(number, all || "");
-      keyed(list, snapshot.needsAttention, (saga) => saga.sagaId, attentionRow);
+      keyed(list, snapshot.needsAttention.slice(0, STUCK_SHOWN), (saga) => saga.sagaId, attentionRow);
     },
   };
 }
 
 function attentionRow(saga) {
   const buttons = el("span", { class: "buttons" });
+  const stuckIn = el("span");
   const stuckAt = el("strong");
   const since = el("span", { class: "muted" });
   const why = el("p", { class: "why" });
@@ -145,13 +148,14 @@ function attentionRow(saga) {
     "li",
     { class: "row" },
     el("div", { class: "grow" },
-      el("p", {}, orderLink(saga.orderId), " ", statusLabel(saga.status), " ", stuckAt, " ", since),
+      el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt, since),
       why),
     buttons,
   );
   row.update = (now) => {
+    setText(stuckIn, now.code ? "stuck in the undo of" : "stuck in");
     setText(stuckAt, now.step);
-    setText(since, `${now.saga}, begun ${moment(now.startedAt)}`);
+    setText(since, `, ${now.saga} of ${moment(now.startedAt)}`);
     setText(why, now.reason ? `${words(now.code)}: ${now.reason}` : "");
     if (shown === now.step) return;
     shown = now.step;

@@ -44,6 +44,9 @@ const ended = (sample) => sample.completed + sample.cancelled;
 /** How long the memory reaches back, in seconds. */
 export const reach = () => (samples.length ? samples.at(-1).at - samples[0].at : 0);
 
+/** The seconds that a line of them shows: it fills its room soon, and then goes on to `WINDOW`. */
+export const span = () => Math.min(WINDOW, Math.max(60, reach()));
+
 /** Points `[seconds since the epoch, value]` of how many were in flight. */
 export const inFlight = () => samples.map((each) => [each.at, each.inFlight]);
 

@@ -9,7 +9,8 @@ const NEXT = { system: "light", light: "dark", dark: "system" };
 export function switchTheme(button) {
   const show = () => {
     const theme = document.documentElement.dataset.theme ?? "system";
-    setText(button, `Theme: ${theme}`);
+    setText(button.querySelector("b"), theme);
+    button.setAttribute("aria-label", `Theme: ${theme}`);
   };
   button.addEventListener("click", () => {
     const root = document.documentElement;
