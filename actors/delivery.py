@@ -11,6 +11,7 @@ import msgspec
 
 from actors.entities import Entity
 from actors.messages import Message
+from actors.sagas.decision import Note
 from actors.sagas.progress import Progress
 
 
@@ -60,6 +61,8 @@ class Handled(msgspec.Struct, frozen=True, gc=False):
     outputs: tuple[Output, ...] | list[Output] = ()
     writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
     calls: tuple[Call, ...] = ()
+    notes: tuple[Note, ...] | list[Note] = ()
+    """The transitions of the saga that was written."""
 
 
 def timer_ticket(epoch: int) -> int:

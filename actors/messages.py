@@ -52,7 +52,7 @@ class Message(
     """What every record carries. `order_id` is the business key; all else is optional.
 
     `event_id` is deterministic: the same decision always yields the same id.
-    `occurred_at` is ISO 8601 in UTC.
+    `occurred_at` is ISO 8601 in UTC. `traceparent` ties it to a trace (W3C Trace Context).
     """
 
     order_id: str
@@ -63,6 +63,7 @@ class Message(
     causation_id: str = ""
     occurred_at: str = ""
     schema_version: Number = 0
+    traceparent: str = ""
 
 
 class Internal(Message):

@@ -56,6 +56,9 @@ class Batch:
     calls: list[Call] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
+    dead_letters: int = 0
+    moved: list[Handled] = attrs.field(factory=list)
+    """What moved sagas on, with their transitions."""
     sources: list[Any] = attrs.field(factory=list)
     """What the log handed over, to be given back when the batch is over."""
     injected: list[Message] = attrs.field(factory=list)
@@ -70,6 +73,8 @@ class Batch:
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]
                 self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
+        if handled.notes:
+            self.moved.append(handled)
         if handled.calls:
             self.calls += handled.calls
 

@@ -9,6 +9,7 @@ Delivery is at least once; with the offsets compared and set in the same transac
 idempotent participants, it is exactly once in effect. Order is kept per key.
 """
 
+import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -181,12 +182,15 @@ class Bridge(Waves):
     def _fill(self, batch: Batch) -> None:
         """Take what there is, and deliver it; a batch of timers may hold no record at all."""
         world = self._world
+        tracing, starts = world.tracing, world.registry.started_by
         items: list[Item] = []
         if not self._stopping:
             for record in self.take(batch):
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
+                    if tracing and record.headers and type(message) in starts:
+                        message = tracing.received(message, record.headers)
                     routes = world.routes.of(record.topic, type(message))
                     if not routes:
                         raise UnreadableRecordError(
@@ -261,7 +265,9 @@ class Bridge(Waves):
         try:
             world.flush()
             world.watch("before commit")
+            began = time.perf_counter()
             outbox = world.store.commit(self.changes(batch), world.clock.now())
+            took = time.perf_counter() - began
             world.watch("after commit")
         except StoreUnavailableError as error:
             world.outages.begin("database", world.clock.now())
@@ -290,6 +296,8 @@ class Bridge(Waves):
             for saga_id in ended:
                 self._in_flight.pop(saga_id, None)
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
+        for observer in world.observers:
+            observer.committed(batch, world, took)
         for call in batch.calls:
             world.outside.make(call, self._take_outcome)
         self.between_batches()
@@ -328,6 +336,8 @@ class Bridge(Waves):
         batch, self._batch = self._batch, None
         self._closed = False
         self._early = []
+        for observer in self._world.observers:
+            observer.rolled_back()
         self.lose_all()
         if batch:
             self._injected = batch.injected + self._injected

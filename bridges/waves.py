@@ -11,8 +11,9 @@ from actors.entities import Entity
 from actors.messages import Message, status
 from bridges.batch import Batch, Item, Ticket
 from bridges.dead_letters import dead_letter
+from bridges.observer import header_of
 from bridges.partitions import partition_for
-from bridges.record import Outgoing, Record
+from bridges.record import Headers, Outgoing, Record
 from bridges.routes import Route
 from bridges.shards import Shards
 
@@ -164,7 +165,7 @@ class Waves(Shards):
         outputs, batch.outputs = batch.outputs, []
         if outputs:
             world = self._world
-            encode, routes = world.wire.encode, world.routes
+            encode, routes, tracing = world.wire.encode, world.routes, world.tracing
             partitions = world.store.partitions
             items = []
             for output in outputs:
@@ -177,7 +178,12 @@ class Waves(Shards):
                     if output.key == order_id
                     else partition_for(order_id.encode(), partitions)
                 )
-                if self.place(batch, Outgoing(topic, partition, raw, encode(message)), shard):
+                headers: Headers = ()
+                if tracing:
+                    message = tracing.stamped(message, batch.sagas)
+                    headers = header_of(message)
+                outgoing = Outgoing(topic, partition, raw, encode(message), headers)
+                if self.place(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if items:
                 self._deliver(batch, items)
@@ -189,6 +195,7 @@ class Waves(Shards):
     ) -> None:
         world = self._world
         self._counts.dead_letters += 1
+        batch.dead_letters += 1
         log.error(
             "record.dead_lettered",
             topic=record.topic,

@@ -10,6 +10,7 @@ from actors.clock import Clock
 from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
+from bridges.observer import Observer, Tracing
 from bridges.outside import Outside
 from bridges.routes import Routes
 from bridges.store.store import Store
@@ -44,6 +45,8 @@ class World:
     """Seconds for which finished orders are kept; None for ever."""
     shards: frozenset[int] | None = None
     """The shards that are this worker's for good; None for all, or for those that Kafka assigns."""
+    observers: Sequence[Observer] = ()
+    tracing: Tracing | None = None
     ring: Callable[[], Any] = _nothing
     """Tells the other workers that records wait for them."""
     log: Any = None

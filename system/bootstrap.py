@@ -26,6 +26,7 @@ from bridges.embedded import EmbeddedBridge
 from bridges.errors import StoreError
 from bridges.kafka.bridge import KafkaBridge
 from bridges.mail import MaildirChannel, SmtpChannel
+from bridges.observer import Observer, Tracing
 from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.store import Store
@@ -73,6 +74,8 @@ class Parts:
     """How customers are told; None for the one that the settings name."""
     shards: frozenset[int] | None = None
     """The shards of the embedded log that this worker runs; None for all."""
+    observers: Sequence[Observer] = ()
+    tracing: Tracing | None = None
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
 
@@ -129,6 +132,8 @@ def open_world(
         outages=parts.outages,
         keep_finished=parts.settings.keep_finished,
         shards=parts.shards,
+        observers=parts.observers,
+        tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
         log=kafka_log(parts.settings) if parts.settings.kafka else None,
     )

@@ -114,7 +114,7 @@ class SagaActor(Actor):
         if decision.wakes:
             self._set_timers(decision.wakes, now)
         if after is not before:
-            self.send(context.bridge, Handled(ticket, outputs, (after,)))
+            self.send(context.bridge, Handled(ticket, outputs, (after,), (), decision.notes))
         elif ticket >= 0:
             self.send(context.bridge, Handled(ticket))
 

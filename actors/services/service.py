@@ -49,6 +49,7 @@ def reply_to(command: Message, reply: Message, now: float) -> Message:
         causation_id=command.event_id,
         occurred_at=iso(now),
         schema_version=SCHEMA_VERSION,
+        traceparent=command.traceparent,
     )
 
 

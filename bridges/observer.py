@@ -1,0 +1,43 @@
+"""Who is told what a bridge has done, and how a trace goes along with records."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from actors.messages import Message
+from actors.sagas.progress import Progress
+from bridges.batch import Batch
+from bridges.record import Headers
+
+if TYPE_CHECKING:
+    from bridges.world import World
+
+TRACEPARENT = "traceparent"
+"""The header that ties a record to a trace: W3C Trace Context, https://www.w3.org/TR/trace-context."""
+
+
+class Observer:
+    """Told on the loop's thread, so it has to be quick; what it raises ends the system."""
+
+    def committed(self, batch: Batch, world: "World", seconds: float) -> None:
+        """The batch is stored, for good; its transaction took so long."""
+
+    def rolled_back(self) -> None:
+        """A batch was dropped: nothing of it happened."""
+
+
+class Tracing(Observer):
+    """An observer that also reads and writes the context of traces."""
+
+    def received(self, message: Message, headers: Headers) -> Message:
+        """The message that starts a saga, with the context in which it was sent, if any."""
+        raise NotImplementedError
+
+    def stamped(self, message: Message, sagas: Mapping[str, Progress]) -> Message:
+        """A message to be written, with the context of the saga in this batch that it belongs to."""
+        raise NotImplementedError
+
+
+def header_of(message: Message) -> Headers:
+    """The headers of the record that carries a message."""
+    traceparent = message.traceparent
+    return ((TRACEPARENT, traceparent.encode()),) if traceparent else ()
