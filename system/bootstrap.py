@@ -29,6 +29,7 @@ from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
 from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
+from bridges.store.connect import Connection, connect
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
@@ -60,6 +61,8 @@ class Parts:
     services: Sequence[type[Service]] = SERVICES
     bridge: type[Bridge] | None = None
     """None for the one that the settings ask for: to Kafka, or to the embedded log."""
+    connect: Callable[[str], Connection] = connect
+    """Opens the database that the settings name."""
     clock: Clock = attrs.field(factory=SystemClock)
     outages: Outages = attrs.field(
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
@@ -94,7 +97,12 @@ def check_log(settings: Settings) -> None:
         )
 
 
-def open_store(settings: Settings, registry: Registry, services: Iterable[type[Service]]) -> Store:
+def open_store(
+    settings: Settings,
+    registry: Registry,
+    services: Iterable[type[Service]],
+    connect: Callable[[str], Connection] = connect,
+) -> Store:
     """The store that the settings name; raises StoreError if it can't be used."""
     entities = {
         entity: None
@@ -103,7 +111,7 @@ def open_store(settings: Settings, registry: Registry, services: Iterable[type[S
     }
     check_log(settings)
     return Store(
-        settings.database,
+        connect(settings.database),
         registry,
         settings.partitions,
         group_of(settings),
@@ -118,7 +126,7 @@ def open_world(
 ) -> World:
     """What the bridge needs, opened in the process and thread where the bridge runs."""
     return World(
-        store=open_store(parts.settings, registry, parts.services),
+        store=open_store(parts.settings, registry, parts.services, parts.connect),
         wire=Wire(wire_messages(registry, parts.services)),
         routes=Routes(registry, parts.services),
         registry=registry,

@@ -115,14 +115,20 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
-@contextmanager
-def _sqlite_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise StoreUnavailableError(f"the database is locked: {error}") from error
-        raise StoreError(str(error)) from error
+class _SqliteErrors:
+    """A context in which SQLite's errors become ours. No generator: each query enters it."""
+
+    def __enter__(self) -> None:
+        """Nothing to begin."""
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            if "locked" in str(error) or "busy" in str(error):
+                raise StoreUnavailableError(f"the database is locked: {error}") from error
+            raise StoreError(str(error)) from error
+
+
+_sqlite_errors = _SqliteErrors()
 
 
 class SqliteConnection:
@@ -132,9 +138,15 @@ class SqliteConnection:
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = sqlite_engine(url)
-        with _sqlite_errors():
-            self._connection: Any = self._engine.raw_connection()
-        self._cursor = self._connection.cursor()
+        with _sqlite_errors:
+            self._lent = self._engine.raw_connection()
+        connection: Any = self._lent.driver_connection
+        self.use(connection)
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """Work on this connection; it commits only when it is told to."""
+        self._connection = connection
+        self._cursor = connection.cursor()
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
@@ -144,19 +156,19 @@ class SqliteConnection:
         return self._encode(values).decode()
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
-        with _sqlite_errors():
-            return iter(self._connection.cursor().execute(sql, parameters))
+        with _sqlite_errors:
+            return iter(self._connection.execute(sql, parameters))
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        with _sqlite_errors():
+        with _sqlite_errors:
             cursor = self._cursor
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
-                if self._connection.driver_connection.in_transaction:
+                if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
 
@@ -194,9 +206,13 @@ class SqliteConnection:
         known = {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
         missing = [table for table in metadata.tables.values() if table.name not in known]
         if missing:
-            with _sqlite_errors():
-                metadata.create_all(self._engine, missing)
+            with _sqlite_errors:
+                self.make(metadata, missing)
+
+    def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
+        """Make these tables."""
+        metadata.create_all(self._engine, missing)
 
     def close(self) -> None:
-        self._connection.close()
+        self._lent.close()
         self._engine.dispose()

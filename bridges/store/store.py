@@ -51,7 +51,7 @@ class Claim:
 
 
 class Store:
-    """One connection, used by one thread.
+    """One connection, used by one thread: to the database of a URL, or one that is open already.
 
     Raises StoreError where the database cannot be used, StoreUnavailableError where it is away
     for now, and LostShardError from `commit` where another worker has moved the offsets.
@@ -59,7 +59,7 @@ class Store:
 
     def __init__(
         self,
-        url: str,
+        database: str | Connection,
         registry: Registry,
         partitions: int,
         consumer: str = "order-sagas",
@@ -68,7 +68,7 @@ class Store:
         self.partitions = partitions
         self.consumer = consumer
         self._registry = registry
-        self.db: Connection = connect(url)
+        self.db: Connection = connect(database) if isinstance(database, str) else database
         mark = self.db.placeholder
         self._rows = {entity: rows_of(entity, mark) for entity in entities}
         self.entities = tuple(self._rows)

@@ -1,9 +1,8 @@
 """The worker's store, watched: what is committed is seen, and the database may be away."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import count
 from typing import Any
 
 import attrs
@@ -11,20 +10,43 @@ import sqlalchemy as sa
 
 from bridges.errors import LostShardError, StoreUnavailableError
 from bridges.record import Record
+from bridges.store.connect import Connection, SqliteConnection
 from bridges.store.schema import metadata
 from bridges.store.store import Changes, Store
 from system.harness.faults import CommitFails, LosesShard, ReadFails
-
-_numbers = count(1)
 
 
 @cache
 def _empty() -> sqlite3.Connection:
     """A database with all the tables: to copy one takes a tenth of the time of making one."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
-    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
-    metadata.create_all(engine)
+    _make(connection, metadata, [*metadata.tables.values()])
     return connection
+
+
+def _make(
+    connection: sqlite3.Connection, metadata: sa.MetaData, tables: Sequence[sa.Table]
+) -> None:
+    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
+    metadata.create_all(engine, tables)
+
+
+class OneLife(SqliteConnection):
+    """The database's own connection, lent to one life of the worker.
+
+    What it prepared stays prepared for the next life: to open one and to prepare the same
+    statements again would take longer than a short life.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.use(connection)
+
+    def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
+        _make(self._connection, metadata, missing)
+
+    def close(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.rollback()
 
 
 class Database:
@@ -34,10 +56,8 @@ class Database:
     """
 
     def __init__(self, on_commit: Callable[[Changes], None]) -> None:
-        name = f"file:harness-{next(_numbers)}?mode=memory&cache=shared"
-        self.url = f"sqlite:///{name}&uri=true"
-        self.connection = sqlite3.connect(name, uri=True, isolation_level=None)
-        """A connection of the harness's own; it also keeps the database alive."""
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        """The only one there is, for the worker and for whoever looks past it."""
         _empty().backup(self.connection)
         self.on_commit = on_commit
         self.commits = 0
@@ -45,6 +65,10 @@ class Database:
         self._failing: dict[int, str] = {}
         self._lost: set[int] = set()
         self._unread: set[int] = set()
+
+    def connect(self, url: str) -> Connection:
+        """A connection for a life of the worker, whatever its settings say."""
+        return OneLife(self.connection)
 
     def plan(self, fault: CommitFails | LosesShard | ReadFails) -> None:
         """Let it happen, counted from now on."""

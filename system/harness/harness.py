@@ -126,8 +126,9 @@ class Harness:
         self._bridge = type(kind.__name__, (kind,), {"stage": self.stage})
         self._parts = Parts(
             settings=Settings(
-                database=self.stage.database.url, partitions=partitions, batch_size=batch_size
+                database="sqlite:///:memory:", partitions=partitions, batch_size=batch_size
             ),
+            connect=self.stage.database.connect,
             sagas=sagas,
             services=services,
             bridge=self._bridge,
