@@ -8,6 +8,7 @@ from structlog.typing import EventDict, Processor
 
 from actors.clock import Clock
 from system.logs.files import log_file
+from system.logs.libraries import SAID, listen_to_libraries
 from system.logs.line import JsonLine
 from system.logs.sink import LogSink
 from system.settings import Settings
@@ -20,7 +21,7 @@ def configure_logging(
 
     `worker` names the file; processes that share the directory each need a name of their own. On
     `console`, if given, people also see what the runner says of itself, and errors; what happens
-    to single orders is for the trace, single requests are for the file.
+    to single orders is for the trace; single requests, and what libraries say, are for the file.
 
     Call it once, before the first line is logged: loggers remember the level they began with. A
     second call redirects every logger that there is to the new sink, and keeps that level.
@@ -41,6 +42,7 @@ def configure_logging(
         logger_factory=lambda *_: _relay,
         cache_logger_on_first_use=True,
     )
+    listen_to_libraries()
     return sink
 
 
@@ -66,6 +68,9 @@ _relay = _Relay()
 _processors: list[Processor] = []  # one list for all time, for the same reason
 
 
+_FOR_THE_FILE = ("http.request", SAID)
+
+
 class _Console:
     """Shows the runner's own events as a person likes to read them."""
 
@@ -77,7 +82,7 @@ class _Console:
         )
 
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
-        single = "order_id" in event or event.get("event") == "http.request"
+        single = "order_id" in event or event.get("event") in _FOR_THE_FILE
         if not single or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
             print(shown, file=self._file, flush=True)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import pytest
 import structlog
@@ -125,3 +126,30 @@ def test_workers_that_share_a_directory_write_files_of_their_own(configured, tmp
 
     ages = ["order-sagas-2.jsonl", "order-sagas-2.jsonl.9", "order-sagas-2.jsonl.10"]
     assert {"": ["order-sagas.jsonl"], "2": ages} == found
+
+
+def test_what_libraries_say_is_in_the_file_and_not_on_the_console(configured):
+    """However loud: a client in an outage says the same many times a second."""
+    console = io.StringIO()
+    sink = configured(console=console)
+
+    logging.getLogger("kafka.conn").error("Connect attempt %d failed", 7)
+    logging.getLogger("kafka.conn").info("quiet")
+
+    (line,) = lines(sink)
+    said = ("library.said", "kafka.conn", "error", "Connect attempt 7 failed")
+    assert said == (line["event"], line["library"], line["severity"], line["message"])
+    assert "" == console.getvalue()
+
+
+def test_an_exception_that_a_library_logs_is_written_with_its_traceback(configured):
+    """The only trace that there may be of it."""
+    sink = configured()
+
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        logging.getLogger("kafka.conn").exception("It went wrong")
+
+    (line,) = lines(sink)
+    assert "ValueError: odd" in line["exception"]
