@@ -28,6 +28,7 @@ from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
 from system.settings.model import ROLES
 from system.supervision import run_supervised
+from system.supervision.cores import usable_cores, worker_count
 from system.supervision.run import GAVE_UP
 from system.tuning import tune_garbage_collection
 
@@ -45,19 +46,21 @@ def start_command(settings: Settings) -> None:
     submitted while nothing ran is handled at once. With --kafka and PostgreSQL, start as many as
     you like, on any machine: they share the shards; --roles runs some of the services only.
 
-    With `--workers N`, N processes share the shards under a supervisor, which starts one again
-    that dies; `order-sagas status` asks it how they are. With `--http ADDRESS`, one more process
-    under it serves the API.
+    One process for each core shares the shards, or N with `--workers N`, under a supervisor, which
+    starts one again that dies; `order-sagas status` asks it how they are. `--workers 1` runs
+    everything in this process. With `--http ADDRESS`, one more process under the supervisor serves
+    the API.
 
     Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
     """
     clock = SystemClock()
     with DatabaseLock(settings.database):
         _check_kafka(settings)
+        workers = worker_count(settings)
         if settings.http:
             need_http()
-        if settings.workers > 1 or settings.http:
-            _start_supervised(settings)
+        if workers > 1 or settings.http:
+            _start_supervised(settings, workers)
             return
         name = own_slot(settings.log_dir) if settings.kafka else None
         sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
@@ -71,7 +74,7 @@ def start_command(settings: Settings) -> None:
             bell.listen()
             running.tell_bridge(RecordsWaiting())  # for what came before the bell was there
             tune_garbage_collection()
-            click.echo(_banner(settings, in_flight, waiting))
+            click.echo(_banner(settings, 1, in_flight, waiting))
             happened_first = happened.get()
             if happened_first:
                 click.echo(f"{happened_first}: finishing the batch in hand ...")
@@ -96,7 +99,7 @@ def _check_kafka(settings: Settings) -> None:
         check_topics(connection_of(settings), topics, partitions=settings.partitions)
 
 
-def _start_supervised(settings: Settings) -> None:
+def _start_supervised(settings: Settings, workers: int) -> None:
     parts = Parts(settings=settings)
     open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
     found = _found(settings.database)
@@ -105,8 +108,8 @@ def _start_supervised(settings: Settings) -> None:
         signal.signal(GAVE_UP, lambda *_: happened.put(""))
         outcome = run_supervised(
             settings,
-            settings.workers,
-            lambda: click.echo(_banner(settings, *found)),
+            workers,
+            lambda: click.echo(_banner(settings, workers, *found)),
             lambda: _announced(happened.get()),
         )
     if outcome.failure:
@@ -160,13 +163,13 @@ def _found(database: str) -> tuple[int, int]:
         return queries.in_flight(db), sum(queries.waiting(db).values())
 
 
-def _banner(settings: Settings, in_flight: int, waiting: int) -> str:
+def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> str:
     rows = [
         ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
         *([("kafka", f"{settings.kafka}, group {group_of(settings)}")] if settings.kafka else []),
         *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
         ("logs", str(settings.log_dir)),
-        *([("workers", str(settings.workers))] if settings.workers > 1 else []),
+        ("workers", f"{workers}, of {usable_cores()} core(s)"),
         *([("http", f"http://{settings.http}")] if settings.http else []),
         ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Mapping
 
 import attrs
 import click
@@ -11,10 +12,12 @@ from rich.table import Table
 
 from bridges.store import queries
 from bridges.store.lock import running_process
+from system.cli.pause import in_words, paused
 from system.cli.support import console, plain_table, print_json
 from system.settings import Settings, settings_options
 from system.supervision import ask_status
 from system.supervision.messages import Status
+from system.supervision.runs import Run, runs_of
 
 STOP_WITHIN = 75.0
 
@@ -44,29 +47,37 @@ def stop_command(settings: Settings) -> None:
 
     Exit codes: 0 it stopped, 1 nothing ran, or it did not stop in time.
     """
-    pid = running_process(settings.database)
-    if pid is None:
-        raise click.ClickException("no system runs on this database")
-    os.kill(pid, signal.SIGTERM)
+    asked = _running(settings)
+    if not asked:
+        raise click.ClickException("no system runs on this database, as far as can be seen here")
+    for pid in asked:
+        os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + STOP_WITHIN
-    while running_process(settings.database) == pid:
+    while asked & _running(settings):
         if time.monotonic() > until:
             raise click.ClickException(
-                f"process {pid} was asked to stop {STOP_WITHIN:g} s ago and still runs"
+                f"process {min(asked)} was asked to stop {STOP_WITHIN:g} s ago and still runs"
             )
         time.sleep(0.05)
     click.echo("Stopped.")
 
 
+def _running(settings: Settings) -> set[int]:
+    """The first processes of all runs on this database that share our log directory."""
+    pid = running_process(settings.database)
+    return {run.pid for run in runs_of(settings)} | ({pid} if pid else set())
+
+
 def _print(settings: Settings, as_json: bool) -> None:
     pid, status = running_process(settings.database), ask_status(settings)
     if as_json:
-        workers = attrs.asdict(status)["workers"] if status else []
-        error = status.last_error if status else ""
-        print_json({"pid": pid, "workers": workers, "last_error": error, **_waiting(settings)})
+        workers = [worker for each in status.values() for worker in attrs.asdict(each)["workers"]]
+        error = _last_error(status)
+        print_json({"pid": pid, "workers": workers, "last_error": error, **_waiting(settings),
+                    "paused": paused(settings)})  # fmt: skip
     else:
         console().print(_table(settings, status))
-    if pid is None and status is None:
+    if pid is None and not status:
         click.echo("No system runs on this database. Start one: order-sagas start", err=True)
         click.get_current_context().exit(1)
 
@@ -79,10 +90,14 @@ def _waiting(settings: Settings) -> dict[str, int]:
         }
 
 
-def _table(settings: Settings, status: Status | None) -> Table:
+def _last_error(status: Mapping[Run, Status]) -> str:
+    return next((each.last_error for each in status.values() if each.last_error), "")
+
+
+def _table(settings: Settings, status: Mapping[Run, Status]) -> Table:
     columns = ("worker", "process", "shards", "in flight", "ended", "1/s", "restarts", "last error")
     table = plain_table(*columns, numbers=("in flight", "ended", "1/s", "restarts"))
-    for worker in status.workers if status else []:
+    for worker in [worker for each in status.values() for worker in each.workers]:
         report = worker.report
         if report is None:
             table.add_row(str(worker.number), "starting", *[""] * 4, str(worker.restarts), "")
@@ -102,6 +117,7 @@ def _table(settings: Settings, status: Status | None) -> Table:
     table.caption = (
         f"{waiting['sagas_in_flight']:,} saga(s) in flight, "
         f"{waiting['records_waiting']:,} record(s) waiting"
-        + (f"; last: {status.last_error}" if status and status.last_error else "")
+        + "".join(f"; {in_words(each)}" for each in paused(settings))
+        + (f"; last: {_last_error(status)}" if _last_error(status) else "")
     )
     return table

@@ -61,6 +61,19 @@ def optional_integer(low: int) -> Kind:
     )
 
 
+def automatic_integer(low: int, high: int) -> Kind:
+    """None is for whoever uses it to work out."""
+
+    def read(raw: Any) -> int | None:
+        return None if raw == "auto" else _within(_integer(raw), low, high)
+
+    return Kind(
+        f"a whole number from {low:,} to {high:,}, or auto",
+        read,
+        show=lambda value: "auto" if value is None else str(value),
+    )
+
+
 def number_above(low: float) -> Kind:
     def read(raw: Any) -> float:
         value = _number(raw)

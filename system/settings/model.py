@@ -60,8 +60,11 @@ class Settings:
     partitions: int = _setting(
         8, kinds.integer(1, 10_000), "Partitions of every topic; fixed once the log exists."
     )
-    workers: int = _setting(
-        1, kinds.integer(1, 64), "Processes that share the work, under one supervisor."
+    workers: int | None = _setting(
+        None,
+        kinds.automatic_integer(1, 64),
+        "Processes that share the work, under one supervisor; auto: one a core. At most one a "
+        "partition.",
     )
     batch_size: int = _setting(
         500, kinds.integer(1, 100_000), "Records that are handled in one transaction, at most."

@@ -15,6 +15,8 @@ class Supervise:
     parent: int
     folder: str
     """Where the run keeps its lock and its notes."""
+    names: str = ""
+    """How the names of its workers begin, where other runs share the log directory."""
 
 
 @attrs.frozen
@@ -25,6 +27,8 @@ class Work:
     number: int
     shards: frozenset[int] | None
     folder: str
+    name: str
+    """Of its log file."""
 
 
 @attrs.frozen

@@ -1,21 +1,18 @@
 """A run with several workers, as the process sees it that people start and stop."""
 
-import fcntl
-import json
 import os
 import signal
 import socket
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import attrs
 from thespian.actors import ActorSystem
 
 from system.settings import Settings
 from system.supervision.messages import Finished, Shutdown, Supervise
+from system.supervision.runs import own_run, remove_card, write_card
 from system.supervision.supervisor import NAME, Supervisor, gave_up_of
-from system.supervision.worker import lock_of
 
 STOP_WITHIN = timedelta(seconds=70)
 BREAK_OFF_WITHIN = timedelta(seconds=15)
@@ -32,11 +29,6 @@ class Outcome:
     failure: str = ""
 
 
-def folder_of(settings: Settings) -> Path:
-    """Where a run keeps its lock, and says how to reach its supervisor."""
-    return settings.log_dir / "run"
-
-
 def run_supervised(
     settings: Settings, workers: int, started: Callable[[], None], wait: Callable[[], str]
 ) -> Outcome:
@@ -45,30 +37,27 @@ def run_supervised(
     The supervisor says so with SIGUSR1, which `wait` has to hear. If this process is killed, the
     workers end by themselves.
     """
-    folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    for note in (*folder.glob("*.failure"),):
-        note.unlink()
-    with lock_of(str(folder)).open("w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)  # not `flock`, which forked workers would share
+    with own_run(settings) as run:
+        for note in (*run.folder.glob("*.failure"),):
+            note.unlink()
         port = _free_port()
         actors = ActorSystem(
             "multiprocTCPBase", {"Admin Port": port}, logDefs=QUIET_LOGS, transientUnique=True
         )
-        card = folder / "supervisor.json"
+        folder, names = str(run.folder), f"{run.number}-" if run.number > 1 else ""
         try:
             supervisor = actors.createActor(Supervisor, globalName=NAME)
-            actors.tell(supervisor, Supervise(settings, workers, os.getpid(), str(folder)))
-            card.write_text(json.dumps({"port": port, "pid": os.getpid(), "workers": workers}))
+            actors.tell(supervisor, Supervise(settings, workers, os.getpid(), folder, names))
+            write_card(run, settings, port)
             started()
             asked = wait()
             patience = STOP_WITHIN if asked else BREAK_OFF_WITHIN
             answer = actors.ask(supervisor, Shutdown(), patience)
         finally:
-            card.unlink(missing_ok=True)
+            remove_card(run)  # who asked where nobody answers would start Thespian there
             actors.shutdown()
-    gave_up = gave_up_of(str(folder))
-    failure = gave_up.read_text() if gave_up.exists() else ""
+        gave_up = gave_up_of(folder)
+        failure = gave_up.read_text() if gave_up.exists() else ""
     return Outcome(isinstance(answer, Finished) and answer.clean, failure)
 
 

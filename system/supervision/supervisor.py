@@ -110,7 +110,8 @@ class Supervisor(Actor):
                 if order.settings.kafka or order.workers == 1
                 else frozenset(range(number, order.settings.partitions, order.workers))
             )
-            work = Work(order.settings, number, shards, order.folder)
+            name = f"{order.names}{number}"
+            work = Work(order.settings, number, shards, order.folder, name)
             self._workers[number] = _Hired(work, self._start(work))
         if order.settings.http:
             http = RunHttp(order.settings, order.workers, order.folder)

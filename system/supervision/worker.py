@@ -56,7 +56,7 @@ class Worker(Actor):
             signal.signal(each, signal.SIG_IGN)  # the supervisor hears them, and asks us to stop
         die_with_the_run(work.folder)
         clock = SystemClock()
-        sink = configure_logging(work.settings, clock, worker=str(work.number))
+        sink = configure_logging(work.settings, clock, worker=work.name)
         parts = Parts(settings=work.settings, clock=clock, shards=work.shards, flush=sink.flush)
         actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
         self._running = running = start(parts, actors, self._failed)

@@ -15,8 +15,12 @@ COMMAND = (sys.executable, "-m", "system.cli.main")
 
 
 def environment(directory: Path, **settings: object) -> dict[str, str]:
-    """This process's environment without settings of the machine's own, and with these."""
+    """This process's environment without settings of the machine's own, and with these.
+
+    One worker, unless they say otherwise, whatever the machine has.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("ORDER_SAGAS_")}
+    settings = {"workers": 1, **settings}
     named = {f"ORDER_SAGAS_{name.upper()}": str(value) for name, value in settings.items()}
     database = f"sqlite:///{directory / 'orders.db'}"
     return {**kept, "PYTHONPATH": str(ROOT), "ORDER_SAGAS_DATABASE": database, **named}

@@ -9,6 +9,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
+from system.supervision.cores import usable_cores
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import wait_until
@@ -119,3 +120,28 @@ def test_a_run_is_stopped_from_another_terminal(tmp_path, env):
     again = order_sagas("stop", env=env)
     assert 1 == again.returncode
     assert "no system runs" in again.stderr
+
+
+def test_runs_on_two_databases_may_share_a_log_directory(tmp_path, env):
+    """Each is asked, and stopped, by its own database."""
+    other = tmp_path / "other"
+    other.mkdir()
+    others_env = environment(other, workers=2, log_dir=tmp_path / "logs")
+    with Started(tmp_path, env) as system, Started(other, others_env) as another:
+        pids = {each["pid"] for each in workers(env)}
+        others = {each["pid"] for each in workers(others_env)}
+        order_sagas("submit", orders_file(tmp_path, 20), env=env)
+
+        assert not pids & others
+        assert 0 == order_sagas("stop", env=env).returncode
+        assert 0 == system.process.wait(60)
+        assert others == {each["pid"] for each in workers(others_env)}
+        assert 0 == another.stop()
+
+
+def test_without_a_word_about_workers_there_is_one_a_core(tmp_path):
+    """On a machine with one core, that is this process alone."""
+    env = environment(tmp_path, workers="auto", log_dir=tmp_path / "logs")
+    with Started(tmp_path, env) as system:
+        assert f"{min(8, usable_cores())}, of {usable_cores()} core(s)" in system.said
+        assert 0 == system.stop()
