@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from starlette.responses import Response
@@ -73,7 +74,7 @@ def _again(
 
 def retry_later(status: int, detail: str, seconds: float) -> Problem:
     """A problem that goes away by itself, in about so many seconds."""
-    return Problem(status, detail, headers={"Retry-After": str(max(1, round(seconds + 0.5)))})
+    return Problem(status, detail, headers={"Retry-After": str(max(1, ceil(seconds)))})
 
 
 def wrong_field(pointer: str, detail: str) -> Problem:

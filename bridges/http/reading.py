@@ -236,10 +236,10 @@ class Reader:
         ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
             oldest, overdue = db.execute(deadlines).one()
-            by_step = dict.fromkeys(self._waited_for, 0) | dict(db.execute(steps).tuples().all())
+            by_step = dict.fromkeys(self._waited_for, 0) | _counts(db, steps)
             return Snapshot(
                 at=moment(now) or "",
-                orders=dict(db.execute(counts).tuples().all()),
+                orders=_counts(db, counts),
                 sagas=queries.saga_counts(db),
                 steps=by_step,
                 needs_attention=[
@@ -251,6 +251,10 @@ class Reader:
                 oldest_deadline=moment(oldest),
                 oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
             )
+
+
+def _counts(db: sa.Connection, query: sa.Select[Any]) -> dict[str, int]:
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def _order_fields(row: Row) -> Row:

@@ -1,0 +1,210 @@
+"""Who may do what, and what is never let in."""
+
+import pytest
+
+from bridges.http import HttpError
+from bridges.http.tokens import hash_of
+from tests.support.http_service import TOKENS, an_order_body, serving, tokens_file
+from tests.support.waiting import wait_until
+
+READS = (
+    "/api/v1/orders", "/api/v1/orders/o-1", "/api/v1/sagas", "/api/v1/sagas/o-1",
+    "/api/v1/stock", "/api/v1/dead-letters", "/api/v1/dead-letters/1", "/metrics",
+)  # fmt: skip
+OPERATIONS = (
+    "/api/v1/orders", "/api/v1/sagas/o-1/retry", "/api/v1/sagas/o-1/skip",
+    "/api/v1/sagas/o-1/resume", "/api/v1/sagas/o-1/cancel",
+    "/api/v1/dead-letters/1/replay", "/api/v1/dead-letters/1/discard",
+)  # fmt: skip
+OPEN = ("/health/live", "/health/ready", "/openapi.json")
+
+
+@pytest.fixture
+def guarded(system, tmp_path):
+    """A client without a token, of an API that wants one."""
+    with serving(system.settings, tokens=tokens_file(tmp_path)) as client:
+        yield client
+
+
+def bearer(name: str) -> dict[str, str]:
+    """The headers of somebody; `nobody` has none, `stranger` a token that is not known."""
+    if name == "nobody":
+        return {}
+    return {"Authorization": f"Bearer {TOKENS[name][1] if name in TOKENS else 'os_wrong'}"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("who", ["nobody", "stranger", "reader", "shop"])
+def test_who_may_do_what(guarded, who, method):
+    """Nobody without a token; a reader reads; and only those who operate change anything."""
+    refused = {"nobody": 401, "stranger": 401, "reader": 403 if method == "POST" else None}.get(who)
+    for path in READS if method == "GET" else OPERATIONS:
+        response = guarded.request(
+            method, path, headers=bearer(who), json={} if method == "POST" else None
+        )
+        allowed = response.status_code not in (401, 403)
+        assert allowed == (refused is None), path
+        if refused:
+            assert refused == response.status_code
+            assert "application/problem+json" == response.headers["Content-Type"]
+        if refused == 401:
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", OPEN)
+@pytest.mark.parametrize("who", ["nobody", "reader", "shop"])
+def test_what_everybody_may_see(guarded, who, path):
+    """Probes have no token, and the description is no secret."""
+    assert 200 == guarded.get(path, headers=bearer(who)).status_code
+
+
+@pytest.mark.parametrize(
+    "said", ["Basic os_read", "Bearer", "Bearer os_read x", "os_read", "Bearer OS_READ"]
+)
+def test_what_is_no_bearer_token_is_none(guarded, said):
+    """However close."""
+    assert 401 == guarded.get("/api/v1/stock", headers={"Authorization": said}).status_code
+
+
+def test_the_scheme_may_be_written_in_any_case(guarded):
+    """As the standard has it."""
+    headers = {"Authorization": "bearer os_read"}
+
+    assert 200 == guarded.get("/api/v1/stock", headers=headers).status_code
+
+
+def test_a_token_that_is_taken_out_of_the_file_is_refused_at_once(system, tmp_path):
+    """And one that is put in is taken; a file that can't be read changes nothing."""
+    file = tokens_file(tmp_path)
+    with serving(system.settings, token="os_read", tokens=file) as client:
+        before = client.get("/api/v1/stock").status_code
+        file.write_text("no tokens [")
+        meanwhile = client.get("/api/v1/stock").status_code
+        file.write_text(f'{{"other": {{"role": "read", "sha256": "{hash_of("os_new")}"}}}}')
+        old = client.get("/api/v1/stock").status_code
+        new = client.get("/api/v1/stock", headers={"Authorization": "Bearer os_new"}).status_code
+
+    assert (200, 200, 401, 200) == (before, meanwhile, old, new)
+
+
+def test_without_tokens_only_this_machine_is_served(system):
+    """Anything else would let everybody in."""
+    with pytest.raises(HttpError, match="no tokens are set"), serving(system.settings, host="::"):
+        pass
+
+
+@pytest.mark.parametrize("text", ['a = {role = "king", sha256 = ""}', 'a = "b"', "[", "\xff"])
+def test_a_file_of_no_tokens_is_refused(system, tmp_path, text):
+    """At the start, by its name."""
+    file = tmp_path / "tokens.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(HttpError, match="token"), serving(system.settings, tokens=file):
+        pass
+
+
+def test_an_address_that_is_taken_is_refused(system, api):
+    """By its name."""
+    port = api.base_url.port
+    taken = pytest.raises(HttpError, match=f"127.0.0.1:{port} can't be had")
+    with taken, serving(system.settings, port=port):
+        pass
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "shop.example"}, {"Host": "127.0.0.1.example:80"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+def test_without_tokens_no_page_of_another_site_may_ask(api, headers):
+    """A browser on this machine would send anything, to any name that leads here."""
+    assert 403 == api.post("/api/v1/orders", json={"id": "o-1"}, headers=headers).status_code
+
+
+def test_whoever_asks_too_often_is_told_to_wait(system, tmp_path):
+    """And nobody else is."""
+    tokens = tokens_file(tmp_path)
+    with serving(system.settings, rate=2, tokens=tokens) as client:
+        mine = [client.get("/api/v1/stock", headers=bearer("reader")) for _ in range(9)]
+        others = client.get("/api/v1/stock", headers=bearer("shop"))
+        probe = client.get("/health/live")
+
+    slowed = [response for response in mine if response.status_code == 429]
+    assert slowed
+    assert all(int(response.headers["Retry-After"]) >= 1 for response in slowed)
+    assert (200, 200) == (others.status_code, probe.status_code)
+
+
+def test_who_guesses_tokens_is_slowed_down(system, tmp_path):
+    """By address: a wrong token is nobody's."""
+    with serving(system.settings, rate=1, tokens=tokens_file(tmp_path)) as client:
+        statuses = {
+            client.get("/api/v1/stock", headers={"Authorization": f"Bearer {n}"}).status_code
+            for n in range(9)
+        }
+
+    assert {401, 429} == statuses
+
+
+def test_logs_hold_no_tokens_no_bodies_and_no_ids_of_customers(system, tmp_path):
+    """Of a request, only what it was and what became of it."""
+    secrets = ("os_operate", "os_wrong", "4111111111111111", "ada@shop.example", "key-of-ada")
+    with serving(system.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
+        client.post(
+            "/api/v1/orders",
+            json=an_order_body("o-1", customerId="ada@shop.example", card="4111111111111111"),
+            headers={"Idempotency-Key": "key-of-ada"},
+        )
+        client.post("/api/v1/orders", content=b'{"card": "4111111111111111"')
+        client.get("/api/v1/orders/ada@shop.example?wait=0&card=4111111111111111")
+        client.get("/ada@shop.example/4111111111111111")
+        client.get("/api/v1/stock", headers={"Authorization": "Bearer os_wrong"})
+
+        def lines():
+            return [line for line in system.logged.lines if b'"http.request"' in line]
+
+        wait_until(lambda: len(lines()) == 5, "five requests to be logged")
+    text = b"\n".join(system.logged.lines).decode()
+    assert [] == [secret for secret in secrets if secret in text]
+    assert '"method":"POST","route":"/api/v1/orders","status":201' in text
+    assert '"caller":"shop"' in text
+
+
+def test_a_fault_of_ours_is_a_problem_and_is_logged(system):
+    """Without a word of what it was, to the client."""
+
+    def broken(order_id):
+        raise RuntimeError("card 4111 1111 1111 1111 of ada@shop.example")
+
+    system.start()
+    with serving(system.settings, around={"timeline": broken}) as client:
+        client.post("/api/v1/orders", json={"id": "o-1"})
+        system.run()
+        response = client.get("/api/v1/sagas/o-1")
+
+    assert {"title": "Internal Server Error", "status": 500} == response.json()
+    text = b"\n".join(system.logged.lines).decode()
+    assert "http.failed" in text
+    assert "RuntimeError" in text
+    assert "ada@shop.example" not in text
+    assert "4111 1111" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/api/v1/orders/", 404),
+        ("DELETE", "/api/v1/orders", 405),
+        ("POST", "/api/v1/orders/o-1", 405),
+        ("GET", "/api/v1/sagas/o-1/retry", 404),
+        ("OPTIONS", "/api/v1/stock", 405),
+        ("BREW", "/api/v1/stock", 400),
+    ],
+)
+def test_what_is_not_there_is_a_problem_too(api, method, path, status):
+    """Every error has one form."""
+    response = api.request(method, path)
+
+    assert status == response.status_code
+    assert "application/problem+json" == response.headers["Content-Type"]
+    assert status == response.json()["status"]
+    assert (status == 405) == ("Allow" in response.headers)

@@ -1,0 +1,152 @@
+"""What an operator asks over HTTP: of sagas that are stuck, and of dead letters."""
+
+import pytest
+
+from actors.sagas.definition import hours
+from actors.services.gateway import NoAnswer
+from actors.services.simulation import SimulatedGateway
+from tests.support.embedded import EmbeddedSystem, an_order
+from tests.support.http_service import serving, tokens_file
+
+SAGA = "/api/v1/sagas/place-order%2FA"
+LETTERS = "/api/v1/dead-letters"
+
+
+class RefundsLater(SimulatedGateway):
+    """A provider that charges, and does not answer to refunds until it is told to."""
+
+    answers = False
+
+    def refund(self, refund):
+        return super().refund(refund) if RefundsLater.answers else NoAnswer()
+
+
+@pytest.fixture
+def stuck(tmp_path, monkeypatch):
+    """A system with order A, whose payment can't be refunded, and a record nobody can read."""
+    monkeypatch.setattr(RefundsLater, "answers", False)
+    with EmbeddedSystem(tmp_path, gateway=RefundsLater()) as system:
+        system.put(an_order("A"))
+        system.advance(hours(5))
+        system.put_raw("order-events", b"oops")
+        yield system
+
+
+@pytest.fixture
+def operator(stuck, tmp_path):
+    """A client with the token of `shop`."""
+    with serving(stuck.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
+        yield client
+
+
+def test_a_saga_that_needs_attention_is_seen(operator):
+    """In the list, in the snapshot's metrics, and whoever waits for its end waits no longer."""
+    listed = operator.get("/api/v1/sagas?status=NEEDS_ATTENTION").json()["sagas"]
+    waited = operator.get("/api/v1/orders/A?wait=60").json()
+
+    assert ["place-order/A"] == [saga["sagaId"] for saga in listed]
+    assert "NEEDS_ATTENTION" == waited["sagaStatus"]
+    assert "order_sagas_sagas_needing_attention 1.0" in operator.get("/metrics").text
+
+
+def test_a_stuck_step_is_retried(operator, stuck):
+    """Who asked stands in the saga's history: the name of the token."""
+    RefundsLater.answers = True
+    response = operator.post(f"{SAGA}/retry", json={"step": "process payment"})
+    stuck.run()
+
+    assert 202 == response.status_code
+    assert ("retry", "shop", "place-order/A") == (
+        response.json()["asked"], response.json()["by"], response.json()["sagaId"],
+    )  # fmt: skip
+    assert "CANCELLED" == stuck.status("A")
+    assert any("retry by shop" in entry.note for entry in stuck.saga("A").history)
+
+
+def test_a_stuck_step_is_skipped_with_a_reason(operator, stuck):
+    """Which stands there too."""
+    wish = {"step": "process payment", "why": "refunded by hand"}
+    response = operator.post(f"{SAGA}/skip", json=wish)
+    stuck.run()
+
+    assert 202 == response.status_code
+    assert "CANCELLED" == stuck.status("A")
+    assert any("refunded by hand" in entry.note for entry in stuck.saga("A").history)
+
+
+def test_all_that_is_stuck_is_resumed(operator, stuck):
+    """Without a body, or by the order's id."""
+    RefundsLater.answers = True
+    response = operator.post("/api/v1/sagas/A/resume", headers={"Content-Type": "application/json"})
+    stuck.run()
+
+    assert 202 == response.status_code
+    assert "CANCELLED" == stuck.status("A")
+
+
+@pytest.mark.parametrize(
+    ("action", "wish", "status", "pointer"),
+    [
+        ("retry", {}, 422, "#/step"),
+        ("retry", {"step": "no such step"}, 422, "#/step"),
+        ("retry", {"step": "reserve stock"}, 409, None),
+        ("skip", {"step": "process payment"}, 422, "#/why"),
+        ("cancel", {}, 422, "#/why"),
+        ("cancel", {"why": "again"}, 409, None),
+        ("cancel", {"why": 7}, 422, "#/why"),
+        ("resume", [], 422, "#"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(operator, stuck, action, wish, status, pointer):
+    """With the field that is wrong, or with the reason."""
+    before = len(stuck.records())
+    response = operator.post(f"{SAGA}/{action}", json=wish)
+
+    assert status == response.status_code
+    assert pointer == response.json().get("errors", [{}])[0].get("pointer")
+    assert before == len(stuck.records())
+
+
+def test_nothing_is_asked_of_a_saga_that_is_not_there(operator):
+    """Nor of a letter."""
+    saga = operator.post("/api/v1/sagas/nobody/resume", json={})
+    letter = operator.post(f"{LETTERS}/999/replay", json={})
+    strange = operator.post(f"{LETTERS}/{'9' * 5000}/replay", json={})
+
+    assert (404, 404, 404) == (saga.status_code, letter.status_code, strange.status_code)
+
+
+def test_dead_letters_are_seen_replayed_and_discarded(operator, stuck):
+    """Each once, unless asked for again; all of it with who did it."""
+    [letter] = operator.get(LETTERS).json()["deadLetters"]
+    path = f"{LETTERS}/{letter['number']}"
+    one = operator.get(path).json()
+    unexplained = operator.post(f"{path}/discard", json={})
+    discarded = operator.post(f"{path}/discard", json={"why": "a test"})
+    twice = operator.post(f"{path}/replay", json={})
+    left = operator.get(LETTERS).json()["deadLetters"]
+    seen = operator.get(f"{LETTERS}?all=true").json()["deadLetters"]
+    replayed = operator.post(f"{path}/replay", json={"again": True})
+
+    assert letter == one
+    assert ("order-events", "oops") == (letter["topic"], letter["value"])
+    assert [422, 202, 409, 202] == [
+        response.status_code for response in (unexplained, discarded, twice, replayed)
+    ]
+    assert [] == left
+    assert [("discarded", "shop", "a test")] == [(s["action"], s["by"], s["why"]) for s in seen]
+    query = "SELECT count(*) FROM log WHERE topic = 'order-events' AND value = ?"
+    assert [(2,)] == list(stuck.log.db.rows(query, (b"oops",)))
+
+
+def test_dead_letters_come_page_by_page(operator, stuck):
+    """The oldest first."""
+    for number in range(3):
+        stuck.put_raw("order-events", b"oops %d" % number)
+    first = operator.get(f"{LETTERS}?limit=3").json()
+    second = operator.get(LETTERS, params={"limit": 3, "after": first["next"]}).json()
+
+    assert ["oops", "oops 0", "oops 1", "oops 2"] == [
+        each["value"] for each in first["deadLetters"] + second["deadLetters"]
+    ]
+    assert second["next"] is None

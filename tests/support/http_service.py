@@ -1,0 +1,106 @@
+"""The HTTP bridge on a database, on a thread of this process or in a process of its own."""
+
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+from thespian.actors import ActorSystem
+
+from bridges.http import HttpOptions, HttpServer
+from bridges.http.tokens import hash_of
+from system.http import options_of, surroundings_of
+from system.runtime import EventLoopBase
+from system.settings import Settings
+from tests.support.cli import COMMAND
+from tests.support.ports import free_port, is_listening
+from tests.support.waiting import TIMEOUT, wait_until
+
+ORDER = {
+    "orderId": "o-1",
+    "customerId": "c-1",
+    "currency": "EUR",
+    "lines": [{"sku": "PEN", "quantity": 2, "unitPrice": 150}],
+}
+TOKENS = {"reader": ("read", "os_read"), "shop": ("operate", "os_operate")}
+"""Name to role and token."""
+
+
+def an_order_body(order_id: str = "o-1", **fields: Any) -> dict[str, Any]:
+    """An order as people write it."""
+    return {**ORDER, "orderId": order_id, **fields}
+
+
+def tokens_file(directory: Path) -> Path:
+    """A file with TOKENS."""
+    lines = [
+        f'{name} = {{ role = "{role}", sha256 = "{hash_of(token)}" }}\n'
+        for name, (role, token) in TOKENS.items()
+    ]
+    file = directory / "tokens.toml"
+    file.write_text("".join(lines))
+    return file
+
+
+@contextmanager
+def serving(
+    settings: Settings, token: str = "", around: Mapping[str, Any] | None = None, **options: Any
+) -> Iterator[httpx.Client]:
+    """A client of a server in this process; `around` and `options` replace what settings say."""
+    given: HttpOptions = attrs.evolve(options_of(settings), **{"port": 0, **options})
+    surroundings = attrs.evolve(surroundings_of(settings, lambda: None), **(around or {}))
+    actors = ActorSystem(EventLoopBase(), transientUnique=True)
+    server = HttpServer(surroundings, given, actors)
+    server.start()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with httpx.Client(base_url=server.address, headers=headers, timeout=TIMEOUT) as client:
+            yield client
+    finally:
+        server.stop()
+
+
+class HttpProcess:
+    """`order-sagas http` in a process of its own."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str], *args: object) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = directory / f"http-{self.port}.txt"
+        with self.output.open("w") as file:
+            self.process = subprocess.Popen(
+                [*COMMAND, "http", "--http", f"127.0.0.1:{self.port}", *map(str, args)],
+                env=dict(env), stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        wait_until(self._serves, "HTTP to be served")
+
+    def _serves(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"it ended at once: {self.said}")
+        return "is serving" in self.said and is_listening(self.port)
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text()
+
+    def stop(self) -> int:
+        """Ask it to stop, and wait; answers its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(TIMEOUT)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> "HttpProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
