@@ -14,6 +14,7 @@ from actors.messages import Message
 from actors.sagas.progress import Progress
 from bridges.record import Outgoing, Record
 from bridges.routes import Route
+from bridges.store.parking import Parked
 
 
 @cache
@@ -62,6 +63,10 @@ class Batch:
     sources: list[Any] = attrs.field(factory=list)
     """What the log handed over, to be given back when the batch is over."""
     injected: list[Message] = attrs.field(factory=list)
+    parked: list[Parked] = attrs.field(factory=list)
+    """What is kept for those who are paused."""
+    unparked: list[int] = attrs.field(factory=list)
+    """What was kept and is delivered now, by its ids."""
 
     def absorb(self, handled: Handled) -> None:
         """Take what came of a delivery, or of a timer. The last write of an entity counts."""
@@ -83,5 +88,5 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.outbox
-            or self.offsets
+            or self.offsets or self.parked or self.unparked
         )  # fmt: skip

@@ -24,6 +24,7 @@ from actors.sagas.progress import Progress
 from bridges.batch import Batch, Item
 from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.routes import ORCHESTRATOR
 from bridges.store.store import Changes
@@ -43,6 +44,10 @@ class CommitAgain:
 
 class BeginAgain:
     """To itself, some time after a batch was broken off: restore from the store."""
+
+
+class LookAgain:
+    """To itself: see who is paused."""
 
 
 class Prune:
@@ -82,6 +87,7 @@ class Bridge(Waves):
             self._proceeding = False
             self._proceed()
         elif kind is RecordsWaiting:
+            self._look_due = True
             self._proceed_soon()
         elif kind is NotHandled:
             self._not_handled(message.ticket, message.error)
@@ -95,6 +101,10 @@ class Bridge(Waves):
                 self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
+        elif kind is WakeupMessage and isinstance(message.payload, LookAgain):
+            self._look_later = False
+            self._look_due = True
+            self._proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
             self._prune()
@@ -121,6 +131,7 @@ class Bridge(Waves):
         if world.keep_finished is not None and connect.coordinator:
             self._pruner = Pruner(world.store, world.clock, world.keep_finished)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
+        self._look_at_pauses()
         self.open_log()
 
     def _report(self) -> Report:
@@ -169,7 +180,15 @@ class Bridge(Waves):
         if self._stopping and not self._early:
             self._stop()
             return
+        if self._look_due:
+            self._look_at_pauses()
         self._fill(self._open())
+
+    def _look_at_pauses(self) -> None:
+        self._look()
+        if (self._ending or self.asks_for_pauses) and not self._look_later:
+            self._look_later = True
+            self.wakeupAfter(timedelta(seconds=LOOK_SECONDS), LookAgain())
 
     def _open(self) -> Batch:
         self._batches += 1
@@ -185,7 +204,9 @@ class Bridge(Waves):
         tracing, starts = world.tracing, world.registry.started_by
         items: list[Item] = []
         if not self._stopping:
-            for record in self.take(batch):
+            kept = self._unpark(batch) if self._parked else []
+            # What was kept comes first, and nothing new while there is more of it.
+            for record in () if batch.unparked else self.take(batch):
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -210,10 +231,15 @@ class Bridge(Waves):
             injected, self._injected = self._injected, []
             for outcome in injected:
                 item = Item(outcome, "", None, world.routes.inside(type(outcome)))
+                if self._holding and self._park_outcome(item):
+                    continue
                 # A call that was made for a shard that moved: its owner makes it again.
                 if self.elsewhere(item) is None:
                     batch.injected.append(outcome)
                     items.append(item)
+            if self._holding:
+                items = self._park(batch, items)
+            items = kept + items
         self._deliver(batch, items)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
@@ -326,6 +352,8 @@ class Bridge(Waves):
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self._epochs,
+            parked=batch.parked,
+            unparked=batch.unparked,
         )
 
     def _take_outcome(self, outcome: Message) -> None:

@@ -32,6 +32,8 @@ class LogSide(Actor):
 
     _world: World
     _give_up: Callable[[BaseException], None]
+    asks_for_pauses = False
+    """Whether nobody tells of pauses, so that it has to look for itself."""
 
     def __init__(self) -> None:
         super().__init__()

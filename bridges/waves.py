@@ -12,10 +12,10 @@ from actors.messages import Message, status
 from bridges.batch import Batch, Item, Ticket
 from bridges.dead_letters import dead_letter
 from bridges.observer import header_of
+from bridges.parking import Parking
 from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing, Record
 from bridges.routes import Route
-from bridges.shards import Shards
 
 log = structlog.get_logger("bridge")
 
@@ -23,7 +23,7 @@ TRIES = 2
 """How often a handler may fail on a record before the record is a dead letter."""
 
 
-class Waves(Shards):
+class Waves(Parking):
     """Delivers, and deals with what actors could not handle."""
 
     def _commit(self) -> None:
@@ -185,6 +185,8 @@ class Waves(Shards):
                 outgoing = Outgoing(topic, partition, raw, encode(message), headers)
                 if self.place(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
+            if self._holding:
+                items = self._park(batch, items)
             if items:
                 self._deliver(batch, items)
                 return

@@ -15,7 +15,7 @@ from actors.messages import Message
 from actors.sagas.advance import Note, Wake, advance, wakes_of
 from actors.sagas.definition import Saga
 from actors.sagas.outages import Outages
-from actors.sagas.progress import Progress
+from actors.sagas.progress import BACKOFF, UNDO_BACKOFF, Progress, StepState
 
 _proxy = structlog.get_logger("sagas")
 
@@ -36,6 +36,9 @@ _LEVELS = {
 
 LOOK_AGAIN = 1.0
 """Seconds between looks at a deadline that passed during an outage which lasts."""
+
+LOOK_AGAIN_PAUSED = 10.0
+"""The same during a pause, which may last for days, with very many sagas waiting."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -88,11 +91,24 @@ class SagaActor(Actor):
         outages, now = self._context.outages, self._context.clock.now()
         if outages and self._progress:
             state = self._progress.steps[wake.step]
-            still = wake.at + outages.length(state.since, now) - now
+            still = self._still(wake, state, now)
             if still > 0 and state.deadline == wake.at:
-                self.wakeupAfter(timedelta(seconds=max(still, LOOK_AGAIN)), wake)
+                self.wakeupAfter(timedelta(seconds=still), wake)
                 return
         self._advance(wake, now, self._context.timers)
+
+    def _still(self, wake: Wake, state: StepState, now: float) -> float:
+        """Seconds until another look at a deadline that was put off; 0.0 if it passes now."""
+        outages = self._context.outages
+        service = self._context.saga.rows[wake.step].to.name
+        is_paused = outages.is_paused(service)
+        if state.phase in (BACKOFF, UNDO_BACKOFF):
+            # Not sent again to one who is paused; a pause before has put off what went before.
+            paused = LOOK_AGAIN_PAUSED if is_paused else 0.0
+        else:
+            paused = outages.paused_for(service, state.since, now)
+        still = wake.at + outages.length(state.since, now) + paused - now
+        return max(still, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if still > 0 else 0.0
 
     def _advance(self, message: Message | Wake, now: float, ticket: int) -> None:
         context, before = self._context, self._progress

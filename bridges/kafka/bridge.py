@@ -124,6 +124,8 @@ class KafkaBridge(Bridge):
     written elsewhere may write without a key.
     """
 
+    asks_for_pauses = True
+
     def __init__(self) -> None:
         super().__init__()
         self._positions: dict[tuple[str, int], int] = {}

@@ -1,4 +1,4 @@
-"""What people ask of a running system: of one saga, of many. For every way of asking.
+"""What people ask of a running system: of one saga, of many, of a service. For every way of asking.
 
 A question is checked against what is stored, so that whoever asks hears at once what cannot be
 done; then it is a record in the log like any other. The saga decides again when it gets it.
@@ -6,24 +6,32 @@ done; then it is a record in the log like any other. The saga decides again when
 
 from bridges.operations.checks import check
 from bridges.operations.errors import (
+    AlreadySoError,
     NoSuchSagaError,
     NoSuchStepError,
+    NoSuchTargetError,
     NotPossibleError,
     OperationError,
     ReasonNeededError,
 )
 from bridges.operations.many import Choice, Chosen, SagaFilter
+from bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
 from bridges.operations.sagas import SagaOperations
 
 __all__ = [
+    "AlreadySoError",
     "Choice",
     "Chosen",
     "NoSuchSagaError",
     "NoSuchStepError",
+    "NoSuchTargetError",
     "NotPossibleError",
     "OperationError",
+    "PauseOperations",
+    "Paused",
     "ReasonNeededError",
     "SagaFilter",
     "SagaOperations",
     "check",
+    "pauses_that_last",
 ]

@@ -27,5 +27,13 @@ class NotPossibleError(OperationError):
         return type(self), (self.order_id, self.reason)
 
 
+class NoSuchTargetError(OperationError, LookupError):
+    """There is no service of this name to pause; tells those there are."""
+
+
+class AlreadySoError(OperationError):
+    """It is paused, or it works, as it is."""
+
+
 class ReasonNeededError(OperationError, ValueError):
     """It is only done with a reason."""

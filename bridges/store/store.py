@@ -12,6 +12,7 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
+from bridges.store.parking import Parked, ParkingTable
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
 
@@ -37,6 +38,10 @@ class Changes:
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     """(topic, partition): where this batch began, and where it ends."""
+    parked: Sequence[Parked] = ()
+    """What to keep for services that are paused."""
+    unparked: Sequence[int] = ()
+    """Ids of what was kept and is delivered now."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The shards that this batch may touch, each with the epoch in which it was claimed."""
 
@@ -77,6 +82,7 @@ class Store:
         self._highest: dict[str, int] = {}
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
+        self.parking = ParkingTable(self.db, consumer)
         self._create()
 
     def close(self) -> None:
@@ -236,6 +242,8 @@ class Store:
                     for o, handled in changes.appended
                 ],
             )
+        if changes.parked or changes.unparked:
+            self.parking.store(db, changes.parked, changes.unparked, now)
         if changes.published:
             self.clean_outbox(db, changes.published)
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []

@@ -17,6 +17,7 @@ from system.cli.http import http_group
 from system.cli.inject import inject_command
 from system.cli.operate import cancel_command, resume_command, retry_command, skip_command
 from system.cli.orders import orders_command, sagas_command
+from system.cli.pause import pause_command, unpause_command
 from system.cli.prune import prune_command
 from system.cli.settings import settings_command
 from system.cli.show import show_command
@@ -35,7 +36,7 @@ SECTIONS = {
     "Run": ("demo", "start", "http", "status", "stop", "topics", "settings", "prune"),
     "Send": ("submit", "stock", "inject"),
     "Look": ("orders", "sagas", "show", "trace", "audit"),
-    "Put right": ("retry", "skip", "resume", "cancel", "dead-letters"),
+    "Put right": ("retry", "skip", "resume", "cancel", "pause", "unpause", "dead-letters"),
     "Prove": ("simulate",),
 }
 
@@ -136,6 +137,8 @@ for _command in (
     skip_command,
     resume_command,
     cancel_command,
+    pause_command,
+    unpause_command,
     dead_letters_group,
     settings_command,
     prune_command,

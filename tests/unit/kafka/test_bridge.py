@@ -45,6 +45,7 @@ class Bridge(KafkaBridge):
             registry=registry,
             routes=Routes(registry, SERVICES),
             batch_size=10,
+            tracing=None,
             clock=SimpleNamespace(now=lambda: 0.0),
         )
         self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}

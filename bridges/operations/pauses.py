@@ -1,0 +1,90 @@
+"""Pausing a service, or the intake of new orders; and ending the pause."""
+
+from collections.abc import Collection
+
+import attrs
+import sqlalchemy as sa
+
+from actors.clock import Clock, SystemClock
+from bridges.operations.checks import listed
+from bridges.operations.errors import AlreadySoError, NoSuchTargetError, ReasonNeededError
+from bridges.record_log import RecordLog
+from bridges.store.parking import parked, pauses
+
+
+@attrs.frozen
+class Paused:
+    """A pause that lasts, and how many messages are kept because of it."""
+
+    name: str
+    by: str
+    why: str
+    since: float
+    kept: int
+
+
+class PauseOperations:
+    """Notes pauses where all workers see them; those on the embedded log hear at once.
+
+    `services` are the names of all that can be paused: participants, and `INTAKE`.
+    """
+
+    def __init__(
+        self, log: RecordLog, services: Collection[str], clock: Clock | None = None
+    ) -> None:
+        self._log = log
+        self._services = services
+        self._clock = clock or SystemClock()
+
+    def pause(self, name: str, by: str, why: str) -> None:
+        """Pause it from now on; raises AlreadySoError, NoSuchTargetError, ReasonNeededError."""
+        self._check(name)
+        if not why.strip():
+            raise ReasonNeededError("pausing needs a reason")
+        mark = self._log.db.placeholder
+        values = (name, by, why, self._clock.now())
+        if not self._store(
+            f"INSERT INTO pauses (name, by, why, since) VALUES ({', '.join([mark] * 4)}) "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            values,
+        ):
+            raise AlreadySoError(f"{name} is paused already")
+
+    def unpause(self, name: str, by: str, why: str = "") -> None:
+        """End its pause; raises AlreadySoError if it is not paused, NoSuchTargetError."""
+        self._check(name)
+        mark = self._log.db.placeholder
+        if not self._store(
+            f"UPDATE pauses SET until = {mark}, ended_by = {mark}, ended_why = {mark} "
+            f"WHERE name = {mark} AND until IS NULL RETURNING id",
+            (self._clock.now(), by, why, name),
+        ):
+            raise AlreadySoError(f"{name} is not paused")
+
+    def _check(self, name: str) -> None:
+        if name not in self._services:
+            raise NoSuchTargetError(
+                f"nothing is named {name!r} that can be paused; there are {listed(self._services)}"
+            )
+
+    def _store(self, sql: str, values: tuple[str | float, ...]) -> bool:
+        with self._log.transaction() as cursor:
+            answer = self._log.db.beside(cursor)
+            answer.execute(sql, values)
+            return bool(answer.fetchall())
+
+
+def pauses_that_last(db: sa.Connection) -> list[Paused]:
+    """The pauses that last, the oldest first."""
+    kept = (
+        sa.select(sa.func.count())
+        .where(parked.c.target == pauses.c.name)
+        .correlate(pauses)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(pauses.c.name, pauses.c.by, pauses.c.why, pauses.c.since, kept)
+        .where(pauses.c.until.is_(None))
+        .order_by(pauses.c.id)
+    )
+    return [Paused(*row) for row in db.execute(query)]

@@ -1,0 +1,159 @@
+"""Who is paused, and what is kept for them meanwhile.
+
+What is kept is written and deleted in the transactions of the batches, fenced like all they do.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import sqlalchemy as sa
+
+from bridges.record import Record
+from bridges.store.headers import pack, unpack
+from bridges.store.schema import Number, metadata
+
+if TYPE_CHECKING:
+    from bridges.store.connect import Connection
+
+INTAKE = "intake"
+"""What is paused when no new saga shall begin; all else that can be paused is a service."""
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("since", sa.Float(53), nullable=False),
+    sa.Column("until", sa.Float(53)),
+    sa.Column("ended_by", sa.Text),
+    sa.Column("ended_why", sa.Text),
+)
+"""Every pause there was; those that last have no `until`, and are one of a name."""
+sa.Index(
+    "pauses_that_last",
+    pauses.c.name,
+    unique=True,
+    sqlite_where=pauses.c.until.is_(None),
+    postgresql_where=pauses.c.until.is_(None),
+)
+
+parked = sa.Table(
+    "parked",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("consumer", sa.Text, nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("receiver", sa.Text, nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("position", Number, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("headers", sa.LargeBinary),
+    sa.Column("at", sa.Float(53), nullable=False),
+)
+"""What is kept for `receiver` because of the pause of `target`, in the order of its coming."""
+sa.Index("parked_for", parked.c.target, parked.c.consumer, parked.c.id)
+
+RECENT = 64
+"""Pauses that a worker looks at: those that ended before are of no more interest to a deadline."""
+
+
+@attrs.frozen
+class Pause:
+    """A pause, of a service or of the intake; `until` is None while it lasts."""
+
+    name: str
+    by: str
+    why: str
+    since: float
+    until: float | None = None
+    ended_by: str = ""
+    ended_why: str = ""
+
+
+class Parked(NamedTuple):
+    """A record that `receiver` has yet to get."""
+
+    shard: int
+    target: str
+    receiver: str
+    order_id: str
+    record: Record
+
+
+class ParkingTable:
+    """Both tables, on the connection of a store and for its consumer."""
+
+    def __init__(self, db: "Connection", consumer: str) -> None:
+        self._db = db
+        self._consumer = consumer
+        mark = db.placeholder
+        ours = f"target = {mark} AND consumer = {mark} AND shard {db.is_in('int')}"
+        self._insert = (
+            "INSERT INTO parked (target, consumer, shard, receiver, order_id, topic, partition, "
+            f"position, key, value, headers, at) VALUES ({', '.join([mark] * 12)})"
+        )
+        self._delete = f"DELETE FROM parked WHERE id {db.is_in('bigint')}"
+        self._next = (
+            "SELECT id, receiver, topic, partition, position, key, value, headers, at "
+            f"FROM parked WHERE {ours} ORDER BY id LIMIT {mark}"
+        )
+        self._orders = f"SELECT DISTINCT order_id FROM parked WHERE {ours}"
+        self._targets = (
+            f"SELECT DISTINCT target FROM parked WHERE consumer = {mark} "
+            f"AND shard {db.is_in('int')}"
+        )
+        self._any = f"SELECT 1 FROM parked WHERE target = {mark} LIMIT 1"
+        self._pauses = (
+            "SELECT name, by, why, since, until, coalesce(ended_by, ''), coalesce(ended_why, '') "
+            f"FROM pauses WHERE until IS NULL OR id > (SELECT max(id) FROM pauses) - {RECENT}"
+        )
+
+    def pauses(self) -> list[Pause]:
+        """Those that last, and the last that ended."""
+        return [Pause(*row) for row in self._db.rows(self._pauses, ())]
+
+    def targets(self, shards: Sequence[int]) -> set[str]:
+        """For whose pauses something of these shards is kept."""
+        rows = self._db.rows(self._targets, (self._consumer, self._db.many(shards, int)))
+        return {target for (target,) in rows}
+
+    def any_for(self, target: str) -> bool:
+        """Whether anything is kept for it, by whichever worker."""
+        return next(self._db.rows(self._any, (target,)), None) is not None
+
+    def orders(self, target: str, shards: Sequence[int]) -> set[str]:
+        """The ids of the orders of these shards for which something is kept."""
+        rows = self._db.rows(self._orders, (target, self._consumer, self._db.many(shards, int)))
+        return {order_id for (order_id,) in rows}
+
+    def next(self, target: str, shards: Sequence[int], limit: int) -> list[tuple[int, str, Record]]:
+        """What is kept for it, the oldest first: its id, its receiver, the record."""
+        ours = (target, self._consumer, self._db.many(shards, int), limit)
+        return [
+            (number, receiver, Record(topic, partition, position, key, value, unpack(headers), at))
+            for number, receiver, topic, partition, position, key, value, headers, at in (
+                self._db.rows(self._next, ours)
+            )
+        ]
+
+    def store(self, cursor: Any, kept: Iterable[Parked], given: Sequence[int], now: float) -> None:
+        """Within a transaction: keep some, and forget those that were given to their receivers."""
+        rows = [
+            (
+                p.target, self._consumer, p.shard, p.receiver, p.order_id, p.record.topic,
+                p.record.partition, p.record.offset, p.record.key, p.record.value,
+                pack(p.record.headers), now,
+            )
+            for p in kept
+        ]  # fmt: skip
+        if given:
+            cursor.execute(self._delete, (self._db.many(given, int),))
+        if rows:
+            cursor.executemany(self._insert, rows)

@@ -1,0 +1,95 @@
+"""`order-sagas pause` and `unpause`: let a service, or the intake, rest for a while."""
+
+from typing import Any
+
+import attrs
+import click
+
+from bridges.operations import (
+    NoSuchTargetError,
+    PauseOperations,
+    ReasonNeededError,
+    pauses_that_last,
+)
+from bridges.store import queries
+from bridges.store.parking import INTAKE
+from system.bootstrap import ROLE_OF, SERVICES
+from system.cli.operate import current_user
+from system.cli.support import LOG_SETTINGS, moment, open_log, program, say_if_idle
+from system.settings import Settings, settings_options
+
+PARTICIPANT_OF = {
+    **{ROLE_OF.get(name, name): name for name in (s.participant.name for s in SERVICES)},
+    INTAKE: INTAKE,
+}
+"""What can be paused, as it is called here, and the name of the participant."""
+NAME_OF = {participant: name for name, participant in PARTICIPANT_OF.items()}
+
+
+def _pausing(function: Any) -> Any:
+    for decorate in (
+        settings_options(*LOG_SETTINGS),
+        click.option("--by", default=current_user, help="Who does it; by default you."),
+        click.option("--why", default="", help="The reason, for `status` and the log."),
+        click.argument("name", metavar="|".join(PARTICIPANT_OF)),
+    ):
+        function = decorate(function)
+    return function
+
+
+@click.command("pause")
+@_pausing
+def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
+    """Let a service rest, or the intake of new orders, until `unpause`. Needs --why.
+
+    What is sent to a paused service is kept, and no saga that waits for it times out. While the
+    intake is paused, orders can be submitted, and wait; sagas that run go on. A pause holds for all
+    workers and across restarts.
+    """
+    with open_log(settings) as log:
+        try:
+            _operations(log).pause(_participant(name), by, why)
+        except (NoSuchTargetError, ReasonNeededError) as error:
+            raise click.UsageError(str(error)) from None
+    click.echo(f"Paused {name}. To end it: {program()} unpause {name}")
+    say_if_idle(log)
+
+
+@click.command("unpause")
+@_pausing
+def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
+    """End the pause of a service, or of the intake: what was kept is handled first, in order."""
+    with open_log(settings) as log:
+        try:
+            _operations(log).unpause(_participant(name), by, why)
+        except NoSuchTargetError as error:
+            raise click.UsageError(str(error)) from None
+    click.echo(f"{name.capitalize()} goes on.")
+    say_if_idle(log)
+
+
+def _operations(log: Any) -> PauseOperations:
+    return PauseOperations(log, NAME_OF)
+
+
+def _participant(name: str) -> str:
+    if name not in PARTICIPANT_OF:
+        raise click.UsageError(
+            f"nothing is named {name!r} that can be paused; there are {', '.join(PARTICIPANT_OF)}"
+        )
+    return PARTICIPANT_OF[name]
+
+
+def paused(settings: Settings) -> list[dict[str, Any]]:
+    """The pauses that last, for `status`: who, why, since when, and how many messages are kept."""
+    with queries.reading(settings.database) as db:
+        found = pauses_that_last(db)
+    return [{**attrs.asdict(each), "name": NAME_OF.get(each.name, each.name)} for each in found]
+
+
+def in_words(pause: dict[str, Any]) -> str:
+    """A pause as a line."""
+    return (
+        f"{pause['name']} is paused since {moment(pause['since'])} UTC by {pause['by']} "
+        f"({pause['why']}), {pause['kept']:,} message(s) kept"
+    )

@@ -1,0 +1,274 @@
+"""A paused service gets nothing, and loses nothing: a whole system on virtual time."""
+
+from typing import ClassVar
+
+import pytest
+
+from actors.entities import Order, Payment
+from actors.messages import CancelSaga, PaymentCompleted, ProcessPayment
+from actors.sagas.definition import hours, minutes
+from actors.services.gateway import NoAnswer
+from actors.services.simulation import SimulatedGateway
+from bridges.operations import (
+    AlreadySoError,
+    NoSuchTargetError,
+    PauseOperations,
+    ReasonNeededError,
+    pauses_that_last,
+)
+from bridges.store import queries
+from bridges.store.parking import INTAKE
+from tests.support.embedded import Crash, EmbeddedSystem, an_order
+
+NAMES = ("orders", "payments", "stock", "notifications", INTAKE)
+
+
+class Charges(SimulatedGateway):
+    """A provider that notes in which order it charged."""
+
+    charged: ClassVar[list[str]] = []
+
+    def charge(self, charge):
+        Charges.charged.append(charge.order_id)
+        return super().charge(charge)
+
+
+@pytest.fixture
+def gateway():
+    """The provider of the system."""
+    Charges.charged.clear()
+    return Charges()
+
+
+@pytest.fixture
+def system(tmp_path, gateway):
+    """A system with goods, that takes few records at a time."""
+    with EmbeddedSystem(tmp_path, gateway=gateway, settings={"batch_size": 4}) as system:
+        system.load({"PEN": 1000})
+        yield system
+
+
+@pytest.fixture
+def operations(system):
+    """What pauses its services."""
+    return PauseOperations(system.log, NAMES, system.clock)
+
+
+def kept(system):
+    """How many messages are kept, by what is paused."""
+    with queries.reading(system.settings.database) as db:
+        return {pause.name: pause.kept for pause in pauses_that_last(db)}
+
+
+def test_what_is_sent_to_a_paused_service_waits_and_no_deadline_passes(system, operations):
+    """For days; then all goes on, in the order in which it came."""
+    operations.pause("payments", "ada", "the provider is down")
+    orders = [f"o-{n}" for n in range(11)]
+    system.put(*map(an_order, orders))
+    system.advance(hours(50))
+
+    assert {"payments": 11} == kept(system)
+    assert ["RUNNING"] * 11 == [system.status(each) for each in orders]
+    assert ["started"] == system.history("o-0")
+    operations.unpause("payments", "ada")
+    system.run()
+
+    assert ["COMPLETED"] * 11 == [system.status(each) for each in orders]
+    assert {} == kept(system)
+    assert [] == system.violations()
+
+
+def test_order_is_kept_through_a_pause(system, operations, gateway):
+    """What comes after the pause, and what follows from what was kept, waits for its turn."""
+    operations.pause("payments", "ada", "x")
+    orders = [f"o-{n}" for n in range(30)]
+    system.put(*map(an_order, orders[:20]))
+    system.append(
+        *(
+            system.log.outgoing("order-events", each, b'{"orderId":"%s","status":"ORDER_CREATED"}'
+                                % each.encode())
+            for each in orders[20:]
+        )
+    )  # fmt: skip
+    operations.unpause("payments", "ada")
+    system.run()
+
+    assert orders == gateway.charged
+
+
+def test_an_undo_does_not_overtake_its_command(system, operations, gateway):
+    """Both are kept, one behind the other: charged first, then refunded."""
+    operations.pause("payments", "ada", "x")
+    system.put(an_order("A"))
+    system.put(CancelSaga(order_id="A", why="the customer called"), topic="order-events")
+    assert {"payments": 2} == kept(system)
+    operations.unpause("payments", "ada")
+    system.run()
+
+    payment = system.entity(Payment, "A")
+    assert ("CANCELLED", "REFUNDED", 1, 1) == (
+        system.status("A"), payment.status, payment.charges, payment.refunds,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["orders", "payments", "stock", "notifications"])
+def test_any_service_can_be_paused_through_restarts(system, operations, name):
+    """What is kept stands in the database; the deadlines of who waits are put off there too."""
+    operations.pause(name, "ada", "x")
+    system.put(*(an_order(f"o-{n}") for n in range(9)))
+    system.restart()
+    system.advance(hours(5))
+    system.restart()
+    operations.unpause(name, "ada")
+    system.advance(minutes(1))
+    system.restart()
+
+    assert ["COMPLETED"] * 9 == [system.status(f"o-{n}") for n in range(9)]
+    assert [] == system.violations()
+
+
+def test_while_the_intake_is_paused_no_saga_begins_and_running_ones_go_on(system, operations):
+    """Orders wait, and what comes for them waits behind them."""
+    operations.pause("payments", "ada", "x")
+    system.put(an_order("running"))
+    operations.pause(INTAKE, "ada", "too many")
+    operations.unpause("payments", "ada")
+    system.run()
+    system.put(*(an_order(f"o-{n}") for n in range(9)))
+    system.put(CancelSaga(order_id="o-3", why="x"), topic="order-events")
+    system.advance(hours(5))
+
+    assert "COMPLETED" == system.status("running")
+    assert [""] * 9 == [system.status(f"o-{n}") for n in range(9)]
+    assert [None] * 9 == [system.entity(Order, f"o-{n}") for n in range(9)]
+    system.restart()
+    operations.unpause(INTAKE, "ada")
+    system.run()
+
+    assert "CANCELLED" == system.status("o-3")
+    assert ["COMPLETED"] * 8 == [system.status(f"o-{n}") for n in range(9) if n != 3]
+    assert [] == system.violations()
+
+
+def test_what_leaves_the_intake_waits_for_a_service_that_is_paused(system, operations):
+    """One pause after the other."""
+    for name in (INTAKE, "orders", "payments"):
+        operations.pause(name, "ada", "x")
+    system.put(*(an_order(f"o-{n}") for n in range(6)))
+    operations.unpause(INTAKE, "ada")
+    system.run()
+    assert {"orders": 6, "payments": 6} == kept(system)
+    operations.unpause("payments", "ada")
+    operations.unpause("orders", "ada")
+    system.run()
+
+    assert ["COMPLETED"] * 6 == [system.status(f"o-{n}") for n in range(6)]
+    assert [] == system.violations()
+
+
+@pytest.mark.parametrize("nth", range(1, 8))
+@pytest.mark.parametrize("point", ["before commit", "after commit"])
+def test_a_crash_loses_and_repeats_nothing_that_was_kept(tmp_path, point, nth):
+    """Wherever it comes: while messages are put aside, and while they are delivered."""
+    left = [0]
+
+    def watch(passed):
+        if passed == point and left[0]:
+            left[0] -= 1
+            if not left[0]:
+                raise Crash
+
+    gateway = Charges()
+    with EmbeddedSystem(
+        tmp_path, gateway=gateway, settings={"batch_size": 3}, watch=watch
+    ) as system:
+        system.load({"PEN": 1000})
+        operations = PauseOperations(system.log, NAMES, system.clock)
+
+        def survive(step):
+            left[0] = nth
+            try:
+                step()
+            except Crash:
+                system.restart()
+            left[0] = 0
+
+        operations.pause("payments", "ada", "x")
+        survive(lambda: system.put(*(an_order(f"o-{n}") for n in range(10))))
+        system.run()
+        assert {"payments": 10} == kept(system)
+        operations.unpause("payments", "ada")
+        survive(system.run)
+        system.run()
+
+        assert ["COMPLETED"] * 10 == [system.status(f"o-{n}") for n in range(10)]
+        assert [] == system.violations()
+
+
+def test_a_silent_service_times_its_sagas_out_once_its_pause_is_over(tmp_path):
+    """As many seconds after the pause as it would have been: no more patience than was meant."""
+
+    class Silent(SimulatedGateway):
+        def charge(self, charge):
+            return NoAnswer()
+
+    with EmbeddedSystem(tmp_path, gateway=Silent()) as system:
+        operations = PauseOperations(system.log, NAMES, system.clock)
+        system.put(an_order("A"))
+        system.advance(20)
+        operations.pause("payments", "ada", "x")
+        system.run()
+        system.advance(hours(1))
+        operations.unpause("payments", "ada")
+        system.run()
+        system.advance(21)
+        assert "step_timed_out process payment" in system.history("A")
+        system.advance(minutes(5))
+
+        saga = system.saga("A")
+        assert saga
+        assert "timed_out" == saga.code
+
+
+def test_a_reply_from_elsewhere_still_counts(system, operations):
+    """Somebody answers in the place of the paused service; the command it finds is a late one."""
+    operations.pause("payments", "ada", "x")
+    system.put(an_order("A"))
+    system.put(PaymentCompleted(order_id="A"))
+    assert "COMPLETED" == system.status("A")
+    operations.unpause("payments", "ada")
+    system.run()
+
+    assert "COMPLETED" == system.status("A")
+
+
+def test_what_cannot_be_read_after_the_pause_is_a_dead_letter(system, operations):
+    """As it would have been before it, if the service had known no better then."""
+    operations.pause("payments", "ada", "x")
+    system.put(ProcessPayment(order_id="A", amount=1))
+    with system.log.transaction() as cursor:
+        cursor.execute("UPDATE parked SET value = CAST('nonsense' AS BLOB)")
+    operations.unpause("payments", "ada")
+    system.run()
+
+    (letter,) = system.log.letters()
+    assert b"nonsense" == letter[2]
+
+
+def test_pauses_have_reasons_and_come_one_at_a_time(system, operations):
+    """Two people may want the same."""
+    operations.pause("stock", "ada", "stocktaking")
+    with pytest.raises(AlreadySoError, match="stock is paused already"):
+        operations.pause("stock", "bob", "me too")
+    with pytest.raises(ReasonNeededError):
+        operations.pause("orders", "ada", " ")
+    with pytest.raises(NoSuchTargetError, match="'shipping'"):
+        operations.pause("shipping", "ada", "x")
+    with pytest.raises(AlreadySoError, match="orders is not paused"):
+        operations.unpause("orders", "ada")
+    operations.unpause("stock", "ada")
+    operations.pause("stock", "bob", "again")
+
+    with queries.reading(system.settings.database) as db:
+        (pause,) = pauses_that_last(db)
+    assert ("stock", "bob", "again") == (pause.name, pause.by, pause.why)
