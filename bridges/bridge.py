@@ -26,6 +26,7 @@ from bridges.errors import LostShardError, StoreUnavailableError, UnreadableReco
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
+from bridges.rates import Rates
 from bridges.routes import ORCHESTRATOR
 from bridges.store.store import Changes
 from bridges.waves import Waves
@@ -127,7 +128,8 @@ class Bridge(Waves):
         if connect.apart:
             world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
         self._world = world
-        self._counts.since = self._world.clock.now()
+        self._counts.since = now = self._world.clock.now()
+        self._rates = Rates(now, 0, 0)
         if world.keep_finished is not None and connect.coordinator:
             self._pruner = Pruner(world.store, world.clock, world.keep_finished)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
@@ -135,7 +137,8 @@ class Bridge(Waves):
         self.open_log()
 
     def _report(self) -> Report:
-        counts = self._counts
+        counts, now = self._counts, self._world.clock.now()
+        begun_rate, ended_rate = self._rates.at(now, counts.begun, counts.ended)
         return Report(
             shards=sorted(self._epochs),
             in_flight=len(self._in_flight),
@@ -143,8 +146,10 @@ class Bridge(Waves):
             records=counts.records,
             ended=counts.ended,
             dead_letters=counts.dead_letters,
-            seconds=self._world.clock.now() - counts.since,
+            seconds=now - counts.since,
             last_error=counts.last_error,
+            begun_rate=begun_rate,
+            ended_rate=ended_rate,
             pruned=self._pruner.orders if self._pruner else 0,
         )
 
@@ -248,6 +253,8 @@ class Bridge(Waves):
             return  # a saga that was released meanwhile
         for write in handled.writes:
             if type(write) is Progress:
+                if write.saga_id not in self._in_flight:
+                    self._counts.begun += 1
                 self._in_flight[write.saga_id] = sender
         if handled.ticket < 0:
             if self._away:
@@ -318,6 +325,7 @@ class Bridge(Waves):
         ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
         self._counts.ended += len(ended)
         self._counts.records += batch.records
+        self._rates.note(world.clock.now(), self._counts.begun, self._counts.ended)
         if ended:
             for saga_id in ended:
                 self._in_flight.pop(saga_id, None)

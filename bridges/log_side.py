@@ -9,6 +9,7 @@ from actors.delivery import Handled
 from actors.messages import Message
 from bridges.batch import Batch, Item
 from bridges.pruning import Pruner
+from bridges.rates import Rates
 from bridges.record import Outgoing, Record
 from bridges.world import World
 
@@ -19,10 +20,10 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 class Counts:
     """What a bridge did since it started."""
 
-    __slots__ = ("dead_letters", "ended", "last_error", "records", "since")
+    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since")
 
     def __init__(self) -> None:
-        self.records = self.ended = self.dead_letters = 0
+        self.records = self.begun = self.ended = self.dead_letters = 0
         self.since = 0.0
         self.last_error = ""
 
@@ -54,6 +55,7 @@ class LogSide(Actor):
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
         self._counts = Counts()
+        self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
         self._prune_due = False
         self._away = False

@@ -91,6 +91,9 @@ class Report:
     records: int
     ended: int
     """Sagas that reached a final state."""
+    begun_rate: float
+    """Sagas begun in a second, of late."""
+    ended_rate: float
     dead_letters: int
     seconds: float
     """Since it started."""

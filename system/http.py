@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,17 +10,18 @@ import orjson
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
-from actors.participants import DEAD_LETTERS, TOPICS
+from actors.participants import DEAD_LETTERS
 from bridges.embedded_log import EmbeddedLog
 from bridges.http import HttpOptions, HttpServer, Surroundings
 from bridges.kafka.members import members_of
-from bridges.kafka.whole_topic import ends_of, ends_of_topics
+from bridges.kafka.whole_topic import ends_of
 from bridges.record_log import RecordLog
 from bridges.store import queries
-from bridges.store.lag import behind, dead_letter_records
+from bridges.store.lag import dead_letter_records
 from bridges.store.lock import running_process
 from system.bootstrap import Parts, check_log
 from system.kafka import connection_of, outbox_log
+from system.lag import lag_of
 from system.logs import configure_logging
 from system.logs.slots import own_slot
 from system.runtime import EventLoopBase
@@ -79,7 +80,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundin
         open_log=lambda: _open_log(settings),
         running=_kept(lambda: _running(settings)),
         timeline=lambda order_id: _timeline(settings, order_id),
-        lag=lambda: _lag(settings),
+        lag=lambda: lag_of(settings),
         dead_letters=lambda: _dead_letters(settings),
         check_log=lambda: connection_of(settings).knock() if settings.kafka else None,
         flush=flush,
@@ -103,16 +104,6 @@ def _timeline(settings: Settings, order_id: str) -> Any:
     if not timeline.sagas and not timeline.others:
         return None
     return orjson.loads(render_json(timeline))
-
-
-def _lag(settings: Settings) -> Mapping[str, int]:
-    if not settings.kafka:
-        with queries.reading(settings.database) as db:
-            return queries.waiting(db)
-    topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
-    ends = ends_of_topics(connection_of(settings), topics, settings.partitions)
-    with queries.reading(settings.database) as db:
-        return behind(db, ends, settings.kafka_group)
 
 
 def _dead_letters(settings: Settings) -> int:

@@ -4,40 +4,57 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 import click
+import orjson
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 
+from bridges.kafka.errors import KafkaBridgeError
 from bridges.store import queries
+from bridges.store.due import Deadlines, deadlines
 from bridges.store.lock import running_process
-from system.cli.pause import in_words, paused
 from system.cli.support import console, plain_table, print_json
+from system.lag import lag_of
 from system.settings import Settings, settings_options
 from system.supervision import ask_status
-from system.supervision.messages import Status
+from system.supervision.messages import Status, WorkerStatus
 from system.supervision.runs import Run, runs_of
 
 STOP_WITHIN = 75.0
 
 
 @click.command("status")
-@settings_options("database", "log_dir", "kafka")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@settings_options("database", "log_dir", "kafka", "partitions")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line a second.")
 @click.option("--watch", is_flag=True, help="Print it again every second until Ctrl-C.")
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Say how a running system is doing: its workers, shards, sagas in flight, rates, last error.
 
+    Rates are those of the last seconds. A timer is due when the deadline of a saga has passed and
+    nobody has seen to it yet; records wait that no worker has handled yet.
+
     Exit codes: 0 it runs, 1 nothing runs.
     """
-    if not watch:
-        _print(settings, as_json)
-        return
-    with Live(console=console(), auto_refresh=False) as live:
+    if watch and as_json:
         while True:
-            live.update(_table(settings, ask_status(settings)), refresh=True)
+            click.echo(orjson.dumps(as_fields(look(settings))))
             time.sleep(1.0)
+    if watch:
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                live.update(Group(*_shown(look(settings))), refresh=True)
+                time.sleep(1.0)
+    found = look(settings)
+    if as_json:
+        print_json(as_fields(found))
+    else:
+        console().print(*_shown(found), sep="\n")
+    if found.pid is None and not found.runs:
+        click.echo("No system runs on this database. Start one: order-sagas start", err=True)
+        click.get_current_context().exit(1)
 
 
 @click.command("stop")
@@ -68,56 +85,96 @@ def _running(settings: Settings) -> set[int]:
     return {run.pid for run in runs_of(settings)} | ({pid} if pid else set())
 
 
-def _print(settings: Settings, as_json: bool) -> None:
-    pid, status = running_process(settings.database), ask_status(settings)
-    if as_json:
-        workers = [worker for each in status.values() for worker in attrs.asdict(each)["workers"]]
-        error = _last_error(status)
-        print_json({"pid": pid, "workers": workers, "last_error": error, **_waiting(settings),
-                    "paused": paused(settings)})  # fmt: skip
-    else:
-        console().print(_table(settings, status))
-    if pid is None and not status:
-        click.echo("No system runs on this database. Start one: order-sagas start", err=True)
-        click.get_current_context().exit(1)
+@attrs.frozen
+class Look:
+    """What can be told of a system at one moment."""
+
+    pid: int | None
+    """The first process of the system that runs an SQLite database."""
+    runs: Mapping[Run, Status]
+    in_flight: int
+    deadlines: Deadlines
+    lag: Mapping[str, int] | None
+    """Records that wait, by topic; None where Kafka does not answer."""
+
+    @property
+    def workers(self) -> list[WorkerStatus]:
+        """Those of all runs."""
+        return [worker for status in self.runs.values() for worker in status.workers]
+
+    @property
+    def last_error(self) -> str:
+        """Of the supervisors, or else of a worker."""
+        errors = [status.last_error for status in self.runs.values()]
+        errors += [worker.report.last_error for worker in self.workers if worker.report]
+        return next(filter(None, errors), "")
 
 
-def _waiting(settings: Settings) -> dict[str, int]:
+def look(settings: Settings) -> Look:
+    """Ask the supervisors, the database, and Kafka if there is one."""
     with queries.reading(settings.database) as db:
-        return {
-            "sagas_in_flight": queries.in_flight(db),
-            "records_waiting": sum(queries.waiting(db).values()),
-        }
+        in_flight, due = queries.in_flight(db), deadlines(db, time.time())
+    try:
+        lag: Mapping[str, int] | None = lag_of(settings)
+    except KafkaBridgeError:
+        lag = None
+    return Look(running_process(settings.database), ask_status(settings), in_flight, due, lag)
 
 
-def _last_error(status: Mapping[Run, Status]) -> str:
-    return next((each.last_error for each in status.values() if each.last_error), "")
+def as_fields(found: Look) -> dict[str, Any]:
+    """For JSON."""
+    reports = [worker.report for worker in found.workers if worker.report]
+    waiting = None if found.lag is None else sum(found.lag.values())
+    return {
+        "pid": found.pid,
+        "workers": [attrs.asdict(worker) for worker in found.workers],
+        "sagas_in_flight": found.in_flight,
+        "records_waiting": waiting,
+        "lag": found.lag,
+        "timers": attrs.asdict(found.deadlines),
+        "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
+        "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
+        "last_error": found.last_error,
+    }
 
 
-def _table(settings: Settings, status: Mapping[Run, Status]) -> Table:
-    columns = ("worker", "process", "shards", "in flight", "ended", "1/s", "restarts", "last error")
-    table = plain_table(*columns, numbers=("in flight", "ended", "1/s", "restarts"))
-    for worker in [worker for each in status.values() for worker in each.workers]:
-        report = worker.report
+def _shown(found: Look) -> list[RenderableType]:
+    columns = (
+        "worker", "process", "shards", "in flight", "ended", "orders/s", "ended/s", "CPU s",
+        "restarts", "last error",
+    )  # fmt: skip
+    table = plain_table(*columns, numbers=columns[3:-1])
+    for worker in found.workers:
+        number, report = str(worker.number), worker.report
         if report is None:
-            table.add_row(str(worker.number), "starting", *[""] * 4, str(worker.restarts), "")
+            table.add_row(number, "starting", *[""] * 6, str(worker.restarts), "")
             continue
-        rate = report.ended / report.seconds if report.seconds else 0.0
         table.add_row(
-            str(worker.number),
+            number,
             str(worker.pid),
             ", ".join(map(str, report.shards)),
             f"{report.in_flight:,}",
             f"{report.ended:,}",
-            f"{rate:,.0f}",
+            f"{report.begun_rate:,.0f}",
+            f"{report.ended_rate:,.0f}",
+            f"{worker.cpu:,.1f}",
             str(worker.restarts),
             report.last_error,
         )
-    waiting = _waiting(settings)
-    table.caption = (
-        f"{waiting['sagas_in_flight']:,} saga(s) in flight, "
-        f"{waiting['records_waiting']:,} record(s) waiting"
-        + "".join(f"; {in_words(each)}" for each in paused(settings))
-        + (f"; last: {_last_error(status)}" if _last_error(status) else "")
-    )
-    return table
+    lines = "\n".join(f"{name:<9}{value}" for name, value in _lines(found))
+    return [table, "", lines] if found.workers else [lines]
+
+
+def _lines(found: Look) -> list[tuple[str, str]]:
+    due = found.deadlines
+    timers = f"{due.due:,} due"
+    if due.due:
+        timers += f", the oldest for {due.late:,.1f} s"
+    timers += "; no other" if due.next_in is None else f"; the next in {due.next_in:,.1f} s"
+    if found.lag is None:
+        records = "unknown: Kafka does not answer"
+    else:
+        each = [f"{topic} {count:,}" for topic, count in sorted(found.lag.items()) if count]
+        records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
+    lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    return [*lines, ("error", found.last_error)] if found.last_error else lines
