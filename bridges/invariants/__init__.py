@@ -8,7 +8,7 @@ flight and no record waits.
 """
 
 from bridges.invariants.checks import ALWAYS, ENDED, Check, checks_for
-from bridges.invariants.examine import Finding, Report, Violation, examine
+from bridges.invariants.examine import Finding, Report, Violation, examine, violations
 from bridges.invariants.ledger import Ledger, ledger_of
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "checks_for",
     "examine",
     "ledger_of",
+    "violations",
 ]

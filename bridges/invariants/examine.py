@@ -1,6 +1,6 @@
 """Run the checks, and say what was looked at and what was found."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -60,6 +60,15 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
         ledger.ask("SELECT status, count(*) FROM sagas WHERE ended_at IS NULL GROUP BY status")
     )
     return Report(findings, sum(in_flight.values()), int(in_flight.get("NEEDS_ATTENTION", 0)))
+
+
+def violations(
+    ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False
+) -> Iterator[Violation]:
+    """What `examine` finds broken, without counting what was looked at."""
+    for check in checks_for(sagas):
+        if ended or check.when == ALWAYS:
+            yield from _broken(ledger, check)
 
 
 def _broken(ledger: Ledger, check: Check) -> tuple[Violation, ...]:

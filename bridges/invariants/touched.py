@@ -61,8 +61,15 @@ def check_order(facts: Facts, registry: Registry) -> Iterator[Broken]:
     if facts.notification and facts.notification.sends > 1:
         yield Broken("notified once", facts.order_id, f"{facts.notification.sends} were sent")
     saga = facts.sagas.get(PLACE_ORDER)
-    if saga is None or _was_skipped(saga):
+    if saga is None:
         return
+    broken = list(_check_ends(facts, saga))
+    if broken and not _was_skipped(saga):
+        yield from broken
+
+
+def _check_ends(facts: Facts, saga: Progress) -> Iterator[Broken]:
+    """What an order's saga says of its order, its money, its goods and its customer."""
     payment, reservation = facts.payment, facts.reservation
     if saga.status == Status.COMPLETED:
         # Another saga of the order, a return of its goods, may have given both back.

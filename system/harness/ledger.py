@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from actors.entities import Entity, Notification, Order, Payment, Reservation, StockLevel
 from actors.sagas.registry import Registry
-from bridges.invariants import examine, ledger_of
+from bridges.invariants import ledger_of, violations
 from bridges.invariants.touched import (
     Broken,
     Facts,
@@ -86,8 +86,8 @@ class Ledger:
             if stored.get(order_id) != self.facts.get(order_id):
                 detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
                 self._note([Broken("what is committed is stored", order_id, detail)])
-        report = examine(ledger_of(books.connection), self._registry, ended=ended)
-        self._note(Broken(v.check, v.subject, v.found) for v in report.violations)
+        found = violations(ledger_of(books.connection), self._registry, ended=ended)
+        self._note(Broken(v.check, v.subject, v.found) for v in found)
 
     def note(self, violation: Broken) -> None:
         """Keep a violation that somebody else found."""

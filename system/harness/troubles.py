@@ -44,7 +44,10 @@ class Troubles:
 
     def declines(self, service: str, order_id: str) -> bool:
         """Whether the service refuses this order now."""
-        return any(self._hits(fault, service, order_id) for fault in self._of(Declines))
+        return any(
+            isinstance(fault, Declines) and self._is_in_time(fault)
+            for fault in self._of_order(service, order_id)
+        )
 
     def meddle(
         self,
@@ -56,8 +59,8 @@ class Troubles:
     ) -> Iterable[Any]:
         """What a service gets in the place of a delivery."""
         told, order_id = message.message, message.message.order_id
-        for fault in self._faults:
-            if not self._hits(fault, service, order_id):
+        for fault in self._of_order(service, order_id):
+            if not self._is_in_time(fault):
                 continue
             if isinstance(fault, Silent) and self._is_waited_for(told, undo=fault.undo):
                 put(receiver, sender, Handled(message.ticket))
@@ -71,15 +74,16 @@ class Troubles:
                 return (_hopeless(message, told),)
         return (message,)
 
-    def _of(self, kind: type[ServiceFault]) -> list[ServiceFault]:
-        return [fault for fault in self._faults if isinstance(fault, kind)]
+    def _of_order(self, service: str, order_id: str) -> list[ServiceFault]:
+        # Not one function for each: most faults are of another order.
+        return [
+            fault
+            for fault in self._faults
+            if fault.service == service and fault.order in ("", order_id)
+        ]
 
-    def _hits(self, fault: ServiceFault, service: str, order_id: str) -> bool:
-        return (
-            fault.service == service
-            and fault.order in ("", order_id)
-            and fault.since <= self._elapsed() < fault.until
-        )
+    def _is_in_time(self, fault: ServiceFault) -> bool:
+        return fault.since <= self._elapsed() < fault.until
 
     def _is_waited_for(self, message: Message, *, undo: bool) -> bool:
         step = self._step_of(message)
