@@ -4,7 +4,8 @@ What has to outlive an order stays: its id and fingerprint in `order_keys`, how 
 `pruned`, and in `pruned_goods` what it took away, without which the stock would not add up.
 
 An order goes once all its sagas have ended long enough ago and nothing of it is owed: it is in a
-final state, no outside call is pending, and the goods that it holds are sold. Records of the
+final state, no outside call is pending, the goods that it holds are sold, and no paused service has
+a message about it to come. Records of the
 embedded log go once they are old and handled. Dead letters stay, and so does the newest record:
 the next one's position is counted from it, and no position may ever be another's.
 """
@@ -216,6 +217,7 @@ def _statements(store: Store) -> dict[str, Any]:
         "NOT EXISTS (SELECT 1 FROM reservations r WHERE r.no = k.no "
         f"AND r.status = '{held}' AND NOT {sold})",
         *owed,
+        "k.order_id NOT IN (SELECT order_id FROM parked)",
     ]
     shard_in = f"partition {store.db.is_in('int')}"
     return {

@@ -16,6 +16,7 @@ from bridges.kafka.errors import KafkaBridgeError
 from bridges.store import queries
 from bridges.store.due import Deadlines, deadlines
 from bridges.store.lock import running_process
+from system.cli.pause import in_words, paused
 from system.cli.support import console, plain_table, print_json
 from system.lag import lag_of
 from system.settings import Settings, settings_options
@@ -96,6 +97,7 @@ class Look:
     deadlines: Deadlines
     lag: Mapping[str, int] | None
     """Records that wait, by topic; None where Kafka does not answer."""
+    paused: list[dict[str, Any]]
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -118,7 +120,8 @@ def look(settings: Settings) -> Look:
         lag: Mapping[str, int] | None = lag_of(settings)
     except KafkaBridgeError:
         lag = None
-    return Look(running_process(settings.database), ask_status(settings), in_flight, due, lag)
+    pid, runs = running_process(settings.database), ask_status(settings)
+    return Look(pid, runs, in_flight, due, lag, paused(settings))
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -134,6 +137,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "timers": attrs.asdict(found.deadlines),
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
+        "paused": found.paused,
         "last_error": found.last_error,
     }
 
@@ -177,4 +181,5 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         each = [f"{topic} {count:,}" for topic, count in sorted(found.lag.items()) if count]
         records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    lines += [("paused", in_words(each)) for each in found.paused]
     return [*lines, ("error", found.last_error)] if found.last_error else lines

@@ -7,6 +7,7 @@ from actors.entities import Notification, Order, Payment, Reservation
 from actors.messages import OrderLine, OrderRolledBack, ProcessPayment
 from bridges.errors import LostShardError
 from bridges.intake import Intake, Verdict
+from bridges.operations import PauseOperations
 from bridges.store import queries
 from bridges.store.retention import CHUNK, Pruned, Round
 from bridges.store.store import Changes
@@ -186,6 +187,20 @@ def test_an_order_that_owes_something_stays(keeping, owing) -> None:
     keeping.advance(DAY)
 
     assert 0 == prune(keeping, keeping.clock.now()).orders
+
+
+def test_an_order_whose_customer_is_told_after_a_pause_stays(keeping) -> None:
+    """The message is kept for the paused service, and means nothing without its order."""
+    pauses = PauseOperations(keeping.log, ["notifications"], keeping.clock)
+    pauses.pause("notifications", "ada", "a drill")
+    keeping.put(an_order("done"))
+    keeping.advance(DAY)
+    during = prune(keeping, keeping.clock.now()).orders
+    pauses.unpause("notifications", "ada", "")
+    keeping.run()
+
+    assert ("COMPLETED", 0) == (keeping.status("done"), during)
+    assert 1 == prune(keeping, keeping.clock.now()).orders
 
 
 def test_more_orders_than_go_in_one_transaction_go_in_several(keeping) -> None:
