@@ -34,5 +34,9 @@ _handler = _Handler(logging.WARNING)
 def listen_to_libraries() -> None:
     """Take what is logged at level warning or above, from now on; once for the process."""
     root = logging.getLogger()
-    if _handler not in root.handlers:
+    if _handler in root.handlers:
+        return
+    try:
         root.addHandler(_handler)
+    except NotImplementedError:  # an actor's process: Thespian's own would send it elsewhere
+        root.handlers[:] = [_handler]
