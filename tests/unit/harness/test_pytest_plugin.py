@@ -17,16 +17,18 @@ FAILING = """
 """
 
 
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+def run(pytester: pytest.Pytester, *arguments: str, apart: bool = False) -> pytest.RunResult:
+    """`apart` in a process of its own: loggers of this one are as other tests left them."""
     plugin = () if INSTALLED else ("-p", "system.harness.pytest_plugin")
-    return pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+    start = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+    return start(*plugin, "-p", "no:cacheprovider", *arguments)
 
 
 def test_a_failure_tells_the_seed_and_the_life_of_its_order(pytester):
     """Somebody who only sees the output can replay it."""
     pytester.makepyfile(FAILING)
 
-    result = run(pytester, "--harness-seed", "42")
+    result = run(pytester, "--harness-seed", "42", apart=True)
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
