@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said
+from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
 from tests.support.cli import COMMAND, Started, environment, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 
@@ -46,3 +46,42 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
     assert 3 == len(before)
     assert "Asked 2 saga(s)" in yes
     assert "(a drill)" in trace
+
+
+def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
+    """It is told who paused it, why and since when."""
+    env = environment(tmp_path, workers=2)
+    order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
+    with Started(tmp_path, env) as system:
+        order_sagas("pause", "payment", "--why", "a drill", "--by", "ada", env=env)
+        order_sagas("submit", orders_file(tmp_path, 40), env=env)
+        wait_until(lambda: kept(env) == {"payment": 40}, "all payments to be kept")
+        system.process.kill()
+        system.process.wait()
+    with Started(tmp_path, env) as system:
+        status = order_sagas("status", env=env).stdout
+        order_sagas("pause", "intake", "--why", "enough", env=env)
+        order_sagas("submit", orders_file(tmp_path, 10, "later.jsonl"), env=env)
+        wait_until(lambda: kept(env) == {"payment": 40, "intake": 20}, "all orders to be kept")
+        again = order_sagas("pause", "payment", "--why", "a drill", env=env)
+        order_sagas("unpause", "payment", "--by", "ada", env=env)
+        wait_until(lambda: completed(env) == 40, "the first orders to complete")
+        order_sagas("unpause", "intake", env=env)
+        wait_until(lambda: completed(env) == 50, "the later orders to complete")
+        assert 0 == system.stop()
+        audit = order_sagas("audit", "--ended", env=env)
+
+    assert "payment is paused since" in " ".join(status.split())
+    assert "by ada (a drill), 40 message(s) kept" in " ".join(status.split())
+    assert (1, True) == (again.returncode, "is paused already" in again.stderr)
+    assert 0 == audit.returncode, audit.stdout
+
+
+def kept(env):
+    """How many messages are kept for each that is paused."""
+    return {each["name"]: each["kept"] for each in said(env, "status")["paused"]}
+
+
+def completed(env):
+    """How many orders are complete."""
+    return len(said(env, "orders", "--status", "completed", "--limit", "0"))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.system.conftest import MakeSystem
-from tests.support.kafka_system import orders
+from tests.support.kafka_system import KafkaSystem, orders
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -31,3 +31,28 @@ def test_many_stuck_sagas_are_put_right_at_once(make_system: MakeSystem, postgre
     assert "Asked 20 saga(s)" in asked.stdout
     assert {"CANCELLED": 20} == system.statuses()
     assert "skip by ann: paid in cash" in system.run("show", "o-0").stdout
+
+
+def test_a_pause_holds_for_all_workers(system: KafkaSystem) -> None:
+    """Even for one that dies meanwhile: its shards, and what is kept for them, are the others'."""
+    system.load()
+    first, second = system.start(), system.start()
+    kept = "SELECT count(*) FROM parked WHERE target = :target"
+    system.run("pause", "stock", "--why", "stocktaking", "--by", "ann")
+    wait_until(lambda: len(system.log("service.paused")) == 2, "both workers to hear of it")
+    system.put("order-events", *orders(30))
+    wait_until(lambda: 30 == system.number(kept, target="stock"), "all reservations to be kept")
+    first.process.kill()
+    system.run("pause", "intake", "--why", "enough")
+    wait_until(lambda: 3 <= len(system.log("service.paused")), "the other to hear of it")
+    system.put("order-events", *orders(20, "late"))
+    wait_until(lambda: 40 == system.number(kept, target="intake"), "all orders to be kept")
+    system.run("unpause", "stock")
+    system.wait_for_ends(30)
+    system.run("unpause", "intake")
+    system.wait_for_ends(50)
+
+    assert {"COMPLETED": 50} == system.statuses()
+    assert 0 == system.number("SELECT count(*) FROM parked")
+    assert [] == system.violations()
+    assert 0 == second.stop()
