@@ -153,7 +153,7 @@ def _paths() -> _Json:
         "/api/v1/events": {
             "get": _operation(
                 "A snapshot a second, as server-sent events named `snapshot`", {}, _SOME,
-                other=("text/event-stream", {"type": "string"}),
+                other=("text/event-stream", {"type": "string", "contentSchema": _ref("Snapshot")}),
             ),
         },
         "/health/live": {"get": _operation("The process answers", {200: "Alive"}, set())},

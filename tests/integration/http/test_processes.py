@@ -1,0 +1,161 @@
+"""The API in processes of its own: killed, stopped, and beside workers under one supervisor."""
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
+import pytest
+
+from bridges.store import queries
+from tests.support.cli import Started, environment, order_sagas
+from tests.support.http_service import HttpProcess, an_order_body
+from tests.support.ports import free_port
+from tests.support.waiting import TIMEOUT, wait_until
+
+pytestmark = pytest.mark.processes
+
+ORDERS = "/api/v1/orders"
+POSTS = 500
+
+
+@pytest.fixture
+def env(tmp_path):
+    """Settings of a database and logs of the test's own; nobody is told to wait."""
+    return environment(tmp_path, log_dir=tmp_path / "logs", http_rate=0)
+
+
+async def post_all(url: str, ids, when_done=lambda count: None) -> dict[str, int]:
+    """The status with which each order was answered; 0 for one that was not."""
+    statuses: dict[str, int] = {}
+    limits = httpx.Limits(max_connections=50)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=TIMEOUT) as client:
+
+        async def post(order_id: str) -> None:
+            try:
+                response = await client.post(ORDERS, json=an_order_body(order_id))
+            except httpx.TransportError:
+                statuses[order_id] = 0
+            else:
+                statuses[order_id] = response.status_code
+                when_done(len(statuses))
+
+        await asyncio.gather(*(post(order_id) for order_id in ids))
+    return statuses
+
+
+def stored(env) -> Counter[str]:
+    """How often each order stands in the log."""
+    with queries.reading(env["ORDER_SAGAS_DATABASE"]) as db:
+        rows = db.exec_driver_sql("SELECT value FROM log WHERE topic = 'order-events'")
+        return Counter(json.loads(value)["orderId"] for (value,) in rows)
+
+
+def test_an_order_that_was_answered_survives_the_death_of_the_process(tmp_path, env):
+    """Killed while five hundred come in: each that got its 201 is there, and none is twice."""
+    ids = [f"o-{n}" for n in range(POSTS)]
+    with HttpProcess(tmp_path, env) as first:
+
+        def kill_in_the_middle(count):
+            if count == POSTS // 3:
+                first.process.kill()
+
+        statuses = asyncio.run(post_all(first.url, ids, kill_in_the_middle))
+        first.process.wait()
+    answered = {order_id for order_id, status in statuses.items() if status == 201}
+    survived = stored(env)
+    with HttpProcess(tmp_path, env) as second:
+        again = asyncio.run(post_all(second.url, ids))
+
+        assert 0 == second.stop()
+    assert POSTS // 3 <= len(answered) < POSTS
+    assert answered <= survived.keys()
+    assert {200: len(survived), 201: POSTS - len(survived)} == Counter(again.values())
+    assert dict.fromkeys(ids, 1) == stored(env)
+
+
+def test_what_is_under_way_is_answered_before_it_stops(tmp_path, env):
+    """SIGTERM in the middle: no order is left without its answer once it was read."""
+    ids = [f"o-{n}" for n in range(100)]
+    with HttpProcess(tmp_path, env) as http:
+
+        def stop_in_the_middle(count):
+            if count == 30:
+                http.process.send_signal(signal.SIGTERM)
+
+        statuses = asyncio.run(post_all(http.url, ids, stop_in_the_middle))
+
+        assert 0 == http.process.wait(TIMEOUT)
+    answered = {order_id for order_id, status in statuses.items() if status == 201}
+    assert answered == stored(env).keys()
+
+
+def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
+    """Orders come in and end; its process is started again when it dies, and ends with the run."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with Started(tmp_path, env, "--workers", 1, "--http", f"127.0.0.1:{port}") as system:
+        wait_until(lambda: answers(url), "HTTP to be served")
+        assert 201 == httpx.post(f"{url}{ORDERS}", json={"id": "o-1"}).status_code
+        ended = httpx.get(f"{url}{ORDERS}/o-1?wait=60", timeout=TIMEOUT * 2).json()
+        ready = httpx.get(f"{url}/health/ready").json()
+        os.kill(serving_process(port).pid, signal.SIGKILL)
+        wait_until(lambda: answers(url), "HTTP to be served again")
+        again = httpx.post(f"{url}{ORDERS}", json={"id": "o-1"})
+
+        assert 0 == system.stop()
+    assert "COMPLETED" == ended["status"]
+    assert ready["checks"]["workers"]["ok"]
+    assert 200 == again.status_code
+    assert not answers(url)
+
+
+def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
+    """Rather than running without what was asked for."""
+    with HttpProcess(tmp_path, env) as other:
+        address = f"127.0.0.1:{other.port}"
+        with Started(tmp_path, env, "--workers", 1, "--http", address, wait=False) as system:
+            assert 1 == system.process.wait(120)
+            assert "can't be had" in system.said
+
+
+def test_tokens_are_made_and_let_in(tmp_path, env):
+    """The line goes into the file as it is printed; the token is printed apart from all else."""
+    made = order_sagas("http", "token", "shop", "--role", "operate", env=env)
+    token, line = made.stdout.splitlines()
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(line)
+    with HttpProcess(tmp_path, env, "--http-tokens", tokens) as http:
+        headers = {"Authorization": f"Bearer {token}"}
+        with_it = httpx.post(f"{http.url}{ORDERS}", json={"id": "o-1"}, headers=headers)
+        without = httpx.post(f"{http.url}{ORDERS}", json={"id": "o-2"})
+
+    assert (201, 401) == (with_it.status_code, without.status_code)
+    assert token not in line
+
+
+def test_others_machines_are_not_served_without_tokens(tmp_path, env):
+    """Refused with what to do."""
+    refused = order_sagas("http", "--http", "0.0.0.0:0", env=env)
+
+    assert 1 == refused.returncode
+    assert "http token NAME" in refused.stderr
+
+
+def answers(url: str) -> bool:
+    """Whether somebody serves there."""
+    try:
+        return httpx.get(f"{url}/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def serving_process(port: int) -> psutil.Process:
+    """The process that listens there."""
+    for each in psutil.net_connections("tcp"):
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid:
+            return psutil.Process(each.pid)
+    raise AssertionError(f"nobody listens at {port}")

@@ -1,0 +1,39 @@
+"""The description of the API is whole, and true."""
+
+import re
+
+from bridges.http.openapi import describe
+from tests.support.embedded import EmbeddedSystem
+from tests.support.http_service import serving
+
+
+def references(value):
+    """Every `$ref` in it."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key == "$ref":
+                yield each
+            else:
+                yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def test_every_schema_that_is_named_is_there():
+    """And no other."""
+    description = describe()
+    names = {reference.rpartition("/")[2] for reference in references(description)}
+
+    assert names == description["components"]["schemas"].keys()
+
+
+def test_every_path_is_described_with_its_methods(tmp_path):
+    """As the table of routes has them."""
+    with EmbeddedSystem(tmp_path) as system, serving(system.settings) as api:
+        described = api.get("/openapi.json").json()["paths"]
+        for path, methods in described.items():
+            concrete = re.sub(r"\{\w+\}", "1", path)
+            allowed = api.request("DELETE", concrete).headers["Allow"]
+
+            assert {method.upper() for method in methods} == set(allowed.split(", ")) - {"HEAD"}
