@@ -33,7 +33,7 @@ class Tracing(Observer):
         raise NotImplementedError
 
     def stamped(self, message: Message, sagas: Mapping[str, Progress]) -> Message:
-        """A message to be written, with the context of the saga in this batch that it belongs to."""
+        """A message to be written, with the context of its saga, if that is in this batch."""
         raise NotImplementedError
 
 

@@ -30,6 +30,7 @@ from system.settings.model import ROLES
 from system.supervision import run_supervised
 from system.supervision.cores import usable_cores, worker_count
 from system.supervision.run import GAVE_UP
+from system.telemetry.setup import metrics_served, telemetry_of
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
@@ -59,16 +60,27 @@ def start_command(settings: Settings) -> None:
         workers = worker_count(settings)
         if settings.http:
             need_http()
+        telemetry = telemetry_of(settings)
         if workers > 1 or settings.http:
             _start_supervised(settings, workers)
             return
         name = own_slot(settings.log_dir) if settings.kafka else None
         sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
-        parts = Parts(settings=settings, clock=clock, flush=sink.flush)
+        parts = Parts(
+            settings=settings,
+            clock=clock,
+            flush=sink.flush,
+            observers=telemetry.observers,
+            tracing=telemetry.tracing,
+        )
         open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
         in_flight, waiting = _found(settings.database)
         happened: SimpleQueue[str] = SimpleQueue()
-        with _signals(happened.put):
+        running: RunningSystem | None = None
+        with (
+            _signals(happened.put),
+            metrics_served(settings, telemetry, lambda: running.report() if running else None),
+        ):
             running = _run(parts, lambda _: happened.put(""))
             bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
             bell.listen()
@@ -171,6 +183,7 @@ def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> s
         ("logs", str(settings.log_dir)),
         ("workers", f"{workers}, of {usable_cores()} core(s)"),
         *([("http", f"http://{settings.http}")] if settings.http else []),
+        *([("metrics", f"http://{settings.metrics}/metrics")] if settings.metrics else []),
         ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
         ("try", f"{program()} submit orders.jsonl --wait"),

@@ -114,6 +114,13 @@ class Settings:
         "How long a client may take to send its request, or stay silent before the next.",
     )
 
+    # Observability
+    metrics: str = _setting(
+        "",
+        kinds.address(),
+        "Where `start` serves metrics of its workers to Prometheus; nothing: nowhere.",
+    )
+
     # The simulated payment provider
     payment_decline_above: int | None = _setting(
         None, kinds.optional_integer(0), "Decline payments above this amount, in minor units."

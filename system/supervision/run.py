@@ -13,6 +13,7 @@ from system.settings import Settings
 from system.supervision.messages import Finished, Shutdown, Supervise
 from system.supervision.runs import own_run, remove_card, write_card
 from system.supervision.supervisor import NAME, Supervisor, gave_up_of
+from system.telemetry.setup import metrics_of_run
 
 STOP_WITHIN = timedelta(seconds=70)
 BREAK_OFF_WITHIN = timedelta(seconds=15)
@@ -38,7 +39,7 @@ def run_supervised(
     workers end by themselves.
     """
     with own_run(settings) as run:
-        for note in (*run.folder.glob("*.failure"),):
+        for note in (*run.folder.glob("*.failure"), *run.folder.glob("*.metrics")):
             note.unlink()
         port = _free_port()
         actors = ActorSystem(
@@ -49,8 +50,9 @@ def run_supervised(
             supervisor = actors.createActor(Supervisor, globalName=NAME)
             actors.tell(supervisor, Supervise(settings, workers, os.getpid(), folder, names))
             write_card(run, settings, port)
-            started()
-            asked = wait()
+            with metrics_of_run(settings, run.folder):
+                started()
+                asked = wait()
             patience = STOP_WITHIN if asked else BREAK_OFF_WITHIN
             answer = actors.ask(supervisor, Shutdown(), patience)
         finally:

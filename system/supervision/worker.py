@@ -17,6 +17,7 @@ from system.bootstrap import Parts, RunningSystem, start
 from system.logs import configure_logging
 from system.runtime import EventLoopBase
 from system.supervision.messages import AskStatus, Finished, Shutdown, Work, WorkerStatus
+from system.telemetry.setup import telemetry_of, tell_run
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
@@ -57,9 +58,18 @@ class Worker(Actor):
         die_with_the_run(work.folder)
         clock = SystemClock()
         sink = configure_logging(work.settings, clock, worker=work.name)
-        parts = Parts(settings=work.settings, clock=clock, shards=work.shards, flush=sink.flush)
+        telemetry = telemetry_of(work.settings)
+        parts = Parts(
+            settings=work.settings,
+            clock=clock,
+            shards=work.shards,
+            flush=sink.flush,
+            observers=telemetry.observers,
+            tracing=telemetry.tracing,
+        )
         actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
         self._running = running = start(parts, actors, self._failed)
+        tell_run(telemetry, work.folder, work.number, running.report)
         self._bell = Doorbell(work.settings.database, lambda: running.tell_bridge(RecordsWaiting()))
         self._bell.listen()
         running.tell_bridge(RecordsWaiting())  # for what came before the bell was there

@@ -1,0 +1,110 @@
+"""What a meter has counted, as Prometheus wants it."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+
+from bridges.world import Report
+from system.telemetry import catalogue
+from system.telemetry.catalogue import WORKER, Described
+from system.telemetry.distribution import Distribution
+from system.telemetry.meter import Meter
+
+OUTCOMES = {
+    "saga.step_completed": "done",
+    "saga.step_failed": "failed",
+    "saga.step_timed_out": "timed_out",
+    "saga.step_undone": "undone",
+    "saga.undo_timed_out": "undo_timed_out",
+}
+ENDS = {"saga.completed": "COMPLETED", "saga.cancelled": "CANCELLED"}
+
+
+class Exposition:
+    """A collector of prometheus-client for one worker; `report` asks how its bridge is doing.
+
+    Called on the endpoint's threads, while the loop counts on.
+    """
+
+    def __init__(self, meter: Meter, report: Callable[[], Report | None]) -> None:
+        self._meter = meter
+        self._report = report
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._transitions()
+        yield from self._batches()
+        yield from self._bridge()
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is known ahead: the loop does not run yet when it is registered."""
+        return ()
+
+    def _transitions(self) -> Iterable[Metric]:
+        started, ended = _counter(catalogue.STARTED), _counter(catalogue.ENDED)
+        transitions = _counter(catalogue.TRANSITIONS)
+        steps, sagas = _histogram(catalogue.STEPS), _histogram(catalogue.SAGAS)
+        lateness = _histogram(catalogue.LATENESS)
+        for (saga, event, step), took in list(self._meter.transitions.items()):
+            count = sum(took.counts)
+            transitions.add_metric((saga, event.removeprefix("saga."), step), count)
+            if event == "saga.started":
+                started.add_metric((saga,), count)
+            elif event in ENDS:
+                ended.add_metric((saga, ENDS[event]), count)
+                _add(sagas, took, saga, ENDS[event])
+            elif event in OUTCOMES:
+                _add(steps, took, saga, step, OUTCOMES[event])
+        for saga, late in list(self._meter.lateness.items()):
+            _add(lateness, late, saga)
+        yield from (started, ended, transitions, steps, sagas, lateness)
+
+    def _batches(self) -> Iterable[Metric]:
+        meter = self._meter
+        for described, distribution in (
+            (catalogue.RECORDS, meter.records),
+            (catalogue.COMMITS, meter.commits),
+            (catalogue.AGES, meter.ages),
+        ):
+            family = _histogram(described)
+            _add(family, distribution)
+            yield family
+        yield _counter(catalogue.DEAD_LETTERS, meter.dead_letters)
+        yield _counter(catalogue.ROLLBACKS, meter.rollbacks)
+
+    def _bridge(self) -> Iterable[Metric]:
+        report = self._report()
+        yield _gauge(catalogue.UP, int(report is not None))
+        if report is not None:
+            yield _gauge(catalogue.IN_FLIGHT, report.in_flight)
+            yield _gauge(catalogue.SHARDS, len(report.shards))
+            yield _counter(catalogue.PRUNED, report.pruned)
+
+
+def labelled(family: Metric, worker: str) -> Metric:
+    """The same, of this worker."""
+    samples = [s._replace(labels={**s.labels, WORKER: worker}) for s in family.samples]
+    labelled = Metric(family.name, family.documentation, family.type)
+    labelled.samples = samples
+    return labelled
+
+
+def _counter(described: Described, value: float | None = None) -> CounterMetricFamily:
+    labels = described.labels or None
+    return CounterMetricFamily(described.name, described.help, value=value, labels=labels)
+
+
+def _gauge(described: Described, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(described.name, described.help, value=value)
+
+
+def _histogram(described: Described) -> HistogramMetricFamily:
+    return HistogramMetricFamily(described.name, described.help, labels=described.labels)
+
+
+def _add(family: HistogramMetricFamily, distribution: Distribution, *labels: str) -> None:
+    family.add_metric(labels, distribution.buckets, distribution.total)

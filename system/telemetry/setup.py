@@ -1,0 +1,81 @@
+"""What the settings ask a process to tell of itself; imports nothing that they do not ask for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from bridges.observer import Observer, Tracing
+from bridges.world import Report
+from system.settings import Settings
+from system.telemetry.errors import TelemetryError
+from system.telemetry.meter import Meter
+
+Ask = Callable[[], Report | None]
+
+
+@attrs.frozen
+class Telemetry:
+    """For one worker."""
+
+    meter: Meter | None = None
+    tracing: Tracing | None = None
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Those who are told of every batch."""
+        return tuple(observer for observer in (self.meter, self.tracing) if observer)
+
+
+def telemetry_of(settings: Settings) -> Telemetry:
+    """Raises TelemetryError if a package is missing."""
+    if settings.metrics:
+        _check("prometheus_client", "metrics")
+    return Telemetry(Meter() if settings.metrics else None)
+
+
+@contextmanager
+def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Iterator[None]:
+    """Those of a run of one process, at the address that the settings name, if they name one."""
+    if telemetry.meter is None:
+        yield
+        return
+    from system.telemetry.endpoint import Endpoint, Labelled, OneWorker, address_of
+
+    with Endpoint(*address_of(settings.metrics), Labelled(OneWorker(telemetry.meter, report))):
+        yield
+
+
+@contextmanager
+def metrics_of_run(settings: Settings, folder: Path) -> Iterator[None]:
+    """Those of all workers of a supervised run, in its first process."""
+    if not settings.metrics:
+        yield
+        return
+    from system.telemetry.endpoint import Endpoint, WholeRun, address_of
+
+    with Endpoint(*address_of(settings.metrics), WholeRun(folder)):
+        yield
+
+
+def tell_run(telemetry: Telemetry, folder: str, number: int, report: Ask) -> None:
+    """Serve the first process of a supervised run with the metrics of this worker."""
+    if telemetry.meter is None:
+        return
+    from system.telemetry.endpoint import LOOPBACK, Endpoint, OneWorker, note_of
+
+    endpoint = Endpoint(LOOPBACK, 0, OneWorker(telemetry.meter, report))
+    note = note_of(folder, number)
+    written = note.with_suffix(".new")
+    written.write_text(str(endpoint.port))
+    written.replace(note)
+
+
+def _check(module: str, extra: str) -> None:
+    try:
+        __import__(module)
+    except ImportError:
+        raise TelemetryError(
+            f"{module} is not installed: pip install 'order-sagas[{extra}]'"
+        ) from None

@@ -1,0 +1,86 @@
+"""Metrics of a run, asked for as Prometheus asks: one address, however many processes."""
+
+import os
+import signal
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.support.cli import Started, environment, order_sagas
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.processes
+
+
+def scraped(port: int) -> dict[str, dict[str, float]]:
+    """By metric and worker, the sum of what has the name."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+        text = response.read().decode()
+    found: dict[str, dict[str, float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            of_worker = found.setdefault(sample.name.removeprefix("order_sagas_"), {})
+            worker = sample.labels["worker"]
+            of_worker[worker] = of_worker.get(worker, 0.0) + sample.value
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
+    """It knows of every worker, and of every order."""
+    port = free_port()
+    env = environment(tmp_path, workers=workers, metrics=f"127.0.0.1:{port}")
+    names = {str(number) for number in range(workers)}
+    with Started(tmp_path, env) as system:
+        wait_until(
+            lambda: scraped(port).get("worker_up") == dict.fromkeys(names, 1.0), "all to answer"
+        )
+        order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
+        said(env, "submit", orders_file(tmp_path, 40), "--wait")
+        found = scraped(port)
+
+        assert 0 == system.stop()
+    assert 40 == sum(found["sagas_started_total"].values())
+    assert 40 == sum(found["sagas_ended_total"].values())
+    assert 8 == sum(found["worker_shards"].values())
+    assert names == set(found["commit_seconds_count"])
+
+
+def test_a_worker_that_died_is_back_with_numbers_of_its_own(tmp_path: Path) -> None:
+    """Prometheus knows it by the time at which its process began."""
+    port = free_port()
+    env = environment(tmp_path, workers=2, metrics=f"127.0.0.1:{port}")
+    up = {"0": 1.0, "1": 1.0}
+    with Started(tmp_path, env) as system:
+        wait_until(lambda: scraped(port).get("worker_up") == up, "both workers to answer")
+        before = scraped(port)["process_start_time_seconds"]
+        status = said(env, "status")
+        os.kill(next(w["pid"] for w in status["workers"] if w["number"] == 1), signal.SIGKILL)
+
+        def is_back() -> bool:
+            now = scraped(port)
+            began = now["process_start_time_seconds"].get("1", before["1"])
+            return now["worker_up"] == up and began != before["1"]
+
+        wait_until(is_back, "the worker to be back")
+        after = scraped(port)["process_start_time_seconds"]
+
+        assert 0 == system.stop()
+    assert before["0"] == after["0"]
+
+
+def test_an_address_that_is_taken_is_refused(tmp_path: Path) -> None:
+    """In one line, and nothing is left running."""
+    port = free_port()
+    first = environment(tmp_path / "first", workers=1, metrics=f"127.0.0.1:{port}")
+    second = environment(tmp_path / "second", workers=1, metrics=f"127.0.0.1:{port}")
+    (tmp_path / "first").mkdir()
+    with Started(tmp_path, first):
+        refused = order_sagas("start", env=second)
+
+    assert 1 == refused.returncode
+    assert f"Error: metrics cannot be served at 127.0.0.1:{port}" in refused.stderr

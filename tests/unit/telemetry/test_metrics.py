@@ -1,0 +1,187 @@
+"""What workers count, and what Prometheus gets of it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from actors.services.simulation import SimulatedGateway
+from bridges.world import Report
+from system.telemetry.catalogue import METRICS, PROCESS
+from system.telemetry.distribution import Distribution
+from system.telemetry.endpoint import Endpoint, Labelled, OneWorker, WholeRun, note_of
+from system.telemetry.exposition import Exposition
+from system.telemetry.meter import Meter
+from tests.support.embedded import Crash, EmbeddedSystem, an_order
+
+REPORT = Report(
+    shards=[0, 1],
+    in_flight=7,
+    batches=1,
+    records=9,
+    ended=2,
+    dead_letters=0,
+    seconds=1.0,
+    begun_rate=0.0,
+    ended_rate=0.0,
+)
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def metered(directory: Path, **more: Any) -> tuple[EmbeddedSystem, Meter]:
+    """A system and what counts its doings."""
+    system, meter = EmbeddedSystem(directory, **more), Meter()
+    system.parts = attrs.evolve(system.parts, observers=(meter,))
+    return system, meter
+
+
+def shown(collector: Any) -> Samples:
+    """Every sample, through the text that Prometheus gets."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    """One of them."""
+    return samples[f"order_sagas_{name}", frozenset(labels.items())]
+
+
+def test_orders_are_counted_by_how_they_end(tmp_path: Path) -> None:
+    """From their acceptance to their end, with every transition on the way."""
+    gateway = SimulatedGateway(decline_customers=frozenset({"poor"}))
+    system, meter = metered(tmp_path, gateway=gateway)
+    with system:
+        system.load({"PEN": 100})
+        system.put(an_order("o-1"), an_order("o-2"), an_order("o-3", customer_id="poor"))
+        samples = shown(Exposition(meter, lambda: None))
+    saga = {"saga": "place-order"}
+
+    assert 3 == value(samples, "sagas_started_total", **saga)
+    assert 2 == value(samples, "sagas_ended_total", status="COMPLETED", **saga)
+    assert 1 == value(samples, "sagas_ended_total", status="CANCELLED", **saga)
+    assert 2 == value(
+        samples, "transitions_total", transition="step_completed", step="reserve stock", **saga
+    )
+    assert 1 == value(samples, "transitions_total", transition="cancelled", step="", **saga)
+    assert 2 == value(samples, "saga_seconds_count", status="COMPLETED", **saga)
+    assert 1 == value(
+        samples, "step_seconds_count", step="process payment", outcome="failed", **saga
+    )
+    assert 0 == value(samples, "worker_up")
+
+
+def test_a_timeout_is_measured_by_how_long_it_waited(tmp_path: Path) -> None:
+    """And by how late it was noticed, which on virtual time is never."""
+    system, meter = metered(tmp_path, settings={"payment_silent_rate": 1.0})
+    with system:
+        system.load({"PEN": 100})
+        system.put(an_order("o-1"))
+        system.advance(300)
+        samples = shown(Exposition(meter, lambda: None))
+    step = {"saga": "place-order", "step": "process payment"}
+
+    assert 1 == value(samples, "step_seconds_count", outcome="timed_out", **step)
+    assert 30 == value(samples, "step_seconds_sum", outcome="timed_out", **step)
+    assert 0 == value(samples, "step_seconds_bucket", outcome="timed_out", le="10.0", **step)
+    assert 1 == value(samples, "step_seconds_bucket", outcome="timed_out", le="30.0", **step)
+    assert 0 == value(samples, "timeout_lateness_seconds_sum", saga="place-order")
+    assert 1 == value(samples, "timeout_lateness_seconds_count", saga="place-order")
+
+
+def test_what_was_rolled_back_is_not_counted(tmp_path: Path) -> None:
+    """A crash before the commit leaves nothing; what is done again counts once."""
+    dying = [True]
+
+    def watch(point: str) -> None:
+        if point == "before commit" and system.running and dying:
+            raise Crash
+
+    system, meter = metered(tmp_path, watch=watch)
+    dying.clear()
+    with system:
+        system.load({"PEN": 100})
+        dying.append(True)
+        with pytest.raises(Crash):
+            system.put(an_order("o-1"))
+        assert not meter.transitions
+        dying.clear()
+        system.restart()
+        samples = shown(Exposition(meter, lambda: None))
+
+    assert 1 == value(samples, "sagas_started_total", saga="place-order")
+
+
+def test_dead_letters_and_batches_are_counted(tmp_path: Path) -> None:
+    """Whatever the records are."""
+    system, meter = metered(tmp_path)
+    with system:
+        assert system.running
+        system.put_raw("order-events", b"not JSON")
+        samples = shown(Exposition(meter, lambda: None))
+
+    assert 1 == value(samples, "dead_letters_total")
+    assert 1 == value(samples, "batch_records_bucket", le="1.0")
+    assert 1 == value(samples, "commit_seconds_count")
+    assert 0 == value(samples, "rollbacks_total")
+
+
+def test_a_distribution_counts_what_is_not_above_a_bound() -> None:
+    """As Prometheus means `le`."""
+    distribution = Distribution((1.0, 2.0))
+    distribution.add([0.5, 1.0, 1.5, 9.0])
+
+    assert [("1.0", 2.0), ("2.0", 3.0), ("+Inf", 4.0)] == distribution.buckets
+    assert 12.0 == distribution.total
+
+
+def names(families: Iterable[Any]) -> set[str]:
+    """As Prometheus keeps them; those of histograms without their endings."""
+    return {f.name + ("_total" if f.type == "counter" else "") for f in families}
+
+
+def test_the_catalogue_names_what_is_exposed() -> None:
+    """All of it, and nothing else."""
+    exposed = names(OneWorker(Meter(), lambda: REPORT).collect())
+
+    assert {metric.name for metric in (*METRICS, *PROCESS)} == exposed
+
+
+def test_one_endpoint_shows_every_worker_of_a_run(tmp_path: Path) -> None:
+    """A worker that does not answer is down, and does not hide the others."""
+    first, second = Meter(), Meter()
+    first.rolled_back()
+    with (
+        Endpoint("127.0.0.1", 0, OneWorker(first, lambda: None)) as one,
+        Endpoint("127.0.0.1", 0, OneWorker(second, lambda: None)) as two,
+    ):
+        note_of(str(tmp_path), 0).write_text(str(one.port))
+        note_of(str(tmp_path), 1).write_text(str(two.port))
+        both = shown(WholeRun(tmp_path))
+        two.close()
+        left = shown(WholeRun(tmp_path))
+
+    assert 1 == value(both, "rollbacks_total", worker="0")
+    assert 0 == value(both, "rollbacks_total", worker="1")
+    assert 1 == value(left, "rollbacks_total", worker="0")
+    assert 0 == value(left, "worker_up", worker="1")
+    assert ("order_sagas_rollbacks_total", frozenset({("worker", "1")})) not in left
+
+
+def test_a_run_of_one_worker_looks_the_same() -> None:
+    """Its metrics have the same names and labels."""
+    samples = shown(Labelled(OneWorker(Meter(), lambda: REPORT)))
+
+    assert 1 == value(samples, "worker_up", worker="0")
+    assert 2 == value(samples, "worker_shards", worker="0")
+    assert 7 == value(samples, "worker_sagas_in_flight", worker="0")
+    assert value(samples, "process_cpu_seconds_total", worker="0") > 0
