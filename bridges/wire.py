@@ -19,6 +19,12 @@ LARGEST = 1024 * 1024
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+@functools.cache
+def _decoder_of(messages: frozenset[type[Message]]) -> msgspec.json.Decoder[Any]:
+    union: Any = functools.reduce(operator.or_, messages)
+    return msgspec.json.Decoder(union)
+
+
 class Wire:
     """Reads and writes the messages it was made for.
 
@@ -28,8 +34,7 @@ class Wire:
 
     def __init__(self, messages: Iterable[type[Message]]) -> None:
         self.messages = {status(message): message for message in messages}
-        union: Any = functools.reduce(operator.or_, self.messages.values())
-        self._decoder = msgspec.json.Decoder(union)
+        self._decoder = _decoder_of(frozenset(self.messages.values()))
         self.encode = msgspec.json.Encoder().encode
         """A message as the value of a record."""
 

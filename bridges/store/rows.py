@@ -23,6 +23,7 @@ _WAITING = frozenset(
 )
 
 
+@cache
 def upsert(table: sa.Table, placeholder: str) -> str:
     """INSERT that overwrites the row of the same key; one placeholder a column, in table order."""
     names = [column.name for column in table.columns]
