@@ -53,6 +53,17 @@ class Letter:
     mark: Mark | None = None
 
 
+@attrs.frozen
+class LetterFilter:
+    """Letters that nobody has seen to and that fit all of it; what is empty fits any."""
+
+    topic: str = ""
+    error: str = ""
+    """A part of the error's text, in any case."""
+    older_than: float = 0.0
+    """Seconds since it became a dead letter, at least."""
+
+
 class Letters:
     """The dead letters of a log."""
 
@@ -71,7 +82,19 @@ class Letters:
                 return letter
         raise LetterError(f"there is no dead letter {number}")
 
-    def replay(self, numbers: Sequence[int], by: str, *, again: bool = False) -> int:
+    def choose(self, which: LetterFilter) -> list[Letter]:
+        """The letters that nobody has seen to and that fit, oldest first."""
+        until = iso(self._clock.now() - which.older_than)
+        return [
+            letter
+            for letter in self.all()
+            if not letter.mark
+            and which.topic in ("", letter.topic)
+            and which.error.casefold() in letter.error.casefold()
+            and (not which.older_than or "" < letter.time <= until)
+        ]
+
+    def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
         """Put the records of these letters on their topics once more, whole, and mark the letters.
 
         All or nothing, and one that was seen to only if `again`; raises LetterError. Answers how
@@ -85,7 +108,7 @@ class Letters:
             records.append(
                 Outgoing(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             )
-        self._finish(letters, records, "replayed", by, "")
+        self._finish(letters, records, "replayed", by, why)
         return self._log.running or 0
 
     def discard(self, numbers: Sequence[int], by: str, why: str, *, again: bool = False) -> None:

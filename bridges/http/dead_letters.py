@@ -74,7 +74,7 @@ class LetterRoutes:
             _get(letters, number)
             try:
                 if action == "replay":
-                    letters.replay([number], by, again=wish.again)
+                    letters.replay([number], by, wish.why, again=wish.again)
                 else:
                     letters.discard([number], by, wish.why, again=wish.again)
             except LetterError as error:

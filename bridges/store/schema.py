@@ -78,6 +78,8 @@ sa.Index(
     sqlite_where=log.c.handled == 0,
     postgresql_where=log.c.handled == 0,
 )
+_letters = log.c.topic == "dead-letters"
+sa.Index("log_letters", log.c.position, sqlite_where=_letters, postgresql_where=_letters)
 
 offsets = sa.Table(
     "offsets",

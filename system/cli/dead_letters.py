@@ -1,10 +1,14 @@
 """`order-sagas dead-letters`: records that nobody could handle."""
 
+import functools
 from typing import Any
 
+import attrs
 import click
+from rich.table import Table
 
-from bridges.letters import Letter, Letters
+from bridges.letters import Letter, LetterFilter, Letters
+from system.cli.confirm import bulk_options, confirm, older_than_option
 from system.cli.operate import current_user
 from system.cli.support import (
     LOG_SETTINGS,
@@ -30,8 +34,47 @@ def dead_letters_group() -> None:
     """
 
 
-_by = click.option("--by", default=current_user, help="Who does it, for the log; by default you.")
-_again = click.option("--again", is_flag=True, help="Even letters that were seen to already.")
+@attrs.frozen
+class Asked:
+    """What was typed, whatever is to be done with the letters."""
+
+    letter_ids: tuple[int, ...]
+    everything: bool
+    topic: str
+    error: str
+    older_than: float
+    again: bool
+    by: str
+    why: str
+    dry_run: bool
+    yes: bool
+    settings: Settings
+
+
+def _asked(function: Any) -> Any:
+    """What both commands can be told."""
+
+    @functools.wraps(function)
+    def asked(**given: Any) -> None:
+        function(Asked(**given))
+
+    command: Any = asked
+    for decorate in (
+        settings_options(*LOG_SETTINGS),
+        bulk_options,
+        older_than_option("With --all: only letters of longer ago."),
+        click.option("--error", default="", help="With --all: only with this in the error."),
+        click.option("--topic", default="", help="With --all: only from this topic."),
+        click.option("--all", "everything", is_flag=True, help="All that nobody has seen to."),
+        click.option("--again", is_flag=True, help="Even letters that were seen to already."),
+        click.option("--why", default="", help="The reason, for the log."),
+        click.option(
+            "--by", default=current_user, help="Who does it, for the log; by default you."
+        ),
+        click.argument("letter_ids", type=int, nargs=-1),
+    ):
+        command = decorate(command)
+    return command
 
 
 @dead_letters_group.command("list")
@@ -50,15 +93,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
         seen = f" {len(letters)} were seen to; --all shows them." if letters else ""
         click.echo(f"There are no dead letters.{seen}")
         return
-    table = plain_table("id", "when", "from", "error", "value", "")
-    for letter in shown:
-        value = _text(letter.value)
-        table.add_row(
-            str(letter.number), letter.time, letter.topic,
-            letter.error, value[:SHOWN] + ("…" if len(value) > SHOWN else ""),
-            f"{letter.mark.action} by {letter.mark.by}" if letter.mark else "",
-        )  # fmt: skip
-    console().print(table)
+    console().print(_table(shown))
 
 
 @dead_letters_group.command("show")
@@ -81,53 +116,80 @@ def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> No
 
 
 @dead_letters_group.command("replay")
-@click.argument("letter_ids", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that nobody has seen to.")
-@_again
-@_by
-@settings_options(*LOG_SETTINGS)
-def replay_command(
-    letter_ids: tuple[int, ...], everything: bool, again: bool, by: str, settings: Settings
-) -> None:
-    """Put the records of LETTER_IDS on their topics once more, as they first came."""
-    with open_log(settings) as log:
+@_asked
+def replay_command(asked: Asked) -> None:
+    """Put the records of LETTER_IDS on their topics once more, as they first came.
+
+    With --all, those of all letters that fit; --dry-run tells which they are.
+    """
+    with open_log(asked.settings) as log:
         letters = Letters(log)
-        chosen = _chosen(letters, letter_ids, everything)
+        chosen = _chosen(letters, asked, "replay")
         if not chosen:
-            click.echo("There are no dead letters to replay.")
             return
-        letters.replay(chosen, by, again=again)
+        letters.replay(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{len(chosen)} record(s) replayed.")
     say_if_idle(log)
 
 
 @dead_letters_group.command("discard")
-@click.argument("letter_ids", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that nobody has seen to.")
-@click.option("--why", required=True, help="The reason, for the log.")
-@_again
-@_by
-@settings_options(*LOG_SETTINGS)
-def discard_command(
-    letter_ids: tuple[int, ...], everything: bool, why: str, again: bool, by: str,
-    settings: Settings,
-) -> None:  # fmt: skip
-    """Say that LETTER_IDS need nothing more. They stay in the log."""
-    if not why.strip():
+@_asked
+def discard_command(asked: Asked) -> None:
+    """Say that LETTER_IDS need nothing more; needs --why. They stay in the log.
+
+    With --all, all letters that fit; --dry-run tells which they are.
+    """
+    if not asked.why.strip():
         raise click.UsageError("--why needs a reason")
-    with open_log(settings) as log:
+    with open_log(asked.settings) as log:
         letters = Letters(log)
-        chosen = _chosen(letters, letter_ids, everything)
-        letters.discard(chosen, by, why, again=again)
+        chosen = _chosen(letters, asked, "discard")
+        if not chosen:
+            return
+        letters.discard(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{len(chosen)} letter(s) discarded.")
 
 
-def _chosen(letters: Letters, letter_ids: tuple[int, ...], everything: bool) -> list[int]:
-    if bool(letter_ids) == everything:
+def _chosen(letters: Letters, asked: Asked, verb: str) -> list[int]:
+    """The numbers of the letters that are meant; none if nothing shall be done."""
+    if bool(asked.letter_ids) == asked.everything:
         raise click.UsageError("name letters by their ids, or say --all")
-    if everything:
-        return [letter.number for letter in letters.all() if not letter.mark]
-    return [*letter_ids]
+    if asked.letter_ids and (asked.topic or asked.error or asked.older_than):
+        raise click.UsageError("--topic, --error and --older-than go with --all")
+    if asked.everything:
+        found = letters.choose(LetterFilter(asked.topic, asked.error, asked.older_than))
+    elif asked.dry_run:
+        found = [letters.get(number) for number in asked.letter_ids]
+    else:
+        return [*asked.letter_ids]
+    if asked.dry_run or not found:
+        if found:
+            console().print(_table(found))
+        click.echo(f"There are {len(found) or 'no'} dead letter(s) to {verb}.")
+        return []
+    confirm(f"{verb.capitalize()} {len(found):,} dead letter(s)?", yes=asked.yes)
+    return [letter.number for letter in found]
+
+
+def _table(letters: list[Letter]) -> Table:
+    table = plain_table("id", "when", "from", "error", "value", "")
+    for letter in letters:
+        value = _text(letter.value)
+        table.add_row(
+            str(letter.number), letter.time, letter.topic,
+            letter.error, value[:SHOWN] + ("…" if len(value) > SHOWN else ""),
+            _became(letter),
+        )  # fmt: skip
+    return table
+
+
+def _became(letter: Letter) -> str:
+    """What was done with it, by whom and why."""
+    mark = letter.mark
+    if not mark:
+        return ""
+    why = f": {mark.why}" if mark.why else ""
+    return f"{mark.action} by {mark.by}{why}"
 
 
 def _as_json(letter: Letter) -> dict[str, Any]:

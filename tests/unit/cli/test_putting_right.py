@@ -200,3 +200,56 @@ def test_all_letters_are_meant_only_when_it_is_said(run, letter):
         "1 letter(s) discarded.\n" == run("dead-letters", "discard", "--all", "--why", "x").stdout
     )
     assert "1 were seen to" in run("dead-letters", "list").stdout
+
+
+@pytest.fixture
+def letters(run, run_json, system):
+    """The ids of three dead letters: one that is no JSON, two that nobody takes."""
+    system.start()
+    run("inject", "order-events", "oops", "--raw")
+    for order_id in ("A", "B"):
+        value = f'{{"orderId": "{order_id}", "status": "PAYMENT_COMPLETED"}}'
+        run("inject", "stock-events", value)
+    system.run()
+    return [letter["id"] for letter in run_json("dead-letters", "list")]
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "places"),
+    [
+        ((), [0, 1, 2]),
+        (("--topic", "stock-events"), [1, 2]),
+        (("--error", "NOT JSON"), [0]),
+        (("--older-than", "1d"), [0, 1, 2]),
+        (("--older-than", "36500d"), []),
+        (("--topic", "stock-events", "--error", "not json"), []),
+    ],
+)
+def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, places):
+    """And a dry run tells which, and does nothing."""
+    dry = run("dead-letters", "discard", "--all", *narrowed, "--why", "x", "--dry-run")
+    assert letters == [letter["id"] for letter in run_json("dead-letters", "list")]
+    done = run("dead-letters", "discard", "--all", *narrowed, "--why", "x")
+
+    assert f"There are {len(places) or 'no'} dead letter(s) to discard." in dry.stdout
+    assert len(places) == sum("PAYMENT" in x or "oops" in x for x in dry.stdout.splitlines())
+    assert (0, bool(places)) == (done.exit_code, "letter(s) discarded." in done.stdout)
+    assert [each for n, each in enumerate(letters) if n not in places] == [
+        letter["id"] for letter in run_json("dead-letters", "list")
+    ]
+
+
+def test_what_became_of_a_letter_is_told_with_the_reason(run, run_json, letters):
+    """Who did it and why."""
+    run("dead-letters", "replay", letters[1], "--by", "ada", "--why", "the route is there now")
+    line = run("dead-letters", "list", "--all").stdout
+
+    assert "replayed by ada: the" in line
+    assert "the route is there now" == run_json("dead-letters", "show", letters[1])["why"]
+
+
+def test_letters_are_named_or_chosen_and_never_both(run, letters):
+    """A filter beside a number would be a mistake."""
+    result = run("dead-letters", "replay", letters[0], "--error", "JSON")
+
+    assert (2, True) == (result.exit_code, "go with --all" in result.stderr)
