@@ -100,8 +100,23 @@ def kafka(factor: float, quick: bool) -> Iterator[Figure]:
             yield Figure("kafka", what, (r[part] * 1000,), "ms", command, target)
 
 
+def http(factor: float, quick: bool) -> Iterator[Figure]:
+    """Orders over HTTP, on the embedded log."""
+    options = ["--orders", "2000" if quick else "20000"]
+    results = [_run("benchmarks.http", *options) for _ in range(1 if quick else 3)]
+    command = f"python -m benchmarks.http {' '.join(options)}"
+    cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
+    yield Figure("http", "CPU of an order that is posted", cpu, "µs", command)
+    rate = [r["orders"] / r["wall"] for r in results]
+    yield Figure("http", "orders posted by 64 clients", rate, "1/s", command)
+    for name in ("p50", "p99"):
+        took = [r[name] * 1000 for r in results]
+        yield Figure("http", f"{name} of an answer, at full load", took, "ms", command)
+
+
 AREAS: dict[str, Area] = {
     "embedded": embedded,
+    "http": http,
     "kafka": kafka,
     "runtime": runtime,
     "simulation": simulation,
