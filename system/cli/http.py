@@ -42,7 +42,8 @@ def http_group(ctx: click.Context, settings: Settings) -> None:
     help="Read only; or bring orders and put things right too.",
 )
 def token_command(name: str, role: str) -> None:
-    """Make a token for NAME, print it once, and the line for the file of --http-tokens.
+    """Make a token for NAME: shown once, on standard error; on standard output, the line for the
+    file of --http-tokens.
 
     The file holds a hash, from which nobody gets the token back. Taking the line out of it takes
     the token back at once.
@@ -54,8 +55,7 @@ def token_command(name: str, role: str) -> None:
         raise click.UsageError("a name has letters, digits, - and _, as in shop-1")
     token = new_token()
     click.echo("The token, which is not shown again:", err=True)
-    click.echo(token)
-    click.echo("The line for the file that --http-tokens names:", err=True)
+    click.echo(token, err=True)
     click.echo(f'{name} = {{ role = "{role}", sha256 = "{hash_of(token)}" }}')
 
 
