@@ -1,0 +1,131 @@
+"""A whole shop: the system on the embedded log, with HTTP and the page, on threads of this process.
+
+with Shop(tmp_path) as shop:
+    shop.load(PEN=10)
+    shop.order("A-1")
+    page.goto(shop.url)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import msgspec
+from thespian.actors import ActorSystem
+
+from actors.clock import SystemClock
+from actors.messages import LoadStock, OrderLine
+from actors.participants import STOCK
+from actors.services.gateway import Approved, Charge, NoAnswer, Outcome, Refund
+from bridges.doorbell import Doorbell, ring
+from bridges.embedded_log import EmbeddedLog
+from bridges.http import HttpServer
+from bridges.record import Outgoing
+from bridges.world import RecordsWaiting
+from system.bootstrap import Parts, open_store, start
+from system.http import options_of, surroundings_of
+from system.logs import configure_logging
+from system.runtime import EventLoopBase
+from system.settings import Settings
+from tests.support.waiting import TIMEOUT
+
+
+@attrs.define
+class Provider:
+    """A payment provider that charges at once, and says nothing to refunds while it is down."""
+
+    is_down: bool = False
+    local: bool = attrs.field(default=True, init=False)
+
+    def charge(self, charge: Charge) -> Outcome:
+        """Every charge is approved."""
+        return Approved(f"ch_{charge.key}")
+
+    def refund(self, refund: Refund) -> Outcome:
+        """Every refund too, unless the provider is down."""
+        return NoAnswer() if self.is_down else Approved(refund.charge_id)
+
+
+class Shop:
+    """Runs from the beginning of a `with` to its end. `quick` makes deadlines pass soon."""
+
+    def __init__(self, directory: Path, *, quick: bool = False, tokens: Path | None = None) -> None:
+        self.settings = Settings(
+            database=f"sqlite:///{directory / 'orders.db'}",
+            partitions=4,
+            deadline_scale=0.005 if quick else 1.0,
+            http_tokens=str(tokens or ""),
+            http="127.0.0.1:0",
+        )
+        self.provider = Provider()
+        self._client = httpx.Client(timeout=2 * TIMEOUT)
+
+    def __enter__(self) -> "Shop":
+        clock = SystemClock()
+        self._sink = configure_logging(self.settings, clock)
+        parts = Parts(settings=self.settings, gateway=self.provider, flush=self._sink.flush)
+        open_store(self.settings, parts.registry, parts.services).close()  # makes the tables
+        self._running = start(parts, ActorSystem(EventLoopBase(clock), transientUnique=True))
+        self._bell = Doorbell(self.settings.database, self._wake)
+        self._bell.listen()
+        self._wake()
+        self._port = 0
+        self.open_doors()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self.close_doors()
+        self._bell.close()
+        self._running.stop()
+        self._sink.close()
+
+    def open_doors(self) -> None:
+        """Serve HTTP, at the same address as before."""
+        options = attrs.evolve(options_of(self.settings), port=self._port)
+        around = surroundings_of(self.settings, self._sink.flush)
+        actors = ActorSystem(EventLoopBase(), transientUnique=True)
+        self._server = HttpServer(around, options, actors)
+        self._server.start()
+        self._port = self._server.port
+
+    def close_doors(self) -> None:
+        """Serve it no more; the system goes on."""
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return self._server.address + "/"
+
+    def order(self, order_id: str, token: str = "", **fields: Any) -> None:
+        """Bring an order for two pens, over HTTP."""
+        pens = [{"sku": "PEN", "quantity": 2, "unitPrice": 150}]
+        body = {"customerId": "C-7", "currency": "EUR", "lines": pens, **fields}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        order = {"orderId": order_id, **body}
+        answer = self._client.post(f"{self.url}api/v1/orders", json=order, headers=headers)
+        answer.raise_for_status()
+
+    def wait_for(self, order_id: str) -> None:
+        """Wait for the end of an order."""
+        self._client.get(f"{self.url}api/v1/orders/{order_id}", params={"wait": 60})
+
+    def load(self, **stock: int) -> None:
+        """Let goods arrive."""
+        lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in stock.items())
+        load = LoadStock(order_id="delivery", lines=lines)
+        with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
+            record = log.outgoing(STOCK.topic, load.warehouse, msgspec.json.encode(load))
+        self.put([record])
+
+    def put(self, records: Sequence[Outgoing]) -> None:
+        """Put any records into the log."""
+        with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
+            log.append(*records)
+        ring(self.settings.database)
+
+    def _wake(self) -> None:
+        self._running.tell_bridge(RecordsWaiting())

@@ -1,0 +1,126 @@
+"""Narrow and wide, light and dark, and whatever an order may hold."""
+
+import pytest
+from playwright.sync_api import expect
+
+# One browser for all of them: on one worker.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+VIEWS = ("", "#/orders", "#/orders/A-1", "#/dead-letters")
+
+# Every text that is seen, with the contrast (WCAG 2) between its colour and what lies behind it.
+TOO_FAINT = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const color = rgba(getComputedStyle(node).backgroundColor);
+      if (color[3] === 255) return color;
+    }
+    return [255, 255, 255, 255];
+  };
+  const light = (color) => {
+    const [r, g, b] = color.slice(0, 3).map((part) => {
+      const share = part / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let seen = 0;
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility()) continue;
+    seen += 1;
+    const [a, b] = [light(rgba(getComputedStyle(node).color)), light(behind(node))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) found.push(`${walker.currentNode.data.trim()}: ${contrast.toFixed(2)}`);
+  }
+  return seen > 10 ? found : ["hardly any text was seen"];
+}"""
+
+
+@pytest.fixture
+def busy_shop(quick_shop):
+    """One order completed, one cancelled, one stuck."""
+    quick_shop.load(PEN=10)
+    quick_shop.order("A-0")
+    quick_shop.order("A-2", lines=[{"sku": "NONE", "quantity": 1, "unitPrice": 5}])
+    quick_shop.wait_for("A-2")
+    quick_shop.provider.is_down = True
+    long_words = [{"sku": "A-SKU-WITH-A-VERY-LONG-NAME" * 2, "quantity": 1, "unitPrice": 5}]
+    quick_shop.order("A-1", lines=long_words)
+    return quick_shop
+
+
+def settled(page, view):
+    """Wait until the view shows what it is about."""
+    words = {"": "stuck in the undo of", "#/dead-letters": "No record is left"}
+    expect(page.get_by_role("main")).to_contain_text(words.get(view, "needs attention"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(busy_shop, open_page, scheme):
+    """In both themes it stands out as WCAG AA has it."""
+    page = open_page(busy_shop.url, color_scheme=scheme)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    faint = []
+    for view in VIEWS:
+        page.goto(busy_shop.url + view)
+        settled(page, view)
+        faint += page.evaluate(TOO_FAINT)
+
+    assert {"light": "rgb(251, 251, 249)", "dark": "rgb(18, 22, 27)"}[scheme] == paper
+    assert [] == faint
+
+
+def test_a_theme_that_was_chosen_is_kept(shop, open_page):
+    """Whatever the system has, and over a reload."""
+    page = open_page(shop.url, color_scheme="dark")
+    page.get_by_role("button", name="Theme: system").click()
+    page.reload()
+
+    expect(page.get_by_role("button", name="Theme: light")).to_be_visible()
+    expect(page.locator("body")).to_have_css("background-color", "rgb(251, 251, 249)")
+
+
+def test_a_phone_shows_all_of_it(busy_shop, open_page):
+    """At 360 pixels nothing has to be pushed sideways."""
+    page = open_page(busy_shop.url, viewport={"width": 360, "height": 740})
+    widths = []
+    for view in VIEWS:
+        page.goto(busy_shop.url + view)
+        settled(page, view)
+        widths.append(page.evaluate("document.documentElement.scrollWidth"))
+
+    assert [360] * len(VIEWS) == widths
+
+
+EVIL = '<img src=x onerror="document.body.dataset.stolen=1">'
+
+
+def test_what_an_order_holds_is_text_and_nothing_else(quick_shop, open_page):
+    """Markup in an id, a customer and a SKU is shown as it is, and never becomes an element."""
+    quick_shop.provider.is_down = True
+    lines = [{"sku": EVIL, "quantity": 1, "unitPrice": 5}]
+    quick_shop.order(EVIL, customerId=EVIL, lines=lines)
+    page = open_page(quick_shop.url)
+    queue = page.get_by_role("region", name="Needs attention")
+    expect(queue.get_by_role("link", name=EVIL)).to_be_visible()
+    expect(queue).to_contain_text(f"out of stock: {EVIL}: 1 wanted")
+    page.goto(f"{quick_shop.url}#/orders")
+    expect(page.get_by_role("row", name=EVIL)).to_be_visible()
+    page.get_by_role("link", name=EVIL).click()
+    expect(page.get_by_role("heading", name=f"Order {EVIL}")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text(EVIL)
+    page.get_by_role("button", name="Skip").click()
+    expect(page.get_by_role("dialog")).to_contain_text(EVIL)
+
+    assert 0 == page.locator("img").count()
+    assert page.evaluate("document.body.dataset.stolen === undefined")

@@ -1,0 +1,136 @@
+"""What an operator does on the page."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.shop import Shop
+from tests.support.http_service import TOKENS, tokens_file
+
+# One browser for all of them: on one worker.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture
+def broken_shop(quick_shop):
+    """A shop with an order that has to be undone, while the provider says nothing to refunds."""
+    quick_shop.provider.is_down = True
+    quick_shop.order("A-1")
+    return quick_shop
+
+
+def the_queue(page):
+    """What needs attention."""
+    return page.get_by_role("region", name="Needs attention").get_by_role("listitem")
+
+
+def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
+    """Not without one; then the saga goes on to its end, and the reason stays in its history."""
+    page = open_page(broken_shop.url)
+    expect(the_queue(page)).to_contain_text("A-1 stuck in the undo of process payment")
+    expect(the_queue(page)).to_contain_text("out of stock")
+    the_queue(page).get_by_role("button", name="Skip").click()
+    dialog = page.get_by_role("dialog", name="Skip the undo of “process payment”")
+    dialog.get_by_role("button", name="Skip").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("skipping a step needs a reason")
+    dialog.get_by_label("Reason").fill("refunded by hand")
+    dialog.get_by_role("button", name="Skip").click()
+    expect(page.get_by_text("Skip: asked by local.")).to_be_visible()
+    expect(the_queue(page)).to_have_count(0)
+    page.goto(f"{broken_shop.url}#/orders/A-1")
+    saga = page.get_by_role("region", name="place-order/A-1")
+
+    expect(saga.locator(".saga-head .status")).to_have_text("cancelled")
+    expect(saga.locator(".story")).to_contain_text("skip by local: refunded by hand")
+    expect(saga.locator(".story")).to_contain_text("because an operator asked")
+
+
+def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page):
+    """From the order's own view, which then shows that it was undone."""
+    page = open_page(f"{broken_shop.url}#/orders/A-1")
+    row = page.get_by_role("row", name="process payment")
+    expect(row).to_contain_text("undo stuck")
+    broken_shop.provider.is_down = False
+    row.get_by_role("button", name="Retry").click()
+    page.get_by_label("Reason").fill("the provider is back")
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+
+    expect(row).to_contain_text("undone")
+    expect(page.locator(".saga-head .status")).to_have_text("cancelled")
+    expect(page.locator(".story")).to_contain_text("retry by local: the provider is back")
+
+
+def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):
+    """Somebody else was quicker: the API's own words, and the dialog stays."""
+    page, other = open_page(broken_shop.url), open_page(broken_shop.url)
+    for each in (page, other):
+        the_queue(each).get_by_role("button", name="Skip").click()
+        each.get_by_label("Reason").fill("refunded by hand")
+    page.get_by_role("dialog").get_by_role("button", name="Skip").click()
+    expect(the_queue(page)).to_have_count(0)
+    other.get_by_role("dialog").get_by_role("button", name="Skip").click()
+
+    expect(other.get_by_role("alert")).to_contain_text("409 Conflict")
+    expect(other.get_by_role("alert")).to_contain_text("its saga has ended: cancelled")
+
+
+def test_a_token_is_asked_for_and_used(tmp_path, open_page):
+    """A wrong one is refused; one that may only read reads, and does no more."""
+    reader, shopkeeper = TOKENS["reader"][1], TOKENS["shop"][1]
+    with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
+        shop.provider.is_down = True
+        shop.order("A-1", token=shopkeeper)
+        page = open_page(shop.url)
+        dialog = page.get_by_role("dialog", name="Token")
+        dialog.get_by_label("Bearer token").fill("os_wrong")
+        dialog.get_by_role("button", name="Use it").click()
+        expect(page.locator("#banner")).to_contain_text("Unauthorized")
+        expect(dialog.get_by_label("Bearer token")).to_have_value("os_wrong")
+        dialog.get_by_label("Bearer token").fill(reader)
+        dialog.get_by_role("button", name="Use it").click()
+        expect(page.locator("#live-text")).to_have_text("Live")
+        the_queue(page).get_by_role("button", name="Retry").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+        expect(page.get_by_role("alert")).to_contain_text("403 Forbidden")
+        expect(page.get_by_role("alert")).to_contain_text("may only read")
+        page.reload()
+
+        expect(page.locator("#live-text")).to_have_text("Live")
+        assert reader == page.evaluate("sessionStorage.getItem('order-sagas.token')")
+
+
+def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
+    """From the top of the page to a reason that is sent; a dialog keeps the keyboard inside."""
+    page = open_page(broken_shop.url)
+    expect(the_queue(page)).to_have_count(1)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(the_queue(page).get_by_role("link", name="A-1")).to_be_focused()
+    page.keyboard.press("Tab")
+    retry = the_queue(page).get_by_role("button", name="Retry")
+    expect(retry).to_be_focused()
+    assert "solid" == retry.evaluate("node => getComputedStyle(node).outlineStyle")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    inside = (
+        "document.activeElement === document.body || document.activeElement.matches('dialog *')"
+    )
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate(inside)
+    page.keyboard.press("Escape")
+    expect(retry).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.type("refunded by hand")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(the_queue(page)).to_have_count(0)
+
+    expect(page.get_by_role("heading", name=re.compile("^Needs attention"))).to_be_focused()

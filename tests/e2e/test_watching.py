@@ -1,0 +1,130 @@
+"""What somebody sees who only looks."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from bridges.record import Outgoing
+
+# One browser for all of them: on one worker.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def test_an_order_is_seen_to_its_end(shop, open_page):
+    """Its steps, and everything that happened with why, at an address of its own."""
+    shop.load(PEN=10)
+    shop.order("A-1")
+    page = open_page(f"{shop.url}#/orders/A-1")
+    saga = page.get_by_role("region", name="place-order/A-1")
+
+    expect(page.get_by_role("heading", name="Order A-1")).to_be_visible()
+    expect(saga.locator(".saga-head .status")).to_have_text("completed")
+    expect(saga.get_by_role("row", name="reserve stock")).to_contain_text("done")
+    expect(saga.locator(".story li").first).to_contain_text("Started → process payment")
+    expect(saga.locator(".story li").nth(1)).to_contain_text("because PAYMENT_COMPLETED arrived")
+    expect(saga.locator(".story li").last).to_contain_text("Completed in")
+
+
+def test_the_overview_goes_on_by_itself(shop, open_page):
+    """What happens after it was opened is seen without doing anything."""
+    page = open_page(shop.url)
+    expect(page.locator("#live-text")).to_have_text("Live")
+    shop.load(PEN=10)
+    shop.order("A-1")
+    shop.order("A-2", lines=[{"sku": "NONE", "quantity": 1, "unitPrice": 5}])
+    orders = page.get_by_role("region", name="All orders")
+
+    expect(orders.get_by_role("listitem").filter(has_text="completed")).to_contain_text("1")
+    expect(orders.get_by_role("listitem").filter(has_text="cancelled")).to_contain_text("1")
+    expect(page.locator("[data-figure=flight] .value")).to_have_text("0")
+    expect(page.locator("[data-figure=flight] .line")).to_have_attribute("d", re.compile("^M.*L"))
+
+
+def test_a_compensation_is_told_with_its_reason(shop, open_page):
+    """A failed step, what had to be undone, and that it was."""
+    shop.order("A-1")
+    page = open_page(f"{shop.url}#/orders/A-1")
+    story = page.locator(".story li")
+
+    expect(story.filter(has_text="reserve stock failed")).to_contain_text(
+        "→ to undo: process payment, create order"
+    )
+    expect(story.filter(has_text="process payment undone")).to_contain_text(
+        "because PAYMENT_ROLLED_BACK arrived"
+    )
+    expect(story.last).to_contain_text("Cancelled: out_of_stock")
+
+
+def test_orders_are_found_by_their_beginning_and_status(shop, open_page):
+    """What is typed narrows the list; so does a status; Enter opens the order."""
+    shop.load(PEN=100)
+    for order_id in ("A-1", "A-2", "B-1"):
+        shop.order(order_id)
+    shop.order("A-3", lines=[{"sku": "NONE", "quantity": 1, "unitPrice": 5}])
+    page = open_page(f"{shop.url}#/orders")
+    ids = page.locator("table.orders .id")
+    expect(ids).to_have_text(["A-3", "B-1", "A-2", "A-1"])
+
+    page.get_by_label("Id begins with").fill("A-")
+    expect(ids).to_have_text(["A-3", "A-2", "A-1"])
+    page.get_by_label("Status").select_option("completed")
+    expect(ids).to_have_text(["A-2", "A-1"])
+    expect(page.get_by_label("Id begins with")).to_have_value("A-")
+    page.get_by_label("Id begins with").fill("A-1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Order A-1")).to_be_focused()
+
+
+def test_orders_are_read_page_by_page(shop, open_page):
+    """Older ones have a page of their own, with a way back."""
+    for number in range(60):
+        shop.order(f"A-{number:02}")
+    page = open_page(f"{shop.url}#/orders")
+    ids = page.locator("table.orders .id")
+    expect(ids).to_have_count(50)
+    page.get_by_role("link", name="Older orders").click()
+    expect(ids).to_have_text([f"A-{number:02}" for number in reversed(range(10))])
+    page.get_by_role("link", name="Newest").click()
+
+    expect(ids).to_have_count(50)
+
+
+def test_what_nobody_has_is_said(shop, open_page):
+    """The API's own words, and an address that leads nowhere."""
+    page = open_page(f"{shop.url}#/orders/NONE")
+    expect(page.get_by_role("alert")).to_contain_text("404 Not Found")
+    expect(page.get_by_role("alert")).to_contain_text("there is no order of this id")
+    page.goto(f"{shop.url}#/nowhere")
+
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+
+
+def test_the_page_says_when_it_is_not_live_and_comes_back(shop, open_page):
+    """The server goes away and returns; nobody does anything."""
+    page = open_page(shop.url)
+    expect(page.locator("#live-text")).to_have_text("Live")
+    shop.close_doors()
+    expect(page.locator("#live-text")).to_have_text("Not live")
+    expect(page.locator("#banner")).to_contain_text("Not live since")
+    shop.open_doors()
+
+    expect(page.locator("#live-text")).to_have_text("Live")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_dead_letters_are_shown_and_seen_to(shop, open_page):
+    """The record whole; discarded with a reason, it stays to be looked at."""
+    shop.put([Outgoing("payment-events", 0, b"k", b"<b>no JSON</b>", ())])
+    page = open_page(f"{shop.url}#/dead-letters")
+    letter = page.locator(".letters .row")
+    letter.get_by_text("The record").click()
+    expect(letter.get_by_label("Value")).to_have_text("<b>no JSON</b>")
+    letter.get_by_role("button", name="Discard").click()
+    page.get_by_label("Reason").fill("a test record")
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(letter).to_have_count(0)
+    page.get_by_label("Also those that were seen to").check()
+
+    expect(letter).to_contain_text("discarded by local")
+    expect(letter).to_contain_text("a test record")
