@@ -271,6 +271,22 @@ class Harness:
             command = replace(command, step=step)
         self._arrives(self.stage.outgoing("order-events", order_id, _encode(command)))
 
+    def pause(self, name: str, why: str = "because") -> None:
+        """An operator lets a service rest, named as its participant is, or the `intake`."""
+        self.stage.database.connection.execute(
+            "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
+            (name, why, self.stage.clock.now()),
+        )
+        self._ring()
+
+    def unpause(self, name: str) -> None:
+        """An operator lets it go on."""
+        self.stage.database.connection.execute(
+            "UPDATE pauses SET until = ?, ended_by = 'operator' WHERE name = ? AND until IS NULL",
+            (self.stage.clock.now(), name),
+        )
+        self._ring()
+
     def send(self, actor: str, message: Any) -> None:
         """Send any message to a service, to `coordinator` or to `bridge`, past every topic."""
         if self.worker is None:
