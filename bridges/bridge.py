@@ -159,6 +159,7 @@ class Bridge(Waves):
         self._give_up(error)
 
     def _stop(self) -> None:
+        self._away = True  # whatever still comes, nothing is begun
         self._world.flush()
         self.close_log()
         self._world.outside.close()
