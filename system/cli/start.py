@@ -30,7 +30,7 @@ from system.settings.model import ROLES
 from system.supervision import run_supervised
 from system.supervision.cores import usable_cores, worker_count
 from system.supervision.run import GAVE_UP
-from system.telemetry.setup import metrics_served, telemetry_of
+from system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
@@ -60,10 +60,11 @@ def start_command(settings: Settings) -> None:
         workers = worker_count(settings)
         if settings.http:
             need_http()
-        telemetry = telemetry_of(settings)
+        check_telemetry(settings)
         if workers > 1 or settings.http:
             _start_supervised(settings, workers)
             return
+        telemetry = telemetry_of(settings)
         name = own_slot(settings.log_dir) if settings.kafka else None
         sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
         parts = Parts(
@@ -92,6 +93,7 @@ def start_command(settings: Settings) -> None:
                 click.echo(f"{happened_first}: finishing the batch in hand ...")
         bell.close()
         stopped = _stop(running)
+        telemetry.close()
         sink.close()
         if running.failure:
             raise click.ClickException(_why(running.failure, settings))

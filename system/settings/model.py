@@ -120,6 +120,11 @@ class Settings:
         kinds.address(),
         "Where `start` serves metrics of its workers to Prometheus; nothing: nowhere.",
     )
+    otel_endpoint: str = _setting(
+        "",
+        kinds.text("a URL"),
+        "Where a trace of each saga goes: OTLP over HTTP; nothing: what OTEL_EXPORTER_OTLP_* say.",
+    )
 
     # The simulated payment provider
     payment_decline_above: int | None = _setting(

@@ -17,7 +17,7 @@ from system.bootstrap import Parts, RunningSystem, start
 from system.logs import configure_logging
 from system.runtime import EventLoopBase
 from system.supervision.messages import AskStatus, Finished, Shutdown, Work, WorkerStatus
-from system.telemetry.setup import telemetry_of, tell_run
+from system.telemetry.setup import Telemetry, telemetry_of, tell_run
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
@@ -40,6 +40,7 @@ class Worker(Actor):
     _running: RunningSystem | None = None
     _bell: Doorbell
     _work: Work
+    _telemetry: Telemetry
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, Work):
@@ -58,7 +59,7 @@ class Worker(Actor):
         die_with_the_run(work.folder)
         clock = SystemClock()
         sink = configure_logging(work.settings, clock, worker=work.name)
-        telemetry = telemetry_of(work.settings)
+        telemetry = self._telemetry = telemetry_of(work.settings)
         parts = Parts(
             settings=work.settings,
             clock=clock,
@@ -86,7 +87,9 @@ class Worker(Actor):
         if running is None:
             return True
         self._bell.close()
-        return running.stop(PATIENCE)
+        stopped = running.stop(PATIENCE)
+        self._telemetry.close()
+        return stopped
 
     def _status(self) -> WorkerStatus:
         report = self._running.report() if self._running else None

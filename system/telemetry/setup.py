@@ -1,5 +1,6 @@
 """What the settings ask a process to tell of itself; imports nothing that they do not ask for."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,13 @@ from system.telemetry.meter import Meter
 
 Ask = Callable[[], Report | None]
 
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+"""OpenTelemetry's own variables; one of them does for the setting."""
+
+
+def _nothing() -> None:
+    return None
+
 
 @attrs.frozen
 class Telemetry:
@@ -21,6 +29,8 @@ class Telemetry:
 
     meter: Meter | None = None
     tracing: Tracing | None = None
+    close: Callable[[], None] = _nothing
+    """Export what waits, and stop."""
 
     @property
     def observers(self) -> tuple[Observer, ...]:
@@ -28,11 +38,32 @@ class Telemetry:
         return tuple(observer for observer in (self.meter, self.tracing) if observer)
 
 
-def telemetry_of(settings: Settings) -> Telemetry:
-    """Raises TelemetryError if a package is missing."""
+def check_telemetry(settings: Settings) -> None:
+    """Raise TelemetryError if a package is missing."""
     if settings.metrics:
         _check("prometheus_client", "metrics")
-    return Telemetry(Meter() if settings.metrics else None)
+    if is_traced(settings):
+        _check("opentelemetry.exporter.otlp.proto.http", "otel")
+
+
+def telemetry_of(settings: Settings) -> Telemetry:
+    """For this process; traces are exported by a thread that it gets now."""
+    meter = Meter() if settings.metrics else None
+    if not is_traced(settings):
+        return Telemetry(meter)
+    from system.telemetry.tracing import SagaTracing, otlp_processor
+
+    tracing = SagaTracing(otlp_processor(settings.otel_endpoint))
+    return Telemetry(meter, tracing, tracing.close)
+
+
+def is_traced(settings: Settings) -> bool:
+    """Whether somebody said where traces go, and nobody that there are to be none."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    if os.environ.get("OTEL_TRACES_EXPORTER", "") == "none":
+        return False
+    return bool(settings.otel_endpoint) or any(os.environ.get(name) for name in ENDPOINTS)
 
 
 @contextmanager

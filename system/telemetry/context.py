@@ -1,0 +1,74 @@
+"""Which trace a saga belongs to: the one it was started in, or one of its own."""
+
+from functools import lru_cache
+
+import attrs
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from bridges.observer import TRACEPARENT
+from system.telemetry.ids import trace_id_of
+
+_w3c = TraceContextTextMapPropagator()
+
+
+@attrs.frozen
+class SagaTrace:
+    """`parent` is the span that the saga was started in, elsewhere; None if there was none."""
+
+    trace_id: int
+    parent: SpanContext | None
+    sampled: bool
+
+    def below(self, span_id: int) -> Context:
+        """The context of what happens within a span of the trace."""
+        return set_span_in_context(NonRecordingSpan(self._span(span_id)))
+
+    @property
+    def root(self) -> Context:
+        """The context of the saga itself."""
+        return set_span_in_context(NonRecordingSpan(self.parent)) if self.parent else Context()
+
+    def traceparent(self, span_id: int) -> str:
+        """What a record carries that is sent within a span of the trace."""
+        carrier: dict[str, str] = {}
+        _w3c.inject(carrier, self.below(span_id))
+        return carrier[TRACEPARENT]
+
+    def _span(self, span_id: int) -> SpanContext:
+        flags = TraceFlags(TraceFlags.SAMPLED if self.sampled else TraceFlags.DEFAULT)
+        return SpanContext(self.trace_id, span_id, is_remote=False, trace_flags=flags)
+
+
+def read_traceparent(header: bytes) -> SpanContext | None:
+    """What a header says; None for one that is not well-formed."""
+    try:
+        text = header.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    span = get_current_span(_w3c.extract({TRACEPARENT: text}, Context())).get_span_context()
+    return span if span.is_valid else None
+
+
+class Traces:
+    """Finds the trace of a saga; the same for every worker that asks."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self.of = lru_cache(maxsize=10_000)(self._of)
+        """(saga id, traceparent that it was started with, or nothing) -> its trace"""
+
+    def _of(self, saga_id: str, traceparent: str) -> SagaTrace:
+        parent = read_traceparent(traceparent.encode()) if traceparent else None
+        trace_id = parent.trace_id if parent else trace_id_of(saga_id)
+        unsampled = SagaTrace(trace_id, parent, False)
+        decision = self._sampler.should_sample(unsampled.root, trace_id, saga_id).decision
+        return attrs.evolve(unsampled, sampled=decision.is_sampled())  # type: ignore[no-untyped-call]

@@ -1,0 +1,227 @@
+"""What the transitions of a saga say about spans: which are over, and when they began.
+
+    saga
+      step, or undo of a step
+        attempt: from its command until its answer, or until nobody waited any more
+
+A step that is told and not waited for is one span, of no length. A saga is a span only once it has
+ended, a step once it is settled.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from actors.sagas.decision import Note
+from actors.sagas.definition import Saga
+from actors.sagas.progress import CANCELLED, Entry, Progress
+
+ANSWERS = {
+    "saga.step_completed": "done",
+    "saga.step_failed": "failed",
+    "saga.step_timed_out": "timed_out",
+    "saga.step_undone": "undone",
+    "saga.undo_timed_out": "timed_out",
+}
+
+
+@attrs.frozen(kw_only=True)
+class SpanOver:
+    """A span that is over. Times are seconds since the Unix epoch; `id` and `parent` are names."""
+
+    id: str
+    parent: str
+    """Empty for the saga itself."""
+    name: str
+    began: float
+    ended: float
+    attributes: dict[str, Any]
+    error: str = ""
+    events: tuple[Entry, ...] = ()
+    is_command: bool = False
+    """Whether it stands for a record that was sent."""
+
+
+class Spans:
+    """What became of one saga in one turn; all notes of a turn were made at the same moment."""
+
+    def __init__(self, saga: Saga, progress: Progress, notes: list[Note]) -> None:
+        self._saga = saga
+        self._progress = progress
+        self._notes = notes
+        self._now = progress.history[-1].at
+
+    def over(self) -> Iterator[SpanOver]:
+        """The spans that are over by this turn, inner ones first."""
+        for note in self._notes:
+            step = note.fields.get("step", "")
+            if note.event in ANSWERS and step:
+                yield from self._answered(note, step)
+            elif note.event == "saga.operator" and note.fields.get("action") == "skip":
+                yield from self._settled(step, self._undo_was_stuck(step), "skipped", "")
+            for name in note.fields.get("undo", ()):
+                yield from self._given_up(name, besides=step)
+            for name in note.fields.get("sent", ()):
+                yield from self._told(name)
+            if note.event in ("saga.completed", "saga.cancelled"):
+                yield self._whole()
+
+    def _answered(self, note: Note, step: str) -> Iterator[SpanOver]:
+        fields, undo = note.fields, "undo" in note.event
+        attempt = fields["attempt"]
+        outcome = ANSWERS[note.event]
+        error = "" if outcome in ("done", "undone") else fields.get("reason") or "no answer"
+        took = fields.get("took", fields.get("waited", 0.0))
+        late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
+        if not late:  # else it was over when nobody waited for it any more
+            more = {"code": fields["code"]} if "code" in fields else {}
+            yield self._attempt(step, undo, attempt, self._now - took, outcome, error, **more)
+        if outcome != "timed_out" or "undo" in fields:
+            yield from self._settled(step, undo, outcome, error)
+
+    def _given_up(self, step: str, besides: str) -> Iterator[SpanOver]:
+        """A step that is undone though its answer has not come: nobody waits for it now."""
+        if step == besides or self._find(step, False, None, "done"):
+            return
+        row = self._saga.rows[self._saga.index[step]]
+        if row.do is None or row.done is None:
+            return  # never waited for
+        sent = self._sent(step, undo=False)
+        retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
+        attempt, began = (retried[-1].attempt, retried[-1].at) if retried else (1, sent)
+        if not self._find(step, False, attempt, "timed_out"):
+            yield self._attempt(step, False, attempt, began, "given_up", "nobody waits for it")
+        yield from self._settled(step, False, "given_up", "nobody waits for it")
+
+    def _told(self, step: str) -> Iterator[SpanOver]:
+        row, undo = self._saga.rows[self._saga.index[step]], bool(self._progress.code)
+        if (row.undone if undo else row.done) is None:
+            yield SpanOver(
+                id=command_id(self._progress.saga_id, step, undo, 1),
+                parent=self._progress.saga_id,
+                name=_name(step, undo),
+                began=self._now,
+                ended=self._now,
+                attributes=self._attributes(step, undo, "told"),
+                is_command=True,
+            )
+
+    def _attempt(
+        self,
+        step: str,
+        undo: bool,
+        attempt: int,
+        began: float,
+        outcome: str,
+        error: str,
+        **more: Any,
+    ) -> SpanOver:
+        saga_id = self._progress.saga_id
+        return SpanOver(
+            id=command_id(saga_id, step, undo, attempt),
+            parent=step_id(saga_id, step, undo),
+            name=f"{_name(step, undo)} #{attempt}",
+            began=began,
+            ended=self._now,
+            attributes={**self._attributes(step, undo, outcome), "attempt": attempt, **more},
+            error=error,
+            is_command=True,
+        )
+
+    def _settled(self, step: str, undo: bool, outcome: str, error: str) -> Iterator[SpanOver]:
+        saga_id = self._progress.saga_id
+        yield SpanOver(
+            id=step_id(saga_id, step, undo),
+            parent=saga_id,
+            name=_name(step, undo),
+            began=self._sent(step, undo),
+            ended=self._now,
+            attributes=self._attributes(step, undo, outcome),
+            error=error,
+        )
+
+    def _whole(self) -> SpanOver:
+        progress = self._progress
+        cancelled = progress.status == CANCELLED
+        attributes: dict[str, Any] = {
+            "order_id": progress.order_id,
+            "saga_id": progress.saga_id,
+            "saga": progress.saga,
+            "saga_version": progress.version,
+            "status": "CANCELLED" if cancelled else "COMPLETED",
+        }
+        if cancelled:
+            attributes |= {"code": progress.code, "failed_step": progress.failed_step}
+        return SpanOver(
+            id=progress.saga_id,
+            parent="",
+            name=progress.saga,
+            began=progress.started_at,
+            ended=progress.ended_at,
+            attributes=attributes,
+            error=progress.reason if cancelled else "",
+            events=progress.history,
+        )
+
+    def _attributes(self, step: str, undo: bool, outcome: str) -> dict[str, Any]:
+        progress = self._progress
+        return {
+            "order_id": progress.order_id,
+            "saga": progress.saga,
+            "step": step,
+            "participant": self._saga.rows[self._saga.index[step]].to.name,
+            "undo": undo,
+            "outcome": outcome,
+        }
+
+    # --- what the history says ------------------------------------------------------------------
+
+    def _entries(self, step: str) -> list[Entry]:
+        return [entry for entry in self._progress.history if entry.step == step]
+
+    def _find(self, step: str, undo: bool, attempt: int | None, outcome: str) -> bool:
+        events = [event for event, known in ANSWERS.items() if known == outcome]
+        return any(
+            entry.event in events
+            and ("undo" in entry.event) == undo
+            and attempt in (None, entry.attempt)
+            for entry in self._entries(step)
+        )
+
+    def _undo_was_stuck(self, step: str) -> bool:
+        return any(entry.event == "saga.undo_timed_out" for entry in self._entries(step))
+
+    def _sent(self, step: str, undo: bool) -> float:
+        """When its first command was sent: by the last entry that could have caused it."""
+        saga, history = self._saga, self._progress.history
+        place = saga.index[step]
+        stage = next(n for n, steps in enumerate(saga.stage_steps) if place in steps)
+        before = saga.stage_steps[:stage] if not undo else saga.stage_steps[stage + 1 :]
+        others = {saga.rows[i].name for steps in before for i in steps}
+        sent = self._progress.started_at
+        for entry in history:
+            turned = entry.event in ("saga.step_failed", "saga.step_timed_out") or (
+                entry.event == "saga.operator" and not entry.step
+            )
+            is_undo = entry.event in ("saga.step_undone", "saga.undo_timed_out")
+            if entry.step == step and (is_undo if undo else entry.event != "saga.operator"):
+                break
+            settled = entry.event in ("saga.step_completed", "saga.step_undone", "saga.operator")
+            if (undo and turned) or (settled and entry.step in others):
+                sent = entry.at
+        return sent
+
+
+def command_id(saga_id: str, step: str, undo: bool, attempt: int) -> str:
+    """The event id of the command of an attempt: `Turn.send` makes the same."""
+    return f"{step_id(saga_id, step, undo)}/{attempt}"
+
+
+def step_id(saga_id: str, step: str, undo: bool) -> str:
+    """What a span of all attempts is named by."""
+    return f"{saga_id}/{step}:undo" if undo else f"{saga_id}/{step}"
+
+
+def _name(step: str, undo: bool) -> str:
+    return f"undo {step}" if undo else step

@@ -1,0 +1,36 @@
+"""Traces of a run with several processes, as a collector gets them."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.support.cli import Started, environment, order_sagas
+from tests.support.otlp import Collector
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.mark.parametrize("how", ["setting", "environment"])
+def test_every_order_is_a_whole_trace_whoever_handled_it(tmp_path: Path, how: str) -> None:
+    """Stock is one worker's: half of the orders cross from one process to the other and back."""
+    with Collector() as collector:
+        env = environment(tmp_path, workers=2)
+        if how == "setting":
+            env["ORDER_SAGAS_OTEL_ENDPOINT"] = collector.endpoint
+        else:
+            env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+        with Started(tmp_path, env) as system:
+            order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
+            said(env, "submit", orders_file(tmp_path, 20), "--wait")
+            assert 0 == system.stop()
+        spans = collector.spans
+
+    traces = Counter(span.trace_id for span in spans)
+    ids = {(span.trace_id, span.span_id) for span in spans}
+    roots = [span for span in spans if not span.parent_span_id]
+    assert 20 == len(traces) == len(roots)
+    assert {7} == set(traces.values())
+    assert len(spans) == len(ids)
+    assert all((span.trace_id, span.parent_span_id) in ids for span in spans if span.parent_span_id)
