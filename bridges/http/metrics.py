@@ -30,7 +30,7 @@ class MetricRoutes:
     """Requests are counted as they come; everything else is asked of the database."""
 
     def __init__(self, around: Surroundings, reader: Reader, waiting: Callable[[], int]) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._registry.register(_Books(around, reader, waiting))
         self._requests = Counter(

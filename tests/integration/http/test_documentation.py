@@ -1,0 +1,59 @@
+"""The commands of docs/http.md do what it says."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.http_service import an_order_body, serving
+from tests.support.waiting import TIMEOUT
+
+PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.M | re.S)
+SERVED = "http://127.0.0.1:8080"
+
+
+def commands() -> list[str]:
+    """Each `curl` of this machine, as it is typed."""
+    lines = "\n".join(BLOCKS).split("$ ")
+    return [line for line in lines if line.startswith("curl") and SERVED in line]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_every_request_of_the_page_is_answered(system):
+    """The order of the first one is there for those that follow."""
+    system.start()
+    system.load({"PEN": 10})
+    statuses = []
+    with serving(system.settings) as api:
+        where = str(api.base_url)
+        for command in commands():
+            typed = command.split("\nHTTP/")[0].replace("\\\n", "").replace(SERVED, where)
+            words = [*shlex.split(typed, comments=True), "--max-time", "3", "-w", "\n%{http_code}"]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT)
+            statuses.append(done.stdout.rpartition("\n")[2])
+            system.run()
+
+    assert ["201", "201", "200", "200", "200", "200", "200", "200", "409"] == statuses
+
+
+def test_the_answer_to_the_first_request_is_the_one_shown(api):
+    """Word by word."""
+    shown = next(block for block in BLOCKS if "HTTP/1.1 201" in block)
+    response = api.post("/api/v1/orders", json=an_order_body("A-1", customerId="C-7"))
+
+    assert response.text == shown.splitlines()[-1]
+    assert f"location: {response.headers['location']}" in shown
+
+
+def test_the_problem_that_is_shown_is_the_one_that_comes(api):
+    """With the field that is wrong."""
+    [shown] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.M | re.S)
+    body = an_order_body(lines=[{"sku": "PEN", "quantity": 0, "unitPrice": 1}])
+    response = api.post("/api/v1/orders", json=body)
+
+    assert response.json() == json.loads(shown)
