@@ -27,6 +27,7 @@ from bridges.http.problems import Problem, retry_later
 from bridges.http.reading import Reader
 from bridges.http.routing import Endpoint, answer, routes_of
 from bridges.http.sagas import SagaRoutes
+from bridges.http.services import ServiceRoutes
 from bridges.http.tokens import Role
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class HttpApp:
             *SagaRoutes(around, self.reader, options).endpoints(),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *LetterRoutes(around, options).endpoints(),
+            *ServiceRoutes(around, options).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(around, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

@@ -14,6 +14,7 @@ from bridges.http.problems import ProblemDetails
 from bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
 from bridges.http.routing import Endpoint
 from bridges.http.sagas import ACTIONS, Wish
+from bridges.http.services import PauseWish
 from bridges.http.tokens import Role
 from bridges.order_form import Id, LineForm, OrderForm
 from bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
@@ -150,6 +151,19 @@ def _paths() -> _Json:
                 ("discard", "Say that it needs nothing more; needs a `why`"),
             )
         },
+        **{
+            f"/api/v1/services/{{name}}/{action}": {
+                "post": _operation(
+                    about, {202: "Asked"}, _BODY | {404, 409},
+                    parameters=[_path_parameter("name", {"type": "string", "minLength": 1})],
+                    body="PauseWish", body_required=False,
+                ),
+            }
+            for action, about in (
+                ("pause", "Let a service, or the `intake`, rest; needs a `why`"),
+                ("unpause", "End its pause: what was kept for it is handled first"),
+            )
+        },
         "/api/v1/events": {
             "get": _operation(
                 "A snapshot a second, as server-sent events named `snapshot`", {}, _SOME,
@@ -240,7 +254,7 @@ def _ref(name: str) -> _Json:
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
     views.StockView, views.LetterPage, views.LetterView, views.Asked, views.Health, views.Alive,
-    views.Snapshot, ProblemDetails, OrderForm, LineForm, Wish, LetterWish,
+    views.Snapshot, ProblemDetails, OrderForm, LineForm, Wish, LetterWish, PauseWish,
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from bridges.http.views import (
     OrderPage,
     OrderSummary,
     OrderView,
+    PauseView,
     PaymentView,
     ReservationView,
     SagaPage,
@@ -34,6 +35,7 @@ from bridges.http.views import (
     StockView,
     moment,
 )
+from bridges.operations import Paused, pauses_that_last
 from bridges.store import queries
 from bridges.store.connect import sqlite_engine
 from bridges.store.location import file_of
@@ -250,10 +252,21 @@ class Reader:
                 overdue=overdue,
                 oldest_deadline=moment(oldest),
                 oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
+                paused=[_pause(each) for each in pauses_that_last(db)],
             )
 
 
-def _counts(db: sa.Connection, query: sa.Select[Any]) -> dict[str, int]:
+def _pause(pause: Paused) -> PauseView:
+    return PauseView(
+        name=pause.name,
+        by=pause.by,
+        why=pause.why,
+        since=moment(pause.since) or "",
+        kept=pause.kept,
+    )
+
+
+def _counts(db: sa.Connection, query: sa.Executable) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 

@@ -205,6 +205,7 @@ class Asked(View):
     workers: int
     saga_id: str | None = None
     dead_letter: int | None = None
+    service: str | None = None
 
 
 class HealthCheck(View):
@@ -227,6 +228,16 @@ class Alive(View):
     alive: bool = True
 
 
+class PauseView(View):
+    """A service, or the intake, that rests; `kept` messages wait for it."""
+
+    name: str
+    by: str
+    why: str
+    since: str
+    kept: int
+
+
 class Snapshot(View):
     """How the system is at one moment."""
 
@@ -244,7 +255,9 @@ class Snapshot(View):
     """Sagas in flight whose deadline has passed."""
     oldest_deadline: str | None
     oldest_deadlines: list[SagaSummary]
-    """The sagas that have been waiting up to their deadlines, or will have, the longest."""
+    """The sagas whose deadlines come first, or have passed the longest ago."""
+    paused: list[PauseView]
+    """What rests, the longest first."""
 
 
 def moment(at: float | None) -> str | None:

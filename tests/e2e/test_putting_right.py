@@ -134,3 +134,21 @@ def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
     expect(the_queue(page)).to_have_count(0)
 
     expect(page.get_by_role("heading", name=re.compile("^Needs attention"))).to_be_focused()
+
+
+def test_what_is_paused_is_shown_and_goes_on(shop, open_page):
+    """Who paused it and why; with a button to end it, after which what was kept is handled."""
+    shop.load(PEN=10)
+    shop.ask("services/payments/pause", why="the provider moves")
+    shop.order("A-1")
+    page = open_page(shop.url)
+    paused = page.get_by_role("region", name="Paused")
+    expect(paused).to_contain_text("payments rests since")
+    expect(paused).to_contain_text("1 message kept")
+    expect(paused).to_contain_text("local: the provider moves")
+    paused.get_by_role("button", name="Unpause payments").click()
+    page.get_by_role("dialog").get_by_role("button", name="Unpause").click()
+    expect(paused).to_be_hidden()
+    page.goto(f"{shop.url}#/orders/A-1")
+
+    expect(page.locator(".saga-head .status")).to_have_text("completed")

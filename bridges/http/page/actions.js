@@ -47,6 +47,14 @@ const LETTER = {
   },
 };
 
+const SERVICE = {
+  unpause: {
+    button: "Unpause",
+    title: (name) => `Let ${name} go on`,
+    text: "What was kept is handled first, in its order. Deadlines run again from now on.",
+  },
+};
+
 /** A button that does something with a saga, `{sagaId, orderId, code}`; `done()` comes after it. */
 export function sagaButton(action, saga, step = "", done = () => {}) {
   const what = SAGA[action];
@@ -72,6 +80,20 @@ export function letterButton(action, letter, done = () => {}) {
       path: `dead-letters/${letter.number}/${action}`,
       body: {},
       done,
+    }),
+  );
+}
+
+/** A button that does something with a service. */
+export function serviceButton(action, name) {
+  const what = SERVICE[action];
+  return button(what, `${what.button} ${name}`, () =>
+    ask(what, {
+      title: what.title(name),
+      about: name,
+      path: `services/${part(name)}/${action}`,
+      body: {},
+      done: () => {},
     }),
   );
 }

@@ -38,7 +38,7 @@ export function overview(main) {
   const show = () => {
     const { snapshot } = live;
     if (!snapshot) return;
-    for (const each of [figures, attention, deadlines, steps, orders]) each.show(snapshot);
+    for (const each of [figures, paused, attention, deadlines, steps, orders]) each.show(snapshot);
   };
   const showLetters = () => {
     figures.showLetters(letters.latest());
@@ -51,7 +51,6 @@ export function overview(main) {
   const stop = everySecond(() => deadlines.tick());
   return () => {
     stop();
-    paused.leave();
     live.removeEventListener("snapshot", show);
     letters.changed.removeEventListener("change", showLetters);
   };

@@ -1,9 +1,37 @@
-// Services that somebody has paused.
+// Services that somebody has paused, and the way to let them go on.
 
-import { el } from "./dom.js";
+import { serviceButton } from "./actions.js";
+import { el, keyed, setText } from "./dom.js";
+import { many, moment } from "./format.js";
 
 /** The section; hidden while nothing is paused. */
 export function pausedSection() {
-  const node = el("section", { id: "paused-section", hidden: true });
-  return { node, leave: () => {} };
+  const list = el("ul", { class: "rows" });
+  const node = el(
+    "section",
+    { id: "paused-section", "aria-labelledby": "paused-title", hidden: true },
+    el("h2", { id: "paused-title", tabindex: "-1" }, "Paused"),
+    list,
+  );
+  return {
+    node,
+    show({ paused = [] }) {
+      node.hidden = !paused.length;
+      keyed(list, paused, (pause) => `${pause.name} ${pause.since}`, pauseRow);
+    },
+  };
+}
+
+function pauseRow(pause) {
+  const kept = el("span");
+  const row = el(
+    "li",
+    { class: "row" },
+    el("div", { class: "grow" },
+      el("p", {}, el("strong", {}, pause.name), " rests since ", moment(pause.since), ", ", kept),
+      el("p", { class: "why" }, `${pause.by}: ${pause.why}`)),
+    el("span", { class: "buttons" }, serviceButton("unpause", pause.name)),
+  );
+  row.update = (now) => setText(kept, `${many(now.kept, "message")} kept`);
+  return row;
 }

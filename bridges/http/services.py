@@ -1,0 +1,69 @@
+"""`/api/v1/services`: let a service, or the intake of new orders, rest; and let it go on."""
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bridges.http import query
+from bridges.http.body import read_body
+from bridges.http.options import HttpOptions, Surroundings
+from bridges.http.problems import Problem, wrong_field
+from bridges.http.routing import Endpoint, Handle, answer
+from bridges.http.tokens import Role
+from bridges.http.views import Asked
+from bridges.operations import (
+    AlreadySoError,
+    NoSuchTargetError,
+    PauseOperations,
+    ReasonNeededError,
+)
+from bridges.store.parking import INTAKE
+
+PATH = "/api/v1/services"
+ACTIONS = ("pause", "unpause")
+
+
+class PauseWish(msgspec.Struct, frozen=True):
+    """What an operator says beside the action; a pause needs a `why`."""
+
+    why: str = ""
+
+
+class ServiceRoutes:
+    """Pauses are noted in the database; the snapshot tells of those that last."""
+
+    def __init__(self, around: Surroundings, options: HttpOptions) -> None:
+        self._around = around
+        self._options = options
+        self._names = (*around.registry.participants(), INTAKE)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Their table."""
+        return [
+            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.OPERATE, self._ask(action))
+            for action in ACTIONS
+        ]
+
+    def _ask(self, action: str) -> Handle:
+        async def ask(request: Request) -> Response:
+            name, by = request.path_params["name"], request.scope["caller"].name
+            options = self._options
+            raw = await read_body(request, options.max_body, options.timeout, optional=True)
+            wish: PauseWish = query.convert(raw or b"{}", PauseWish)
+            return answer(await run_in_threadpool(self._do, action, name, by, wish.why), 202)
+
+        return ask
+
+    def _do(self, action: str, name: str, by: str, why: str) -> Asked:
+        with self._around.open_log() as log:
+            operations = PauseOperations(log, self._names)
+            try:
+                (operations.pause if action == "pause" else operations.unpause)(name, by, why)
+            except NoSuchTargetError as error:
+                raise Problem(404, str(error)) from None
+            except AlreadySoError as error:
+                raise Problem(409, str(error)) from None
+            except ReasonNeededError as error:
+                raise wrong_field("#/why", str(error)) from None
+        return Asked(asked=action, by=by, workers=self._around.running(), service=name)
