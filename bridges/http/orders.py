@@ -47,7 +47,7 @@ class OrderRoutes:
     async def _bring(self, request: Request) -> Response:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
-        order = read_order(raw, order_id_for(key))
+        order = read_order(raw, key)
         verdict = await self._desk.bring(order, key)
         if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
             status = 201 if verdict is Verdict.ACCEPTED else 200
@@ -84,8 +84,8 @@ _REFUSED = {
 }
 
 
-def read_order(raw: bytes, new_id: str) -> OrderCreated:
-    """The order in a body; `new_id` is for one that names none. Raises Problem: 400 or 422.
+def read_order(raw: bytes, key: str) -> OrderCreated:
+    """The order in a body; its client's key is for one without an id. Raises Problem: 400 or 422.
 
     `id` does for `orderId`, and a body of nothing else is an order too: one that is worth nothing.
     """
@@ -97,7 +97,8 @@ def read_order(raw: bytes, new_id: str) -> OrderCreated:
             if len(fields) == 1:
                 return OrderCreated(order_id=_plain_id(fields["id"]))
             fields["orderId"] = fields.pop("id")
-        fields.setdefault("orderId", new_id)
+        if "orderId" not in fields:
+            fields["orderId"] = order_id_for(key)
     try:
         return check_order(fields)
     except NotJsonError as error:
