@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from system.harness import COMPLETED, CommitFails, Crash, Harness, LosesShard, an_order
+from system.harness import COMPLETED, CommitFails, Crash, Fault, Harness, LosesShard, an_order
 
 NAMES = ("orders", "payments", "stock", "notifications", "intake")
-PLANS = {
+PLANS: dict[str, list[Fault]] = {
     "nothing else": [],
     "crashes": [Crash("before commit", nth=4), Crash("after commit", nth=9)],
     "a database that fails": [CommitFails(nth=5, where="after"), LosesShard(nth=8)],
