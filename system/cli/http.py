@@ -73,6 +73,7 @@ def _serve(settings: Settings) -> None:
         signal.signal(each, lambda *_: happened.put(""))
     click.echo(f"order-sagas is serving at {server.address}")
     click.echo(f"  try   curl -i {server.address}/health/ready")
+    click.echo(f"  page  {server.address}/")
     click.echo(f"  work  {program()} start handles the orders")
     failure = happened.get()
     for each in (signal.SIGINT, signal.SIGTERM):
