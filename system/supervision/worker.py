@@ -44,7 +44,11 @@ class Worker(Actor):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, Work):
-            self._start(message)
+            self._work = message
+            try:
+                self._start(message)
+            except Exception as error:
+                self._failed(error)  # Thespian would only print it, and nobody start us again
         elif isinstance(message, AskStatus):
             self.send(sender, self._status())
         elif isinstance(message, Shutdown):
@@ -53,7 +57,6 @@ class Worker(Actor):
             self._stop()
 
     def _start(self, work: Work) -> None:
-        self._work = work
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # the supervisor hears them, and asks us to stop
         die_with_the_run(work.folder)
