@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 RUN python -m venv /opt/order-sagas
 WORKDIR /src
 COPY . .
-RUN /opt/order-sagas/bin/pip install --no-cache-dir '.[postgres,http]'
+RUN /opt/order-sagas/bin/pip install --no-cache-dir '.[postgres,http,metrics,otel]'
 
 FROM python:3.13-slim
 RUN useradd --system --create-home --home-dir /var/lib/order-sagas order-sagas

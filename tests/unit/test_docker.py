@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,11 +16,20 @@ ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OBSERVABILITY = ROOT / "observability"
+PROMETHEUS = yaml.safe_load((OBSERVABILITY / "prometheus" / "prometheus.yml").read_text())
 
 
 def test_there_is_a_service_for_everything_a_worker_needs() -> None:
-    """And nothing else."""
-    assert set(SERVICES) == {"kafka", "postgres", "topics", "worker"}
+    """And nothing else, unless it is asked for."""
+    usual = {name for name, service in SERVICES.items() if "profiles" not in service}
+    observing = {
+        name for name, service in SERVICES.items() if service.get("profiles") == ["observability"]
+    }
+
+    assert usual == {"kafka", "postgres", "topics", "worker"}
+    assert observing == {"prometheus", "jaeger", "grafana"}
+    assert usual | observing == set(SERVICES)
 
 
 @pytest.mark.parametrize("service", ["topics", "worker"])
@@ -73,6 +83,54 @@ def test_workers_connect_to_where_the_servers_listen() -> None:
     assert worker["ORDER_SAGAS_KAFKA"] == advertised["INSIDE"]
     expected = f"postgresql+psycopg://{user}:{password}@postgres:5432/{database}"
     assert worker["ORDER_SAGAS_DATABASE"] == expected
+
+
+def test_what_observes_is_reached_from_this_machine_alone() -> None:
+    """Nobody logs in there."""
+    for name in ("prometheus", "jaeger", "grafana"):
+        assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"])
+
+
+def test_what_observes_is_given_files_that_exist() -> None:
+    """And volumes that are declared."""
+    for name in ("prometheus", "grafana"):
+        for volume in SERVICES[name]["volumes"]:
+            source = volume.split(":")[0]
+            exists = (ROOT / source).is_dir() if source.startswith(".") else False
+            assert exists or source in COMPOSE["volumes"]
+
+
+def test_prometheus_finds_every_worker() -> None:
+    """By the name that has an address for each container, at the port where it serves."""
+    _, port = SERVICES["worker"]["environment"]["ORDER_SAGAS_METRICS"].split(":")
+    (job,) = PROMETHEUS["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+
+    assert {"names": ["worker"], "type": "A", "port": int(port)}.items() <= found.items()
+    assert all((OBSERVABILITY / "prometheus" / file).is_file() for file in PROMETHEUS["rule_files"])
+
+
+def test_grafana_finds_its_data_and_the_dashboard() -> None:
+    """At the services' names, and where the dashboard is mounted."""
+    provisioning = OBSERVABILITY / "grafana" / "provisioning"
+    sources = yaml.safe_load((provisioning / "datasources" / "datasources.yml").read_text())
+    boards = yaml.safe_load((provisioning / "dashboards" / "dashboards.yml").read_text())
+    mounted = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+
+    hosts = {urlsplit(source["url"]).hostname for source in sources["datasources"]}
+    assert hosts == {"prometheus", "jaeger"}
+    assert {provider["options"]["path"] for provider in boards["providers"]} <= mounted
+    assert Path(home).parent == Path(boards["providers"][0]["options"]["path"])
+    assert (OBSERVABILITY / "grafana" / "dashboards" / Path(home).name).is_file()
+
+
+def test_the_image_has_what_metrics_and_traces_need() -> None:
+    """Else a worker that is told to serve them would not start."""
+    extras = re.search(r"'\.\[(.*)\]'", DOCKERFILE)
+
+    assert extras
+    assert {"postgres", "http", "metrics", "otel"} == set(extras[1].split(","))
 
 
 def test_the_broker_is_the_one_that_the_tests_run_against() -> None:
