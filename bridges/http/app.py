@@ -48,10 +48,11 @@ class HttpApp:
         intake_problem: Callable[[], str],
     ) -> None:
         self.reader = Reader(around.database, around.registry)
+        self._orders = OrderRoutes(desk, self.reader, options)
         self._events = EventRoutes(self.reader)
         metrics = MetricRoutes(around, self.reader, lambda: desk.waiting)
         self.endpoints: list[Endpoint] = [
-            *OrderRoutes(desk, self.reader, options).endpoints(),
+            *self._orders.endpoints(),
             *SagaRoutes(around, self.reader, options).endpoints(),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *LetterRoutes(around, options).endpoints(),
@@ -73,7 +74,8 @@ class HttpApp:
         self.asgi: ASGIApp = Gate(app, access, metrics.observe)
 
     async def end(self) -> None:
-        """Let those go who would listen for ever."""
+        """Let those go who listen, and who wait for the end of an order."""
+        await self._orders.end()
         await self._events.end()
 
     async def _stock(self, request: Request) -> Response:

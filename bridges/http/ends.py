@@ -23,6 +23,13 @@ class Ends:
         self._looked = asyncio.Condition()
         self._looking: asyncio.Task[None] | None = None
         self._pause = SHORTEST
+        self._ending = False
+
+    async def end(self) -> None:
+        """Let all who wait go."""
+        self._ending = True
+        async with self._looked:
+            self._looked.notify_all()
 
     async def wait(self, order_id: str, seconds: float) -> None:
         """Return when the order has ended or needs attention, or after so many seconds."""
@@ -32,7 +39,7 @@ class Ends:
             self._looking = asyncio.create_task(self._look())
         try:
             async with asyncio.timeout(seconds), self._looked:
-                await self._looked.wait_for(lambda: order_id in self._ended)
+                await self._looked.wait_for(lambda: self._ending or order_id in self._ended)
         except TimeoutError:
             return
         finally:
@@ -42,7 +49,7 @@ class Ends:
                 self._ended.discard(order_id)
 
     async def _look(self) -> None:
-        while self._wanted:
+        while self._wanted and not self._ending:
             wanted = [each for each in self._wanted if each not in self._ended]
             for begin in range(0, len(wanted), AT_ONCE):
                 found = await run_in_threadpool(self._reader.ended, wanted[begin : begin + AT_ONCE])

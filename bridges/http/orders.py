@@ -44,6 +44,10 @@ class OrderRoutes:
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
         ]
 
+    async def end(self) -> None:
+        """Let those go who wait for the end of an order."""
+        await self._ends.end()
+
     async def _bring(self, request: Request) -> Response:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
