@@ -8,11 +8,15 @@ scaled to the reference machine by the calibration loop; wall-clock figures are 
 
 import argparse
 import json
+import resource
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import attrs
 from rich.console import Console
 
 from benchmarks.calibration import calibrate, scale
@@ -34,24 +38,41 @@ def embedded(factor: float, quick: bool) -> Iterator[Figure]:
         cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
         goal = "within 20% of none parked" if parked <= 100_000 else ""
         goal = goal if parked else "at most 200"
-        yield Figure("embedded log", f"CPU of an order{beside}", cpu, "µs", command, goal)
+        yield _row(results, "embedded log", f"CPU of an order{beside}", cpu, "µs", command, goal)
         if not parked:
             taken = [r["cpu_per_submitted"] * 1e6 * factor for r in results]
-            yield Figure("embedded log", "CPU of submitting an order", taken, "µs", command)
+            yield _row(results, "embedded log", "CPU of submitting an order", taken, "µs", command)
             rate = [r["orders"] / r["wall"] for r in results]
-            yield Figure("embedded log", "orders", rate, "1/s", command)
+            yield _row(results, "embedded log", "orders", rate, "1/s", command)
             for name in ("p50", "p99"):
                 took = [r[name] * 1000 for r in results]
                 what = f"{name} of a saga, at full load"
-                yield Figure("embedded log", what, took, "ms", command)
+                yield _row(results, "embedded log", what, took, "ms", command)
         if parked >= 100_000:
             size = [r["bytes_per_parked"] / 1000 for r in results]
             again = [r["restart"] for r in results]
             small, quickly = ("at most 3", "at most 5") if parked == 100_000 else ("", "")
             what = f"memory of a parked saga, of {parked:,}"
-            yield Figure("embedded log", what, size, "kB", command, small)
+            yield _row(results, "embedded log", what, size, "kB", command, small)
             what = f"restart with {parked:,} sagas in flight"
-            yield Figure("embedded log", what, again, "s", command, quickly)
+            yield _row(results, "embedded log", what, again, "s", command, quickly)
+
+
+def history(factor: float, quick: bool) -> Iterator[Figure]:
+    """New orders beside a million that ended long ago: it takes minutes to write those."""
+    finished, count = (5_000, 2_000) if quick else (1_000_000, 20_000)
+    for past in (0, finished):
+        options = ["--orders", str(count), "--finished", str(past)]
+        results = [_run("benchmarks.embedded", *options) for _ in range(1 if past else 3)]
+        command = f"python -m benchmarks.embedded {' '.join(options)}"
+        beside = f" beside {past:,} finished ones" if past else ""
+        cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
+        goal = "within 20% of none finished" if past else ""
+        yield _row(results, "history", f"CPU of an order{beside}", cpu, "µs", command, goal)
+        taken = [r["cpu_per_submitted"] * 1e6 * factor for r in results]
+        yield _row(results, "history", f"CPU of submitting one{beside}", taken, "µs", command)
+        again = [r["restart"] for r in results]
+        yield _row(results, "history", f"restart{beside}", again, "s", command)
 
 
 def runtime(factor: float, quick: bool) -> Iterator[Figure]:
@@ -93,11 +114,11 @@ def kafka(factor: float, quick: bool) -> Iterator[Figure]:
             cpu = r[f"{whose}_cpu"] * 1e6 * factor
             if cpu:
                 what = f"{name}: CPU of {'the ' if whose != 'worker' else ''}{whose} for an order"
-                yield Figure("kafka", what, (cpu,), "µs", command, target)
-        yield Figure("kafka", f"{name}: orders", (r["orders"] / r["wall"],), "1/s", command)
+                yield _row([r], "kafka", what, (cpu,), "µs", command, target)
+        yield _row([r], "kafka", f"{name}: orders", (r["orders"] / r["wall"],), "1/s", command)
         for part, target in (("p50", "at most 100"), ("p99", "")):
             what = f"{name}: {part} of a saga, one at a time"
-            yield Figure("kafka", what, (r[part] * 1000,), "ms", command, target)
+            yield _row([r], "kafka", what, (r[part] * 1000,), "ms", command, target)
 
 
 def http(factor: float, quick: bool) -> Iterator[Figure]:
@@ -106,24 +127,81 @@ def http(factor: float, quick: bool) -> Iterator[Figure]:
     results = [_run("benchmarks.http", *options) for _ in range(1 if quick else 3)]
     command = f"python -m benchmarks.http {' '.join(options)}"
     cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
-    yield Figure("http", "CPU of an order that is posted", cpu, "µs", command)
+    yield _row(results, "http", "CPU of an order that is posted", cpu, "µs", command)
     rate = [r["orders"] / r["wall"] for r in results]
-    yield Figure("http", "orders posted by 64 clients", rate, "1/s", command)
+    yield _row(results, "http", "orders posted by 64 clients", rate, "1/s", command)
     for name in ("p50", "p99"):
         took = [r[name] * 1000 for r in results]
-        yield Figure("http", f"{name} of an answer, at full load", took, "ms", command)
+        yield _row(results, "http", f"{name} of an answer, at full load", took, "ms", command)
+
+
+def scaling(factor: float, quick: bool) -> Iterator[Figure]:
+    """Much of something: timers that are due, orders at once, workers, and one order alone."""
+    parked, within, count = (2_000, 5, 2_000) if quick else (100_000, 60, 20_000)
+    command, r = _scale("timers", "--parked", str(parked), "--within", str(within))
+    due = f"{parked:,} timers due within {within} s"
+    for name in ("p50", "p99", "max"):
+        late = (r[f"late_{name}"],)
+        goal = "at most 1" if name == "p99" else ""
+        yield _row([r], "scale", f"{due}: {name} of lateness", late, "s", command, goal)
+    for name in ("p50", "p99"):
+        took = (r[f"others_{name}"],)
+        yield _row([r], "scale", f"{due}: {name} of another order", took, "s", command)
+    cpu = (r["cpu_per_saga"] * 1e6 * factor,)
+    yield _row([r], "scale", f"{due}: CPU of a saga", cpu, "µs", command)
+    command, r = _scale("alone", "--orders", "50" if quick else "200")
+    for name, goal in (("p50", "at most 20"), ("p99", "")):
+        took = (r[name] * 1000,)
+        yield _row([r], "scale", f"an order alone: {name}", took, "ms", command, goal)
+    command, r = _scale("pressure", "--orders", str(3 * count))
+    grown = (r["memory_growth"] / 1e6,)
+    what = f"{r['waiting']:,} orders waiting: memory that they cost the worker"
+    yield _row([r], "scale", what, grown, "MB", command, "at most 50")
+    for what in ("submitted", "handled"):
+        rate = (r[f"{what}_per_second"],)
+        yield _row([r], "scale", f"orders {what} under pressure", rate, "1/s", command)
+    yield from _workers(factor, count, 1 if quick else 3)
+
+
+def _workers(factor: float, count: int, repeats: int) -> Iterator[Figure]:
+    """One worker and two, in turns: on a busy machine their ratio says more than their rates."""
+    runs: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
+    for _ in range(repeats):
+        for workers, results in runs.items():
+            _, r = _scale("workers", "--workers", str(workers), "--orders", str(count))
+            results.append(r)
+    command = f"python -m benchmarks.scale workers --workers 2 --orders {count}, and with 1"
+    for workers, results in runs.items():
+        name = f"{workers} worker{'s' if workers > 1 else ''}"
+        cpu = [r["cpu_per_order"] * 1e6 * factor for r in results]
+        yield _row(results, "scale", f"{name}: CPU of an order", cpu, "µs", command)
+        rate = [r["orders_per_second"] for r in results]
+        yield _row(results, "scale", f"{name}: orders", rate, "1/s", command)
+    for what, key, goal in (
+        ("two workers against one, by the CPU of the busiest", "busiest_cpu_per_order", ""),
+        ("two workers against one, by the clock", "wall", "at least 1.7"),
+    ):
+        ratio = [one[key] / two[key] for one, two in zip(*runs.values(), strict=True)]
+        yield _row(runs[2], "scale", what, ratio, "times", command, goal or "at least 1.7")
+
+
+def _scale(*options: str) -> tuple[str, dict[str, Any]]:
+    return f"python -m benchmarks.scale {' '.join(options)}", _run("benchmarks.scale", *options)
 
 
 AREAS: dict[str, Area] = {
     "embedded": embedded,
+    "history": history,
     "http": http,
     "kafka": kafka,
     "runtime": runtime,
+    "scale": scaling,
     "simulation": simulation,
 }
 
 
-def _run(module: str, *options: str) -> dict[str, float]:
+def _run(module: str, *options: str) -> dict[str, Any]:
+    before = _used()
     done = subprocess.run(
         [sys.executable, "-m", module, *options, "--json"],
         capture_output=True,
@@ -132,8 +210,23 @@ def _run(module: str, *options: str) -> dict[str, float]:
     )
     if done.returncode:
         raise SystemExit(f"python -m {module} {' '.join(options)} failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
+    result: dict[str, Any] = json.loads(done.stdout)
+    return {"cpu": {"benchmark": _used() - before}, **result}
+
+
+def _used() -> float:
+    """CPU seconds of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _row(results: Sequence[Mapping[str, Any]], *fields: Any) -> Figure:
+    """A figure of these runs, with the CPU of their processes."""
+    cpu = {
+        name: statistics.median([r["cpu"].get(name, 0.0) for r in results])
+        for name in results[0]["cpu"]
+    }
+    return attrs.evolve(Figure(*fields), cpu=cpu)
 
 
 def main() -> None:

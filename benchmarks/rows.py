@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ class Figure:
     unit: str
     command: str
     goal: str = ""
+    cpu: Mapping[str, float] = attrs.field(factory=dict)
+    """CPU seconds of every process of a run, by name: the median of the repeats."""
 
     @property
     def median(self) -> float:
@@ -49,17 +51,28 @@ def print_table(console: Console, figures: Iterable[Figure], calibration: float)
         f"CPU figures are scaled by {0.116 / calibration:.2f}."
     )
     table = Table(box=None, pad_edge=False)
-    for name in ("", "median", "unit", "spread", "goal"):
-        table.add_column(name, justify="right" if name == "median" else "left", overflow="fold")
-    area = ""
+    for name in ("", "median", "unit", "runs", "spread", "goal", "CPU s", "command"):
+        table.add_column(
+            name, justify="right" if name in ("median", "runs") else "left", overflow="fold"
+        )
+    area, commands = "", dict[str, int]()
     for figure in figures:
         if figure.area != area:
             area = figure.area
             table.add_row(f"[bold]{area}[/bold]")
         table.add_row(
-            f"  {figure.what}", show(figure.median), figure.unit, figure.spread, figure.goal
+            f"  {figure.what}",
+            show(figure.median),
+            figure.unit,
+            str(len(figure.values)),
+            figure.spread,
+            figure.goal,
+            ", ".join(f"{name} {seconds:.1f}" for name, seconds in figure.cpu.items()),
+            f"{commands.setdefault(figure.command, len(commands) + 1)}",
         )
     console.print(table)
+    for command, number in commands.items():
+        console.print(f"{number:>3}  {command}", soft_wrap=True)
 
 
 def write_json(path: Path, figures: Sequence[Figure], calibration: float) -> None:
@@ -72,7 +85,10 @@ def write_json(path: Path, figures: Sequence[Figure], calibration: float) -> Non
             "values": list(f.values),
             "unit": f.unit,
             "goal": f.goal,
+            "spread": f.spread,
+            "repeats": len(f.values),
             "command": f.command,
+            "cpu_seconds": dict(f.cpu),
         }
         for f in figures
     ]
