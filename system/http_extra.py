@@ -16,5 +16,5 @@ def need_http() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise HttpNotInstalledError(
-            f"HTTP needs {', '.join(missing)}: install order-sagas[http], or '.[http]' where it was cloned"
+            f"HTTP needs {', '.join(missing)}: pip install '.[http]' where order-sagas was cloned"
         )
