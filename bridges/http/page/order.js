@@ -105,9 +105,10 @@ function factsOf(order) {
   return facts.filter(([, text]) => text);
 }
 
+/** Once is what anybody expects. */
 function times({ charges, refunds }) {
   const parts = [];
-  if (charges) parts.push(`charged ${charges === 1 ? "once" : `${charges} times`}`);
-  if (refunds) parts.push(`refunded ${refunds === 1 ? "once" : `${refunds} times`}`);
+  if (charges > 1) parts.push(`charged ${charges} times`);
+  if (refunds > 1) parts.push(`refunded ${refunds} times`);
   return parts.length ? `, ${parts.join(", ")}` : "";
 }

@@ -140,22 +140,21 @@ function attentionRow(saga) {
   const buttons = el("span", { class: "buttons" });
   const stuckIn = el("span");
   const stuckAt = el("strong");
-  const since = el("span", { class: "muted" });
   const why = el("p", { class: "why" });
   let shown = null;
   const row = el(
     "li",
     { class: "row" },
     el("div", { class: "grow" },
-      el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt, since),
+      el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt),
       why),
     buttons,
   );
   row.update = (now) => {
     setText(stuckIn, now.code ? "stuck in the undo of" : "stuck in");
     setText(stuckAt, now.step);
-    setText(since, `, ${now.saga} of ${moment(now.startedAt)}`);
-    setText(why, now.reason ? `${words(now.code)}: ${now.reason}` : "");
+    const cause = now.reason ? ` · ${words(now.code)}: ${now.reason}` : "";
+    setText(why, `${now.saga}, begun ${moment(now.startedAt)}${cause}`);
     if (shown === now.step) return;
     shown = now.step;
     const several = now.step.includes(", ");
