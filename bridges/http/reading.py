@@ -3,6 +3,7 @@
 Every method is one moment of the database, and blocks: call it on a thread, never on a loop.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,6 +51,9 @@ ATTENTION = 20
 DEADLINES = 8
 """Sagas whose deadlines are the oldest, in a snapshot."""
 
+QUICK, RARER = 0.2, 10
+"""Totals that take longer than so many seconds to count hold for so many times longer."""
+
 _orders = table_of(Order)
 
 
@@ -64,6 +68,9 @@ class Reader:
             for step in saga.rows
             if step.done or step.undone
         ]
+        self._totals: tuple[dict[str, int], dict[str, int]] | None = None
+        self._totals_until = float("-inf")
+        self._counting = threading.Lock()
         url = sa.make_url(database)
         self._sqlite = file_of(database) is not None
         self._engine = (
@@ -220,13 +227,6 @@ class Reader:
     def snapshot(self) -> Snapshot:
         """How many orders and sagas there are of each kind, and which need attention."""
         now = time.time()
-        status = sa.func.coalesce(_orders.c.status, queries.SUBMITTED)
-        counts = (
-            sa.select(status, sa.func.count())
-            .select_from(order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no))
-            .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
-            .group_by(status)
-        )
         steps = (
             sa.select(sagas.c.step, sa.func.count())
             .where(sagas.c.ended_at.is_(None))
@@ -238,15 +238,15 @@ class Reader:
         ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
             oldest, overdue = db.execute(deadlines).one()
+            orders, by_status = self._totals_of(db)
             by_step = dict.fromkeys(self._waited_for, 0) | _counts(db, steps)
             return Snapshot(
                 at=moment(now) or "",
-                orders=_counts(db, counts),
-                sagas=queries.saga_counts(db),
+                orders=orders,
+                sagas=by_status,
                 steps=by_step,
                 needs_attention=[
-                    _saga_summary(row)
-                    for row in queries.sagas_of(db, [Status.NEEDS_ATTENTION.name], ATTENTION)
+                    _saga_summary(row) for row in queries.needing_attention(db, ATTENTION)
                 ],
                 in_flight=sum(by_step.values()),
                 overdue=overdue,
@@ -254,6 +254,36 @@ class Reader:
                 oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
                 paused=[_pause(each) for each in pauses_that_last(db)],
             )
+
+    def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
+        """How many orders and sagas there are in each status.
+
+        Every row is counted: with millions of them, that is done less often, and what was counted
+        before holds meanwhile.
+        """
+        if self._totals and time.monotonic() < self._totals_until:
+            return self._totals
+        if not self._counting.acquire(blocking=self._totals is None):
+            assert self._totals  # they have been counted before, and are being counted again
+            return self._totals
+        try:
+            began = time.monotonic()
+            totals = _counts(db, _orders_by_status()), queries.saga_counts(db)
+            now = time.monotonic()
+            self._totals, self._totals_until = totals, now + RARER * (now - began - QUICK)
+            return totals
+        finally:
+            self._counting.release()
+
+
+def _orders_by_status() -> sa.Executable:
+    status = sa.func.coalesce(_orders.c.status, queries.SUBMITTED)
+    return (
+        sa.select(status, sa.func.count())
+        .select_from(order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no))
+        .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
+        .group_by(status)
+    )
 
 
 def _pause(pause: Paused) -> PauseView:

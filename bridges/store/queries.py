@@ -158,6 +158,16 @@ def oldest(db: sa.Connection, limit: int) -> list[Row]:
     return _rows(db, query.limit(limit))
 
 
+def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
+    """Sagas that need attention, the newest first; however many have ended, they cost nothing."""
+    query = sa.select(sagas.c.no).where(
+        sagas.c.ended_at.is_(None), sagas.c.status == Status.NEEDS_ATTENTION.name
+    )
+    newest = sorted((no for (no,) in db.execute(query)), reverse=True)[:limit]
+    found = _sagas_query([Status.NEEDS_ATTENTION.name]).where(sagas.c.no.in_(newest))
+    return _rows(db, found.limit(limit))
+
+
 def saga_counts(db: sa.Connection) -> dict[str, int]:
     """How many sagas there are in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)
