@@ -331,13 +331,20 @@ class Bridge(Waves):
             for saga_id in ended:
                 self._in_flight.pop(saga_id, None)
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
-        for observer in world.observers:
-            observer.committed(batch, world, took)
+        self._observe(batch, took)
         for call in batch.calls:
             world.outside.make(call, self._take_outcome)
         self.between_batches()
         self._prune()
         self._proceed_soon()
+
+    def _observe(self, batch: Batch, took: float) -> None:
+        """Tell those who watch; what is wrong with them is no reason to stop."""
+        for observer in self._world.observers:
+            try:
+                observer.committed(batch, self._world, took)
+            except Exception as error:
+                log.error("observer.failed", error=str(error), exc_info=error)
 
     def _prune(self) -> None:
         """Prune a little if it is time to, and no batch is open that may have read what goes."""

@@ -16,7 +16,7 @@ TRACEPARENT = "traceparent"
 
 
 class Observer:
-    """Told on the loop's thread, so it has to be quick; what it raises ends the system."""
+    """Told on the loop's thread, so it has to be quick. What `committed` raises is logged."""
 
     def committed(self, batch: Batch, world: "World", seconds: float) -> None:
         """The batch is stored, for good; its transaction took so long."""

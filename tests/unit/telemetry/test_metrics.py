@@ -1,5 +1,6 @@
 """What workers count, and what Prometheus gets of it."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,27 @@ def test_what_was_rolled_back_is_not_counted(tmp_path: Path) -> None:
         samples = shown(Exposition(meter, lambda: None))
 
     assert 1 == value(samples, "sagas_started_total", saga="place-order")
+
+
+class Broken(Meter):
+    """One that cannot count."""
+
+    def committed(self, *batch: object) -> None:
+        raise ZeroDivisionError("no way")
+
+
+def test_one_who_cannot_count_stops_nobody(tmp_path: Path) -> None:
+    """It is logged; orders go on."""
+    with EmbeddedSystem(tmp_path) as system:
+        system.parts = attrs.evolve(system.parts, observers=(Broken(),))
+        system.restart()
+        system.load({"PEN": 10})
+        system.put(an_order("o-1"))
+
+        assert "COMPLETED" == system.status("o-1")
+        lines = [json.loads(line) for line in system.logged.lines]
+        failures = [line for line in lines if line["event"] == "observer.failed"]
+        assert {"no way"} == {line["error"] for line in failures}
 
 
 def test_dead_letters_and_batches_are_counted(tmp_path: Path) -> None:

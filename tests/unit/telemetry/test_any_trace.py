@@ -1,0 +1,76 @@
+"""Whatever comes, in whatever order and however often, a saga's spans make one whole tree."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.messages import Message
+from actors.place_order import PLACE_ORDER
+from actors.sagas import Decision, Saga, Wake
+from actors.sagas.turn import GOING, UNDOING
+from system.telemetry.spans import SpanOver, Spans
+from tests.support.turns import Turns
+from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
+from tests.unit.sagas.test_any_order import OLD_TIMER, TIME_OUT, events
+
+
+class Traced(Turns):
+    """Turns whose spans are kept."""
+
+    def __init__(self, saga: Saga, start: Message) -> None:
+        self.spans: list[SpanOver] = []
+        super().__init__(saga, start)
+
+    def tell(self, message: Message | Wake, after: float = 0.0) -> Decision:
+        before = self.progress
+        decision = super().tell(message, after)
+        if decision.progress is not before:
+            self.spans += Spans(self.saga, decision.progress, decision.notes).over()
+        return decision
+
+    def answer_all(self) -> None:
+        """Let every command be done, until there is none."""
+        while self.progress and not self.progress.ended:
+            self.now += 1.0
+            for row, state in zip(self.saga.rows, self.progress.steps, strict=True):
+                kind = row.done if state.phase in GOING else row.undone
+                if kind and state.phase in (*GOING, *UNDOING):
+                    self.answer(kind, step=row.name)
+
+
+def make_one_tree(spans: list[SpanOver]) -> None:
+    """Each span once, below one that begins no later and ends no sooner."""
+    by_id = {span.id: span for span in spans}
+    assert len(spans) == len(by_id)
+    assert 1 == sum(not span.parent for span in spans)
+    for span in spans:
+        assert span.began <= span.ended
+        if span.parent:
+            parent = by_id[span.parent]
+            assert parent.began <= span.began, (span, parent)
+            assert span.ended <= parent.ended, (span, parent)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from((PLACE_ORDER, AT_ONCE, FORWARD_ONLY)), events)
+def test_the_spans_of_any_saga_make_one_tree(saga: Saga, happening: list[Any]) -> None:
+    """And every command that was sent to somebody has a span of its own."""
+    turns = Traced(saga, START)
+    for event in happening:
+        assert turns.progress
+        if event == TIME_OUT:
+            if turns.progress.deadline is not None:
+                turns.time_out()
+        elif event == OLD_TIMER:
+            turns.tell(turns.wakes[0])
+        else:
+            turns.tell(event, after=0.5)
+    turns.answer_all()
+
+    assert turns.progress
+    assert turns.progress.ended
+    make_one_tree(turns.spans)
+    ids = {span.id for span in turns.spans}
+    sent = {send.message.event_id for send in turns.sends if send.message.step}
+    assert sent <= ids
