@@ -246,7 +246,7 @@ class Bridge(Waves):
             if self._holding:
                 items = self._park(batch, items)
             items = kept + items
-        self._deliver(batch, items)
+        self._deliver(batch, items, first=True)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
         batch = self._batch

@@ -36,11 +36,12 @@ class Waves(Parking):
         outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
         self.place(batch, outgoing, record.partition)
 
-    def _deliver(self, batch: Batch, items: list[Item]) -> None:
+    def _deliver(self, batch: Batch, items: list[Item], *, first: bool = False) -> None:
         """Send a wave; when nobody is there to answer it, the wave is over at once."""
         now = self._world.clock.now()
         states = self._load(batch, items)
-        items = self._without_pruned(items, now)
+        if first:  # those that follow are of orders that are being handled
+            items = self._without_pruned(items, now)
         receivers, in_flight = self._receivers, self._in_flight
         starts = self._world.registry.started_by
         for item in items:
