@@ -46,6 +46,7 @@ Row = dict[str, Any]
 
 CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
 """Statuses that an order keeps."""
+ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
 ATTENTION = 20
 """Sagas that need attention, in a snapshot."""
 DEADLINES = 8
@@ -227,6 +228,11 @@ class Reader:
     def snapshot(self) -> Snapshot:
         """How many orders and sagas there are of each kind, and which need attention."""
         now = time.time()
+        in_flight = (
+            sa.select(sagas.c.status, sa.func.count())
+            .where(sagas.c.ended_at.is_(None))
+            .group_by(sagas.c.status)
+        )
         steps = (
             sa.select(sagas.c.step, sa.func.count())
             .where(sagas.c.ended_at.is_(None))
@@ -238,7 +244,8 @@ class Reader:
         ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
             oldest, overdue = db.execute(deadlines).one()
-            orders, by_status = self._totals_of(db)
+            orders, ended = self._totals_of(db)
+            by_status = ended | _counts(db, in_flight)
             by_step = dict.fromkeys(self._waited_for, 0) | _counts(db, steps)
             return Snapshot(
                 at=moment(now) or "",
@@ -256,7 +263,7 @@ class Reader:
             )
 
     def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
-        """How many orders and sagas there are in each status.
+        """How many orders there are in each status, and how many sagas have ended in each.
 
         Every row is counted: with millions of them, that is done less often, and what was counted
         before holds meanwhile.
@@ -268,7 +275,9 @@ class Reader:
             return self._totals
         try:
             began = time.monotonic()
-            totals = _counts(db, _orders_by_status()), queries.saga_counts(db)
+            sagas_by_status = queries.saga_counts(db)
+            ended = {s: n for s, n in sagas_by_status.items() if s in ENDED}
+            totals = _counts(db, _orders_by_status()), ended
             now = time.monotonic()
             self._totals, self._totals_until = totals, now + RARER * (now - began - QUICK)
             return totals
