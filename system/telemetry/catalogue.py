@@ -42,7 +42,8 @@ STEPS = _described(
 SAGAS = _described("saga_seconds", "histogram", "From a saga's start to its end.", "saga", "status")
 LATENESS = _described(
     "timeout_lateness_seconds", "histogram",
-    "From a deadline until it was acted upon; what an outage or a pause put it off by is part of it.", "saga",
+    "From a deadline until it was acted upon; outages and pauses that put it off are part of it.",
+    "saga",
 )  # fmt: skip
 RECORDS = _described("batch_records", "histogram", "Records in a batch; 0 for one of timers alone.")
 COMMITS = _described("commit_seconds", "histogram", "How long the transaction of a batch took.")

@@ -76,7 +76,9 @@ class Spans:
         late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
         if not late:  # else it was over when nobody waited for it any more
             more = {"code": fields["code"]} if "code" in fields else {}
-            yield self._attempt(step, undo, attempt, self._now - took, outcome, error, **more)
+            # Not before its step by a rounding error: the log has microseconds.
+            began = max(self._now - took, self._sent(step, undo))
+            yield self._attempt(step, undo, attempt, began, outcome, error, **more)
         if outcome != "timed_out" or "undo" in fields:
             yield from self._settled(step, undo, outcome, error)
 

@@ -20,11 +20,14 @@ class Traced(Turns):
 
     def __init__(self, saga: Saga, start: Message) -> None:
         self.spans: list[SpanOver] = []
+        self._latest = 0.0
         super().__init__(saga, start)
 
     def tell(self, message: Message | Wake, after: float = 0.0) -> Decision:
         before = self.progress
-        decision = super().tell(message, after)
+        # A timer may be late, but time never goes back.
+        self.now = self._latest = max(self.now, self._latest) + after
+        decision = super().tell(message)
         if decision.progress is not before:
             self.spans += Spans(self.saga, decision.progress, decision.notes).over()
         return decision
