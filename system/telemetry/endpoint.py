@@ -1,5 +1,6 @@
 """Where Prometheus asks: one address for a run, whatever the number of its processes."""
 
+import socket
 from collections.abc import Callable, Iterable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -44,8 +45,8 @@ class Endpoint:
         registry.register(collector)
         try:
             self._server, self._thread = start_http_server(port, host, registry)
-        except (OSError, OverflowError) as error:
-            raise TelemetryError(f"metrics cannot be served at {host}:{port}: {error}") from error
+        except OSError as error:
+            raise _refused(host, port, error) from error
         self.port: int = self._server.server_port
 
     def close(self) -> None:
@@ -110,6 +111,15 @@ class WholeRun:
         return ()
 
 
+def check_address(host: str, port: int) -> None:
+    """Raise TelemetryError if metrics could not be served there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise _refused(host, port, error) from error
+
+
 def note_of(folder: str, number: int) -> Path:
     """Where a worker writes the port at which it tells the first process of its run."""
     return Path(folder) / f"worker-{number}.metrics"
@@ -126,6 +136,10 @@ def _ask(note: Path) -> list[Metric]:
         return list(text_string_to_metric_families(text))
     except (OSError, HTTPException, ValueError):
         return [GaugeMetricFamily(UP.name, UP.help, value=0)]
+
+
+def _refused(host: str, port: int, error: OSError) -> TelemetryError:
+    return TelemetryError(f"metrics cannot be served at {host}:{port}: {error.strerror or error}")
 
 
 def address_of(setting: str) -> tuple[str, int]:

@@ -39,9 +39,12 @@ class Telemetry:
 
 
 def check_telemetry(settings: Settings) -> None:
-    """Raise TelemetryError if a package is missing."""
+    """Raise TelemetryError if a package is missing, or an address taken: before anything runs."""
     if settings.metrics:
         _check("prometheus_client", "metrics")
+        from system.telemetry.endpoint import address_of, check_address
+
+        check_address(*address_of(settings.metrics))
     if is_traced(settings):
         _check("opentelemetry.exporter.otlp.proto.http", "otel")
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -73,14 +74,14 @@ def test_a_worker_that_died_is_back_with_numbers_of_its_own(tmp_path: Path) -> N
     assert before["0"] == after["0"]
 
 
-def test_an_address_that_is_taken_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_address_that_is_taken_is_refused(tmp_path: Path, workers: int) -> None:
     """In one line, and nothing is left running."""
-    port = free_port()
-    first = environment(tmp_path / "first", workers=1, metrics=f"127.0.0.1:{port}")
-    second = environment(tmp_path / "second", workers=1, metrics=f"127.0.0.1:{port}")
-    (tmp_path / "first").mkdir()
-    with Started(tmp_path, first):
-        refused = order_sagas("start", env=second)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        env = environment(tmp_path, workers=workers, metrics=address)
+        refused = order_sagas("start", env=env)
 
     assert 1 == refused.returncode
-    assert f"Error: metrics cannot be served at 127.0.0.1:{port}" in refused.stderr
+    assert f"Error: metrics cannot be served at {address}" in refused.stderr
+    assert 1 == order_sagas("status", env=env).returncode
