@@ -3,16 +3,13 @@
 import { serviceButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { many, moment } from "./format.js";
+import { section } from "./section.js";
 
 /** The section; hidden while nothing is paused. */
 export function pausedSection() {
   const list = el("ul", { class: "rows" });
-  const node = el(
-    "section",
-    { id: "paused-section", "aria-labelledby": "paused-title", hidden: true },
-    el("h2", { id: "paused-title", tabindex: "-1" }, "Paused"),
-    list,
-  );
+  const node = section("paused", ["Paused"], list);
+  node.hidden = true;
   return {
     node,
     show({ paused = [] }) {

@@ -1,0 +1,45 @@
+// The sagas whose deadlines come first, or have passed the longest ago.
+
+import { showDeadline } from "./deadline.js";
+import { el, keyed, setText } from "./dom.js";
+import { statusLabel } from "./labels.js";
+import { orderLink } from "./links.js";
+import { section } from "./section.js";
+
+/** `tick()` counts down. */
+export function deadlinesSection() {
+  const body = el("tbody");
+  const none = el("p", { class: "empty" }, "No saga waits for a deadline.");
+  const table = el(
+    "table",
+    {},
+    el("thead", {}, el("tr", {}, ["Order", "Waits for", "Saga", "Deadline"].map((name) => el("th", { scope: "col" }, name)))),
+    body,
+  );
+  return {
+    node: section("deadlines", ["Oldest deadlines"], none, table),
+    show(snapshot) {
+      const found = snapshot.oldestDeadlines ?? [];
+      none.hidden = found.length > 0;
+      table.hidden = !found.length;
+      keyed(body, found, (saga) => saga.sagaId, deadlineRow);
+    },
+    tick: () => [...body.children].forEach((row) => row.tick()),
+  };
+}
+
+function deadlineRow(saga) {
+  const step = el("td");
+  const label = statusLabel(saga.status);
+  const deadline = el("td", { class: "num end" });
+  const row = el("tr", {}, el("td", {}, orderLink(saga.orderId)), step, el("td", {}, label), deadline);
+  let now = saga;
+  row.update = (changed) => {
+    now = changed;
+    setText(step, now.step);
+    label.show(now.status);
+    row.tick();
+  };
+  row.tick = () => showDeadline(deadline, now.deadline);
+  return row;
+}

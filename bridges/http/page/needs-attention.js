@@ -1,0 +1,59 @@
+// The queue of sagas that are stuck until somebody acts.
+
+import { sagaButton } from "./actions.js";
+import { el, keyed, setText } from "./dom.js";
+import { moment, words } from "./format.js";
+import { orderLink } from "./links.js";
+import { section } from "./section.js";
+
+const SHOWN = 6;
+
+/** The newest of them, each with what can be done. */
+export function attentionSection() {
+  const list = el("ul", { class: "rows" });
+  const none = el("p", { class: "empty" }, "Nothing needs attention.");
+  const more = el("p", { class: "more" }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
+  const number = el("span", { class: "badge num" });
+  return {
+    node: section("attention", ["Needs attention", number], none, list, more),
+    show(snapshot) {
+      const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
+      none.hidden = all > 0;
+      more.hidden = all <= SHOWN;
+      setText(number, all || "");
+      keyed(list, snapshot.needsAttention.slice(0, SHOWN), (saga) => saga.sagaId, attentionRow);
+    },
+  };
+}
+
+function attentionRow(saga) {
+  const buttons = el("span", { class: "buttons" });
+  const stuckIn = el("span");
+  const stuckAt = el("strong");
+  const since = el("span", { class: "muted num" });
+  const why = el("p", { class: "why" });
+  let shown = null;
+  const row = el(
+    "li",
+    { class: "row" },
+    el("div", { class: "grow" },
+      el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt, " ", since),
+      why),
+    buttons,
+  );
+  row.update = (now) => {
+    setText(stuckIn, now.code ? "stuck in the undo of" : "stuck in");
+    setText(stuckAt, now.step);
+    setText(since, `begun ${moment(now.startedAt)}`);
+    setText(why, now.reason ? `${words(now.code)}: ${now.reason}` : now.saga);
+    if (shown === now.step) return;
+    shown = now.step;
+    const several = now.step.includes(", ");
+    buttons.replaceChildren(
+      ...(several
+        ? [sagaButton("resume", now)]
+        : [sagaButton("retry", now, now.step), sagaButton("skip", now, now.step)]),
+    );
+  };
+  return row;
+}

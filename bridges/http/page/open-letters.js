@@ -1,0 +1,37 @@
+// The first dead letters that nobody has seen to.
+
+import { letterButton } from "./actions.js";
+import { el, keyed, setText } from "./dom.js";
+import { moment } from "./format.js";
+import * as letters from "./letters.js";
+import { section } from "./section.js";
+
+/** `show(letters)` takes what was found last. */
+export function lettersSection() {
+  const list = el("ul", { class: "rows" });
+  const none = el("p", { class: "empty" }, "No record is left that nobody could handle.");
+  const more = el("p", { class: "more" }, el("a", { href: "#/dead-letters" }, "All dead letters"));
+  return {
+    node: section("letters", ["Dead letters"], none, list, more),
+    show({ page, problem }) {
+      const found = page?.deadLetters ?? [];
+      none.hidden = found.length > 0;
+      if (problem) setText(none, `${problem.title}: ${problem.detail}`);
+      more.hidden = !found.length;
+      keyed(list, found.slice(0, 4), (letter) => letter.number, letterRow);
+    },
+  };
+}
+
+function letterRow(letter) {
+  return el(
+    "li",
+    { class: "row" },
+    el("div", { class: "grow" },
+      el("p", {}, el("strong", { class: "num" }, `#${letter.number}`), " ", letter.topic || "unknown topic", " ",
+        el("span", { class: "muted" }, moment(letter.time))),
+      el("p", { class: "why" }, letter.error)),
+    el("span", { class: "buttons" },
+      letterButton("replay", letter, letters.refresh), letterButton("discard", letter, letters.refresh)),
+  );
+}
