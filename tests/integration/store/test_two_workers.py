@@ -144,8 +144,12 @@ def test_what_the_server_broke_off_can_be_done_again(
     with monkeypatch.context() as shorter:
         shorter.setattr(postgres, "FROZEN_SECONDS", 1)
         slow = Store(postgres_url, Registry([PLACE_ORDER]), 4)
-    with pytest.raises(StoreUnavailableError), slow.db.transaction() as cursor:
-        cursor.execute("SELECT pg_sleep(60)")
-        cursor.fetchall()
 
+    def freeze() -> None:
+        with slow.db.transaction() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+            cursor.fetchall()
+
+    with pytest.raises(StoreUnavailableError):
+        freeze()
     assert {0: 1} == slow.claim([TOPIC], [0]).epochs
