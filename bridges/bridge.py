@@ -199,9 +199,10 @@ class Bridge(Waves):
     def _open(self) -> Batch:
         self._batches += 1
         batch = self._batch = Batch(self._batches)
-        early, self._early = self._early, []
-        for handled in early:
-            batch.absorb(handled)
+        early, self._early = self._early, {}
+        for of_one_saga in early.values():
+            for handled in of_one_saga:
+                batch.absorb(handled)
         return batch
 
     def _fill(self, batch: Batch) -> None:
@@ -260,8 +261,10 @@ class Bridge(Waves):
         if handled.ticket < 0:
             if self._away:
                 return
-            if self._closed:
-                self._early.append(handled)
+            if self._closed or (batch is not None and batch.tickets):
+                # Timers that joined a batch under way would never let it end, if many are due.
+                saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
+                self._early.setdefault(saga_id, []).append(handled)
                 return
             if batch is None:
                 # A timer began this batch: let others that are due join it.
@@ -273,10 +276,19 @@ class Bridge(Waves):
             return
         if batch is None or self._closed or self._away:
             return  # an answer from before a rollback
+        if self._early:
+            self._catch_up(batch, handled)
         batch.absorb(handled)
         batch.waiting -= 1
         if not batch.waiting:
             self._wave_done(batch)
+
+    def _catch_up(self, batch: Batch, handled: Handled) -> None:
+        """What a timer of the same saga did before is stored with what came of this, not after."""
+        for write in handled.writes:
+            if type(write) is Progress:
+                for earlier in self._early.pop(write.saga_id, ()):
+                    batch.absorb(earlier)
 
     # --- the end of a batch -------------------------------------------------------------------
 
@@ -289,10 +301,12 @@ class Bridge(Waves):
             self._world.flush()
             self.given_back(batch)
             self.between_batches()
-            if self._stopping:
+            if self._stopping and not self._early:
                 self._stop()
-            else:
-                self._prune()
+                return
+            self._prune()
+            if self._early:
+                self._proceed_soon()
             return
         self._closed = True
         world = self._world
@@ -379,7 +393,7 @@ class Bridge(Waves):
         """Forget the batch, and every actor's memory of what did not happen; begin again."""
         batch, self._batch = self._batch, None
         self._closed = False
-        self._early = []
+        self._early = {}
         for observer in self._world.observers:
             observer.rolled_back()
         self.lose_all()

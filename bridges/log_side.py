@@ -45,8 +45,8 @@ class LogSide(Actor):
         self._batches = 0
         self._closed = False
         """Whether the batch has all its answers and waits for the database."""
-        self._early: list[Handled] = []
-        """What timers did while the batch was closed."""
+        self._early: dict[str, list[Handled]] = {}
+        """What timers did while a batch was under way, by saga: the next batch takes it."""
         self._injected: list[Message] = []
         self._in_flight: dict[str, ActorAddress | int] = {}
         """Every saga in flight: its address, or the number of its restore until it has answered."""

@@ -60,7 +60,7 @@ class Shards(LogSide):
         for saga_id in gone:
             del self._in_flight[saga_id]
         # What their timers did while the last batch was being stored is the next owner's to do.
-        self._early = [h for h in self._early if h.writes[0].saga_id in self._in_flight]  # type: ignore[union-attr]
+        self._early = {i: early for i, early in self._early.items() if i in self._in_flight}
         self.send(coordinator, Release(gone))
 
     def lose_all(self) -> None:

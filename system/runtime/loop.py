@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,6 +17,10 @@ from system.runtime.virtual_clock import VirtualClock
 
 # However busy the actors are, timers are looked at after this many messages.
 _BATCH = 512
+# So many timers fire at once; when more are due, what these have brought about comes first, but for
+# at most so many batches of messages. A hundred thousand due together hold up nobody else that way.
+_TIMERS = 512
+_PATIENCE = 16
 
 
 class EventLoop:
@@ -34,6 +39,8 @@ class EventLoop:
         self.timer_heap = TimerHeap()
         self.post: Callable[[Envelope], Any] = self.mailbox.append
         self.turns = 0
+        self._held_back = 0
+        """For so many turns yet, timers that are due wait for messages."""
         self.asleep = False
         self.closed = False
         self._closing = False
@@ -215,9 +222,15 @@ class EventLoop:
     def _turn(self) -> int:
         """Fire what is due, then deliver one batch. Returns how many messages were handled."""
         self.turns += 1
-        if self.timer_heap:
-            for _, _, cell, period, payload in self.timer_heap.pop_due(self.clock.monotonic()):
+        if self._held_back and self.mailbox:
+            self._held_back -= 1
+        elif self.timer_heap:
+            fired = 0
+            due = self.timer_heap.pop_due(self.clock.monotonic())
+            for _, _, cell, period, payload in islice(due, _TIMERS):
+                fired += 1
                 self.mailbox.append((cell, cell, WakeupMessage(period, payload)))
+            self._held_back = _PATIENCE if fired == _TIMERS else 0
         handled = self._deliver(min(len(self.mailbox), _BATCH))
         if self._closing and not self.closed and (self.all_gone() or not self.mailbox):
             self.end()

@@ -74,12 +74,12 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = [Handled(timer_ticket(1), (), (saga,)) for saga in (mine, gone)]
+    bridge._early = {saga.saga_id: [Handled(timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
     assert shard_of("o-1") != shard_of("o-2")
 
     bridge.lose(frozenset([shard_of("o-2")]))
 
-    assert [mine] == [handled.writes[0] for handled in bridge._early]
+    assert [mine.saga_id] == [*bridge._early]
 
 
 def test_the_outcome_of_a_call_is_dropped_when_its_shard_has_moved(bridge: Bridge) -> None:

@@ -163,3 +163,54 @@ def test_a_run_is_repeated_from_its_seed(start: Start) -> None:
     assert first != other
     assert first != plain
     assert len(first) == len(other) == len(plain)
+
+
+def test_what_timers_bring_about_does_not_wait_for_all_that_are_due(start: Start) -> None:
+    """Thousands due together: those that fired first go on before the last have fired."""
+    system, base = start(clock=VirtualClock())
+    happened: list[tuple[str, int]] = []
+
+    class Sleeper(Scripted):
+        def receiveMessage(self, message: object, sender: ActorAddress) -> None:
+            if isinstance(message, WakeupMessage):
+                happened.append(("woke", message.payload))
+                self.send(self.myAddress, message.payload)
+            elif isinstance(message, int):
+                happened.append(("went on", message))
+            else:
+                super().receiveMessage(message, sender)
+
+    sleeper = system.createActor(Sleeper)
+    for number in range(3000):
+        system.tell(sleeper, lambda actor, _, n=number: actor.wakeupAfter(1, n))
+    base.advance(1)
+
+    assert [*range(3000)] == [number for what, number in happened if what == "woke"]
+    assert [*range(3000)] == [number for what, number in happened if what == "went on"]
+    assert happened.index(("went on", 0)) < happened.index(("woke", 1000))
+
+
+def test_those_that_are_due_fire_however_much_is_said_meanwhile(start: Start) -> None:
+    """An actor that never stops talking holds up nobody's timers."""
+    clock = VirtualClock()
+    system, base = start(clock=clock)
+    woke: list[int] = []
+
+    class Talker(Scripted):
+        def receiveMessage(self, message: object, sender: ActorAddress) -> None:
+            if isinstance(message, WakeupMessage):
+                woke.append(message.payload)
+            elif message == "on":
+                if len(woke) < 3000:
+                    self.send(self.myAddress, "on")
+            else:
+                super().receiveMessage(message, sender)
+
+    talker = system.createActor(Talker)
+    for number in range(3000):
+        system.tell(talker, lambda actor, _, n=number: actor.wakeupAfter(1, n))
+    base.inject(talker, talker, "on")
+    clock.jump_to(clock.monotonic() + 1)
+    base.run_until_idle()
+
+    assert [*range(3000)] == woke

@@ -1,0 +1,26 @@
+"""Timers that are due hold up nobody: they do not all go into one batch."""
+
+from actors.entities import Order
+from actors.messages import OrderLine
+from system.harness import seconds
+from tests.support.embedded import EmbeddedSystem, an_order
+
+CHEAP = (OrderLine(sku="PEN", quantity=1, unit_price=1),)
+MANY = 2_000
+
+
+def test_many_timers_that_are_due_together_are_many_batches(tmp_path) -> None:
+    """What comes meanwhile gets its turn between two of them; every saga goes on as it should."""
+    points: list[str] = []
+    settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 1}
+    with EmbeddedSystem(tmp_path, settings=settings, watch=points.append) as system:
+        system.load({"PEN": 10 * MANY})
+        system.put(*[an_order(f"o-{number}", lines=CHEAP) for number in range(MANY)])
+        points.clear()
+        system.advance(seconds(31))
+        timed_out = points.count("after commit")
+        system.advance(seconds(60))
+
+        assert timed_out >= MANY // 512
+        assert MANY == len([order for order in system.all_of(Order) if order.status == "COMPLETED"])
+        assert [] == system.violations()
