@@ -4,7 +4,7 @@ import { setAttribute, setText } from "./dom.js";
 import { fullMoment, roughly, seconds } from "./format.js";
 import { now } from "./live.js";
 
-/** Show a deadline in a node: `in 12 s`, or `3 s ago`. */
+/** Show a deadline in a node: `in 12 s`, `now`, or `3 s ago`. */
 export function showDeadline(node, deadline, none = "") {
   if (!deadline) {
     setText(node, none);
@@ -12,7 +12,8 @@ export function showDeadline(node, deadline, none = "") {
     return;
   }
   const left = seconds(deadline) - now();
-  setText(node, left >= 0 ? `in ${roughly(left)}` : `${roughly(-left)} ago`);
+  const soon = left >= 0 ? `in ${roughly(left)}` : `${roughly(-left)} ago`;
+  setText(node, Math.abs(left) < 0.5 ? "now" : soon);
   setAttribute(node, "data-late", left < -1 ? "" : null);
   setAttribute(node, "title", fullMoment(deadline));
 }
