@@ -55,7 +55,7 @@ class Shop:
         self.settings = Settings(
             database=f"sqlite:///{directory / 'orders.db'}",
             partitions=4,
-            deadline_scale=0.005 if quick else 1.0,
+            deadline_scale=0.002 if quick else 1.0,
             http_tokens=str(tokens or ""),
             http="127.0.0.1:0",
         )

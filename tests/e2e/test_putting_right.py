@@ -152,3 +152,21 @@ def test_what_is_paused_is_shown_and_goes_on(shop, open_page):
     page.goto(f"{shop.url}#/orders/A-1")
 
     expect(page.locator(".saga-head .status")).to_have_text("completed")
+
+
+def test_an_order_under_way_is_cancelled_with_a_reason(shop, open_page):
+    """Offered while it can be done, and no longer."""
+    shop.ask("services/payments/pause", why="the provider moves")
+    shop.order("A-1")
+    page = open_page(f"{shop.url}#/orders/A-1")
+    expect(page.locator(".waits")).to_contain_text("Waits for process payment")
+    cancel = page.get_by_role("button", name="Cancel order of order A-1")
+    cancel.click()
+    page.get_by_label("Reason").fill("the customer called")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel order").click()
+    expect(page.locator(".saga-head .status")).to_have_text("compensating")
+    expect(cancel).to_have_count(0)
+    shop.ask("services/payments/unpause")
+
+    expect(page.locator(".saga-head .status")).to_have_text("cancelled")
+    expect(page.locator(".story")).to_contain_text("cancel by local: the customer called")
