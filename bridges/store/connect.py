@@ -210,8 +210,11 @@ class SqliteConnection:
                 self.make(metadata, missing)
 
     def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        """Make these tables."""
-        metadata.create_all(self._engine, missing)
+        """Make these tables, those of them that nobody else has made meanwhile."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            metadata.create_all(connection, missing)
+            connection.commit()
 
     def close(self) -> None:
         self._lent.close()

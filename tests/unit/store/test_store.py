@@ -1,5 +1,8 @@
 """The one transaction of a batch: all of it or nothing, and only for the owner of its shards."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from actors.entities import ENTITIES, Entity, Payment, StockLevel
@@ -114,3 +117,17 @@ def test_records_of_the_log_are_read_in_order_and_once_if_they_were_handled(stor
         (r.partition, r.key, r.value, r.headers) for r in found
     ]
     assert [] == store.read_log(found[-1].offset, 10)
+
+
+def test_many_may_open_a_new_database_at_once(url) -> None:
+    """As workers and submitters do that are started together; each table is made once."""
+    together = threading.Barrier(4)
+
+    def open_it(_: int) -> int:
+        together.wait()
+        store = Store(url, Registry([PLACE_ORDER]), 4)
+        store.close()
+        return store.partitions
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [4] * 4 == list(threads.map(open_it, range(4)))
