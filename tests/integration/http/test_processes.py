@@ -5,6 +5,9 @@ import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
@@ -26,6 +29,12 @@ POSTS = 500
 def env(tmp_path):
     """Settings of a database and logs of the test's own; nobody is told to wait."""
     return environment(tmp_path, log_dir=tmp_path / "logs", http_rate=0)
+
+
+def run(posts: Coroutine[Any, Any, dict[str, int]]) -> dict[str, int]:
+    """On a thread of its own: a browser of other tests may have its loop running on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, posts).result()
 
 
 async def post_all(url: str, ids, when_done=lambda count: None) -> dict[str, int]:
@@ -63,12 +72,12 @@ def test_an_order_that_was_answered_survives_the_death_of_the_process(tmp_path, 
             if count == POSTS // 3:
                 first.process.kill()
 
-        statuses = asyncio.run(post_all(first.url, ids, kill_in_the_middle))
+        statuses = run(post_all(first.url, ids, kill_in_the_middle))
         first.process.wait()
     answered = {order_id for order_id, status in statuses.items() if status == 201}
     survived = stored(env)
     with HttpProcess(tmp_path, env) as second:
-        again = asyncio.run(post_all(second.url, ids))
+        again = run(post_all(second.url, ids))
 
         assert 0 == second.stop()
     assert POSTS // 3 <= len(answered) < POSTS
@@ -86,7 +95,7 @@ def test_what_is_under_way_is_answered_before_it_stops(tmp_path, env):
             if count == 30:
                 http.process.send_signal(signal.SIGTERM)
 
-        statuses = asyncio.run(post_all(http.url, ids, stop_in_the_middle))
+        statuses = run(post_all(http.url, ids, stop_in_the_middle))
 
         assert 0 == http.process.wait(TIMEOUT)
     answered = {order_id for order_id, status in statuses.items() if status == 201}
