@@ -10,7 +10,6 @@ transition is logged at level info.
 
 import argparse
 import gc
-import json
 import os
 import tempfile
 import time
@@ -29,6 +28,7 @@ from actors.entities import Notification, Order, Payment, Reservation
 from actors.messages import Message, PaymentCompleted, StockReserved
 from actors.sagas.advance import advance
 from benchmarks.orders import DECLINED, orders, stock
+from benchmarks.rows import print_result
 from bridges.embedded_log import EmbeddedLog
 from bridges.intake import Intake
 from bridges.partitions import partition_for
@@ -215,11 +215,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     result = run(arguments.orders, arguments.parked, arguments.finished, arguments.log_level)
-    if arguments.json:
-        print(json.dumps(attrs.asdict(result)))
-    else:
-        for name, value in attrs.asdict(result).items():
-            print(f"{name:18} {value:.6g}")
+    print_result(attrs.asdict(result), as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ connection that is kept open, and posts its next order when the last is answered
 
 import argparse
 import asyncio
-import json
 import signal
 import subprocess
 import tempfile
@@ -23,6 +22,7 @@ import psutil  # type: ignore[import-untyped]  # no stubs installed
 
 from actors.messages import OrderCreated
 from benchmarks.orders import orders
+from benchmarks.rows import print_result
 from tests.support.cli import COMMAND, environment
 from tests.support.ports import free_port, is_listening
 from tests.support.waiting import wait_until
@@ -115,11 +115,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     result = run(arguments.orders, arguments.connections)
-    if arguments.json:
-        print(json.dumps(attrs.asdict(result)))
-    else:
-        for name, value in attrs.asdict(result).items():
-            print(f"{name:18} {value:.6g}")
+    print_result(attrs.asdict(result), as_json=arguments.json)
 
 
 if __name__ == "__main__":

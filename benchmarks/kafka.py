@@ -7,7 +7,6 @@ that of broker and database. Latencies are of sagas one after the other, which s
 """
 
 import argparse
-import json
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dep
 import structlog
 
 from benchmarks.orders import DECLINED, orders, stock
+from benchmarks.rows import print_result
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_system import KafkaSystem, fresh_topics
 from tests.support.postgres import PostgresServer
@@ -135,11 +135,7 @@ def main() -> None:
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     result = run(arguments.orders, arguments.workers, arguments.database)
-    if arguments.json:
-        print(json.dumps(attrs.asdict(result)))
-    else:
-        for name, value in attrs.asdict(result).items():
-            print(f"{name:18} {value:.6g}")
+    print_result(attrs.asdict(result), as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -93,3 +93,13 @@ def write_json(path: Path, figures: Sequence[Figure], calibration: float) -> Non
         for f in figures
     ]
     path.write_text(json.dumps({"calibration_seconds": calibration, "figures": rows}, indent=2))
+
+
+def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """One run's numbers, for a program or for a person."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        shown = f"{value:.6g}" if isinstance(value, int | float) else json.dumps(value)
+        print(f"{name:22} {shown}")

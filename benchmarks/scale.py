@@ -11,7 +11,6 @@ transition logged. CPU is told of each process.
 """
 
 import argparse
-import json
 import random
 import tempfile
 import threading
@@ -29,6 +28,7 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.advance import advance
 from actors.sagas.progress import Progress
 from benchmarks.orders import orders
+from benchmarks.rows import print_result
 from benchmarks.running import Running, quantiles, since, worker_cpu
 from bridges.invariants import examine, ledger_of
 from bridges.store.store import Changes
@@ -283,12 +283,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         options.use = stack.enter_context
         result = RUNS[options.what](Path(folder), options)
-    if options.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        shown = f"{value:.6g}" if isinstance(value, int | float) else json.dumps(value)
-        print(f"{name:22} {shown}")
+    print_result(result, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
     found = []
     for round_ in range(ROUNDS):
         took, loop = 0.0, []
-        for seed in range(round_ * seeds, (round_ + 1) * seeds):
-            if seed % BESIDE == 0:
+        for place, seed in enumerate(range(round_ * seeds, (round_ + 1) * seeds)):
+            if place % BESIDE == 0:
                 loop.append(calibrate(1))
             started = time.process_time()
             outcome = run_seed(seed, orders, level)
