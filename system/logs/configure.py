@@ -10,6 +10,7 @@ from actors.clock import Clock
 from system.logs.files import log_file
 from system.logs.libraries import SAID, listen_to_libraries
 from system.logs.line import JsonLine
+from system.logs.logger import logger_class
 from system.logs.sink import LogSink
 from system.settings import Settings
 
@@ -38,7 +39,7 @@ def configure_logging(
     _relay.lead_to(sink)
     structlog.configure(
         processors=_processors,
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        wrapper_class=logger_class(settings.log_level),
         logger_factory=lambda *_: _relay,
         cache_logger_on_first_use=True,
     )

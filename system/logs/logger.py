@@ -1,0 +1,42 @@
+"""The loggers of the system: structlog's, with a shorter way for what is logged most."""
+
+from typing import Any
+
+import structlog
+from structlog.exceptions import DropEvent
+from structlog.typing import FilteringBoundLogger
+
+
+def logger_class(level: str) -> type[FilteringBoundLogger]:
+    """structlog's bound logger that filters by `level` ("debug", "info", ...).
+
+    A line at level info, of which an order writes some ten, takes one call and one dictionary
+    where structlog's own way makes three calls and copies the fields at each.
+    """
+    plain = structlog.make_filtering_bound_logger(level)
+    if level not in ("debug", "info"):
+        return plain
+    base: Any = plain
+
+    class Logger(base):
+        """Does what structlog's does, and a test holds the two side by side."""
+
+        def info(self, event: str | None = None, /, *args: Any, **fields: Any) -> Any:
+            """Log at level info; with `args`, `event` is a format as in the standard library."""
+            if args or event is None:
+                return super().info(event, *args, **fields)
+            context = self._context
+            line = {**context, **fields} if context else fields
+            line["event"] = event
+            logger = self._logger
+            try:
+                for process in self._processors:
+                    line = process(logger, "info", line)
+            except DropEvent:
+                return None
+            return logger.info(line)
+
+    return Logger
+
+
+__all__ = ["logger_class"]
