@@ -68,13 +68,17 @@ class Batch:
     unparked: list[int] = attrs.field(factory=list)
     """What was kept and is delivered now, by its ids."""
 
-    def absorb(self, handled: Handled) -> None:
-        """Take what came of a delivery, or of a timer. The last write of an entity counts."""
+    def absorb(self, handled: Handled) -> Progress | None:
+        """Take what came of a delivery, or of a timer; answers the saga it wrote, if it did.
+
+        The last write of an entity counts.
+        """
+        saga: Progress | None = None
         if handled.outputs:
             self.outputs += handled.outputs
         for write in handled.writes:
             if type(write) is Progress:
-                self.sagas[write.saga_id] = write
+                saga = self.sagas[write.saga_id] = write
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]
                 self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
@@ -82,6 +86,7 @@ class Batch:
             self.moved.append(handled)
         if handled.calls:
             self.calls += handled.calls
+        return saga
 
     @property
     def empty(self) -> bool:

@@ -63,7 +63,10 @@ class Bridge(Waves):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         try:
-            self._dispatch(message, sender)
+            if type(message) is Handled:
+                self._handled(message, sender)
+            else:
+                self._dispatch(message, sender)
         except StoreUnavailableError as error:
             if type(message) is Connect:
                 self._fatal(error)
@@ -82,9 +85,7 @@ class Bridge(Waves):
 
     def _dispatch(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
-        if kind is Handled:
-            self._handled(message, sender)
-        elif kind is Proceed:
+        if kind is Proceed:
             self._proceeding = False
             self._proceed()
         elif kind is RecordsWaiting:
@@ -250,38 +251,45 @@ class Bridge(Waves):
         self._deliver(batch, items, first=True)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
-        batch = self._batch
-        if handled.ticket < 0 and not self._is_current(handled, sender):
-            return  # a saga that was released meanwhile
-        for write in handled.writes:
-            if type(write) is Progress:
-                if write.saga_id not in self._in_flight:
-                    self._counts.begun += 1
-                self._in_flight[write.saga_id] = sender
         if handled.ticket < 0:
-            if self._away:
-                return
-            if self._closed or (batch is not None and batch.tickets):
-                # Timers that joined a batch under way would never let it end, if many are due.
-                saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
-                self._early.setdefault(saga_id, []).append(handled)
-                return
-            if batch is None:
-                # A timer began this batch: let others that are due join it.
-                batch = self._open()
-                if not self._proceeding:
-                    self._proceeding = True
-                    self.send(self.myAddress, PROCEED)
-            batch.absorb(handled)
+            self._timer_handled(handled, sender)
             return
+        batch = self._batch
         if batch is None or self._closed or self._away:
             return  # an answer from before a rollback
         if self._early:
             self._catch_up(batch, handled)
-        batch.absorb(handled)
+        saga = batch.absorb(handled)
+        if saga is not None:
+            self._note_saga(saga.saga_id, sender)
         batch.waiting -= 1
         if not batch.waiting:
             self._wave_done(batch)
+
+    def _timer_handled(self, handled: Handled, sender: ActorAddress) -> None:
+        if not self._is_current(handled, sender):
+            return  # a saga that was released meanwhile
+        saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
+        self._note_saga(saga_id, sender)
+        if self._away:
+            return
+        batch = self._batch
+        if self._closed or (batch is not None and batch.tickets):
+            # Timers that joined a batch under way would never let it end, if many are due.
+            self._early.setdefault(saga_id, []).append(handled)
+            return
+        if batch is None:
+            # A timer began this batch: let others that are due join it.
+            batch = self._open()
+            if not self._proceeding:
+                self._proceeding = True
+                self.send(self.myAddress, PROCEED)
+        batch.absorb(handled)
+
+    def _note_saga(self, saga_id: str, actor: ActorAddress) -> None:
+        if saga_id not in self._in_flight:
+            self._counts.begun += 1
+        self._in_flight[saga_id] = actor
 
     def _catch_up(self, batch: Batch, handled: Handled) -> None:
         """What a timer of the same saga did before is stored with what came of this, not after."""

@@ -95,16 +95,16 @@ class Waves(Parking):
     def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
         """What the store knows of the entities in a wave, in one query for each table."""
         wanted: dict[type[Entity] | None, dict[str, None]] = {}
+        receivers, entities, is_in_flight = self._receivers, batch.entities, self._is_in_flight
         for item in items:
-            order_id = item.message.order_id
-            for route in item.routes:
-                entity = route.entity
-                known = (
-                    self._is_in_flight(item.message)
-                    if entity is None
-                    else (entity, order_id) in batch.entities
-                )
-                if not known and route.receiver in self._receivers:
+            message = item.message
+            order_id = message.order_id
+            for receiver, entity, _ in item.routes:
+                if entity is None:
+                    known = is_in_flight(message)
+                else:
+                    known = (entity, order_id) in entities
+                if not known and receiver in receivers:
                     wanted.setdefault(entity, {})[order_id] = None
         if not wanted:
             return {}

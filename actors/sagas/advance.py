@@ -13,7 +13,7 @@ from actors.messages import Message, OperatorCommand, status
 from actors.sagas.decision import Decision, Note, Send, Wake
 from actors.sagas.definition import Saga
 from actors.sagas.events import Events
-from actors.sagas.progress import NOT_STARTED, RUNNING, UNDO_SENT, Progress, saga_id_of
+from actors.sagas.progress import COMPLETED, NOT_STARTED, RUNNING, UNDO_SENT, Progress, saga_id_of
 
 __all__ = ["Decision", "Note", "Send", "Wake", "advance", "wakes_of"]
 
@@ -36,7 +36,7 @@ def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now:
         turn.deadline_passed(message)
     else:
         turn.cause = _cause(message)
-        if progress.ended:
+        if progress.status >= COMPLETED:
             turn.ignore(message, "the saga has ended")
         elif isinstance(message, OperatorCommand):
             turn.operator(message)

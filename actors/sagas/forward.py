@@ -40,7 +40,10 @@ class Forward(Backward):
     def go_forward(self, sent: list[str]) -> None:
         """Enter stages until one has to be waited for; complete after the last."""
         stages = self.saga.stage_steps
-        while all(self.steps[i].phase == DONE for i in stages[self.stage]):
+        while True:
+            for i in stages[self.stage]:
+                if self.steps[i].phase != DONE:
+                    return
             self.stage += 1
             if self.stage == len(stages):
                 self.status = COMPLETED

@@ -123,18 +123,13 @@ class Turn:
         ):
             self.status = COMPENSATING if self.code else RUNNING
 
-    def note(self, event: str, **fields: Any) -> None:
+    def note(self, event: str, /, **fields: Any) -> None:
         self.seq += 1
-        fields["cause"] = self.cause
+        cause = fields["cause"] = self.cause
         self.notes.append(Note(event, self.seq, fields))
-        remark = fields.get("reason") or fields.get("why") or ""
-        self.history.append(
-            Entry(
-                self.now,
-                event,
-                fields.get("step", ""),
-                fields.get("attempt", 0),
-                self.cause,
-                f"{fields['action']} by {fields['by']}: {remark}" if "action" in fields else remark,
-            )
-        )
+        get = fields.get
+        remark = get("reason") or get("why") or ""
+        if "action" in fields:
+            remark = f"{fields['action']} by {fields['by']}: {remark}"
+        entry = Entry(self.now, event, get("step", ""), get("attempt", 0), cause, remark)
+        self.history.append(entry)

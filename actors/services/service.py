@@ -100,11 +100,13 @@ class Service(Actor):
             answer = self.handlers[type(message)](
                 self, decided.get(key, delivery.state), message, now
             )
-            topic = self.participant.topic
-            outputs = [
-                Output(topic, order_id, r if r.schema_version else reply_to(message, r, now))
-                for r in answer.replies
-            ]
+            outputs: list[Output] | tuple[()] = ()
+            if answer.replies:
+                topic = self.participant.topic
+                outputs = [
+                    Output(topic, order_id, r if r.schema_version else reply_to(message, r, now))
+                    for r in answer.replies
+                ]
         except Exception:
             self.send(sender, NotHandled(delivery.ticket, traceback.format_exc()))
             return
