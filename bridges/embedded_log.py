@@ -11,13 +11,9 @@ from bridges.partitions import partition_for
 from bridges.record import Headers, Outgoing
 from bridges.record_log import LetterRow
 from bridges.store.connect import connect
-from bridges.store.headers import pack, unpack
+from bridges.store.headers import unpack
+from bridges.store.log_table import append
 from bridges.store.store import Store
-
-_APPEND = (
-    "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 class EmbeddedLog:
@@ -64,14 +60,7 @@ class EmbeddedLog:
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
         """Append records within a transaction; nobody reads those that are `handled`."""
-        now = self._clock.now()
-        cursor.executemany(
-            _APPEND,
-            [
-                (r.topic, r.partition, r.key, r.value, pack(r.headers), int(handled), now)
-                for r in records
-            ],
-        )
+        append(self.db, cursor, [(record, handled) for record in records], self._clock.now())
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""

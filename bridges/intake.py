@@ -117,10 +117,10 @@ class Intake:
                     uses[key] = order_id
                     new_uses.append((key, order_id))
             if records:
-                cursor.executemany(self._new_key, keys)
+                self._log.db.insert(cursor, self._new_key, keys)
                 self._log.put(cursor, records)
             if new_uses:
-                cursor.executemany(self._use, new_uses)
+                self._log.db.insert(cursor, self._use, new_uses)
         return verdicts
 
     def numbers(self, order_ids: Sequence[str]) -> list[int]:

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bridges.errors import StoreError, StoreUnavailableError
+from bridges.store.many_rows import insert
 from bridges.store.rows import Row
 
 BUSY_SECONDS = 10.0
@@ -35,6 +36,9 @@ class Connection(Protocol):
 
     def transaction(self) -> Any:
         """A context with a cursor; commits at its end, rolls back on any exception."""
+
+    def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        """Within a transaction: an INSERT of one row, `... VALUES (...) ...`, for each of these."""
 
     def beside(self, cursor: Any) -> Any:
         """A cursor of the same transaction, whose answer can be asked for later.
@@ -171,6 +175,9 @@ class SqliteConnection:
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
+
+    def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        insert(cursor, sql, rows)
 
     def beside(self, cursor: Any) -> Any:
         return self._connection.cursor()

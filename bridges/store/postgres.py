@@ -77,6 +77,9 @@ class PostgresConnection:
                 yield cursor
                 pipeline.sync()  # whatever went wrong shall be known before the COMMIT
 
+    def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        cursor.executemany(sql, rows)
+
     def beside(self, cursor: Any) -> Any:
         return cursor.connection.cursor()
 

@@ -12,6 +12,7 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
+from bridges.store.log_table import append
 from bridges.store.parking import Parked, ParkingTable
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
@@ -236,13 +237,7 @@ class Store:
         moved = self._move_offsets(db, changes)
         still_there = self._write_entities(db, changes)
         if changes.appended:
-            db.executemany(
-                self._sql["append"],
-                [
-                    (o.topic, o.partition, o.key, o.value, pack(o.headers), int(handled), now)
-                    for o, handled in changes.appended
-                ],
-            )
+            append(self.db, db, changes.appended, now)
         if changes.parked or changes.unparked:
             self.parking.store(db, changes.parked, changes.unparked, now)
         if changes.published:
@@ -309,7 +304,7 @@ class Store:
         shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
         new = [(key, shards[key]) for key in keyed if key not in self._numbers]
         if new:
-            db.executemany(self._sql["new_key"], new)
+            self.db.insert(db, self._sql["new_key"], new)
             found = self.db.beside(db)
             found.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
             self._numbers.update(found.fetchall())
@@ -323,14 +318,14 @@ class Store:
                 row = (numbers[entity.order_id], *row)  # type: ignore[attr-defined]
             by_class.setdefault(type(entity), []).append(row)
         for kind, all_rows in by_class.items():
-            db.executemany(self._rows[kind].upsert, all_rows)
+            self.db.insert(db, self._rows[kind].upsert, all_rows)
             if self._rows[kind].numbered:
                 self._stored(kind.table, all_rows)
         if sagas:
             saga_rows = [
                 self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas
             ]
-            db.executemany(self._saga_rows.upsert, saga_rows)
+            self.db.insert(db, self._saga_rows.upsert, saga_rows)
             self._stored("sagas", saga_rows)
         return still_there
 
@@ -347,7 +342,8 @@ class Store:
     def fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
         """Within a transaction: records for Kafka, each with the shard that caused it."""
         ids = self.db.take_ids(db, "outbox", len(outbox))
-        db.executemany(
+        self.db.insert(
+            db,
             self._sql["fill_outbox"],
             [
                 (i, self.consumer, shard, o.topic, o.partition, o.key, o.value, pack(o.headers))
@@ -414,10 +410,6 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
             f"WHERE position > {mark} AND handled = 0 AND partition {is_in('int')} "
             f"ORDER BY position LIMIT {mark}"
-        ),
-        "append": (
-            "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
-            f"VALUES ({', '.join([mark] * 7)})"
         ),
         "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
         "fill_outbox": (

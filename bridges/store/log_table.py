@@ -1,0 +1,41 @@
+"""Appending to the embedded log."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bridges.record import Outgoing
+from bridges.store.connect import Connection
+from bridges.store.headers import pack
+
+_BARE = (
+    "INSERT INTO log (topic, partition, key, value, handled, appended_at) VALUES ({0}, {0}, {0}, "
+    "{0}, {0}, {0})"
+)
+_WITH_HEADERS = (
+    "INSERT INTO log (topic, partition, key, value, handled, appended_at, headers) VALUES ({0}, "
+    "{0}, {0}, {0}, {0}, {0}, {0})"
+)
+
+
+def append(
+    db: Connection, cursor: Any, records: Sequence[tuple[Outgoing, bool]], now: float
+) -> None:
+    """Within a transaction: these records, each with whether it has been handled.
+
+    Python's sqlite3 looks in vain for an adapter of every `bytes` and every None it is given, but
+    of no bytearray; so that is what it gets, and no column for headers that nobody has.
+    """
+    some = any(o.headers for o, _ in records)
+    rows: list[Any] = [
+        (
+            o.topic,
+            o.partition,
+            None if o.key is None else bytearray(o.key),
+            None if o.value is None else bytearray(o.value),
+            int(handled),
+            now,
+            *((pack(o.headers),) if some else ()),
+        )
+        for o, handled in records
+    ]
+    db.insert(cursor, (_WITH_HEADERS if some else _BARE).format(db.placeholder), rows)
