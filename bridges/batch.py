@@ -52,7 +52,7 @@ class Batch:
     """What the present wave answered."""
     entities: dict[Any, Entity] = attrs.field(factory=dict)
     sagas: dict[str, Progress] = attrs.field(factory=dict)
-    appended: list[tuple[Outgoing, bool]] = attrs.field(factory=list)
+    appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     calls: list[Call] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)

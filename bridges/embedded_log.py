@@ -12,7 +12,7 @@ from bridges.record import Headers, Outgoing
 from bridges.record_log import LetterRow
 from bridges.store.connect import connect
 from bridges.store.headers import unpack
-from bridges.store.log_table import append
+from bridges.store.log_table import HANDLED, TO_READ, append
 from bridges.store.store import Store
 
 
@@ -60,7 +60,12 @@ class EmbeddedLog:
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
         """Append records within a transaction; nobody reads those that are `handled`."""
-        append(self.db, cursor, [(record, handled) for record in records], self._clock.now())
+        append(
+            self.db,
+            cursor,
+            [(record, HANDLED if handled else TO_READ) for record in records],
+            self._clock.now(),
+        )
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""

@@ -16,6 +16,7 @@ from actors.sagas.progress import Progress, Status
 from bridges.errors import StoreError
 from bridges.store.connect import sqlite_engine
 from bridges.store.location import file_of
+from bridges.store.log_table import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
 
 SUBMITTED = "SUBMITTED"
@@ -248,30 +249,35 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
 
 def waiting(db: sa.Connection) -> dict[str, int]:
     """Records of the embedded log that no batch has handled yet, by topic."""
-    query = sa.select(log.c.topic, sa.func.count()).where(*_waits()).group_by(log.c.topic)
+    query = sa.select(log.c.topic, sa.func.count()).where(_waits()).group_by(log.c.topic)
     return {row[0]: row[1] for row in db.execute(query)}
 
 
 def all_handled(db: sa.Connection) -> bool:
     """Whether no record of the embedded log waits."""
-    query = sa.select(log.c.position).where(*_waits())
+    query = sa.select(log.c.position).where(_waits())
     return db.execute(query.limit(1)).first() is None
 
 
-def _waits() -> tuple[sa.ColumnElement[bool], ...]:
+def _waits() -> sa.ColumnElement[bool]:
     """Whether a record of the embedded log waits: behind the position of its own partition.
 
     The least of all positions comes first: what lies before it need not be looked at.
     """
-    least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
-    own = sa.select(offsets.c.position).where(
-        offsets.c.topic == "log", offsets.c.partition == log.c.partition
-    )
-    return (
-        log.c.handled == 0,
-        log.c.position > least.where(offsets.c.topic == "log").scalar_subquery(),
-        log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
-    )
+
+    def behind(queue: str, handled: int) -> sa.ColumnElement[bool]:
+        least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
+        own = sa.select(offsets.c.position).where(
+            offsets.c.topic == queue, offsets.c.partition == log.c.partition
+        )
+        return sa.and_(
+            # The number is written out, or no partial index would serve.
+            log.c.handled == sa.literal_column(str(handled)),
+            log.c.position > least.where(offsets.c.topic == queue).scalar_subquery(),
+            log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
+        )
+
+    return sa.or_(behind(LOG, TO_READ), behind(LEFT, LEFT_FOR_OTHERS))
 
 
 def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group: str) -> bool:
@@ -290,7 +296,7 @@ def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group:
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
     """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
     query = sa.select(log.c.value).where(
-        *_waits(),
+        _waits(),
         log.c.topic == "stock-events",
     )
     found = []

@@ -22,6 +22,7 @@ from actors.messages import OrderLine
 from actors.participants import DEAD_LETTERS
 from bridges.errors import LostShardError
 from bridges.fingerprint import fingerprint
+from bridges.store.log_table import LEFT, LEFT_FOR_OTHERS, LOG
 from bridges.store.rows import rows_of
 from bridges.store.store import EPOCHS, Store
 
@@ -258,7 +259,8 @@ def _statements(store: Store) -> dict[str, Any]:
             f"FROM log WHERE position > {mark} AND position <= {mark} AND {shard_in} "
             f"AND topic <> '{DEAD_LETTERS}' AND position < (SELECT max(position) FROM log) "
             "AND (handled = 1 OR position <= (SELECT min(o.position) FROM offsets o "
-            "WHERE o.topic = 'log' AND o.partition = log.partition))"
+            f"WHERE o.topic = CASE handled WHEN {LEFT_FOR_OTHERS} THEN '{LEFT}' ELSE '{LOG}' END "
+            "AND o.partition = log.partition))"
         ),
     }
 

@@ -71,13 +71,15 @@ log = sa.Table(
     sa.Column("handled", sa.Integer, nullable=False),
     sa.Column("appended_at", sa.Float(53), nullable=False),
 )
-"""The embedded log. `handled` marks records that the batch which wrote them has handled too."""
+"""The embedded log; what `handled` says of a record is explained in `log_table`."""
 sa.Index(
     "log_to_read",
     log.c.position,
     sqlite_where=log.c.handled == 0,
     postgresql_where=log.c.handled == 0,
 )
+_left = log.c.handled == 2
+sa.Index("log_left", log.c.position, sqlite_where=_left, postgresql_where=_left)
 _letters = log.c.topic == "dead-letters"
 sa.Index("log_letters", log.c.position, sqlite_where=_letters, postgresql_where=_letters)
 

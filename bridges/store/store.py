@@ -12,7 +12,7 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
-from bridges.store.log_table import append
+from bridges.store.log_table import LEFT_FOR_OTHERS, LOG, TO_READ, append
 from bridges.store.parking import Parked, ParkingTable
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
@@ -31,8 +31,8 @@ class Changes:
 
     entities: Iterable[Entity] = ()
     sagas: Iterable[Progress] = ()
-    appended: list[tuple[Outgoing, bool]] = attrs.field(factory=list)
-    """Records for the embedded log, and whether this batch has handled them too."""
+    appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
+    """Records for the embedded log, each with its `handled` (see `log_table`)."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
@@ -194,14 +194,18 @@ class Store:
         epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
         return Claim(epochs, positions)
 
-    def read_log(self, after: int, limit: int, shards: Sequence[int] | None = None) -> list[Record]:
-        """The next records of the embedded log that no batch has handled, in their order.
+    def read_log(
+        self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
+    ) -> list[Record]:
+        """The next records in a queue of the embedded log (LOG or LEFT), in their order.
 
         Those of `shards` only, if they are given.
         """
-        sql, parameters = self._sql["read_log"], [after, limit]
+        kind = "log" if queue == LOG else "left"
+        sql, parameters = self._sql[f"read_{kind}"], [after, limit]
         if shards is not None:
-            sql, parameters = self._sql["read_shards"], [after, self.db.many(shards, int), limit]
+            sql = self._sql[f"read_{kind}_of"]
+            parameters = [after, self.db.many(shards, int), limit]
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
             for position, topic, partition, key, value, headers, at in self.db.rows(sql, parameters)
@@ -376,6 +380,12 @@ def _nothing() -> None:
 
 
 def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
+    # The number is written out, or no partial index would serve.
+    read_log = (
+        "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
+        f"WHERE position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
+    )
+    of_shards = f" AND partition {is_in('int')}"
     return {
         "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
         "new_key": (
@@ -402,15 +412,10 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "INSERT INTO offsets (topic, partition, consumer, position) "
             f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
         ),
-        "read_log": (
-            "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
-            f"WHERE position > {mark} AND handled = 0 ORDER BY position LIMIT {mark}"
-        ),
-        "read_shards": (
-            "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
-            f"WHERE position > {mark} AND handled = 0 AND partition {is_in('int')} "
-            f"ORDER BY position LIMIT {mark}"
-        ),
+        "read_log": read_log.format(TO_READ, ""),
+        "read_log_of": read_log.format(TO_READ, of_shards),
+        "read_left": read_log.format(LEFT_FOR_OTHERS, ""),
+        "read_left_of": read_log.format(LEFT_FOR_OTHERS, of_shards),
         "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
         "fill_outbox": (
             "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "

@@ -14,6 +14,7 @@ from bridges.batch import Batch
 from bridges.bridge import Bridge
 from bridges.embedded import EmbeddedBridge
 from bridges.record import Outgoing, Record
+from bridges.store.log_table import TO_READ
 from bridges.store.store import Changes
 from bridges.world import World
 from system.harness.database import WatchedStore
@@ -82,7 +83,7 @@ class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
             if trip.wait < 0:
                 handled_here = super().place(batch, trip.outgoing, shard)
             elif trip.wait == 0:
-                batch.appended.append((trip.outgoing, False))
+                batch.appended.append((trip.outgoing, TO_READ))
             else:
                 stage.held.append(trip)
         return handled_here

@@ -61,7 +61,7 @@ class EmbeddedSystem:
     """Runs only when told to, and survives its own death as far as its database does.
 
     `settings` are those that differ from the defaults. `watch` is told of each point at which a
-    crash would matter, and raises Crash to die there.
+    crash would matter, and raises Crash to die there. It runs `shards`, or all there are.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class EmbeddedSystem:
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
         outside: Callable[[], Outside] = ImmediateOutside,
+        shards: frozenset[int] | None = None,
     ) -> None:
         self.settings = Settings(
             database=f"sqlite:///{directory / 'orders.db'}",
@@ -90,6 +91,7 @@ class EmbeddedSystem:
             channel=channel,
             watch=watch,
             outside=outside,
+            shards=shards,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
         """A connection of its own, to read with."""

@@ -1,0 +1,111 @@
+"""Two workers on one embedded log: what one leaves for the other is read before what is new."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bridges.partitions import partition_for
+from bridges.store.queries import all_handled, reading, waiting
+from tests.support.embedded import EmbeddedSystem, an_order
+
+PARTITIONS = 4
+STOCK = partition_for(b"main", PARTITIONS)
+BATCH = 4
+
+
+def ids(name: str, count: int, *, beside_stock: bool) -> list[str]:
+    """Order ids whose shard is that of the stock, or is not."""
+    found = (f"{name}-{i}" for i in range(1000))
+    wanted = [i for i in found if (partition_for(i.encode(), PARTITIONS) == STOCK) == beside_stock]
+    return wanted[:count]
+
+
+class Workers:
+    """One has the shard of the stock, the other has all others."""
+
+    def __init__(self, directory: Path) -> None:
+        def worker(shards: set[int]) -> EmbeddedSystem:
+            settings = {"partitions": PARTITIONS, "batch_size": BATCH}
+            return EmbeddedSystem(directory, settings=settings, shards=frozenset(shards))
+
+        self.stock = worker({STOCK})
+        self.others = worker(set(range(PARTITIONS)) - {STOCK})
+
+    def run(self) -> None:
+        """Let both do what they can, until neither can do more."""
+        before = None
+        while before != (before := len(self.stock.records())):
+            self.others.run()
+            self.stock.run()
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    with ExitStack() as stack:
+        pair = Workers(tmp_path)
+        stack.enter_context(pair.stock)
+        stack.enter_context(pair.others)
+        pair.stock.load({"PEN": 1000})
+        pair.run()
+        yield pair
+
+
+def waits(system: EmbeddedSystem) -> dict[str, int]:
+    """What waits in the log, by topic."""
+    with reading(system.settings.database) as db:
+        found = waiting(db)
+        assert all_handled(db) == (not found)
+        return dict(found)
+
+
+def test_a_saga_under_way_does_not_wait_behind_new_orders(workers: Workers) -> None:
+    """Ten were there before it; its next step comes first."""
+    (crosses,) = ids("crosses", 1, beside_stock=False)
+    new = ids("new", 10, beside_stock=True)
+    encode = msgspec.json.encode
+    for order_id in new:
+        record = workers.stock.log.outgoing("order-events", order_id, encode(an_order(order_id)))
+        workers.stock.append(record)
+    workers.others.put(an_order(crosses))
+    assert waits(workers.stock) == {"order-events": 10, "stock-events": 1}
+
+    workers.run()
+
+    reserved = [r["orderId"] for r in workers.stock.records() if r["status"] == "STOCK_RESERVED"]
+    assert reserved[0] == crosses
+    assert {workers.stock.status(order_id) for order_id in (crosses, *new)} == {"COMPLETED"}
+    assert waits(workers.stock) == {}
+    assert workers.stock.violations() == []
+
+
+def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
+    """A part of each batch is for them."""
+    workers.others.put(*[an_order(i) for i in ids("crosses", 5 * BATCH, beside_stock=False)])
+    (new,) = ids("new", 1, beside_stock=True)
+
+    workers.stock.put(an_order(new))
+
+    reserved = [r["orderId"] for r in workers.stock.records() if r["status"] == "STOCK_RESERVED"]
+    assert len(reserved) == 5 * BATCH + 1
+    assert reserved.index(new) < BATCH
+
+
+def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
+    """A worker for all shards comes after two that had some each; nothing is read twice."""
+    crossing = ids("crosses", 3, beside_stock=False)
+    workers.others.put(*[an_order(order_id) for order_id in crossing])
+    workers.others.crash()
+    workers.stock.crash()
+    directory = Path(workers.stock.settings.database.removeprefix("sqlite:///")).parent
+
+    with EmbeddedSystem(directory, settings={"partitions": PARTITIONS}) as alone:
+        statuses = {alone.status(order_id) for order_id in crossing}
+        alone.restart()
+
+        assert statuses == {"COMPLETED"}
+        assert waits(alone) == {}
+        assert [alone.told(i).count("STOCK_RESERVED") for i in crossing] == [1, 1, 1]
+        assert alone.violations() == []
