@@ -7,6 +7,9 @@ import pytest
 
 from bridges.http.page import FILES
 
+# Beside the tests that share one browser, and their conftest: on one worker.
+pytestmark = pytest.mark.xdist_group("browser")
+
 SOURCES = sorted(each for each in FILES.iterdir() if each.suffix in (".js", ".html", ".css"))
 
 
