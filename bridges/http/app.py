@@ -18,6 +18,7 @@ from bridges.http.desk import OrderDesk
 from bridges.http.events import EventRoutes
 from bridges.http.gate import Gate
 from bridges.http.health import HealthRoutes
+from bridges.http.many import ManyRoutes
 from bridges.http.metrics import MetricRoutes
 from bridges.http.openapi import OpenApiRoutes
 from bridges.http.options import HttpOptions, Surroundings
@@ -53,6 +54,7 @@ class HttpApp:
         metrics = MetricRoutes(around, self.reader, lambda: desk.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
+            *ManyRoutes(around, options).endpoints(),
             *SagaRoutes(around, self.reader, options).endpoints(),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *LetterRoutes(around, options).endpoints(),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from bridges.http import views
 from bridges.http.dead_letters import LetterWish
+from bridges.http.many import LetterChoice, LettersWish, SagaChoice, SagasWish
 from bridges.http.problems import ProblemDetails
 from bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
 from bridges.http.routing import Endpoint
@@ -109,6 +110,12 @@ def _paths() -> _Json:
                 parameters=[_statuses(SAGA_STATUSES), *saga_page],
             ),
         },
+        sagas + "/actions": {
+            "post": _operation(
+                "Ask the same of all sagas that fit, or say which they are",
+                {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY, body="SagasWish",
+            ),
+        },
         sagas + "/{id}": {
             "get": _operation(
                 "A saga with its steps, its history and its timeline", {200: "SagaView"}, _ONE,
@@ -134,6 +141,12 @@ def _paths() -> _Json:
                     *page,
                     _query("all", {"type": "boolean"}, "Also those that were seen to."),
                 ],
+            ),
+        },
+        letters + "/actions": {
+            "post": _operation(
+                "See to all dead letters that fit, or say which they are",
+                {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY | {409}, body="LettersWish",
             ),
         },
         letters + "/{number}": {
@@ -253,8 +266,9 @@ def _ref(name: str) -> _Json:
 
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
-    views.StockView, views.LetterPage, views.LetterView, views.Asked, views.Health, views.Alive,
-    views.Snapshot, ProblemDetails, OrderForm, LineForm, Wish, LetterWish, PauseWish,
+    views.StockView, views.LetterPage, views.LetterView, views.Asked, views.AskedOfMany,
+    views.Health, views.Alive, views.Snapshot, ProblemDetails, OrderForm, LineForm, Wish,
+    LetterWish, PauseWish, SagasWish, SagaChoice, LettersWish, LetterChoice,
 )  # fmt: skip
 
 

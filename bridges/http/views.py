@@ -208,6 +208,25 @@ class Asked(View):
     service: str | None = None
 
 
+class AskedOfMany(View):
+    """What was asked of all that fit, or of a dry run: would be. The oldest come first."""
+
+    asked: str
+    by: str
+    dry_run: bool
+    count: int
+    """How many do as they are told."""
+    more: bool
+    """Whether others fit that the limit leaves for the next request."""
+    refused: dict[str, int]
+    """Those that fit and are left alone: how many for which reason."""
+    workers: int | None
+    """How many processes will see it; null of a dry run."""
+    saga_ids: list[str] | None = None
+    dead_letters: list[int] | None = None
+    """Their numbers."""
+
+
 class HealthCheck(View):
     """One thing that readiness depends on."""
 

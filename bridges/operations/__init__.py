@@ -14,11 +14,12 @@ from bridges.operations.errors import (
     OperationError,
     ReasonNeededError,
 )
-from bridges.operations.many import Choice, Chosen, SagaFilter
+from bridges.operations.many import IN_FLIGHT, Choice, Chosen, SagaFilter, usual_statuses
 from bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
 from bridges.operations.sagas import SagaOperations
 
 __all__ = [
+    "IN_FLIGHT",
     "AlreadySoError",
     "Choice",
     "Chosen",
@@ -34,4 +35,5 @@ __all__ = [
     "SagaOperations",
     "check",
     "pauses_that_last",
+    "usual_statuses",
 ]

@@ -6,7 +6,8 @@ import attrs
 import msgspec
 import sqlalchemy as sa
 
-from actors.messages import OperatorCommand
+from actors.errors import UnknownSagaError
+from actors.messages import CancelSaga, OperatorCommand
 from actors.sagas.definition import Saga
 from actors.sagas.progress import Progress, Status
 from actors.sagas.registry import Registry
@@ -17,12 +18,15 @@ from bridges.store.schema import sagas
 
 _progress = msgspec.json.Decoder(Progress)
 
+IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
+"""The statuses of sagas that have not ended."""
+
 
 @attrs.frozen
 class SagaFilter:
     """Sagas in flight that fit all of it; what is empty fits any."""
 
-    saga: str
+    saga: str = ""
     """The name of their definition."""
     statuses: tuple[str, ...] = ()
     step: str = ""
@@ -55,7 +59,14 @@ class Choice:
 
     chosen: list[Chosen]
     refused: dict[str, str]
-    """Order ids, each with the reason."""
+    """Ids of sagas, each with the reason."""
+    more: bool = False
+    """Whether others fit that the limit leaves out."""
+
+
+def usual_statuses(kind: type[OperatorCommand]) -> tuple[str, ...]:
+    """Which sagas are meant where nobody says it: stuck ones, but any can be cancelled."""
+    return () if issubclass(kind, CancelSaga) else (Status.NEEDS_ATTENTION.name,)
 
 
 def choose(
@@ -67,25 +78,33 @@ def choose(
 ) -> Choice:
     """Find the sagas that fit, and make the command for each of `template`; nothing is sent.
 
+    Of more than the limit, it looks on only until it knows of one that is left out.
+
     Raises ReasonNeededError, and NoSuchSagaError or NoSuchStepError if no definition that is
     registered has such a name.
     """
     check_reason(template)
     _check_names(registry, which)
-    choice = Choice([], {})
-    for progress in _fitting(db, registry, which, now):
-        if len(choice.chosen) == which.limit:
-            break
-        saga = registry.get(progress.saga, progress.version)
+    chosen: list[Chosen] = []
+    refused: dict[str, str] = {}
+    for progress in _in_flight(db, which, now):
         command = msgspec.structs.replace(template, order_id=progress.order_id, saga=progress.saga)
         try:
+            saga = registry.get(progress.saga, progress.version)
+            steps = waits_for(progress, saga)
+            if which.step and which.step not in steps:
+                continue
             check(command, progress, saga)
         except NotPossibleError as error:
-            choice.refused[progress.order_id] = error.reason
-            continue
-        status, steps = Status(progress.status).name, waits_for(progress, saga)
-        choice.chosen.append(Chosen(command, status, steps, progress.started_at))
-    return choice
+            refused[progress.saga_id] = error.reason
+        except (UnknownSagaError, NoSuchStepError) as error:
+            refused[progress.saga_id] = str(error)
+        else:
+            if len(chosen) == which.limit:
+                return Choice(chosen, refused, more=True)
+            status = Status(progress.status).name
+            chosen.append(Chosen(command, status, steps, progress.started_at))
+    return Choice(chosen, refused)
 
 
 def waits_for(progress: Progress, saga: Saga) -> tuple[str, ...]:
@@ -97,25 +116,14 @@ def waits_for(progress: Progress, saga: Saga) -> tuple[str, ...]:
     )
 
 
-def _fitting(
-    db: sa.Connection, registry: Registry, which: SagaFilter, now: float
-) -> Iterator[Progress]:
-    for progress in _in_flight(db, which, now):
-        saga = registry.get(progress.saga, progress.version)
-        if not which.step or which.step in waits_for(progress, saga):
-            yield progress
-
-
 def _in_flight(
     db: sa.Connection,
     which: SagaFilter,
     now: float,
 ) -> Iterator[Progress]:
-    query = (
-        sa.select(sagas.c.progress)
-        .where(sagas.c.ended_at.is_(None), sagas.c.saga == which.saga)
-        .order_by(sagas.c.no)
-    )
+    query = sa.select(sagas.c.progress).where(sagas.c.ended_at.is_(None)).order_by(sagas.c.no)
+    if which.saga:
+        query = query.where(sagas.c.saga == which.saga)
     if which.statuses:
         query = query.where(sagas.c.status.in_(which.statuses))
     if which.code:
@@ -129,7 +137,7 @@ def _in_flight(
 
 
 def _check_names(registry: Registry, which: SagaFilter) -> None:
-    versions = [saga for saga in registry if saga.name == which.saga]
+    versions = [saga for saga in registry if which.saga in ("", saga.name)]
     if not versions:
         raise NoSuchSagaError(
             f"there is no saga {which.saga!r}; there are {listed(registry.newest)}"

@@ -48,7 +48,8 @@ class SagaOperations:
     def choose(self, template: OperatorCommand, which: SagaFilter, now: float) -> Choice:
         """The sagas that fit the filter at `now`, and the command for each; nothing is sent.
 
-        `template` says what to ask and who asks why; its order id is filled in.
+        `template` says what to ask and who asks why; its order id and its saga are filled in. A
+        saga whose definition is not registered is refused, like one that is in no state for it.
         """
         with queries.reading(self._database) as db:
             return choose(db, self._registry, template, which, now)

@@ -10,13 +10,14 @@ import click
 
 from actors.clock import SystemClock
 from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from actors.sagas.progress import Status
 from bridges.operations import (
+    IN_FLIGHT,
     Choice,
     NoSuchStepError,
     ReasonNeededError,
     SagaFilter,
     SagaOperations,
+    usual_statuses,
 )
 from system.bootstrap import Parts
 from system.cli.confirm import bulk_options, confirm, older_than_option
@@ -32,7 +33,6 @@ from system.cli.support import (
 )
 from system.settings import Settings, settings_options
 
-IN_FLIGHT = tuple(s.name for s in (Status.RUNNING, Status.COMPENSATING, Status.NEEDS_ATTENTION))
 SHOWN = 20
 """Sagas that are listed before something is asked of them all."""
 
@@ -200,10 +200,9 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
 def _choose(
     operations: SagaOperations, template: OperatorCommand, question: Question
 ) -> list[OperatorCommand]:
-    only_stuck = () if isinstance(template, CancelSaga) else (Status.NEEDS_ATTENTION.name,)
     which = SagaFilter(
         question.saga,
-        question.statuses or only_stuck,
+        question.statuses or usual_statuses(type(template)),
         question.step,
         question.code,
         question.older_than,

@@ -61,6 +61,52 @@ def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page
     expect(page.locator(".story")).to_contain_text("retry by local: the provider is back")
 
 
+def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page):
+    """They are counted first; the reason stays in the history of each. One alone has no button."""
+    page = open_page(broken_shop.url)
+    retry_all = page.get_by_role("button", name="Retry all that need attention")
+    expect(the_queue(page)).to_have_count(1)
+    expect(retry_all).to_be_hidden()
+    broken_shop.order("A-2")
+    expect(the_queue(page)).to_have_count(2)
+    broken_shop.provider.is_down = False
+    page.get_by_role("main").focus()
+    page.keyboard.press("Tab")
+    expect(retry_all).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Retry 2 sagas")
+    expect(dialog).to_contain_text("A-1, A-2")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("the provider is back")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Retry 2 sagas")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Retry 2 sagas: asked by local.")).to_be_visible()
+    expect(the_queue(page)).to_have_count(0)
+    for order_id in ("A-1", "A-2"):
+        page.goto(f"{broken_shop.url}#/orders/{order_id}")
+
+        expect(page.locator(".saga-head .status")).to_have_text("cancelled")
+        expect(page.locator(".story")).to_contain_text("resume by local: the provider is back")
+
+
+def test_who_may_only_read_is_told_when_they_retry_all(tmp_path, open_page):
+    """Beside the button, in the API's own words: nothing is counted for them."""
+    reader, shopkeeper = TOKENS["reader"][1], TOKENS["shop"][1]
+    with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
+        shop.provider.is_down = True
+        for order_id in ("A-1", "A-2"):
+            shop.order(order_id, token=shopkeeper)
+        page = open_page(shop.url)
+        page.get_by_label("Bearer token").fill(reader)
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_role("button", name="Retry all that need attention").click()
+
+        expect(page.get_by_role("alert")).to_contain_text("403 Forbidden")
+        expect(page.get_by_role("alert")).to_contain_text("may only read")
+
+
 def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):
     """Somebody else was quicker: the API's own words, and the dialog stays."""
     page, other = open_page(broken_shop.url), open_page(broken_shop.url)

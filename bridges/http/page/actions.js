@@ -3,6 +3,8 @@
 import { part, post } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
+import { count, many } from "./format.js";
+import { problemBox } from "./problem.js";
 import { say } from "./toasts.js";
 
 const SAGA = {
@@ -98,15 +100,63 @@ export function serviceButton(action, name) {
   );
 }
 
+const STUCK = { action: "resume", filter: { statuses: ["NEEDS_ATTENTION"] } };
+/** Orders that are named before all of them are retried. */
+const NAMED = 5;
+
+/**
+ * A button that retries every stuck step of all sagas that need attention, a thousand at most. They
+ * are counted first; `tell` is given the problem with that as nodes, or none.
+ */
+export function retryAllButton(tell) {
+  const node = button({ button: "Retry all" }, "Retry all that need attention", async () => {
+    if (node.getAttribute("aria-busy")) return;
+    node.setAttribute("aria-busy", "true");
+    tell([]);
+    try {
+      askAll(await post("sagas/actions", { ...STUCK, dryRun: true }));
+    } catch (problem) {
+      tell([problemBox(problem)]);
+    } finally {
+      node.removeAttribute("aria-busy");
+    }
+  });
+  return node;
+}
+
+function askAll(counted) {
+  if (!counted.count) {
+    say("Retry all: there is nothing to retry.");
+    return;
+  }
+  const sagas = many(counted.count, "saga");
+  const orders = counted.sagaIds.map((id) => id.slice(id.indexOf("/") + 1));
+  const rest = counted.count - NAMED;
+  openDialog({
+    title: `Retry ${counted.more ? "the oldest " : ""}${sagas}`,
+    text: "Retries every step of them that is stuck. For when the cause is mended.",
+    submit: `Retry ${sagas}`,
+    fields: [
+      el("p", { class: "about" },
+        orders.slice(0, NAMED).flatMap((order, place) => [place ? ", " : "", el("code", {}, order)]),
+        rest > 0 ? ` and ${count(rest)} more` : ""),
+      counted.more ? el("p", {}, "Others are left for the next time.") : "",
+      ...reasonField(),
+    ],
+    async send(form) {
+      // No more than were counted, though others may have come since: the oldest are those.
+      const filter = { ...STUCK.filter, limit: counted.count };
+      const asked = await post("sagas/actions", { ...STUCK, filter, why: form.get("why").trim() });
+      say(outcome({ button: `Retry ${many(asked.count, "saga")}` }, asked));
+    },
+  });
+}
+
 function button(what, label, onclick) {
   return el("button", { type: "button", class: "small", "aria-label": label, onclick }, what.button);
 }
 
 function ask(what, { title, about, path, body, done }) {
-  const reason = el("textarea", {
-    id: "why", name: "why", rows: 3, maxlength: 500, required: Boolean(what.needsReason),
-    "aria-describedby": "why-help", autofocus: true,
-  });
   openDialog({
     title,
     text: what.text,
@@ -114,9 +164,7 @@ function ask(what, { title, about, path, body, done }) {
     submit: what.button,
     fields: [
       el("p", { class: "about" }, el("code", {}, about)),
-      el("label", { for: "why" }, "Reason", what.needsReason ? null : el("span", { class: "muted" }, " (optional)")),
-      reason,
-      el("p", { class: "hint", id: "why-help" }, "It stays in the history, with your name."),
+      ...reasonField(what.needsReason),
     ],
     async send(form) {
       const asked = await post(path, { ...body, why: form.get("why").trim() });
@@ -124,6 +172,16 @@ function ask(what, { title, about, path, body, done }) {
       done();
     },
   });
+}
+
+function reasonField(required = false) {
+  return [
+    el("label", { for: "why" }, "Reason", required ? null : el("span", { class: "muted" }, " (optional)")),
+    el("textarea", {
+      id: "why", name: "why", rows: 3, maxlength: 500, required, "aria-describedby": "why-help", autofocus: true,
+    }),
+    el("p", { class: "hint", id: "why-help" }, "It stays in the history, with your name."),
+  ];
 }
 
 function outcome(what, asked) {

@@ -1,6 +1,6 @@
 // The queue of sagas that are stuck until somebody acts.
 
-import { sagaButton } from "./actions.js";
+import { retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { moment, words } from "./format.js";
 import { orderLink } from "./links.js";
@@ -14,12 +14,16 @@ export function attentionSection() {
   const none = el("p", { class: "empty" }, "Nothing needs attention.");
   const more = el("p", { class: "more" }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
   const number = el("span", { class: "badge num" });
+  const trouble = el("div");
+  const everything = el("p", { class: "all" }, retryAllButton((problem) => trouble.replaceChildren(...problem)));
   return {
-    node: section("attention", ["Needs attention", number], none, list, more),
+    node: section("attention", ["Needs attention", number], everything, trouble, none, list, more),
     show(snapshot) {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
       more.hidden = all <= SHOWN;
+      // Who has the keyboard there keeps it.
+      everything.hidden = all < 2 && !everything.contains(document.activeElement);
       setText(number, all || "");
       keyed(list, snapshot.needsAttention.slice(0, SHOWN), (saga) => saga.sagaId, attentionRow);
     },

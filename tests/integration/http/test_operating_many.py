@@ -1,0 +1,196 @@
+"""What an operator asks over HTTP of all that fit a filter: sagas, and dead letters."""
+
+import pytest
+
+from actors.clock import SystemClock
+from actors.messages import LoadStock, OrderLine
+from actors.sagas.definition import hours
+from actors.services.gateway import NoAnswer
+from actors.services.simulation import SimulatedGateway
+from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
+from tests.support.http_service import serving, tokens_file
+
+SAGAS = "/api/v1/sagas/actions"
+LETTERS = "/api/v1/dead-letters/actions"
+PAYMENT = {"step": "process payment"}
+
+
+class RefundsLater(SimulatedGateway):
+    """A provider that charges, and does not answer to refunds until it is told to."""
+
+    answers = False
+
+    def refund(self, refund):
+        return super().refund(refund) if RefundsLater.answers else NoAnswer()
+
+
+@pytest.fixture
+def stuck(tmp_path, monkeypatch):
+    """Orders A, B and C, whose payments can't be refunded, and D, which is complete."""
+    monkeypatch.setattr(RefundsLater, "answers", False)
+    with EmbeddedSystem(tmp_path, gateway=RefundsLater()) as system:
+        system.put(an_order("A"), an_order("B"))
+        system.advance(hours(1))
+        system.put(an_order("C"))
+        system.put(LoadStock(order_id="l", lines=(OrderLine(sku="PEN", quantity=9),)))
+        system.put(an_order("D"))
+        system.advance(hours(5))
+        yield system
+
+
+@pytest.fixture
+def operator(stuck, tmp_path):
+    """A client with the token of `shop`."""
+    with serving(stuck.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
+        yield client
+
+
+def ask(client, path, action, which, **more):
+    """The answer to an action on all that fit."""
+    return client.post(path, json={"action": action, "filter": which, **more})
+
+
+def ids(*order_ids):
+    """The ids of their sagas."""
+    return [f"place-order/{order_id}" for order_id in order_ids]
+
+
+def notes(system, order_id):
+    """What the history of an order's saga says beside its events."""
+    return [entry.note for entry in system.saga(order_id).history]
+
+
+def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck):
+    """The oldest first."""
+    before = len(stuck.records())
+    response = ask(operator, SAGAS, "retry", PAYMENT, dryRun=True)
+
+    assert 200 == response.status_code
+    assert {
+        "asked": "retry",
+        "by": "shop",
+        "dryRun": True,
+        "count": 3,
+        "more": False,
+        "refused": {},
+        "workers": None,
+        "sagaIds": ids("A", "B", "C"),
+        "deadLetters": None,
+    } == response.json()
+    assert before == len(stuck.records())
+
+
+@pytest.mark.parametrize(("action", "which"), [("retry", PAYMENT), ("resume", {})])
+def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which):
+    """Who asked and why stands in the history of each; those that go well are left alone."""
+    RefundsLater.answers = True
+    response = ask(operator, SAGAS, action, which, why="the provider is back")
+    stuck.run()
+
+    assert (202, 3) == (response.status_code, response.json()["count"])
+    assert ids("A", "B", "C") == response.json()["sagaIds"]
+    assert ["CANCELLED"] * 3 + ["COMPLETED"] == [stuck.status(each) for each in "ABCD"]
+    for order_id in "ABC":
+        assert f"{action} by shop: the provider is back" in notes(stuck, order_id)
+    assert 0 == ask(operator, SAGAS, action, which).json()["count"]
+
+
+def test_a_limit_takes_the_oldest_and_says_that_others_are_left(operator, stuck):
+    """Which the next request takes."""
+    RefundsLater.answers = True
+    first = ask(operator, SAGAS, "resume", {"limit": 2}).json()
+    stuck.run()
+    second = ask(operator, SAGAS, "resume", {"limit": 2}).json()
+
+    assert (ids("A", "B"), True) == (first["sagaIds"], first["more"])
+    assert (ids("C"), False) == (second["sagaIds"], second["more"])
+
+
+def test_sagas_are_chosen_by_age_code_status_and_definition(operator):
+    """All of it at once; nothing fits a definition that began nothing."""
+    now = SystemClock().now()
+    filters = [
+        {"olderThan": now - BEGAN - 1800, "code": "out_of_stock", "saga": "place-order"},
+        {"olderThan": now - BEGAN + 3600},
+        {"code": "no_such_code"},
+        {"statuses": ["RUNNING", "COMPENSATING"]},
+    ]
+    found = [ask(operator, SAGAS, "resume", each, dryRun=True).json() for each in filters]
+
+    assert [ids("A", "B"), [], [], []] == [each["sagaIds"] for each in found]
+
+
+def test_sagas_that_fit_and_cannot_do_it_are_counted_with_the_reason(operator, stuck):
+    """They are being undone: there is nothing to cancel."""
+    before = len(stuck.records())
+    response = ask(operator, SAGAS, "cancel", {}, why="the shop closes")
+
+    assert (202, 0) == (response.status_code, response.json()["count"])
+    assert {"it is being undone already": 3} == response.json()["refused"]
+    assert before == len(stuck.records())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        (SAGAS, {}, "#/action"),
+        (SAGAS, {"action": "forget", "filter": {}}, "#/action"),
+        (SAGAS, {"action": "resume"}, "#/filter"),
+        (SAGAS, {"action": "resume", "filter": {"setp": "x"}}, "#/filter"),
+        (SAGAS, {"action": "resume", "filter": {}, "dryrun": True}, "#"),
+        (SAGAS, {"action": "resume", "filter": {"statuses": ["COMPLETED"]}}, "#/filter/statuses/0"),
+        (SAGAS, {"action": "resume", "filter": {"saga": "no-such"}}, "#/filter/saga"),
+        (SAGAS, {"action": "resume", "filter": {"step": "no such"}}, "#/filter/step"),
+        (SAGAS, {"action": "resume", "filter": {"code": "a\0b"}}, "#/filter/code"),
+        (SAGAS, {"action": "resume", "filter": {"olderThan": -1}}, "#/filter/olderThan"),
+        (SAGAS, {"action": "resume", "filter": {"limit": 0}}, "#/filter/limit"),
+        (SAGAS, {"action": "resume", "filter": {"limit": 1001}}, "#/filter/limit"),
+        (SAGAS, {"action": "retry", "filter": {}}, "#/filter/step"),
+        (SAGAS, {"action": "skip", "filter": PAYMENT}, "#/why"),
+        (SAGAS, {"action": "cancel", "filter": {}, "why": " "}, "#/why"),
+        (LETTERS, {"action": "discard", "filter": {}}, "#/why"),
+        (LETTERS, {"action": "replay", "filter": {"tpoic": "x"}}, "#/filter"),
+    ],
+)
+def test_a_wrong_wish_is_refused_with_the_field(operator, stuck, path, body, pointer):
+    """Nothing is asked of anybody then: a filter that is misspelt does not mean all."""
+    before = len(stuck.records())
+    response = operator.post(path, json=body)
+
+    assert 422 == response.status_code
+    assert [pointer] == [each["pointer"] for each in response.json()["errors"]]
+    assert before == len(stuck.records())
+
+
+@pytest.mark.parametrize("path", [SAGAS, LETTERS])
+def test_who_may_only_read_asks_nothing_of_many(stuck, tmp_path, path):
+    """Not even for a dry run."""
+    with serving(stuck.settings, token="os_read", tokens=tokens_file(tmp_path)) as reader:
+        response = ask(reader, path, "resume", {}, dryRun=True)
+
+    assert 403 == response.status_code
+
+
+def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
+    """A dry run first; each with who did it and why; those that were seen to are left alone."""
+    for text in (b"one", b"two"):
+        stuck.put_raw("order-events", text)
+    stuck.put_raw("payment-events", b"three")
+    dry = ask(operator, LETTERS, "replay", {"topic": "order-events"}, dryRun=True)
+    first = ask(operator, LETTERS, "discard", {"topic": "order-events", "limit": 1}, why="a test")
+    second = ask(operator, LETTERS, "replay", {"error": "JSON"})
+    third = ask(operator, LETTERS, "replay", {"error": "no such error"})
+    listed = operator.get("/api/v1/dead-letters?all=true").json()["deadLetters"]
+
+    one, two, three = (letter["number"] for letter in listed[:3])
+    assert (200, [one, two]) == (dry.status_code, dry.json()["deadLetters"])
+    assert (202, [one], True) == (
+        first.status_code, first.json()["deadLetters"], first.json()["more"],
+    )  # fmt: skip
+    assert ([two, three], False) == (second.json()["deadLetters"], second.json()["more"])
+    assert 0 == third.json()["count"]
+    assert [
+        ("discarded", "shop", "a test"),
+        ("replayed", "shop", ""),
+        ("replayed", "shop", ""),
+    ] == [(letter["action"], letter["by"], letter["why"]) for letter in listed[:3]]
