@@ -17,6 +17,7 @@ from actors.entities import Order
 from actors.messages import SCHEMA_VERSION, OrderCreated
 from actors.participants import ORDERS
 from bridges.fingerprint import fingerprint
+from bridges.observer import header_of
 from bridges.record import Outgoing
 from bridges.store.connect import Connection
 from bridges.store.rows import Rows
@@ -83,7 +84,8 @@ class Intake:
         """Take all of them in one transaction; answers for each what became of it.
 
         Give it at most CHUNK at once. Once it has returned, those accepted are committed. A client
-        key, one an order (empty for none), stands for the order it first came with, for good.
+        key, one an order (empty for none), stands for the order it first came with, for good. An
+        order's `traceparent` becomes a header of its record.
         """
         at = iso(self._clock.now())
         keys_of = client_keys or [""] * len(orders)
@@ -140,6 +142,8 @@ class Intake:
             warehouse=order.warehouse,
         )
         record = self._log.outgoing(ORDERS.topic, order.order_id, self._encode(stamped))
+        if order.traceparent:
+            record = msgspec.structs.replace(record, headers=header_of(order))
         return fingerprint(order), record
 
     def _uses(self, cursor: Any, client_keys: list[str]) -> dict[str, str]:

@@ -90,7 +90,14 @@ def _paths() -> _Json:
                         "in": "header",
                         "description": "The same key brings the same order, however often.",
                         "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
-                    }
+                    },
+                    {
+                        "name": "traceparent",
+                        "in": "header",
+                        "description": "W3C Trace Context: the span that the order's saga becomes "
+                        "a part of, where traces are on. A malformed one is ignored.",
+                        "schema": {"type": "string"},
+                    },
                 ],
                 body="Order",
             ),

@@ -19,6 +19,7 @@ from bridges.http.problems import FieldError, Problem
 from bridges.http.reading import CLOSED, Reader
 from bridges.http.routing import Endpoint, answer
 from bridges.http.tokens import Role
+from bridges.http.trace_context import traceparent
 from bridges.http.views import Receipt
 from bridges.intake import Verdict
 from bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
@@ -52,6 +53,8 @@ class OrderRoutes:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         order = read_order(raw, key)
+        if parent := traceparent(request):
+            order = msgspec.structs.replace(order, traceparent=parent)
         verdict = await self._desk.bring(order, key)
         if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
             status = 201 if verdict is Verdict.ACCEPTED else 200

@@ -1,0 +1,85 @@
+"""An order that is brought over HTTP within a trace: its saga is a part of it."""
+
+import pytest
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from bridges.store.headers import unpack
+from system.telemetry.ids import trace_id_of
+from tests.support.http_service import an_order_body, serving
+from tests.support.traced import ELSEWHERE, Traced
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A system that exports its spans."""
+    with Traced(tmp_path) as system:
+        system.load({"PEN": 10})
+        yield system
+
+
+@pytest.fixture
+def api(system):
+    """A client of the API on its database."""
+    with serving(system.settings) as client:
+        yield client
+
+
+def bring(api, *headers):
+    """Bring an order with these headers; it is stored."""
+    response = api.post("/api/v1/orders", json=an_order_body("o-1"), headers=[*headers])
+    assert 201 == response.status_code
+
+
+def test_the_saga_is_a_part_of_the_trace_of_its_request(system, api):
+    """Its span is a child of the caller's."""
+    bring(api, ("traceparent", ELSEWHERE))
+    system.run()
+    root = system.spans()["place-order"]
+
+    _, trace, span, _ = ELSEWHERE.split("-")
+    assert "COMPLETED" == system.status("o-1")
+    assert {trace} == system.traces()
+    assert span == format_span_id(root.parent.span_id)
+
+
+def test_what_the_caller_does_not_sample_is_not_exported(system, api):
+    """The decision came along."""
+    bring(api, ("traceparent", ELSEWHERE[:-2] + "00"))
+    system.run()
+
+    assert "COMPLETED" == system.status("o-1")
+    assert {} == system.spans()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["oops"],
+        [""],
+        [ELSEWHERE.upper()],
+        ["ff" + ELSEWHERE[2:]],
+        [ELSEWHERE + "-more"],
+        [f"00-{'0' * 32}-b7ad6b7169203331-01"],
+        [f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01"],
+        [ELSEWHERE, ELSEWHERE],
+    ],
+)
+def test_a_malformed_one_is_ignored(system, api, given):
+    """The order is taken, and its saga is a trace of its own."""
+    bring(api, *(("traceparent", each) for each in given))
+    system.run()
+
+    assert "COMPLETED" == system.status("o-1")
+    assert {format_trace_id(trace_id_of("place-order/o-1"))} == system.traces()
+    assert system.spans()["place-order"].parent is None
+
+
+def test_of_a_later_version_what_is_known_is_taken(system, api):
+    """As the recommendation has it."""
+    later = f"cc{ELSEWHERE[2:-2]}ff-what-the-future-holds"
+    bring(api, ("traceparent", later))
+    query = "SELECT headers FROM log WHERE topic = 'order-events'"
+    [(headers,)] = system.store.db.rows(query, ())
+
+    assert (("traceparent", ELSEWHERE.encode()),) == unpack(headers)
