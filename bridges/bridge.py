@@ -131,8 +131,9 @@ class Bridge(Waves):
         self._world = world
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
-        if world.keep_finished is not None and connect.coordinator:
-            self._pruner = Pruner(world.store, world.clock, world.keep_finished)
+        keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
+        if (keep, keep_keys) != (None, None) and connect.coordinator:
+            self._pruner = Pruner(world.store, world.clock, keep, keep_keys)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
         self._look_at_pauses()
         self.open_log()

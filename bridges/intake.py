@@ -76,7 +76,9 @@ class Intake:
             " ON CONFLICT (order_id) DO UPDATE SET fingerprint = excluded.fingerprint"
         )
         self._used = f"SELECT key, order_id FROM idempotency_keys WHERE key {one_of}"
-        self._use = f"INSERT INTO idempotency_keys (key, order_id) VALUES ({mark}, {mark})"
+        self._use = (
+            f"INSERT INTO idempotency_keys (key, order_id, used_at) VALUES ({mark}, {mark}, {mark})"
+        )
 
     def take(
         self, orders: Sequence[OrderCreated], client_keys: Sequence[str] | None = None
@@ -84,16 +86,17 @@ class Intake:
         """Take all of them in one transaction; answers for each what became of it.
 
         Give it at most CHUNK at once. Once it has returned, those accepted are committed. A client
-        key, one an order (empty for none), stands for the order it first came with, for good. An
-        order's `traceparent` becomes a header of its record.
+        key, one an order (empty for none), stands for the order it first came with, until it is
+        pruned. An order's `traceparent` becomes a header of its record.
         """
-        at = iso(self._clock.now())
+        now = self._clock.now()
+        at = iso(now)
         keys_of = client_keys or [""] * len(orders)
         prepared = [self._prepare(order, at) for order in orders]
         order_ids = list(dict.fromkeys(order.order_id for order in orders))
         verdicts: list[Verdict] = []
         keys: list[tuple[str, int, bytes]] = []
-        new_uses: list[tuple[str, str]] = []
+        new_uses: list[tuple[str, str, float]] = []
         records: list[Outgoing] = []
         with self._log.transaction() as cursor:
             self._log.db.alone(cursor)  # who takes the same order elsewhere shall see this one
@@ -117,7 +120,7 @@ class Intake:
                 verdicts.append(verdict)
                 if key and used_for is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     uses[key] = order_id
-                    new_uses.append((key, order_id))
+                    new_uses.append((key, order_id, now))
             if records:
                 self._log.db.insert(cursor, self._new_key, keys)
                 self._log.put(cursor, records)

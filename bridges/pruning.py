@@ -1,9 +1,12 @@
 """Pruning by a running worker: a little between two batches, so that nothing waits for it."""
 
+from typing import Protocol
+
 import structlog
 
 from actors.clock import Clock
 from bridges.errors import StoreUnavailableError
+from bridges.store.client_keys import KeyRound
 from bridges.store.retention import Round
 from bridges.store.store import Store
 
@@ -11,24 +14,40 @@ log = structlog.get_logger("bridge")
 
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds, at most; an hour's patience is looked after sixty times."""
+LONGEST_KEY_PAUSE = 3600.0
+"""The same of clients' keys: they are small, and an idle worker shall hardly be woken for them."""
 SHORTEST_PAUSE = 1.0
 REST = 3.0
 """So many times as long as it worked, it rests: pruning takes a quarter of the time at most."""
 SHORTEST_REST = 0.01
+KEYS_SHARD = 0
+"""Keys belong to no shard; one worker sees to all of them."""
 
 
 class Pruner:
-    """Prunes the orders of a worker's shards that ended more than `keep` seconds ago."""
+    """Prunes what a worker need not keep, each kind in its own time.
 
-    def __init__(self, store: Store, clock: Clock, keep: float) -> None:
-        self._store = store
+    Orders of its shards go that ended more than `keep` seconds ago, and clients' keys that were
+    first used more than `keep_keys` seconds ago; None for those that are kept for ever.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, keep: float | None, keep_keys: float | None = None
+    ) -> None:
         self._clock = clock
-        self._keep = keep
-        self._round: Round | None = None
-        self.pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, keep / 60))
+        self._orders = _Orders(store, keep) if keep is not None else None
+        self._kinds: list[_Kind] = [self._orders] if self._orders else []
+        if keep_keys is not None:
+            self._kinds.append(_Keys(store, keep_keys))
+        self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
+        """When each goes on."""
+        self.pause = min([kind.pause for kind in self._kinds])
         """Seconds between two rounds."""
-        self.orders = 0
+
+    @property
+    def orders(self) -> int:
         """Pruned so far."""
+        return self._orders.pruned if self._orders else 0
 
     def work(self, epochs: dict[int, int]) -> float:
         """Prune a little; answers after how many seconds to call it again.
@@ -36,19 +55,83 @@ class Pruner:
         Raises LostShardError if a shard is another's.
         """
         if not epochs:
-            self._round = None
+            for kind in self._kinds:
+                kind.drop()
             return self.pause
         began = self._clock.now()
-        if self._round is None:
-            self._round = Round(self._store, began - self._keep)
+        kind = min(self._kinds, key=self._due.__getitem__)
+        rest = 0.0
+        if self._due[kind] <= began:
+            rest = self._step(kind, epochs, began)
+        soonest = min(self._due.values()) - self._clock.now()
+        return max(SHORTEST_REST, rest, soonest)
+
+    def _step(self, kind: "_Kind", epochs: dict[int, int], began: float) -> float:
+        """Let it work; answers for how long to rest."""
         try:
-            self.orders += self._round.step(epochs, began).orders
+            done = kind.step(epochs, began)
         except StoreUnavailableError as error:
-            log.warning("prune.waiting", error=str(error), retry_in=self.pause)
-            return self.pause
+            log.warning("prune.waiting", error=str(error), retry_in=kind.pause)
+            done = True
+        now = self._clock.now()
+        rest = max(SHORTEST_REST, REST * (now - began))
+        self._due[kind] = now + (kind.pause if done else rest)
+        return rest
+
+
+class _Kind(Protocol):
+    pause: float
+
+    def step(self, epochs: dict[int, int], now: float) -> bool:
+        """Prune a little; whether that was all for now."""
+
+    def drop(self) -> None:
+        """No shard is ours: begin anew when one is."""
+
+
+class _Orders:
+    def __init__(self, store: Store, keep: float) -> None:
+        self._store = store
+        self._keep = keep
+        self._round: Round | None = None
+        self.pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, keep / 60))
+        self.pruned = 0
+
+    def step(self, epochs: dict[int, int], now: float) -> bool:
+        if self._round is None:
+            self._round = Round(self._store, now - self._keep)
+        self.pruned += self._round.step(epochs, now).orders
         if not self._round.done:
-            return max(SHORTEST_REST, REST * (self._clock.now() - began))
+            return False
         pruned, self._round = self._round.pruned, None
         if pruned.orders or pruned.records:
             log.info("orders.pruned", orders=pruned.orders, records=pruned.records)
-        return self.pause
+        return True
+
+    def drop(self) -> None:
+        self._round = None
+
+
+class _Keys:
+    def __init__(self, store: Store, keep: float) -> None:
+        self._store = store
+        self._keep = keep
+        self._round: KeyRound | None = None
+        self.pause = max(SHORTEST_PAUSE, min(LONGEST_KEY_PAUSE, keep / 60))
+
+    def step(self, epochs: dict[int, int], now: float) -> bool:
+        if KEYS_SHARD not in epochs:
+            self._round = None
+            return True
+        if self._round is None:
+            self._round = KeyRound(self._store, now - self._keep, now)
+        self._round.step()
+        if not self._round.done:
+            return False
+        keys, self._round = self._round.keys, None
+        if keys:
+            log.info("idempotency_keys.pruned", keys=keys)
+        return True
+
+    def drop(self) -> None:
+        self._round = None

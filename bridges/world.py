@@ -43,6 +43,8 @@ class World:
     outages: Outages = attrs.field(factory=Outages)
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""
+    keep_idempotency_keys: float | None = None
+    """The same of the keys that clients brought orders with."""
     shards: frozenset[int] | None = None
     """The shards that are this worker's for good; None for all, or for those that Kafka assigns."""
     observers: Sequence[Observer] = ()

@@ -139,6 +139,7 @@ def open_world(
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
         keep_finished=parts.settings.keep_finished,
+        keep_idempotency_keys=parts.settings.keep_idempotency_keys,
         shards=parts.shards,
         observers=parts.observers,
         tracing=parts.tracing,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from bridges.errors import StoreError, StoreUnavailableError
 from bridges.store.many_rows import insert
 from bridges.store.rows import Row
+from bridges.store.upgrade import lacking, upgrade
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
@@ -212,17 +213,25 @@ class SqliteConnection:
         # One question rather than one for each table: most starts find them all.
         known = {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
         missing = [table for table in metadata.tables.values() if table.name not in known]
-        if missing:
+        if missing or lacking(metadata, known):
             with _sqlite_errors:
                 self.make(metadata, missing)
 
     def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        """Make these tables, those of them that nobody else has made meanwhile."""
+        """Make these tables, those of them that nobody else has made meanwhile, and what others
+        lack.
+        """
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             metadata.create_all(connection, missing)
+            upgrade(connection, lacking(metadata, _indexes(connection)))
             connection.commit()
 
     def close(self) -> None:
         self._lent.close()
         self._engine.dispose()
+
+
+def _indexes(connection: sa.Connection) -> set[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    return {name for (name,) in connection.exec_driver_sql(query)}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from bridges.errors import StoreError, StoreUnavailableError
 from bridges.store.rows import Row
+from bridges.store.upgrade import lacking, upgrade
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20
@@ -132,6 +133,10 @@ class PostgresConnection:
                 # Workers that start at once would trip over each other's tables.
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7205759403792793)"))
                 metadata.create_all(connection)
+                found = connection.exec_driver_sql(
+                    "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
+                )
+                upgrade(connection, lacking(metadata, {name for (name,) in found}))
         except sa.exc.OperationalError as error:
             raise StoreUnavailableError(f"PostgreSQL: {error.orig}") from error
         finally:

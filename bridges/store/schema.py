@@ -30,8 +30,10 @@ idempotency_keys = sa.Table(
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("used_at", sa.Float(53)),
 )
-"""The order that was first brought under each client's key."""
+"""The order that was first brought under each client's key; when is empty in older databases."""
+sa.Index("idempotency_keys_by_age", idempotency_keys.c.used_at)
 
 sagas = sa.Table(
     "sagas",

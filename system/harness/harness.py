@@ -126,7 +126,11 @@ class Harness:
         self._bridge = type(kind.__name__, (kind,), {"stage": self.stage})
         self._parts = Parts(
             settings=Settings(
-                database="sqlite:///:memory:", partitions=partitions, batch_size=batch_size
+                database="sqlite:///:memory:",
+                partitions=partitions,
+                batch_size=batch_size,
+                # Nobody brings any, and timers shall be those of sagas alone.
+                keep_idempotency_keys=None,
             ),
             connect=self.stage.database.connect,
             sagas=sagas,

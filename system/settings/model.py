@@ -81,6 +81,12 @@ class Settings:
         "How long orders are kept after their end; none: for ever. Longer than any service may be "
         "down.",
     )
+    keep_idempotency_keys: float | None = _setting(
+        7 * 86_400.0,
+        kinds.optional_duration(),
+        "How long the Idempotency-Key of an order is remembered; none: for ever. Longer than any "
+        "client goes on trying.",
+    )
     roles: tuple[str, ...] = _setting(
         ROLES, kinds.choices(*ROLES), "What this process runs; the others run elsewhere."
     )

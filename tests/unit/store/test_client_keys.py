@@ -1,0 +1,122 @@
+"""Keys of clients are forgotten when they are old, a few at a time, and not before."""
+
+import pytest
+
+from bridges.intake import Intake, Verdict
+from bridges.pruning import SHORTEST_PAUSE, Pruner
+from bridges.store.client_keys import CHUNK, KeyRound
+from system.harness import hours
+from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
+
+DAY = hours(24)
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A system that remembers keys for a day."""
+    with EmbeddedSystem(tmp_path, settings={"keep_idempotency_keys": DAY}) as system:
+        yield system
+
+
+def bring(system, order_id: str, key: str) -> Verdict:
+    """What becomes of an order that is brought with this key now."""
+    (verdict,) = Intake(system.log, system.clock).take([an_order(order_id)], [key])
+    return verdict
+
+
+def keys(system) -> list[str]:
+    """Those that are remembered."""
+    return [key for (key,) in system.store.db.rows("SELECT key FROM idempotency_keys", ())]
+
+
+def test_a_key_is_forgotten_a_while_after_its_first_use(system) -> None:
+    """Then it may stand for another order."""
+    assert Verdict.ACCEPTED is bring(system, "o-1", "k")
+    system.advance(DAY - 60)
+    assert Verdict.KEY_REUSED is bring(system, "o-2", "k")
+    bring(system, "o-3", "young")
+    system.advance(DAY / 10)
+
+    assert ["young"] == keys(system)
+    assert Verdict.ACCEPTED is bring(system, "o-2", "k")
+
+
+def test_they_are_kept_for_seven_days_unless_it_is_said(tmp_path) -> None:
+    """Or for ever."""
+    (tmp_path / "ever").mkdir()
+    ever = {"keep_idempotency_keys": None}
+    with (
+        EmbeddedSystem(tmp_path) as usual,
+        EmbeddedSystem(tmp_path / "ever", settings=ever) as for_ever,
+    ):
+        for system in (usual, for_ever):
+            bring(system, "o-1", "k")
+        usual.advance(6 * DAY)
+        assert ["k"] == keys(usual)
+        for system in (usual, for_ever):
+            system.advance(8 * DAY)
+
+        assert ([], ["k"]) == (keys(usual), keys(for_ever))
+
+
+def test_only_the_worker_of_one_shard_forgets_them(system) -> None:
+    """They belong to no shard, and two that forget the same ones would wait for each other."""
+    pruner = Pruner(system.store, system.clock, None, 0.0)
+    bring(system, "o-1", "k")
+    system.clock.advance(2 * SHORTEST_PAUSE)
+    pruner.work({1: 1, 2: 1})
+    others = keys(system)
+    system.clock.advance(2 * SHORTEST_PAUSE)
+    pruner.work({0: 1})
+
+    assert ["k"] == others
+    assert [] == keys(system)
+
+
+def test_many_go_a_few_at_a_time_the_oldest_first(system) -> None:
+    """In transactions that hold up nobody."""
+    count = 2 * CHUNK + 1
+    with system.store.db.transaction() as cursor:
+        cursor.executemany(
+            "INSERT INTO idempotency_keys (key, order_id, used_at) VALUES (?, ?, ?)",
+            [(f"k-{n}", "o", BEGAN + n) for n in range(count + 1)],
+        )
+    forgetting = KeyRound(system.store, BEGAN + count, BEGAN + count)
+    left = []
+    while not forgetting.done:
+        forgetting.step()
+        left.append(len(keys(system)))
+
+    assert [count + 1 - CHUNK, count + 1 - 2 * CHUNK, 1] == left
+    assert count == forgetting.keys
+    assert [f"k-{count}"] == keys(system)
+
+
+def test_keys_without_a_date_count_from_when_they_are_first_seen(system) -> None:
+    """As older databases have them."""
+    with system.store.db.transaction() as cursor:
+        cursor.executemany(
+            "INSERT INTO idempotency_keys (key, order_id) VALUES (?, 'o')",
+            [(f"k-{n}",) for n in range(CHUNK + 1)],
+        )
+    system.advance(DAY)
+    assert CHUNK + 1 == len(keys(system))
+    system.advance(DAY + hours(1))
+
+    assert [] == keys(system)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT key FROM idempotency_keys WHERE used_at IS NULL LIMIT 500",
+        "SELECT key FROM idempotency_keys WHERE used_at < 1 ORDER BY used_at LIMIT 500",
+    ],
+)
+def test_no_look_for_old_keys_reads_all_of_them(system, sql) -> None:
+    """There is an index by age."""
+    plan = " ".join(row[-1] for row in system.store.db.rows(f"EXPLAIN QUERY PLAN {sql}", ()))
+
+    assert "idempotency_keys_by_age" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
