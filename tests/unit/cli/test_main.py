@@ -2,7 +2,8 @@
 
 import pytest
 
-from system.cli.main import SECTIONS, main
+from system.cli.commands import SECTIONS
+from system.cli.main import main
 
 
 def test_help_names_every_command_in_a_section(run):

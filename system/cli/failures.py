@@ -1,0 +1,27 @@
+"""What goes wrong, as one line and an exit code."""
+
+import sys
+
+import click
+import sqlalchemy as sa
+
+from actors.errors import SagaError
+from bridges.errors import BridgeError
+from system.settings import SettingError
+
+FAILED, USAGE = 1, 2
+
+
+def told(error: Exception) -> None:
+    """Tell an error that people can do something about, and exit; come back from any other."""
+    code = USAGE if isinstance(error, SettingError) else FAILED
+    if isinstance(error, SettingError | BridgeError | SagaError):
+        problem = str(error)
+    elif isinstance(error, sa.exc.DBAPIError):
+        problem = f"the database: {error.orig}"
+    elif isinstance(error, OSError):
+        problem = f"{error.strerror or error}: {error.filename or ''}"
+    else:
+        return
+    click.echo(f"Error: {problem}", err=True)
+    sys.exit(code)
