@@ -23,6 +23,9 @@ class EmbeddedLog:
     StoreError if it can't be used, StoreUnavailableError if it stays locked for ten seconds.
     """
 
+    nobody = "No system is running on this database: the records wait in its log."
+    left = 0  # what is committed is in the log
+
     def __init__(self, database: str, partitions: int, clock: Clock | None = None) -> None:
         self.database = database
         self.partitions = partitions
@@ -66,6 +69,9 @@ class EmbeddedLog:
             [(record, HANDLED if handled else TO_READ) for record in records],
             self._clock.now(),
         )
+
+    def end(self, topic: str) -> None:
+        """The database knows what waits in it."""
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""

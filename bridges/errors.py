@@ -9,6 +9,10 @@ class UnreadableRecordError(BridgeError, ValueError):
     """A record is not a message of this system; says why."""
 
 
+class KafkaBridgeError(BridgeError):
+    """Something is wrong with Kafka, or with how we use it."""
+
+
 class LostShardError(BridgeError):
     """Another worker owns the shard now: the offsets are not where this batch began."""
 

@@ -1,6 +1,6 @@
 """How records get into the log from outside the system, whichever log it is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -16,6 +16,10 @@ class RecordLog(Protocol):
 
     partitions: int
     db: Connection
+    nobody: str
+    """Says that no system handles what was written, and where it waits."""
+    left: int
+    """Records that are committed and not yet in the log: whoever runs the system puts them in."""
 
     @property
     def running(self) -> int | None:
@@ -32,6 +36,12 @@ class RecordLog(Protocol):
 
     def append(self, *records: Outgoing) -> int:
         """Put records in a transaction of their own; answers how many systems are running."""
+
+    def end(self, topic: str) -> Mapping[int, int] | None:
+        """The offset behind the last record of each partition of a topic.
+
+        None where the log is in the database, which knows by itself what waits in it.
+        """
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""

@@ -9,7 +9,6 @@ import attrs
 from thespian.actors import ActorAddress, ActorSystem
 
 from actors.clock import Clock, SystemClock
-from actors.place_order import PLACE_ORDER
 from actors.sagas.coordinator import Coordinate, SagaCoordinator
 from actors.sagas.definition import Saga
 from actors.sagas.outages import Outages
@@ -23,8 +22,6 @@ from actors.services.stock import StockService
 from bridges.bridge import Bridge
 from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
-from bridges.errors import StoreError
-from bridges.kafka.bridge import KafkaBridge
 from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
 from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
@@ -33,7 +30,9 @@ from bridges.store.connect import Connection, connect
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
-from system.kafka import group_of, kafka_log
+from system.definitions import SAGAS, registry_of
+from system.log_access import check_log
+from system.roles import ROLE_OF, group_of
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -42,10 +41,6 @@ SERVICES: tuple[type[Service], ...] = (
     StockService,
     NotificationService,
 )
-
-ROLE_OF = {"orders": "orders", "payments": "payment", "stock": "stock",
-           "notifications": "notification"}  # fmt: skip
-"""The role that runs each participant's service; a service of your own is a role of its own."""
 
 
 def _nothing(*_: Any) -> None:
@@ -57,7 +52,7 @@ class Parts:
     """Everything that the system is made of, and that a test may want to replace."""
 
     settings: Settings
-    sagas: Sequence[Saga] = (PLACE_ORDER,)
+    sagas: Sequence[Saga] = SAGAS
     services: Sequence[type[Service]] = SERVICES
     bridge: type[Bridge] | None = None
     """None for the one that the settings ask for: to Kafka, or to the embedded log."""
@@ -85,16 +80,7 @@ class Parts:
     @property
     def registry(self) -> Registry:
         """The definitions, with the deadlines that the settings ask for."""
-        return Registry(saga.scaled(self.settings.deadline_scale) for saga in self.sagas)
-
-
-def check_log(settings: Settings) -> None:
-    """Raise StoreError unless the settings name a log that goes with the database."""
-    if not settings.kafka and not settings.database.startswith("sqlite"):
-        raise StoreError(
-            "the embedded log is a table of SQLite: "
-            "name the Kafka to use with this database (--kafka), or an sqlite:/// database"
-        )
+        return registry_of(self.settings, self.sagas)
 
 
 def open_store(
@@ -117,6 +103,17 @@ def open_store(
         group_of(settings),
         entities=[*entities],
     )
+
+
+def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
+    """The bridge to the log that the settings name, and what it needs to reach it."""
+    if settings.kafka:
+        # Here, because Kafka's client takes long to load, and only those who name one need it.
+        from bridges.kafka.bridge import KafkaBridge
+        from system.kafka import kafka_log
+
+        return KafkaBridge, kafka_log(settings)
+    return EmbeddedBridge, None
 
 
 def open_world(
@@ -144,7 +141,7 @@ def open_world(
         observers=parts.observers,
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
-        log=kafka_log(parts.settings) if parts.settings.kafka else None,
+        log=bridge_of(parts.settings)[1],
     )
 
 
@@ -199,8 +196,7 @@ def start(
     `on_failure` is told, on the loop's thread, what went wrong when the system cannot go on.
     """
     settings, registry = parts.settings, parts.registry
-    default = KafkaBridge if settings.kafka else EmbeddedBridge
-    bridge = actors.createActor(parts.bridge or default)
+    bridge = actors.createActor(parts.bridge or bridge_of(settings)[0])
     running = RunningSystem(actors, bridge, on_failure)
     coordinator = None
     if ORCHESTRATOR in settings.roles:

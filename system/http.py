@@ -10,18 +10,9 @@ import orjson
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
-from actors.participants import DEAD_LETTERS
-from bridges.embedded_log import EmbeddedLog
 from bridges.http import HttpOptions, HttpServer, Surroundings
-from bridges.kafka.members import members_of
-from bridges.kafka.whole_topic import ends_of
-from bridges.record_log import RecordLog
-from bridges.store import queries
-from bridges.store.lag import dead_letter_records
-from bridges.store.lock import running_process
-from system.bootstrap import Parts, check_log
-from system.kafka import connection_of, outbox_log
-from system.lag import lag_of
+from system.definitions import registry_of
+from system.log_access import check_log, log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
 from system.runtime import EventLoopBase
@@ -74,29 +65,18 @@ def options_of(settings: Settings) -> HttpOptions:
 
 def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundings:
     """The system, as far as the HTTP bridge has to do with it."""
+    access = log_access(settings)
     return Surroundings(
         database=settings.database,
-        registry=Parts(settings=settings).registry,
-        open_log=lambda: _open_log(settings),
-        running=_kept(lambda: _running(settings)),
+        registry=registry_of(settings),
+        open_log=access.open,
+        running=_kept(access.running),
         timeline=lambda order_id: _timeline(settings, order_id),
-        lag=lambda: lag_of(settings),
-        dead_letters=lambda: _dead_letters(settings),
-        check_log=lambda: connection_of(settings).knock() if settings.kafka else None,
+        lag=access.lag,
+        dead_letters=access.dead_letters,
+        check_log=access.knock,
         flush=flush,
     )
-
-
-def _open_log(settings: Settings) -> RecordLog:
-    if settings.kafka:
-        return outbox_log(settings)
-    return EmbeddedLog(settings.database, settings.partitions)
-
-
-def _running(settings: Settings) -> int:
-    if settings.kafka:
-        return members_of(connection_of(settings), settings.kafka_group)
-    return int(running_process(settings.database) is not None)
 
 
 def _timeline(settings: Settings, order_id: str) -> Any:
@@ -104,14 +84,6 @@ def _timeline(settings: Settings, order_id: str) -> Any:
     if not timeline.sagas and not timeline.others:
         return None
     return orjson.loads(render_json(timeline))
-
-
-def _dead_letters(settings: Settings) -> int:
-    if settings.kafka:
-        ends = ends_of(connection_of(settings), DEAD_LETTERS, settings.partitions)
-        return sum(ends.values())
-    with queries.reading(settings.database) as db:
-        return dead_letter_records(db)
 
 
 KEPT = 5.0

@@ -2,15 +2,24 @@
 
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import attrs
+
+from actors.participants import DEAD_LETTERS, TOPICS
 from bridges.kafka.bridge import KafkaLog
 from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.members import members_of
 from bridges.kafka.outbox_log import OutboxLog
+from bridges.kafka.topics import check_topics
+from bridges.kafka.whole_topic import ends_of, ends_of_topics
+from bridges.record_log import RecordLog
+from bridges.store import queries
+from bridges.store.lag import behind
+from system.roles import group_of
 from system.settings import Settings
-from system.settings.model import ROLES
 
 
 def connection_of(settings: Settings) -> KafkaConnection:
@@ -57,18 +66,40 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
     return None
 
 
-def outbox_log(settings: Settings) -> OutboxLog:
-    """Kafka's topics, to write to from outside the system."""
-    return OutboxLog(
-        settings.database, settings.partitions, connection_of(settings), settings.kafka_group
-    )
+@attrs.frozen
+class KafkaAccess:
+    """The log is Kafka's topics; the database knows how far the workers have come."""
 
+    settings: Settings
 
-def group_of(settings: Settings) -> str:
-    """The consumer group of this worker's roles: workers of other roles need every record too."""
-    if set(settings.roles) == set(ROLES):
-        return settings.kafka_group
-    return f"{settings.kafka_group}.{'+'.join(role for role in ROLES if role in settings.roles)}"
+    def open(self) -> RecordLog:
+        return OutboxLog(
+            self.settings.database, self.settings.partitions, self._connection,
+            self.settings.kafka_group,
+        )  # fmt: skip
+
+    def knock(self) -> None:
+        self._connection.knock()
+
+    def check_topics(self, topics: Sequence[str]) -> None:
+        check_topics(self._connection, topics, partitions=self.settings.partitions)
+
+    def running(self) -> int:
+        return members_of(self._connection, self.settings.kafka_group)
+
+    def lag(self) -> Mapping[str, int]:
+        topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
+        ends = ends_of_topics(self._connection, topics, self.settings.partitions)
+        with queries.reading(self.settings.database) as db:
+            return behind(db, ends, self.settings.kafka_group)
+
+    def dead_letters(self) -> int:
+        ends = ends_of(self._connection, DEAD_LETTERS, self.settings.partitions)
+        return sum(ends.values())
+
+    @property
+    def _connection(self) -> KafkaConnection:
+        return connection_of(self.settings)
 
 
 def kafka_log(settings: Settings) -> KafkaLog:

@@ -5,11 +5,7 @@ from contextlib import contextmanager
 
 from kafka import errors as theirs
 
-from bridges.errors import BridgeError
-
-
-class KafkaBridgeError(BridgeError):
-    """Something is wrong with Kafka, or with how we use it."""
+from bridges.errors import KafkaBridgeError as KafkaBridgeError  # the root of all below
 
 
 class BrokerUnreachableError(KafkaBridgeError, ConnectionError):

@@ -34,6 +34,8 @@ class OutboxLog:
     StoreError where the database cannot be used.
     """
 
+    nobody = "No worker is running: the records wait in Kafka."
+
     def __init__(
         self, database: str, partitions: int, connection: KafkaConnection, group: str
     ) -> None:

@@ -19,7 +19,6 @@ from bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from system.bootstrap import Parts
 from system.cli.confirm import bulk_options, confirm, older_than_option
 from system.cli.support import (
     LOG_SETTINGS,
@@ -31,6 +30,7 @@ from system.cli.support import (
     say_if_idle,
     styled,
 )
+from system.definitions import registry_of
 from system.settings import Settings, settings_options
 
 SHOWN = 20
@@ -176,7 +176,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         by=question.by,
         why=question.why,
     )
-    operations = SagaOperations(settings.database, Parts(settings=settings).registry)
+    operations = SagaOperations(settings.database, registry_of(settings))
     try:
         if question.order_id:
             operations.check(template)

@@ -13,15 +13,12 @@ from bridges.operations import (
 )
 from bridges.store import queries
 from bridges.store.parking import INTAKE
-from system.bootstrap import ROLE_OF, SERVICES
 from system.cli.operate import current_user
 from system.cli.support import LOG_SETTINGS, moment, open_log, program, say_if_idle
+from system.roles import ROLE_OF
 from system.settings import Settings, settings_options
 
-PARTICIPANT_OF = {
-    **{ROLE_OF.get(name, name): name for name in (s.participant.name for s in SERVICES)},
-    INTAKE: INTAKE,
-}
+PARTICIPANT_OF = {**{role: name for name, role in ROLE_OF.items()}, INTAKE: INTAKE}
 """What can be paused, as it is called here, and the name of the participant."""
 NAME_OF = {participant: name for name, participant in PARTICIPANT_OF.items()}
 

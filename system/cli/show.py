@@ -10,9 +10,9 @@ from rich.text import Text
 from actors.errors import UnknownSagaError
 from actors.sagas.progress import Phase, Progress, StepState
 from bridges.store import queries
-from system.bootstrap import Parts
 from system.cli.orders import amount
 from system.cli.support import console, moment, plain_table, print_json, program, styled
+from system.definitions import registry_of
 from system.settings import Settings, settings_options
 
 
@@ -57,7 +57,7 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
 def _steps(progress: Progress, settings: Settings) -> list[tuple[str, StepState]]:
     """Each step with its name; by number if the definition is not known here."""
     try:
-        saga = Parts(settings=settings).registry.get(progress.saga, progress.version)
+        saga = registry_of(settings).get(progress.saga, progress.version)
         names = [step.name for step in saga.rows]
     except UnknownSagaError:
         names = [f"step {number}" for number in range(1, len(progress.steps) + 1)]

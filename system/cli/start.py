@@ -12,24 +12,24 @@ from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
 from bridges.doorbell import Doorbell
-from bridges.kafka.topics import check_topics
 from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
 from bridges.world import RecordsWaiting
-from system.bootstrap import Parts, RunningSystem, open_store, start
+from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from system.cli.support import program
+from system.definitions import registry_of
 from system.http_extra import need_http
-from system.kafka import connection_of, group_of
+from system.log_access import log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
+from system.roles import group_of
 from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
 from system.settings.model import ROLES
-from system.supervision import run_supervised
 from system.supervision.cores import usable_cores, worker_count
-from system.supervision.run import GAVE_UP
+from system.supervision.run import GAVE_UP, run_supervised
 from system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
 from system.tuning import tune_garbage_collection
 
@@ -56,7 +56,8 @@ def start_command(settings: Settings) -> None:
     """
     clock = SystemClock()
     with DatabaseLock(settings.database):
-        _check_kafka(settings)
+        # What is wrong with the topics is said at once, rather than from within the running system.
+        log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
         workers = worker_count(settings)
         if settings.http:
             need_http()
@@ -103,14 +104,6 @@ def start_command(settings: Settings) -> None:
                 "nothing that was committed is lost, and the next start does it again"
             )
         click.echo("Stopped. Sagas in flight continue at the next start.")
-
-
-def _check_kafka(settings: Settings) -> None:
-    """Say at once what is wrong with the topics, rather than from within the running system."""
-    if settings.kafka:
-        parts = Parts(settings=settings)
-        topics = Routes(parts.registry, parts.services).topics
-        check_topics(connection_of(settings), topics, partitions=settings.partitions)
 
 
 def _start_supervised(settings: Settings, workers: int) -> None:

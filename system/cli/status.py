@@ -12,17 +12,17 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from bridges.kafka.errors import KafkaBridgeError
+from bridges.errors import KafkaBridgeError
 from bridges.store import queries
 from bridges.store.due import Deadlines, deadlines
 from bridges.store.lock import running_process
 from system.cli.pause import in_words, paused
 from system.cli.support import console, plain_table, print_json
-from system.lag import lag_of
+from system.log_access import log_access
 from system.settings import Settings, settings_options
-from system.supervision import ask_status
 from system.supervision.messages import Status, WorkerStatus
 from system.supervision.runs import Run, runs_of
+from system.supervision.status import ask_status
 
 STOP_WITHIN = 75.0
 
@@ -117,7 +117,7 @@ def look(settings: Settings) -> Look:
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
     try:
-        lag: Mapping[str, int] | None = lag_of(settings)
+        lag: Mapping[str, int] | None = log_access(settings).lag()
     except KafkaBridgeError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)

@@ -10,17 +10,13 @@ from typing import Any
 
 import click
 import orjson
-import structlog
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridges.embedded_log import EmbeddedLog
-from bridges.kafka.outbox_log import OutboxLog
 from bridges.record_log import RecordLog
-from system.bootstrap import check_log
-from system.kafka import outbox_log
+from system.log_access import log_access
 from system.settings import Settings
 
 STATUS_STYLES = {
@@ -51,15 +47,15 @@ LOG_SETTINGS = ("database", "partitions", "kafka")
 
 def open_log(settings: Settings) -> RecordLog:
     """The log that the settings name, to write to."""
-    check_log(settings)
     if settings.kafka:
+        import structlog  # here, because it takes long to load, and nothing else logs
+
         # Standard output is for what was asked for.
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger("warning"),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
-        return outbox_log(settings)
-    return EmbeddedLog(settings.database, settings.partitions)
+    return log_access(settings).open()
 
 
 def console(*, markup: bool = False) -> Console:
@@ -111,14 +107,9 @@ def program() -> str:
 
 def say_if_idle(log: RecordLog) -> None:
     """On standard error: nobody handles what was sent until a system is started."""
-    start = f"`{program()} start` handles them."
-    if not log.running and isinstance(log, OutboxLog):
-        click.echo(f"No worker is running: the records wait in Kafka. {start}", err=True)
-    elif not log.running:
-        click.echo(
-            f"No system is running on this database: the records wait in its log. {start}", err=True
-        )
-    if isinstance(log, OutboxLog) and log.left:
+    if not log.running:
+        click.echo(f"{log.nobody} `{program()} start` handles them.", err=True)
+    if log.left:
         click.echo(
             f"Kafka has not acknowledged {log.left:,} record(s): they are in the database, and "
             "whoever runs the system, or writes next, sends them.",

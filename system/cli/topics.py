@@ -4,7 +4,8 @@ import click
 
 from bridges.kafka.topics import create_topics
 from bridges.routes import Routes
-from system.bootstrap import Parts
+from system.bootstrap import SERVICES
+from system.definitions import registry_of
 from system.kafka import connection_of
 from system.settings import Settings, settings_options
 
@@ -25,8 +26,7 @@ def create_command(settings: Settings) -> None:
     """
     if not settings.kafka:
         raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
-    parts = Parts(settings=settings)
-    topics = Routes(parts.registry, parts.services).topics
+    topics = Routes(registry_of(settings), SERVICES).topics
     made = create_topics(
         connection_of(settings),
         topics,

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from actors.participants import ORDERS
 from bridges.doorbell import ring
-from bridges.kafka.outbox_log import OutboxLog
 from bridges.record_log import RecordLog
 from bridges.store import queries
 from system.cli.support import console, plain_table, print_json, program, styled
@@ -67,9 +66,9 @@ class Watch:
 
 def watch_of(log: RecordLog, settings: Settings) -> Watch:
     """How to watch orders that were written to this log; make it behind the last of them."""
-    if not isinstance(log, OutboxLog):
-        return Watch(lambda: ring(settings.database))
     ends, group, left = log.end(ORDERS.topic), settings.kafka_group, log.left
+    if ends is None:
+        return Watch(lambda: ring(settings.database))
     return Watch(
         lambda: log.running,
         lambda db: not left and queries.handled_up_to(db, ORDERS.topic, ends, group),

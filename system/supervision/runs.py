@@ -13,7 +13,6 @@ import attrs
 from bridges.store.location import file_of
 from system.settings import Settings
 from system.settings.kinds import database_url
-from system.supervision.worker import lock_of
 
 CARD = "supervisor.json"
 
@@ -84,6 +83,11 @@ def _lives(run: Run) -> bool:
     except OSError:
         return True
     return False
+
+
+def lock_of(folder: str) -> Path:
+    """The file that the first process of a run holds locked for as long as it lives."""
+    return Path(folder) / "supervisor.lock"
 
 
 def _place(database: str) -> str:

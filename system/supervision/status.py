@@ -2,13 +2,9 @@
 
 from datetime import timedelta
 
-from thespian.actors import ActorSystem
-
 from system.settings import Settings
 from system.supervision.messages import AskStatus, Status
-from system.supervision.run import QUIET_LOGS
 from system.supervision.runs import Run, runs_of
-from system.supervision.supervisor import NAME, Supervisor
 
 ANSWER_WITHIN = timedelta(seconds=5)
 
@@ -20,6 +16,12 @@ def ask_status(settings: Settings) -> dict[Run, Status]:
 
 
 def _ask(run: Run) -> Status | None:
+    # Here, because a supervisor takes as long to load as a system, and often there is none to ask.
+    from thespian.actors import ActorSystem
+
+    from system.supervision.run import QUIET_LOGS
+    from system.supervision.supervisor import NAME, Supervisor
+
     actors = ActorSystem(
         "multiprocTCPBase", {"Admin Port": run.port}, logDefs=QUIET_LOGS, transientUnique=True
     )

@@ -17,16 +17,12 @@ from system.bootstrap import Parts, RunningSystem, start
 from system.logs import configure_logging
 from system.runtime import EventLoopBase
 from system.supervision.messages import AskStatus, Finished, Shutdown, Work, WorkerStatus
+from system.supervision.runs import lock_of
 from system.telemetry.setup import Telemetry, telemetry_of, tell_run
 from system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
 """Seconds that the batch in hand gets to finish."""
-
-
-def lock_of(folder: str) -> Path:
-    """The file that the first process of a run holds locked for as long as it lives."""
-    return Path(folder) / "supervisor.lock"
 
 
 def failure_of(folder: str, number: int) -> Path:

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[3]
 LINES = {name: each.line for names in SECTIONS.values() for name, each in names.items()}
 NEVER = ("hypothesis", "pytest", "system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
+SYSTEM = ("kafka", "structlog", "starlette", "uvicorn", "bridges.bridge", "system.bootstrap")
+"""What only a running system needs, or only one on Kafka."""
 PROGRAM = """
 import atexit, sys
 from system.cli.main import main
@@ -33,7 +35,7 @@ def loaded(system):
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, *args],
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-            capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         modules = done.stderr.splitlines()[-1].split()
         return done, {".".join(each.split(".")[:n]) for each in modules for n in (1, 2, 3)}
@@ -55,6 +57,17 @@ def test_what_needs_no_command_loads_none(loaded, args, code):
     }
 
 
+def test_a_system_on_the_embedded_log_is_put_together_without_kafka():
+    """What runs for days on it shall not hold Kafka's client in memory either."""
+    program = "import sys, system.bootstrap, system.cli.start, system.http; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "bridges.embedded" in done.stdout.split()
+    assert not [name for name in done.stdout.split() if name.split(".")[0] == "kafka"]
+
+
 def test_completing_a_command_loads_none(loaded):
     """Whoever presses TAB waits for it."""
     done, modules = loaded(
@@ -63,6 +76,32 @@ def test_completing_a_command_loads_none(loaded):
 
     assert ["plain", "pause", LINES["pause"]] == done.stdout.split("\n")[:3]
     assert set() == modules & {*NEVER, *SLOW, "system.cli.pause"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("status",),
+        ("orders",),
+        ("show", "A-1"),
+        ("submit", "-", "--format", "jsonl"),
+        ("inject", "order-events", '{"orderId": "A-1", "status": "ORDER_CREATED"}'),
+        ("cancel", "A-1", "--why", "asked"),
+        ("pause", "stock", "--why", "counting"),
+        ("dead-letters", "list"),
+        ("stock", "show"),
+        ("audit",),
+    ],
+    ids=lambda args: args[0],
+)
+def test_a_command_on_the_embedded_log_loads_neither_kafka_nor_a_system_to_run(loaded, args):
+    """The log is a table of the database: a command has to read and write it, and no more."""
+    done, modules = loaded(*args)
+
+    assert "Traceback" not in done.stderr
+    assert "there is no database" not in done.stderr, done.stderr
+    assert "sqlalchemy" in modules
+    assert set() == modules & {*NEVER, *SYSTEM}
 
 
 def test_a_command_that_is_mistyped_is_told_which_one_is_meant(run):

@@ -3,7 +3,8 @@
 import attrs
 import pytest
 
-from system.kafka import connection_of, group_of, token_source
+from system.kafka import connection_of, token_source
+from system.roles import group_of
 from system.settings import Settings
 
 BY_TOKEN = Settings(

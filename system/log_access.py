@@ -1,0 +1,85 @@
+"""Reaching the log that the settings name: the embedded one, or Kafka's topics.
+
+Kafka's client takes long to load: whoever does not name a Kafka must not wait for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from bridges.embedded_log import EmbeddedLog
+from bridges.errors import StoreError
+from bridges.record_log import RecordLog
+from bridges.store import queries
+from bridges.store.lag import dead_letter_records
+from bridges.store.lock import running_process
+from system.settings import Settings
+
+
+class LogAccess(Protocol):
+    """What is asked of a log from outside the system. Raises BridgeError where nobody can tell."""
+
+    def open(self) -> RecordLog:
+        """To write to."""
+
+    def knock(self) -> None:
+        """Raise BridgeError unless somebody is there."""
+
+    def check_topics(self, topics: Sequence[str]) -> None:
+        """Raise BridgeError unless they are as they must be."""
+
+    def running(self) -> int:
+        """How many systems handle what is written."""
+
+    def lag(self) -> Mapping[str, int]:
+        """Records that no worker has handled, by topic."""
+
+    def dead_letters(self) -> int:
+        """Records among the dead letters, with the marks of those seen to."""
+
+
+def log_access(settings: Settings) -> LogAccess:
+    """The way to the log that the settings name."""
+    if settings.kafka:
+        from system.kafka import KafkaAccess  # here, for those who name one
+
+        return KafkaAccess(settings)
+    return EmbeddedAccess(settings)
+
+
+@attrs.frozen
+class EmbeddedAccess:
+    """The log is a table of the database, which is asked for everything."""
+
+    settings: Settings
+
+    def open(self) -> RecordLog:
+        check_log(self.settings)
+        return EmbeddedLog(self.settings.database, self.settings.partitions)
+
+    def knock(self) -> None:
+        """Where the database is, it is."""
+
+    def check_topics(self, topics: Sequence[str]) -> None:
+        """A topic is there with its first record."""
+
+    def running(self) -> int:
+        return int(running_process(self.settings.database) is not None)
+
+    def lag(self) -> Mapping[str, int]:
+        with queries.reading(self.settings.database) as db:
+            return queries.waiting(db)
+
+    def dead_letters(self) -> int:
+        with queries.reading(self.settings.database) as db:
+            return dead_letter_records(db)
+
+
+def check_log(settings: Settings) -> None:
+    """Raise StoreError unless the settings name a log that goes with the database."""
+    if not settings.kafka and not settings.database.startswith("sqlite"):
+        raise StoreError(
+            "the embedded log is a table of SQLite: "
+            "name the Kafka to use with this database (--kafka), or an sqlite:/// database"
+        )
