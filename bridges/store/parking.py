@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bridges.record import Record
 from bridges.store.headers import pack, unpack
-from bridges.store.schema import Number, metadata
+from bridges.store.schema import Number, metadata, partial_index
 
 if TYPE_CHECKING:
     from bridges.store.connect import Connection
@@ -32,13 +32,7 @@ pauses = sa.Table(
     sa.Column("ended_why", sa.Text),
 )
 """Every pause there was; those that last have no `until`, and are one of a name."""
-sa.Index(
-    "pauses_that_last",
-    pauses.c.name,
-    unique=True,
-    sqlite_where=pauses.c.until.is_(None),
-    postgresql_where=pauses.c.until.is_(None),
-)
+partial_index("pauses_that_last", pauses.c.name, unique=True, where=pauses.c.until.is_(None))
 
 parked = sa.Table(
     "parked",

@@ -14,6 +14,26 @@ from actors.entities import ENTITIES, Entity
 
 metadata = sa.MetaData()
 
+
+def partial_index(
+    name: str, *columns: sa.Column[typing.Any], where: sa.ColumnElement[bool], unique: bool = False
+) -> None:
+    """An index of those rows alone for which the condition holds, on either database.
+
+    PostgreSQL is told of the condition when it makes the index: to name it here loads all that
+    SQLAlchemy knows of PostgreSQL, which a command on SQLite should not wait for.
+    """
+    sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
+
+
+@sa.event.listens_for(metadata, "before_create")
+def _tell_postgresql(target: sa.MetaData, connection: sa.Connection, **_: typing.Any) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in target.tables.values():
+            for index in table.indexes:
+                index.dialect_options["postgresql"]["where"] = index.info.get("where")
+
+
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 order_keys = sa.Table(
@@ -53,13 +73,7 @@ sagas = sa.Table(
     sa.Column("ended_at", sa.Float(53)),
     sa.Column("progress", sa.Text, nullable=False),
 )
-sa.Index(
-    "sagas_in_flight",
-    sagas.c.shard,
-    sagas.c.deadline,
-    sqlite_where=sagas.c.ended_at.is_(None),
-    postgresql_where=sagas.c.ended_at.is_(None),
-)
+partial_index("sagas_in_flight", sagas.c.shard, sagas.c.deadline, where=sagas.c.ended_at.is_(None))
 
 log = sa.Table(
     "log",
@@ -74,16 +88,9 @@ log = sa.Table(
     sa.Column("appended_at", sa.Float(53), nullable=False),
 )
 """The embedded log; what `handled` says of a record is explained in `log_table`."""
-sa.Index(
-    "log_to_read",
-    log.c.position,
-    sqlite_where=log.c.handled == 0,
-    postgresql_where=log.c.handled == 0,
-)
-_left = log.c.handled == 2
-sa.Index("log_left", log.c.position, sqlite_where=_left, postgresql_where=_left)
-_letters = log.c.topic == "dead-letters"
-sa.Index("log_letters", log.c.position, sqlite_where=_letters, postgresql_where=_letters)
+partial_index("log_to_read", log.c.position, where=log.c.handled == 0)
+partial_index("log_left", log.c.position, where=log.c.handled == 2)
+partial_index("log_letters", log.c.position, where=log.c.topic == "dead-letters")
 
 offsets = sa.Table(
     "offsets",
@@ -165,7 +172,7 @@ def table_of(entity: type[Entity]) -> sa.Table:
     table = sa.Table(entity.table, metadata, *columns)
     if entity.pending:
         owed = table.c.status == entity.pending
-        sa.Index(f"{entity.table}_pending", table.c.no, sqlite_where=owed, postgresql_where=owed)
+        partial_index(f"{entity.table}_pending", table.c.no, where=owed)
     return table
 
 

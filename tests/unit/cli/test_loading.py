@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[3]
 LINES = {name: each.line for names in SECTIONS.values() for name, each in names.items()}
 NEVER = ("hypothesis", "pytest", "system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
-SYSTEM = ("kafka", "structlog", "starlette", "uvicorn", "bridges.bridge", "system.bootstrap")
+SYSTEM = (
+    "kafka", "structlog", "starlette", "uvicorn", "bridges.bridge", "system.bootstrap",
+    "sqlalchemy.dialects.postgresql",
+)  # fmt: skip
 """What only a running system needs, or only one on Kafka."""
 PROGRAM = """
 import atexit, sys

@@ -1,0 +1,36 @@
+"""Indexes of a few rows among millions hold those alone: on SQLite and on PostgreSQL."""
+
+import contextlib
+import re
+
+import pytest
+
+from actors.sagas.registry import Registry
+from bridges.store.store import Store
+
+INDEXES = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index'",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_an_index_of_what_is_pending_holds_nothing_else(kind, request, tmp_path):
+    """Each with its condition, which the two say in words of their own."""
+    url = f"sqlite:///{tmp_path / 'orders.db'}"
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    with contextlib.closing(Store(url, Registry(()), 4)) as store:
+        made = {name: sql for name, sql in store.db.rows(INDEXES[kind], ()) if sql}
+
+    conditions = {name: sql.partition(" WHERE ")[2] for name, sql in made.items()}
+    on = {name: re.findall(r"\w+", text)[0] for name, text in conditions.items() if text}
+
+    assert {
+        "sagas_in_flight": "ended_at",
+        "log_to_read": "handled",
+        "log_letters": "topic",
+        "payments_pending": "status",
+        "notifications_pending": "status",
+        "pauses_that_last": "until",
+    } == on
