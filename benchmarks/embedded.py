@@ -34,6 +34,7 @@ from bridges.intake import Intake
 from bridges.partitions import partition_for
 from bridges.record import Outgoing
 from bridges.store.connect import sqlite_engine
+from bridges.store.log_table import HANDLED, TO_READ
 from bridges.store.store import Changes, Store
 from system.bootstrap import Parts, RunningSystem, open_store, start
 from system.logs import configure_logging
@@ -111,11 +112,11 @@ def run(
 def append(store: Store, topic: str, messages: Iterable[Message], now: float) -> None:
     """Put messages into the embedded log, as `order-sagas submit` would."""
     encode = msgspec.json.Encoder().encode
-    batch: list[tuple[Outgoing, bool]] = []
+    batch: list[tuple[Outgoing, int]] = []
     for message in messages:
         key = message.order_id.encode()
         partition = partition_for(key, store.partitions)
-        batch.append((Outgoing(topic, partition, key, encode(message)), False))
+        batch.append((Outgoing(topic, partition, key, encode(message)), TO_READ))
         if len(batch) == CHUNK:
             store.commit(Changes(appended=batch), now)
             batch = []
@@ -166,7 +167,7 @@ def _finish(store: Store, parts: Parts, count: int) -> None:
         ]
         for send in records:
             value = msgspec.json.encode(send.message)
-            written.appended.append((Outgoing(send.to.topic, 0, order_id.encode(), value), True))
+            written.appended.append((Outgoing(send.to.topic, 0, order_id.encode(), value), HANDLED))
         if len(list(written.sagas)) == 100:
             store.commit(written, now)
             written = Changes(entities=[], sagas=[])

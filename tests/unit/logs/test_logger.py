@@ -1,5 +1,7 @@
 """The short way of a line at level info does what structlog's own does."""
 
+from typing import Any
+
 import pytest
 import structlog
 from structlog.exceptions import DropEvent
@@ -57,7 +59,7 @@ def test_a_line_is_the_same_either_way(level, act):
 
 def test_what_was_bound_stays_as_it_was():
     """A line takes nothing from its logger and leaves nothing in it."""
-    handed = []
+    handed: list[bytes] = []
 
     class Wrapped:
         info = staticmethod(handed.append)
@@ -66,7 +68,8 @@ def test_what_was_bound_stays_as_it_was():
         event["left"] = True
         return b"line"
 
-    log = logger_class("info")(Wrapped(), [render], {"a": 1})
+    wrapper: Any = logger_class("info")
+    log = wrapper(Wrapped(), [render], {"a": 1})
     log.info("said", b=2)
 
     assert handed == [b"line"]

@@ -5,7 +5,7 @@ import pytest
 from actors.place_order import PLACE_ORDER
 from actors.sagas.registry import Registry
 from bridges.record import Outgoing
-from bridges.store.log_table import append
+from bridges.store.log_table import HANDLED, TO_READ, append
 from bridges.store.many_rows import AT_ONCE
 from bridges.store.store import Store
 
@@ -28,7 +28,7 @@ def test_bytes_headers_and_what_is_missing(store, count, headers):
     sent.append(Outgoing("stock-events", 2, b"o-2", b"{}", headers))
 
     with store.db.transaction() as cursor:
-        append(store.db, cursor, [(record, False) for record in sent], 7.0)
+        append(store.db, cursor, [(record, TO_READ) for record in sent], 7.0)
 
     read = store.read_log(0, count + 5)
     assert [Outgoing(r.topic, r.partition, r.key, r.value, r.headers) for r in read] == sent
@@ -41,6 +41,6 @@ def test_what_was_handled_is_not_read(store):
     record = Outgoing("order-events", 0, b"o-1", b"{}")
 
     with store.db.transaction() as cursor:
-        append(store.db, cursor, [(record, True), (record, False)], 7.0)
+        append(store.db, cursor, [(record, HANDLED), (record, TO_READ)], 7.0)
 
     assert [r.offset for r in store.read_log(0, 10)] == [2]

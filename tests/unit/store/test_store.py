@@ -10,6 +10,7 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.registry import Registry
 from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing
+from bridges.store.log_table import HANDLED, TO_READ
 from bridges.store.store import Changes, Store
 
 
@@ -36,7 +37,7 @@ def test_a_commit_that_lost_its_shard_leaves_nothing_behind(store) -> None:
     store.commit(Changes(offsets={("log", 0): (0, 7)}), 1.0)
     stale = Changes(
         entities=[a_payment()],
-        appended=[(Outgoing("order-events", 0, b"o-1", b"{}"), False)],
+        appended=[(Outgoing("order-events", 0, b"o-1", b"{}"), TO_READ)],
         offsets={("log", 0): (0, 9)},
     )
 
@@ -108,8 +109,8 @@ def test_records_of_the_log_are_read_in_order_and_once_if_they_were_handled(stor
     """With key, value and headers as they were put; handled ones are history."""
     headers = (("a", b"\x00\xff"), ("a", b""))
     records = [Outgoing("order-events", 1, None, None, headers), Outgoing("x", 2, b"k", b"\xff")]
-    store.commit(Changes(appended=[(r, False) for r in records]), 1.0)
-    store.commit(Changes(appended=[(records[1], True)]), 2.0)
+    store.commit(Changes(appended=[(r, TO_READ) for r in records]), 1.0)
+    store.commit(Changes(appended=[(records[1], HANDLED)]), 2.0)
 
     found = store.read_log(0, 10)
 
