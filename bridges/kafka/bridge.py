@@ -19,7 +19,7 @@ from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.dead_letters import dead_letter
 from bridges.errors import StoreUnavailableError
-from bridges.kafka.connection import KafkaConnection
+from bridges.kafka.connection import KafkaLog
 from bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
 from bridges.kafka.owner import Batch as Handover
 from bridges.kafka.producer import TopicWriter
@@ -40,15 +40,6 @@ SWEEP_SECONDS = 5.0
 CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
 LEFT_OUT = "(the value was larger than dead-letters takes)"
-
-
-@attrs.frozen
-class KafkaLog:
-    """What the bridge needs to reach Kafka. Times are seconds."""
-
-    connection: KafkaConnection
-    group: str
-    session_timeout: float = 10.0
 
 
 # What the reader's thread tells the bridge.

@@ -71,6 +71,15 @@ def test_a_system_on_the_embedded_log_is_put_together_without_kafka():
     assert not [name for name in done.stdout.split() if name.split(".")[0] == "kafka"]
 
 
+def test_a_command_on_kafka_loads_no_system_to_run(loaded):
+    """It writes and reads topics; the bridge and the actors are the workers'."""
+    done, modules = loaded("dead-letters", "list", "--kafka", "127.0.0.1:1")
+
+    assert (1, True) == (done.returncode, "No Kafka broker answers" in done.stderr)
+    assert "kafka" in modules
+    assert set() == modules & {*NEVER, "bridges.bridge", "system.bootstrap", "starlette"}
+
+
 def test_completing_a_command_loads_none(loaded):
     """Whoever presses TAB waits for it."""
     done, modules = loaded(
