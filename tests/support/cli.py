@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import sqlalchemy as sa
+
+from bridges.store.queries import reading
 from tests.support.waiting import TIMEOUT, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,15 @@ def order_sagas(
         [*COMMAND, *map(str, args)],
         env=dict(env), input=stdin, capture_output=True, text=True, timeout=TIMEOUT * 2,
     )  # fmt: skip
+
+
+def number(sql: str, env: Mapping[str, str]) -> int:
+    """The one number that a query finds in the database of the commands.
+
+    For waiting: each look by a command would be a process more.
+    """
+    with reading(env["ORDER_SAGAS_DATABASE"]) as db:
+        return int(db.execute(sa.text(sql)).scalar_one())
 
 
 class Started:

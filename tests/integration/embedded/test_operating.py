@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
-from tests.support.cli import COMMAND, Started, environment, order_sagas
+from tests.support.cli import COMMAND, Started, environment, number, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.processes
@@ -34,12 +34,13 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
     env = environment(tmp_path, payment_silent_rate=1, payment_silent_attempts=100)
     with Started(tmp_path, env):
         order_sagas("submit", orders_file(tmp_path, 3), env=env)
-        wait_until(lambda: len(said(env, "sagas", "--status", "running")) == 3, "sagas to wait")
+        running = "SELECT count(*) FROM sagas WHERE status = 'RUNNING'"
+        wait_until(lambda: number(running, env) == 3, "sagas to wait")
         cancel = ("cancel", "--all", "--step", "process payment", "--why", "a drill")
         no = at_a_terminal(*cancel, env=env, answer="n")
         before = said(env, "sagas", "--status", "running")
         yes = at_a_terminal(*cancel, "--limit", "2", env=env, answer="y")
-        wait_until(lambda: len(said(env, "sagas", "--status", "running")) == 1, "two to turn round")
+        wait_until(lambda: number(running, env) == 1, "two to turn round")
         trace = order_sagas("trace", "orders-0", env=env).stdout
 
     assert "Cancel 3 saga(s)? [y/N]" in no
@@ -51,26 +52,31 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
 def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
     """It is told who paused it, why and since when."""
     env = environment(tmp_path, workers=2)
+    parked = "SELECT count(*) FROM parked"
+    completed = "SELECT count(*) FROM orders WHERE status = 'COMPLETED'"
     order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
     with Started(tmp_path, env) as system:
         order_sagas("pause", "payment", "--why", "a drill", "--by", "ada", env=env)
         order_sagas("submit", orders_file(tmp_path, 40), env=env)
-        wait_until(lambda: kept(env) == {"payment": 40}, "all payments to be kept")
+        wait_until(lambda: number(parked, env) == 40, "all payments to be kept")
+        first = kept(env)
         system.process.kill()
         system.process.wait()
     with Started(tmp_path, env) as system:
         status = order_sagas("status", env=env).stdout
         order_sagas("pause", "intake", "--why", "enough", env=env)
         order_sagas("submit", orders_file(tmp_path, 10, "later.jsonl"), env=env)
-        wait_until(lambda: kept(env) == {"payment": 40, "intake": 20}, "all orders to be kept")
+        wait_until(lambda: number(parked, env) == 60, "all orders to be kept")
+        both = kept(env)
         again = order_sagas("pause", "payment", "--why", "a drill", env=env)
         order_sagas("unpause", "payment", "--by", "ada", env=env)
-        wait_until(lambda: completed(env) == 40, "the first orders to complete")
+        wait_until(lambda: number(completed, env) == 40, "the first orders to complete")
         order_sagas("unpause", "intake", env=env)
-        wait_until(lambda: completed(env) == 50, "the later orders to complete")
+        wait_until(lambda: number(completed, env) == 50, "the later orders to complete")
         assert 0 == system.stop()
         audit = order_sagas("audit", "--ended", env=env)
 
+    assert ({"payment": 40}, {"payment": 40, "intake": 20}) == (first, both)
     assert "payment is paused since" in " ".join(status.split())
     assert "by ada (a drill), 40 message(s) kept" in " ".join(status.split())
     assert (1, True) == (again.returncode, "is paused already" in again.stderr)
@@ -80,8 +86,3 @@ def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
 def kept(env):
     """How many messages are kept for each that is paused."""
     return {each["name"]: each["kept"] for each in said(env, "status")["paused"]}
-
-
-def completed(env):
-    """How many orders are complete."""
-    return len(said(env, "orders", "--status", "completed", "--limit", "0"))

@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,23 +73,33 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
     system.run("inject", "order-events", "nonsense", "--raw")
     system.run("inject", "order-events", "more nonsense", "--raw", "--header", "a=b")
     system.start()
-    wait_until(lambda: 2 == len(system.said("dead-letters", "list")), "the dead letters")
-    first, second = system.said("dead-letters", "list")
+    first, second = letters(system, 2)
     system.run("dead-letters", "discard", first["id"], "--why", "a joke", "--by", "ann")
     seen_to = ("--by", "ann", "--why", "it can be read now", "--yes")
     replayed = system.run("dead-letters", "replay", "--all", "--error", "not json", *seen_to)
-    wait_until(lambda: 3 == len(system.said("dead-letters", "list", "--all")), "it to come back")
+    seen = letters(system, 3, "--all")
 
     assert ("order-events", {"a": "b"}, "more nonsense") == tuple(
         second[each] for each in ("topic", "headers", "value")
     )
     assert "1 record(s) replayed." == replayed.stdout.strip()
     assert ["discarded by ann", "replayed by ann", " by "] == [
-        f"{letter['action']} by {letter['by']}"
-        for letter in system.said("dead-letters", "list", "--all")
+        f"{letter['action']} by {letter['by']}" for letter in seen
     ]
     assert ["more nonsense"] == [each["value"] for each in system.said("dead-letters", "list")]
     assert second["id"] == system.said("dead-letters", "show", second["id"])["id"]
+
+
+def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]]:
+    """The dead letters, once there are so many."""
+
+    def listed() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = system.said("dead-letters", "list", *which)
+        return found if len(found) == count else None
+
+    found = wait_until(listed, f"{count} dead letters")
+    assert found
+    return found
 
 
 def test_an_operator_rescues_a_saga(make_system: MakeSystem, postgres_url: str) -> None:
