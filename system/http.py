@@ -12,6 +12,7 @@ from thespian.actors import ActorSystem
 from actors.clock import SystemClock
 from bridges.http import HttpOptions, HttpServer, Surroundings
 from system.definitions import registry_of
+from system.http_cards import leave_card
 from system.log_access import check_log, log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
@@ -26,9 +27,15 @@ T = TypeVar("T")
 
 
 def serve_http(
-    settings: Settings, on_failure: Callable[[BaseException], Any], *, console: Any = None
+    settings: Settings,
+    on_failure: Callable[[BaseException], Any],
+    *,
+    console: Any = None,
+    restarts: int = 0,
 ) -> HttpServer:
     """A server that serves, with the log lines of this process going to a file of its own.
+
+    `order-sagas status` lists it from now on, and how often it was started again.
 
     Raises HttpError, StoreError or KafkaBridgeError where that cannot be.
     """
@@ -42,6 +49,7 @@ def serve_http(
             surroundings_of(settings, sink.flush), options_of(settings), actors, on_failure
         )
         server.start()
+        leave_card(settings, name, server.address, restarts)
     except BaseException:
         actors.shutdown()
         raise

@@ -18,6 +18,7 @@ from bridges.store.due import Deadlines, deadlines
 from bridges.store.lock import running_process
 from system.cli.pause import in_words, paused
 from system.cli.support import console, plain_table, print_json
+from system.http_cards import HttpCard, cards_of
 from system.log_access import log_access
 from system.settings import Settings, settings_options
 from system.supervision.messages import Status, WorkerStatus
@@ -34,6 +35,7 @@ STOP_WITHIN = 75.0
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Say how a running system is doing: its workers, shards, sagas in flight, rates, last error.
 
+    The processes that serve HTTP are listed too, those of `order-sagas http` and of `start --http`.
     Rates are those of the last seconds. A timer is due when the deadline of a saga has passed and
     nobody has seen to it yet; records wait that no worker has handled yet.
 
@@ -98,6 +100,7 @@ class Look:
     lag: Mapping[str, int] | None
     """Records that wait, by topic; None where Kafka does not answer."""
     paused: list[dict[str, Any]]
+    http: list[HttpCard]
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -121,7 +124,7 @@ def look(settings: Settings) -> Look:
     except KafkaBridgeError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    return Look(pid, runs, in_flight, due, lag, paused(settings))
+    return Look(pid, runs, in_flight, due, lag, paused(settings), cards_of(settings))
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -131,6 +134,7 @@ def as_fields(found: Look) -> dict[str, Any]:
     return {
         "pid": found.pid,
         "workers": [attrs.asdict(worker) for worker in found.workers],
+        "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
         "lag": found.lag,
@@ -181,5 +185,8 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         each = [f"{topic} {count:,}" for topic, count in sorted(found.lag.items()) if count]
         records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    for card in found.http:
+        again = f", started again {card.restarts:,} time(s)" if card.restarts else ""
+        lines.append(("http", f"{card.address}, process {card.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
     return [*lines, ("error", found.last_error)] if found.last_error else lines

@@ -33,7 +33,7 @@ class HttpProcess(Actor):
             signal.signal(each, signal.SIG_IGN)  # the supervisor hears them, and asks us to stop
         die_with_the_run(run.folder)
         try:
-            self._server = serve_http(run.settings, self._failed)
+            self._server = serve_http(run.settings, self._failed, restarts=run.restarts)
         except (BridgeError, OSError) as error:
             self._failed(error)
 

@@ -38,6 +38,8 @@ class RunHttp:
     settings: Settings
     number: int
     folder: str
+    restarts: int = 0
+    """How often it was started before."""
 
 
 @attrs.frozen

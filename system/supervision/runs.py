@@ -10,9 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from bridges.store.location import file_of
+from system.http_cards import place_of
 from system.settings import Settings
-from system.settings.kinds import database_url
 
 CARD = "supervisor.json"
 
@@ -53,7 +52,7 @@ def own_run(settings: Settings) -> Iterator[Run]:
 
 def write_card(run: Run, settings: Settings, port: int) -> None:
     """Tell others how to reach the run."""
-    card = {"port": port, "pid": os.getpid(), "database": _place(settings.database)}
+    card = {"port": port, "pid": os.getpid(), "database": place_of(settings.database)}
     (run.folder / CARD).write_text(json.dumps(card))
 
 
@@ -71,7 +70,7 @@ def runs_of(settings: Settings) -> list[Run]:
             run = Run(int(path.parent.name), path.parent, **card)
         except (OSError, ValueError, TypeError):
             continue
-        if run.database == _place(settings.database) and _lives(run):
+        if run.database == place_of(settings.database) and _lives(run):
             found.append(run)
     return found
 
@@ -88,9 +87,3 @@ def _lives(run: Run) -> bool:
 def lock_of(folder: str) -> Path:
     """The file that the first process of a run holds locked for as long as it lives."""
     return Path(folder) / "supervisor.lock"
-
-
-def _place(database: str) -> str:
-    """A file by its whole path, a server without passwords."""
-    file = file_of(database)
-    return str(file) if file else database_url().show(database)

@@ -147,8 +147,10 @@ class Supervisor(Actor):
         if self._ending is not None:
             return
         hired = self._workers[number]
-        hired.address = self._start(hired.work)
         hired.restarts += 1
+        if isinstance(hired.work, RunHttp):
+            hired.work = attrs.evolve(hired.work, restarts=hired.restarts)
+        hired.address = self._start(hired.work)
         self.wakeupAfter(QUIET, _WasQuiet(number, hired.restarts))
 
     def _give_up(self) -> None:

@@ -111,8 +111,12 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
         assert 201 == httpx.post(f"{url}{ORDERS}", json={"id": "o-1"}).status_code
         ended = httpx.get(f"{url}{ORDERS}/o-1?wait=60", timeout=TIMEOUT * 2).json()
         ready = httpx.get(f"{url}/health/ready").json()
-        os.kill(serving_process(port).pid, signal.SIGKILL)
+        before = serving_process(port).pid
+        os.kill(before, signal.SIGKILL)
         wait_until(lambda: answers(url), "HTTP to be served again")
+        after = serving_process(port).pid
+        listed = order_sagas("status", "--json", env=env)
+        shown = order_sagas("status", env=env)
         again = httpx.post(f"{url}{ORDERS}", json={"id": "o-1"})
 
         assert 0 == system.stop()
@@ -120,6 +124,32 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
     assert ready["checks"]["workers"]["ok"]
     assert 200 == again.status_code
     assert not answers(url)
+    (card,) = json.loads(listed.stdout)["http"]
+    assert before != after
+    assert (after, url, 1) == (card["pid"], card["address"], card["restarts"])
+    assert f"http     {url}, process {after}, started again 1 time(s)" in shown.stdout
+
+
+def test_processes_that_serve_are_listed_as_long_as_they_live(tmp_path, env):
+    """Whether they are stopped or killed, and whether or not anything else runs."""
+    others = {**env, "ORDER_SAGAS_DATABASE": f"sqlite:///{tmp_path / 'others.db'}"}
+    with HttpProcess(tmp_path, env) as first, HttpProcess(tmp_path, env) as second:
+        both = order_sagas("status", "--json", env=env)
+        order_sagas(
+            "submit", "-", "--format", "jsonl", env=others, stdin=json.dumps(an_order_body())
+        )
+        other = order_sagas("status", "--json", env=others)
+        first.kill()
+        one = order_sagas("status", "--json", env=env)
+        second.stop()
+        none = order_sagas("status", "--json", env=env)
+
+    served = [(each.process.pid, each.url) for each in (first, second)]
+    assert 1 == both.returncode  # none of them is a worker
+    assert [] == json.loads(other.stdout)["http"]
+    assert served == [(card["pid"], card["address"]) for card in json.loads(both.stdout)["http"]]
+    assert served[1:] == [(card["pid"], card["address"]) for card in json.loads(one.stdout)["http"]]
+    assert [] == json.loads(none.stdout)["http"]
 
 
 def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
