@@ -29,10 +29,11 @@ def test_there_is_a_service_for_everything_a_worker_needs() -> None:
 
     assert usual == {"kafka", "postgres", "topics", "worker"}
     assert observing == {"prometheus", "jaeger", "grafana"}
-    assert usual | observing == set(SERVICES)
+    assert ["http"] == SERVICES["http"]["profiles"]
+    assert usual | observing | {"http"} == set(SERVICES)
 
 
-@pytest.mark.parametrize("service", ["topics", "worker"])
+@pytest.mark.parametrize("service", ["topics", "worker", "http"])
 def test_every_variable_is_a_setting(service: str) -> None:
     """A mistyped one would be left aside with a warning that nobody reads."""
     known = {setting.variable for setting in declared()}
@@ -63,6 +64,8 @@ def test_workers_start_when_all_they_need_is_there() -> None:
         ("topics", "kafka"): "service_healthy",
         ("worker", "postgres"): "service_healthy",
         ("worker", "topics"): "service_completed_successfully",
+        ("http", "postgres"): "service_healthy",
+        ("http", "topics"): "service_completed_successfully",
     }
 
 
@@ -83,6 +86,24 @@ def test_workers_connect_to_where_the_servers_listen() -> None:
     assert worker["ORDER_SAGAS_KAFKA"] == advertised["INSIDE"]
     expected = f"postgresql+psycopg://{user}:{password}@postgres:5432/{database}"
     assert worker["ORDER_SAGAS_DATABASE"] == expected
+
+
+def test_http_serves_where_it_is_reached_and_nobody_without_a_token() -> None:
+    """The port, the file and the setting are the same; it uses the workers' database and Kafka."""
+    http, worker = SERVICES["http"], SERVICES["worker"]
+    own = {"ORDER_SAGAS_HTTP", "ORDER_SAGAS_HTTP_TOKENS"}
+    host, port = http["environment"]["ORDER_SAGAS_HTTP"].split(":")
+    (tokens,) = http["volumes"]
+
+    assert ["http"] == http["command"]
+    assert "0.0.0.0" == host
+    assert [f"127.0.0.1:{port}:{port}"] == http["ports"]
+    assert http["environment"]["ORDER_SAGAS_HTTP_TOKENS"] == tokens["target"]
+    assert tokens["read_only"]
+    assert f":{port}/health/ready" in http["healthcheck"]["test"][-1]
+    shared = {k: v for k, v in http["environment"].items() if k not in own}
+    assert worker["environment"] == shared
+    assert own.isdisjoint(worker["environment"])
 
 
 def test_what_observes_is_reached_from_this_machine_alone() -> None:
