@@ -73,7 +73,7 @@ def options_of(settings: Settings) -> HttpOptions:
 
 def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundings:
     """The system, as far as the HTTP bridge has to do with it."""
-    access = log_access(settings)
+    access = log_access(settings, again_and_again=True)
     return Surroundings(
         database=settings.database,
         registry=registry_of(settings),

@@ -10,6 +10,7 @@ import attrs
 
 from actors.participants import DEAD_LETTERS, TOPICS
 from bridges.kafka.connection import KafkaConnection, KafkaLog
+from bridges.kafka.kept_topic import KeptTopic
 from bridges.kafka.members import members_of
 from bridges.kafka.outbox_log import OutboxLog
 from bridges.kafka.topics import check_topics
@@ -67,14 +68,18 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
 
 @attrs.frozen
 class KafkaAccess:
-    """The log is Kafka's topics; the database knows how far the workers have come."""
+    """The log is Kafka's topics; the database knows how far the workers have come.
+
+    With `letters`, dead letters are read on from where they were read before.
+    """
 
     settings: Settings
+    letters: KeptTopic | None = None
 
     def open(self) -> RecordLog:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group,
+            self.settings.kafka_group, self.letters,
         )  # fmt: skip
 
     def knock(self) -> None:
@@ -99,6 +104,11 @@ class KafkaAccess:
     @property
     def _connection(self) -> KafkaConnection:
         return connection_of(self.settings)
+
+
+def kept_letters(settings: Settings) -> KeptTopic:
+    """The newest dead letters, for a process that looks at them again and again."""
+    return KeptTopic(connection_of(settings), DEAD_LETTERS, settings.partitions)
 
 
 def kafka_log(settings: Settings) -> KafkaLog:

@@ -39,12 +39,16 @@ class LogAccess(Protocol):
         """Records among the dead letters, with the marks of those seen to."""
 
 
-def log_access(settings: Settings) -> LogAccess:
-    """The way to the log that the settings name."""
-    if settings.kafka:
-        from system.kafka import KafkaAccess  # here, for those who name one
+def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAccess:
+    """The way to the log that the settings name.
 
-        return KafkaAccess(settings)
+    Who looks `again_and_again`, for as long as it lives, is told of the newest dead letters only
+    where there are very many, and need not read all of them each time.
+    """
+    if settings.kafka:
+        from system.kafka import KafkaAccess, kept_letters  # here, for those who name one
+
+        return KafkaAccess(settings, kept_letters(settings) if again_and_again else None)
     return EmbeddedAccess(settings)
 
 

@@ -10,6 +10,7 @@ from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import KafkaBridgeError
+from bridges.kafka.kept_topic import KeptTopic
 from bridges.kafka.members import members_of
 from bridges.kafka.producer import TopicWriter
 from bridges.kafka.topics import TOPICS, check_topics
@@ -37,12 +38,22 @@ class OutboxLog:
     nobody = "No worker is running: the records wait in Kafka."
 
     def __init__(
-        self, database: str, partitions: int, connection: KafkaConnection, group: str
+        self,
+        database: str,
+        partitions: int,
+        connection: KafkaConnection,
+        group: str,
+        dead_letters: KeptTopic | None = None,
     ) -> None:
-        """`group` is the consumer group of workers that have all roles."""
+        """`group` is the consumer group of workers that have all roles.
+
+        `dead_letters` are read on from where they were read before; without it, they are read
+        whole each time.
+        """
         self.partitions = partitions
         self._connection = connection
         self._group = group
+        self._dead_letters = dead_letters
         check_topics(connection, TOPICS, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
         self.db = self._store.db
@@ -116,7 +127,10 @@ class OutboxLog:
             is_mark = bool(record.headers) and record.headers[-1][0] == MARK
             return is_mark, record.timestamp, record.partition, record.offset
 
-        records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
+        if self._dead_letters is not None:
+            records = self._dead_letters.read()
+        else:
+            records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
         for record in sorted(records, key=place):
             number = record.offset * self.partitions + record.partition
             yield number, record.key, record.value, record.headers

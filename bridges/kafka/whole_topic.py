@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import attrs
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
@@ -30,17 +31,42 @@ def ends_of_topics(
 
 def read_whole(connection: KafkaConnection, topic: str, partitions: int) -> list[Record]:
     """Every record, in order within its partition."""
+    return read_on(connection, topic, dict.fromkeys(range(partitions), 0)).records
+
+
+@attrs.frozen
+class More:
+    """What came behind certain offsets, and where each partition begins and ends now."""
+
+    records: list[Record]
+    begins: Mapping[int, int]
+    ends: Mapping[int, int]
+    is_anew: bool
+    """Whether the topic did not reach so far: it was made again, and was read whole."""
+
+
+def read_on(connection: KafkaConnection, topic: str, positions: Mapping[int, int]) -> More:
+    """Every record from these offsets on, by partition; in order within its partition."""
     with _consumer(connection) as consumer:
         unpack_whole_batches(consumer)
-        places = [TopicPartition(topic, each) for each in range(partitions)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
+        places = {TopicPartition(topic, each): at for each, at in positions.items()}
+        consumer.assign([*places])
+        begins, ends = consumer.beginning_offsets([*places]), consumer.end_offsets([*places])
+        is_anew = any(at > ends[place] for place, at in places.items())
+        for place, at in places.items():
+            consumer.seek(place, begins[place] if is_anew else max(at, begins[place]))
         records: list[Record] = []
-        while any(consumer.position(place) < end for place, end in ends.items()):
+        reached = {place: consumer.position(place) for place in places}
+        while any(reached[place] < end for place, end in ends.items()):
             for found in consumer.poll(timeout_ms=500).values():
                 records += [convert(record) for record in found]
-        return records
+            reached = {place: consumer.position(place) for place in places}
+        return More(
+            records,
+            {place.partition: begin for place, begin in begins.items()},
+            {place.partition: at for place, at in reached.items()},
+            is_anew,
+        )
 
 
 @contextmanager

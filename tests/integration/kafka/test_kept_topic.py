@@ -1,0 +1,69 @@
+"""A topic that is looked at again and again is read once, and on from there."""
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.structs import TopicPartition
+
+from bridges.kafka import KafkaConnection, TopicWriter
+from bridges.kafka.kept_topic import KeptTopic
+from bridges.record import Outgoing, Record
+from tests.integration.kafka.conftest import PARTITIONS
+
+pytestmark = pytest.mark.kafka
+
+
+def write(writer: TopicWriter, topic: str, *numbers: int) -> None:
+    """Records with these values, each published for itself: later ones are not older."""
+    for number in numbers:
+        record = Outgoing(topic, number % PARTITIONS, b"k", b"%d" % number)
+        writer.publish([record]).wait(20)
+
+
+def values(records: list[Record]) -> list[int]:
+    """Theirs, sorted."""
+    return sorted(int(record.value or b"") for record in records)
+
+
+def test_only_what_is_new_is_read(
+    connection: KafkaConnection, topics: list[str], writer: TopicWriter
+) -> None:
+    """All that was read before is there as well."""
+    kept = KeptTopic(connection, topics[0], PARTITIONS)
+    write(writer, topics[0], *range(20))
+    first = kept.read()
+    again = kept.read()
+    write(writer, topics[0], 20, 21)
+    later = kept.read()
+
+    assert [*range(20)] == values(first) == values(again)
+    assert [*range(22)] == values(later)
+    assert 22 == kept.taken
+
+
+def test_the_newest_are_kept(
+    connection: KafkaConnection, topics: list[str], writer: TopicWriter
+) -> None:
+    """However many there are, and in however many looks they are read."""
+    kept = KeptTopic(connection, topics[0], PARTITIONS, newest=5)
+    write(writer, topics[0], *range(12))
+    first = kept.read()
+    write(writer, topics[0], 12, 13)
+    later = kept.read()
+
+    assert (5, 5) == (len(first), len(later))
+    assert {12, 13} <= {*values(later)}
+    assert 14 == kept.taken
+
+
+def test_what_the_topic_lets_go_of_is_forgotten(
+    connection: KafkaConnection, topics: list[str], writer: TopicWriter
+) -> None:
+    """As if it had been read whole."""
+    kept = KeptTopic(connection, topics[0], PARTITIONS)
+    write(writer, topics[0], 0, PARTITIONS, 1)
+    kept.read()
+    admin = connection.make(KafkaAdminClient)
+    admin.delete_records({TopicPartition(topics[0], 0): 1})
+    admin.close()
+
+    assert [1, PARTITIONS] == values(kept.read())
