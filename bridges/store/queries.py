@@ -23,6 +23,11 @@ SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
 ORDER_STATUSES = (SUBMITTED, Order.CREATED, Order.ROLLED_BACK, Order.COMPLETED, Order.CANCELLED)
 SAGA_STATUSES = tuple(status.name for status in Status)
+_IN_FLIGHT = {Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name}
+
+FEW = 5000
+"""Orders whose ids begin alike that are found by the index of ids; more are met soon enough by
+looking at the newest orders first."""
 
 _orders, _payments = table_of(Order), table_of(Payment)
 _reservations, _stock = table_of(Reservation), table_of(StockLevel)
@@ -86,7 +91,23 @@ def orders_page(
     if prefix:
         # Not LIKE: SQLite's takes no notice of case.
         query = query.where(sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix)
+        numbers = _numbers_beginning(db, prefix)
+        if numbers is not None:
+            query = query.where(order_keys.c.no.in_(numbers))
     return _rows(db, query.limit(limit))
+
+
+def _numbers_beginning(db: sa.Connection, prefix: str) -> list[int] | None:
+    """The numbers of the orders whose ids begin so; None where they are many, or not in this order.
+
+    SQLite compares ids as bytes; PostgreSQL in the order of some language.
+    """
+    if db.dialect.name != "sqlite":
+        return None
+    ids, last = order_keys.c.order_id, chr(0x10FFFF)
+    query = sa.select(order_keys.c.no).where(ids >= prefix, ids <= prefix + last * 200)
+    numbers = [no for (no,) in db.execute(query.limit(FEW + 1))]
+    return numbers if len(numbers) <= FEW else None
 
 
 def _orders_query(statuses: Sequence[str]) -> sa.Select[Any]:
@@ -139,7 +160,19 @@ def sagas_page(
     if after is not None:
         no, name = after
         query = query.where(sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)))
+    if statuses and _IN_FLIGHT.issuperset(statuses):
+        query = query.where(sagas.c.no.in_(_newest(db, statuses, limit + 1, after)))
     return _rows(db, query.limit(limit))
+
+
+def _newest(
+    db: sa.Connection, statuses: Sequence[str], limit: int, after: tuple[int, str] | None = None
+) -> list[int]:
+    """The numbers of the newest sagas in flight; however many have ended, they cost nothing."""
+    query = sa.select(sagas.c.no).where(sagas.c.ended_at.is_(None), sagas.c.status.in_(statuses))
+    if after is not None:
+        query = query.where(sagas.c.no <= after[0])
+    return sorted({no for (no,) in db.execute(query)}, reverse=True)[:limit]
 
 
 def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
@@ -161,11 +194,8 @@ def oldest(db: sa.Connection, limit: int) -> list[Row]:
 
 def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
     """Sagas that need attention, the newest first; however many have ended, they cost nothing."""
-    query = sa.select(sagas.c.no).where(
-        sagas.c.ended_at.is_(None), sagas.c.status == Status.NEEDS_ATTENTION.name
-    )
-    newest = sorted((no for (no,) in db.execute(query)), reverse=True)[:limit]
-    found = _sagas_query([Status.NEEDS_ATTENTION.name]).where(sagas.c.no.in_(newest))
+    wanted = [Status.NEEDS_ATTENTION.name]
+    found = _sagas_query(wanted).where(sagas.c.no.in_(_newest(db, wanted, limit)))
     return _rows(db, found.limit(limit))
 
 

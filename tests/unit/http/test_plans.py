@@ -1,0 +1,122 @@
+"""What the page asks again and again reads no whole table, however many orders have ended."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bridges.http.reading import Reader
+from bridges.store import queries
+from bridges.store.lag import dead_letter_records
+from tests.support.embedded import EmbeddedSystem, an_order
+
+Ask = Callable[[Reader], Any]
+
+
+@pytest.fixture
+def system(tmp_path) -> Iterator[EmbeddedSystem]:
+    """A system with orders of two beginnings."""
+    with EmbeddedSystem(tmp_path) as system:
+        system.put(*(an_order(f"{begin}-{n}") for begin in ("A", "B") for n in range(3)))
+        yield system
+
+
+@contextmanager
+def reading(system: EmbeddedSystem) -> Iterator[Reader]:
+    reader = Reader(system.settings.database, system.parts.registry)
+    yield reader
+    reader.close()
+
+
+def scans(reader: Reader, ask: Ask) -> list[str]:
+    """How SQLite goes through each table that it reads from one end to the other."""
+    asked: list[tuple[str, Any]] = []
+    engine: Any = reader._engine
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    ask(reader)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    with reader.moment() as db:
+        plans = [
+            str(row[3])
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+            for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert plans
+    tables = ("sagas", "order_keys", "orders", "log", "payments", "reservations")
+    return [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in tables]
+
+
+def in_a_moment(ask: Callable[[sa.Connection], Any]) -> Ask:
+    """A question to a connection."""
+
+    def asking(reader: Reader) -> None:
+        with reader.moment() as db:
+            ask(db)
+
+    return asking
+
+
+@pytest.mark.parametrize(
+    ("ask", "indexes"),
+    [
+        (lambda reader: reader.snapshot(), {"sagas_in_flight"}),
+        (lambda reader: reader.sagas(["NEEDS_ATTENTION"], 50, None), {"sagas_in_flight"}),
+        (lambda reader: reader.sagas(["RUNNING"], 50, (3, "place-order")), {"sagas_in_flight"}),
+        (lambda reader: reader.orders([], 50, None, "A-"), set()),
+        (lambda reader: reader.orders(["CREATED"], 50, 4, "A-"), set()),
+        (in_a_moment(dead_letter_records), {"log_letters"}),
+        (in_a_moment(queries.waiting), set()),
+    ],
+)
+def test_it_goes_by_an_index_of_what_matters(system, ask: Ask, indexes: set[str]) -> None:
+    """Only the totals are counted whole, and those are kept for the longer the longer it takes."""
+    with reading(system) as reader:
+        reader.snapshot()
+        reader._totals_until = float("inf")
+        found = scans(reader, ask)
+
+    assert [] == [scan for scan in found if not any(index in scan for index in indexes)]
+
+
+def test_orders_are_found_by_their_beginning_however_many_there_are(system, monkeypatch) -> None:
+    """Where many begin so, the newest are met soon: no list of all of them is made."""
+    with reading(system) as reader:
+        few = reader.orders([], 50, None, "A-")
+        monkeypatch.setattr(queries, "FEW", 2)
+        many = reader.orders([], 50, None, "A-")
+
+    assert ["A-2", "A-1", "A-0"] == [order.order_id for order in few.orders]
+    assert few == many
+
+
+@pytest.mark.parametrize("prefix", ["é", "\U0010ffff", "Z%", "z"])
+def test_any_beginning_finds_what_begins_so(system, prefix: str) -> None:
+    """In the case that it has; nothing in it is a pattern."""
+    ids = [f"{prefix}-{end}" for end in ("a", "\U0010ffff\U0010ffff", "\ue000")]
+    system.put(*(an_order(order_id) for order_id in [*ids, "Z-1"]))
+    with reading(system) as reader:
+        found = {order.order_id for order in reader.orders([], 50, None, prefix).orders}
+
+    assert {*ids} == found
+
+
+def test_sagas_in_flight_come_page_by_page(tmp_path) -> None:
+    """The newest first, and none twice."""
+    with EmbeddedSystem(tmp_path, settings={"payment_silent_rate": 1.0}) as system:
+        system.put(*(an_order(f"o-{n}") for n in range(5)))
+        with reading(system) as reader:
+            first = reader.sagas(["RUNNING"], 2, None)
+            assert first.next
+            no, _, name = first.next.partition(".")
+            second = reader.sagas(["RUNNING"], 9, (int(no), name))
+
+    found = [saga.order_id for saga in (*first.sagas, *second.sagas)]
+    assert [f"o-{n}" for n in reversed(range(5))] == found
+    assert second.next is None
