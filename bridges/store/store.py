@@ -138,8 +138,9 @@ class Store:
 
     def pruned(self, order_ids: Iterable[str]) -> set[str]:
         """Those of which nothing but the id is left."""
-        asked = self.db.many([*order_ids], str)
-        return {order_id for (order_id,) in self.db.rows(self._sql["pruned"], (asked,))}
+        asked = {no: order_id for order_id, no in self.numbers(order_ids).items()}
+        found = self.db.rows(self._sql["pruned"], (self.db.many([*asked], int),))
+        return {asked[no] for (no,) in found}
 
     def in_flight(self, shards: Sequence[int]) -> Iterator[Progress]:
         """Every saga of these shards that has not ended, the earliest deadline first.
@@ -286,15 +287,16 @@ class Store:
 
     def _check_pruned(self, db: Any, order_ids: Iterable[str]) -> Callable[[], None]:
         """Nobody may have pruned an order after it was read for this batch."""
-        old = [order_id for order_id in order_ids if self.may_be_pruned(order_id)]
+        numbers = self._numbers
+        old = {numbers[each]: each for each in order_ids if self.may_be_pruned(each)}
         if not old:
             return _nothing
         cursor = self.db.beside(db)
-        cursor.execute(self._sql["pruned"], (self.db.many(old, str),))
+        cursor.execute(self._sql["pruned"], (self.db.many([*old], int),))
 
         def check() -> None:
-            for (order_id,) in cursor.fetchall():
-                raise LostShardError(f"order {order_id} was pruned while it was handled")
+            for (no,) in cursor.fetchall():
+                raise LostShardError(f"order {old[no]} was pruned while it was handled")
 
         return check
 
@@ -392,10 +394,7 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
             "ON CONFLICT (order_id) DO NOTHING"
         ),
-        "pruned": (
-            "SELECT k.order_id FROM order_keys k JOIN pruned p ON p.no = k.no "
-            f"WHERE k.order_id {is_in('text')}"
-        ),
+        "pruned": f"SELECT no FROM pruned WHERE no {is_in('bigint')}",
         "claim": (
             f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "
             f"AND consumer = {mark} AND partition {is_in('int')}"

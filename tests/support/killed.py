@@ -26,6 +26,7 @@ def unlucky(database: str) -> Settings:
         payment_silent_attempts=2,
         payment_delay=0.01,
         stock_silent_rate=0.1,
+        keep_idempotency_keys=None,  # or it would never be idle: pruning has a timer
     )
 
 
