@@ -4,6 +4,7 @@ SQLAlchemy makes the tables, and reads for people; a batch goes to the driver di
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from bridges.store.upgrade import lacking, upgrade
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
+LOOK_SECONDS = 0.0005
+"""From one look at whether it has to the next."""
 
 
 class Connection(Protocol):
@@ -168,7 +171,7 @@ class SqliteConnection:
     def transaction(self) -> Iterator[Any]:
         with _sqlite_errors:
             cursor = self._cursor
-            cursor.execute("BEGIN IMMEDIATE")
+            self._begin(cursor)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
@@ -176,6 +179,26 @@ class SqliteConnection:
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
+
+    def _begin(self, cursor: sqlite3.Cursor) -> None:
+        """Begin to write, as soon as nobody else does.
+
+        SQLite itself waits in steps of up to 100 ms, of which two workers would lose many.
+        """
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            latest = time.monotonic() + BUSY_SECONDS
+            while True:
+                try:
+                    cursor.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > latest:
+                        raise
+                    time.sleep(LOOK_SECONDS)
+                else:
+                    return
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
         insert(cursor, sql, rows)
