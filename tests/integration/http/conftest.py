@@ -1,12 +1,26 @@
 """The API on a database of the test's own, beside a system that is on virtual time."""
 
+import threading
 from collections.abc import Iterator
 
+import attrs
 import httpx
 import pytest
 
+from actors.services.gateway import NoAnswer, Outcome, Refund
+from actors.services.simulation import SimulatedGateway
 from tests.support.embedded import EmbeddedSystem
-from tests.support.http_service import serving
+from tests.support.http_service import serving, tokens_file
+
+
+@attrs.frozen
+class RefundsLater(SimulatedGateway):
+    """A provider that charges, and does not answer to refunds until it is told to."""
+
+    answers: threading.Event = attrs.field(factory=threading.Event)
+
+    def refund(self, refund: Refund) -> Outcome:
+        return super().refund(refund) if self.answers.is_set() else NoAnswer()
 
 
 @pytest.fixture
@@ -22,4 +36,17 @@ def system(tmp_path) -> Iterator[EmbeddedSystem]:
 def api(system) -> Iterator[httpx.Client]:
     """A client of the API on its database, without tokens."""
     with serving(system.settings) as client:
+        yield client
+
+
+@pytest.fixture
+def refunds_later() -> RefundsLater:
+    """A provider of the test's own; set its `answers` when it shall answer."""
+    return RefundsLater()
+
+
+@pytest.fixture
+def operator(stuck, tmp_path) -> Iterator[httpx.Client]:
+    """A client of the API on the database of the test's `stuck` system, as an operator."""
+    with serving(stuck.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
         yield client

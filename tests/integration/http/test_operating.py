@@ -3,40 +3,20 @@
 import pytest
 
 from actors.sagas.definition import hours
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
 from tests.support.embedded import EmbeddedSystem, an_order
-from tests.support.http_service import serving, tokens_file
 
 SAGA = "/api/v1/sagas/place-order%2FA"
 LETTERS = "/api/v1/dead-letters"
 
 
-class RefundsLater(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds until it is told to."""
-
-    answers = False
-
-    def refund(self, refund):
-        return super().refund(refund) if RefundsLater.answers else NoAnswer()
-
-
 @pytest.fixture
-def stuck(tmp_path, monkeypatch):
+def stuck(tmp_path, refunds_later):
     """A system with order A, whose payment can't be refunded, and a record nobody can read."""
-    monkeypatch.setattr(RefundsLater, "answers", False)
-    with EmbeddedSystem(tmp_path, gateway=RefundsLater()) as system:
+    with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"))
         system.advance(hours(5))
         system.put_raw("order-events", b"oops")
         yield system
-
-
-@pytest.fixture
-def operator(stuck, tmp_path):
-    """A client with the token of `shop`."""
-    with serving(stuck.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
-        yield client
 
 
 def test_a_saga_that_needs_attention_is_seen(operator):
@@ -49,9 +29,9 @@ def test_a_saga_that_needs_attention_is_seen(operator):
     assert "order_sagas_sagas_needing_attention 1.0" in operator.get("/metrics").text
 
 
-def test_a_stuck_step_is_retried(operator, stuck):
+def test_a_stuck_step_is_retried(operator, stuck, refunds_later):
     """Who asked stands in the saga's history: the name of the token."""
-    RefundsLater.answers = True
+    refunds_later.answers.set()
     response = operator.post(f"{SAGA}/retry", json={"step": "process payment"})
     stuck.run()
 
@@ -74,9 +54,9 @@ def test_a_stuck_step_is_skipped_with_a_reason(operator, stuck):
     assert any("refunded by hand" in entry.note for entry in stuck.saga("A").history)
 
 
-def test_all_that_is_stuck_is_resumed(operator, stuck):
+def test_all_that_is_stuck_is_resumed(operator, stuck, refunds_later):
     """Without a body, or by the order's id."""
-    RefundsLater.answers = True
+    refunds_later.answers.set()
     response = operator.post("/api/v1/sagas/A/resume", headers={"Content-Type": "application/json"})
     stuck.run()
 

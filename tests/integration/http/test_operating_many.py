@@ -5,8 +5,6 @@ import pytest
 from actors.clock import SystemClock
 from actors.messages import LoadStock, OrderLine
 from actors.sagas.definition import hours
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 from tests.support.http_service import serving, tokens_file
 
@@ -15,20 +13,10 @@ LETTERS = "/api/v1/dead-letters/actions"
 PAYMENT = {"step": "process payment"}
 
 
-class RefundsLater(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds until it is told to."""
-
-    answers = False
-
-    def refund(self, refund):
-        return super().refund(refund) if RefundsLater.answers else NoAnswer()
-
-
 @pytest.fixture
-def stuck(tmp_path, monkeypatch):
+def stuck(tmp_path, refunds_later):
     """Orders A, B and C, whose payments can't be refunded, and D, which is complete."""
-    monkeypatch.setattr(RefundsLater, "answers", False)
-    with EmbeddedSystem(tmp_path, gateway=RefundsLater()) as system:
+    with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"), an_order("B"))
         system.advance(hours(1))
         system.put(an_order("C"))
@@ -36,13 +24,6 @@ def stuck(tmp_path, monkeypatch):
         system.put(an_order("D"))
         system.advance(hours(5))
         yield system
-
-
-@pytest.fixture
-def operator(stuck, tmp_path):
-    """A client with the token of `shop`."""
-    with serving(stuck.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
-        yield client
 
 
 def ask(client, path, action, which, **more):
@@ -81,9 +62,9 @@ def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck
 
 
 @pytest.mark.parametrize(("action", "which"), [("retry", PAYMENT), ("resume", {})])
-def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which):
+def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which, refunds_later):
     """Who asked and why stands in the history of each; those that go well are left alone."""
-    RefundsLater.answers = True
+    refunds_later.answers.set()
     response = ask(operator, SAGAS, action, which, why="the provider is back")
     stuck.run()
 
@@ -95,9 +76,9 @@ def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which)
     assert 0 == ask(operator, SAGAS, action, which).json()["count"]
 
 
-def test_a_limit_takes_the_oldest_and_says_that_others_are_left(operator, stuck):
+def test_a_limit_takes_the_oldest_and_says_that_others_are_left(operator, stuck, refunds_later):
     """Which the next request takes."""
-    RefundsLater.answers = True
+    refunds_later.answers.set()
     first = ask(operator, SAGAS, "resume", {"limit": 2}).json()
     stuck.run()
     second = ask(operator, SAGAS, "resume", {"limit": 2}).json()
