@@ -65,6 +65,10 @@ def simulate_command(
     return _run_all(range(first, first + seeds), orders, level, jobs, tell)
 
 
+TOLD = 10
+"""How often progress is told where no bar can be drawn, in a build's log say."""
+
+
 def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool) -> int:
     started, total, done = time.monotonic(), Counter[str](), 0
     failed: Outcome | None = None
@@ -79,6 +83,8 @@ def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool
             total["restarts"] += outcome.lives - 1
             total["faults"] += len(outcome.plan)
             progress.update(task, advance=1, description=f"seeds, {total['faults']:,} faults")
+            if not progress.console.is_terminal and done % (len(seeds) // TOLD or 1) == 0:
+                click.echo(f"{done:,} of {len(seeds):,} seeds", err=True)
             if outcome.violations:
                 failed = outcome
                 break

@@ -27,6 +27,14 @@ def test_seeds_that_break_no_rule_are_counted():
     assert "No rule was broken." in said
 
 
+def test_progress_is_told_line_by_line_where_no_bar_can_be_drawn():
+    """In a build's log, ten times."""
+    _, said = simulate("--seeds", "20", "--orders", "1", "--jobs", "1")
+
+    told = [line for line in said.splitlines() if line.endswith(" of 20 seeds")]
+    assert told == [f"{done} of 20 seeds" for done in range(2, 21, 2)]
+
+
 def test_a_seed_replayed_gives_the_same_log():
     """Its digest is printed, to compare."""
     first, again = (simulate("--seed", "8", "--orders", "10") for _ in range(2))
