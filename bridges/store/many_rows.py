@@ -8,15 +8,16 @@ from typing import Any
 
 from bridges.store.rows import Row
 
-AT_ONCE = 32
-"""Rows in one statement. Twice as many gain nothing more; those left over go one by one."""
+AT_ONCE = (32, 8, 2)
+"""Rows in one statement: as many as there are. More than 32 gain nothing more; and with every size
+in between, the statements would push one another out of the connection's cache."""
 
 _VALUES = re.compile(r"VALUES (\([?, ]+\))")
 
 
 @cache
-def _for_many(sql: str) -> str:
-    return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * AT_ONCE)}", sql, count=1)
+def _for_many(sql: str, rows: int) -> str:
+    return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * rows)}", sql, count=1)
 
 
 def insert(cursor: Any, sql: str, rows: Sequence[Row]) -> None:
@@ -24,10 +25,11 @@ def insert(cursor: Any, sql: str, rows: Sequence[Row]) -> None:
 
     What an ON CONFLICT does to a row it also does to one of the same key before it.
     """
-    whole = len(rows) - len(rows) % AT_ONCE
-    if whole:
-        many = _for_many(sql)
-        for i in range(0, whole, AT_ONCE):
-            cursor.execute(many, list(chain.from_iterable(rows[i : i + AT_ONCE])))
-    if whole < len(rows):
-        cursor.executemany(sql, rows[whole:])
+    done, count = 0, len(rows)
+    for size in AT_ONCE:
+        while count - done >= size:
+            some = rows[done : done + size]
+            cursor.execute(_for_many(sql, size), list(chain.from_iterable(some)))
+            done += size
+    if done < count:
+        cursor.execute(sql, rows[done])

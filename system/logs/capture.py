@@ -6,6 +6,7 @@ import structlog
 
 from system.logs.configure import _processors, _relay
 from system.logs.line import JsonLine
+from system.logs.logger import logger_class
 
 
 class LogCapture:
@@ -29,7 +30,7 @@ class LogCapture:
             setattr(_relay, method, self.lines.append)
         structlog.configure(
             processors=_processors,
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
+            wrapper_class=logger_class(self._level),
             logger_factory=lambda *_: _relay,
             cache_logger_on_first_use=True,
         )

@@ -19,7 +19,7 @@ def store(tmp_path):
     store.close()
 
 
-@pytest.mark.parametrize("count", [1, AT_ONCE + 1])
+@pytest.mark.parametrize("count", [1, AT_ONCE[0] + 3])
 @pytest.mark.parametrize("headers", [(), TRACED], ids=["bare", "with headers"])
 def test_bytes_headers_and_what_is_missing(store, count, headers):
     """Records without a key, without a value, with bytes that are no text, alone or many."""

@@ -4,7 +4,10 @@ import sqlite3
 
 import pytest
 
-from bridges.store.many_rows import AT_ONCE, insert
+from bridges.store import many_rows
+from bridges.store.many_rows import insert
+
+AT_ONCE = many_rows.AT_ONCE[0]
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def rows(cursor):
 
 
 @pytest.mark.parametrize(
-    "count", [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE, 3 * AT_ONCE + 5]
+    "count", [0, 1, 2, 7, 8, 11, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE, 3 * AT_ONCE + 5]
 )
 def test_all_rows_are_there_in_their_order(cursor, count):
     """However they fall into statements."""
