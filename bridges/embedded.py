@@ -21,7 +21,8 @@ class EmbeddedBridge(Bridge):
     """Reads the records of its shards in the order in which they were appended, whatever topic.
 
     What another worker left for this one comes first: a saga under way, which has a deadline, does
-    not wait behind ten thousand orders that have yet to begin.
+    not wait behind ten thousand orders that have yet to begin. Order is kept per key within each of
+    the two, what was left and the rest.
     """
 
     def __init__(self) -> None:

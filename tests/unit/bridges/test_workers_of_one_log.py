@@ -1,6 +1,7 @@
 """Two workers on one embedded log: what one leaves for the other is read before what is new."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from bridges.partitions import partition_for
 from bridges.store.queries import all_handled, reading, waiting
-from tests.support.embedded import EmbeddedSystem, an_order
+from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4
 STOCK = partition_for(b"main", PARTITIONS)
@@ -26,10 +27,12 @@ def ids(name: str, count: int, *, beside_stock: bool) -> list[str]:
 class Workers:
     """One has the shard of the stock, the other has all others."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, watch: Callable[[str], None] = lambda point: None) -> None:
         def worker(shards: set[int]) -> EmbeddedSystem:
             settings = {"partitions": PARTITIONS, "batch_size": BATCH}
-            return EmbeddedSystem(directory, settings=settings, shards=frozenset(shards))
+            return EmbeddedSystem(
+                directory, settings=settings, shards=frozenset(shards), watch=watch
+            )
 
         self.stock = worker({STOCK})
         self.others = worker(set(range(PARTITIONS)) - {STOCK})
@@ -109,3 +112,52 @@ def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
         assert waits(alone) == {}
         assert [alone.told(i).count("STOCK_RESERVED") for i in crossing] == [1, 1, 1]
         assert alone.violations() == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_dies_when_nothing_is_lost_and_nothing_done_twice(
+    tmp_path: Path, seed: int
+) -> None:
+    """Either dies just before or just after a commit, again and again, while orders cross."""
+    rng = random.Random(seed)
+    deaths, safe = 0, True
+
+    def watch(point: str) -> None:
+        nonlocal deaths
+        if not safe and deaths < 15 and rng.random() < 0.2:
+            deaths += 1
+            raise Crash
+
+    with ExitStack() as stack:
+        workers = Workers(tmp_path, watch)
+        both = (workers.stock, workers.others)
+        for system in both:
+            stack.enter_context(system)
+        workers.stock.load({"PEN": 60})
+        workers.run()
+        safe = False
+
+        def turn(system: EmbeddedSystem) -> None:
+            try:
+                system.run() if system.running else system.start()
+            except Crash:
+                system.crash()
+
+        orders = [*ids("a", 20, beside_stock=True), *ids("b", 20, beside_stock=False)]
+        rng.shuffle(orders)
+        log = workers.stock.log
+        for order_id in orders:
+            encoded = msgspec.json.encode(an_order(order_id))
+            log.append(log.outgoing("order-events", order_id, encoded))
+            if rng.random() < 0.3:
+                turn(rng.choice(both))
+        before = None
+        while before != (before := (deaths, len(workers.stock.records()))):
+            for system in both:
+                turn(system)
+
+        assert deaths > 5
+        assert waits(workers.stock) == {}
+        statuses = [workers.stock.status(order_id) for order_id in orders]
+        assert (statuses.count("COMPLETED"), statuses.count("CANCELLED")) == (30, 10)
+        assert workers.stock.violations() == []
