@@ -67,7 +67,9 @@ class Settings:
         "partition.",
     )
     batch_size: int = _setting(
-        500, kinds.integer(1, 100_000), "Records that are handled in one transaction, at most."
+        500,
+        kinds.integer(1, 100_000),
+        "Records in one transaction, at most; and as many that another worker left.",
     )
     seed: int = _setting(
         0, kinds.integer(0), "Seed of retry jitter and of the simulated payment provider."

@@ -85,7 +85,7 @@ def test_a_saga_under_way_does_not_wait_behind_new_orders(workers: Workers) -> N
 
 
 def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
-    """A part of each batch is for them."""
+    """Each batch takes as many of them."""
     workers.others.put(*[an_order(i) for i in ids("crosses", 5 * BATCH, beside_stock=False)])
     (new,) = ids("new", 1, beside_stock=True)
 
@@ -93,7 +93,7 @@ def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
 
     reserved = [r["orderId"] for r in workers.stock.records() if r["status"] == "STOCK_RESERVED"]
     assert len(reserved) == 5 * BATCH + 1
-    assert reserved.index(new) < BATCH
+    assert reserved.index(new) == BATCH
 
 
 def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
@@ -114,17 +114,31 @@ def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
         assert alone.violations() == []
 
 
+def test_who_takes_over_reads_past_what_one_of_the_two_had_handled(workers: Workers) -> None:
+    """More than a batch of it lies before the first record that nobody has handled."""
+    crossing = ids("crosses", 3 * BATCH, beside_stock=False)
+    workers.others.put(*[an_order(order_id) for order_id in crossing])
+    workers.others.crash()
+    workers.stock.run()
+    workers.stock.crash()
+    directory = Path(workers.stock.settings.database.removeprefix("sqlite:///")).parent
+    settings = {"partitions": PARTITIONS, "batch_size": BATCH}
+
+    with EmbeddedSystem(directory, settings=settings) as alone:
+        assert {alone.status(order_id) for order_id in crossing} == {"COMPLETED"}
+        assert waits(alone) == {}
+        assert alone.violations() == []
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_whoever_dies_when_nothing_is_lost_and_nothing_done_twice(
-    tmp_path: Path, seed: int
-) -> None:
+def test_whoever_dies_nothing_is_lost_or_done_twice(tmp_path: Path, seed: int) -> None:
     """Either dies just before or just after a commit, again and again, while orders cross."""
     rng = random.Random(seed)
     deaths, safe = 0, True
 
     def watch(point: str) -> None:
         nonlocal deaths
-        if not safe and deaths < 15 and rng.random() < 0.2:
+        if not safe and deaths < 15 and rng.random() < 0.3:
             deaths += 1
             raise Crash
 
@@ -156,7 +170,7 @@ def test_whoever_dies_when_nothing_is_lost_and_nothing_done_twice(
             for system in both:
                 turn(system)
 
-        assert deaths > 5
+        assert deaths >= 5
         assert waits(workers.stock) == {}
         statuses = [workers.stock.status(order_id) for order_id in orders]
         assert (statuses.count("COMPLETED"), statuses.count("CANCELLED")) == (30, 10)
