@@ -13,6 +13,9 @@ from bridges.bridge import Bridge
 from bridges.record import Outgoing, Record
 from bridges.store.log_table import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
 
+NEW = 4
+"""The fourth part of a batch is for new orders, however much is under way."""
+
 
 class EmbeddedBridge(Bridge):
     """Reads the records of its shards in the order in which they were appended, whatever topic.
@@ -39,12 +42,11 @@ class EmbeddedBridge(Bridge):
         self.gain(claim.epochs)
 
     def take(self, batch: Batch) -> Sequence[Record]:
-        # A full batch of each: new orders are begun however much is under way, and the disk is
-        # waited for no more often than by a worker that is alone.
-        left = self._read(LEFT, batch) if self._left_for_us else []
+        limit = self._world.batch_size
+        left = self._read(LEFT, limit - limit // NEW, batch) if self._left_for_us else []
         if self._shards is None and (LEFT, 0) not in batch.offsets:
             self._left_for_us = False  # all shards are ours: there is nobody to leave more
-        return left + self._read(LOG, batch)
+        return left + self._read(LOG, limit - len(left), batch)
 
     @property
     def _shards(self) -> list[int] | None:
@@ -52,10 +54,10 @@ class EmbeddedBridge(Bridge):
         ours = self._positions[LOG]
         return sorted(ours) if len(ours) < self._world.store.partitions else None
 
-    def _read(self, queue: str, batch: Batch) -> list[Record]:
-        positions, world = self._positions[queue], self._world
+    def _read(self, queue: str, limit: int, batch: Batch) -> list[Record]:
+        positions = self._positions[queue]
         begin = min(positions.values())
-        records = world.store.read_log(begin, world.batch_size, self._shards, queue)
+        records = self._world.store.read_log(begin, limit, self._shards, queue)
         if not records:
             return records
         end = records[-1].offset

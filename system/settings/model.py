@@ -69,7 +69,7 @@ class Settings:
     batch_size: int = _setting(
         500,
         kinds.integer(1, 100_000),
-        "Records in one transaction, at most; and as many that another worker left.",
+        "Records that are handled in one transaction, at most.",
     )
     seed: int = _setting(
         0, kinds.integer(0), "Seed of retry jitter and of the simulated payment provider."

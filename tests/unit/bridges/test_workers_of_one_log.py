@@ -85,7 +85,7 @@ def test_a_saga_under_way_does_not_wait_behind_new_orders(workers: Workers) -> N
 
 
 def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
-    """Each batch takes as many of them."""
+    """A part of each batch is for them."""
     workers.others.put(*[an_order(i) for i in ids("crosses", 5 * BATCH, beside_stock=False)])
     (new,) = ids("new", 1, beside_stock=True)
 
@@ -93,7 +93,7 @@ def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
 
     reserved = [r["orderId"] for r in workers.stock.records() if r["status"] == "STOCK_RESERVED"]
     assert len(reserved) == 5 * BATCH + 1
-    assert reserved.index(new) == BATCH
+    assert reserved.index(new) < BATCH
 
 
 def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
