@@ -22,10 +22,10 @@ from rich.console import Console
 from benchmarks.calibration import calibrate, scale
 from benchmarks.rows import Figure, print_table, write_json
 
-Area = Callable[[float, bool], Iterator[Figure]]
+Area = Callable[[bool], Iterator[Figure]]
 
 
-def embedded(_: float, quick: bool) -> Iterator[Figure]:
+def embedded(quick: bool) -> Iterator[Figure]:
     """The embedded durable log, alone and beside parked sagas, in turns."""
     count, repeats = (2_000, 1) if quick else (20_000, 3)
     sizes = (0, 1_000, 10_000) if quick else (0, 1_000, 10_000, 100_000)
@@ -70,7 +70,7 @@ def _options(count: int, parked: int) -> list[str]:
     return ["--orders", str(count), "--parked", str(parked)]
 
 
-def history(_: float, quick: bool) -> Iterator[Figure]:
+def history(quick: bool) -> Iterator[Figure]:
     """New orders beside a million that ended long ago: it takes minutes to write those."""
     finished, count = (5_000, 2_000) if quick else (1_000_000, 20_000)
     for past in (0, finished):
@@ -87,25 +87,25 @@ def history(_: float, quick: bool) -> Iterator[Figure]:
         yield _row(results, "history", f"restart{beside}", again, "s", command)
 
 
-def runtime(factor: float, quick: bool) -> Iterator[Figure]:
+def runtime(quick: bool) -> Iterator[Figure]:
     """The actor runtime alone, beside Thespian's own bases."""
     from benchmarks.runtime import compare
 
-    for m in compare(factor, quick=quick):
+    for m in compare(scale(calibrate()), quick=quick):
         beside = f", {m.parked:,} parked" if m.parked else ""
         what = f"{m.base}: {m.what}{beside}"
         command = "python -m benchmarks.runtime"
         yield Figure("runtime", what, (m.per_cpu_second,), "1/CPU s", command)
 
 
-def simulation(factor: float, quick: bool) -> Iterator[Figure]:
+def simulation(quick: bool) -> Iterator[Figure]:
     """Whole systems simulated, with all checks on."""
     from benchmarks.simulation import area
 
-    yield from area(factor, quick)
+    yield from area(quick)
 
 
-def kafka(_: float, quick: bool) -> Iterator[Figure]:
+def kafka(quick: bool) -> Iterator[Figure]:
     """Workers on a real Kafka, where there is one, with SQLite and PostgreSQL."""
     from tests.support.kafka_jars import why_no_broker
 
@@ -133,7 +133,7 @@ def kafka(_: float, quick: bool) -> Iterator[Figure]:
             yield _row([r], "kafka", what, (r[part] * 1000,), "ms", command, target)
 
 
-def http(_: float, quick: bool) -> Iterator[Figure]:
+def http(quick: bool) -> Iterator[Figure]:
     """Orders over HTTP, on the embedded log."""
     options = ["--orders", "2000" if quick else "20000"]
     results = [_run("benchmarks.http", *options) for _ in range(1 if quick else 3)]
@@ -147,7 +147,7 @@ def http(_: float, quick: bool) -> Iterator[Figure]:
         yield _row(results, "http", f"{name} of an answer, at full load", took, "ms", command)
 
 
-def scaling(_: float, quick: bool) -> Iterator[Figure]:
+def scaling(quick: bool) -> Iterator[Figure]:
     """Much of something: timers that are due, orders at once, workers, and one order alone."""
     parked, within, count = (2_000, 5, 2_000) if quick else (100_000, 60, 20_000)
     command, r = _scale("timers", "--parked", str(parked), "--within", str(within))
@@ -262,7 +262,7 @@ def main() -> None:
     with console.status("") as status:
         for name in arguments.only:
             status.update(f"Measuring: {name}")
-            for figure in AREAS[name](scale(calibration), arguments.quick):
+            for figure in AREAS[name](arguments.quick):
                 figures.append(figure)
                 status.update(f"Measuring: {figure.area}, {figure.what}")
     print_table(console, figures, calibration)

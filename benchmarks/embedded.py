@@ -34,7 +34,7 @@ from bridges.intake import Intake
 from bridges.partitions import partition_for
 from bridges.record import Outgoing
 from bridges.store.connect import sqlite_engine
-from bridges.store.log_table import HANDLED, TO_READ
+from bridges.store.queues import HANDLED, TO_READ
 from bridges.store.store import Changes, Store
 from system.bootstrap import Parts, RunningSystem, open_store, start
 from system.logs import configure_logging

@@ -42,7 +42,7 @@ def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
     return found
 
 
-def area(_: float, quick: bool) -> Iterator[Figure]:
+def area(quick: bool) -> Iterator[Figure]:
     """The rates, each round scaled by the calibration beside it."""
     seeds, orders = (2, 50) if quick else (20, 50)
     command = f"python -m benchmarks.simulation --seeds {seeds} --orders {orders}"

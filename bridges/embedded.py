@@ -11,7 +11,7 @@ from actors.participants import DEAD_LETTERS
 from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.record import Outgoing, Record
-from bridges.store.log_table import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
+from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
 
 NEW = 4
 """The fourth part of a batch is for new orders, however much is under way."""

@@ -12,7 +12,8 @@ from bridges.record import Headers, Outgoing
 from bridges.record_log import LetterRow
 from bridges.store.connect import connect
 from bridges.store.headers import unpack
-from bridges.store.log_table import HANDLED, TO_READ, append
+from bridges.store.log_table import append
+from bridges.store.queues import HANDLED, TO_READ
 from bridges.store.store import Store
 
 

@@ -19,13 +19,15 @@ from bridges.http.problems import FieldError, Problem
 from bridges.http.reading import CLOSED, Reader
 from bridges.http.routing import Endpoint, answer
 from bridges.http.tokens import Role
-from bridges.http.trace_context import traceparent
 from bridges.http.views import Receipt
 from bridges.intake import Verdict
+from bridges.observer import TRACEPARENT
 from bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
 from bridges.store.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
+LONGEST_PARENT = 200
+"""Characters of a `traceparent`; of version 00, it has 55."""
 
 
 class OrderRoutes:
@@ -53,8 +55,10 @@ class OrderRoutes:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         order = read_order(raw, key)
-        if parent := traceparent(request):
-            order = msgspec.structs.replace(order, traceparent=parent)
+        parents = request.headers.getlist(TRACEPARENT)
+        # Handed on as it is: whether it is well-formed is for the workers to say, if they trace.
+        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
+            order = msgspec.structs.replace(order, traceparent=parents[0])
         verdict = await self._desk.bring(order, key)
         if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
             status = 201 if verdict is Verdict.ACCEPTED else 200

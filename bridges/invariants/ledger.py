@@ -8,6 +8,7 @@ import attrs
 import sqlalchemy as sa
 
 from actors.sagas.progress import Entry, Progress
+from bridges.store.queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 
@@ -38,7 +39,7 @@ SQLITE = {
     "step": _SQLITE_STEP,
     "once": _once(_SQLITE_EVENT, _SQLITE_STEP),
     "last_event": f"json_extract(s.progress, '$[{_HISTORY}][#-1][{_EVENT}]')",
-    "is_end": f"l.handled = 1 AND l.topic IN ('order-events', 'notification-events') "
+    "is_end": f"l.handled = {HANDLED} AND l.topic IN ('order-events', 'notification-events') "
     f"AND substr(l.value, 1, {len(_ENDS[0])}) IN (x'{_ENDS[0].hex()}', x'{_ENDS[1].hex()}')",
     "end": f"substr(l.value, 1, {len(_ENDS[0])})",
     "event_id": "json_extract(CAST(l.value AS TEXT), '$.eventId')",

@@ -14,12 +14,11 @@ from bridges.operations.errors import (
     OperationError,
     ReasonNeededError,
 )
-from bridges.operations.many import IN_FLIGHT, Choice, Chosen, SagaFilter, usual_statuses
+from bridges.operations.many import Choice, Chosen, SagaFilter, usual_statuses
 from bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
 from bridges.operations.sagas import SagaOperations
 
 __all__ = [
-    "IN_FLIGHT",
     "AlreadySoError",
     "Choice",
     "Chosen",

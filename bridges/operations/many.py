@@ -18,9 +18,6 @@ from bridges.store.schema import sagas
 
 _progress = msgspec.json.Decoder(Progress)
 
-IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
-"""The statuses of sagas that have not ended."""
-
 
 @attrs.frozen
 class SagaFilter:

@@ -241,9 +241,7 @@ class SqliteConnection:
                 self.make(metadata, missing)
 
     def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        """Make these tables, those of them that nobody else has made meanwhile, and what others
-        lack.
-        """
+        """Make those of these tables that nobody has made meanwhile, and what the others lack."""
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             metadata.create_all(connection, missing)

@@ -16,14 +16,15 @@ from actors.sagas.progress import Progress, Status
 from bridges.errors import StoreError
 from bridges.store.connect import sqlite_engine
 from bridges.store.location import file_of
-from bridges.store.log_table import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
+from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
 ORDER_STATUSES = (SUBMITTED, Order.CREATED, Order.ROLLED_BACK, Order.COMPLETED, Order.CANCELLED)
 SAGA_STATUSES = tuple(status.name for status in Status)
-_IN_FLIGHT = {Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name}
+IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
+"""The statuses of sagas that have not ended."""
 
 FEW = 5000
 """Orders whose ids begin alike that are found by the index of ids; more are met soon enough by
@@ -160,7 +161,7 @@ def sagas_page(
     if after is not None:
         no, name = after
         query = query.where(sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)))
-    if statuses and _IN_FLIGHT.issuperset(statuses):
+    if statuses and set(statuses).issubset(IN_FLIGHT):
         query = query.where(sagas.c.no.in_(_newest(db, statuses, limit + 1, after)))
     return _rows(db, query.limit(limit))
 

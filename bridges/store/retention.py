@@ -22,7 +22,7 @@ from actors.messages import OrderLine
 from actors.participants import DEAD_LETTERS
 from bridges.errors import LostShardError
 from bridges.fingerprint import fingerprint
-from bridges.store.log_table import LEFT, LEFT_FOR_OTHERS, LOG
+from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
 from bridges.store.rows import rows_of
 from bridges.store.store import EPOCHS, Store
 
@@ -258,7 +258,7 @@ def _statements(store: Store) -> dict[str, Any]:
         "handled": (
             f"FROM log WHERE position > {mark} AND position <= {mark} AND {shard_in} "
             f"AND topic <> '{DEAD_LETTERS}' AND position < (SELECT max(position) FROM log) "
-            "AND (handled = 1 OR position <= (SELECT min(o.position) FROM offsets o "
+            f"AND (handled = {HANDLED} OR position <= (SELECT min(o.position) FROM offsets o "
             f"WHERE o.topic = CASE handled WHEN {LEFT_FOR_OTHERS} THEN '{LEFT}' ELSE '{LOG}' END "
             "AND o.partition = log.partition))"
         ),

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from actors.entities import ENTITIES, Entity
+from bridges.store.queues import LEFT_FOR_OTHERS, TO_READ
 
 metadata = sa.MetaData()
 
@@ -87,9 +88,9 @@ log = sa.Table(
     sa.Column("handled", sa.Integer, nullable=False),
     sa.Column("appended_at", sa.Float(53), nullable=False),
 )
-"""The embedded log; what `handled` says of a record is explained in `log_table`."""
-partial_index("log_to_read", log.c.position, where=log.c.handled == 0)
-partial_index("log_left", log.c.position, where=log.c.handled == 2)
+"""The embedded log; what `handled` says of a record is explained in `queues`."""
+partial_index("log_to_read", log.c.position, where=log.c.handled == TO_READ)
+partial_index("log_left", log.c.position, where=log.c.handled == LEFT_FOR_OTHERS)
 partial_index("log_letters", log.c.position, where=log.c.topic == "dead-letters")
 
 offsets = sa.Table(

@@ -12,8 +12,9 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
-from bridges.store.log_table import LEFT_FOR_OTHERS, LOG, TO_READ, append
+from bridges.store.log_table import append
 from bridges.store.parking import Parked, ParkingTable
+from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
 
@@ -32,7 +33,7 @@ class Changes:
     entities: Iterable[Entity] = ()
     sagas: Iterable[Progress] = ()
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
-    """Records for the embedded log, each with its `handled` (see `log_table`)."""
+    """Records for the embedded log, each with its `handled` (see `queues`)."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
@@ -202,10 +203,9 @@ class Store:
 
         Those of `shards` only, if they are given.
         """
-        kind = "log" if queue == LOG else "left"
-        sql, parameters = self._sql[f"read_{kind}"], [after, limit]
+        sql, parameters = self._sql[f"read {queue}"], [after, limit]
         if shards is not None:
-            sql = self._sql[f"read_{kind}_of"]
+            sql = self._sql[f"read {queue} of"]
             parameters = [after, self.db.many(shards, int), limit]
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
@@ -411,10 +411,10 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "INSERT INTO offsets (topic, partition, consumer, position) "
             f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
         ),
-        "read_log": read_log.format(TO_READ, ""),
-        "read_log_of": read_log.format(TO_READ, of_shards),
-        "read_left": read_log.format(LEFT_FOR_OTHERS, ""),
-        "read_left_of": read_log.format(LEFT_FOR_OTHERS, of_shards),
+        f"read {LOG}": read_log.format(TO_READ, ""),
+        f"read {LOG} of": read_log.format(TO_READ, of_shards),
+        f"read {LEFT}": read_log.format(LEFT_FOR_OTHERS, ""),
+        f"read {LEFT} of": read_log.format(LEFT_FOR_OTHERS, of_shards),
         "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
         "fill_outbox": (
             "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "

@@ -11,7 +11,6 @@ import click
 from actors.clock import SystemClock
 from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from bridges.operations import (
-    IN_FLIGHT,
     Choice,
     NoSuchStepError,
     ReasonNeededError,
@@ -19,6 +18,7 @@ from bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
+from bridges.store.queries import IN_FLIGHT
 from system.cli.confirm import bulk_options, confirm, older_than_option
 from system.cli.support import (
     LOG_SETTINGS,

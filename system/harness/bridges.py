@@ -14,7 +14,7 @@ from bridges.batch import Batch
 from bridges.bridge import Bridge
 from bridges.embedded import EmbeddedBridge
 from bridges.record import Outgoing, Record
-from bridges.store.log_table import TO_READ
+from bridges.store.queues import TO_READ
 from bridges.store.store import Changes
 from bridges.world import World
 from system.harness.database import WatchedStore

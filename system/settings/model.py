@@ -67,9 +67,7 @@ class Settings:
         "partition.",
     )
     batch_size: int = _setting(
-        500,
-        kinds.integer(1, 100_000),
-        "Records that are handled in one transaction, at most.",
+        500, kinds.integer(1, 100_000), "Records that are handled in one transaction, at most."
     )
     seed: int = _setting(
         0, kinds.integer(0), "Seed of retry jitter and of the simulated payment provider."

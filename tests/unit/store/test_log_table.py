@@ -5,8 +5,9 @@ import pytest
 from actors.place_order import PLACE_ORDER
 from actors.sagas.registry import Registry
 from bridges.record import Outgoing
-from bridges.store.log_table import HANDLED, TO_READ, append
+from bridges.store.log_table import append
 from bridges.store.many_rows import AT_ONCE
+from bridges.store.queues import HANDLED, TO_READ
 from bridges.store.store import Store
 
 TRACED = (("traceparent", b"00-1-2-01"), ("raw", b"\x00\xff"))

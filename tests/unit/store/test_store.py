@@ -10,7 +10,7 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.registry import Registry
 from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing
-from bridges.store.log_table import HANDLED, TO_READ
+from bridges.store.queues import HANDLED, TO_READ
 from bridges.store.store import Changes, Store
 
 
