@@ -28,8 +28,8 @@ from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
 from system.settings.model import ROLES
-from system.supervision.cores import usable_cores, worker_count
-from system.supervision.run import GAVE_UP, run_supervised
+from system.supervision.cpu_count import usable_cores, worker_count
+from system.supervision.supervised_run import run_supervised
 from system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
 from system.tuning import tune_garbage_collection
 
@@ -112,12 +112,12 @@ def _start_supervised(settings: Settings, workers: int) -> None:
     found = _found(settings.database)
     happened: SimpleQueue[str] = SimpleQueue()
     with _signals(happened.put):
-        signal.signal(GAVE_UP, lambda *_: happened.put(""))
         outcome = run_supervised(
             settings,
             workers,
-            lambda: click.echo(_banner(settings, workers, *found)),
-            lambda: _announced(happened.get()),
+            happened,
+            started=lambda: click.echo(_banner(settings, workers, *found)),
+            stopping=lambda asked: click.echo(f"{asked}: finishing the batches in hand ..."),
         )
     if outcome.failure:
         raise click.ClickException(
@@ -130,12 +130,6 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             "nothing that was committed is lost, and the next start does it again"
         )
     click.echo("Stopped. Sagas in flight continue at the next start.")
-
-
-def _announced(happened: str) -> str:
-    if happened:
-        click.echo(f"{happened}: finishing the batches in hand ...")
-    return happened
 
 
 def _run(parts: Parts, on_failure: Callable[[BaseException], Any]) -> RunningSystem:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import click
+import msgspec
 import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -21,9 +22,9 @@ from system.cli.support import console, plain_table, print_json
 from system.http_cards import HttpCard, cards_of
 from system.log_access import log_access
 from system.settings import Settings, settings_options
+from system.supervision.control_client import ask_status, ask_to_stop
 from system.supervision.messages import Status, WorkerStatus
-from system.supervision.runs import Run, runs_of
-from system.supervision.status import ask_status
+from system.supervision.run_registry import Run
 
 STOP_WITHIN = 75.0
 
@@ -67,25 +68,28 @@ def stop_command(settings: Settings) -> None:
 
     Exit codes: 0 it stopped, 1 nothing ran, or it did not stop in time.
     """
-    asked = _running(settings)
-    if not asked:
-        raise click.ClickException("no system runs on this database, as far as can be seen here")
-    for pid in asked:
-        os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + STOP_WITHIN
-    while asked & _running(settings):
+    asked = ask_to_stop(settings)
+    # A run of one process has no supervisor; the lock of its database names it.
+    locked_by = running_process(settings.database)
+    if locked_by and locked_by not in {run.pid for run in asked}:
+        os.kill(locked_by, signal.SIGTERM)
+    elif not asked:
+        raise click.ClickException("no system runs on this database, as far as can be seen here")
+    for run in asked:
+        if not run.wait(until - time.monotonic()):
+            raise _does_not_stop(run.pid)
+    while locked_by and running_process(settings.database) == locked_by:
         if time.monotonic() > until:
-            raise click.ClickException(
-                f"process {min(asked)} was asked to stop {STOP_WITHIN:g} s ago and still runs"
-            )
+            raise _does_not_stop(locked_by)
         time.sleep(0.05)
     click.echo("Stopped.")
 
 
-def _running(settings: Settings) -> set[int]:
-    """The first processes of all runs on this database that share our log directory."""
-    pid = running_process(settings.database)
-    return {run.pid for run in runs_of(settings)} | ({pid} if pid else set())
+def _does_not_stop(pid: int) -> click.ClickException:
+    return click.ClickException(
+        f"process {pid} was asked to stop {STOP_WITHIN:g} s ago and still runs"
+    )
 
 
 @attrs.frozen
@@ -133,7 +137,7 @@ def as_fields(found: Look) -> dict[str, Any]:
     waiting = None if found.lag is None else sum(found.lag.values())
     return {
         "pid": found.pid,
-        "workers": [attrs.asdict(worker) for worker in found.workers],
+        "workers": [msgspec.to_builtins(worker) for worker in found.workers],
         "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
@@ -155,7 +159,8 @@ def _shown(found: Look) -> list[RenderableType]:
     for worker in found.workers:
         number, report = str(worker.number), worker.report
         if report is None:
-            table.add_row(number, "starting", *[""] * 6, str(worker.restarts), "")
+            process = f"{worker.pid}, {worker.state}" if worker.pid else worker.state
+            table.add_row(number, process, *[""] * 6, str(worker.restarts), "")
             continue
         table.add_row(
             number,
