@@ -156,9 +156,11 @@ class Bridge(Waves):
         )
 
     def _fatal(self, error: BaseException) -> None:
-        log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
         self._away = True
-        self._give_up(error)
+        try:
+            log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
+        finally:
+            self._give_up(error)  # even if the line cannot be logged
 
     def _stop(self) -> None:
         self._away = True  # whatever still comes, nothing is begun

@@ -105,9 +105,11 @@ class HttpServer:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
         except BaseException as error:
-            _log.exception("http.ended")
-            self._server.ready.set()
-            self._on_failure(error)
+            try:
+                _log.exception("http.ended")
+            finally:  # even if the line cannot be logged
+                self._server.ready.set()
+                self._on_failure(error)
 
     async def _serve(self) -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS

@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -91,7 +91,7 @@ def start_command(settings: Settings) -> None:
             click.echo(_banner(settings, 1, in_flight, waiting))
             happened_first = happened.get()
             if happened_first:
-                click.echo(f"{happened_first}: finishing the batch in hand ...")
+                _announce(f"{happened_first}: finishing the batch in hand ...")
         bell.close()
         stopped = _stop(running)
         telemetry.close()
@@ -117,7 +117,7 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             workers,
             happened,
             started=lambda: click.echo(_banner(settings, workers, *found)),
-            stopping=lambda asked: click.echo(f"{asked}: finishing the batches in hand ..."),
+            stopping=lambda asked: _announce(f"{asked}: finishing the batches in hand ..."),
         )
     if outcome.failure:
         raise click.ClickException(
@@ -130,6 +130,12 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             "nothing that was committed is lost, and the next start does it again"
         )
     click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _announce(line: str) -> None:
+    """Print a line; a closed or full standard output must not keep the system from stopping."""
+    with suppress(OSError):
+        click.echo(line)
 
 
 def _run(parts: Parts, on_failure: Callable[[BaseException], Any]) -> RunningSystem:

@@ -1,5 +1,6 @@
 """Set structlog up for this process."""
 
+from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 import structlog
@@ -86,5 +87,6 @@ class _Console:
         single = "order_id" in event or event.get("event") in _FOR_THE_FILE
         if not single or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
-            print(shown, file=self._file, flush=True)
+            with suppress(OSError):  # as in LogSink: a full disk stops no order
+                print(shown, file=self._file, flush=True)
         return event

@@ -52,6 +52,16 @@ def path_to_bytes(value: Any) -> bytes:
     raise NotImplementedError(f"{type(value).__name__} is not sent between processes")
 
 
+def limit_sends(connection: socket.socket, seconds: float) -> None:
+    """Let `connect` and sends fail with OSError when they block for so long.
+
+    Unlike `settimeout` this does not limit how long a receive waits, and `connect` waits for a
+    place in the queue of a Unix socket that is busy, where it would fail at once.
+    """
+    timeout = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+
+
 class Channel:
     """One end of a connection. Any thread may send; one thread receives.
 
@@ -68,9 +78,7 @@ class Channel:
         self._reader = connection.makefile("rb")
         self._sending = threading.Lock()
         self._broken = False
-        # Not `settimeout`, which would also limit how long `receive` waits.
-        timeout = struct.pack("@ll", int(send_timeout), int(send_timeout % 1 * 1e6))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        limit_sends(connection, send_timeout)
 
     def send(self, message: Any) -> None:
         """Send a message. Raises OSError if the other end is gone or does not read."""

@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 from system.settings import Settings
-from system.supervision.channel import Channel, ChannelError
+from system.supervision.channel import Channel, ChannelError, limit_sends
 from system.supervision.messages import AskStatus, AskStop, ControlReply, Status, Stopping
 from system.supervision.run_registry import Run, runs_of
 
@@ -61,9 +61,10 @@ def ask_to_stop(settings: Settings) -> list[StopRequest]:
 
 def _ask(run: Run, request: AskStatus | AskStop) -> tuple[socket.socket, Any] | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(ANSWER_WITHIN)
+    limit_sends(connection, ANSWER_WITHIN)
     try:
         connection.connect(str(run.socket))
+        connection.settimeout(ANSWER_WITHIN)
         channel = Channel(connection, ControlReply)
         channel.send(request)
         return connection, channel.receive()

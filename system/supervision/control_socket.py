@@ -22,6 +22,8 @@ LARGEST_REQUEST = 1024
 """Bytes of a request; those that there are have some 20."""
 REQUEST_WITHIN = 5.0
 """Seconds in which a client has to send its request and to take the answer."""
+BACKLOG = 128
+"""Clients that may wait to be accepted."""
 MOST_CLIENTS = 64
 """Clients that are served at once; when more come, those that came first are turned away."""
 
@@ -35,7 +37,7 @@ def bind_control_socket(run: OwnRun) -> tuple[socket.socket, Path]:
             place.unlink(missing_ok=True)
             listener.bind(str(place))
             place.chmod(0o600)
-            listener.listen(128)
+            listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             with suppress(OSError):
@@ -81,7 +83,7 @@ class ControlSocket:
 
     async def _serve(self) -> None:
         server = await asyncio.start_unix_server(
-            self._client, sock=self._listener, limit=2 * LARGEST_REQUEST
+            self._client, sock=self._listener, backlog=BACKLOG, limit=2 * LARGEST_REQUEST
         )
         await self._closed.wait()
         server.close()
