@@ -23,6 +23,10 @@ from tests.support.waiting import TIMEOUT, wait_until
 pytestmark = pytest.mark.processes
 
 
+BROKEN = "CREATE TRIGGER broken BEFORE INSERT ON sagas BEGIN SELECT RAISE(ABORT, 'broken'); END"
+"""Makes every commit of a new saga fail, in a way that is no outage."""
+
+
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     """Two workers, with the logs beside the database of the test."""
@@ -76,10 +80,7 @@ def test_a_worker_that_failed_exits_although_the_folder_of_its_run_is_gone(tmp_p
         shutil.rmtree(tmp_path / "logs" / "run")
         order_sagas("stock", "load", stock_file(tmp_path, 20), env=env)
         with closing(sqlite3.connect(tmp_path / "orders.db", isolation_level=None)) as db:
-            db.execute(
-                "CREATE TRIGGER broken BEFORE INSERT ON sagas"
-                " BEGIN SELECT RAISE(ABORT, 'broken'); END"
-            )
+            db.execute(BROKEN)
             order_sagas("submit", orders_file(tmp_path, 20), env=env)
             wait_until(lambda: not all(map(is_alive, processes)), "a worker to exit")
             db.execute("DROP TRIGGER broken")
@@ -104,6 +105,23 @@ def test_a_run_whose_folder_is_gone_gives_up_with_the_reason(tmp_path, env):
         assert 1 == system.process.wait(TIMEOUT * 2)
         assert "a worker could not be kept running: worker" in system.said
         assert "StoreError: unable to open database file" in system.said
+
+
+def test_a_run_of_one_process_that_cannot_print_its_failure_ends(tmp_path, env):
+    """Its standard error is a file on a full disk."""
+    env = {**env, "ORDER_SAGAS_WORKERS": "1"}
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(
+            [*COMMAND, "start"], env=env, stdout=subprocess.PIPE, stderr=full, text=True
+        )
+    assert process.stdout is not None
+    assert "order-sagas is running\n" == process.stdout.readline()
+    with closing(sqlite3.connect(tmp_path / "orders.db", isolation_level=None)) as db:
+        db.execute(BROKEN)
+    order_sagas("submit", orders_file(tmp_path, 20), env=env)
+
+    with process.stdout:
+        assert 0 != process.wait(TIMEOUT)
 
 
 @pytest.mark.parametrize("folder", ["kept", "removed"])
