@@ -64,8 +64,9 @@ class Parts:
     )
     outside: Callable[[], Outside] = ThreadedOutside
     apart: bool = False
-    """Whether the actors are in processes of their own: all this is pickled to get there, nothing
-    but messages leads back, and the bridge makes calls to the outside on its own thread."""
+    """Whether each actor is in a process of its own, as on Thespian's multi-process bases, which
+    only tests use. All this is then pickled to get there, nothing but messages leads back, and the
+    bridge makes calls to the outside world on its own thread."""
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None

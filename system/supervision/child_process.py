@@ -57,9 +57,13 @@ class ChildProcess:
             raise
         self.pid = self._process.pid
         self._channel = Channel(ours, FromChild)
-        self.send(first)
         self._thread = threading.Thread(target=self._read, name=f"{name} channel", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._process.kill()
+            raise OSError(str(error)) from error
+        self.send(first)
 
     def send(self, message: Any) -> None:
         """Send a message; a child that does not read its channel is killed."""

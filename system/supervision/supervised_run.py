@@ -17,6 +17,7 @@ from system.supervision.supervisor import RunEnded, RunMetrics, StopRun, Supervi
 from system.telemetry.setup import metrics_of_run
 
 STOP_WITHIN = timedelta(seconds=70)
+"""How long the children have to stop; each gives the batch in hand 60 seconds."""
 BREAK_OFF_WITHIN = timedelta(seconds=15)
 """How long the other workers have to stop when one could not be kept running."""
 ANSWER_WITHIN = timedelta(seconds=4)
@@ -37,13 +38,15 @@ def run_supervised(
     happened: SimpleQueue[str],
     started: Callable[[], None],
     stopping: Callable[[str], None],
+    stop_within: timedelta = STOP_WITHIN,
 ) -> Outcome:
     """Run until something is put into `happened`: a name for what asked for the stop.
 
     "stop" is put there when the control socket is asked to stop, and "" when the supervisor gives
     up; the caller puts signals there. `started` is called when the run has begun, and `stopping`
-    when it was asked to stop, with the name of what asked. If this process is killed, the channels
-    to its children close, and they exit by themselves.
+    when it was asked to stop, with the name of what asked. Children that have not ended within
+    `stop_within` are killed. If this process is killed, the channels to its children close, and
+    they exit by themselves.
 
     Raises OSError if there is no place for the run's files or for its control socket.
     """
@@ -84,7 +87,7 @@ def run_supervised(
                 asked = happened.get()
                 if asked:
                     stopping(asked)
-            end = actors.ask(supervisor, StopRun(), STOP_WITHIN if asked else BREAK_OFF_WITHIN)
+            end = actors.ask(supervisor, StopRun(), stop_within if asked else BREAK_OFF_WITHIN)
         finally:
             control.close()
             actors.shutdown()  # kills the children that have not ended

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import msgspec
-from thespian.actors import Actor, ActorAddress, WakeupMessage
+from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
 from actors.sagas.retry import Retry
 from system.settings import Settings
@@ -126,6 +126,9 @@ class Supervisor(Actor):
                 self._answered(AskMetrics, message.number, message.text)
             case StopRun():
                 self._stop(sender)
+            case PoisonMessage():
+                # Loudly rather than not at all: a process is perhaps watched by nobody now.
+                self._order.gave_up(f"a fault of the supervision itself:\n{message.details}")
             case WakeupMessage(payload=_StartAgain(number=number)):
                 self._start_again(self._processes[number])
             case WakeupMessage(payload=_WasQuiet(number=number, restarts=restarts)):
