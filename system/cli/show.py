@@ -10,7 +10,7 @@ from rich.text import Text
 from actors.errors import UnknownSagaError
 from actors.sagas.progress import Phase, Progress, StepState
 from bridges.store import queries
-from system.cli.orders import amount
+from system.cli.orders import JSON_HELP, amount
 from system.cli.support import console, moment, plain_table, print_json, program, styled
 from system.definitions import registry_of
 from system.settings import Settings, settings_options
@@ -18,7 +18,7 @@ from system.settings import Settings, settings_options
 
 @click.command("show")
 @click.argument("order_id")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @settings_options("database")
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
