@@ -39,7 +39,7 @@ from bridges.http.views import (
 )
 from bridges.operations import Paused, pauses_that_last
 from bridges.store import queries
-from bridges.store.connect import sqlite_engine
+from bridges.store.connect import postgres_engine, sqlite_engine
 from bridges.store.location import file_of
 from bridges.store.schema import order_keys, sagas, table_of
 
@@ -76,9 +76,7 @@ class Reader:
         url = sa.make_url(database)
         self._sqlite = file_of(database) is not None
         self._engine = (
-            sqlite_engine(url)
-            if self._sqlite
-            else sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            sqlite_engine(url) if self._sqlite else postgres_engine(url, pool_pre_ping=True)
         )
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from actors.entities import Notification, Order, Payment, Reservation, StockLeve
 from actors.messages import MAIN, OrderLine
 from actors.sagas.progress import Progress, Status
 from bridges.errors import StoreError
-from bridges.store.connect import sqlite_engine
+from bridges.store.connect import postgres_engine, sqlite_engine
 from bridges.store.location import file_of
 from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
@@ -53,10 +53,7 @@ def reading(database: str) -> Iterator[sa.Connection]:
             "`order-sagas start` and `order-sagas submit` make one"
         )
     url = sa.make_url(database)
-    if file is not None:
-        engine = sqlite_engine(url)
-    else:
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    engine = sqlite_engine(url) if file is not None else postgres_engine(url)
     try:
         with engine.connect() as connection:
             if file is not None:

@@ -12,6 +12,7 @@ from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
 from bridges.doorbell import Doorbell
+from bridges.extras import need
 from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
@@ -19,7 +20,6 @@ from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from system.cli.support import program
 from system.definitions import registry_of
-from system.http_extra import need_http
 from system.log_access import log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
@@ -60,7 +60,7 @@ def start_command(settings: Settings) -> None:
         log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
         workers = worker_count(settings)
         if settings.http:
-            need_http()
+            need("http")
         check_telemetry(settings)
         if workers > 1 or settings.http:
             _start_supervised(settings, workers)
