@@ -226,7 +226,7 @@ class TopicWriter:
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             raise TopicMissingError(
-                f"Kafka has no topic {topic}. Make it: order-sagas topics create"
+                f"Kafka has no topic {topic}; `topics create` makes what is missing"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import click
 
 from bridges.extras import need
-from system.cli.support import program
+from system.cli.suggest import suggestion
 from system.settings import Settings, settings_options
 
 SETTINGS = (
@@ -74,7 +74,9 @@ def _serve(settings: Settings) -> None:
     click.echo(f"order-sagas is serving at {server.address}")
     click.echo(f"  try   curl -i {server.address}/health/ready")
     click.echo(f"  page  {server.address}/")
-    click.echo(f"  work  {program()} start handles the orders")
+    if not settings.http_tokens:
+        click.echo("  open  to everybody on this machine, without tokens")
+    click.echo(f"  work  {suggestion('start')}  # handles the orders")
     failure = happened.get()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)

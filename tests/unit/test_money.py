@@ -4,7 +4,6 @@ import pytest
 from iso4217 import Currency
 
 from actors.money import minor_digits, money
-from actors.words import many
 
 
 @pytest.mark.parametrize(
@@ -60,18 +59,3 @@ def test_amounts_have_no_spaces_that_only_look_like_spaces():
     """So that what is shown can be searched for."""
     for currency in ("EUR", "JPY", "ABC", ""):
         assert money(-1_234_567_890, currency).isascii()
-
-
-@pytest.mark.parametrize(
-    ("count", "words", "said"),
-    [
-        (1, ("saga",), "1 saga"),
-        (0, ("saga",), "0 sagas"),
-        (2_000, ("order",), "2,000 orders"),
-        (2, ("batch", "batches"), "2 batches"),
-        (1, ("batch", "batches"), "1 batch"),
-    ],
-)
-def test_a_count_has_its_noun_in_the_right_number(count, words, said):
-    """Not `saga(s)`."""
-    assert said == many(count, *words)
