@@ -67,10 +67,9 @@ def _print(report: Report, waiting: int) -> None:
     console(markup=True).print(table)
     for finding in report.findings:
         _print_violations(finding)
-    found = len(report.violations)
-    click.echo(
-        f"{many(len(report.findings), 'check')}, {many(found, 'violation') if found else 'no violations'}."
-    )
+    violations = report.violations
+    found = many(len(violations), "violation") if violations else "no violations"
+    click.echo(f"{many(len(report.findings), 'check')}, {found}.")
     if report.in_flight or waiting:
         click.echo(
             f"In flight: {many(report.in_flight, 'saga')}, {report.needing_attention:,} of them in "
