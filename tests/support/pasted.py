@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 
 from tests.support.markdown import Block
 from tests.support.waiting import TIMEOUT, wait_until
@@ -216,8 +217,6 @@ class Shell:
 
 def _children(pid: int) -> Sequence[int]:
     """What a job's own subshell runs: the first process of each command, not its workers."""
-    import psutil  # type: ignore[import-untyped]
-
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.NoSuchProcess:

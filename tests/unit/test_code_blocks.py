@@ -13,9 +13,9 @@ LANGUAGES = {"console", "json", "mermaid", "python", "text", "toml"}
 ALL = [block for page in PAGES for block in blocks(page)]
 
 
-def every(language: str) -> pytest.MarkDecorator:
-    """Each block of a language, by the place where it stands."""
-    found = [pytest.param(block, id=block.name) for block in ALL if block.language == language]
+def every(*languages: str) -> pytest.MarkDecorator:
+    """Each block of these languages, by the place where it stands."""
+    found = [pytest.param(block, id=block.name) for block in ALL if block.language in languages]
     return pytest.mark.parametrize("block", found)
 
 
@@ -30,18 +30,12 @@ def test_every_block_says_what_it_holds():
     ], "indented, where no test sees it"
 
 
-@every("json")
-def test_json_can_be_read(block: Block):
+@every("json", "toml")
+def test_data_can_be_read(block: Block):
     """As it stands there; an order as an order."""
-    fields = json.loads(block.text)
+    fields = (json if block.language == "json" else tomllib).loads(block.text)
     if "orderId" in fields:
         assert read_order(block.text).order_id == fields["orderId"]
-
-
-@every("toml")
-def test_toml_can_be_read(block: Block):
-    """As it stands there."""
-    tomllib.loads(block.text)
 
 
 @every("python")
