@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
+from actors.words import many
 from bridges.kafka.bulk import can_send_whole_batches, is_beyond_repair, send_whole_batch
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
@@ -214,7 +215,7 @@ class TopicWriter:
         count = self._partitions.get(topic) or self._count(topic)
         if not 0 <= partition < count:
             raise TopicMissingError(
-                f"{topic} has {count} partitions, hence no partition {partition}."
+                f"{topic} has {many(count, 'partition')}, hence no partition {partition}."
             )
 
     def _count(self, topic: str) -> int:

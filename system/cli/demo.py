@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
+from actors.words import many
 from system.cli.suggest import suggestion
 from system.cli.support import console
 from system.demo import Demo, Figures, figures_of, run_demo
@@ -47,7 +48,7 @@ def demo_command(count: int, seed: int, directory: Path) -> None:
     _make_room(directory)
     out = console(markup=True)
     out.print(
-        f"[bold]{count:,} orders[/], each a saga: "
+        f"[bold]{many(count, 'order')}[/], each a saga: "
         "create order → process payment → reserve stock → complete order → notify customer"
     )
     with _Live(out, count) as live:

@@ -85,7 +85,7 @@ def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool
             total["faults"] += len(outcome.plan)
             progress.update(task, advance=1, description=f"seeds, {many(total['faults'], 'fault')}")
             if not progress.console.is_terminal and done % (len(seeds) // TOLD or 1) == 0:
-                click.echo(f"{done:,} of {len(seeds):,} seeds", err=True)
+                click.echo(f"{done:,} of {many(len(seeds), 'seed')}", err=True)
             if outcome.violations:
                 failed = outcome
                 break
