@@ -134,9 +134,6 @@ def as_it_was(clone: Path) -> None:
     subprocess.run(["git", "clean", "-qxdf", "-e", ".venv"], cwd=clone, check=True)
     shutil.rmtree(clone / ".venv")
     shutil.copytree(clone.parent / "venv", clone / ".venv", symlinks=True)
-    egg_info = ["make", "-s", ".venv/bin/.running"]
-    subprocess.run(["touch", ".venv/bin/.running"], cwd=clone, check=True)
-    subprocess.run(egg_info, cwd=clone, check=True, capture_output=True)
 
 
 def test_the_readme_can_be_pasted(run, tmp_path, own_kafka, postgres_url):
