@@ -16,6 +16,12 @@ class HttpError(BridgeError):
     """HTTP cannot be served as it is asked for; says what to do."""
 
 
+class NoTokensError(HttpError):
+    """Other machines could reach it, and no tokens are set."""
+
+    command = ("http", "token", "NAME")
+
+
 @attrs.frozen(kw_only=True)
 class HttpOptions:
     """Where to serve, whom, and how much. Times are seconds, sizes bytes."""

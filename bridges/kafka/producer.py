@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
+from actors.words import many
 from bridges.kafka.bulk import can_send_whole_batches, is_beyond_repair, send_whole_batch
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
@@ -214,7 +215,7 @@ class TopicWriter:
         count = self._partitions.get(topic) or self._count(topic)
         if not 0 <= partition < count:
             raise TopicMissingError(
-                f"{topic} has {count} partitions, hence no partition {partition}."
+                f"{topic} has {many(count, 'partition')}, hence no partition {partition}."
             )
 
     def _count(self, topic: str) -> int:
@@ -226,7 +227,7 @@ class TopicWriter:
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             raise TopicMissingError(
-                f"Kafka has no topic {topic}. Make it: order-sagas topics create"
+                f"Kafka has no topic {topic}; `topics create` makes what is missing"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error

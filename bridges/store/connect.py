@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bridges.errors import StoreError, StoreUnavailableError
+from bridges.extras import need
 from bridges.store.many_rows import insert
 from bridges.store.rows import Row
 from bridges.store.upgrade import lacking, upgrade
@@ -80,7 +81,9 @@ class Connection(Protocol):
 
 
 def connect(url: str) -> Connection:
-    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind."""
+    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind, and
+    MissingExtraError if it is PostgreSQL and psycopg is not installed.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
@@ -91,6 +94,7 @@ def connect(url: str) -> Connection:
     if kind == "sqlite":
         return SqliteConnection(parsed)
     if kind == "postgresql":
+        need("postgres")
         from bridges.store.postgres import PostgresConnection
 
         return PostgresConnection(parsed)
@@ -121,6 +125,12 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
+    """An engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
+    need("postgres")
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
 
 
 class _SqliteErrors:

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
 from actors.messages import MAIN, OrderLine
 from actors.sagas.progress import Progress, Status
-from bridges.errors import StoreError
-from bridges.store.connect import sqlite_engine
+from bridges.errors import NoDatabaseError, StoreError
+from bridges.store.connect import postgres_engine, sqlite_engine
 from bridges.store.location import file_of
 from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
@@ -44,19 +44,17 @@ Row = dict[str, Any]
 def reading(database: str) -> Iterator[sa.Connection]:
     """A connection that sees one moment of the database.
 
-    Raises StoreError if there is no database, rather than making one.
+    Raises NoDatabaseError if there is none, rather than making one, and StoreError if it can't be
+    read.
     """
     file = file_of(database)
     if file is not None and not file.exists():
-        raise StoreError(
+        raise NoDatabaseError(
             f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
-            "`order-sagas start` and `order-sagas submit` make one"
+            "`start` and `submit` make one"
         )
     url = sa.make_url(database)
-    if file is not None:
-        engine = sqlite_engine(url)
-    else:
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    engine = sqlite_engine(url) if file is not None else postgres_engine(url)
     try:
         with engine.connect() as connection:
             if file is not None:

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -11,15 +12,16 @@ import click
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
+from actors.words import many
 from bridges.doorbell import Doorbell
+from bridges.extras import need
 from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
 from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
-from system.cli.support import program
+from system.cli.suggest import suggestion
 from system.definitions import registry_of
-from system.http_extra import need_http
 from system.log_access import log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
@@ -60,7 +62,7 @@ def start_command(settings: Settings) -> None:
         log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
         workers = worker_count(settings)
         if settings.http:
-            need_http()
+            need("http")
         check_telemetry(settings)
         if workers > 1 or settings.http:
             _start_supervised(settings, workers)
@@ -172,19 +174,28 @@ def _found(database: str) -> tuple[int, int]:
 
 def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> str:
     rows = [
-        ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
+        (
+            "database",
+            f"{database_url().show(settings.database)}, {many(settings.partitions, 'partition')}",
+        ),
         *([("kafka", f"{settings.kafka}, group {group_of(settings)}")] if settings.kafka else []),
         *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
         ("logs", str(settings.log_dir)),
-        ("workers", f"{workers}, of {usable_cores()} core(s)"),
+        ("workers", f"{workers}, of {many(usable_cores(), 'core')}"),
         *([("http", f"http://{settings.http}")] if settings.http else []),
         *([("metrics", f"http://{settings.metrics}/metrics")] if settings.metrics else []),
-        ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
+        ("found", f"{many(in_flight, 'saga')} in flight, {many(waiting, 'record')} waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
-        ("try", f"{program()} submit orders.jsonl --wait"),
+        ("try", suggestion("submit", _orders_file(), "--wait")),
     ]
     lines = [f"  {name:<10}{value}" for name, value in rows]
     return "\n".join(["order-sagas is running", *lines])
+
+
+def _orders_file() -> str:
+    """The orders that come with a clone, where this runs in one."""
+    shipped = Path("examples/orders.jsonl")
+    return str(shipped) if shipped.is_file() else "orders.jsonl"
 
 
 def _why(failure: BaseException, settings: Settings) -> str:

@@ -13,11 +13,13 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
 
+from actors.words import many
 from bridges.errors import KafkaBridgeError
 from bridges.store import queries
 from bridges.store.due import Deadlines, deadlines
 from bridges.store.lock import running_process
 from system.cli.pause import in_words, paused
+from system.cli.suggest import suggestion
 from system.cli.support import console, plain_table, print_json
 from system.http_cards import HttpCard, cards_of
 from system.log_access import log_access
@@ -57,7 +59,7 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     else:
         console().print(*_shown(found), sep="\n")
     if found.pid is None and not found.runs:
-        click.echo("No system runs on this database. Start one: order-sagas start", err=True)
+        click.echo(f"No system runs on this database. Start one: {suggestion('start')}", err=True)
         click.get_current_context().exit(1)
 
 
@@ -191,7 +193,7 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
     for card in found.http:
-        again = f", started again {card.restarts:,} time(s)" if card.restarts else ""
+        again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
         lines.append(("http", f"{card.address}, process {card.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
     return [*lines, ("error", found.last_error)] if found.last_error else lines

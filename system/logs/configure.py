@@ -70,7 +70,8 @@ _relay = _Relay()
 _processors: list[Processor] = []  # one list for all time, for the same reason
 
 
-_FOR_THE_FILE = ("http.request", SAID)
+_FOR_THE_FILE = ("http.request", "http.open_to_this_machine", "http.serving", SAID)
+"""Events that the console does not show: they are for the file, or the banner says the same."""
 
 
 class _Console:

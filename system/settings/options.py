@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from system.settings.load import load_settings
 from system.settings.model import Declared, declared
 
 Function = Callable[..., Any]
+_GIVEN = f"{__name__}.given"
+"""Where in click's context the flags are that were given."""
 
 
 def settings_options(*names: str, provenance: bool = False) -> Callable[[Function], Function]:
@@ -34,6 +36,10 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
                 settings, sources = load_settings(chosen_flags, os.environ, config_path)
             except SettingError as error:
                 raise click.UsageError(str(error)) from None
+            click.get_current_context().meta[_GIVEN] = {
+                **({"config": config_path} if config_path else {}),
+                **{name: value for name, value in chosen_flags.items() if value is not None},
+            }
             for warning in sources.warnings:
                 click.echo(f"Warning: {warning}", err=True)
             if provenance:
@@ -46,6 +52,16 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
         return _CONFIG(result)
 
     return decorate
+
+
+def given_flags() -> Mapping[str, Any]:
+    """The settings that the running command was given as flags, as they were written, by name.
+
+    `config` is the file of --config. Empty outside of a command.
+    """
+    context = click.get_current_context(silent=True)
+    found: Mapping[str, Any] = context.meta.get(_GIVEN, {}) if context else {}
+    return found
 
 
 _CONFIG = click.option(

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import attrs
 
+from bridges.extras import need
 from bridges.observer import Observer, Tracing
 from bridges.world import Report
 from system.settings import Settings
-from system.telemetry.errors import TelemetryError
 from system.telemetry.meter import Meter
 
 Ask = Callable[[], Report | None]
@@ -38,14 +38,14 @@ class Telemetry:
 
 
 def check_telemetry(settings: Settings) -> None:
-    """Raise TelemetryError if a package is missing, or an address taken: before anything runs."""
+    """Raise MissingExtraError or, if an address is taken, TelemetryError: before anything runs."""
     if settings.metrics:
-        _check("prometheus_client", "metrics")
+        need("metrics")
         from system.telemetry.endpoint import address_of, check_address
 
         check_address(*address_of(settings.metrics))
     if is_traced(settings):
-        _check("opentelemetry.exporter.otlp.proto.http", "otel")
+        need("otel")
 
 
 def telemetry_of(settings: Settings) -> Telemetry:
@@ -104,12 +104,3 @@ def metrics_text(telemetry: Telemetry, report: Ask) -> str:
     from system.telemetry.endpoint import OneWorker, text_of
 
     return text_of(OneWorker(telemetry.meter, report))
-
-
-def _check(module: str, extra: str) -> None:
-    try:
-        __import__(module)
-    except ImportError:
-        raise TelemetryError(
-            f"{module} is not installed: pip install 'order-sagas[{extra}]'"
-        ) from None
