@@ -132,10 +132,10 @@ def beside(tmp_path):
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A database whose bell is in the temporary directory, which is the test's own."""
-    short = Path(tempfile.mkdtemp(dir="/tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", str(short))
-    monkeypatch.setattr(doorbell, "tempfile", tempfile)
-    return f"sqlite:///{tmp_path / ('d' * 90) / 'orders.db'}", short / f"order-sagas-{os.geteuid()}"
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        database = f"sqlite:///{tmp_path / ('d' * 90) / 'orders.db'}"
+        yield database, Path(short) / f"order-sagas-{os.geteuid()}"
 
 
 @pytest.mark.parametrize("datagram", [b"", b"c", b"close", bytes(range(256)), b"x" * 60_000])
@@ -231,12 +231,13 @@ def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, mon
 
 
 @needs_root
-def test_another_user_can_not_ring(beside, tmp_path):
+def test_another_user_can_not_ring():
     """In a directory that everybody may enter."""
-    directory = Path(tempfile.mkdtemp(dir="/tmp"))
-    directory.chmod(0o755)
-    database = f"sqlite:///{directory / 'orders.db'}"
-    with listening(database) as (_, heard):
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as directory,
+        listening(database := f"sqlite:///{directory}/orders.db") as (_, heard),
+    ):
+        Path(directory).chmod(0o755)
         done = as_nobody(
             "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
             f"s.sendto(b'c', {str(bell_of(database))!r})"
