@@ -22,13 +22,14 @@ from bridges.kafka.errors import (
     mapped,
 )
 from bridges.kafka.publication import Publication
-from bridges.kafka.topics import batch_limits
+from bridges.kafka.topics import DEAD_LETTERS, batch_limits
 from bridges.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 
 _USUAL_LIMIT = 1_000_000
-"""Bytes of a batch to a topic that does not tell its own limit."""
+"""Bytes of a batch to a topic that does not tell its own limit; dead letters may have twice that.
+"""
 _OVERHEAD = 128
 """Bytes of a batch's header and a record's lengths, at most, before headers."""
 
@@ -95,7 +96,9 @@ class TopicWriter:
             enable_idempotence=True,
             linger_ms=int(self._linger * 1000),
             batch_size=self._batch_bytes,
-            max_request_size=max(self._batch_bytes, _USUAL_LIMIT, *self._limits.values())
+            max_request_size=max(
+                self._batch_bytes, self._limit(DEAD_LETTERS), *self._limits.values()
+            )
             + _OVERHEAD,
             delivery_timeout_ms=int(self._delivery_timeout * 1000),
             request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
@@ -112,6 +115,10 @@ class TopicWriter:
             _log.warning("kafka.batch_limit_unknown", error=str(error))
             return
         self._limits = {topic: limit - _OVERHEAD for topic, limit in limits.items()}
+
+    def _limit(self, topic: str) -> int:
+        usual = 2 * _USUAL_LIMIT if topic == DEAD_LETTERS else _USUAL_LIMIT
+        return self._limits.get(topic, usual)
 
     @property
     def sends_whole_batches(self) -> bool:
@@ -164,7 +171,7 @@ class TopicWriter:
     ) -> None:
         batch: list[int] = []
         size = 0
-        allowed = self._limits.get(topic, _USUAL_LIMIT)
+        allowed = self._limit(topic)
         full = min(self._batch_bytes, allowed)
         if self._max_record_bytes is not None:
             allowed = min(allowed, self._max_record_bytes)
@@ -237,6 +244,8 @@ class TopicWriter:
         producer = self._client()
         if is_beyond_repair(producer):
             _log.warning("kafka.writer_starts_over")
+            if self._limits:
+                self._learn_limits([*self._limits])  # a smaller one may be what ended it
             fresh = self._connect()
             producer.close(timeout=0)
             self._producer = producer = fresh

@@ -219,7 +219,7 @@ def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, mon
     squat(directory)
     only = [place for place in doorbell._places(database) if place[0] == directory]
     monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
-    with capture_logs() as logged, listening(database, look_every=0.01) as (bell, heard):
+    with capture_logs() as logged, listening(database, look_every=0.01) as (_, heard):
         stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         stranger.bind(str(directory / f"{only[0][1]}1"))
 

@@ -3,7 +3,7 @@
 On virtual time; the log is the embedded one, on a database of the test's own that can be away.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import pairwise
@@ -75,7 +75,7 @@ class Intake:
         self.base.inject(self.actor, self.actor, message)
         self.base.run_until_idle()
 
-    def _answer(self, answers: list[Answer]) -> None:
+    def _answer(self, answers: Sequence[Answer]) -> None:
         self.answers.update(answers)
 
     def _open(self) -> RecordLog:
