@@ -106,6 +106,7 @@ class TopicWriter:
             metrics_enabled=False,
         )
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
+        self._verdicts = _Verdicts(producer)
         return producer
 
     def _learn_limits(self, topics: Sequence[str]) -> None:
@@ -199,7 +200,7 @@ class TopicWriter:
         publication: Publication,
     ) -> None:
         chosen = [records[place] for place in places]
-        settle = partial(_settle, publication)
+        settle = partial(_settle, publication, self._verdicts)
         send_whole_batch(self._client(), topic, partition, chosen, places, settle)
 
     def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
@@ -214,8 +215,9 @@ class TopicWriter:
         except theirs.KafkaError as error:
             publication.fail(place, mapped(error))
         else:
-            future.add_callback(lambda _: publication.settle(1))
-            future.add_errback(lambda error: publication.fail(place, mapped(error)))
+            settle = partial(_settle, publication, self._verdicts, [place])
+            future.add_callback(lambda _: settle(None))
+            future.add_errback(settle)
 
     def _check(self, topic: str, partition: int) -> None:
         count = self._partitions.get(topic) or self._count(topic)
@@ -258,12 +260,41 @@ class TopicWriter:
         return self._producer
 
 
-def _settle(publication: Publication, places: Sequence[int], error: BaseException | None) -> None:
+class _Verdicts:
+    """Tells the record that a broker finds too large from those that are given up because of it.
+
+    The broker's answer ends an idempotent producer, which then gives up everything that is still
+    on its way, other records of the same batch among it, with the very same error. Of one producer
+    the first record is believed to be too large; the others were not written, and may be.
+    """
+
+    def __init__(self, producer: KafkaProducer) -> None:
+        self._producer = producer
+        self._has_refused = False
+
+    def of(self, error: BaseException, records: int) -> KafkaBridgeError:
+        """The error of so many records that failed together."""
+        ours = mapped(error)
+        if not isinstance(ours, RecordTooLargeError):
+            return ours
+        if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
+            return NotAcknowledgedError(f"Given up with another record: {ours}")
+        self._has_refused = True
+        return ours
+
+
+def _settle(
+    publication: Publication,
+    verdicts: _Verdicts,
+    places: Sequence[int],
+    error: BaseException | None,
+) -> None:
     if error is None:
         publication.settle(len(places))
     else:
+        ours = verdicts.of(error, len(places))
         for place in places:
-            publication.fail(place, mapped(error))
+            publication.fail(place, ours)
 
 
 def _size(record: Outgoing) -> int:
