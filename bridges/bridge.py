@@ -40,7 +40,10 @@ class Proceed:
 
 
 class CommitAgain:
-    """To itself, some time after the database was away."""
+    """To itself, after a pause: commit the batch of this number, if that is still the open one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class BeginAgain:
@@ -99,7 +102,9 @@ class Bridge(Waves):
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            if self._closed:  # not if the batch that waited was rolled back meanwhile
+            # Not if the batch that waited was rolled back meanwhile: another has its own timer.
+            batch = self._batch
+            if self._closed and batch and batch.number == message.payload.number:
                 self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
@@ -332,7 +337,7 @@ class Bridge(Waves):
             world.outages.begin("database", world.clock.now())
             self._counts.last_error = str(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
-            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain())
+            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain(batch.number))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:

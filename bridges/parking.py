@@ -52,7 +52,6 @@ class Parking(Shards):
 
     def _look(self) -> None:
         """See in the database who is paused, and since when no more."""
-        self._look_due = False
         outages, now = self._world.outages, self._world.clock.now()
         table = self._world.store.parking
         found = table.pauses()
@@ -84,6 +83,7 @@ class Parking(Shards):
             if name not in lasting:
                 outages.unpause(name, now)
         self._hold()
+        self._look_due = False  # only now: a look that the database refused is made again
 
     def gain(self, epochs: dict[int, int]) -> None:
         super().gain(epochs)

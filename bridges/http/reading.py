@@ -204,6 +204,8 @@ class Reader:
                     attempt=entry.attempt,
                     cause=entry.cause,
                     note=entry.note,
+                    times=entry.times,
+                    last=moment(entry.last),
                 )
                 for entry in progress.history
             ],

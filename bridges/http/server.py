@@ -65,7 +65,8 @@ class HttpServer:
     def start(self) -> None:
         """Open the log, and serve."""
         _forward_logs()
-        self._tell(ServeHttp(self._around.open_log, self._desk.answer, self._around.flush))
+        around = self._around
+        self._tell(ServeHttp(around.open_log, self._desk.answer, around.flush, self._tell))
         if problem := self._intake_problem():
             self._socket.close()
             raise HttpError(problem)

@@ -115,6 +115,10 @@ class HistoryEntry(View):
     cause: str
     """The id of the event that brought it about, or `timer:<step>:<attempt>`."""
     note: str
+    times: int = 1
+    """How often an ignored message came; the other fields are those of the first."""
+    last: str | None = None
+    """When it came last, if it came more than once."""
 
 
 class SagaView(SagaSummary):

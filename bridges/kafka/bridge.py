@@ -5,6 +5,7 @@ transaction as everything else, every shard is claimed with a fencing token, and
 published twice finds idempotent participants.
 """
 
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
@@ -15,6 +16,8 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
+from actors.participants import DEAD_LETTERS
+from actors.sagas.retry import Retry
 from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.dead_letters import dead_letter
@@ -31,15 +34,14 @@ from bridges.store.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
 
-AGAIN_SECONDS = 0.5
-"""Before records that Kafka did not acknowledge are published again."""
+AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
+"""Pauses before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
 SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
 CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
-LEFT_OUT = "(the value was larger than dead-letters takes)"
 
 
 # What the reader's thread tells the bridge.
@@ -92,7 +94,7 @@ class Connection:
 class Published:
     """What became of outbox rows that were published: acknowledged, too large, or to try again."""
 
-    ids: list[int]
+    rows: dict[int, Outgoing]
     publication: Publication
 
 
@@ -133,6 +135,14 @@ class KafkaBridge(Bridge):
         self._deleting = 0
         self._published: list[int] = []
         """Outbox rows that Kafka has: the next transaction deletes them."""
+        self._refused: dict[int, Outgoing] = {}
+        """Outbox rows that are too large for their topics, each with its dead letter: the next
+        transaction puts it in their place."""
+        self._refilling: dict[int, Outgoing] = {}
+        """Those of them that are in the transaction under way."""
+        self._failures = 0
+        """Attempts to publish that have failed since one succeeded."""
+        self._again_due = False
         self._tidying = False
         self._left: set[int] = set()
         """What submitters had committed and not published at the last look."""
@@ -168,7 +178,7 @@ class KafkaBridge(Bridge):
         self._writer.close()
         for flight in self._flights:
             if flight.publication.is_done and not flight.publication.failures:
-                self._published += flight.ids
+                self._published += flight.rows
         if self._published:
             try:
                 self._world.store.commit(
@@ -200,6 +210,7 @@ class KafkaBridge(Bridge):
         elif kind is Connection:
             self._note_connection(message.up)
         elif kind is WakeupMessage and isinstance(message.payload, _Again):
+            self._again_due = False
             self._publish_again()
         elif kind is WakeupMessage and isinstance(message.payload, _Tidy):
             self._tidying = False
@@ -308,12 +319,14 @@ class KafkaBridge(Bridge):
         changes = super().changes(batch)
         changes.published = self._published[:]
         self._deleting = len(changes.published)
+        self._refilling = dict(self._refused)
+        changes.refused = [*self._refilling.items()]
         return changes
 
     @property
     def untidy(self) -> bool:
         """Whether there is something to store though nothing happened."""
-        return bool(self._published) and not self._tidying
+        return bool(self._published or self._refused) and not self._tidying
 
     def committed(self, batch: Batch, outbox: list[int]) -> None:
         for place, (_, after) in batch.offsets.items():
@@ -321,6 +334,11 @@ class KafkaBridge(Bridge):
             self._moved.pop(place, None)
         # What came meanwhile was appended behind what this commit deleted.
         del self._published[: self._deleting]
+        letters, self._refilling = self._refilling, {}
+        if letters:
+            for number in letters:
+                self._refused.pop(number, None)
+            self._publish(letters)
         if outbox:
             self._publish(
                 {i: outgoing for i, (_, outgoing) in zip(outbox, batch.outbox, strict=True)}
@@ -347,7 +365,7 @@ class KafkaBridge(Bridge):
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         self._unpublished.update(rows)
-        flight = Published(list(rows), self._writer.publish(list(rows.values())))
+        flight = Published(rows, self._writer.publish(list(rows.values())))
         self._flights.append(flight)
         tell = self._world.tell
         flight.publication.add_done_callback(lambda _: tell(flight))
@@ -356,19 +374,25 @@ class KafkaBridge(Bridge):
     def _note_published(self, published: Published) -> None:
         self._flights.remove(published)
         failures = published.publication.failures
-        for place, number in enumerate(published.ids):
+        for place, (number, outgoing) in enumerate(published.rows.items()):
             error = failures.get(place)
             if error is None:
                 self._unpublished.pop(number, None)
                 self._published.append(number)
+            elif self._unpublished.get(number) is not outgoing:
+                continue  # published once more since, or its dead letter was
             elif isinstance(error, RecordTooLargeError):
-                self._too_large(number, error)
+                self._too_large(number, outgoing, error)
             else:
                 self._failed.append(number)
-        if failures and self._failed:
-            log.warning("publish.waiting", records=len(self._failed), retry_in=AGAIN_SECONDS)
-            self.wakeupAfter(timedelta(seconds=AGAIN_SECONDS), _Again())
-        if self._published and not self._tidying:
+        self._failures = self._failures + 1 if failures else 0
+        if self._failed and not self._again_due:
+            self._again_due = True
+            wait = AGAIN.wait_after(max(1, self._failures), self._world.store.consumer)
+            assert wait is not None
+            log.warning("publish.waiting", records=len(self._failed), retry_in=round(wait, 3))
+            self.wakeupAfter(timedelta(seconds=wait), _Again())
+        if (self._published or self._refused) and not self._tidying:
             self._tidying = True
             self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
 
@@ -390,18 +414,28 @@ class KafkaBridge(Bridge):
         if rows:
             self._publish(rows)
 
-    def _too_large(self, number: int, error: KafkaBridgeError) -> None:
-        """Kafka will never take it: leave a dead letter that says so in its place."""
-        outgoing = self._unpublished.pop(number)
-        self._published.append(number)
-        log.error("record.too_large", topic=outgoing.topic, error=str(error))
+    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaBridgeError) -> None:
+        """Kafka will never take this row: have its dead letter stored in its place, whole.
+
+        A dead letter that is too large itself stays in the outbox, where nothing deletes it. It is
+        published again when its shard is claimed: the topic may take more by then.
+        """
+        size = len(outgoing.value or b"")
+        if outgoing.topic == DEAD_LETTERS:
+            problem = f"dead letter {number} of the outbox stays in the database: {error}"
+            log.error("dead_letter.too_large", outbox_id=number, size=size, error=str(error))
+            self._counts.last_error = problem
+            return
+        log.error(
+            "record.too_large", topic=outgoing.topic, outbox_id=number, size=size, error=str(error)
+        )
+        self._counts.dead_letters += 1
         record = Record(
-            outgoing.topic, outgoing.partition, -1, outgoing.key, LEFT_OUT.encode(),
-            outgoing.headers,
-        )  # fmt: skip
+            outgoing.topic, outgoing.partition, -1, outgoing.key, outgoing.value, outgoing.headers
+        )
         world = self._world
         letter = dead_letter(record, str(error), world.clock.now(), world.store.partitions)
-        self._writer.publish([letter])
+        self._refused[number] = letter
 
 
 class _Owner:

@@ -3,10 +3,11 @@
 SQLAlchemy makes the tables, and reads for people; a batch goes to the driver directly.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,7 +105,10 @@ def connect(url: str) -> Connection:
 def sqlite_engine(url: sa.URL) -> sa.Engine:
     """An engine whose connections are set up as every process of the system needs them."""
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if "mode" not in url.query:  # else the name is no path
+            _make_file(file)
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -131,6 +135,16 @@ def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
     """An engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
     need("postgres")
     return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty database unless there is a file: SQLite would let no group write to it.
+
+    Its other files get the mode of this one. A file that is there is not opened: closing it would
+    drop the locks that SQLite may have on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
 class _SqliteErrors:

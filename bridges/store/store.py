@@ -38,6 +38,8 @@ class Changes:
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
+    refused: Sequence[tuple[int, Outgoing]] = ()
+    """Ids of outbox rows whose records Kafka will never take, each with its dead letter."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     """(topic, partition): where this batch began, and where it ends."""
     parked: Sequence[Parked] = ()
@@ -247,6 +249,8 @@ class Store:
             self.parking.store(db, changes.parked, changes.unparked, now)
         if changes.published:
             self.clean_outbox(db, changes.published)
+        if changes.refused:
+            self._refill_outbox(db, changes.refused)
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()
@@ -358,6 +362,19 @@ class Store:
         )
         return ids
 
+    def _refill_outbox(self, db: Any, refused: Sequence[tuple[int, Outgoing]]) -> None:
+        """Within a transaction: put dead letters into the outbox, in the place of their records.
+
+        The id stays, and with it the shard whose owner publishes the row.
+        """
+        db.executemany(
+            self._sql["refill_outbox"],
+            [
+                (o.topic, o.partition, o.key, o.value, pack(o.headers), number)
+                for number, o in refused
+            ],
+        )
+
     # --- the schema ---------------------------------------------------------------------------
 
     def _create(self) -> None:
@@ -419,6 +436,10 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
         "fill_outbox": (
             "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "
             f"VALUES ({', '.join([mark] * 8)})"
+        ),
+        "refill_outbox": (
+            f"UPDATE outbox SET topic = {mark}, partition = {mark}, key = {mark}, value = {mark}, "
+            f"headers = {mark} WHERE id = {mark}"
         ),
         "unpublished": (
             "SELECT id, topic, partition, key, value, headers FROM outbox "

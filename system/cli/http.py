@@ -11,8 +11,9 @@ from system.cli.suggest import suggestion
 from system.settings import Settings, settings_options
 
 SETTINGS = (
-    "database", "partitions", "kafka", "kafka_group", "log_dir", "log_level", "http",
-    "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections", "http_timeout",
+    "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
+    "http", "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections",
+    "http_timeout",
 )  # fmt: skip
 
 

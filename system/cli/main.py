@@ -49,6 +49,7 @@ class Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit: 0 done, 1 failed, 2 wrong usage or setting, 130 interrupted."""
         extra["standalone_mode"] = False
+        os.umask(0o077)  # what is written is its user's alone, until a setting says else
         try:
             code = super().main(*args, **extra)
         except click.ClickException as error:

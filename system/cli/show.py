@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from actors.errors import UnknownSagaError
-from actors.sagas.progress import Phase, Progress, StepState
+from actors.sagas.progress import Entry, Phase, Progress, StepState
 from bridges.store import queries
 from system.cli.orders import JSON_HELP, amount
 from system.cli.suggest import suggestion
@@ -154,6 +154,13 @@ def _print_saga(
     for entry in progress.history:
         history.add_row(
             f"{entry.at - progress.started_at:+.3f} s", entry.event.removeprefix("saga."),
-            entry.step, str(entry.attempt) if entry.attempt else "", entry.note,
+            entry.step, str(entry.attempt) if entry.attempt else "",
+            _note(entry, progress.started_at),
         )  # fmt: skip
     out.print(history)
+
+
+def _note(entry: Entry, began: float) -> str:
+    if entry.times == 1:
+        return entry.note
+    return f"{entry.note} ({entry.times:,} times, last at {entry.last - began:+.3f} s)"

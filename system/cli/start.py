@@ -25,6 +25,7 @@ from system.definitions import registry_of
 from system.log_access import log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
+from system.private_files import tighten, warn_of_access
 from system.roles import group_of
 from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
@@ -57,6 +58,7 @@ def start_command(settings: Settings) -> None:
     Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
     """
     clock = SystemClock()
+    tightened = tighten(settings)
     with DatabaseLock(settings.database):
         # What is wrong with the topics is said at once, rather than from within the running system.
         log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
@@ -65,11 +67,13 @@ def start_command(settings: Settings) -> None:
             need("http")
         check_telemetry(settings)
         if workers > 1 or settings.http:
+            warn_of_access(settings, tightened)
             _start_supervised(settings, workers)
             return
         telemetry = telemetry_of(settings)
         name = own_slot(settings.log_dir) if settings.kafka else None
         sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
+        warn_of_access(settings, tightened)
         parts = Parts(
             settings=settings,
             clock=clock,

@@ -16,12 +16,17 @@ Function = Callable[..., Any]
 _GIVEN = f"{__name__}.given"
 """Where in click's context the flags are that were given."""
 
+PRIVATE, SHARED = 0o077, 0o007
+"""The umask of every process: without a group to share files with, and with one."""
+
 
 def settings_options(*names: str, provenance: bool = False) -> Callable[[Function], Function]:
     """Give a command `--config` and a flag for each setting named; without names, for all.
 
     The function gets one argument for them: `settings`, and, if asked for, `provenance` too. A
     wrong setting ends the command with its message and exit code 2. Secrets never get a flag.
+
+    What the command writes is its user's alone, or that of a group too if `file_group` names one.
     """
 
     def decorate(function: Function) -> Function:
@@ -34,12 +39,17 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
             chosen_flags = {name: given.pop(name) for name in flags}
             try:
                 settings, sources = load_settings(chosen_flags, os.environ, config_path)
+                if settings.file_group and not provenance:
+                    from system.private_files import share_directories  # SQLAlchemy loads slowly
+
+                    share_directories(settings, sources["file_group"])
             except SettingError as error:
                 raise click.UsageError(str(error)) from None
             click.get_current_context().meta[_GIVEN] = {
                 **({"config": config_path} if config_path else {}),
                 **{name: value for name, value in chosen_flags.items() if value is not None},
             }
+            os.umask(SHARED if settings.file_group else PRIVATE)
             for warning in sources.warnings:
                 click.echo(f"Warning: {warning}", err=True)
             if provenance:

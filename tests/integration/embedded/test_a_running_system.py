@@ -52,7 +52,7 @@ def ticks(pid: int) -> int:
 
 
 def test_orders_are_handled_as_soon_as_they_are_submitted(tmp_path):
-    """The doorbell wakes the system: it never looks by itself, so nothing else could."""
+    """The doorbell wakes the system, which looks by itself once a minute only."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         order_sagas("stock", "load", stock_file(tmp_path, 30), env=env)

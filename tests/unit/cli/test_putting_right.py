@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from actors.messages import PaymentCompleted
 from actors.sagas.definition import hours
 from actors.services.gateway import NoAnswer
 from actors.services.simulation import SimulatedGateway
@@ -72,6 +73,20 @@ def test_an_unknown_topic_is_refused_with_those_there_are(run):
 
     assert 2 == result.exit_code
     assert "order-events, payment-events, stock-events, notification-events" in result.stderr
+
+
+def test_late_duplicates_are_shown_once_with_their_count(run, run_json, stuck):
+    """The history of a saga that stays for days takes no more room, however many come."""
+    for _ in range(2):
+        stuck.put(*[PaymentCompleted(order_id="A")] * 500)
+    (late,) = [
+        entry
+        for entry in run_json("show", "A")["sagas"][0]["history"]
+        if entry["event"] == "saga.message_ignored"
+    ]
+
+    assert 1000 == late["times"]
+    assert "already sent (1,000 times, last at +18000.000 s)" in run("show", "A").stdout
 
 
 def test_a_stuck_step_is_retried_once_its_cause_is_mended(run, stuck):

@@ -96,7 +96,9 @@ def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -
     """The batch that waited for the database was rolled back; this one still waits for actors."""
     bridge._batch = Batch(2, waiting=1)
 
-    bridge.receiveMessage(WakeupMessage(None, CommitAgain()), NOBODY)
+    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
+    bridge._closed = True  # it waits for the database by now, with a timer of its own
+    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
 
     assert [] == bridge.done
 
