@@ -18,7 +18,8 @@ from actors.sagas.progress import Progress
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message for an actor, with the stored state of the entity it is about.
 
-    Within one `batch`, what the actor has decided since is newer than `state`.
+    Within one `batch`, what the actor has decided since is newer than `state`. `batch` and `ticket`
+    identify the delivery; its acknowledgement repeats both.
     """
 
     batch: int
@@ -53,16 +54,22 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 class Handled(msgspec.Struct, frozen=True, gc=False):
     """The acknowledgement of a delivery, and what came of it.
 
-    What no delivery caused, a timer that fired, has the ticket `timer_ticket(epoch)`, by which the
-    bridge tells an actor that was restored from one that was released before.
+    `batch` and `ticket` are those of the delivery: an acknowledgement for a batch that was rolled
+    back counts for no later one. A timer that fired has the batch `NO_BATCH` and the ticket
+    `timer_ticket(epoch)`, which tells a restored actor from one that was released before.
     """
 
+    batch: int
     ticket: int
     outputs: tuple[Output, ...] | list[Output] = ()
     writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
     calls: tuple[Call, ...] = ()
     notes: tuple[Note, ...] | list[Note] = ()
     """The transitions of the saga that was written."""
+
+
+NO_BATCH = 0
+"""The batch number of what no delivery caused; batches are numbered from one."""
 
 
 def timer_ticket(epoch: int) -> int:
@@ -73,6 +80,7 @@ def timer_ticket(epoch: int) -> int:
 class NotHandled(msgspec.Struct, frozen=True, gc=False):
     """The handler raised: nothing of the delivery counts. It is retried, then dead-lettered."""
 
+    batch: int
     ticket: int
     error: str
 

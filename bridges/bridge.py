@@ -18,7 +18,7 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
-from actors.delivery import Ended, Handled, Inject, NotHandled
+from actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
 from actors.messages import Message
 from actors.sagas.progress import Progress
 from bridges.batch import Batch, Item
@@ -92,7 +92,7 @@ class Bridge(Waves):
             self._look_due = True
             self._proceed_soon()
         elif kind is NotHandled:
-            self._not_handled(message.ticket, message.error)
+            self._not_handled(message)
         elif kind is Inject:
             self._injected.append(message.message)
             self._proceed_soon()
@@ -148,6 +148,7 @@ class Bridge(Waves):
             records=counts.records,
             ended=counts.ended,
             dead_letters=counts.dead_letters,
+            stale_acks=counts.stale_acks,
             seconds=now - counts.since,
             last_error=counts.last_error,
             begun_rate=begun_rate,
@@ -252,12 +253,14 @@ class Bridge(Waves):
         self._deliver(batch, items, first=True)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
-        if handled.ticket < 0:
+        number = handled.batch
+        if number == NO_BATCH:
             self._timer_handled(handled, sender)
             return
         batch = self._batch
-        if batch is None or self._closed or self._away:
-            return  # an answer from before a rollback
+        if batch is None or number != batch.number or self._closed or self._away:
+            self._note_stale_ack(number)
+            return
         if self._early:
             self._catch_up(batch, handled)
         saga = batch.absorb(handled)

@@ -5,7 +5,7 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress
 
-from actors.delivery import Handled
+from actors.delivery import NO_BATCH, Handled
 from actors.messages import Message
 from bridges.batch import Batch, Item
 from bridges.pruning import Pruner
@@ -20,10 +20,10 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 class Counts:
     """What a bridge did since it started."""
 
-    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since")
+    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since", "stale_acks")
 
     def __init__(self) -> None:
-        self.records = self.begun = self.ended = self.dead_letters = 0
+        self.records = self.begun = self.ended = self.dead_letters = self.stale_acks = 0
         self.since = 0.0
         self.last_error = ""
 
@@ -43,6 +43,8 @@ class LogSide(Actor):
         """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
         self._batches = 0
+        self._last_stale = NO_BATCH
+        """The newest batch for which a stale acknowledgement was logged."""
         self._closed = False
         """Whether the batch has all its answers and waits for the database."""
         self._early: dict[str, list[Handled]] = {}

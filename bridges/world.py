@@ -100,6 +100,8 @@ class Report:
     seconds: float
     """Since it started."""
     last_error: str = ""
+    stale_acks: int = 0
+    """Acknowledgements for batches that had been rolled back: ignored."""
     pruned: int = 0
     """Orders that ended long ago, and were deleted."""
 

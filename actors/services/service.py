@@ -108,10 +108,12 @@ class Service(Actor):
                     for r in answer.replies
                 ]
         except Exception:
-            self.send(sender, NotHandled(delivery.ticket, traceback.format_exc()))
+            failed = NotHandled(delivery.batch, delivery.ticket, traceback.format_exc())
+            self.send(sender, failed)
             return
         if answer.writes:
             decided[key] = answer.writes[0]
         for seconds, again in answer.later:
             self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
-        self.send(sender, Handled(delivery.ticket, outputs, answer.writes, answer.calls))
+        handled = Handled(delivery.batch, delivery.ticket, outputs, answer.writes, answer.calls)
+        self.send(sender, handled)

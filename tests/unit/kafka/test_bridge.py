@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress, WakeupMessage
 
-from actors.delivery import Handled, timer_ticket
+from actors.delivery import NO_BATCH, Handled, NotHandled, timer_ticket
 from actors.messages import OrderCreated
 from actors.place_order import PLACE_ORDER
 from actors.sagas.advance import advance
@@ -74,7 +74,7 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = {saga.saga_id: [Handled(timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
+    bridge._early = {saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
     assert shard_of("o-1") != shard_of("o-2")
 
     bridge.lose(frozenset([shard_of("o-2")]))
@@ -109,3 +109,27 @@ def test_shards_are_not_claimed_for_a_reader_that_has_given_up_asking(bridge: Br
     bridge.receiveMessage(ShardsAssigned(frozenset([1]), asked), NOBODY)
 
     assert [] == bridge.done
+
+
+def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
+    bridge: Bridge,
+) -> None:
+    """A lost shard rolls a batch back while its deliveries are out; their answers come later."""
+    bridge._batch = present = Batch(2, waiting=2)
+    saga = a_saga("o-1")
+
+    bridge.receiveMessage(Handled(1, 0, (), (saga,)), NOBODY)
+    bridge.receiveMessage(NotHandled(1, 0, "too late"), NOBODY)
+
+    assert 2 == present.waiting
+    assert {} == present.sagas
+    assert 2 == bridge._report().stale_acks
+
+
+def test_an_acknowledgement_of_the_open_batch_counts(bridge: Bridge) -> None:
+    bridge._batch = present = Batch(2, waiting=2)
+
+    bridge.receiveMessage(Handled(2, 0), NOBODY)
+
+    assert 1 == present.waiting
+    assert 0 == bridge._report().stale_acks
