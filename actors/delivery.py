@@ -4,6 +4,7 @@ The bridge opens a batch, delivers, and commits once every delivery is `Handled`
 says counts before that commit: what it wrote is dropped if the batch is rolled back.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -37,18 +38,35 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     message: Message
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """Something asked of the outside world, issued after the commit, off the loop's thread.
+CallId = tuple[str, str, str]
+"""Service, operation and key of an external call."""
 
-    `key` is the idempotency key: a restart issues the call again with the same one. The outcome
-    comes back as the message that `then` makes of it, or of the exception.
+
+class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A call to an external system, made after the commit and never on the loop's thread.
+
+    `service` is the participant that makes it, `operation` what it asks for, and `key` the
+    idempotency key: a restart issues the call again with the same one. While a call is under way,
+    none with the same three is made. The outcome comes back as the message that `then` makes of the
+    result or the exception.
+
+    `make` must not wait for ever: a client without a timeout that hangs holds its thread, and keeps
+    the call from being made again, until the process ends.
     """
 
+    service: str
+    operation: str
     key: str
-    make: Any
-    """A callable without arguments, run on another thread."""
-    then: Any
-    """Makes a message of (result, exception); one of them is None."""
+    order_id: str
+    make: Callable[[], Any]
+    """Run on another thread."""
+    then: Callable[[Any, BaseException | None], Message]
+    """Makes a message of (result, exception), one of which is None, on that thread."""
+
+    @property
+    def id(self) -> CallId:
+        """What tells it from other calls."""
+        return self.service, self.operation, self.key
 
 
 class Handled(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +81,7 @@ class Handled(msgspec.Struct, frozen=True, gc=False):
     ticket: int
     outputs: tuple[Output, ...] | list[Output] = ()
     writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ExternalCall, ...] = ()
     notes: tuple[Note, ...] | list[Note] = ()
     """The transitions of the saga that was written."""
 
@@ -86,7 +104,10 @@ class NotHandled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inject(msgspec.Struct, frozen=True, gc=False):
-    """A message that no topic carries, for the bridge to deliver like a record: an outcome."""
+    """A message that no topic carries, for the bridge to deliver like a record.
+
+    It may be lost in a rollback: what is stored must imply it.
+    """
 
     message: Message
 
@@ -101,7 +122,7 @@ class Restore:
 
 @attrs.frozen
 class RestoreEntities:
-    """Entities that an actor keeps in memory, or that still owe an outside call."""
+    """Entities that an actor keeps in memory, all of them."""
 
     entities: list[Entity]
 

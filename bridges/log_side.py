@@ -6,8 +6,10 @@ from typing import Any
 from thespian.actors import Actor, ActorAddress
 
 from actors.delivery import NO_BATCH, Handled
-from actors.messages import Message
 from bridges.batch import Batch, Item
+from bridges.external_calls import ExternalCalls
+from bridges.outcome_queue import OutcomeQueue
+from bridges.owed_calls import OwedCalls
 from bridges.pruning import Pruner
 from bridges.rates import Rates
 from bridges.record import Outgoing, Record
@@ -33,6 +35,8 @@ class LogSide(Actor):
 
     _world: World
     _give_up: Callable[[BaseException], None]
+    _calls: ExternalCalls
+    _owed: OwedCalls
     asks_for_pauses = False
     """Whether nobody tells of pauses, so that it has to look for itself."""
 
@@ -49,12 +53,14 @@ class LogSide(Actor):
         """Whether the batch has all its answers and waits for the database."""
         self._early: dict[str, list[Handled]] = {}
         """What timers did while a batch was under way, by saga: the next batch takes it."""
-        self._injected: list[Message] = []
+        self._outcomes = OutcomeQueue()
         self._in_flight: dict[str, ActorAddress | int] = {}
         """Every saga in flight: its address, or the number of its restore until it has answered."""
         self._restores = 0
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
+        self._draining: bool | None = None
+        """Whether the stop waits for calls that run; None before there is a stop."""
         self._wait = FIRST_WAIT
         self._counts = Counts()
         self._rates = Rates(0.0, 0, 0)
@@ -70,8 +76,8 @@ class LogSide(Actor):
     def close_log(self) -> None:
         """Nothing is under way any more: let go of the log."""
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        """The next records, at most a batch, with their offsets noted in it."""
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """The next records, at most `limit`, with their offsets noted in the batch."""
         raise NotImplementedError
 
     def elsewhere(self, item: Item) -> bytes | None:

@@ -26,6 +26,30 @@ TRIES = 2
 class Waves(Parking):
     """Delivers, and deals with what actors could not handle."""
 
+    def _take_outcomes(self, batch: Batch, limit: int) -> list[Item]:
+        """The next outcomes and reminders, at most `limit`; what cannot be handled now is kept."""
+        queue, calls, inside = self._outcomes, self._calls, self._world.routes.inside
+        holding = self._holding
+        items: list[Item] = []
+        while len(items) < limit and queue:
+            outcome = queue.pop()
+            message = outcome.message
+            item = Item(message, "", None, inside(type(message)))
+            if holding and any(route.receiver in holding for route in item.routes):
+                queue.defer(outcome)
+            elif self.elsewhere(item) is None:
+                batch.outcomes.append(outcome)
+                items.append(item)
+            else:
+                # If the shard comes back, the outcome is used; another owner makes the call again.
+                batch.look_again = True  # its capacity is free
+                if outcome.call:
+                    calls.set_aside(outcome.call)
+                given_up = queue.set_aside(outcome)
+                if given_up and given_up.call:
+                    calls.settled((given_up.call,))
+        return items
+
     def _commit(self) -> None:
         """Every wave of the batch is over."""
         raise NotImplementedError

@@ -84,8 +84,8 @@ class Worker:
         self.stage.held.clear()
         while self.stage.stores:
             self.stage.stores.pop().close()
-        while self.stage.outsides:
-            self.stage.outsides.pop().close()
+        while self.stage.call_runners:
+            self.stage.call_runners.pop().close()
 
     def _intercept(
         self, sender: ActorAddress, receiver: ActorAddress, message: Any

@@ -16,7 +16,11 @@ from actors.sagas.registry import Registry
 from actors.services.payments import PaymentSettled
 from bridges.batch import Batch
 from bridges.bridge import CommitAgain
+from bridges.call_runners import ImmediateCalls
+from bridges.external_calls import ExternalCalls
 from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
+from bridges.outcome_queue import Outcome
+from bridges.owed_calls import OwedCalls
 from bridges.partitions import partition_for
 from bridges.routes import ORCHESTRATOR, Routes
 from system.bootstrap import SERVICES
@@ -51,6 +55,8 @@ class Bridge(KafkaBridge):
         self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}
         self._epochs = dict.fromkeys(range(PARTITIONS), 1)
         self._owner = SimpleNamespace()  # type: ignore[assignment]
+        self._calls = ExternalCalls(ImmediateCalls(), self.sent.append)
+        self._owed = OwedCalls(store, self._calls, ())  # type: ignore[arg-type]
 
     def send(self, target: Any, message: Any) -> None:
         self.sent.append(message)
@@ -82,14 +88,23 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     assert [mine.saga_id] == [*bridge._early]
 
 
-def test_the_outcome_of_a_call_is_dropped_when_its_shard_has_moved(bridge: Bridge) -> None:
-    """The new owner makes the call again, with the same key: two may not write one payment."""
-    bridge._injected = [PaymentSettled(order_id=order_id) for order_id in ("o-1", "o-2")]
-    del bridge._epochs[shard_of("o-2")]
+def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(bridge: Bridge) -> None:
+    """Its new owner makes the call again, with the same key: two may not write one payment."""
+    for order_id in ("o-1", "o-2"):
+        call = ("payments", "charge", order_id)
+        bridge._outcomes.put(Outcome(PaymentSettled(order_id=order_id), call))
+    epoch = bridge._epochs.pop(shard_of("o-2"))
 
     bridge._fill(bridge._open())
 
     assert ["o-1"] == [delivery.message.order_id for delivery in bridge.sent]
+
+    bridge._batch = None
+    bridge._epochs[shard_of("o-2")] = epoch
+    bridge._outcomes.bring_back()
+    bridge._fill(bridge._open())
+
+    assert ["o-1", "o-2"] == [delivery.message.order_id for delivery in bridge.sent]
 
 
 def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -> None:
