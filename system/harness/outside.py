@@ -1,7 +1,7 @@
 """External calls, made at virtual times; they may fail, or their answers may be lost.
 
 Every call is noted: while the worker lives, none may be made that is under way, and none whose
-answer the worker has heard.
+answer the worker has heard. Nor may one that was answered before a stop in good order.
 """
 
 from collections import Counter
@@ -33,6 +33,8 @@ class Calls:
         self._made: Counter[str] = Counter()
         self.heard: Counter[CallId] = Counter()
         """How often a worker was told what became of each call; failures are not counted."""
+        self.known: set[CallId] = set()
+        """The calls that were answered in lives of the worker that ended in good order."""
         self.on_violation: Callable[[Broken], None] = _ignore
 
     def plan(self, fault: CallFails) -> None:
@@ -69,6 +71,8 @@ class VirtualCalls:
         stage, calls = self._stage, self._stage.calls
         if call.id in self._under_way:
             calls.on_violation(_twice(call, "while it was under way"))
+        if call.id in calls.known:
+            calls.on_violation(_twice(call, "although its outcome was known before the last stop"))
         if call.id in self._answered:
             calls.on_violation(_twice(call, "although the worker knew its outcome"))
         self._under_way.add(call.id)
@@ -86,9 +90,11 @@ class VirtualCalls:
     def stop(self) -> list[ExternalCall]:
         return []
 
-    def close(self) -> None:
-        """The worker is dead: it hears of nothing any more."""
+    def close(self, *, in_good_order: bool = False) -> None:
+        """The worker has ended: it hears of nothing any more."""
         self._open = False
+        if in_good_order:
+            self._stage.calls.known |= self._answered
 
     def _end(self, result: CallDone, done: Done) -> None:
         self._under_way.discard(result.id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from actors.entities import Notification
 from actors.messages import OrderCreated, OrderLine
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
@@ -131,7 +132,12 @@ def let_end(system: Harness) -> None:
             break
         for order_id in system.in_flight():
             system.operator(order_id, "resume")
-    # A restart issues again the calls to the outside that nobody ever heard of.
+    system.run_until_quiet(PATIENCE)
+    for notification in system.books.all_of(Notification):
+        if notification.status == Notification.PENDING:
+            detail = "the notification is pending, and nothing sends it but a restart"
+            system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
+    # What was answered before a stop in good order is not asked for after it.
     system.stop()
     system.restart()
     system.run_until_quiet(PATIENCE)
