@@ -155,6 +155,9 @@ def test_a_rollback_makes_no_retry_early_or_twice(trial: Any) -> None:
     it.system.put(an_order("o-2"))
 
     assert ["o-1", "o-2"] == [call.key for call in it.calls.begun]
+    assert it.system.base
+    waking = [timer.payload for timer in it.system.base.timers()]
+    assert 1 == sum(isinstance(each, tuple) and "o-1" == each[1].order_id for each in waking)
 
     it.system.advance(1.0)
 
