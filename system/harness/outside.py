@@ -81,7 +81,8 @@ class VirtualCalls:
         def happen() -> None:
             result = perform(_troubled(call, trouble))
             if trouble == "lost":
-                stage.agenda.add(stage.clock.monotonic() + GIVES_UP, lambda: self._end(result, done))
+                gives_up = stage.clock.monotonic() + GIVES_UP
+                stage.agenda.add(gives_up, lambda: self._end(result, done))
             else:
                 self._end(result, done)
 

@@ -1,6 +1,7 @@
 """External calls of a running system, on real threads."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,17 +88,13 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
+def shop(tmp_path: Path) -> Iterator[Shop]:
     """A shop whose last system is stopped in the end."""
     shop = Shop(tmp_path)
-
-    def close() -> None:
-        if shop.running:
-            shop.running.stop()
-        shop.log.close()
-
-    request.addfinalizer(close)
-    return shop
+    yield shop
+    if shop.running:
+        shop.running.stop()
+    shop.log.close()
 
 
 COMPLETED = "SELECT count(*) FROM sagas WHERE status = 'COMPLETED'"

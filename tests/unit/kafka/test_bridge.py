@@ -82,7 +82,9 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = {saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
+    bridge._early = {
+        saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
+    }
     assert shard_of("o-1") != shard_of("o-2")
 
     bridge.lose(frozenset([shard_of("o-2")]))
@@ -161,7 +163,7 @@ def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_ta
     handover = Handover(records, frozenset([3]))
     bridge._positions = {place: 0}
     bridge._queue.append((handover, records))
-    batches = []
+    batches: list[Any] = []
     for limit in (10, 10, 10):
         batch = Batch(len(batches) + 1)
         taken = bridge.take(batch, limit)
