@@ -27,7 +27,7 @@ from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.rates import Rates
-from bridges.routes import ORCHESTRATOR
+from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
 from bridges.store.store import Changes
 from bridges.waves import Waves
 from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
@@ -215,7 +215,9 @@ class Bridge(Waves):
         if not self._stopping:
             kept = self._unpark(batch) if self._parked else []
             # What was kept comes first, and nothing new while there is more of it.
-            for record in () if batch.unparked else self.take(batch):
+            taken = () if batch.unparked else self.take(batch)
+            selective = self.selective
+            for record in taken:
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -226,9 +228,17 @@ class Bridge(Waves):
                         raise UnreadableRecordError(
                             f"nobody on {record.topic} takes {type(message).__name__}"
                         )
+                    if selective:
+                        routes = self.routes_here(batch, record, message, routes)
+                        if not routes:
+                            continue
                 except UnreadableRecordError as error:
-                    # Each role reads every topic; one of them sees to what nobody can read.
-                    if ORCHESTRATOR in self._receivers:
+                    # One role makes dead letters, or each would make one of the same record.
+                    if (
+                        self.routes_here(batch, record, None, TO_DEAD_LETTERS)
+                        if selective
+                        else ORCHESTRATOR in self._receivers
+                    ):
                         self._dead_letter(batch, record, str(error))
                     continue
                 item = Item(message, record.topic, record, routes)
@@ -388,6 +398,7 @@ class Bridge(Waves):
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
             appended=batch.appended,
+            left=batch.left,
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self._epochs,

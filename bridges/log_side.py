@@ -11,6 +11,7 @@ from bridges.batch import Batch, Item
 from bridges.pruning import Pruner
 from bridges.rates import Rates
 from bridges.record import Outgoing, Record
+from bridges.routes import Route
 from bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
@@ -39,6 +40,8 @@ class LogSide(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._receivers: dict[str, ActorAddress] = {}
+        self._absent: dict[str, str] = {}
+        """Receivers for whom records are left in the log, each with its role."""
         self._epochs: dict[int, int] = {}
         """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
@@ -71,6 +74,26 @@ class LogSide(Actor):
     def take(self, batch: Batch) -> Sequence[Record]:
         """The next records, at most a batch, with their offsets noted in it."""
         raise NotImplementedError
+
+    @property
+    def selective(self) -> bool:
+        """Whether records may be for some only of the receivers that their routes name."""
+        return False
+
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Which of its routes a record takes in this batch; the message is None if it is unreadable.
+
+        Called for each record while the log is `selective`.
+        """
+        return routes
+
+    def leave(
+        self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Leave an output for those in `_absent` that it is for; answers the other routes."""
+        return routes
 
     def elsewhere(self, item: Item) -> bytes | None:
         """The key by which to send a record on, if another worker owns what it is about."""

@@ -167,7 +167,7 @@ class Waves(Parking):
         if outputs:
             world = self._world
             encode, routes, tracing = world.wire.encode, world.routes, world.tracing
-            partitions = world.store.partitions
+            partitions, absent = world.store.partitions, self._absent
             items = []
             for output in outputs:
                 topic, message = output.topic, output.message
@@ -184,7 +184,14 @@ class Waves(Parking):
                     message = tracing.stamped(message, batch.sagas)
                     headers = header_of(message)
                 outgoing = Outgoing(topic, partition, raw, encode(message), headers)
-                if self.place(batch, outgoing, shard):
+                if absent:
+                    to = routes.of(topic, type(message))
+                    here = self.leave(batch, outgoing, to)
+                    if to and not here:
+                        continue
+                    if self.place(batch, outgoing, shard):
+                        items.append(Item(message, topic, None, here))
+                elif self.place(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if self._holding:
                 items = self._park(batch, items)

@@ -32,7 +32,7 @@ from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
 from system.definitions import SAGAS, registry_of
 from system.log_access import check_log
-from system.roles import ROLE_OF, group_of
+from system.roles import consumer_of, roles_of
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -100,7 +100,7 @@ def open_store(
         connect(settings.database),
         registry,
         settings.partitions,
-        group_of(settings),
+        consumer_of(settings),
         entities=[*entities],
     )
 
@@ -142,6 +142,7 @@ def open_world(
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
         log=bridge_of(parts.settings)[1],
+        roles=roles_of(parts.services),
     )
 
 
@@ -203,9 +204,10 @@ def start(
         coordinator = actors.createActor(SagaCoordinator)
         actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
+    roles = roles_of(parts.services)
     for service in parts.services:
         name = service.participant.name
-        if ROLE_OF.get(name, ORCHESTRATOR) in settings.roles:
+        if roles[name] in settings.roles:
             services[name] = actors.createActor(service)
     for name, message in _configuration(parts).items():
         if name in services:

@@ -12,9 +12,9 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
-from bridges.store.log_table import append
+from bridges.store.log_table import append, append_for_roles
 from bridges.store.parking import Parked, ParkingTable
-from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
+from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, OF_ROLES, TO_READ
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
 
@@ -34,6 +34,8 @@ class Changes:
     sagas: Iterable[Progress] = ()
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     """Records for the embedded log, each with its `handled` (see `queues`)."""
+    left: Sequence[tuple[Outgoing, str]] = ()
+    """Records for the embedded log, each for a role that did not run here."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
@@ -199,14 +201,18 @@ class Store:
     def read_log(
         self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
     ) -> list[Record]:
-        """The next records in a queue of the embedded log (LOG or LEFT), in their order.
+        """The next records in a queue of the embedded log (see `queues`), in their order.
 
         Those of `shards` only, if they are given.
         """
-        sql, parameters = self._sql[f"read {queue}"], [after, limit]
+        parameters: list[Any] = [after]
+        if queue.startswith(OF_ROLES):
+            queue, parameters = OF_ROLES, [queue.removeprefix(OF_ROLES), after]
+        sql = self._sql[f"read {queue}"]
         if shards is not None:
             sql = self._sql[f"read {queue} of"]
-            parameters = [after, self.db.many(shards, int), limit]
+            parameters.append(self.db.many(shards, int))
+        parameters.append(limit)
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
             for position, topic, partition, key, value, headers, at in self.db.rows(sql, parameters)
@@ -243,6 +249,8 @@ class Store:
         still_there = self._write_entities(db, changes)
         if changes.appended:
             append(self.db, db, changes.appended, now)
+        if changes.left:
+            append_for_roles(self.db, db, changes.left, now)
         if changes.parked or changes.unparked:
             self.parking.store(db, changes.parked, changes.unparked, now)
         if changes.published:
@@ -385,8 +393,9 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
     # The number is written out, or no partial index would serve.
     read_log = (
         "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
-        f"WHERE position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
+        f"WHERE {{}}position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
     )
+    of_role = f"role = {mark} AND "
     of_shards = f" AND partition {is_in('int')}"
     return {
         "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
@@ -411,10 +420,12 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "INSERT INTO offsets (topic, partition, consumer, position) "
             f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
         ),
-        f"read {LOG}": read_log.format(TO_READ, ""),
-        f"read {LOG} of": read_log.format(TO_READ, of_shards),
-        f"read {LEFT}": read_log.format(LEFT_FOR_OTHERS, ""),
-        f"read {LEFT} of": read_log.format(LEFT_FOR_OTHERS, of_shards),
+        f"read {LOG}": read_log.format("", TO_READ, ""),
+        f"read {LOG} of": read_log.format("", TO_READ, of_shards),
+        f"read {LEFT}": read_log.format("", LEFT_FOR_OTHERS, ""),
+        f"read {LEFT} of": read_log.format("", LEFT_FOR_OTHERS, of_shards),
+        f"read {OF_ROLES}": read_log.format(of_role, LEFT_FOR_ROLE, ""),
+        f"read {OF_ROLES} of": read_log.format(of_role, LEFT_FOR_ROLE, of_shards),
         "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
         "fill_outbox": (
             "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "
