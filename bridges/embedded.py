@@ -143,9 +143,7 @@ class EmbeddedBridge(Bridge):
                     else partition_for(route.keyed_by(message).encode(), partitions)
                 )
         for role, partition in left.items():
-            outgoing = Outgoing(
-                record.topic, partition, record.key, record.value, record.headers
-            )
+            outgoing = Outgoing(record.topic, partition, record.key, record.value, record.headers)
             batch.left.append((outgoing, role))
         return tuple(route for route in routes if route.receiver not in absent)
 

@@ -83,7 +83,7 @@ class LogSide(Actor):
     def routes_here(
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """Which of its routes a record takes in this batch; the message is None if it is unreadable.
+        """Which of its routes a record takes in this batch. It has no message if it is unreadable.
 
         Called for each record while the log is `selective`.
         """

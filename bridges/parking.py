@@ -159,9 +159,7 @@ class Parking(Shards):
         if not due:
             return []
         target, limit = min(due), self._world.batch_size
-        rows = self._world.store.parking.next(
-            target, [*self._epochs], [*self._receivers], limit
-        )
+        rows = self._world.store.parking.next(target, [*self._epochs], [*self._receivers], limit)
         if len(rows) < limit:
             self._drained(target)
         items = []
