@@ -246,7 +246,7 @@ class Bridge(Waves):
                 if key is None:
                     items.append(item)
                 else:
-                    self._forward(batch, record, key)
+                    self._forward(batch, item, key)
             injected, self._injected = self._injected, []
             for outcome in injected:
                 item = Item(outcome, "", None, world.routes.inside(type(outcome)))
@@ -346,12 +346,20 @@ class Bridge(Waves):
         except LostShardError as error:
             self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._roll_back()
+            self._lost += 1
+            if self._lost == 1:
+                self._roll_back()
+            else:
+                # Two that claim the same shards in turns would never let each other commit.
+                self._away = True
+                wait = min(FIRST_WAIT * 2**self._lost, LONGEST_WAIT)
+                self.wakeupAfter(timedelta(seconds=wait), BeginAgain())
             return
         except Exception as error:
             self._fatal(error)
             return
         self._database_is_back()
+        self._lost = 0
         self._closed = False
         self._batch = None
         self.committed(batch, outbox)

@@ -57,6 +57,8 @@ class LogSide(Actor):
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
         self._wait = FIRST_WAIT
+        self._lost = 0
+        """Batches that were lost to another worker's claim since the last one that was stored."""
         self._counts = Counts()
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None

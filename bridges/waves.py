@@ -30,8 +30,10 @@ class Waves(Parking):
         """Every wave of the batch is over."""
         raise NotImplementedError
 
-    def _forward(self, batch: Batch, record: Record, key: bytes) -> None:
-        """Send a record on to the partition where its entity lives, whole."""
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send an item's record on to the partition where its entity lives, whole."""
+        record = item.record
+        assert record is not None
         partition = partition_for(key, self._world.store.partitions)
         outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
         self.place(batch, outgoing, record.partition)

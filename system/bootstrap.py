@@ -27,6 +27,7 @@ from bridges.observer import Observer, Tracing
 from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
+from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
@@ -102,6 +103,7 @@ def open_store(
         settings.partitions,
         consumer_of(settings),
         entities=[*entities],
+        group=settings.kafka_group if settings.kafka else CONSUMER,
     )
 
 

@@ -16,6 +16,7 @@ from actors.messages import MAIN, OrderLine
 from actors.sagas.progress import Progress, Status
 from bridges.errors import StoreError
 from bridges.store.connect import sqlite_engine
+from bridges.store.consumers import consumer_of_role
 from bridges.store.location import file_of
 from bridges.store.queues import (
     LEFT,
@@ -362,14 +363,10 @@ def _behind(handled: int, queue: str) -> sa.ColumnElement[bool]:
 
 def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group: str) -> bool:
     """Whether the orchestrators of a consumer group have handled each partition up to its end."""
-    query = sa.select(offsets.c.partition, offsets.c.position, offsets.c.consumer).where(
-        offsets.c.topic == topic
+    query = sa.select(offsets.c.partition, offsets.c.position).where(
+        offsets.c.topic == topic, offsets.c.consumer == consumer_of_role(group, "orchestrator")
     )
-    reached: dict[int, int] = {}
-    for partition, position, consumer in db.execute(query):
-        roles = consumer.removeprefix(f"{group}.")
-        if consumer == group or (roles != consumer and "orchestrator" in roles.split("+")):
-            reached[partition] = max(position, reached.get(partition, 0))
+    reached = {row[0]: row[1] for row in db.execute(query)}
     return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
 

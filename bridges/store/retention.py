@@ -26,8 +26,9 @@ from actors.participants import DEAD_LETTERS
 from bridges.errors import LostShardError
 from bridges.fingerprint import fingerprint
 from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, OF_ROLES
+from bridges.store.role_offsets import EPOCHS
 from bridges.store.rows import rows_of
-from bridges.store.store import EPOCHS, Store
+from bridges.store.store import Store
 
 CHUNK = 300
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

@@ -14,12 +14,19 @@ from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
 from bridges.store.log_table import append, append_for_roles
 from bridges.store.parking import Parked, ParkingTable
-from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, OF_ROLES, TO_READ
+from bridges.store.queues import (
+    CONSUMER,
+    LEFT,
+    LEFT_FOR_OTHERS,
+    LEFT_FOR_ROLE,
+    LOG,
+    OF_ROLES,
+    TO_READ,
+)
+from bridges.store.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import SCHEMA, metadata
 
-EPOCHS = "#epochs"
-"""The topic under which the offsets table keeps how often each shard was claimed."""
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""
 KNOWN_KEYS = 200_000
@@ -42,6 +49,8 @@ class Changes:
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     """(topic, partition): where this batch began, and where it ends."""
+    moves: Sequence[tuple[str, int, str, int, int]] = ()
+    """The same of other consumers: topic, partition, consumer, where it began, where it ends."""
     parked: Sequence[Parked] = ()
     """What to keep for services that are paused."""
     unparked: Sequence[int] = ()
@@ -71,9 +80,11 @@ class Store:
         database: str | Connection,
         registry: Registry,
         partitions: int,
-        consumer: str = "order-sagas",
+        consumer: str = CONSUMER,
         entities: Iterable[type[Entity]] = ENTITIES,
+        group: str = CONSUMER,
     ) -> None:
+        """`consumer` stands for the worker's set of roles, `group` for those of all roles."""
         self.partitions = partitions
         self.consumer = consumer
         self._registry = registry
@@ -86,7 +97,7 @@ class Store:
         self._highest: dict[str, int] = {}
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
-        self.parking = ParkingTable(self.db, consumer)
+        self.parking = ParkingTable(self.db, group)
         self._create()
 
     def close(self) -> None:
@@ -189,14 +200,25 @@ class Store:
             found = self.db.beside(db)
             found.execute(self._sql["positions"], (self.consumer, ours, names))
             positions = {(topic, partition): at for topic, partition, at in found.fetchall()}
+        self._note_highest()
+        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
+        return Claim(epochs, positions)
+
+    def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
+        """As `claim`, for workers of which each runs some of the roles."""
+        self.db.drop_ids()
+        claim = offsets.claim(shards)
+        self._note_highest()
+        return claim
+
+    def _note_highest(self) -> None:
+        """Ask each table for its highest number, after a claim: what is higher is not stored."""
         numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
         for table in ("sagas", "pruned", *numbered):
             ((self._highest[table],),) = self.db.rows(
                 f"SELECT coalesce(max(no), 0) FROM {table}", ()
             )
         self._highest["pruned"] = max(self._highest.values())
-        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
-        return Claim(epochs, positions)
 
     def read_log(
         self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
@@ -275,14 +297,16 @@ class Store:
         return check
 
     def _move_offsets(self, db: Any, changes: Changes) -> Callable[[], None]:
+        consumer = self.consumer
         moves = [
-            (topic, partition, before, after)
+            (topic, partition, consumer, before, after)
             for (topic, partition), (before, after) in changes.offsets.items()
             if before != after
         ]
+        moves += changes.moves
         if not moves:
             return _nothing
-        moved = self.db.move_offsets(self.db.beside(db), self.consumer, moves)
+        moved = self.db.move_offsets(self.db.beside(db), moves)
 
         def check() -> None:
             if moved() != len(moves):

@@ -168,7 +168,7 @@ class RoleStarts:
         """Those of the orders' sagas, in the order in which they were submitted."""
         return [self.first.status(order_id) for order_id in self.orders]
 
-    def letters(self) -> Counter[bytes]:
+    def letters(self) -> Counter[bytes | None]:
         """How often each record stands among the dead letters."""
         return Counter(value for _, _, value, _ in self.first.log.letters())
 
