@@ -138,11 +138,11 @@ class RoleStarts:
             for system in self.systems:
                 self._alive(system, system.run)
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float, step: float = STEP) -> None:
         """Let time pass in steps, so that timers fire a little late, and what is due happen."""
         while seconds > 0:
-            self.clock.advance(min(STEP, seconds))
-            seconds -= STEP
+            self.clock.advance(min(step, seconds))
+            seconds -= step
             self.run()
 
     def load(self, pens: int) -> None:

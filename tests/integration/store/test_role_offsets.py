@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,21 @@ Open = Callable[..., Worker]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the database once more, as a worker of some roles."""
-    url = f"sqlite:///{tmp_path / 'orders.db'}"
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind."""
     if request.param == "postgresql":
-        url = str(request.getfixturevalue("postgres_url"))
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'orders.db'}"
+
+
+@pytest.fixture
+def worker(database: str) -> Iterator[Open]:
+    """Opens the database once more, as a worker of some roles."""
     with contextlib.ExitStack() as stores:
 
         def opened(*roles: str) -> Worker:
             consumer = consumer_of_set("g", roles, ALL)
-            store = Store(url, Registry([PLACE_ORDER]), 4, consumer, group="g")
+            store = Store(database, Registry([PLACE_ORDER]), 4, consumer, group="g")
             stores.callback(store.close)
             return Worker(store, roles)
 
@@ -90,11 +96,11 @@ def test_a_worker_whose_role_was_claimed_in_another_set_stores_nothing(
     claim = frozen.claim(0, 1)
     taken = other.claim(0)
 
-    with pytest.raises(LostShardError):
-        if moves:
-            frozen.handle(claim, 7)
-        else:
-            frozen.store.commit(Changes(epochs=claim.epochs), 0.0)
+    store = partial(frozen.handle, claim, 7)
+    if not moves:
+        store = partial(frozen.store.commit, Changes(epochs=claim.epochs), 0.0)
+    with pytest.raises(LostShardError, match="shard 0"):
+        store()
     assert ("g",) == taken.rivals
     other.handle(taken, 7)
 
@@ -120,3 +126,45 @@ def test_what_a_set_had_committed_and_not_published_is_found_by_the_next(worker:
     found = heir.store.unpublished([0], heir.store.consumer, *rivals)
     assert ids == [number for number, _ in found]
     assert [] == heir.store.unpublished([0], stranger.store.consumer, *none)
+
+
+FORMER = [
+    ("#epochs", 0, "acme.eu", 3),
+    ("payment-events", 0, "acme.eu", 10),
+    ("payment-events", 0, "acme.eu.payment", 4),
+    ("payment-events", 0, "acme.eu.orchestrator+orders", 30),
+    ("order-events", 1, "acme.eu.orchestrator+orders", 7),
+]
+"""Offsets as they were when each set of roles had its own."""
+
+
+def test_a_role_takes_over_the_furthest_offset_of_the_sets_it_was_in(database: str) -> None:
+    """On its topics; and what was kept for paused services is found by every set."""
+    with (
+        contextlib.closing(Store(database, Registry(()), 4)) as store,
+        store.db.transaction() as cursor,
+    ):
+        cursor.execute("DROP INDEX log_of_roles")
+        cursor.execute("ALTER TABLE log DROP COLUMN role")
+        for topic, partition, consumer, position in FORMER:
+            cursor.execute(
+                "INSERT INTO offsets (topic, partition, consumer, position) "
+                f"VALUES ('{topic}', {partition}, '{consumer}', {position})"
+            )
+        cursor.execute(
+            "INSERT INTO parked (target, consumer, shard, receiver, order_id, topic, "
+            "partition, position, at) "
+            "VALUES ('stock', 'acme.eu.stock', 0, 'stock', 'o', 't', 0, 1, 0.0)"
+        )
+    with contextlib.closing(Store(database, Registry(()), 4)) as store:
+        rows = {*store.db.rows("SELECT topic, partition, consumer, position FROM offsets", ())}
+        parked = [*store.db.rows("SELECT consumer FROM parked", ())]
+
+    assert {
+        *(row for row in FORMER if row[2] != "acme.eu.payment"),
+        ("payment-events", 0, "acme.eu.orchestrator", 30),
+        ("payment-events", 0, "acme.eu.payment", 10),
+        ("order-events", 1, "acme.eu.orchestrator", 7),
+        ("order-events", 1, "acme.eu.orders", 7),
+    } == rows
+    assert [("acme.eu",)] == parked

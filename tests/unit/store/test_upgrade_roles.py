@@ -7,10 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from bridges.store.schema import metadata
-from bridges.store.upgrade_roles import give_roles_their_offsets
 from tests.support.role_starts import RoleStarts
 
 DUMP = Path(__file__).parent / "sets_of_roles.sql"
@@ -76,43 +73,3 @@ def test_it_is_taken_over_once(starts: RoleStarts) -> None:
 
     assert once == starts.rows("SELECT * FROM offsets WHERE topic <> '#epochs' ORDER BY 1, 2, 3")
     assert {"order-sagas"} == {row[2] for row in once}
-
-
-def test_each_role_takes_over_the_furthest_offset_of_its_sets_on_kafka(tmp_path: Path) -> None:
-    """Those of its topics; and what was kept for paused services is found by every set."""
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'orders.db'}")
-    insert = sa.text("INSERT INTO offsets VALUES (:topic, :partition, :consumer, :position)")
-    former = [
-        ("#epochs", 0, "acme.eu", 3),
-        ("payment-events", 0, "acme.eu", 10),
-        ("payment-events", 0, "acme.eu.payment", 4),
-        ("payment-events", 0, "acme.eu.orchestrator+orders", 30),
-        ("order-events", 1, "acme.eu.orchestrator+orders", 7),
-        ("order-events", 1, "acme.eu.payment", 9),
-    ]
-    with engine.begin() as db:
-        metadata.create_all(db)
-        for row in former:
-            names = ("topic", "partition", "consumer", "position")
-            db.execute(insert, dict(zip(names, row, strict=True)))
-        db.exec_driver_sql(
-            "INSERT INTO parked (target, consumer, shard, receiver, order_id, topic, partition, "
-            "position, at) VALUES ('stock', 'acme.eu.stock', 0, 'stock', 'o', 't', 0, 1, 0.0)"
-        )
-        give_roles_their_offsets(db)
-        found = {
-            (topic, partition, consumer.removeprefix("acme.eu.")): position
-            for topic, partition, consumer, position in db.execute(sa.text("SELECT * FROM offsets"))
-            if "+" not in consumer and consumer != "acme.eu"
-        }
-        (parked,) = db.execute(sa.text("SELECT consumer FROM parked")).one()
-    engine.dispose()
-
-    assert {
-        ("payment-events", 0, "orchestrator"): 30,
-        ("payment-events", 0, "payment"): 10,
-        ("order-events", 1, "orchestrator"): 7,
-        ("order-events", 1, "orders"): 7,
-        ("order-events", 1, "payment"): 9,  # of a topic that the role does not read any more
-    } == found
-    assert "acme.eu" == parked
