@@ -30,7 +30,7 @@ from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.rates import Rates
-from bridges.routes import ORCHESTRATOR
+from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
 from bridges.store.store import Changes
 from bridges.waves import Waves
 from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
@@ -252,7 +252,9 @@ class Bridge(Waves):
             limit = size - len(outcomes)
             kept = self._unpark(batch, limit) if self._parked and limit else []
             # Deferred records come first, and nothing new while there are more of them.
-            for record in () if batch.unparked or not limit else self.take(batch, limit):
+            taken = () if batch.unparked or not limit else self.take(batch, limit)
+            selective = self.selective
+            for record in taken:
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -263,9 +265,17 @@ class Bridge(Waves):
                         raise UnreadableRecordError(
                             f"nobody on {record.topic} takes {type(message).__name__}"
                         )
+                    if selective:
+                        routes = self.routes_here(batch, record, message, routes)
+                        if not routes:
+                            continue
                 except UnreadableRecordError as error:
-                    # Each role reads every topic; one of them sees to what nobody can read.
-                    if ORCHESTRATOR in self._receivers:
+                    # One role makes dead letters, or each would make one of the same record.
+                    if (
+                        self.routes_here(batch, record, None, TO_DEAD_LETTERS)
+                        if selective
+                        else ORCHESTRATOR in self._receivers
+                    ):
                         self._dead_letter(batch, record, str(error))
                     continue
                 item = Item(message, record.topic, record, routes)
@@ -273,7 +283,7 @@ class Bridge(Waves):
                 if key is None:
                     items.append(item)
                 else:
-                    self._forward(batch, record, key)
+                    self._forward(batch, item, key)
             if self._holding:
                 items = self._park(batch, items)
             items = kept + items
@@ -371,12 +381,20 @@ class Bridge(Waves):
         except LostShardError as error:
             self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._roll_back()
+            self._lost += 1
+            if self._lost == 1:
+                self._roll_back()
+            else:
+                # Two that claim the same shards in turns would never let each other commit.
+                self._away = True
+                wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
+                self.wakeupAfter(timedelta(seconds=wait), BeginAgain())
             return
         except Exception as error:
             self._fatal(error)
             return
         self._database_is_back()
+        self._lost = 0
         self._closed = False
         self._batch = None
         self.committed(batch, outbox)
@@ -425,6 +443,7 @@ class Bridge(Waves):
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
             appended=batch.appended,
+            left=batch.left,
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self._epochs,

@@ -28,12 +28,13 @@ from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
+from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
 from system.definitions import SAGAS, registry_of
 from system.log_access import check_log
-from system.roles import ROLE_OF, group_of
+from system.roles import consumer_of, roles_of
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -104,8 +105,9 @@ def open_store(
         connect(settings.database),
         registry,
         settings.partitions,
-        group_of(settings),
+        consumer_of(settings),
         entities=[*entities],
+        group=settings.kafka_group if settings.kafka else CONSUMER,
     )
 
 
@@ -147,6 +149,7 @@ def open_world(
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
         log=bridge_of(parts.settings)[1],
+        roles=roles_of(parts.services),
     )
 
 
@@ -208,9 +211,10 @@ def start(
         coordinator = actors.createActor(SagaCoordinator)
         actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
+    roles = roles_of(parts.services)
     for service in parts.services:
         name = service.participant.name
-        if ROLE_OF.get(name, ORCHESTRATOR) in settings.roles:
+        if roles[name] in settings.roles:
             services[name] = actors.createActor(service)
     for name, message in _configuration(parts).items():
         if name in services:

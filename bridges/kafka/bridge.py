@@ -16,6 +16,7 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
+from actors.messages import Message
 from actors.participants import DEAD_LETTERS
 from actors.sagas.retry import Retry
 from bridges.batch import Batch, Item
@@ -30,6 +31,9 @@ from bridges.kafka.publication import Publication
 from bridges.kafka.reader import TopicReader
 from bridges.kafka.topics import check_topics
 from bridges.record import Outgoing, Record
+from bridges.role_progress import RoleProgress
+from bridges.routes import ORCHESTRATOR, Route
+from bridges.store.role_offsets import RoleOffsets
 from bridges.store.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
@@ -77,6 +81,13 @@ class PositionsMoved:
 
 
 @attrs.frozen
+class PartitionsEnd:
+    """The offset behind the last record of each of these, as they were assigned."""
+
+    ends: Mapping[tuple[str, int], int]
+
+
+@attrs.frozen
 class RecordsRead:
     """Records of shards that were ours when they were read."""
 
@@ -113,6 +124,10 @@ class _Sweep:
 class KafkaBridge(Bridge):
     """One consumer and one producer for all the roles of this worker.
 
+    Each role has offsets of its own on the topics on which it takes records: it goes on where it
+    was, whatever set of roles it is started with. A worker whose roles have come to different
+    places reads from the first of them, and passes over what a role has handled.
+
     Records that stand in another partition than their order belongs to are sent on to it: services
     written elsewhere may write without a key.
     """
@@ -122,7 +137,9 @@ class KafkaBridge(Bridge):
     def __init__(self) -> None:
         super().__init__()
         self._positions: dict[tuple[str, int], int] = {}
-        """Up to where each partition was handled, as it is stored."""
+        """Up to where each partition was handled by all roles of this worker, as it is stored."""
+        self._progress = RoleProgress()
+        self._offsets: RoleOffsets
         self._moved: dict[tuple[str, int], int] = {}
         """Where partitions are read that have nothing at the stored position."""
         self._queue: deque[tuple[Handover, list[Record]]] = deque()
@@ -152,15 +169,25 @@ class KafkaBridge(Bridge):
 
     def open_log(self) -> None:
         kafka: KafkaLog = self._world.log
-        topics = self._world.routes.topics
+        topics, roles = self._world.routes.topics, self._world.roles
+        taken: dict[str, set[str]] = {}
+        for receiver in self._receivers:
+            of_receiver = self._world.routes.topics_of(receiver)
+            taken.setdefault(roles[receiver], set()).update(of_receiver)
+        store = self._world.store
+        self._offsets = RoleOffsets(
+            store.db, store.consumer, kafka.group,
+            {role: sorted(of_role) for role, of_role in sorted(taken.items())},
+        )  # fmt: skip
+        read = set[str]().union(*taken.values())
         check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
         self._writer = TopicWriter(kafka.connection)
         self._writer.start(topics)
         self._owner = _Owner(self._world.tell)
         self._reader = TopicReader(
             kafka.connection,
-            [topic for topic in topics if topic != topics[-1]],
-            kafka.group,
+            [topic for topic in topics if topic in read],
+            kafka.consumer,
             self._owner,
             max_batch=self._world.batch_size,
             max_outstanding=4,
@@ -202,6 +229,8 @@ class KafkaBridge(Bridge):
             self.between_batches()
         elif kind is PositionsMoved:
             self._moved.update(message.positions)
+        elif kind is PartitionsEnd:
+            self._progress.cut(message.ends)
         elif kind is ShardsRevoked:
             self._to_release |= message.shards
             self.between_batches()
@@ -249,7 +278,6 @@ class KafkaBridge(Bridge):
 
     def _claim(self, asked: ShardsAssigned) -> None:
         store, shards = self._world.store, sorted(asked.shards)
-        topics = self._world.routes.topics[:-1]
         again = asked.shards & self._epochs.keys()
         if again:
             self.lose(again)
@@ -258,17 +286,18 @@ class KafkaBridge(Bridge):
             (handover, [r for r in records if r.partition not in asked.shards])
             for handover, records in self._queue
         )
-        claim = store.claim(topics, shards)
-        self._positions.update(claim.offsets)
-        for place in claim.offsets:
+        claim = store.claim_for_roles(self._offsets, shards)
+        begins = self._progress.claimed(claim.offsets)
+        self._positions.update(begins)
+        for place in begins:
             self._moved.pop(place, None)
         self.gain(claim.epochs)
-        left = store.unpublished(shards, store.consumer, SUBMITTED)
+        left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         if left:
             log.info("outbox.published_again", count=len(left))
             self._publish(dict(left))
         self._database_is_back()
-        asked.positions.set_result({at: n for at, n in claim.offsets.items() if n})
+        asked.positions.set_result({at: n for at, n in begins.items() if n})
 
     def _shards_lost(self, shards: frozenset[int]) -> None:
         self._to_release -= shards
@@ -314,8 +343,35 @@ class KafkaBridge(Bridge):
                     batch.offsets[place] = (before, record.offset + 1)
         return taken
 
+    @property
+    def selective(self) -> bool:
+        return bool(self._progress.ahead)
+
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Those of our roles that have not handled the record before."""
+        roles = self._world.roles
+        place = (record.topic, record.partition)
+        handled = self._progress.have_handled(place, record.offset)
+        return tuple(
+            route
+            for route in routes
+            if route.receiver in self._receivers and roles[route.receiver] not in handled
+        )
+
     def elsewhere(self, item: Item) -> bytes | None:
         return self.key_elsewhere(item)
+
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send it on, unless a worker with the orchestrator does: other roles read it there too."""
+        every = self._world.routes.of(item.topic, type(item.message))
+        if any(route.receiver == ORCHESTRATOR for route in every) and not (
+            ORCHESTRATOR in self._receivers
+            and any(route.receiver == ORCHESTRATOR for route in item.routes)
+        ):
+            return
+        super()._forward(batch, item, key)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         batch.outbox.append((shard, outgoing))
@@ -323,6 +379,8 @@ class KafkaBridge(Bridge):
 
     def changes(self, batch: Batch) -> Changes:
         changes = super().changes(batch)
+        changes.offsets = {}
+        changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
         changes.published = self._published[:]
         self._deleting = len(changes.published)
         self._refilling = dict(self._refused)
@@ -338,6 +396,7 @@ class KafkaBridge(Bridge):
         for place, (_, after) in batch.offsets.items():
             self._positions[place] = after
             self._moved.pop(place, None)
+        self._progress.committed(batch.offsets)
         # What came meanwhile was appended behind what this commit deleted.
         del self._published[: self._deleting]
         letters, self._refilling = self._refilling, {}
@@ -363,6 +422,7 @@ class KafkaBridge(Bridge):
             self._reader.done(handover)
         self._queue.clear()
         self._positions.clear()
+        self._progress.clear()
         self._moved.clear()
         self.between_batches()
         self._reader.rewind(self._owner.assigned)
@@ -477,6 +537,9 @@ class _Owner:
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self._tell(PositionsMoved(positions))
+
+    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
+        self._tell(PartitionsEnd(ends))
 
     def on_batch(self, batch: Handover) -> None:
         self._tell(RecordsRead(batch))

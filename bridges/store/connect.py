@@ -62,9 +62,9 @@ class Connection(Protocol):
         """Take only ids that are larger than those which others took by now."""
 
     def move_offsets(
-        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+        self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        """Compare and set, for each (topic, partition, before, after).
+        """Compare and set, for each (topic, partition, consumer, before, after).
 
         The answer, when it is asked for, tells how many were moved.
         """
@@ -242,10 +242,10 @@ class SqliteConnection:
         return list(range(last + 1, last + 1 + count))
 
     def move_offsets(
-        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+        self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
         moved = 0
-        for topic, partition, before, after in moves:
+        for topic, partition, consumer, before, after in moves:
             cursor.execute(
                 "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
                 "AND consumer = ? AND position = ?",

@@ -17,6 +17,7 @@ from actors.words import many
 from bridges.errors import KafkaBridgeError
 from bridges.store import queries
 from bridges.store.due import Deadlines, deadlines
+from bridges.store.lag import Lag
 from bridges.store.lock import running_process
 from system.cli.pause import in_words, paused
 from system.cli.suggest import suggestion
@@ -103,8 +104,8 @@ class Look:
     runs: Mapping[Run, Status]
     in_flight: int
     deadlines: Deadlines
-    lag: Mapping[str, int] | None
-    """Records that wait, by topic; None where Kafka does not answer."""
+    lag: Lag | None
+    """Records that wait; None where Kafka does not answer."""
     paused: list[dict[str, Any]]
     http: list[HttpCard]
 
@@ -126,7 +127,7 @@ def look(settings: Settings) -> Look:
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
     try:
-        lag: Mapping[str, int] | None = log_access(settings).lag()
+        lag: Lag | None = log_access(settings).lag()
     except KafkaBridgeError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
@@ -136,14 +137,15 @@ def look(settings: Settings) -> Look:
 def as_fields(found: Look) -> dict[str, Any]:
     """For JSON."""
     reports = [worker.report for worker in found.workers if worker.report]
-    waiting = None if found.lag is None else sum(found.lag.values())
+    waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {
         "pid": found.pid,
         "workers": [msgspec.to_builtins(worker) for worker in found.workers],
         "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
-        "lag": found.lag,
+        "lag": None if found.lag is None else found.lag.topics,
+        "lag_by_role": None if found.lag is None else found.lag.roles,
         "timers": attrs.asdict(found.deadlines),
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
@@ -186,12 +188,21 @@ def _lines(found: Look) -> list[tuple[str, str]]:
     if due.due:
         timers += f", the oldest for {due.late:,.1f} s"
     timers += "; no other" if due.next_in is None else f"; the next in {due.next_in:,.1f} s"
+    roles: list[str] = []
     if found.lag is None:
         records = "unknown: Kafka does not answer"
     else:
-        each = [f"{topic} {count:,}" for topic, count in sorted(found.lag.items()) if count]
-        records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
+        topics = found.lag.topics
+        each = [f"{topic} {count:,}" for topic, count in sorted(topics.items()) if count]
+        records = f"{sum(topics.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
+        for role, count in found.lag.roles.items():
+            if count is None:
+                roles.append(f"{role} was never started")
+            elif count:
+                roles.append(f"{role} {count:,} waiting")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    if roles:
+        lines.append(("roles", ", ".join(roles)))
     for card in found.http:
         again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
         lines.append(("http", f"{card.address}, process {card.pid}{again}"))
