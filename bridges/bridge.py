@@ -25,6 +25,7 @@ from bridges.call_results import CallDone
 from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
 from bridges.external_calls import ExternalCalls
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
 from bridges.outcome_queue import Outcome
 from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
@@ -33,7 +34,6 @@ from bridges.rates import Rates
 from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
 from bridges.store.store import Changes
 from bridges.waves import Waves
-from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
 
 log = structlog.get_logger("bridge")
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from thespian.actors import ActorAddress
 
 from actors.clock import Clock
 from actors.sagas.outages import Outages
@@ -58,61 +57,3 @@ class World:
     """What the kind of bridge needs to reach its log."""
     roles: Mapping[str, str] = attrs.field(factory=dict)
     """The role that runs each receiver of messages, those included that run elsewhere."""
-
-
-@attrs.frozen
-class Connect:
-    """The bridge's first message: its world, and the actors it serves."""
-
-    world: Callable[[], World]
-    coordinator: ActorAddress | None
-    services: dict[str, ActorAddress]
-    fatal: Callable[[BaseException], None] = _nothing
-    """Told what went wrong when the bridge cannot go on."""
-    apart: bool = False
-    """Whether the bridge is in a process of its own, where nobody can tell it but itself."""
-
-
-@attrs.frozen
-class Stop:
-    """Finish the batch, commit it, take no more; answered by `Stopped`."""
-
-
-@attrs.frozen
-class Stopped:
-    """Nothing is under way any more."""
-
-
-@attrs.frozen
-class AskReport:
-    """How are you doing? Answered by `Report`."""
-
-
-@attrs.frozen
-class Report:
-    """A bridge since it started: what it handled, what it holds, and what went wrong last."""
-
-    shards: list[int]
-    in_flight: int
-    batches: int
-    records: int
-    ended: int
-    """Sagas that reached a final state."""
-    begun_rate: float
-    """Sagas begun in a second, of late."""
-    ended_rate: float
-    dead_letters: int
-    seconds: float
-    """Since it started."""
-    last_error: str = ""
-    calls: dict[str, int] = attrs.field(factory=dict)
-    """External calls under way, by service."""
-    stale_acks: int = 0
-    """Acknowledgements for batches that had been rolled back: ignored."""
-    pruned: int = 0
-    """Orders that ended long ago, and were deleted."""
-
-
-@attrs.frozen
-class RecordsWaiting:
-    """There may be records to read."""

@@ -25,13 +25,14 @@ from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
 from bridges.external_calls import CAPACITY
 from bridges.mail import MaildirChannel, SmtpChannel
+from bridges.messages import AskReport, Connect, Report, Stop, Stopped
 from bridges.observer import Observer, Tracing
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
 from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
 from bridges.wire import Wire
-from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
+from bridges.world import World
 from system.definitions import SAGAS, registry_of
 from system.log_access import check_log
 from system.roles import consumer_of, roles_of

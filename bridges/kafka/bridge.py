@@ -169,17 +169,9 @@ class KafkaBridge(Bridge):
 
     def open_log(self) -> None:
         kafka: KafkaLog = self._world.log
-        topics, roles = self._world.routes.topics, self._world.roles
-        taken: dict[str, set[str]] = {}
-        for receiver in self._receivers:
-            of_receiver = self._world.routes.topics_of(receiver)
-            taken.setdefault(roles[receiver], set()).update(of_receiver)
-        store = self._world.store
-        self._offsets = RoleOffsets(
-            store.db, store.consumer, kafka.group,
-            {role: sorted(of_role) for role, of_role in sorted(taken.items())},
-        )  # fmt: skip
-        read = set[str]().union(*taken.values())
+        topics = self._world.routes.topics
+        self._offsets = self._offsets_of_roles(kafka.group)
+        read = set[str]().union(*self._offsets.topics.values())
         check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
         self._writer = TopicWriter(kafka.connection)
         self._writer.start(topics)
@@ -196,6 +188,16 @@ class KafkaBridge(Bridge):
         self._owner.reader = self._reader
         self._reader.start()
         self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
+
+    def _offsets_of_roles(self, group: str) -> RoleOffsets:
+        """The offsets of the roles that run here, on the topics that each of them takes."""
+        taken: dict[str, set[str]] = {}
+        for receiver in self._receivers:
+            of_receiver = self._world.routes.topics_of(receiver)
+            taken.setdefault(self._world.roles[receiver], set()).update(of_receiver)
+        store = self._world.store
+        topics = {role: sorted(of_role) for role, of_role in sorted(taken.items())}
+        return RoleOffsets(store.db, store.consumer, group, topics)
 
     def close_log(self) -> None:
         if self._owner is None:

@@ -15,10 +15,10 @@ from actors.clock import SystemClock
 from actors.words import many
 from bridges.doorbell import Doorbell
 from bridges.extras import need
+from bridges.messages import RecordsWaiting
 from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
-from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from system.cli.suggest import suggestion
 from system.definitions import registry_of

@@ -6,7 +6,7 @@ from typing import Any
 from thespian.actors import ActorAddress, ActorSystem
 
 from actors.services.service import Service
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, start
 from system.harness.crashes import WatchedMailbox
 from system.harness.stage import Stage

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.settings import Settings
 from system.supervision.settings_transfer import settings_from_plain, settings_to_plain
 

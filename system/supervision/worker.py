@@ -7,7 +7,7 @@ from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
 from bridges.doorbell import Doorbell
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, start
 from system.logs import configure_logging
 from system.runtime import EventLoopBase

@@ -15,7 +15,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry.catalogue import PREFIX, UP
 from system.telemetry.errors import TelemetryError
 from system.telemetry.exposition import Exposition, labelled

@@ -9,7 +9,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry import catalogue
 from system.telemetry.catalogue import WORKER, Described
 from system.telemetry.distribution import Distribution

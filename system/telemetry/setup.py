@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import attrs
 
 from bridges.extras import need
+from bridges.messages import Report
 from bridges.observer import Observer, Tracing
-from bridges.world import Report
 from system.settings import Settings
 from system.telemetry.meter import Meter
 

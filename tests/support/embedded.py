@@ -26,10 +26,10 @@ from bridges.call_runners import CallRunner, ImmediateCalls
 from bridges.embedded_log import EmbeddedLog
 from bridges.external_calls import CAPACITY
 from bridges.invariants import Violation, examine, ledger_of
+from bridges.messages import RecordsWaiting
 from bridges.record import Headers, Outgoing
 from bridges.store.connect import sqlite_engine
 from bridges.store.store import Store
-from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from system.logs.capture import LogCapture
 from system.runtime import EventLoopBase, VirtualClock

@@ -8,7 +8,7 @@ import structlog
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, start
 from system.runtime import EventLoopBase
 from system.settings import Settings

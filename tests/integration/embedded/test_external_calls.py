@@ -15,7 +15,7 @@ from actors.messages import LoadStock, Message, OrderLine
 from actors.services.gateway import Approved, Charge, Refund
 from bridges.call_runners import ThreadPools
 from bridges.embedded_log import EmbeddedLog
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, start
 from system.runtime import EventLoopBase
 from system.settings import Settings

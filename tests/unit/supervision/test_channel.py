@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.settings import Settings
 from system.supervision.channel import HEADER, LARGEST, Channel, ChannelError
 from system.supervision.messages import (

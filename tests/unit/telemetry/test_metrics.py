@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.entities import Notification
 from actors.services.simulation import SimulatedGateway
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry.catalogue import METRICS, PROCESS
 from system.telemetry.distribution import Distribution
 from system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
