@@ -9,8 +9,8 @@ The convention, for those who write such blocks:
   In any case it has to exit with 0.
 - `# until Ctrl-C` behind a command: it runs on in a terminal of its own. The next command comes
   when it has printed what is below it. It is interrupted at the end of the page, if it still runs,
-  and then has to exit with 0.
-- `# again until it does` behind a command: it is repeated until it exits with 0 and prints what is
+  and then has to exit with 0, or 130 as programs do that handle no Ctrl-C.
+- `# repeat until ...` behind a command: it is repeated until it exits with 0 and prints what is
   below it.
 - `<!-- not run: REASON -->` above a block: it is not run.
 
@@ -31,7 +31,7 @@ from tests.support.markdown import Block
 from tests.support.waiting import TIMEOUT, wait_until
 
 UNTIL_CTRL_C = "# until Ctrl-C"
-AGAIN = "# again until it does"
+REPEAT = "# repeat until"
 PATIENCE = 10 * TIMEOUT
 """Seconds for one command; installing takes the longest."""
 
@@ -52,7 +52,7 @@ class Command:
     @property
     def repeated(self) -> bool:
         """Whether it is tried until it does as the page says."""
-        return AGAIN in self.text
+        return REPEAT in self.text
 
     def matches(self, printed: str) -> bool:
         """Whether this is what the page says, if it says anything."""

@@ -55,4 +55,4 @@ def test_python_runs(block: Block):
 def test_a_console_block_has_commands_and_what_they_print(block: Block):
     """And nothing that is neither. They are run by tests/integration/docs."""
     assert commands(block)
-    assert all(word not in block.text for word in ("#  until", "# Until"))
+    assert all(word not in block.text for word in ("#  until", "# Until", "# again"))

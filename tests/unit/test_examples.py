@@ -20,6 +20,7 @@ from examples.returns import (
     Till,
 )
 from tests.support.embedded import EmbeddedSystem
+from tests.support.markdown import ROOT, blocks
 
 
 def a_system(directory) -> EmbeddedSystem:
@@ -106,7 +107,10 @@ def test_the_orders_that_come_along_can_be_submitted():
         else:
             wanted.update(lines_of)
 
+    shown = next(each.text for each in blocks(ROOT / "README.md", "json") if "A-1" in each.text)
+
     assert ([], len(found)) == (bad, len(orders))
+    assert shown == (FOLDER / "orders.jsonl").read_text().splitlines(keepends=True)[0]
     assert [f"A-{number}" for number in range(1, 37)] == [order.order_id for order in orders]
     assert {"EUR", "GBP", "JPY", "KWD", "USD"} == {order.currency for order in orders}
     assert ["A-9", "A-28"] == never, "which are out of stock, whatever the order of events"
