@@ -244,14 +244,12 @@ class SqliteConnection:
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        moved = 0
-        for topic, partition, consumer, before, after in moves:
-            cursor.execute(
-                "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
-                "AND consumer = ? AND position = ?",
-                (after, topic, partition, consumer, before),
-            )
-            moved += cursor.rowcount
+        cursor.executemany(
+            "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
+            "AND consumer = ? AND position = ?",
+            [(after, *place, before) for *place, before, after in moves],
+        )
+        moved: int = cursor.rowcount
         return lambda: moved
 
     lock = lock_alone = ""  # a transaction that writes has the whole database
