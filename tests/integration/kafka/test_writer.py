@@ -105,7 +105,7 @@ def test_a_topic_or_partition_that_is_not_there_fails_alone(
             Outgoing(topics[0], 0, b"k", b"v"),
         ]
     )
-    with pytest.raises(TopicMissingError, match="order-sagas topics create"):
+    with pytest.raises(TopicMissingError, match="`topics create`"):
         publication.wait(20)
 
     assert set(publication.failures) == {0, 1}
