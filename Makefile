@@ -11,7 +11,7 @@ BIN := .venv/bin
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
-SOURCES = $(wildcard actors bridges system examples benchmarks tests)
+SOURCES = $(wildcard actors bridges system src examples benchmarks tests)
 
 .PHONY: help
 help: ## List these targets
@@ -39,7 +39,7 @@ demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
 
 # Tests that start brokers and databases come apart, and fewer at once: they starve one another.
-SERVERS = $(addprefix tests/integration/,docs kafka store support system)
+SERVERS = tests/packaging $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
 test: $(BIN)/.developing ## Run the tests
@@ -58,7 +58,7 @@ bench: $(BIN)/.developing ## Measure, and print the table
 lint: $(BIN)/.developing ## Check style, format and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy
 
 .PHONY: format
 format: $(BIN)/.developing ## Put style and format right, as far as that can be automatic

@@ -3,9 +3,9 @@
 See `examples/returns.py`.
 """
 
-from actors.entities import Entity
-from actors.messages import Failed, Message
-from actors.sagas import (
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Failed, Message
+from order_sagas.actors.sagas import (
     ONCE,
     Failure,
     Notice,
@@ -18,7 +18,7 @@ from actors.sagas import (
     minutes,
     seconds,
 )
-from actors.services.service import NOTHING, Answer, Service
+from order_sagas.actors.services.service import NOTHING, Answer, Service
 
 __all__ = [
     "NOTHING",

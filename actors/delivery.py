@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import msgspec
 
-from actors.entities import Entity
-from actors.messages import Message
-from actors.sagas.decision import Note
-from actors.sagas.progress import Progress
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.decision import Note
+from order_sagas.actors.sagas.progress import Progress
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):

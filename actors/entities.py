@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import msgspec
 
-from actors.messages import MAIN, OrderLine
+from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.messages import MAIN, OrderLine
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Entity(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, gc=False):
     """`table` is where it is stored, `key` the fields that find it.
 
     An entity whose key is `("order_id",)` belongs to the order's shard; `pending` is the status

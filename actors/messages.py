@@ -13,7 +13,8 @@ from typing import Annotated
 
 import msgspec
 
-from actors.money import money
+from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.money import money
 
 SCHEMA_VERSION = 1
 """What `schemaVersion` says in the records this system writes."""
@@ -43,6 +44,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
 
 class Message(
     msgspec.Struct,
+    metaclass=FrozenStructMeta,
     frozen=True,
     kw_only=True,
     rename="camel",

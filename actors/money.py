@@ -8,7 +8,7 @@ its text from here too.
 
 from functools import lru_cache
 
-from actors.words import many
+from order_sagas.actors.words import many
 
 
 @lru_cache(maxsize=1024)  # codes come from outside, and can be any text

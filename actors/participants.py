@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from actors.sagas.definition import Participant
+from order_sagas.actors.sagas.definition import Participant
 
 ORDERS = Participant("orders", topic="order-events")
 PAYMENTS = Participant("payments", topic="payment-events")

@@ -1,6 +1,6 @@
 """How an order is placed: the business process, a row a step."""
 
-from actors.messages import (
+from order_sagas.actors.messages import (
     OrderCancelled,
     OrderCompleted,
     OrderCreated,
@@ -17,8 +17,8 @@ from actors.messages import (
     StockReserved,
     StockRolledBack,
 )
-from actors.participants import NOTIFICATIONS, ORDERS, PAYMENTS, STOCK
-from actors.sagas.definition import Failure, Notice, Saga, Step, seconds
+from order_sagas.actors.participants import NOTIFICATIONS, ORDERS, PAYMENTS, STOCK
+from order_sagas.actors.sagas.definition import Failure, Notice, Saga, Step, seconds
 
 
 def charge(order: OrderCreated) -> ProcessPayment:

@@ -23,24 +23,24 @@ import psutil  # type: ignore[import-untyped]  # no stubs installed
 import sqlalchemy as sa
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from actors.entities import Notification, Order, Payment, Reservation
-from actors.messages import Message, PaymentCompleted, StockReserved
-from actors.sagas.advance import advance
 from benchmarks.orders import DECLINED, orders, stock
 from benchmarks.rows import print_result
-from bridges.embedded_log import EmbeddedLog
-from bridges.intake import Intake
-from bridges.partitions import partition_for
-from bridges.record import Outgoing
-from bridges.store.connect import sqlite_engine
-from bridges.store.queues import HANDLED, TO_READ
-from bridges.store.store import Changes, Store
-from system.bootstrap import Parts, RunningSystem, open_store, start
-from system.logs import configure_logging
-from system.runtime import EventLoopBase
-from system.settings import Settings
-from system.tuning import tune_garbage_collection
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.entities import Notification, Order, Payment, Reservation
+from order_sagas.actors.messages import Message, PaymentCompleted, StockReserved
+from order_sagas.actors.sagas.advance import advance
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.intake import Intake
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.connect import sqlite_engine
+from order_sagas.bridges.store.queues import HANDLED, TO_READ
+from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
+from order_sagas.system.tuning import tune_garbage_collection
 
 CHUNK = 1000
 
@@ -185,7 +185,7 @@ def _handled_stock(settings: Settings) -> bool:
 
 
 def _proceed(running: RunningSystem, base: EventLoopBase) -> None:
-    from bridges.messages import RecordsWaiting
+    from order_sagas.bridges.messages import RecordsWaiting
 
     running.tell_bridge(RecordsWaiting())
     base.run_until_idle()

@@ -20,9 +20,9 @@ import attrs
 import msgspec
 import psutil  # type: ignore[import-untyped]  # no stubs installed
 
-from actors.messages import OrderCreated
 from benchmarks.orders import orders
 from benchmarks.rows import print_result
+from order_sagas.actors.messages import OrderCreated
 from tests.support.cli import COMMAND, environment
 from tests.support.ports import free_port, is_listening
 from tests.support.waiting import wait_until

@@ -20,9 +20,9 @@ from kafka.structs import TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from bridges.kafka import KafkaConnection, TopicWriter, create_topics
-from bridges.kafka.unpack import convert, unpack_whole_batches
-from bridges.record import Outgoing
+from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
+from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
+from order_sagas.bridges.record import Outgoing
 from tests.support.kafka_broker import KafkaBroker
 
 TOPICS = 4

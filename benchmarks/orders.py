@@ -4,7 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 
-from actors.messages import LoadStock, OrderCreated, OrderLine
+from order_sagas.actors.messages import LoadStock, OrderCreated, OrderLine
 
 SKUS = 100
 DECLINED = 0.05

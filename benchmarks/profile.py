@@ -18,9 +18,10 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
+import order_sagas
 from benchmarks import embedded
 
-ROOT = Path(__file__).parents[1]
+SOURCES = Path(order_sagas.__file__).parent
 
 PARTS = {
     "system/runtime": "runtime: messages between actors, timers",
@@ -80,11 +81,13 @@ def part_of(file: str, name: str) -> str:
 
 
 def _within(file: str) -> str:
-    """A file's path within this project, or within the directory of installed packages."""
+    """A file's path within this package, or within the directory of installed packages."""
     path = Path(file)
+    if path.is_relative_to(SOURCES):
+        return str(path.relative_to(SOURCES))
     if "site-packages" in path.parts:
         return str(Path(*path.parts[path.parts.index("site-packages") + 1 :]))
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else file
+    return file
 
 
 def _named(file: str, line: int, name: str) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 
-from actors.messages import OrderCreated
 from benchmarks.embedded import append
 from benchmarks.orders import DECLINED, stock
-from bridges.doorbell import ring
-from bridges.embedded_log import EmbeddedLog
-from bridges.intake import CHUNK, Intake
-from system.bootstrap import Parts, open_store
-from system.settings import load_settings
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.bridges.doorbell import ring
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.intake import CHUNK, Intake
+from order_sagas.system.bootstrap import Parts, open_store
+from order_sagas.system.settings import load_settings
 from tests.support.cli import Started, environment, order_sagas
 
 PATIENCE = 600.0

@@ -26,7 +26,7 @@ from rich.table import Table
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ActorSystem, ChildActorExited
 
 from benchmarks.calibration import calibrate, scale
-from system.runtime import EventLoopBase
+from order_sagas.system.runtime import EventLoopBase
 
 OURS = "EventLoopBase"
 IN_FLIGHT = 50

@@ -23,15 +23,15 @@ from typing import Any
 
 import msgspec
 
-from actors.entities import Order
-from actors.place_order import PLACE_ORDER
-from actors.sagas.advance import advance
-from actors.sagas.progress import Progress
 from benchmarks.orders import orders
 from benchmarks.rows import print_result
 from benchmarks.running import Running, quantiles, since, worker_cpu
-from bridges.invariants import examine, ledger_of
-from bridges.store.store import Changes
+from order_sagas.actors.entities import Order
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.advance import advance
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.invariants import examine, ledger_of
+from order_sagas.bridges.store.store import Changes
 
 Result = dict[str, Any]
 

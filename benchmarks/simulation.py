@@ -24,7 +24,7 @@ BESIDE = 4
 
 def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
     """For each round, orders a CPU-second as measured, and the factor of the machine then."""
-    from system.harness.campaign import run_seed
+    from order_sagas.system.harness.campaign import run_seed
 
     run_seed(0, orders, level)
     found = []

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from actors.errors import UnknownSagaError
-from actors.sagas.progress import Phase, Progress
-from actors.sagas.registry import Registry
-from bridges.store.retention import kinds_of
-from bridges.store.store import Store
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.sagas.progress import Phase, Progress
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.store.retention import kinds_of
+from order_sagas.bridges.store.store import Store
 
 _progress = msgspec.json.Decoder(Progress)
 _encode = msgspec.json.Encoder().encode

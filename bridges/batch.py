@@ -8,14 +8,14 @@ from typing import Any
 import attrs
 import msgspec
 
-from actors.delivery import CallId, ExternalCall, Handled, Output
-from actors.entities import Entity
-from actors.messages import Message
-from actors.sagas.progress import Progress
-from bridges.outcome_queue import Outcome
-from bridges.record import Outgoing, Record
-from bridges.routes import Route
-from bridges.store.parking import Parked
+from order_sagas.actors.delivery import CallId, ExternalCall, Handled, Output
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.outcome_queue import Outcome
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.routes import Route
+from order_sagas.bridges.store.parking import Parked
 
 
 @cache

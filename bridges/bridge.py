@@ -18,22 +18,22 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
-from actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
-from actors.sagas.progress import Progress
-from bridges.batch import Batch, Item
-from bridges.call_results import CallDone
-from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
-from bridges.external_calls import ExternalCalls
-from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
-from bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
-from bridges.outcome_queue import Outcome
-from bridges.owed_calls import OwedCalls
-from bridges.parking import LOOK_SECONDS
-from bridges.pruning import Pruner
-from bridges.rates import Rates
-from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
-from bridges.store.store import Changes
-from bridges.waves import Waves
+from order_sagas.actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
+from order_sagas.bridges.external_calls import ExternalCalls
+from order_sagas.bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from order_sagas.bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
+from order_sagas.bridges.outcome_queue import Outcome
+from order_sagas.bridges.owed_calls import OwedCalls
+from order_sagas.bridges.parking import LOOK_SECONDS
+from order_sagas.bridges.pruning import Pruner
+from order_sagas.bridges.rates import Rates
+from order_sagas.bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
+from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.waves import Waves
 
 log = structlog.get_logger("bridge")
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from actors.delivery import ExternalCall
-from bridges.call_results import CallDone, failed, perform
+from order_sagas.actors.delivery import ExternalCall
+from order_sagas.bridges.call_results import CallDone, failed, perform
 
 log = structlog.get_logger("external_calls")
 

@@ -1,9 +1,9 @@
 """Records that nobody could handle: kept whole, to be understood and replayed."""
 
-from actors.clock import iso
-from actors.participants import DEAD_LETTERS
-from bridges.partitions import partition_for
-from bridges.record import Outgoing, Record
+from order_sagas.actors.clock import iso
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing, Record
 
 
 def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outgoing:

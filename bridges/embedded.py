@@ -8,14 +8,14 @@ role that does not run here is left in the log for that role, which finds it whe
 
 from collections.abc import Sequence
 
-from actors.messages import Message
-from actors.participants import DEAD_LETTERS
-from bridges.batch import Batch, Item
-from bridges.bridge import Bridge
-from bridges.partitions import partition_for
-from bridges.record import Outgoing, Record
-from bridges.routes import ORCHESTRATOR, Route
-from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
+from order_sagas.actors.messages import Message
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.routes import ORCHESTRATOR, Route
+from order_sagas.bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
 
 NEW = 4
 """The fourth part of a batch is for new orders, however much is under way."""

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from actors.clock import Clock, SystemClock
-from actors.sagas.registry import Registry
-from bridges.doorbell import ring
-from bridges.partitions import partition_for
-from bridges.record import Headers, Outgoing
-from bridges.record_log import LetterRow
-from bridges.store.connect import connect
-from bridges.store.headers import unpack
-from bridges.store.log_table import append
-from bridges.store.queues import HANDLED, TO_READ
-from bridges.store.store import Store
+from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.doorbell import ring
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Headers, Outgoing
+from order_sagas.bridges.record_log import LetterRow
+from order_sagas.bridges.store.connect import connect
+from order_sagas.bridges.store.headers import unpack
+from order_sagas.bridges.store.log_table import append
+from order_sagas.bridges.store.queues import HANDLED, TO_READ
+from order_sagas.bridges.store.store import Store
 
 
 class EmbeddedLog:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from actors.delivery import CallId, ExternalCall
-from bridges.call_results import CallDone
-from bridges.call_runners import CallRunner
+from order_sagas.actors.delivery import CallId, ExternalCall
+from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.call_runners import CallRunner
 
 log = structlog.get_logger("external_calls")
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from bridges.errors import BridgeError
+from order_sagas.bridges.errors import BridgeError
 
 DISTRIBUTION = "order-sagas"
 

@@ -4,8 +4,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from actors.entities import Order
-from actors.messages import OrderCreated
+from order_sagas.actors.entities import Order
+from order_sagas.actors.messages import OrderCreated
 
 _encode = msgspec.json.Encoder().encode
 

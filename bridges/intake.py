@@ -12,16 +12,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from actors.clock import Clock, SystemClock, iso
-from actors.entities import Order
-from actors.messages import SCHEMA_VERSION, OrderCreated
-from actors.participants import ORDERS
-from bridges.fingerprint import fingerprint
-from bridges.observer import header_of
-from bridges.record import Outgoing
-from bridges.store.connect import Connection
-from bridges.store.rows import Rows
-from bridges.wire import LARGEST
+from order_sagas.actors.clock import Clock, SystemClock, iso
+from order_sagas.actors.entities import Order
+from order_sagas.actors.messages import SCHEMA_VERSION, OrderCreated
+from order_sagas.actors.participants import ORDERS
+from order_sagas.bridges.fingerprint import fingerprint
+from order_sagas.bridges.observer import header_of
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.connect import Connection
+from order_sagas.bridges.store.rows import Rows
+from order_sagas.bridges.wire import LARGEST
 
 CHUNK = 1000
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

@@ -5,17 +5,17 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress
 
-from actors.delivery import NO_BATCH, Handled
-from actors.messages import Message
-from bridges.batch import Batch, Item
-from bridges.external_calls import ExternalCalls
-from bridges.outcome_queue import OutcomeQueue
-from bridges.owed_calls import OwedCalls
-from bridges.pruning import Pruner
-from bridges.rates import Rates
-from bridges.record import Outgoing, Record
-from bridges.routes import Route
-from bridges.world import World
+from order_sagas.actors.delivery import NO_BATCH, Handled
+from order_sagas.actors.messages import Message
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.external_calls import ExternalCalls
+from order_sagas.bridges.outcome_queue import OutcomeQueue
+from order_sagas.bridges.owed_calls import OwedCalls
+from order_sagas.bridges.pruning import Pruner
+from order_sagas.bridges.rates import Rates
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.routes import Route
+from order_sagas.bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before something is tried again: at first, and at most."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.entities import Notification
+from order_sagas.actors.entities import Notification
 
 SECONDS = 20.0
 """How long a mail server may take to answer each command."""

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from actors.messages import Message
-from actors.sagas.progress import Progress
-from bridges.batch import Batch
-from bridges.call_results import CallDone
-from bridges.record import Headers
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.record import Headers
 
 if TYPE_CHECKING:
-    from bridges.world import World
+    from order_sagas.bridges.world import World
 
 TRACEPARENT = "traceparent"
 """The header that ties a record to a trace: W3C Trace Context, https://www.w3.org/TR/trace-context."""

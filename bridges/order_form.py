@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.messages import MAIN, OrderCreated, OrderLine
-from bridges.errors import BridgeError
+from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
+from order_sagas.bridges.errors import BridgeError
 
 LONGEST_ID = 200
 

@@ -8,14 +8,14 @@ a restart the call is made again, from what the entity owes.
 import structlog
 from msgspec.structs import replace
 
-from actors.messages import Message
-from bridges.batch import Batch, Item
-from bridges.errors import UnreadableRecordError
-from bridges.partitions import partition_for
-from bridges.record import Record
-from bridges.routes import ORCHESTRATOR, Route
-from bridges.shards import Shards
-from bridges.store.parking import INTAKE, Parked, Pause
+from order_sagas.actors.messages import Message
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Record
+from order_sagas.bridges.routes import ORCHESTRATOR, Route
+from order_sagas.bridges.shards import Shards
+from order_sagas.bridges.store.parking import INTAKE, Parked, Pause
 
 log = structlog.get_logger("bridge")
 

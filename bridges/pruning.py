@@ -4,11 +4,11 @@ from typing import Protocol
 
 import structlog
 
-from actors.clock import Clock
-from bridges.errors import StoreUnavailableError
-from bridges.store.client_keys import KeyRound
-from bridges.store.retention import Round
-from bridges.store.store import Store
+from order_sagas.actors.clock import Clock
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.store.client_keys import KeyRound
+from order_sagas.bridges.store.retention import Round
+from order_sagas.bridges.store.store import Store
 
 log = structlog.get_logger("bridge")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from bridges.record import Headers, Outgoing
-from bridges.store.connect import Connection
+from order_sagas.bridges.record import Headers, Outgoing
+from order_sagas.bridges.store.connect import Connection
 
 LetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from actors.entities import Entity
-from actors.messages import OPERATOR_COMMANDS, Internal, Message
-from actors.participants import DEAD_LETTERS
-from actors.sagas.registry import Registry
-from actors.services.service import Service
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import OPERATOR_COMMANDS, Internal, Message
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.service import Service
 
 ORCHESTRATOR = "orchestrator"
 """The role that runs the sagas; the others are the names of the services' participants."""

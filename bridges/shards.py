@@ -6,14 +6,14 @@ from itertools import islice
 import structlog
 from thespian.actors import ActorAddress
 
-from actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ticket
-from actors.entities import Entity
-from actors.messages import Message, OperatorCommand
-from actors.sagas.progress import saga_id_of
-from bridges.batch import Item
-from bridges.log_side import LogSide
-from bridges.partitions import partition_for
-from bridges.routes import ORCHESTRATOR
+from order_sagas.actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ticket
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Message, OperatorCommand
+from order_sagas.actors.sagas.progress import saga_id_of
+from order_sagas.bridges.batch import Item
+from order_sagas.bridges.log_side import LogSide
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.routes import ORCHESTRATOR
 
 log = structlog.get_logger("bridge")
 

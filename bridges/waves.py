@@ -5,17 +5,17 @@ from typing import Any
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage
 
-from actors.clock import iso
-from actors.delivery import Delivery, NotHandled
-from actors.entities import Entity
-from actors.messages import Message, status
-from bridges.batch import Batch, Item, Ticket
-from bridges.dead_letters import dead_letter
-from bridges.observer import header_of
-from bridges.parking import Parking
-from bridges.partitions import partition_for
-from bridges.record import Headers, Outgoing, Record
-from bridges.routes import Route
+from order_sagas.actors.clock import iso
+from order_sagas.actors.delivery import Delivery, NotHandled
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Message, status
+from order_sagas.bridges.batch import Batch, Item, Ticket
+from order_sagas.bridges.dead_letters import dead_letter
+from order_sagas.bridges.observer import header_of
+from order_sagas.bridges.parking import Parking
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Headers, Outgoing, Record
+from order_sagas.bridges.routes import Route
 
 log = structlog.get_logger("bridge")
 

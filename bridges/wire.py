@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors.messages import Message, status
-from bridges.errors import UnreadableRecordError
-from bridges.record import Record
+from order_sagas.actors.messages import Message, status
+from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.record import Record
 
 LARGEST = 1024 * 1024
 """Bytes of the largest value that is read; Kafka's own default limit for a record."""

@@ -5,16 +5,16 @@ from typing import Any
 
 import attrs
 
-from actors.clock import Clock
-from actors.sagas.outages import Outages
-from actors.sagas.registry import Registry
-from actors.services.service import Service
-from bridges.call_runners import CallRunner
-from bridges.external_calls import CAPACITY
-from bridges.observer import Observer, Tracing
-from bridges.routes import Routes
-from bridges.store.store import Store
-from bridges.wire import Wire
+from order_sagas.actors.clock import Clock
+from order_sagas.actors.sagas.outages import Outages
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.call_runners import CallRunner
+from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.bridges.routes import Routes
+from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.wire import Wire
 
 
 def _nothing(*_: Any) -> None:

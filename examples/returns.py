@@ -1,11 +1,11 @@
 """A saga of your own: goods come back; refund and restock them at once, then thank the customer.
 
-Run it with `Parts(sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])` from `system.bootstrap`.
+`order_sagas.system.bootstrap` runs it: `Parts(sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])`.
 """
 
 # ruff: noqa: E701, E702 - messages and entities are a list of names, and read as one
 # fmt: off
-from actors import Answer, Entity, Message, Parallel, Participant, Saga, Service, Step, hours
+from order_sagas import Answer, Entity, Message, Parallel, Participant, Saga, Service, Step, hours
 
 
 class GoodsReturned(Message): condition: str = "good"; amount: int = 0

@@ -8,35 +8,40 @@ from typing import Any
 import attrs
 from thespian.actors import ActorAddress, ActorSystem
 
-from actors.clock import Clock, SystemClock
-from actors.sagas.coordinator import Coordinate, SagaCoordinator
-from actors.sagas.definition import Saga
-from actors.sagas.outages import Outages
-from actors.sagas.registry import Registry
-from actors.services.notifications import Channel, LogChannel, NotificationService, UseChannel
-from actors.services.orders import OrderService
-from actors.services.payments import PaymentService, UseGateway
-from actors.services.service import Service
-from actors.services.simulation import Silence, SimulatedGateway
-from actors.services.stock import StockService
-from bridges.bridge import Bridge
-from bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
-from bridges.doorbell import ring
-from bridges.embedded import EmbeddedBridge
-from bridges.external_calls import CAPACITY
-from bridges.mail import MaildirChannel, SmtpChannel
-from bridges.messages import AskReport, Connect, Report, Stop, Stopped
-from bridges.observer import Observer, Tracing
-from bridges.routes import ORCHESTRATOR, Routes, wire_messages
-from bridges.store.connect import Connection, connect
-from bridges.store.queues import CONSUMER
-from bridges.store.store import Store
-from bridges.wire import Wire
-from bridges.world import World
-from system.definitions import SAGAS, registry_of
-from system.log_access import check_log
-from system.roles import consumer_of, roles_of
-from system.settings import Settings
+from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.actors.sagas.coordinator import Coordinate, SagaCoordinator
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.notifications import (
+    Channel,
+    LogChannel,
+    NotificationService,
+    UseChannel,
+)
+from order_sagas.actors.services.orders import OrderService
+from order_sagas.actors.services.payments import PaymentService, UseGateway
+from order_sagas.actors.services.service import Service
+from order_sagas.actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.services.stock import StockService
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
+from order_sagas.bridges.doorbell import ring
+from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.mail import MaildirChannel, SmtpChannel
+from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopped
+from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.bridges.routes import ORCHESTRATOR, Routes, wire_messages
+from order_sagas.bridges.store.connect import Connection, connect
+from order_sagas.bridges.store.queues import CONSUMER
+from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.wire import Wire
+from order_sagas.bridges.world import World
+from order_sagas.system.definitions import SAGAS, registry_of
+from order_sagas.system.log_access import check_log
+from order_sagas.system.roles import consumer_of, roles_of
+from order_sagas.system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
     OrderService,
@@ -116,8 +121,8 @@ def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
     """The bridge to the log that the settings name, and what it needs to reach it."""
     if settings.kafka:
         # Here, because Kafka's client takes long to load, and only those who name one need it.
-        from bridges.kafka.bridge import KafkaBridge
-        from system.kafka import kafka_log
+        from order_sagas.bridges.kafka.bridge import KafkaBridge
+        from order_sagas.system.kafka import kafka_log
 
         return KafkaBridge, kafka_log(settings)
     return EmbeddedBridge, None

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from actors.place_order import PLACE_ORDER
-from actors.sagas.definition import Saga
-from actors.sagas.registry import Registry
-from system.settings import Settings
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.system.settings import Settings
 
 SAGAS: Sequence[Saga] = (PLACE_ORDER,)
 

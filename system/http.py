@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 import orjson
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from bridges.http import HttpOptions, HttpServer, Surroundings
-from system.definitions import registry_of
-from system.http_cards import leave_card
-from system.log_access import check_log, log_access
-from system.logs import configure_logging
-from system.logs.slots import own_slot
-from system.private_files import tighten, warn_of_access
-from system.runtime import EventLoopBase
-from system.settings import Settings
-from system.trace import Timeline, read_lines, render_json
+from order_sagas.actors.clock import SystemClock
+from order_sagas.bridges.http import HttpOptions, HttpServer, Surroundings
+from order_sagas.system.definitions import registry_of
+from order_sagas.system.http_cards import leave_card
+from order_sagas.system.log_access import check_log, log_access
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.private_files import tighten, warn_of_access
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
+from order_sagas.system.trace import Timeline, read_lines, render_json
 
 USUAL_ADDRESS = "127.0.0.1:8080"
 """Where `order-sagas http` serves if it is not told."""

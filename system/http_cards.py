@@ -8,9 +8,9 @@ from pathlib import Path
 
 import attrs
 
-from bridges.store.location import file_of
-from system.settings import Settings
-from system.settings.kinds import database_url
+from order_sagas.bridges.store.location import file_of
+from order_sagas.system.settings import Settings
+from order_sagas.system.settings.kinds import database_url
 
 
 @attrs.frozen

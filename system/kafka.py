@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import attrs
 
-from actors.participants import DEAD_LETTERS, TOPICS
-from bridges.kafka.connection import KafkaConnection, KafkaLog
-from bridges.kafka.kept_topic import KeptTopic
-from bridges.kafka.members import members_of
-from bridges.kafka.outbox_log import OutboxLog
-from bridges.kafka.topics import check_topics
-from bridges.kafka.whole_topic import ends_of, ends_of_topics
-from bridges.record_log import RecordLog
-from bridges.store import queries
-from bridges.store.lag import Lag, lag_of_topics
-from system.roles import TOPICS_OF_ROLES, group_of
-from system.settings import Settings
+from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.bridges.kafka.connection import KafkaConnection, KafkaLog
+from order_sagas.bridges.kafka.kept_topic import KeptTopic
+from order_sagas.bridges.kafka.members import members_of
+from order_sagas.bridges.kafka.outbox_log import OutboxLog
+from order_sagas.bridges.kafka.topics import check_topics
+from order_sagas.bridges.kafka.whole_topic import ends_of, ends_of_topics
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.lag import Lag, lag_of_topics
+from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
+from order_sagas.system.settings import Settings
 
 
 def connection_of(settings: Settings) -> KafkaConnection:

@@ -8,14 +8,14 @@ from typing import Protocol
 
 import attrs
 
-from bridges.embedded_log import EmbeddedLog
-from bridges.errors import StoreError
-from bridges.record_log import RecordLog
-from bridges.store import queries
-from bridges.store.lag import Lag, dead_letter_records, lag_of_embedded
-from bridges.store.lock import running_process
-from system.roles import TOPICS_OF_ROLES
-from system.settings import Settings
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.errors import StoreError
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.lag import Lag, dead_letter_records, lag_of_embedded
+from order_sagas.bridges.store.lock import running_process
+from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.settings import Settings
 
 
 class LogAccess(Protocol):
@@ -47,7 +47,10 @@ def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAcces
     where there are very many, and need not read all of them each time.
     """
     if settings.kafka:
-        from system.kafka import KafkaAccess, kept_letters  # here, for those who name one
+        from order_sagas.system.kafka import (  # here, for those who name one
+            KafkaAccess,
+            kept_letters,
+        )
 
         return KafkaAccess(settings, kept_letters(settings) if again_and_again else None)
     return EmbeddedAccess(settings)

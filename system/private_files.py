@@ -14,9 +14,9 @@ from pathlib import Path
 
 import structlog
 
-from bridges.store.location import file_of
-from system.settings.errors import SettingError
-from system.settings.model import Settings
+from order_sagas.bridges.store.location import file_of
+from order_sagas.system.settings.errors import SettingError
+from order_sagas.system.settings.model import Settings
 
 _log = structlog.get_logger(__name__)
 

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable
 
-from actors.participants import DEAD_LETTERS, NOTIFICATIONS, ORDERS, PAYMENTS, STOCK, TOPICS
-from actors.services.service import Service
-from bridges.routes import ORCHESTRATOR
-from bridges.store.consumers import consumer_of_set
-from bridges.store.queues import CONSUMER
-from system.settings import Settings
-from system.settings.model import ROLES
+from order_sagas.actors.participants import (
+    DEAD_LETTERS,
+    NOTIFICATIONS,
+    ORDERS,
+    PAYMENTS,
+    STOCK,
+    TOPICS,
+)
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.routes import ORCHESTRATOR
+from order_sagas.bridges.store.consumers import consumer_of_set
+from order_sagas.bridges.store.queues import CONSUMER
+from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import ROLES
 
 ROLE_OF = {"orders": "orders", "payments": "payment", "stock": "stock",
            "notifications": "notification"}  # fmt: skip

@@ -1,7 +1,7 @@
 """Sagas: declared as data, advanced by a pure function, carried out by an actor."""
 
-from actors.sagas.advance import Decision, Note, Send, Wake, advance, wakes_of
-from actors.sagas.definition import (
+from order_sagas.actors.sagas.advance import Decision, Note, Send, Wake, advance, wakes_of
+from order_sagas.actors.sagas.definition import (
     Failure,
     Notice,
     Parallel,
@@ -12,8 +12,8 @@ from actors.sagas.definition import (
     minutes,
     seconds,
 )
-from actors.sagas.progress import Entry, Phase, Progress, Status, StepState, saga_id_of
-from actors.sagas.retry import ONCE, Retry
+from order_sagas.actors.sagas.progress import Entry, Phase, Progress, Status, StepState, saga_id_of
+from order_sagas.actors.sagas.retry import ONCE, Retry
 
 __all__ = [
     "ONCE",

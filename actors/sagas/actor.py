@@ -9,13 +9,13 @@ import msgspec
 import structlog
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
-from actors.clock import Clock, iso
-from actors.delivery import NO_BATCH, Delivery, Handled, NotHandled, Output
-from actors.messages import Message
-from actors.sagas.advance import Note, Wake, advance, wakes_of
-from actors.sagas.definition import Saga
-from actors.sagas.outages import Outages
-from actors.sagas.progress import BACKOFF, UNDO_BACKOFF, Progress, StepState
+from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.delivery import NO_BATCH, Delivery, Handled, NotHandled, Output
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.advance import Note, Wake, advance, wakes_of
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
+from order_sagas.actors.sagas.progress import BACKOFF, UNDO_BACKOFF, Progress, StepState
 
 _proxy = structlog.get_logger("sagas")
 

@@ -9,11 +9,18 @@ with the reason: under at-least-once delivery, duplicates and late replies are o
 
 from typing import Any
 
-from actors.messages import Message, OperatorCommand, status
-from actors.sagas.decision import Decision, Note, Send, Wake
-from actors.sagas.definition import Saga
-from actors.sagas.events import Events
-from actors.sagas.progress import COMPLETED, NOT_STARTED, RUNNING, UNDO_SENT, Progress, saga_id_of
+from order_sagas.actors.messages import Message, OperatorCommand, status
+from order_sagas.actors.sagas.decision import Decision, Note, Send, Wake
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.events import Events
+from order_sagas.actors.sagas.progress import (
+    COMPLETED,
+    NOT_STARTED,
+    RUNNING,
+    UNDO_SENT,
+    Progress,
+    saga_id_of,
+)
 
 __all__ = ["Decision", "Note", "Send", "Wake", "advance", "wakes_of"]
 

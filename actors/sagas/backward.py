@@ -1,8 +1,8 @@
 """Undoing a saga: the compensations, newest step first."""
 
-from actors.sagas.decision import Wake
-from actors.sagas.definition import Failure, Step
-from actors.sagas.progress import (
+from order_sagas.actors.sagas.decision import Wake
+from order_sagas.actors.sagas.definition import Failure, Step
+from order_sagas.actors.sagas.progress import (
     BACKOFF,
     CANCELLED,
     COMPENSATING,
@@ -15,7 +15,7 @@ from actors.sagas.progress import (
     UNDONE,
     StepState,
 )
-from actors.sagas.turn import UNDOING, Turn
+from order_sagas.actors.sagas.turn import UNDOING, Turn
 
 DONE_OR_UNKNOWN = (DONE, SENT, BACKOFF, STUCK)
 """What has to be undone: a step that was sent and not answered may have been done."""

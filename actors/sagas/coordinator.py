@@ -5,14 +5,14 @@ from typing import Any
 import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
-from actors.clock import Clock, iso
-from actors.delivery import Delivery, Ended, Handled, Release, Restore, timer_ticket
-from actors.messages import Message, OperatorCommand, status
-from actors.sagas.actor import Begin, Context, SagaActor
-from actors.sagas.definition import Saga
-from actors.sagas.outages import Outages
-from actors.sagas.progress import saga_id_of
-from actors.sagas.registry import Registry
+from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.delivery import Delivery, Ended, Handled, Release, Restore, timer_ticket
+from order_sagas.actors.messages import Message, OperatorCommand, status
+from order_sagas.actors.sagas.actor import Begin, Context, SagaActor
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
+from order_sagas.actors.sagas.progress import saga_id_of
+from order_sagas.actors.sagas.registry import Registry
 
 log = structlog.get_logger("sagas")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Message
-from actors.sagas.definition import Participant
-from actors.sagas.progress import Progress
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.sagas.progress import Progress
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

@@ -24,9 +24,9 @@ from typing import Any
 
 import attrs
 
-from actors.errors import DefinitionError
-from actors.messages import Message
-from actors.sagas.retry import Retry
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.retry import Retry
 
 Command = Callable[[Any], Message]
 """Makes a command from the message that started the saga; must be a pure function of it."""

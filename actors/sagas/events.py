@@ -1,6 +1,6 @@
 """What can happen to a saga under way: a reply, a deadline that passes, an operator."""
 
-from actors.messages import (
+from order_sagas.actors.messages import (
     CancelSaga,
     Message,
     OperatorCommand,
@@ -8,9 +8,9 @@ from actors.messages import (
     RetryStep,
     SkipStep,
 )
-from actors.sagas.decision import Wake
-from actors.sagas.forward import Forward
-from actors.sagas.progress import (
+from order_sagas.actors.sagas.decision import Wake
+from order_sagas.actors.sagas.forward import Forward
+from order_sagas.actors.sagas.progress import (
     BACKOFF,
     DONE,
     FAILED,
@@ -23,7 +23,7 @@ from actors.sagas.progress import (
     UNDONE,
     StepState,
 )
-from actors.sagas.turn import GOING, UNDOING
+from order_sagas.actors.sagas.turn import GOING, UNDOING
 
 
 class Events(Forward):

@@ -1,11 +1,19 @@
 """Driving a saga forward: stage after stage, until the last is complete."""
 
-from actors.messages import Failed, Message
-from actors.sagas.backward import Backward
-from actors.sagas.decision import Wake
-from actors.sagas.definition import Step
-from actors.sagas.progress import BACKOFF, COMPLETED, DONE, FAILED, SENT, STUCK, StepState
-from actors.words import many
+from order_sagas.actors.messages import Failed, Message
+from order_sagas.actors.sagas.backward import Backward
+from order_sagas.actors.sagas.decision import Wake
+from order_sagas.actors.sagas.definition import Step
+from order_sagas.actors.sagas.progress import (
+    BACKOFF,
+    COMPLETED,
+    DONE,
+    FAILED,
+    SENT,
+    STUCK,
+    StepState,
+)
+from order_sagas.actors.words import many
 
 
 class Forward(Backward):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.sagas.definition import Saga
+from order_sagas.actors.sagas.definition import Saga
 
 
 class Status(IntEnum):

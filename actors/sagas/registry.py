@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from actors.errors import DefinitionError, UnknownSagaError
-from actors.messages import Message
-from actors.sagas.definition import Participant, Saga
+from order_sagas.actors.errors import DefinitionError, UnknownSagaError
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.definition import Participant, Saga
 
 
 class Registry:

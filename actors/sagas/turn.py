@@ -4,11 +4,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from actors.clock import iso
-from actors.messages import SCHEMA_VERSION, Message, status
-from actors.sagas.decision import Decision, Note, Send, Wake
-from actors.sagas.definition import Participant, Saga, Step
-from actors.sagas.progress import (
+from order_sagas.actors.clock import iso
+from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
+from order_sagas.actors.sagas.decision import Decision, Note, Send, Wake
+from order_sagas.actors.sagas.definition import Participant, Saga, Step
+from order_sagas.actors.sagas.progress import (
     BACKOFF,
     COMPENSATING,
     NEEDS_ATTENTION,

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from actors.messages import ProcessPayment
+from order_sagas.actors.messages import ProcessPayment
 
 
 class Charge(NamedTuple):

@@ -8,11 +8,11 @@ import structlog
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from actors.clock import iso
-from actors.delivery import ExternalCall
-from actors.entities import Entity, Notification
-from actors.errors import error_text
-from actors.messages import (
+from order_sagas.actors.clock import iso
+from order_sagas.actors.delivery import ExternalCall
+from order_sagas.actors.entities import Entity, Notification
+from order_sagas.actors.errors import error_text
+from order_sagas.actors.messages import (
     EXCEPTION,
     CallOutcome,
     Internal,
@@ -20,9 +20,9 @@ from actors.messages import (
     OrderCancelled,
     OrderCompleted,
 )
-from actors.participants import NOTIFICATIONS
-from actors.sagas.definition import Participant
-from actors.services.service import NOTHING, Answer, Handler, Service
+from order_sagas.actors.participants import NOTIFICATIONS
+from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
 
 log = structlog.get_logger("notifications")
 

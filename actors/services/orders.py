@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from actors.entities import Entity, Order
-from actors.errors import OrderConflictError
-from actors.messages import (
+from order_sagas.actors.entities import Entity, Order
+from order_sagas.actors.errors import OrderConflictError
+from order_sagas.actors.messages import (
     Message,
     OrderCancelled,
     OrderCompleted,
@@ -14,9 +14,9 @@ from actors.messages import (
     OrderRolledBack,
     RollbackOrder,
 )
-from actors.participants import ORDERS
-from actors.sagas.definition import Participant
-from actors.services.service import NOTHING, Answer, Handler, Service
+from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
 
 
 def _same(order: Order, event: OrderCreated) -> bool:

@@ -8,10 +8,10 @@ import structlog
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from actors.delivery import ExternalCall
-from actors.entities import Entity, Payment
-from actors.errors import error_text
-from actors.messages import (
+from order_sagas.actors.delivery import ExternalCall
+from order_sagas.actors.entities import Entity, Payment
+from order_sagas.actors.errors import error_text
+from order_sagas.actors.messages import (
     DECLINED,
     EXCEPTION,
     NO_ANSWER,
@@ -24,9 +24,9 @@ from actors.messages import (
     ProcessPayment,
     RollbackPayment,
 )
-from actors.participants import PAYMENTS
-from actors.sagas.definition import Participant
-from actors.services.gateway import (
+from order_sagas.actors.participants import PAYMENTS
+from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.services.gateway import (
     After,
     Approved,
     Charge,
@@ -36,8 +36,8 @@ from actors.services.gateway import (
     PaymentGateway,
     Refund,
 )
-from actors.services.service import NOTHING, Answer, Handler, Service, reply_to
-from actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service, reply_to
+from order_sagas.actors.services.simulation import SimulatedGateway
 
 Command = ProcessPayment | RollbackPayment
 _command = msgspec.json.Decoder(Command)

@@ -9,11 +9,11 @@ import msgspec
 from msgspec.structs import replace
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
-from actors.clock import iso
-from actors.delivery import Delivery, ExternalCall, Handled, Inject, NotHandled, Output
-from actors.entities import Entity
-from actors.messages import SCHEMA_VERSION, Message, status
-from actors.sagas.definition import Participant
+from order_sagas.actors.clock import iso
+from order_sagas.actors.delivery import Delivery, ExternalCall, Handled, Inject, NotHandled, Output
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
+from order_sagas.actors.sagas.definition import Participant
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

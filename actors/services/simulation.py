@@ -4,9 +4,17 @@ import zlib
 
 import attrs
 
-from actors.messages import Message
-from actors.money import money
-from actors.services.gateway import After, Approved, Charge, Declined, NoAnswer, Outcome, Refund
+from order_sagas.actors.messages import Message
+from order_sagas.actors.money import money
+from order_sagas.actors.services.gateway import (
+    After,
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    Refund,
+)
 
 
 def share(seed: int, what: str, order_id: str) -> float:

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from actors.delivery import RestoreEntities
-from actors.entities import Entity, Reservation, StockLevel, StockLoad
-from actors.messages import (
+from order_sagas.actors.delivery import RestoreEntities
+from order_sagas.actors.entities import Entity, Reservation, StockLevel, StockLoad
+from order_sagas.actors.messages import (
     LARGEST,
     LoadStock,
     Message,
@@ -18,10 +18,10 @@ from actors.messages import (
     StockReserved,
     StockRolledBack,
 )
-from actors.participants import STOCK
-from actors.sagas.definition import Participant
-from actors.services.service import NOTHING, Answer, Handler, Service
-from actors.services.simulation import Silence
+from order_sagas.actors.participants import STOCK
+from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
+from order_sagas.actors.services.simulation import Silence
 
 Levels = dict[tuple[str, str], StockLevel]
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from bridges.http.options import HttpOptions, NoTokensError
-from bridges.http.problems import Problem, retry_later
-from bridges.http.rate import Buckets
-from bridges.http.tokens import Caller, Role, Tokens
+from order_sagas.bridges.http.options import HttpOptions, NoTokensError
+from order_sagas.bridges.http.problems import Problem, retry_later
+from order_sagas.bridges.http.rate import Buckets
+from order_sagas.bridges.http.tokens import Caller, Role, Tokens
 
 LOCAL = Caller("local", Role.OPERATE)
 """Everybody on this machine, where no tokens are set."""

@@ -13,11 +13,11 @@ import attrs
 import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, WakeupMessage
 
-from actors.messages import OrderCreated
-from actors.sagas.retry import Retry
-from bridges.errors import BridgeError
-from bridges.intake import CHUNK, Intake, Verdict
-from bridges.record_log import RecordLog
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.sagas.retry import Retry
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.intake import CHUNK, Intake, Verdict
+from order_sagas.bridges.record_log import RecordLog
 
 _log = structlog.get_logger(__name__)
 

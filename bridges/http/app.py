@@ -11,25 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from bridges.errors import BridgeError
-from bridges.http.access import Access
-from bridges.http.dead_letters import LetterRoutes
-from bridges.http.desk import OrderDesk
-from bridges.http.events import EventRoutes
-from bridges.http.gate import Gate
-from bridges.http.health import HealthRoutes
-from bridges.http.many import ManyRoutes
-from bridges.http.metrics import MetricRoutes
-from bridges.http.openapi import OpenApiRoutes
-from bridges.http.options import HttpOptions, Surroundings
-from bridges.http.orders import OrderRoutes
-from bridges.http.page import page_routes
-from bridges.http.problems import Problem, retry_later
-from bridges.http.reading import Reader
-from bridges.http.routing import Endpoint, answer, routes_of
-from bridges.http.sagas import SagaRoutes
-from bridges.http.services import ServiceRoutes
-from bridges.http.tokens import Role
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.access import Access
+from order_sagas.bridges.http.dead_letters import LetterRoutes
+from order_sagas.bridges.http.desk import OrderDesk
+from order_sagas.bridges.http.events import EventRoutes
+from order_sagas.bridges.http.gate import Gate
+from order_sagas.bridges.http.health import HealthRoutes
+from order_sagas.bridges.http.many import ManyRoutes
+from order_sagas.bridges.http.metrics import MetricRoutes
+from order_sagas.bridges.http.openapi import OpenApiRoutes
+from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http.orders import OrderRoutes
+from order_sagas.bridges.http.page import page_routes
+from order_sagas.bridges.http.problems import Problem, retry_later
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.routing import Endpoint, answer, routes_of
+from order_sagas.bridges.http.sagas import SagaRoutes
+from order_sagas.bridges.http.services import ServiceRoutes
+from order_sagas.bridges.http.tokens import Role
 
 _log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from bridges.http.problems import Problem
+from order_sagas.bridges.http.problems import Problem
 
 CLOSE = {"Connection": "close"}
 """The rest of what such a client sends is not waited for."""

@@ -9,7 +9,7 @@ import uuid
 
 from starlette.requests import Request
 
-from bridges.http.problems import FieldError, Problem
+from order_sagas.bridges.http.problems import FieldError, Problem
 
 HEADER = "Idempotency-Key"
 

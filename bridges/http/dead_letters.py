@@ -7,14 +7,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridges.http import query
-from bridges.http.body import read_body
-from bridges.http.options import HttpOptions, Surroundings
-from bridges.http.problems import Problem, wrong_field
-from bridges.http.routing import Endpoint, answer
-from bridges.http.tokens import Role
-from bridges.http.views import Asked, LetterPage, LetterView
-from bridges.letters import Letter, LetterError, Letters
+from order_sagas.bridges.http import query
+from order_sagas.bridges.http.body import read_body
+from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import Asked, LetterPage, LetterView
+from order_sagas.bridges.letters import Letter, LetterError, Letters
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18

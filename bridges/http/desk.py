@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from actors.messages import OrderCreated
-from bridges.http.actor import Answer, TakeOrder
-from bridges.http.problems import retry_later
-from bridges.intake import Verdict
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.bridges.http.actor import Answer, TakeOrder
+from order_sagas.bridges.http.problems import retry_later
+from order_sagas.bridges.intake import Verdict
 
 BUSY = 1.0
 """Seconds after which somebody who was turned away may come again."""

@@ -5,8 +5,8 @@ from collections import Counter
 
 from starlette.concurrency import run_in_threadpool
 
-from bridges.errors import BridgeError
-from bridges.http.reading import Reader
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.reading import Reader
 
 SHORTEST, LONGEST = 0.05, 0.5
 """Seconds between two looks: few at first, since most orders end at once."""

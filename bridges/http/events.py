@@ -8,11 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bridges.errors import BridgeError
-from bridges.http.problems import retry_later
-from bridges.http.reading import Reader
-from bridges.http.routing import Endpoint
-from bridges.http.tokens import Role
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.problems import retry_later
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.routing import Endpoint
+from order_sagas.bridges.http.tokens import Role
 
 PATH = "/api/v1/events"
 EVERY = 1.0

@@ -11,8 +11,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridges.http.access import STRANGER, Access
-from bridges.http.problems import Problem
+from order_sagas.bridges.http.access import STRANGER, Access
+from order_sagas.bridges.http.problems import Problem
 
 _log = structlog.get_logger(__name__)
 

@@ -7,12 +7,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridges.errors import BridgeError
-from bridges.http.options import Surroundings
-from bridges.http.reading import Reader
-from bridges.http.routing import Endpoint, answer
-from bridges.http.tokens import Role
-from bridges.http.views import Alive, Health, HealthCheck
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.options import Surroundings
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import Alive, Health, HealthCheck
 
 KEPT = 2.0
 """Seconds for which an answer holds: however many ask, Kafka is asked no more often."""

@@ -9,18 +9,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.clock import SystemClock
-from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from actors.sagas.progress import saga_id_of
-from bridges.http import query
-from bridges.http.body import read_body
-from bridges.http.options import HttpOptions, Surroundings
-from bridges.http.problems import Problem, wrong_field
-from bridges.http.routing import Endpoint, answer
-from bridges.http.tokens import Role
-from bridges.http.views import AskedOfMany
-from bridges.letters import LetterError, LetterFilter, Letters
-from bridges.operations import (
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from order_sagas.actors.sagas.progress import saga_id_of
+from order_sagas.bridges.http import query
+from order_sagas.bridges.http.body import read_body
+from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import AskedOfMany
+from order_sagas.bridges.letters import LetterError, LetterFilter, Letters
+from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
     ReasonNeededError,

@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridges.errors import BridgeError
-from bridges.http.options import Surroundings
-from bridges.http.reading import Reader
-from bridges.http.routing import Endpoint
-from bridges.http.tokens import Role
-from bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.options import Surroundings
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.routing import Endpoint
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
 
 KEPT = 5.0
 """Seconds for which what was read holds, however often it is asked for."""

@@ -8,17 +8,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridges.http import views
-from bridges.http.dead_letters import LetterWish
-from bridges.http.many import LetterChoice, LettersWish, SagaChoice, SagasWish
-from bridges.http.problems import ProblemDetails
-from bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
-from bridges.http.routing import Endpoint
-from bridges.http.sagas import ACTIONS, Wish
-from bridges.http.services import PauseWish
-from bridges.http.tokens import Role
-from bridges.order_form import Id, LineForm, OrderForm
-from bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
+from order_sagas.bridges.http import views
+from order_sagas.bridges.http.dead_letters import LetterWish
+from order_sagas.bridges.http.many import LetterChoice, LettersWish, SagaChoice, SagasWish
+from order_sagas.bridges.http.problems import ProblemDetails
+from order_sagas.bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
+from order_sagas.bridges.http.routing import Endpoint
+from order_sagas.bridges.http.sagas import ACTIONS, Wish
+from order_sagas.bridges.http.services import PauseWish
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.order_form import Id, LineForm, OrderForm
+from order_sagas.bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
 
 JSON = "application/json"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from actors.sagas.registry import Registry
-from bridges.errors import BridgeError
-from bridges.record_log import RecordLog
-from bridges.store.lag import Lag
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store.lag import Lag
 
 
 class HttpError(BridgeError):

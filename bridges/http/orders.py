@@ -8,22 +8,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.messages import OrderCreated
-from bridges.http import query
-from bridges.http.body import read_body
-from bridges.http.client_keys import client_key, order_id_for
-from bridges.http.desk import OrderDesk
-from bridges.http.ends import Ends
-from bridges.http.options import HttpOptions
-from bridges.http.problems import FieldError, Problem
-from bridges.http.reading import CLOSED, Reader
-from bridges.http.routing import Endpoint, answer
-from bridges.http.tokens import Role
-from bridges.http.views import Receipt
-from bridges.intake import Verdict
-from bridges.observer import TRACEPARENT
-from bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
-from bridges.store.queries import ORDER_STATUSES
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.bridges.http import query
+from order_sagas.bridges.http.body import read_body
+from order_sagas.bridges.http.client_keys import client_key, order_id_for
+from order_sagas.bridges.http.desk import OrderDesk
+from order_sagas.bridges.http.ends import Ends
+from order_sagas.bridges.http.options import HttpOptions
+from order_sagas.bridges.http.problems import FieldError, Problem
+from order_sagas.bridges.http.reading import CLOSED, Reader
+from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import Receipt
+from order_sagas.bridges.intake import Verdict
+from order_sagas.bridges.observer import TRACEPARENT
+from order_sagas.bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
+from order_sagas.bridges.store.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
 LONGEST_PARENT = 200

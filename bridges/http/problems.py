@@ -7,7 +7,7 @@ from math import ceil
 import msgspec
 from starlette.responses import Response
 
-from bridges.errors import BridgeError
+from order_sagas.bridges.errors import BridgeError
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -8,7 +8,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from bridges.http.problems import Problem
+from order_sagas.bridges.http.problems import Problem
 
 LARGEST_HEAD = 32 * 1024
 """Bytes of a request line and its headers together."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from bridges.http.problems import Problem, wrong_field, wrong_parameter
+from order_sagas.bridges.http.problems import Problem, wrong_field, wrong_parameter
 
 LONGEST_PAGE = 1000
 USUAL_PAGE = 50

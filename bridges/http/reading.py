@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from actors.entities import Order
-from actors.errors import UnknownSagaError
-from actors.money import money
-from actors.sagas.progress import Phase, Progress, Status, saga_id_of
-from actors.sagas.registry import Registry
-from bridges.errors import StoreError, StoreUnavailableError
-from bridges.http.views import (
+from order_sagas.actors.entities import Order
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.money import money
+from order_sagas.actors.sagas.progress import Phase, Progress, Status, saga_id_of
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.http.views import (
     HistoryEntry,
     NotificationView,
     OrderLineView,
@@ -37,11 +37,11 @@ from bridges.http.views import (
     StockView,
     moment,
 )
-from bridges.operations import Paused, pauses_that_last
-from bridges.store import queries
-from bridges.store.connect import postgres_engine, sqlite_engine
-from bridges.store.location import file_of
-from bridges.store.schema import order_keys, sagas, table_of
+from order_sagas.bridges.operations import Paused, pauses_that_last
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.connect import postgres_engine, sqlite_engine
+from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.store.schema import order_keys, sagas, table_of
 
 Row = dict[str, Any]
 

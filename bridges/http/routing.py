@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridges.http.access import permit
-from bridges.http.gate import ROUTE
-from bridges.http.tokens import Role
+from order_sagas.bridges.http.access import permit
+from order_sagas.bridges.http.gate import ROUTE
+from order_sagas.bridges.http.tokens import Role
 
 Handle = Callable[[Request], Awaitable[Response]]
 

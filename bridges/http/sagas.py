@@ -7,24 +7,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.errors import UnknownSagaError
-from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from bridges.http import query
-from bridges.http.body import read_body
-from bridges.http.options import HttpOptions, Surroundings
-from bridges.http.problems import Problem, wrong_field
-from bridges.http.reading import Reader
-from bridges.http.routing import Endpoint, Handle, answer
-from bridges.http.tokens import Role
-from bridges.http.views import Asked, SagaView
-from bridges.operations import (
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from order_sagas.bridges.http import query
+from order_sagas.bridges.http.body import read_body
+from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import Asked, SagaView
+from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
     NotPossibleError,
     ReasonNeededError,
     SagaOperations,
 )
-from bridges.store.queries import SAGA_STATUSES
+from order_sagas.bridges.store.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
 

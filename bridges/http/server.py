@@ -13,12 +13,12 @@ import uvicorn
 import uvloop
 from thespian.actors import ActorSystem
 
-from bridges.http.access import Access
-from bridges.http.actor import AskWhetherOpen, HttpBridge, ServeHttp, TakesOrders
-from bridges.http.app import HttpApp
-from bridges.http.desk import OrderDesk
-from bridges.http.options import HttpError, HttpOptions, Surroundings
-from bridges.http.protocol import LimitedProtocol
+from order_sagas.bridges.http.access import Access
+from order_sagas.bridges.http.actor import AskWhetherOpen, HttpBridge, ServeHttp, TakesOrders
+from order_sagas.bridges.http.app import HttpApp
+from order_sagas.bridges.http.desk import OrderDesk
+from order_sagas.bridges.http.options import HttpError, HttpOptions, Surroundings
+from order_sagas.bridges.http.protocol import LimitedProtocol
 
 _log = structlog.get_logger(__name__)
 

@@ -5,20 +5,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridges.http import query
-from bridges.http.body import read_body
-from bridges.http.options import HttpOptions, Surroundings
-from bridges.http.problems import Problem, wrong_field
-from bridges.http.routing import Endpoint, Handle, answer
-from bridges.http.tokens import Role
-from bridges.http.views import Asked
-from bridges.operations import (
+from order_sagas.bridges.http import query
+from order_sagas.bridges.http.body import read_body
+from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.views import Asked
+from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
     PauseOperations,
     ReasonNeededError,
 )
-from bridges.store.parking import INTAKE
+from order_sagas.bridges.store.parking import INTAKE
 
 PATH = "/api/v1/services"
 ACTIONS = ("pause", "unpause")

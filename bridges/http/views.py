@@ -1,14 +1,15 @@
 """What clients see: the bodies of answers, in camelCase. The OpenAPI description is made of them.
 
 Times are ISO 8601 in UTC. Amounts are whole minor units of the order's currency; `amountText` says
-the same for people, by the rule of `actors.money`.
+the same for people, by the rule of `order_sagas.actors.money`.
 """
 
 from typing import Annotated, Any
 
 import msgspec
 
-from actors.clock import iso
+from order_sagas.actors.clock import iso
+from order_sagas.actors.frozen_struct import FrozenStructMeta
 
 MinorUnits = Annotated[
     int,
@@ -26,7 +27,7 @@ AmountText = Annotated[
 ]
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class View(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, rename="camel"):
     """A body, or a part of one."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from actors.sagas.definition import Saga
+from order_sagas.actors.sagas.definition import Saga
 
 ALWAYS, ENDED = "always", "ended"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from actors.sagas.definition import Saga
-from bridges.invariants.checks import ALWAYS, Check, checks_for
-from bridges.invariants.ledger import Ledger
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.bridges.invariants.checks import ALWAYS, Check, checks_for
+from order_sagas.bridges.invariants.ledger import Ledger
 
 
 @attrs.frozen

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from actors.sagas.progress import Entry, Progress
-from bridges.store.queues import HANDLED
+from order_sagas.actors.sagas.progress import Entry, Progress
+from order_sagas.bridges.store.queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import attrs
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel
-from actors.sagas.definition import Saga
-from actors.sagas.progress import Phase, Progress, Status
-from actors.sagas.registry import Registry
+from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.progress import Phase, Progress, Status
+from order_sagas.actors.sagas.registry import Registry
 
 
 class Broken(NamedTuple):

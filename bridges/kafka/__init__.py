@@ -1,7 +1,7 @@
 """Kafka as the log: topics, one reader and one writer for a whole worker."""
 
-from bridges.kafka.connection import KafkaConnection, LoginMechanism, SecurityProtocol
-from bridges.kafka.errors import (
+from order_sagas.bridges.kafka.connection import KafkaConnection, LoginMechanism, SecurityProtocol
+from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
     KafkaBridgeError,
     KafkaRefusedError,
@@ -10,11 +10,11 @@ from bridges.kafka.errors import (
     TopicMismatchError,
     TopicMissingError,
 )
-from bridges.kafka.owner import Batch, ShardOwner
-from bridges.kafka.producer import TopicWriter
-from bridges.kafka.publication import Publication
-from bridges.kafka.reader import TopicReader
-from bridges.kafka.topics import TOPICS, check_topics, create_topics
+from order_sagas.bridges.kafka.owner import Batch, ShardOwner
+from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.reader import TopicReader
+from order_sagas.bridges.kafka.topics import TOPICS, check_topics, create_topics
 
 __all__ = [
     "TOPICS",

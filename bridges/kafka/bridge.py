@@ -16,25 +16,25 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
-from actors.messages import Message
-from actors.participants import DEAD_LETTERS
-from actors.sagas.retry import Retry
-from bridges.batch import Batch, Item
-from bridges.bridge import Bridge
-from bridges.dead_letters import dead_letter
-from bridges.errors import StoreUnavailableError
-from bridges.kafka.connection import KafkaLog
-from bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
-from bridges.kafka.owner import Batch as Handover
-from bridges.kafka.producer import TopicWriter
-from bridges.kafka.publication import Publication
-from bridges.kafka.reader import TopicReader
-from bridges.kafka.topics import check_topics
-from bridges.record import Outgoing, Record
-from bridges.role_progress import RoleProgress
-from bridges.routes import ORCHESTRATOR, Route
-from bridges.store.role_offsets import RoleOffsets
-from bridges.store.store import SUBMITTED, Changes
+from order_sagas.actors.messages import Message
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.sagas.retry import Retry
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.dead_letters import dead_letter
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.kafka.connection import KafkaLog
+from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
+from order_sagas.bridges.kafka.owner import Batch as Handover
+from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.reader import TopicReader
+from order_sagas.bridges.kafka.topics import check_topics
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.role_progress import RoleProgress
+from order_sagas.bridges.routes import ORCHESTRATOR, Route
+from order_sagas.bridges.store.role_offsets import RoleOffsets
+from order_sagas.bridges.store.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
 

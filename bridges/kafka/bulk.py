@@ -14,9 +14,9 @@ from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
-from bridges.kafka.batches import encode_records
-from bridges.kafka.errors import NotAcknowledgedError
-from bridges.record import Outgoing
+from order_sagas.bridges.kafka.batches import encode_records
+from order_sagas.bridges.kafka.errors import NotAcknowledgedError
+from order_sagas.bridges.record import Outgoing
 
 Settle = Callable[[Sequence[int], BaseException | None], None]
 """Told the places of records that were acknowledged (no error) or were not."""

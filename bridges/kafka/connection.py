@@ -8,7 +8,11 @@ from typing import Any, Literal
 import attrs
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from bridges.kafka.errors import BrokerUnreachableError, NotAcknowledgedError, map_errors
+from order_sagas.bridges.kafka.errors import (
+    BrokerUnreachableError,
+    NotAcknowledgedError,
+    map_errors,
+)
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LoginMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]

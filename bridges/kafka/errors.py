@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from kafka import errors as theirs
 
-from bridges.errors import KafkaBridgeError as KafkaBridgeError  # the root of all below
+from order_sagas.bridges.errors import KafkaBridgeError as KafkaBridgeError  # the root of all below
 
 
 class BrokerUnreachableError(KafkaBridgeError, ConnectionError):

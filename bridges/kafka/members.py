@@ -2,8 +2,8 @@
 
 from kafka import KafkaAdminClient
 
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import map_errors
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import map_errors
 
 
 def members_of(connection: KafkaConnection, group: str) -> int:

@@ -6,20 +6,20 @@ from typing import Any
 
 import structlog
 
-from actors.participants import DEAD_LETTERS
-from actors.sagas.registry import Registry
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import KafkaBridgeError
-from bridges.kafka.kept_topic import KeptTopic
-from bridges.kafka.members import members_of
-from bridges.kafka.producer import TopicWriter
-from bridges.kafka.topics import TOPICS, check_topics
-from bridges.kafka.whole_topic import ends_of, read_whole
-from bridges.letters import MARK
-from bridges.partitions import partition_for
-from bridges.record import Headers, Outgoing, Record
-from bridges.record_log import LetterRow
-from bridges.store.store import SUBMITTED, Store
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import KafkaBridgeError
+from order_sagas.bridges.kafka.kept_topic import KeptTopic
+from order_sagas.bridges.kafka.members import members_of
+from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.topics import TOPICS, check_topics
+from order_sagas.bridges.kafka.whole_topic import ends_of, read_whole
+from order_sagas.bridges.letters import MARK
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Headers, Outgoing, Record
+from order_sagas.bridges.record_log import LetterRow
+from order_sagas.bridges.store.store import SUBMITTED, Store
 
 _log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from bridges.kafka.owner import Batch
+from order_sagas.bridges.kafka.owner import Batch
 
 
 class Outstanding:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import attrs
 
-from bridges.record import Record
+from order_sagas.bridges.record import Record
 
 
 @attrs.frozen(eq=False)

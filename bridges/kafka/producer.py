@@ -10,10 +10,14 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
-from actors.words import many
-from bridges.kafka.bulk import can_send_whole_batches, is_beyond_repair, send_whole_batch
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import (
+from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.bulk import (
+    can_send_whole_batches,
+    is_beyond_repair,
+    send_whole_batch,
+)
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
     KafkaBridgeError,
     KafkaRefusedError,
@@ -22,9 +26,9 @@ from bridges.kafka.errors import (
     TopicMissingError,
     mapped,
 )
-from bridges.kafka.publication import Publication
-from bridges.kafka.topics import DEAD_LETTERS, batch_limits
-from bridges.record import Outgoing
+from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits
+from order_sagas.bridges.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from actors.words import many
-from bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedError
+from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedError
 
 
 class Publication:

@@ -9,15 +9,15 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import BrokerUnreachableError, mapped
-from bridges.kafka.outstanding import Outstanding
-from bridges.kafka.owner import Batch, ShardOwner
-from bridges.kafka.rebalance import Shares
-from bridges.kafka.shards import ShardAssignor
-from bridges.kafka.unfinished_joins import finish_what_was_begun
-from bridges.kafka.unpack import convert, unpack_whole_batches
-from bridges.record import Record
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import BrokerUnreachableError, mapped
+from order_sagas.bridges.kafka.outstanding import Outstanding
+from order_sagas.bridges.kafka.owner import Batch, ShardOwner
+from order_sagas.bridges.kafka.rebalance import Shares
+from order_sagas.bridges.kafka.shards import ShardAssignor
+from order_sagas.bridges.kafka.unfinished_joins import finish_what_was_begun
+from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
+from order_sagas.bridges.record import Record
 
 _log = structlog.get_logger(__name__)
 

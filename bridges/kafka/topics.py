@@ -8,9 +8,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from actors.words import many
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import (
+from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import (
     KafkaRefusedError,
     TopicMismatchError,
     TopicMissingError,

@@ -4,8 +4,8 @@ A question is checked against what is stored, so that whoever asks hears at once
 done; then it is a record in the log like any other. The saga decides again when it gets it.
 """
 
-from bridges.operations.checks import check
-from bridges.operations.errors import (
+from order_sagas.bridges.operations.checks import check
+from order_sagas.bridges.operations.errors import (
     AlreadySoError,
     NoSuchSagaError,
     NoSuchStepError,
@@ -14,9 +14,9 @@ from bridges.operations.errors import (
     OperationError,
     ReasonNeededError,
 )
-from bridges.operations.many import Choice, Chosen, SagaFilter, usual_statuses
-from bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
-from bridges.operations.sagas import SagaOperations
+from order_sagas.bridges.operations.many import Choice, Chosen, SagaFilter, usual_statuses
+from order_sagas.bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
+from order_sagas.bridges.operations.sagas import SagaOperations
 
 __all__ = [
     "AlreadySoError",

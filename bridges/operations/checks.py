@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 
-from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from actors.sagas.definition import Saga
-from actors.sagas.progress import STUCK, UNDO_STUCK, Progress, Status
-from bridges.operations.errors import NoSuchStepError, NotPossibleError, ReasonNeededError
+from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.progress import STUCK, UNDO_STUCK, Progress, Status
+from order_sagas.bridges.operations.errors import (
+    NoSuchStepError,
+    NotPossibleError,
+    ReasonNeededError,
+)
 
 NEED_REASON = (SkipStep, CancelSaga)
 """Commands that are only done with a reason."""

@@ -1,6 +1,6 @@
 """Why something that was asked for is not done. Each message is for people; nothing was sent."""
 
-from bridges.errors import BridgeError
+from order_sagas.bridges.errors import BridgeError
 
 
 class OperationError(BridgeError):

@@ -6,15 +6,15 @@ import attrs
 import msgspec
 import sqlalchemy as sa
 
-from actors.errors import UnknownSagaError
-from actors.messages import CancelSaga, OperatorCommand
-from actors.sagas.definition import Saga
-from actors.sagas.progress import Progress, Status
-from actors.sagas.registry import Registry
-from actors.sagas.turn import GOING, UNDOING
-from bridges.operations.checks import check, check_reason, listed
-from bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
-from bridges.store.schema import sagas
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.messages import CancelSaga, OperatorCommand
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.turn import GOING, UNDOING
+from order_sagas.bridges.operations.checks import check, check_reason, listed
+from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
+from order_sagas.bridges.store.schema import sagas
 
 _progress = msgspec.json.Decoder(Progress)
 

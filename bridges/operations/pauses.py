@@ -5,11 +5,15 @@ from collections.abc import Collection
 import attrs
 import sqlalchemy as sa
 
-from actors.clock import Clock, SystemClock
-from bridges.operations.checks import listed
-from bridges.operations.errors import AlreadySoError, NoSuchTargetError, ReasonNeededError
-from bridges.record_log import RecordLog
-from bridges.store.parking import parked, pauses
+from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.bridges.operations.checks import listed
+from order_sagas.bridges.operations.errors import (
+    AlreadySoError,
+    NoSuchTargetError,
+    ReasonNeededError,
+)
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store.parking import parked, pauses
 
 
 @attrs.frozen

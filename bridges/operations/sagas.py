@@ -6,16 +6,16 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from actors.messages import OperatorCommand
-from actors.participants import ORDERS
-from actors.sagas.progress import Progress
-from actors.sagas.registry import Registry
-from bridges.operations.checks import check, check_reason, listed
-from bridges.operations.errors import NoSuchSagaError
-from bridges.operations.many import Choice, SagaFilter, choose
-from bridges.record import Outgoing
-from bridges.record_log import RecordLog
-from bridges.store import queries
+from order_sagas.actors.messages import OperatorCommand
+from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.operations.checks import check, check_reason, listed
+from order_sagas.bridges.operations.errors import NoSuchSagaError
+from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store import queries
 
 AT_ONCE = 500
 """Commands in one transaction."""

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import msgspec
 import sqlalchemy as sa
 
-from bridges.errors import StoreError, StoreUnavailableError
-from bridges.extras import need
-from bridges.store.many_rows import insert
-from bridges.store.rows import Row
-from bridges.store.upgrade import lacking, upgrade
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.extras import need
+from order_sagas.bridges.store.many_rows import insert
+from order_sagas.bridges.store.rows import Row
+from order_sagas.bridges.store.upgrade import lacking, upgrade
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
@@ -96,7 +96,7 @@ def connect(url: str) -> Connection:
         return SqliteConnection(parsed)
     if kind == "postgresql":
         need("postgres")
-        from bridges.store.postgres import PostgresConnection
+        from order_sagas.bridges.store.postgres import PostgresConnection
 
         return PostgresConnection(parsed)
     raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")

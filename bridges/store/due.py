@@ -3,7 +3,7 @@
 import attrs
 import sqlalchemy as sa
 
-from bridges.store.schema import sagas
+from order_sagas.bridges.store.schema import sagas
 
 
 @attrs.frozen

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 import attrs
 import sqlalchemy as sa
 
-from bridges.store.consumers import consumer_of_role
-from bridges.store.queries import waiting, waiting_by_role
-from bridges.store.schema import log, offsets
+from order_sagas.bridges.store.consumers import consumer_of_role
+from order_sagas.bridges.store.queries import waiting, waiting_by_role
+from order_sagas.bridges.store.schema import log, offsets
 
 RoleTopics = Mapping[str, Collection[str]]
 """The topics on which each role takes records."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bridges.errors import StoreError
+from order_sagas.bridges.errors import StoreError
 
 
 def file_of(url: str) -> Path | None:

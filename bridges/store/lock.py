@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from bridges.errors import StoreError
-from bridges.store.location import file_of
+from order_sagas.bridges.errors import StoreError
+from order_sagas.bridges.store.location import file_of
 
 
 class AlreadyRunningError(StoreError):

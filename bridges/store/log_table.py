@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bridges.record import Outgoing
-from bridges.store.connect import Connection
-from bridges.store.headers import pack
-from bridges.store.queues import LEFT_FOR_ROLE
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.connect import Connection
+from order_sagas.bridges.store.headers import pack
+from order_sagas.bridges.store.queues import LEFT_FOR_ROLE
 
 _BARE = (
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) VALUES ({0}, {0}, {0}, "

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import sqlalchemy as sa
 
-from bridges.record import Record
-from bridges.store.headers import pack, unpack
-from bridges.store.schema import Number, metadata, partial_index
+from order_sagas.bridges.record import Record
+from order_sagas.bridges.store.headers import pack, unpack
+from order_sagas.bridges.store.schema import Number, metadata, partial_index
 
 if TYPE_CHECKING:
-    from bridges.store.connect import Connection
+    from order_sagas.bridges.store.connect import Connection
 
 INTAKE = "intake"
 """What is paused when no new saga shall begin; all else that can be paused is a service."""

@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from bridges.errors import StoreError, StoreUnavailableError
-from bridges.store.rows import Row
-from bridges.store.upgrade import lacking, upgrade
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.store.rows import Row
+from order_sagas.bridges.store.upgrade import lacking, upgrade
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20

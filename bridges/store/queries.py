@@ -11,14 +11,21 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
-from actors.messages import MAIN, OrderLine
-from actors.sagas.progress import Progress, Status
-from bridges.errors import NoDatabaseError, StoreError
-from bridges.store.connect import postgres_engine, sqlite_engine
-from bridges.store.consumers import consumer_of_role
-from bridges.store.location import file_of
-from bridges.store.queues import (
+from order_sagas.actors.entities import (
+    Notification,
+    Order,
+    Payment,
+    Reservation,
+    StockLevel,
+    StockLoad,
+)
+from order_sagas.actors.messages import MAIN, OrderLine
+from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.bridges.errors import NoDatabaseError, StoreError
+from order_sagas.bridges.store.connect import postgres_engine, sqlite_engine
+from order_sagas.bridges.store.consumers import consumer_of_role
+from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.store.queues import (
     LEFT,
     LEFT_FOR_OTHERS,
     LEFT_FOR_ROLE,
@@ -26,7 +33,7 @@ from bridges.store.queues import (
     TO_READ,
     queue_of,
 )
-from bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
+from order_sagas.bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""

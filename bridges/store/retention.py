@@ -20,15 +20,22 @@ from typing import Any
 import attrs
 import msgspec
 
-from actors.entities import Entity, Order, Reservation, StockLoad
-from actors.messages import OrderLine
-from actors.participants import DEAD_LETTERS
-from bridges.errors import LostShardError
-from bridges.fingerprint import fingerprint
-from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, OF_ROLES
-from bridges.store.role_offsets import EPOCHS
-from bridges.store.rows import rows_of
-from bridges.store.store import Store
+from order_sagas.actors.entities import Entity, Order, Reservation, StockLoad
+from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.bridges.errors import LostShardError
+from order_sagas.bridges.fingerprint import fingerprint
+from order_sagas.bridges.store.queues import (
+    HANDLED,
+    LEFT,
+    LEFT_FOR_OTHERS,
+    LEFT_FOR_ROLE,
+    LOG,
+    OF_ROLES,
+)
+from order_sagas.bridges.store.role_offsets import EPOCHS
+from order_sagas.bridges.store.rows import rows_of
+from order_sagas.bridges.store.store import Store
 
 CHUNK = 300
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from actors.entities import Entity
-from actors.sagas.progress import Phase, Progress, Status, encode
-from actors.sagas.registry import Registry
-from bridges.store.schema import sagas, table_of
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.sagas.progress import Phase, Progress, Status, encode
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.store.schema import sagas, table_of
 
 Row = tuple[Any, ...]
 

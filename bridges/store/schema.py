@@ -10,8 +10,8 @@ from functools import cache
 import msgspec
 import sqlalchemy as sa
 
-from actors.entities import ENTITIES, Entity
-from bridges.store.queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
+from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.bridges.store.queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
 
 metadata = sa.MetaData()
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import attrs
 
-from actors.entities import ENTITIES, Entity
-from actors.sagas.progress import Progress, decode
-from actors.sagas.registry import Registry
-from bridges.errors import LostShardError, StoreError
-from bridges.record import Outgoing, Record
-from bridges.store.connect import Connection, connect
-from bridges.store.headers import pack, unpack
-from bridges.store.log_table import append, append_for_roles
-from bridges.store.parking import Parked, ParkingTable
-from bridges.store.queues import (
+from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.actors.sagas.progress import Progress, decode
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import LostShardError, StoreError
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.store.connect import Connection, connect
+from order_sagas.bridges.store.headers import pack, unpack
+from order_sagas.bridges.store.log_table import append, append_for_roles
+from order_sagas.bridges.store.parking import Parked, ParkingTable
+from order_sagas.bridges.store.queues import (
     CONSUMER,
     LEFT,
     LEFT_FOR_OTHERS,
@@ -23,9 +23,9 @@ from bridges.store.queues import (
     OF_ROLES,
     TO_READ,
 )
-from bridges.store.role_offsets import EPOCHS, RoleClaim, RoleOffsets
-from bridges.store.rows import Row, SagaRows, rows_of
-from bridges.store.schema import SCHEMA, metadata
+from order_sagas.bridges.store.role_offsets import EPOCHS, RoleClaim, RoleOffsets
+from order_sagas.bridges.store.rows import Row, SagaRows, rows_of
+from order_sagas.bridges.store.schema import SCHEMA, metadata
 
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""
@@ -343,7 +343,7 @@ class Store:
         return check
 
     def _write_entities(self, db: Any, changes: Changes) -> Callable[[], None]:
-        from bridges.partitions import partition_for
+        from order_sagas.bridges.partitions import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
         # In the order of their first mention, so that a run repeated numbers them the same.

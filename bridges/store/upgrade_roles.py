@@ -8,7 +8,14 @@ from collections import defaultdict
 import msgspec
 import sqlalchemy as sa
 
-from bridges.store.queues import CONSUMER, LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, TO_READ
+from order_sagas.bridges.store.queues import (
+    CONSUMER,
+    LEFT,
+    LEFT_FOR_OTHERS,
+    LEFT_FOR_ROLE,
+    LOG,
+    TO_READ,
+)
 
 _TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "orchestrator": ("", frozenset()),  # it takes every topic, and what nobody can read

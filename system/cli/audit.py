@@ -2,12 +2,12 @@
 
 import click
 
-from actors.place_order import PLACE_ORDER
-from actors.words import many
-from bridges.invariants import Finding, Report, examine, ledger_of
-from bridges.store import queries
-from system.cli.support import console, plain_table, print_json
-from system.settings import Settings, settings_options
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.words import many
+from order_sagas.bridges.invariants import Finding, Report, examine, ledger_of
+from order_sagas.bridges.store import queries
+from order_sagas.system.cli.support import console, plain_table, print_json
+from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
 """Violations of a check that are printed for people; JSON has them all."""

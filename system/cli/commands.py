@@ -141,7 +141,7 @@ class CommandsByName(UserDict[str, Any]):
         if isinstance(found, Listed):
             module, _, attribute = found.place.partition(":")
             with _nothing_is_garbage():
-                found = getattr(import_module(f"system.cli.{module}"), attribute)
+                found = getattr(import_module(f"order_sagas.system.cli.{module}"), attribute)
             self.data[name] = found
         command: click.Command = found
         return command

@@ -7,12 +7,12 @@ import attrs
 import click
 from rich.table import Table
 
-from actors.words import many
-from bridges.letters import Letter, LetterFilter, Letters
-from system.cli.confirm import bulk_options, confirm, older_than_option
-from system.cli.operate import current_user
-from system.cli.suggest import suggestion
-from system.cli.support import (
+from order_sagas.actors.words import many
+from order_sagas.bridges.letters import Letter, LetterFilter, Letters
+from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
+from order_sagas.system.cli.operate import current_user
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import (
     LOG_SETTINGS,
     console,
     open_log,
@@ -20,7 +20,7 @@ from system.cli.support import (
     print_json,
     say_if_idle,
 )
-from system.settings import Settings, settings_options
+from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 60
 """Characters of a value in the list."""

@@ -10,11 +10,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
-from actors.words import many
-from system.cli.suggest import suggestion
-from system.cli.support import console
-from system.demo import Demo, Figures, figures_of, run_demo
-from system.trace import Timeline, read_lines, render_text
+from order_sagas.actors.words import many
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import console
+from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
+from order_sagas.system.trace import Timeline, read_lines, render_text
 
 OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")
 """All that a demonstration leaves in its directory."""

@@ -5,10 +5,10 @@ import sys
 import click
 import sqlalchemy as sa
 
-from actors.errors import SagaError
-from bridges.errors import BridgeError
-from system.cli.suggest import suggestion
-from system.settings import SettingError
+from order_sagas.actors.errors import SagaError
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.settings import SettingError
 
 FAILED, USAGE = 1, 2
 

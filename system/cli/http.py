@@ -6,9 +6,9 @@ from queue import SimpleQueue
 
 import click
 
-from bridges.extras import need
-from system.cli.suggest import suggestion
-from system.settings import Settings, settings_options
+from order_sagas.bridges.extras import need
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.settings import Settings, settings_options
 
 SETTINGS = (
     "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
@@ -50,7 +50,7 @@ def token_command(name: str, role: str) -> None:
     the token back at once.
     """
     need("http")
-    from bridges.http.tokens import hash_of, new_token
+    from order_sagas.bridges.http.tokens import hash_of, new_token
 
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
         raise click.UsageError("a name has letters, digits, - and _, as in shop-1")
@@ -62,7 +62,7 @@ def token_command(name: str, role: str) -> None:
 
 def _serve(settings: Settings) -> None:
     need("http")
-    from system.http import serve_http
+    from order_sagas.system.http import serve_http
 
     happened: SimpleQueue[str] = SimpleQueue()
     server = serve_http(

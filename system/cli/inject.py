@@ -5,11 +5,11 @@ import sys
 import click
 import msgspec
 
-from actors.messages import MAIN
-from actors.participants import STOCK, TOPICS
-from bridges.record import Headers
-from system.cli.support import LOG_SETTINGS, open_log, say_if_idle
-from system.settings import Settings, settings_options
+from order_sagas.actors.messages import MAIN
+from order_sagas.actors.participants import STOCK, TOPICS
+from order_sagas.bridges.record import Headers
+from order_sagas.system.cli.support import LOG_SETTINGS, open_log, say_if_idle
+from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("inject")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from system.cli.commands import SECTIONS, CommandsByName, all_commands
+from order_sagas.system.cli.commands import SECTIONS, CommandsByName, all_commands
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -41,7 +41,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             # Here, because the errors of all layers take longer to load than `--help` may.
-            from system.cli.failures import told
+            from order_sagas.system.cli.failures import told
 
             told(error)
             raise

@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 import click
 
-from actors.clock import SystemClock
-from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from actors.words import many
-from bridges.operations import (
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from order_sagas.actors.words import many
+from order_sagas.bridges.operations import (
     Choice,
     NoSuchStepError,
     ReasonNeededError,
@@ -19,10 +19,10 @@ from bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from bridges.store.queries import IN_FLIGHT
-from system.cli.confirm import bulk_options, confirm, older_than_option
-from system.cli.suggest import suggestion
-from system.cli.support import (
+from order_sagas.bridges.store.queries import IN_FLIGHT
+from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import (
     LOG_SETTINGS,
     console,
     moment,
@@ -31,8 +31,8 @@ from system.cli.support import (
     say_if_idle,
     styled,
 )
-from system.definitions import registry_of
-from system.settings import Settings, settings_options
+from order_sagas.system.definitions import registry_of
+from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
 """Sagas that are listed before something is asked of them all."""

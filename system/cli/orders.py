@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from actors.money import money
-from bridges.store import queries
-from system.cli.support import console, moment, plain_table, print_json, styled
-from system.settings import Settings, settings_options
+from order_sagas.actors.money import money
+from order_sagas.bridges.store import queries
+from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled
+from order_sagas.system.settings import Settings, settings_options
 
 LIMIT = 50
 JSON_HELP = "Print JSON: amounts in minor units of their currency, times in epoch seconds."

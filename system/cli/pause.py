@@ -5,20 +5,20 @@ from typing import Any
 import attrs
 import click
 
-from actors.words import many
-from bridges.operations import (
+from order_sagas.actors.words import many
+from order_sagas.bridges.operations import (
     NoSuchTargetError,
     PauseOperations,
     ReasonNeededError,
     pauses_that_last,
 )
-from bridges.store import queries
-from bridges.store.parking import INTAKE
-from system.cli.operate import current_user
-from system.cli.suggest import suggestion
-from system.cli.support import LOG_SETTINGS, moment, open_log, say_if_idle
-from system.roles import ROLE_OF
-from system.settings import Settings, settings_options
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.parking import INTAKE
+from order_sagas.system.cli.operate import current_user
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import LOG_SETTINGS, moment, open_log, say_if_idle
+from order_sagas.system.roles import ROLE_OF
+from order_sagas.system.settings import Settings, settings_options
 
 PARTICIPANT_OF = {**{role: name for name, role in ROLE_OF.items()}, INTAKE: INTAKE}
 """What can be paused, as it is called here, and the name of the participant."""

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from actors.words import many
-from bridges.archive import ArchiveFile
-from bridges.store import queries
-from bridges.store.location import file_of
-from bridges.store.retention import Round
-from system.bootstrap import Parts, open_store
-from system.cli.support import moment, print_json
-from system.settings import Settings, settings_options
-from system.settings.kinds import duration
+from order_sagas.actors.words import many
+from order_sagas.bridges.archive import ArchiveFile
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.store.retention import Round
+from order_sagas.system.bootstrap import Parts, open_store
+from order_sagas.system.cli.support import moment, print_json
+from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.settings.kinds import duration
 
 _DURATION = duration()
 

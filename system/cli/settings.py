@@ -3,8 +3,13 @@
 import click
 from rich.console import Console
 
-from system.settings import Provenance, Settings, settings_options
-from system.settings.show import settings_json, settings_markdown, settings_table, settings_toml
+from order_sagas.system.settings import Provenance, Settings, settings_options
+from order_sagas.system.settings.show import (
+    settings_json,
+    settings_markdown,
+    settings_table,
+    settings_toml,
+)
 
 
 @click.command("settings")

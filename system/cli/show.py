@@ -7,14 +7,14 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from actors.errors import UnknownSagaError
-from actors.sagas.progress import Entry, Phase, Progress, StepState
-from bridges.store import queries
-from system.cli.orders import JSON_HELP, amount
-from system.cli.suggest import suggestion
-from system.cli.support import console, moment, plain_table, print_json, styled
-from system.definitions import registry_of
-from system.settings import Settings, settings_options
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.sagas.progress import Entry, Phase, Progress, StepState
+from order_sagas.bridges.store import queries
+from order_sagas.system.cli.orders import JSON_HELP, amount
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled
+from order_sagas.system.definitions import registry_of
+from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("show")

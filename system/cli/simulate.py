@@ -7,14 +7,14 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actors.words import many
-from system.cli.suggest import suggestion
-from system.cli.support import console
-from system.harness.campaign import campaign, run_seed
-from system.harness.faults import Fault, from_json, to_json
-from system.harness.plans import LEVELS
-from system.harness.shrink import shrink
-from system.harness.simulation import Outcome, simulate
+from order_sagas.actors.words import many
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import console
+from order_sagas.system.harness.campaign import campaign, run_seed
+from order_sagas.system.harness.faults import Fault, from_json, to_json
+from order_sagas.system.harness.plans import LEVELS
+from order_sagas.system.harness.shrink import shrink
+from order_sagas.system.harness.simulation import Outcome, simulate
 
 
 def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> list[Fault] | None:

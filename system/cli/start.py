@@ -11,30 +11,30 @@ from typing import Any
 import click
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from actors.words import many
-from bridges.doorbell import Doorbell
-from bridges.extras import need
-from bridges.messages import RecordsWaiting
-from bridges.routes import Routes
-from bridges.store import queries
-from bridges.store.lock import DatabaseLock
-from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
-from system.cli.suggest import suggestion
-from system.definitions import registry_of
-from system.log_access import log_access
-from system.logs import configure_logging
-from system.logs.slots import own_slot
-from system.private_files import tighten, warn_of_access
-from system.roles import group_of
-from system.runtime import EventLoopBase
-from system.settings import Settings, settings_options
-from system.settings.kinds import database_url
-from system.settings.model import ROLES
-from system.supervision.cpu_count import usable_cores, worker_count
-from system.supervision.supervised_run import run_supervised
-from system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
-from system.tuning import tune_garbage_collection
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.words import many
+from order_sagas.bridges.doorbell import Doorbell
+from order_sagas.bridges.extras import need
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.routes import Routes
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.lock import DatabaseLock
+from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.definitions import registry_of
+from order_sagas.system.log_access import log_access
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.private_files import tighten, warn_of_access
+from order_sagas.system.roles import group_of
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.settings.kinds import database_url
+from order_sagas.system.settings.model import ROLES
+from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
+from order_sagas.system.supervision.supervised_run import run_supervised
+from order_sagas.system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
+from order_sagas.system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
 """Seconds that the batch in hand gets to finish."""

@@ -13,21 +13,21 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from actors.words import many
-from bridges.errors import KafkaBridgeError
-from bridges.store import queries
-from bridges.store.due import Deadlines, deadlines
-from bridges.store.lag import Lag
-from bridges.store.lock import running_process
-from system.cli.pause import in_words, paused
-from system.cli.suggest import suggestion
-from system.cli.support import console, plain_table, print_json
-from system.http_cards import HttpCard, cards_of
-from system.log_access import log_access
-from system.settings import Settings, settings_options
-from system.supervision.control_client import ask_status, ask_to_stop
-from system.supervision.messages import Status, WorkerStatus
-from system.supervision.run_registry import Run
+from order_sagas.actors.words import many
+from order_sagas.bridges.errors import KafkaBridgeError
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.due import Deadlines, deadlines
+from order_sagas.bridges.store.lag import Lag
+from order_sagas.bridges.store.lock import running_process
+from order_sagas.system.cli.pause import in_words, paused
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import console, plain_table, print_json
+from order_sagas.system.http_cards import HttpCard, cards_of
+from order_sagas.system.log_access import log_access
+from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
+from order_sagas.system.supervision.messages import Status, WorkerStatus
+from order_sagas.system.supervision.run_registry import Run
 
 STOP_WITHIN = 75.0
 

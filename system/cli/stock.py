@@ -7,13 +7,13 @@ from typing import Any
 import click
 import msgspec
 
-from actors.participants import STOCK
-from actors.words import many
-from bridges.record_log import RecordLog
-from bridges.stock_files import loads_of, read_stock
-from bridges.store import queries
-from system.cli.suggest import suggestion
-from system.cli.support import (
+from order_sagas.actors.participants import STOCK
+from order_sagas.actors.words import many
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.stock_files import loads_of, read_stock
+from order_sagas.bridges.store import queries
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import (
     LOG_SETTINGS,
     console,
     open_log,
@@ -21,7 +21,7 @@ from system.cli.support import (
     print_json,
     say_if_idle,
 )
-from system.settings import Settings, settings_options
+from order_sagas.system.settings import Settings, settings_options
 
 
 @click.group("stock")

@@ -9,13 +9,13 @@ from typing import BinaryIO
 import attrs
 import click
 
-from actors.messages import OrderCreated
-from actors.words import many
-from bridges.intake import CHUNK, Intake, Verdict
-from bridges.order_files import Found, read_csv, read_jsonl
-from system.cli.support import LOG_SETTINGS, open_log, print_json, say_if_idle
-from system.cli.waiting import wait_for, watch_of
-from system.settings import Settings, settings_options
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.words import many
+from order_sagas.bridges.intake import CHUNK, Intake, Verdict
+from order_sagas.bridges.order_files import Found, read_csv, read_jsonl
+from order_sagas.system.cli.support import LOG_SETTINGS, open_log, print_json, say_if_idle
+from order_sagas.system.cli.waiting import wait_for, watch_of
+from order_sagas.system.settings import Settings, settings_options
 
 _WHY = {
     Verdict.CONFLICT: "is there already, with other content; it was left as it is",

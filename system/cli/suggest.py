@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from system.settings.model import Declared, declared
-from system.settings.options import given_flags
+from order_sagas.system.settings.model import Declared, declared
+from order_sagas.system.settings.options import given_flags
 
 _LOG = ("database", "partitions", "kafka")
 TAKEN: Mapping[str, tuple[str, ...] | None] = {

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actors.words import many
-from bridges.record_log import RecordLog
-from system.cli.suggest import suggestion
-from system.log_access import log_access
-from system.settings import Settings
+from order_sagas.actors.words import many
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.log_access import log_access
+from order_sagas.system.settings import Settings
 
 STATUS_STYLES = {
     "COMPLETED": "green",

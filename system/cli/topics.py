@@ -2,13 +2,13 @@
 
 import click
 
-from actors.words import many
-from bridges.kafka.topics import create_topics
-from bridges.routes import Routes
-from system.bootstrap import SERVICES
-from system.definitions import registry_of
-from system.kafka import connection_of
-from system.settings import Settings, settings_options
+from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.topics import create_topics
+from order_sagas.bridges.routes import Routes
+from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.definitions import registry_of
+from order_sagas.system.kafka import connection_of
+from order_sagas.system.settings import Settings, settings_options
 
 
 @click.group("topics")

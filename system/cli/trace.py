@@ -5,10 +5,10 @@ import os
 import click
 from rich.console import Console
 
-from actors.words import many
-from system.logs import log_files
-from system.settings import Settings, settings_options
-from system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
+from order_sagas.actors.words import many
+from order_sagas.system.logs import log_files
+from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
 
 
 @click.command("trace")

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actors.participants import ORDERS
-from actors.words import many
-from bridges.doorbell import ring
-from bridges.record_log import RecordLog
-from bridges.store import queries
-from system.cli.suggest import suggestion
-from system.cli.support import console, plain_table, print_json, styled
-from system.settings import Settings
+from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.words import many
+from order_sagas.bridges.doorbell import ring
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.store import queries
+from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.support import console, plain_table, print_json, styled
+from order_sagas.system.settings import Settings
 
 ENDED = ("COMPLETED", "CANCELLED", "NEEDS_ATTENTION")
 NEVER = ("NOT_HANDLED", "its record is among the dead letters")

@@ -1,6 +1,6 @@
 """The demonstration: seeded orders, services that misbehave by rule, and what came of it."""
 
-from system.demo.figures import Figures, figures_of
-from system.demo.run import Demo, run_demo
+from order_sagas.system.demo.figures import Figures, figures_of
+from order_sagas.system.demo.run import Demo, run_demo
 
 __all__ = ["Demo", "Figures", "figures_of", "run_demo"]

@@ -6,9 +6,9 @@ import attrs
 import msgspec
 import sqlalchemy as sa
 
-from actors.sagas.progress import Progress, Status
-from bridges.store.queries import reading
-from bridges.store.schema import sagas
+from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.bridges.store.queries import reading
+from order_sagas.bridges.store.schema import sagas
 
 _decoder = msgspec.json.Decoder(Progress)
 

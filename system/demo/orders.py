@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from actors.messages import Message, OrderCreated, OrderLine
-from actors.services.simulation import SimulatedGateway, share
+from order_sagas.actors.messages import Message, OrderCreated, OrderLine
+from order_sagas.actors.services.simulation import SimulatedGateway, share
 
 CATALOGUE = {
     "TEAPOT-BLUE": 2490, "MUG-OWL": 990, "NOTEBOOK-A5": 450, "PEN-FINE": 180,

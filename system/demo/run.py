@@ -10,19 +10,19 @@ import attrs
 import msgspec
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from actors.participants import STOCK
-from bridges.embedded_log import EmbeddedLog
-from bridges.intake import CHUNK, Intake
-from bridges.stock_files import loads_of
-from bridges.store import queries
-from bridges.store.lock import DatabaseLock
-from system.bootstrap import Parts, start
-from system.demo import orders
-from system.logs import configure_logging
-from system.runtime import EventLoopBase
-from system.settings import Settings
-from system.tuning import tune_garbage_collection
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.participants import STOCK
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.intake import CHUNK, Intake
+from order_sagas.bridges.stock_files import loads_of
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.lock import DatabaseLock
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.demo import orders
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
+from order_sagas.system.tuning import tune_garbage_collection
 
 DEADLINE_SCALE = 0.025
 """Thirty seconds of patience become three quarters of a second."""

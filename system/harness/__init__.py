@@ -8,11 +8,11 @@ with Harness(seed=7) as system:
     system.expect_no_violations()
 """
 
-from actors.sagas.definition import hours, minutes, seconds
-from actors.sagas.progress import Status
-from system.harness.crashes import Crashed
-from system.harness.expectation import Expectation, UnmetExpectation, Violated
-from system.harness.faults import (
+from order_sagas.actors.sagas.definition import hours, minutes, seconds
+from order_sagas.actors.sagas.progress import Status
+from order_sagas.system.harness.crashes import Crashed
+from order_sagas.system.harness.expectation import Expectation, UnmetExpectation, Violated
+from order_sagas.system.harness.faults import (
     AnswersTwice,
     CallFails,
     ClockJump,
@@ -34,8 +34,8 @@ from system.harness.faults import (
     Silent,
     Slow,
 )
-from system.harness.harness import Harness
-from system.harness.orders import an_order
+from order_sagas.system.harness.harness import Harness
+from order_sagas.system.harness.orders import an_order
 
 RUNNING = Status.RUNNING
 COMPENSATING = Status.COMPENSATING

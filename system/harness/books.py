@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
-from actors.entities import Entity
-from actors.sagas.progress import Progress, decode
-from actors.sagas.registry import Registry
-from bridges.store.rows import rows_of
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.sagas.progress import Progress, decode
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.store.rows import rows_of
 
 E = TypeVar("E", bound=Entity)
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 from thespian.actors import ActorAddress
 
-from actors.delivery import Delivery
-from actors.participants import DEAD_LETTERS
-from actors.services.service import Service
-from bridges.batch import Batch
-from bridges.bridge import Bridge
-from bridges.embedded import EmbeddedBridge
-from bridges.record import Outgoing, Record
-from bridges.store.queues import TO_READ
-from bridges.store.store import Changes
-from bridges.world import World
-from system.harness.database import WatchedStore
+from order_sagas.actors.delivery import Delivery
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.store.queues import TO_READ
+from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.world import World
+from order_sagas.system.harness.database import WatchedStore
 
 if TYPE_CHECKING:
-    from system.harness.stage import Stage
+    from order_sagas.system.harness.stage import Stage
 
 
 PARTLY = 0.3

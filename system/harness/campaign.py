@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
 
-from system.harness.simulation import Outcome, plan_of, simulate
+from order_sagas.system.harness.simulation import Outcome, plan_of, simulate
 
 AT_ONCE = 10
 """Seeds that a process takes at a time: few enough for the progress to move."""

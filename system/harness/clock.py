@@ -1,6 +1,6 @@
 """A virtual clock whose wall time may be set, as an administrator or NTP does."""
 
-from system.runtime import VirtualClock
+from order_sagas.system.runtime import VirtualClock
 
 START = 1_750_000_000.0
 """The wall time at which every harness begins; a constant, so that runs compare."""

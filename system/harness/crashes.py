@@ -5,8 +5,8 @@ from typing import Any
 
 from thespian.actors import WakeupMessage
 
-from system.harness.faults import Crash
-from system.runtime.policies import Envelope, Mailbox
+from order_sagas.system.harness.faults import Crash
+from order_sagas.system.runtime.policies import Envelope, Mailbox
 
 IN_MAILBOX = frozenset(("before send", "after send", "before message", "before wakeup"))
 """Points that only a watched mailbox sees."""

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from bridges.errors import LostShardError, StoreUnavailableError
-from bridges.record import Record
-from bridges.store.connect import Connection, SqliteConnection
-from bridges.store.schema import metadata
-from bridges.store.store import Changes, Store
-from system.harness.faults import CommitFails, LosesShard, ReadFails
+from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
+from order_sagas.bridges.record import Record
+from order_sagas.bridges.store.connect import Connection, SqliteConnection
+from order_sagas.bridges.store.schema import metadata
+from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails
 
 
 @cache

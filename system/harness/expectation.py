@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from actors.sagas.progress import Progress, Status
-from bridges.invariants.touched import Broken
+from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.bridges.invariants.touched import Broken
 
 if TYPE_CHECKING:
-    from system.harness.harness import Harness
+    from order_sagas.system.harness.harness import Harness
 
 
 class UnmetExpectation(AssertionError):

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial, singledispatch
 from typing import TYPE_CHECKING
 
-from actors.messages import status
-from actors.sagas.registry import Registry
-from system.harness.faults import (
+from order_sagas.actors.messages import status
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.system.harness.faults import (
     AnswersTwice,
     CallFails,
     ClockJump,
@@ -27,7 +27,7 @@ from system.harness.faults import (
 )
 
 if TYPE_CHECKING:
-    from system.harness.harness import Harness
+    from order_sagas.system.harness.harness import Harness
 
 Undo = Callable[[], None]
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from actors.entities import StockLevel
-from actors.messages import (
+from order_sagas.actors.entities import StockLevel
+from order_sagas.actors.messages import (
     MAIN,
     OPERATOR_COMMANDS,
     LoadStock,
@@ -19,36 +19,43 @@ from actors.messages import (
     OrderCreated,
     OrderLine,
 )
-from actors.place_order import PLACE_ORDER
-from actors.sagas.coordinator import SagaCoordinator
-from actors.sagas.definition import Saga
-from actors.sagas.outages import Outages
-from actors.sagas.progress import Progress
-from actors.sagas.registry import Registry
-from actors.services.gateway import PaymentGateway
-from actors.services.service import Service
-from bridges.external_calls import CAPACITY
-from bridges.record import Outgoing
-from bridges.store.headers import pack
-from system.bootstrap import SERVICES, Parts
-from system.harness.books import Books
-from system.harness.bridges import HarnessEmbeddedBridge, HarnessTopicsBridge, Staged
-from system.harness.crashes import Crashed
-from system.harness.expectation import Expectation, Violated
-from system.harness.faults import Fault
-from system.harness.forces import put_in_force, replies_of
-from system.harness.ledger import Ledger
-from system.harness.meddling import head_of
-from system.harness.orders import OrderNumbers
-from system.harness.provider import Mailbag, Provider
-from system.harness.services import ServiceControl
-from system.harness.stage import Stage
-from system.harness.story import story, trace_of
-from system.harness.worker import Worker
-from system.logs.capture import LogCapture
-from system.runtime import ActorView, Fifo, PendingMessage, Policy, SeededShuffle, TimerView
-from system.runtime.base import Interceptor
-from system.settings import Settings
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.coordinator import SagaCoordinator
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.gateway import PaymentGateway
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.headers import pack
+from order_sagas.system.bootstrap import SERVICES, Parts
+from order_sagas.system.harness.books import Books
+from order_sagas.system.harness.bridges import HarnessEmbeddedBridge, HarnessTopicsBridge, Staged
+from order_sagas.system.harness.crashes import Crashed
+from order_sagas.system.harness.expectation import Expectation, Violated
+from order_sagas.system.harness.faults import Fault
+from order_sagas.system.harness.forces import put_in_force, replies_of
+from order_sagas.system.harness.ledger import Ledger
+from order_sagas.system.harness.meddling import head_of
+from order_sagas.system.harness.orders import OrderNumbers
+from order_sagas.system.harness.provider import Mailbag, Provider
+from order_sagas.system.harness.services import ServiceControl
+from order_sagas.system.harness.stage import Stage
+from order_sagas.system.harness.story import story, trace_of
+from order_sagas.system.harness.worker import Worker
+from order_sagas.system.logs.capture import LogCapture
+from order_sagas.system.runtime import (
+    ActorView,
+    Fifo,
+    PendingMessage,
+    Policy,
+    SeededShuffle,
+    TimerView,
+)
+from order_sagas.system.runtime.base import Interceptor
+from order_sagas.system.settings import Settings
 
 PLENTY = 1_000
 """Of each SKU that an order names, if the harness was not told of any stock."""

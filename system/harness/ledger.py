@@ -3,10 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from actors.entities import Entity, Notification, Order, Payment, Reservation, StockLevel
-from actors.sagas.registry import Registry
-from bridges.invariants import ledger_of, violations
-from bridges.invariants.touched import (
+from order_sagas.actors.entities import (
+    Entity,
+    Notification,
+    Order,
+    Payment,
+    Reservation,
+    StockLevel,
+)
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.invariants import ledger_of, violations
+from order_sagas.bridges.invariants.touched import (
     Broken,
     Facts,
     check_change,
@@ -14,8 +21,8 @@ from bridges.invariants.touched import (
     check_stock,
     check_timers,
 )
-from bridges.store.store import Changes
-from system.harness.books import Books
+from order_sagas.bridges.store.store import Changes
+from order_sagas.system.harness.books import Books
 
 _FIELDS: dict[type[Entity], str] = {
     Order: "order",

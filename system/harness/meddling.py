@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from bridges.record import Outgoing
-from system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
+from order_sagas.bridges.record import Outgoing
+from order_sagas.system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
 
 AT_ONCE, BEHIND = -1.0, 0.0
 

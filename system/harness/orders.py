@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import count
 
-from actors.messages import MAIN, OrderCreated, OrderLine
+from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
 
 
 def an_order(

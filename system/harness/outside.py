@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.delivery import CallId, ExternalCall
-from bridges.call_results import CallDone, perform
-from bridges.call_runners import Done
-from bridges.invariants.touched import Broken
-from system.harness.faults import CallFails
+from order_sagas.actors.delivery import CallId, ExternalCall
+from order_sagas.bridges.call_results import CallDone, perform
+from order_sagas.bridges.call_runners import Done
+from order_sagas.bridges.invariants.touched import Broken
+from order_sagas.system.harness.faults import CallFails
 
 if TYPE_CHECKING:
-    from system.harness.stage import Stage
+    from order_sagas.system.harness.stage import Stage
 
 TAKES = 0.05
 """Seconds of a call."""

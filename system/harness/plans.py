@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from system.harness.faults import (
+from order_sagas.system.harness.faults import (
     AnswersTwice,
     CallFails,
     ClockJump,

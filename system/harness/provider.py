@@ -2,9 +2,16 @@
 
 from collections.abc import Callable
 
-from actors.entities import Notification
-from actors.services.gateway import Approved, Charge, Declined, Outcome, PaymentGateway, Refund
-from actors.services.simulation import SimulatedGateway
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.services.gateway import (
+    Approved,
+    Charge,
+    Declined,
+    Outcome,
+    PaymentGateway,
+    Refund,
+)
+from order_sagas.actors.services.simulation import SimulatedGateway
 
 
 class Provider:

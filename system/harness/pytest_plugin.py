@@ -19,7 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     # Every run of pytest loads this module where the package is installed, whether needed or not.
-    from system.harness.harness import Harness
+    from order_sagas.system.harness.harness import Harness
 
 _SEED = pytest.StashKey[int]()
 
@@ -63,7 +63,7 @@ def harness_seed(pytestconfig: pytest.Config) -> int:
 @pytest.fixture
 def harness(request: pytest.FixtureRequest, harness_seed: int) -> Iterator["Harness"]:
     """A system on virtual time, to be made to fail."""
-    from system.harness.harness import Harness
+    from order_sagas.system.harness.harness import Harness
 
     marker = request.node.get_closest_marker("harness")
     arguments = {"seed": harness_seed, **(marker.kwargs if marker else {})}

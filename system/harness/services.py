@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from system.harness.faults import (
+from order_sagas.system.harness.faults import (
     FOREVER,
     AnswersTwice,
     Declines,
@@ -14,7 +14,7 @@ from system.harness.faults import (
 )
 
 if TYPE_CHECKING:
-    from system.harness.harness import Harness
+    from order_sagas.system.harness.harness import Harness
 
 
 class ServiceControl:

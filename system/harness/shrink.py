@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from system.harness.faults import Fault
-from system.harness.simulation import Outcome, simulate
+from order_sagas.system.harness.faults import Fault
+from order_sagas.system.harness.simulation import Outcome, simulate
 
 RUNS = 300
 """Runs that shrinking may take."""

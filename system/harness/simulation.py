@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import attrs
 
-from actors.entities import Notification
-from actors.messages import OrderCreated, OrderLine
-from actors.money import money
-from actors.sagas.progress import Status
-from actors.services.simulation import SimulatedGateway
-from bridges.invariants.touched import Broken, Facts
-from system.harness.faults import Fault
-from system.harness.harness import Harness
-from system.harness.plans import LEVELS, random_plan
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.messages import OrderCreated, OrderLine
+from order_sagas.actors.money import money
+from order_sagas.actors.sagas.progress import Status
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.invariants.touched import Broken, Facts
+from order_sagas.system.harness.faults import Fault
+from order_sagas.system.harness.harness import Harness
+from order_sagas.system.harness.plans import LEVELS, random_plan
 
 HORIZON = 60.0
 """Seconds in which the orders arrive."""

@@ -3,19 +3,19 @@
 import random
 from collections.abc import Callable
 
-from actors.participants import DEAD_LETTERS
-from actors.sagas.registry import Registry
-from bridges.partitions import partition_for
-from bridges.record import Outgoing
-from bridges.store.store import Changes, Store
-from system.harness.agenda import Agenda
-from system.harness.clock import HarnessClock
-from system.harness.crashes import CrashPoints
-from system.harness.database import Database
-from system.harness.meddling import Meddling, Trip
-from system.harness.outside import Calls, VirtualCalls
-from system.harness.topics import Topics
-from system.harness.troubles import Troubles
+from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.system.harness.agenda import Agenda
+from order_sagas.system.harness.clock import HarnessClock
+from order_sagas.system.harness.crashes import CrashPoints
+from order_sagas.system.harness.database import Database
+from order_sagas.system.harness.meddling import Meddling, Trip
+from order_sagas.system.harness.outside import Calls, VirtualCalls
+from order_sagas.system.harness.topics import Topics
+from order_sagas.system.harness.troubles import Troubles
 
 Watcher = Callable[[Changes], None]
 Arrive = Callable[[Outgoing, float], None]

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from system.harness.faults import Fault, to_json
-from system.trace import Timeline, render_text
+from order_sagas.system.harness.faults import Fault, to_json
+from order_sagas.system.trace import Timeline, render_text
 
 WIDTH = 120
 

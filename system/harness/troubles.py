@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from thespian.actors import ActorAddress
 
-from actors.delivery import Delivery, Handled, NotHandled
-from actors.messages import Message, OrderLine, ReserveStock, status
-from actors.sagas.definition import Step
-from actors.sagas.registry import Registry
-from system.harness.faults import Declines, Raises, ServiceFault, Silent
+from order_sagas.actors.delivery import Delivery, Handled, NotHandled
+from order_sagas.actors.messages import Message, OrderLine, ReserveStock, status
+from order_sagas.actors.sagas.definition import Step
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent
 
 Put = Callable[[ActorAddress, ActorAddress, Any], None]
 """Sender, receiver, message: past any interceptor."""

@@ -5,13 +5,13 @@ from typing import Any
 
 from thespian.actors import ActorAddress, ActorSystem
 
-from actors.services.service import Service
-from bridges.messages import RecordsWaiting
-from system.bootstrap import Parts, RunningSystem, start
-from system.harness.crashes import WatchedMailbox
-from system.harness.stage import Stage
-from system.runtime import EventLoopBase, Policy
-from system.runtime.base import Interceptor
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.harness.crashes import WatchedMailbox
+from order_sagas.system.harness.stage import Stage
+from order_sagas.system.runtime import EventLoopBase, Policy
+from order_sagas.system.runtime.base import Interceptor
 
 
 class Worker:

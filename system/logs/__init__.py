@@ -3,8 +3,8 @@
 Loggers are structlog's own: `log = structlog.get_logger()`, `log.info("saga.started", ...)`.
 """
 
-from system.logs.configure import configure_logging
-from system.logs.files import log_files
-from system.logs.sink import LogSink
+from order_sagas.system.logs.configure import configure_logging
+from order_sagas.system.logs.files import log_files
+from order_sagas.system.logs.sink import LogSink
 
 __all__ = ["LogSink", "configure_logging", "log_files"]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import structlog
 
-from system.logs.configure import _processors, _relay
-from system.logs.line import JsonLine
-from system.logs.logger import logger_class
+from order_sagas.system.logs.configure import _processors, _relay
+from order_sagas.system.logs.line import JsonLine
+from order_sagas.system.logs.logger import logger_class
 
 
 class LogCapture:

@@ -7,13 +7,13 @@ import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.typing import EventDict, Processor
 
-from actors.clock import Clock
-from system.logs.files import log_file
-from system.logs.libraries import SAID, listen_to_libraries
-from system.logs.line import JsonLine
-from system.logs.logger import logger_class
-from system.logs.sink import LogSink
-from system.settings import Settings
+from order_sagas.actors.clock import Clock
+from order_sagas.system.logs.files import log_file
+from order_sagas.system.logs.libraries import SAID, listen_to_libraries
+from order_sagas.system.logs.line import JsonLine
+from order_sagas.system.logs.logger import logger_class
+from order_sagas.system.logs.sink import LogSink
+from order_sagas.system.settings import Settings
 
 
 def configure_logging(

@@ -8,7 +8,7 @@ import msgspec
 from structlog.processors import ExceptionRenderer
 from structlog.typing import EventDict
 
-from system.logs.redact import FREE_TEXT, redact
+from order_sagas.system.logs.redact import FREE_TEXT, redact
 
 
 class JsonLine:

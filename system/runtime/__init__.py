@@ -5,10 +5,10 @@
 Actors are ordinary `thespian.actors.Actor` classes; what they see is what Thespian documents.
 """
 
-from system.runtime.base import EventLoopBase
-from system.runtime.introspection import ActorView, PendingMessage, TimerView
-from system.runtime.policies import Fifo, Policy, SeededShuffle
-from system.runtime.virtual_clock import VirtualClock
+from order_sagas.system.runtime.base import EventLoopBase
+from order_sagas.system.runtime.introspection import ActorView, PendingMessage, TimerView
+from order_sagas.system.runtime.policies import Fifo, Policy, SeededShuffle
+from order_sagas.system.runtime.virtual_clock import VirtualClock
 
 __all__ = [
     "ActorView",

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 from thespian.actors import ActorAddress, ActorSystemFailure, ThespianGeneration
 
-from actors.clock import Clock, SystemClock
-from system.runtime.external import Port, PrivateContext
-from system.runtime.introspection import (
+from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.system.runtime.external import Port, PrivateContext
+from order_sagas.system.runtime.introspection import (
     ActorView,
     PendingMessage,
     TimerView,
@@ -17,8 +17,8 @@ from system.runtime.introspection import (
     pending,
     timers,
 )
-from system.runtime.lifecycle import Lifecycle
-from system.runtime.policies import Envelope, Fifo, Policy
+from order_sagas.system.runtime.lifecycle import Lifecycle
+from order_sagas.system.runtime.policies import Envelope, Fifo, Policy
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from thespian.actors import ActorAddress
 from thespian.system.timing import timePeriodSeconds
 
 if TYPE_CHECKING:
-    from system.runtime.lifecycle import Lifecycle
+    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 PRIMARY_PREFIX = "/A"
 

@@ -8,10 +8,10 @@ from thespian.actors import ActorAddress
 from thespian.system import isInternalActorSystemMessage
 from thespian.system.timing import timePeriodSeconds
 
-from system.runtime.cell import Cell
+from order_sagas.system.runtime.cell import Cell
 
 if TYPE_CHECKING:
-    from system.runtime.base import EventLoopBase
+    from order_sagas.system.runtime.base import EventLoopBase
 
 CLOSED = object()
 """Put among the responses when the system is gone, so that whoever waits stops waiting."""

@@ -7,10 +7,10 @@ from thespian.actors import ActorAddress
 from thespian.system.messages.status import Thespian_ActorStatus, Thespian_SystemStatus
 from thespian.system.timing import ExpirationTimer
 
-from system.runtime.cell import Cell
+from order_sagas.system.runtime.cell import Cell
 
 if TYPE_CHECKING:
-    from system.runtime.lifecycle import Lifecycle
+    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 
 class PendingMessage(NamedTuple):

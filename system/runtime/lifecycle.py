@@ -15,15 +15,15 @@ from thespian.actors import (
     WakeupMessage,
 )
 
-from actors.clock import Clock
-from system.runtime.cell import Cell
-from system.runtime.external import Endpoint
-from system.runtime.introspection import actor_status, living_below, walk
-from system.runtime.policies import Envelope, Policy
-from system.runtime.sources import Sources
-from system.runtime.stand_ins import Exiting, SystemEndpoint
-from system.runtime.timers import TimerHeap
-from system.runtime.tree import Tree
+from order_sagas.actors.clock import Clock
+from order_sagas.system.runtime.cell import Cell
+from order_sagas.system.runtime.external import Endpoint
+from order_sagas.system.runtime.introspection import actor_status, living_below, walk
+from order_sagas.system.runtime.policies import Envelope, Policy
+from order_sagas.system.runtime.sources import Sources
+from order_sagas.system.runtime.stand_ins import Exiting, SystemEndpoint
+from order_sagas.system.runtime.timers import TimerHeap
+from order_sagas.system.runtime.tree import Tree
 
 log = structlog.get_logger()
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from thespian.actors import ActorSystemFailure, ActorSystemMessage, WakeupMessage
 
-from actors.clock import Clock
-from system.runtime.cell import Cell
-from system.runtime.policies import Envelope, Policy
-from system.runtime.timers import TimerHeap
-from system.runtime.virtual_clock import VirtualClock
+from order_sagas.actors.clock import Clock
+from order_sagas.system.runtime.cell import Cell
+from order_sagas.system.runtime.policies import Envelope, Policy
+from order_sagas.system.runtime.timers import TimerHeap
+from order_sagas.system.runtime.virtual_clock import VirtualClock
 
 # However busy the actors are, timers are looked at after this many messages.
 _BATCH = 512

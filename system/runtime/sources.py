@@ -8,10 +8,10 @@ import structlog
 from thespian.actors import LoadedSource, UnloadedSource, ValidatedSource, ValidateSource
 from thespian.system.sourceLoader import SourceHashFinder
 
-from system.runtime.cell import Cell
+from order_sagas.system.runtime.cell import Cell
 
 if TYPE_CHECKING:
-    from system.runtime.lifecycle import Lifecycle
+    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from thespian.actors import ChildActorExited, Thespian_StatusReq, ValidatedSource
 
-from system.runtime.cell import Cell
-from system.runtime.external import Endpoint
-from system.runtime.introspection import system_status
+from order_sagas.system.runtime.cell import Cell
+from order_sagas.system.runtime.external import Endpoint
+from order_sagas.system.runtime.introspection import system_status
 
 if TYPE_CHECKING:
-    from system.runtime.lifecycle import Lifecycle
+    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from system.runtime.cell import Cell
+    from order_sagas.system.runtime.cell import Cell
 
 # Below this many leftovers of dead actors, sweeping costs more than it frees.
 _SWEEP_AT = 256

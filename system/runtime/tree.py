@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from thespian.actors import ActorAddress, ChildActorExited
 
-from actors.clock import Clock
-from system.runtime.cell import PRIMARY_PREFIX, Cell, Children
-from system.runtime.creation import Factory
-from system.runtime.loop import EventLoop
-from system.runtime.policies import Policy
+from order_sagas.actors.clock import Clock
+from order_sagas.system.runtime.cell import PRIMARY_PREFIX, Cell, Children
+from order_sagas.system.runtime.creation import Factory
+from order_sagas.system.runtime.loop import EventLoop
+from order_sagas.system.runtime.policies import Policy
 
 if TYPE_CHECKING:
-    from system.runtime.lifecycle import Lifecycle
+    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 

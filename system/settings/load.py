@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
-from system.settings.errors import SettingError
-from system.settings.model import PREFIX, Declared, Settings, declared
+from order_sagas.system.settings.errors import SettingError
+from order_sagas.system.settings.model import PREFIX, Declared, Settings, declared
 
 CONFIG_FILE = Path("order-sagas.toml")
 CONFIG_VARIABLE = PREFIX + "CONFIG"

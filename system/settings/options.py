@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from system.settings.errors import SettingError
-from system.settings.load import load_settings
-from system.settings.model import Declared, declared
+from order_sagas.system.settings.errors import SettingError
+from order_sagas.system.settings.load import load_settings
+from order_sagas.system.settings.model import Declared, declared
 
 Function = Callable[..., Any]
 _GIVEN = f"{__name__}.given"
@@ -40,7 +40,9 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
             try:
                 settings, sources = load_settings(chosen_flags, os.environ, config_path)
                 if settings.file_group and not provenance:
-                    from system.private_files import share_directories  # SQLAlchemy loads slowly
+                    from order_sagas.system.private_files import (
+                        share_directories,  # SQLAlchemy loads slowly
+                    )
 
                     share_directories(settings, sources["file_group"])
             except SettingError as error:

@@ -7,8 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from system.settings.load import DEFAULT, Provenance
-from system.settings.model import Settings, declared
+from order_sagas.system.settings.load import DEFAULT, Provenance
+from order_sagas.system.settings.model import Settings, declared
 
 
 def settings_table(settings: Settings, provenance: Provenance) -> Table:

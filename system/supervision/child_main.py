@@ -8,8 +8,8 @@ import threading
 from queue import SimpleQueue
 from typing import Any, NoReturn, Protocol
 
-from system.supervision.channel import Channel, ChannelError
-from system.supervision.messages import (
+from order_sagas.system.supervision.channel import Channel, ChannelError
+from order_sagas.system.supervision.messages import (
     AskMetrics,
     AskStatus,
     ChildMetrics,
@@ -108,9 +108,9 @@ def _started(channel: Channel, first: Any) -> Part:
 
     # Imported here, since each part needs what the other does not.
     if isinstance(first, RunWorker):
-        from system.supervision.worker import Worker
+        from order_sagas.system.supervision.worker import Worker
 
         return Worker(first, failed)
-    from system.supervision.http_process import HttpProcess
+    from order_sagas.system.supervision.http_process import HttpProcess
 
     return HttpProcess(first, failed)

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from system.supervision.channel import Channel, ChannelError
-from system.supervision.messages import FromChild
+from order_sagas.system.supervision.channel import Channel, ChannelError
+from order_sagas.system.supervision.messages import FromChild
 
 EXIT_WITHIN = 10.0
 """Seconds that a child has to exit after it closed its end of the channel; then it is killed."""

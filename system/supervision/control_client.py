@@ -3,10 +3,16 @@
 import socket
 from typing import Any
 
-from system.settings import Settings
-from system.supervision.channel import Channel, ChannelError, limit_sends
-from system.supervision.messages import AskStatus, AskStop, ControlReply, Status, Stopping
-from system.supervision.run_registry import Run, runs_of
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.channel import Channel, ChannelError, limit_sends
+from order_sagas.system.supervision.messages import (
+    AskStatus,
+    AskStop,
+    ControlReply,
+    Status,
+    Stopping,
+)
+from order_sagas.system.supervision.run_registry import Run, runs_of
 
 ANSWER_WITHIN = 5.0
 """Seconds that a supervisor has to answer; it gives its workers two."""

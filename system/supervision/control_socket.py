@@ -14,9 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from system.supervision.channel import HEADER, ChannelError, decode, decoder_of, encode
-from system.supervision.messages import AskStatus, AskStop, ControlRequest, Status, Stopping
-from system.supervision.run_registry import OwnRun, remove_socket, socket_places
+from order_sagas.system.supervision.channel import HEADER, ChannelError, decode, decoder_of, encode
+from order_sagas.system.supervision.messages import (
+    AskStatus,
+    AskStop,
+    ControlRequest,
+    Status,
+    Stopping,
+)
+from order_sagas.system.supervision.run_registry import OwnRun, remove_socket, socket_places
 
 LARGEST_REQUEST = 1024
 """Bytes of a request; those that there are have some 20."""

@@ -4,8 +4,8 @@ import math
 import os
 from pathlib import Path
 
-from bridges.store.location import file_of
-from system.settings import Settings
+from order_sagas.bridges.store.location import file_of
+from order_sagas.system.settings import Settings
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 """The CPU limit of a container on Linux: microseconds of CPU time (or `max`) in each period."""

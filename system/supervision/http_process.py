@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from system.http import serve_http
-from system.supervision.messages import ChildMetrics, ChildStatus, RunHttp
+from order_sagas.system.http import serve_http
+from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, RunHttp
 
 
 class HttpProcess:

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from bridges.messages import Report
-from system.settings import Settings
-from system.supervision.settings_transfer import settings_from_plain, settings_to_plain
+from order_sagas.bridges.messages import Report
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.settings_transfer import settings_from_plain, settings_to_plain
 
 
 class Plain(msgspec.Struct, frozen=True, tag=True):

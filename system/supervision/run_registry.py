@@ -17,8 +17,8 @@ from pathlib import Path
 
 import attrs
 
-from system.http_cards import place_of
-from system.settings import Settings
+from order_sagas.system.http_cards import place_of
+from order_sagas.system.settings import Settings
 
 CARD = "supervisor.json"
 LOCK = "supervisor.lock"

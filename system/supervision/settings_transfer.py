@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from system.settings import Settings
+from order_sagas.system.settings import Settings
 
 
 def settings_to_plain(settings: Settings) -> dict[str, Any]:

@@ -8,13 +8,19 @@ from typing import Any
 import attrs
 from thespian.actors import ActorAddress, ActorSystem
 
-from system.runtime import EventLoopBase
-from system.settings import Settings
-from system.supervision.control_socket import ControlSocket, bind_control_socket
-from system.supervision.messages import AskMetrics, AskStatus, Status
-from system.supervision.run_registry import own_run, remove_card, write_card
-from system.supervision.supervisor import RunEnded, RunMetrics, StopRun, Supervise, Supervisor
-from system.telemetry.setup import metrics_of_run
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.control_socket import ControlSocket, bind_control_socket
+from order_sagas.system.supervision.messages import AskMetrics, AskStatus, Status
+from order_sagas.system.supervision.run_registry import own_run, remove_card, write_card
+from order_sagas.system.supervision.supervisor import (
+    RunEnded,
+    RunMetrics,
+    StopRun,
+    Supervise,
+    Supervisor,
+)
+from order_sagas.system.telemetry.setup import metrics_of_run
 
 STOP_WITHIN = timedelta(seconds=70)
 """How long the children have to stop; each gives the batch in hand 60 seconds."""

@@ -8,9 +8,9 @@ import attrs
 import msgspec
 from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
-from actors.sagas.retry import Retry
-from system.settings import Settings
-from system.supervision.messages import (
+from order_sagas.actors.sagas.retry import Retry
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.messages import (
     AskMetrics,
     AskStatus,
     RunHttp,
@@ -21,7 +21,7 @@ from system.supervision.messages import (
     run_http,
     run_worker,
 )
-from system.supervision.worker_process import (
+from order_sagas.system.supervision.worker_process import (
     Post,
     ProcessEnded,
     ProcessMetrics,

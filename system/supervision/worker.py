@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from bridges.doorbell import Doorbell
-from bridges.messages import RecordsWaiting
-from system.bootstrap import Parts, start
-from system.logs import configure_logging
-from system.runtime import EventLoopBase
-from system.supervision.messages import ChildMetrics, ChildStatus, RunWorker
-from system.telemetry.setup import metrics_text, telemetry_of
-from system.tuning import tune_garbage_collection
+from order_sagas.actors.clock import SystemClock
+from order_sagas.bridges.doorbell import Doorbell
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, RunWorker
+from order_sagas.system.telemetry.setup import metrics_text, telemetry_of
+from order_sagas.system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
 """Seconds that the batch in hand has to finish."""

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import attrs
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, WakeupMessage
 
-from system.supervision.child_process import ChildProcess
-from system.supervision.messages import (
+from order_sagas.system.supervision.child_process import ChildProcess
+from order_sagas.system.supervision.messages import (
     AskMetrics,
     AskStatus,
     ChildMetrics,

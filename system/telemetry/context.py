@@ -14,8 +14,8 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from bridges.observer import TRACEPARENT
-from system.telemetry.ids import trace_id_of
+from order_sagas.bridges.observer import TRACEPARENT
+from order_sagas.system.telemetry.ids import trace_id_of
 
 _w3c = TraceContextTextMapPropagator()
 

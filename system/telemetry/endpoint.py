@@ -15,11 +15,11 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridges.messages import Report
-from system.telemetry.catalogue import PREFIX, UP
-from system.telemetry.errors import TelemetryError
-from system.telemetry.exposition import Exposition, labelled
-from system.telemetry.meter import Meter
+from order_sagas.bridges.messages import Report
+from order_sagas.system.telemetry.catalogue import PREFIX, UP
+from order_sagas.system.telemetry.errors import TelemetryError
+from order_sagas.system.telemetry.exposition import Exposition, labelled
+from order_sagas.system.telemetry.meter import Meter
 
 
 class Collects(Protocol):

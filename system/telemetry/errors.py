@@ -1,6 +1,6 @@
 """What can be wrong with what a system was asked to tell of itself."""
 
-from bridges.errors import BridgeError
+from order_sagas.bridges.errors import BridgeError
 
 
 class TelemetryError(BridgeError):

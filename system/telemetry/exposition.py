@@ -9,11 +9,11 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from bridges.messages import Report
-from system.telemetry import catalogue
-from system.telemetry.catalogue import WORKER, Described
-from system.telemetry.distribution import Distribution
-from system.telemetry.meter import Meter
+from order_sagas.bridges.messages import Report
+from order_sagas.system.telemetry import catalogue
+from order_sagas.system.telemetry.catalogue import WORKER, Described
+from order_sagas.system.telemetry.distribution import Distribution
+from order_sagas.system.telemetry.meter import Meter
 
 OUTCOMES = {
     "saga.step_completed": "done",

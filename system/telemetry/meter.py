@@ -3,12 +3,12 @@
 from collections import defaultdict
 from typing import Any
 
-from actors.sagas.progress import Progress
-from bridges.batch import Batch
-from bridges.call_results import CallDone
-from bridges.observer import Observer
-from bridges.world import World
-from system.telemetry.distribution import COUNTS, SECONDS, Distribution
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.observer import Observer
+from order_sagas.bridges.world import World
+from order_sagas.system.telemetry.distribution import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
 """Saga, transition, step; a transition of no step has an empty one."""

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import attrs
 
-from bridges.extras import need
-from bridges.messages import Report
-from bridges.observer import Observer, Tracing
-from system.settings import Settings
-from system.telemetry.meter import Meter
+from order_sagas.bridges.extras import need
+from order_sagas.bridges.messages import Report
+from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.system.settings import Settings
+from order_sagas.system.telemetry.meter import Meter
 
 Ask = Callable[[], Report | None]
 
@@ -41,7 +41,7 @@ def check_telemetry(settings: Settings) -> None:
     """Raise MissingExtraError or, if an address is taken, TelemetryError: before anything runs."""
     if settings.metrics:
         need("metrics")
-        from system.telemetry.endpoint import address_of, check_address
+        from order_sagas.system.telemetry.endpoint import address_of, check_address
 
         check_address(*address_of(settings.metrics))
     if is_traced(settings):
@@ -53,7 +53,7 @@ def telemetry_of(settings: Settings) -> Telemetry:
     meter = Meter() if settings.metrics else None
     if not is_traced(settings):
         return Telemetry(meter)
-    from system.telemetry.tracing import SagaTracing, otlp_processor
+    from order_sagas.system.telemetry.tracing import SagaTracing, otlp_processor
 
     tracing = SagaTracing(otlp_processor(settings.otel_endpoint))
     return Telemetry(meter, tracing, tracing.close)
@@ -74,7 +74,7 @@ def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Ite
     if telemetry.meter is None:
         yield
         return
-    from system.telemetry.endpoint import Endpoint, Labelled, OneWorker, address_of
+    from order_sagas.system.telemetry.endpoint import Endpoint, Labelled, OneWorker, address_of
 
     with Endpoint(*address_of(settings.metrics), Labelled(OneWorker(telemetry.meter, report))):
         yield
@@ -91,7 +91,7 @@ def metrics_of_run(
     if not settings.metrics:
         yield
         return
-    from system.telemetry.endpoint import Endpoint, WholeRun, address_of
+    from order_sagas.system.telemetry.endpoint import Endpoint, WholeRun, address_of
 
     with Endpoint(*address_of(settings.metrics), WholeRun(metrics)):
         yield
@@ -101,6 +101,6 @@ def metrics_text(telemetry: Telemetry, report: Ask) -> str:
     """The metrics of this worker in Prometheus's text format; empty if it keeps none."""
     if telemetry.meter is None:
         return ""
-    from system.telemetry.endpoint import OneWorker, text_of
+    from order_sagas.system.telemetry.endpoint import OneWorker, text_of
 
     return text_of(OneWorker(telemetry.meter, report))

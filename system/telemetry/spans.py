@@ -13,9 +13,9 @@ from typing import Any
 
 import attrs
 
-from actors.sagas.decision import Note
-from actors.sagas.definition import Saga
-from actors.sagas.progress import CANCELLED, Entry, Progress
+from order_sagas.actors.sagas.decision import Note
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.progress import CANCELLED, Entry, Progress
 
 ANSWERS = {
     "saga.step_completed": "done",

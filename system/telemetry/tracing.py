@@ -10,15 +10,15 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from actors.messages import Message
-from actors.sagas.progress import Progress
-from bridges.batch import Batch
-from bridges.observer import TRACEPARENT, Tracing
-from bridges.record import Headers
-from bridges.world import World
-from system.telemetry.context import SagaTrace, Traces, read_traceparent
-from system.telemetry.ids import GivenIds, span_id_of
-from system.telemetry.spans import SpanOver, Spans
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.observer import TRACEPARENT, Tracing
+from order_sagas.bridges.record import Headers
+from order_sagas.bridges.world import World
+from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
+from order_sagas.system.telemetry.ids import GivenIds, span_id_of
+from order_sagas.system.telemetry.spans import SpanOver, Spans
 
 PREFIX = "order_sagas."
 """How the names of attributes begin."""

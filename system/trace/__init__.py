@@ -1,10 +1,10 @@
 """The life of an order, read from the log files: reading, the timeline, and ways to show it."""
 
-from system.trace.as_json import render_json
-from system.trace.mermaid import render_mermaid
-from system.trace.reading import read_lines
-from system.trace.text import render_text
-from system.trace.timeline import SagaTimeline, Timeline, Transition
+from order_sagas.system.trace.as_json import render_json
+from order_sagas.system.trace.mermaid import render_mermaid
+from order_sagas.system.trace.reading import read_lines
+from order_sagas.system.trace.text import render_text
+from order_sagas.system.trace.timeline import SagaTimeline, Timeline, Transition
 
 __all__ = [
     "SagaTimeline",

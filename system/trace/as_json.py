@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import orjson
 
-from system.trace.timeline import Timeline
+from order_sagas.system.trace.timeline import Timeline
 
 
 def render_json(timeline: Timeline) -> bytes:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from system.trace.phrases import phrase
-from system.trace.timeline import SagaTimeline, Timeline, Transition, sent
+from order_sagas.system.trace.phrases import phrase
+from order_sagas.system.trace.timeline import SagaTimeline, Timeline, Transition, sent
 
 
 def render_mermaid(timeline: Timeline) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from system.trace.timeline import Transition, sent
+from order_sagas.system.trace.timeline import Transition, sent
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.started": lambda d: "started",

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from system.logs import log_files
+from order_sagas.system.logs import log_files
 
 BLOCK = 8 * 1024 * 1024
 """Bytes that are searched at a time."""

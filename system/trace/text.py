@@ -9,8 +9,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from system.trace.phrases import duration, follow_up, phrase
-from system.trace.timeline import SagaTimeline, Span, Timeline, Transition
+from order_sagas.system.trace.phrases import duration, follow_up, phrase
+from order_sagas.system.trace.timeline import SagaTimeline, Span, Timeline, Transition
 
 BAR = 40
 """Characters that stand for the whole life of a saga, if there is room."""

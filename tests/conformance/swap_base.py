@@ -8,7 +8,7 @@ import pytest
 from thespian.system import simpleSystemBase
 from thespian.test import test_actorFailures, test_threadedExternal
 
-from system.runtime import EventLoopBase
+from order_sagas.system.runtime import EventLoopBase
 
 # Started first, so that the run is not much longer than the longest of them.
 _SLOWEST = ("private_context_ask[simpleSystemBase-100]", "test_troupe.py")

@@ -15,20 +15,20 @@ import httpx
 import msgspec
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from actors.messages import LoadStock, OrderLine
-from actors.participants import STOCK
-from actors.services.gateway import Approved, Charge, NoAnswer, Outcome, Refund
-from bridges.doorbell import Doorbell, ring
-from bridges.embedded_log import EmbeddedLog
-from bridges.http import HttpServer
-from bridges.messages import RecordsWaiting
-from bridges.record import Outgoing
-from system.bootstrap import Parts, open_store, start
-from system.http import options_of, surroundings_of
-from system.logs import configure_logging
-from system.runtime import EventLoopBase
-from system.settings import Settings
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import LoadStock, OrderLine
+from order_sagas.actors.participants import STOCK
+from order_sagas.actors.services.gateway import Approved, Charge, NoAnswer, Outcome, Refund
+from order_sagas.bridges.doorbell import Doorbell, ring
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.http import HttpServer
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.record import Outgoing
+from order_sagas.system.bootstrap import Parts, open_store, start
+from order_sagas.system.http import options_of, surroundings_of
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
 from tests.support.waiting import TIMEOUT
 
 

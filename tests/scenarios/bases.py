@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from bridges.messages import RecordsWaiting
-from system.bootstrap import RunningSystem, start
+from order_sagas.actors.clock import SystemClock
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.system.bootstrap import RunningSystem, start
 from tests.support.embedded import EmbeddedSystem
 from tests.support.ports import free_port
 

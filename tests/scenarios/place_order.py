@@ -1,6 +1,11 @@
 """The scenarios of an order: how it goes well, and each way in which it goes wrong."""
 
-from actors.messages import OrderCreated, PaymentCompleted, RollbackPayment, RollbackStock
+from order_sagas.actors.messages import (
+    OrderCreated,
+    PaymentCompleted,
+    RollbackPayment,
+    RollbackStock,
+)
 from tests.scenarios.scenario import (
     CANCELLED,
     COMPLETED,

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from actors.messages import Message
+from order_sagas.actors.messages import Message
 
 PAID = ["PROCESS_PAYMENT", "PAYMENT_COMPLETED"]
 RESERVED = ["RESERVE_STOCK", "STOCK_RESERVED"]

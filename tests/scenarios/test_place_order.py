@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.sagas import minutes
+from order_sagas.actors.sagas import minutes
 from tests.scenarios.bases import OnThespiansBase
 from tests.scenarios.place_order import SCENARIOS
 from tests.scenarios.scenario import Scenario

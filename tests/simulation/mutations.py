@@ -6,26 +6,31 @@ from typing import Any
 import attrs
 from msgspec.structs import replace
 
-import actors.sagas.actor
-import actors.sagas.backward
-from actors.delivery import Delivery, Release, RestoreEntities
-from actors.entities import Payment, Reservation, StockLevel
-from actors.messages import OrderCancelled, OrderCompleted, RollbackPayment, RollbackStock
-from actors.sagas.backward import Backward
-from actors.sagas.coordinator import SagaCoordinator
-from actors.sagas.events import Events
-from actors.sagas.progress import BACKOFF, DONE, SENT, StepState
-from actors.sagas.turn import UNDOING
-from actors.services import payments as payment_module
-from actors.services.notifications import NotificationService
-from actors.services.payments import PaymentService, PaymentSettled
-from actors.services.service import Service
-from actors.services.stock import StockService
-from bridges.batch import Batch
-from bridges.bridge import Bridge
-from bridges.external_calls import ExternalCalls
-from bridges.outcome_queue import OutcomeQueue
-from bridges.store.store import Changes, Store
+import order_sagas.actors.sagas.actor
+import order_sagas.actors.sagas.backward
+from order_sagas.actors.delivery import Delivery, Release, RestoreEntities
+from order_sagas.actors.entities import Payment, Reservation, StockLevel
+from order_sagas.actors.messages import (
+    OrderCancelled,
+    OrderCompleted,
+    RollbackPayment,
+    RollbackStock,
+)
+from order_sagas.actors.sagas.backward import Backward
+from order_sagas.actors.sagas.coordinator import SagaCoordinator
+from order_sagas.actors.sagas.events import Events
+from order_sagas.actors.sagas.progress import BACKOFF, DONE, SENT, StepState
+from order_sagas.actors.sagas.turn import UNDOING
+from order_sagas.actors.services import payments as payment_module
+from order_sagas.actors.services.notifications import NotificationService
+from order_sagas.actors.services.payments import PaymentService, PaymentSettled
+from order_sagas.actors.services.service import Service
+from order_sagas.actors.services.stock import StockService
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.external_calls import ExternalCalls
+from order_sagas.bridges.outcome_queue import OutcomeQueue
+from order_sagas.bridges.store.store import Changes, Store
 
 
 @attrs.frozen
@@ -189,7 +194,7 @@ def _(monkeypatch):
 
     def wrong(self, sent):
         for i, step in enumerate(self.saga.rows):
-            if self.steps[i].phase in actors.sagas.backward.DONE_OR_UNKNOWN:
+            if self.steps[i].phase in order_sagas.actors.sagas.backward.DONE_OR_UNKNOWN:
                 if step.undo:
                     self.send_undo(i, step, 1)
                     sent.append(step.name)
@@ -204,7 +209,7 @@ def _(monkeypatch):
 
 @mutation("a step that timed out is not undone, as if it had not been done")
 def _(monkeypatch):
-    monkeypatch.setattr(actors.sagas.backward, "DONE_OR_UNKNOWN", (DONE,))
+    monkeypatch.setattr(order_sagas.actors.sagas.backward, "DONE_OR_UNKNOWN", (DONE,))
     right = Backward.compensate
 
     def wrong(self, step, code, reason):
@@ -243,7 +248,7 @@ def _(monkeypatch):
 
 @mutation("timers are not set again after a restart")
 def _(monkeypatch):
-    monkeypatch.setattr(actors.sagas.actor, "wakes_of", lambda progress: [])
+    monkeypatch.setattr(order_sagas.actors.sagas.actor, "wakes_of", lambda progress: [])
 
 
 @mutation("an order that comes again starts its saga again")

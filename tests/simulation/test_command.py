@@ -5,8 +5,8 @@ import shlex
 import pytest
 from click.testing import CliRunner, Result
 
-from system.cli.simulate import simulate_command
-from system.harness.faults import from_json
+from order_sagas.system.cli.simulate import simulate_command
+from order_sagas.system.harness.faults import from_json
 from tests.simulation.mutations import MUTATIONS
 
 

@@ -6,8 +6,17 @@ import attrs
 import pytest
 from msgspec.structs import replace
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel
-from system.harness import Crash, Declines, Drop, Fault, Harness, Silent, an_order, minutes
+from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
+from order_sagas.system.harness import (
+    Crash,
+    Declines,
+    Drop,
+    Fault,
+    Harness,
+    Silent,
+    an_order,
+    minutes,
+)
 
 POINTS = (
     "before commit", "after commit", "after publish",

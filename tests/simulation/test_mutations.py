@@ -2,7 +2,7 @@
 
 import pytest
 
-from system.harness.campaign import run_seed
+from order_sagas.system.harness.campaign import run_seed
 from tests.simulation.mutations import MUTATIONS, Mutation
 
 ORDERS = 50

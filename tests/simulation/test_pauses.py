@@ -4,7 +4,15 @@ import random
 
 import pytest
 
-from system.harness import COMPLETED, CommitFails, Crash, Fault, Harness, LosesShard, an_order
+from order_sagas.system.harness import (
+    COMPLETED,
+    CommitFails,
+    Crash,
+    Fault,
+    Harness,
+    LosesShard,
+    an_order,
+)
 
 NAMES = ("orders", "payments", "stock", "notifications", "intake")
 PLANS: dict[str, list[Fault]] = {

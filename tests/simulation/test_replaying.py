@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from system.harness.campaign import campaign, run_seed
+from order_sagas.system.harness.campaign import campaign, run_seed
 
 SEEDS = range(6)
 PRINT_DIGESTS = f"""
-from system.harness.campaign import run_seed
+from order_sagas.system.harness.campaign import run_seed
 for seed in {list(SEEDS)}:
     print(run_seed(seed, 20, "heavy").digest)
 """

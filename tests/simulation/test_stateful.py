@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from system.harness import (
+from order_sagas.system.harness import (
     AnswersTwice,
     CallFails,
     ClockJump,
@@ -25,8 +25,8 @@ from system.harness import (
     Slow,
     an_order,
 )
-from system.harness.plans import ALL, DAMAGES, POINTS, WAITED_FOR
-from system.harness.simulation import check, let_end
+from order_sagas.system.harness.plans import ALL, DAMAGES, POINTS, WAITED_FOR
+from order_sagas.system.harness.simulation import check, let_end
 
 waited_for, records = st.sampled_from(WAITED_FOR), st.sampled_from(ALL)
 services, waits = st.sampled_from(["payments", "stock"]), st.sampled_from([0.0, 0.5, 12.0, 40.0])

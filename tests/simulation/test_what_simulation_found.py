@@ -2,11 +2,11 @@
 
 import pytest
 
-from actors.entities import Payment
-from actors.place_order import PLACE_ORDER
 from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
-from system.bootstrap import SERVICES
-from system.harness import (
+from order_sagas.actors.entities import Payment
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.harness import (
     CANCELLED,
     COMPLETED,
     CallFails,

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from actors.delivery import ExternalCall
-from actors.entities import Notification
-from actors.messages import EXCEPTION, CallOutcome
-from bridges.call_results import CallDone, perform
-from bridges.call_runners import Done
+from order_sagas.actors.delivery import ExternalCall
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.messages import EXCEPTION, CallOutcome
+from order_sagas.bridges.call_results import CallDone, perform
+from order_sagas.bridges.call_runners import Done
 
 PATIENCE = 30.0
 """Seconds that a test waits for what takes milliseconds."""

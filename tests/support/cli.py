@@ -10,11 +10,11 @@ from types import TracebackType
 
 import sqlalchemy as sa
 
-from bridges.store.queries import reading
+from order_sagas.bridges.store.queries import reading
 from tests.support.waiting import TIMEOUT, wait_until
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "system.cli.main")
+COMMAND = (sys.executable, "-m", "order_sagas.system.cli.main")
 
 
 def environment(directory: Path, **settings: object) -> dict[str, str]:

@@ -16,24 +16,24 @@ import msgspec
 import sqlalchemy as sa
 from thespian.actors import ActorSystem
 
-from actors.entities import Entity
-from actors.messages import LoadStock, Message, OrderCreated, OrderLine
-from actors.place_order import PLACE_ORDER
-from actors.sagas.definition import Saga
-from actors.sagas.progress import Progress, Status, saga_id_of
-from actors.services.service import Service
-from bridges.call_runners import CallRunner, ImmediateCalls
-from bridges.embedded_log import EmbeddedLog
-from bridges.external_calls import CAPACITY
-from bridges.invariants import Violation, examine, ledger_of
-from bridges.messages import RecordsWaiting
-from bridges.record import Headers, Outgoing
-from bridges.store.connect import sqlite_engine
-from bridges.store.store import Store
-from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
-from system.logs.capture import LogCapture
-from system.runtime import EventLoopBase, VirtualClock
-from system.settings import Settings
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.progress import Progress, Status, saga_id_of
+from order_sagas.actors.services.service import Service
+from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.invariants import Violation, examine, ledger_of
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.record import Headers, Outgoing
+from order_sagas.bridges.store.connect import sqlite_engine
+from order_sagas.bridges.store.store import Store
+from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from order_sagas.system.logs.capture import LogCapture
+from order_sagas.system.runtime import EventLoopBase, VirtualClock
+from order_sagas.system.settings import Settings
 
 E = TypeVar("E", bound=Entity)
 

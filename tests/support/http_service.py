@@ -11,11 +11,11 @@ import attrs
 import httpx
 from thespian.actors import ActorSystem
 
-from bridges.http import HttpOptions, HttpServer
-from bridges.http.tokens import hash_of
-from system.http import options_of, surroundings_of
-from system.runtime import EventLoopBase
-from system.settings import Settings
+from order_sagas.bridges.http import HttpOptions, HttpServer
+from order_sagas.bridges.http.tokens import hash_of
+from order_sagas.system.http import options_of, surroundings_of
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
 from tests.support.cli import COMMAND
 from tests.support.ports import free_port, is_listening
 from tests.support.waiting import TIMEOUT, wait_until

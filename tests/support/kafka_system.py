@@ -14,17 +14,17 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import UnknownTopicOrPartitionError
 
-from actors.messages import LoadStock, Message, OrderCreated, OrderLine
-from actors.participants import TOPICS
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from bridges.invariants import Violation, examine, ledger_of
-from bridges.kafka import KafkaConnection, TopicWriter, create_topics
-from bridges.kafka.whole_topic import read_whole
-from bridges.partitions import partition_for
-from bridges.record import Headers, Outgoing, Record
-from bridges.store.queries import reading
-from bridges.store.store import Store
+from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
+from order_sagas.actors.participants import TOPICS
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.invariants import Violation, examine, ledger_of
+from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
+from order_sagas.bridges.kafka.whole_topic import read_whole
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Headers, Outgoing, Record
+from order_sagas.bridges.store.queries import reading
+from order_sagas.bridges.store.store import Store
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 

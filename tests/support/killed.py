@@ -7,11 +7,11 @@ from collections import Counter
 import structlog
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from bridges.messages import RecordsWaiting
-from system.bootstrap import Parts, start
-from system.runtime import EventLoopBase
-from system.settings import Settings
+from order_sagas.actors.clock import SystemClock
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
 
 
 def unlucky(database: str) -> Settings:

@@ -9,15 +9,15 @@ from typing import Any
 import attrs
 import msgspec
 
-from actors.messages import LoadStock, OrderLine
-from bridges.batch import Batch
-from bridges.bridge import Bridge
-from bridges.embedded import EmbeddedBridge
-from bridges.partitions import partition_for
-from bridges.record import Outgoing
-from bridges.store import queries
-from bridges.store.store import Changes
-from system.settings.model import ROLES
+from order_sagas.actors.messages import LoadStock, OrderLine
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.store import Changes
+from order_sagas.system.settings.model import ROLES
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4

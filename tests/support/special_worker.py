@@ -13,14 +13,14 @@ from queue import SimpleQueue
 import attrs
 from thespian.actors import ActorSystem
 
-from actors.clock import SystemClock
-from actors.place_order import PLACE_ORDER
-from actors.sagas.definition import Saga
-from system.bootstrap import Parts, start
-from system.logs import configure_logging
-from system.logs.slots import own_slot
-from system.runtime import EventLoopBase
-from system.settings import load_settings
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.logs import configure_logging
+from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import load_settings
 
 
 def with_silent(participants: list[str]) -> Saga:

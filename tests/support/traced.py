@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import format_trace_id
 
-from system.telemetry.tracing import SagaTracing
+from order_sagas.system.telemetry.tracing import SagaTracing
 from tests.support.embedded import BEGAN, EmbeddedSystem
 
 ELSEWHERE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

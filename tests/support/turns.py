@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from actors.messages import Message
-from actors.sagas import Decision, Note, Progress, Saga, Send, Status, Wake, advance
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas import Decision, Note, Progress, Saga, Send, Status, Wake, advance
 
 
 class Turns:

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 from attrs import evolve
 
-from actors.messages import Message
-from bridges.kafka.bridge import KafkaBridge, RecordsRead, ShardsAssigned, _Owner
-from bridges.kafka.errors import KafkaBridgeError
-from bridges.kafka.owner import Batch as Handover
-from bridges.kafka.publication import Publication
-from bridges.partitions import partition_for
-from bridges.record import Outgoing, Record
+from order_sagas.actors.messages import Message
+from order_sagas.bridges.kafka.bridge import KafkaBridge, RecordsRead, ShardsAssigned, _Owner
+from order_sagas.bridges.kafka.errors import KafkaBridgeError
+from order_sagas.bridges.kafka.owner import Batch as Handover
+from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
 
 DEAD_LETTERS = "dead-letters"

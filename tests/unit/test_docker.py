@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from system.settings.model import declared
+from order_sagas.system.settings.model import declared
 from tests.support.kafka_jars import KAFKA
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads docker-compose.yml")
@@ -177,4 +177,5 @@ def test_the_image_is_built_of_what_the_package_has() -> None:
         if line.startswith("!")
     }
 
-    assert {"actors", "bridges", "system", "setup.cfg", "pyproject.toml", "README.md"} <= sent
+    assert {"src", "actors", "bridges", "system", "setup.cfg", "pyproject.toml"} <= sent
+    assert {"README.md", "LICENSE"} <= sent

@@ -3,9 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-from actors.sagas import hours
-from bridges.order_files import read_jsonl
-from bridges.stock_files import read_stock
 from examples import returns
 from examples.returns import (
     RETURN_GOODS,
@@ -19,6 +16,9 @@ from examples.returns import (
     Thanks,
     Till,
 )
+from order_sagas.actors.sagas import hours
+from order_sagas.bridges.order_files import read_jsonl
+from order_sagas.bridges.stock_files import read_stock
 from tests.support.embedded import EmbeddedSystem
 from tests.support.markdown import ROOT, blocks
 
@@ -81,8 +81,8 @@ def test_the_example_is_under_sixty_lines_and_uses_public_names_only() -> None:
     source = Path(returns.__file__).read_text().splitlines()
 
     assert len(source) < 60
-    assert ["from actors import"] == [
-        line[:18] for line in source if line.startswith(("from", "import"))
+    assert ["from order_sagas import"] == [
+        line[:23] for line in source if line.startswith(("from", "import"))
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from iso4217 import Currency
 
-from actors.money import minor_digits, money
+from order_sagas.actors.money import minor_digits, money
 
 
 @pytest.mark.parametrize(

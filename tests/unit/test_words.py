@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.words import many
+from order_sagas.actors.words import many
 from tests.support.cli import ROOT
 
 

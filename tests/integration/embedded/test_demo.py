@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from system.demo import figures_of, run_demo
+from order_sagas.system.demo import figures_of, run_demo
 from tests.support.cli import COMMAND, environment, order_sagas
 
 pytestmark = pytest.mark.processes

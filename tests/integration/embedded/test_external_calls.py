@@ -10,15 +10,15 @@ import msgspec
 import pytest
 from thespian.actors import ActorSystem
 
-from actors.entities import Notification
-from actors.messages import LoadStock, Message, OrderLine
-from actors.services.gateway import Approved, Charge, Refund
-from bridges.call_runners import ThreadPools
-from bridges.embedded_log import EmbeddedLog
-from bridges.messages import RecordsWaiting
-from system.bootstrap import Parts, RunningSystem, start
-from system.runtime import EventLoopBase
-from system.settings import Settings
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.messages import LoadStock, Message, OrderLine
+from order_sagas.actors.services.gateway import Approved, Charge, Refund
+from order_sagas.bridges.call_runners import ThreadPools
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.settings import Settings
 from tests.support.calls import HangingChannel
 from tests.support.cli import number
 from tests.support.embedded import an_order, violations
@@ -112,7 +112,7 @@ def test_a_mail_server_that_hangs_delays_no_charge_and_no_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its mails wait in the database, and the next start sends them."""
-    monkeypatch.setattr("bridges.bridge.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("order_sagas.bridges.bridge.DRAIN_SECONDS", 0.1)
     hanging = HangingChannel()
     try:
         system = shop.start(hanging)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from actors import place_order
-from actors.sagas import Saga
-from system.cli.main import main
-from system.demo import figures_of, run_demo
+from order_sagas.actors import place_order
+from order_sagas.actors.sagas import Saga
+from order_sagas.system.cli.main import main
+from order_sagas.system.demo import figures_of, run_demo
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)

@@ -6,10 +6,10 @@ from queue import SimpleQueue
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from system.settings import Settings
-from system.supervision.control_client import ask_status
-from system.supervision.messages import WorkerStatus
-from system.supervision.supervised_run import STOP_WITHIN, Outcome, run_supervised
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.control_client import ask_status
+from order_sagas.system.supervision.messages import WorkerStatus
+from order_sagas.system.supervision.supervised_run import STOP_WITHIN, Outcome, run_supervised
 from tests.support.processes import is_alive
 from tests.support.waiting import wait_until
 

@@ -9,8 +9,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from actors.words import many
-from system.supervision.cpu_count import usable_cores
+from order_sagas.actors.words import many
+from order_sagas.system.supervision.cpu_count import usable_cores
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import wait_until

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridges.http import HttpError
-from bridges.http.tokens import hash_of
+from order_sagas.bridges.http import HttpError
+from order_sagas.bridges.http.tokens import hash_of
 from tests.support.http_service import TOKENS, an_order_body, serving, tokens_file
 from tests.support.waiting import wait_until
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from actors.sagas.definition import hours
+from order_sagas.actors.sagas.definition import hours
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving
 

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 from iso4217 import Currency
 
-from actors.messages import OrderLine
-from actors.money import money
-from actors.services.simulation import SimulatedGateway
-from bridges.http import page
-from bridges.http.openapi import describe
-from system.cli.main import main
+from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.money import money
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.http import page
+from order_sagas.bridges.http.openapi import describe
+from order_sagas.system.cli.main import main
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving
 

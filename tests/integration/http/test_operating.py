@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.sagas.definition import hours
+from order_sagas.actors.sagas.definition import hours
 from tests.support.embedded import EmbeddedSystem, an_order
 
 SAGA = "/api/v1/sagas/place-order%2FA"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from actors.clock import SystemClock
-from actors.messages import LoadStock, OrderLine
-from actors.sagas.definition import hours
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import LoadStock, OrderLine
+from order_sagas.actors.sagas.definition import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 from tests.support.http_service import serving, tokens_file
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from actors.sagas.definition import hours
-from bridges.kafka.errors import BrokerUnreachableError
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.embedded import an_order
 from tests.support.http_service import serving
 

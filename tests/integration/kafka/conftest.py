@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
+from order_sagas.bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
 from tests.integration.kafka.owners import NotingOwner
 
 PARTITIONS = 6

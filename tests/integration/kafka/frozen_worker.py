@@ -4,7 +4,7 @@ import sys
 
 import structlog
 
-from bridges.kafka import KafkaConnection, TopicReader
+from order_sagas.bridges.kafka import KafkaConnection, TopicReader
 from tests.integration.kafka.owners import NotingOwner
 
 

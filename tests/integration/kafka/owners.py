@@ -4,8 +4,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from bridges.kafka import Batch, TopicReader
-from bridges.record import Record
+from order_sagas.bridges.kafka import Batch, TopicReader
+from order_sagas.bridges.record import Record
 
 
 class NotingOwner:

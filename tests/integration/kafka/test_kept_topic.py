@@ -4,9 +4,9 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.structs import TopicPartition
 
-from bridges.kafka import KafkaConnection, TopicWriter
-from bridges.kafka.kept_topic import KeptTopic
-from bridges.record import Outgoing, Record
+from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
+from order_sagas.bridges.kafka.kept_topic import KeptTopic
+from order_sagas.bridges.record import Outgoing, Record
 from tests.integration.kafka.conftest import PARTITIONS
 
 pytestmark = pytest.mark.kafka

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
-from bridges.record import Outgoing
+from order_sagas.bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
+from order_sagas.bridges.record import Outgoing
 from tests.integration.kafka.owners import NotingOwner
 from tests.support.kafka_broker import KafkaBroker
 

@@ -5,8 +5,8 @@ import threading
 import pytest
 from kafka import KafkaAdminClient
 
-from bridges.kafka import KafkaConnection, TopicWriter
-from bridges.record import Outgoing
+from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
+from order_sagas.bridges.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
 from tests.integration.kafka.owners import NotingOwner
 

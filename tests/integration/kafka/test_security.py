@@ -7,14 +7,14 @@ import time
 import attrs
 import pytest
 
-from bridges.kafka import (
+from order_sagas.bridges.kafka import (
     BrokerUnreachableError,
     KafkaConnection,
     LoginMechanism,
     TopicWriter,
     create_topics,
 )
-from bridges.record import Outgoing
+from order_sagas.bridges.record import Outgoing
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_config import USERS
 

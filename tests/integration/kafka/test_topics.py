@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridges.kafka import (
+from order_sagas.bridges.kafka import (
     BrokerUnreachableError,
     KafkaConnection,
     TopicMismatchError,
@@ -10,7 +10,7 @@ from bridges.kafka import (
     check_topics,
     create_topics,
 )
-from bridges.kafka.topics import DEAD_LETTERS, batch_limits
+from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.ports import free_port
 

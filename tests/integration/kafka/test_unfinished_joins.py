@@ -3,9 +3,9 @@
 import pytest
 from kafka import KafkaConsumer
 
-from bridges.kafka import KafkaConnection
-from bridges.kafka.shards import ShardAssignor
-from bridges.kafka.unfinished_joins import finish_what_was_begun
+from order_sagas.bridges.kafka import KafkaConnection
+from order_sagas.bridges.kafka.shards import ShardAssignor
+from order_sagas.bridges.kafka.unfinished_joins import finish_what_was_begun
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka

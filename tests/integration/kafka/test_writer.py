@@ -6,14 +6,14 @@ from contextlib import suppress
 import pytest
 from kafka import KafkaAdminClient
 
-from bridges.kafka import (
+from order_sagas.bridges.kafka import (
     KafkaBridgeError,
     KafkaConnection,
     RecordTooLargeError,
     TopicMissingError,
     TopicWriter,
 )
-from bridges.record import Outgoing
+from order_sagas.bridges.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
 from tests.integration.kafka.owners import NotingOwner
 

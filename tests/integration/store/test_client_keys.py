@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from bridges.store.client_keys import CHUNK, KeyRound
-from bridges.store.store import Store
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.store.client_keys import CHUNK, KeyRound
+from order_sagas.bridges.store.store import Store
 
 FORMER = (
     "DROP TABLE idempotency_keys",

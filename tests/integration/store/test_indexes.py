@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from actors.sagas.registry import Registry
-from bridges.store.store import Store
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.store.store import Store
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index'",

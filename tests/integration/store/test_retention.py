@@ -5,17 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
-from actors.messages import OrderCreated, OrderLine, PaymentCompleted, StockReserved
-from actors.place_order import PLACE_ORDER
-from actors.sagas.advance import advance
-from actors.sagas.registry import Registry
-from bridges.archive import ArchiveFile
-from bridges.errors import LostShardError
-from bridges.invariants import examine, ledger_of
-from bridges.store.queries import reading
-from bridges.store.retention import Pruned, Round
-from bridges.store.store import Changes, Claim, Store
+from order_sagas.actors.entities import (
+    Notification,
+    Order,
+    Payment,
+    Reservation,
+    StockLevel,
+    StockLoad,
+)
+from order_sagas.actors.messages import OrderCreated, OrderLine, PaymentCompleted, StockReserved
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.advance import advance
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.archive import ArchiveFile
+from order_sagas.bridges.errors import LostShardError
+from order_sagas.bridges.invariants import examine, ledger_of
+from order_sagas.bridges.store.queries import reading
+from order_sagas.bridges.store.retention import Pruned, Round
+from order_sagas.bridges.store.store import Changes, Claim, Store
 
 PARTITIONS = 4
 ENDED = 1000.0

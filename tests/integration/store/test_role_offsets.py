@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from bridges.errors import LostShardError
-from bridges.record import Outgoing
-from bridges.store.consumers import consumer_of_set
-from bridges.store.role_offsets import RoleClaim, RoleOffsets
-from bridges.store.store import Changes, Store
-from system.roles import TOPICS_OF_ROLES
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import LostShardError
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.consumers import consumer_of_set
+from order_sagas.bridges.store.role_offsets import RoleClaim, RoleOffsets
+from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.system.roles import TOPICS_OF_ROLES
 
 TOPIC = "payment-events"
 ALL = (*TOPICS_OF_ROLES,)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from actors.entities import Order
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from bridges.errors import LostShardError, StoreUnavailableError
-from bridges.record import Outgoing
-from bridges.store import postgres
-from bridges.store.queries import reading
-from bridges.store.store import Changes, Claim, Store
+from order_sagas.actors.entities import Order
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store import postgres
+from order_sagas.bridges.store.queries import reading
+from order_sagas.bridges.store.store import Changes, Claim, Store
 
 TOPIC = "order-events"
 

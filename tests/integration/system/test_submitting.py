@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from actors.messages import OrderLine
-from bridges.intake import Intake, Verdict
-from bridges.kafka.outbox_log import OutboxLog
+from order_sagas.actors.messages import OrderLine
+from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.kafka.outbox_log import OutboxLog
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until
 

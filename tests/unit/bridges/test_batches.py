@@ -5,11 +5,11 @@ import sqlite3
 import msgspec
 import pytest
 
-from actors.entities import Order, Payment
-from actors.messages import OrderCreated, PaymentCompleted
-from actors.sagas import minutes
-from actors.services.gateway import Approved, Charge, Refund
-from bridges.record import Outgoing
+from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.messages import OrderCreated, PaymentCompleted
+from order_sagas.actors.sagas import minutes
+from order_sagas.actors.services.gateway import Approved, Charge, Refund
+from order_sagas.bridges.record import Outgoing
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 
@@ -143,7 +143,7 @@ def test_a_record_of_two_fields_drives_a_saga(tmp_path) -> None:
 
 def test_a_locked_database_delays_a_commit_and_loses_nothing(tmp_path, monkeypatch) -> None:
     """It is tried again, with all that the batch did."""
-    monkeypatch.setattr("bridges.store.connect.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("order_sagas.bridges.store.connect.BUSY_SECONDS", 0.01)
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         database = system.settings.database.removeprefix("sqlite:///")

@@ -7,12 +7,19 @@ from typing import Any
 import attrs
 import pytest
 
-from actors.entities import Notification, Payment
-from actors.services.gateway import Approved, Charge, Declined, NoAnswer, Outcome, Refund
-from bridges.batch import Batch
-from bridges.observer import Observer
-from bridges.store.queues import LEFT, LOG
-from bridges.world import World
+from order_sagas.actors.entities import Notification, Payment
+from order_sagas.actors.services.gateway import (
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    Refund,
+)
+from order_sagas.bridges.batch import Batch
+from order_sagas.bridges.observer import Observer
+from order_sagas.bridges.store.queues import LEFT, LOG
+from order_sagas.bridges.world import World
 from tests.support.calls import HeldCalls
 from tests.support.embedded import EmbeddedSystem, an_order
 

@@ -5,23 +5,23 @@ from typing import Any, ClassVar
 import pytest
 from attrs import evolve
 
-from actors.entities import Order, Payment
-from actors.messages import CancelSaga, PaymentCompleted, ProcessPayment
-from actors.sagas.definition import hours, minutes
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
-from bridges.embedded import EmbeddedBridge
-from bridges.errors import StoreUnavailableError
-from bridges.operations import (
+from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.messages import CancelSaga, PaymentCompleted, ProcessPayment
+from order_sagas.actors.sagas.definition import hours, minutes
+from order_sagas.actors.services.gateway import NoAnswer
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
     PauseOperations,
     ReasonNeededError,
     pauses_that_last,
 )
-from bridges.store import queries
-from bridges.store.connect import connect
-from bridges.store.parking import INTAKE
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.connect import connect
+from order_sagas.bridges.store.parking import INTAKE
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 NAMES = ("orders", "payments", "stock", "notifications", INTAKE)

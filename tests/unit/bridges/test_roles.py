@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actors.entities import Notification, Payment
-from actors.messages import ProcessPayment
+from order_sagas.actors.entities import Notification, Payment
+from order_sagas.actors.messages import ProcessPayment
 from tests.support.embedded import Crash
 from tests.support.role_starts import ALL, RoleStarts
 

@@ -1,7 +1,7 @@
 """Who a message is for follows from the definitions and the services."""
 
-from actors.entities import Order, Payment
-from actors.messages import (
+from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.messages import (
     LoadStock,
     OrderCompleted,
     OrderCreated,
@@ -9,13 +9,13 @@ from actors.messages import (
     ProcessPayment,
     RetryStep,
 )
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from actors.services.notifications import NotificationSent, NotificationService
-from actors.services.orders import OrderService
-from actors.services.payments import PaymentService
-from actors.services.stock import StockService
-from bridges.routes import Routes, wire_messages
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.notifications import NotificationSent, NotificationService
+from order_sagas.actors.services.orders import OrderService
+from order_sagas.actors.services.payments import PaymentService
+from order_sagas.actors.services.stock import StockService
+from order_sagas.bridges.routes import Routes, wire_messages
 
 SERVICES = (OrderService, PaymentService, StockService, NotificationService)
 ROUTES = Routes(Registry([PLACE_ORDER]), SERVICES)

@@ -1,8 +1,8 @@
 """Timers that are due hold up nobody: they do not all go into one batch."""
 
-from actors.entities import Order
-from actors.messages import OrderLine
-from system.harness import seconds
+from order_sagas.actors.entities import Order
+from order_sagas.actors.messages import OrderLine
+from order_sagas.system.harness import seconds
 from tests.support.embedded import EmbeddedSystem, an_order
 
 CHEAP = (OrderLine(sku="PEN", quantity=1, unit_price=1),)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import BUSINESS, OrderCreated, OrderLine, PaymentCompleted, status
-from bridges.errors import UnreadableRecordError
-from bridges.record import Record
-from bridges.wire import LARGEST, Wire
+from order_sagas.actors.messages import BUSINESS, OrderCreated, OrderLine, PaymentCompleted, status
+from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.record import Record
+from order_sagas.bridges.wire import LARGEST, Wire
 
 wire = Wire(BUSINESS)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridges.partitions import partition_for
-from bridges.store.queries import all_handled, reading, waiting
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.store.queries import all_handled, reading, waiting
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4

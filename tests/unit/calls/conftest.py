@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from system.logs.capture import LogCapture
+from order_sagas.system.logs.capture import LogCapture
 
 Events = Callable[[], list[dict[str, Any]]]
 

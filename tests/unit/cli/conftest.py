@@ -6,7 +6,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from system.cli.main import main
+from order_sagas.system.cli.main import main
 from tests.support.embedded import EmbeddedSystem
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
-from system.cli.audit import audit_command
+from order_sagas.system.cli.audit import audit_command
 from tests.support.embedded import an_order
 
 

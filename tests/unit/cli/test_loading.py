@@ -8,21 +8,21 @@ from pathlib import Path
 import click
 import pytest
 
-from system.cli.commands import SECTIONS, all_commands
-from system.cli.main import main
+from order_sagas.system.cli.commands import SECTIONS, all_commands
+from order_sagas.system.cli.main import main
 
 ROOT = Path(__file__).parents[3]
 LINES = {name: each.line for names in SECTIONS.values() for name, each in names.items()}
-NEVER = ("hypothesis", "pytest", "system.harness", "tests")
+NEVER = ("hypothesis", "pytest", "order_sagas.system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
 SYSTEM = (
-    "kafka", "structlog", "starlette", "uvicorn", "bridges.bridge", "system.bootstrap",
-    "sqlalchemy.dialects.postgresql",
+    "kafka", "structlog", "starlette", "uvicorn", "sqlalchemy.dialects.postgresql",
+    "order_sagas.bridges.bridge", "order_sagas.system.bootstrap",
 )  # fmt: skip
 """What only a running system needs, or only one on Kafka."""
 PROGRAM = """
 import atexit, sys
-from system.cli.main import main
+from order_sagas.system.cli.main import main
 
 atexit.register(lambda: print("", *sys.modules, file=sys.stderr))
 sys.argv[0] = "order-sagas"
@@ -41,7 +41,7 @@ def loaded(system):
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         modules = done.stderr.splitlines()[-1].split()
-        return done, {".".join(each.split(".")[:n]) for each in modules for n in (1, 2, 3)}
+        return done, {".".join(each.split(".")[:n]) for each in modules for n in (1, 2, 3, 4)}
 
     return run
 
@@ -55,19 +55,26 @@ def test_what_needs_no_command_loads_none(loaded, args, code):
 
     assert code == done.returncode
     assert set() == modules & {*NEVER, *SLOW}
-    assert {"system", "system.cli", "system.cli.main", "system.cli.commands"} == {
-        name for name in modules if name.split(".")[0] in ("actors", "bridges", "system")
-    }
+    assert {
+        "order_sagas",
+        "order_sagas.system",
+        "order_sagas.system.cli",
+        "order_sagas.system.cli.main",
+        "order_sagas.system.cli.commands",
+    } == {name for name in modules if name.split(".")[0] == "order_sagas"}
 
 
 def test_a_system_on_the_embedded_log_is_put_together_without_kafka():
     """What runs for days on it shall not hold Kafka's client in memory either."""
-    program = "import sys, system.bootstrap, system.cli.start, system.http; print(*sys.modules)"
+    program = (
+        "import sys, order_sagas.system.bootstrap, order_sagas.system.cli.start, "
+        "order_sagas.system.http; print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert "bridges.embedded" in done.stdout.split()
+    assert "order_sagas.bridges.embedded" in done.stdout.split()
     assert not [name for name in done.stdout.split() if name.split(".")[0] == "kafka"]
 
 
@@ -77,7 +84,12 @@ def test_a_command_on_kafka_loads_no_system_to_run(loaded):
 
     assert (1, True) == (done.returncode, "No Kafka broker answers" in done.stderr)
     assert "kafka" in modules
-    assert set() == modules & {*NEVER, "bridges.bridge", "system.bootstrap", "starlette"}
+    assert set() == modules & {
+        *NEVER,
+        "order_sagas.bridges.bridge",
+        "order_sagas.system.bootstrap",
+        "starlette",
+    }
 
 
 def test_completing_a_command_loads_none(loaded):
@@ -87,7 +99,7 @@ def test_completing_a_command_loads_none(loaded):
     )
 
     assert ["plain", "pause", LINES["pause"]] == done.stdout.split("\n")[:3]
-    assert set() == modules & {*NEVER, *SLOW, "system.cli.pause"}
+    assert set() == modules & {*NEVER, *SLOW, "order_sagas.system.cli.pause"}
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from actors.entities import Notification
-from actors.messages import OrderLine
-from actors.sagas.definition import hours
-from actors.services.gateway import Declined
-from actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.actors.services.gateway import Declined
+from order_sagas.actors.services.simulation import Silence, SimulatedGateway
 from tests.support.embedded import EmbeddedSystem, an_order
 
 

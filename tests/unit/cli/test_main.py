@@ -2,8 +2,8 @@
 
 import pytest
 
-from system.cli.commands import SECTIONS
-from system.cli.main import main
+from order_sagas.system.cli.commands import SECTIONS
+from order_sagas.system.cli.main import main
 
 
 def test_help_names_every_command_in_a_section(run):
@@ -77,6 +77,6 @@ def test_an_interrupted_client_is_exit_code_130(run, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("system.cli.orders.queries.orders", interrupt)
+    monkeypatch.setattr("order_sagas.system.cli.orders.queries.orders", interrupt)
 
     assert 130 == run("orders").exit_code

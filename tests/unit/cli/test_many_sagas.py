@@ -2,11 +2,11 @@
 
 import pytest
 
-from actors.clock import SystemClock
-from actors.messages import LoadStock, OrderLine
-from actors.sagas.definition import hours, minutes
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import LoadStock, OrderLine
+from order_sagas.actors.sagas.definition import hours, minutes
+from order_sagas.actors.services.gateway import NoAnswer
+from order_sagas.actors.services.simulation import SimulatedGateway
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from actors.messages import PaymentCompleted
-from actors.sagas.definition import hours
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
-from actors.words import many
+from order_sagas.actors.messages import PaymentCompleted
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.actors.services.gateway import NoAnswer
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.words import many
 from tests.support.embedded import EmbeddedSystem, an_order
 
 

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from actors.messages import OrderLine
+from order_sagas.actors.messages import OrderLine
 from tests.support.embedded import EmbeddedSystem, an_order
 
 

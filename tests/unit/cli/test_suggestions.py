@@ -8,14 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from actors.sagas.definition import hours
-from bridges.errors import NoDatabaseError
-from bridges.http.options import NoTokensError
-from bridges.kafka.errors import TopicMissingError
-from system.cli.main import main
-from system.cli.suggest import NO_CONFIG, SAME_SYSTEM, TAKEN, suggestion
-from system.settings import settings_options
-from system.settings.model import declared
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.bridges.errors import NoDatabaseError
+from order_sagas.bridges.http.options import NoTokensError
+from order_sagas.bridges.kafka.errors import TopicMissingError
+from order_sagas.system.cli.main import main
+from order_sagas.system.cli.suggest import NO_CONFIG, SAME_SYSTEM, TAKEN, suggestion
+from order_sagas.system.settings import settings_options
+from order_sagas.system.settings.model import declared
 from tests.support.cli import ROOT
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.unit.cli.test_putting_right import NeverRefunds

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridges.extras import MODULES, MissingExtraError, install_command, need
+from order_sagas.bridges.extras import MODULES, MissingExtraError, install_command, need
 from tests.support.cli import ROOT, environment
 
 SETUP = configparser.ConfigParser()
@@ -25,7 +25,7 @@ class Hidden:
 
 sys.meta_path.insert(0, Hidden())
 sys.argv[0] = "order-sagas"
-from system.cli.main import main
+from order_sagas.system.cli.main import main
 main()
 """
 POSTGRES = "postgresql://user:secret@127.0.0.1:1/orders"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from actors.messages import OrderLine
-from bridges.intake import Intake, Verdict
+from order_sagas.actors.messages import OrderLine
+from order_sagas.bridges.intake import Intake, Verdict
 from tests.support.embedded import EmbeddedSystem, an_order
 
 PEN, INK = (OrderLine(sku=sku, quantity=1, unit_price=100) for sku in ("PEN", "INK"))

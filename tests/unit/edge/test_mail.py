@@ -8,9 +8,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from actors.entities import Notification
-from actors.sagas.definition import minutes
-from bridges.mail import MaildirChannel, SmtpChannel, letter, recipient
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.sagas.definition import minutes
+from order_sagas.bridges.mail import MaildirChannel, SmtpChannel, letter, recipient
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.ports import free_port
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from actors.messages import OrderCreated, OrderLine
-from bridges.order_form import InvalidOrderError, read_order
+from order_sagas.actors.messages import OrderCreated, OrderLine
+from order_sagas.bridges.order_form import InvalidOrderError, read_order
 
 
 def an_order(**fields):

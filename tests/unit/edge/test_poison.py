@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from actors.messages import LoadStock, OrderLine
+from order_sagas.actors.messages import LoadStock, OrderLine
 from tests.support.embedded import EmbeddedSystem, an_order
 
 HUGE = 10**30

@@ -4,13 +4,13 @@ import pytest
 from msgspec.structs import replace
 from thespian.actors import WakeupMessage
 
-from actors.entities import Order, Payment
-from actors.messages import ProcessPayment
-from actors.place_order import PLACE_ORDER
-from actors.services.payments import PaymentService
 from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
-from system.bootstrap import SERVICES
-from system.harness import (
+from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.messages import ProcessPayment
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.services.payments import PaymentService
+from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.harness import (
     CANCELLED,
     COMPENSATING,
     COMPLETED,

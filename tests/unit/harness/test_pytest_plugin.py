@@ -8,7 +8,7 @@ pytest_plugins = ["pytester"]
 
 INSTALLED = bool(entry_points(group="pytest11", name="order_sagas"))
 FAILING = """
-    from system.harness import CANCELLED, an_order
+    from order_sagas.system.harness import CANCELLED, an_order
 
     def test_it(harness):
         order = harness.place(an_order())
@@ -19,7 +19,7 @@ FAILING = """
 
 def run(pytester: pytest.Pytester, *arguments: str, apart: bool = False) -> pytest.RunResult:
     """`apart` in a process of its own: loggers of this one are as other tests left them."""
-    plugin = () if INSTALLED else ("-p", "system.harness.pytest_plugin")
+    plugin = () if INSTALLED else ("-p", "order_sagas.system.harness.pytest_plugin")
     start = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
     return start(*plugin, "-p", "no:cacheprovider", *arguments)
 
@@ -55,7 +55,7 @@ def test_a_marker_hands_arguments_to_the_harness(pytester):
     """What is in stock, say."""
     pytester.makepyfile("""
         import pytest
-        from system.harness import CANCELLED, an_order
+        from order_sagas.system.harness import CANCELLED, an_order
 
         @pytest.mark.harness(stock={"SKU-1": 0}, seed=5)
         def test_it(harness):

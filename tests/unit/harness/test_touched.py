@@ -7,10 +7,10 @@ import attrs
 import pytest
 from msgspec.structs import replace
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel
-from actors.sagas.progress import Entry, Phase, Progress, Status
-from actors.sagas.registry import Registry
-from bridges.invariants.touched import (
+from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
+from order_sagas.actors.sagas.progress import Entry, Phase, Progress, Status
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.invariants.touched import (
     Broken,
     Facts,
     check_change,
@@ -18,7 +18,7 @@ from bridges.invariants.touched import (
     check_stock,
     check_timers,
 )
-from system.harness import COMPLETED, Harness, an_order, minutes
+from order_sagas.system.harness import COMPLETED, Harness, an_order, minutes
 
 
 def rules(broken: Iterable[Broken]) -> set[str]:

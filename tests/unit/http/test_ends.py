@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
-from bridges.errors import StoreUnavailableError
-from bridges.http.ends import Ends
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.http.ends import Ends
 
 
 class AwayAtFirst:

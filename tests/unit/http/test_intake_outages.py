@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from thespian.actors import ActorSystem
 
-from bridges.embedded_log import EmbeddedLog
-from bridges.errors import StoreUnavailableError
-from bridges.http.actor import Answer, AskWhetherOpen, HttpBridge, ServeHttp, TakeOrder
-from bridges.intake import Verdict
-from bridges.record_log import RecordLog
-from system.runtime import EventLoopBase, VirtualClock
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.http.actor import Answer, AskWhetherOpen, HttpBridge, ServeHttp, TakeOrder
+from order_sagas.bridges.intake import Verdict
+from order_sagas.bridges.record_log import RecordLog
+from order_sagas.system.runtime import EventLoopBase, VirtualClock
 from tests.support.embedded import an_order
 
 TURNED_AWAY = "the database is away"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bridges.http.reading import Reader
-from bridges.store import queries
-from bridges.store.lag import dead_letter_records
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.store import queries
+from order_sagas.bridges.store.lag import dead_letter_records
 from tests.support.embedded import EmbeddedSystem, an_order
 
 Ask = Callable[[Reader], Any]

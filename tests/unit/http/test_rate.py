@@ -1,7 +1,7 @@
 """Token buckets."""
 
-from bridges.http.rate import MANY, Buckets
-from system.runtime import VirtualClock
+from order_sagas.bridges.http.rate import MANY, Buckets
+from order_sagas.system.runtime import VirtualClock
 
 
 def test_a_bucket_is_emptied_and_fills_again():

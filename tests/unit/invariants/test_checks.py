@@ -5,13 +5,20 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
-from actors.messages import OrderLine
-from actors.place_order import PLACE_ORDER
-from bridges.invariants import Report, examine, ledger_of
-from bridges.store.connect import sqlite_engine
-from bridges.store.schema import metadata, sagas, table_of
-from bridges.store.store import Store
+from order_sagas.actors.entities import (
+    Notification,
+    Order,
+    Payment,
+    Reservation,
+    StockLevel,
+    StockLoad,
+)
+from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.bridges.invariants import Report, examine, ledger_of
+from order_sagas.bridges.store.connect import sqlite_engine
+from order_sagas.bridges.store.schema import metadata, sagas, table_of
+from order_sagas.bridges.store.store import Store
 from tests.support.embedded import EmbeddedSystem, an_order
 
 DEAR = (OrderLine(sku="PEN", quantity=1, unit_price=5000),)
@@ -97,7 +104,7 @@ def test_a_spoilt_row_breaks_its_rule(books, check) -> None:
 
 def test_every_check_is_proved() -> None:
     """A check that is added needs a row that breaks it."""
-    from bridges.invariants import checks_for
+    from order_sagas.bridges.invariants import checks_for
 
     assert {check.name for check in checks_for([PLACE_ORDER])} == set(SPOILT)
 

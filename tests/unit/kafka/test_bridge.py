@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress, WakeupMessage
 
-from actors.delivery import NO_BATCH, Handled, NotHandled, timer_ticket
-from actors.messages import OrderCreated
-from actors.place_order import PLACE_ORDER
-from actors.sagas.advance import advance
-from actors.sagas.progress import Progress
-from actors.sagas.registry import Registry
-from actors.services.payments import PaymentSettled
-from bridges.batch import Batch, Item
-from bridges.bridge import CommitAgain
-from bridges.call_runners import ImmediateCalls
-from bridges.errors import LostShardError
-from bridges.external_calls import ExternalCalls
-from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
-from bridges.kafka.owner import Batch as Handover
-from bridges.outcome_queue import Outcome
-from bridges.owed_calls import OwedCalls
-from bridges.partitions import partition_for
-from bridges.record import Record
-from bridges.routes import ORCHESTRATOR, Routes
-from system.bootstrap import SERVICES
+from order_sagas.actors.delivery import NO_BATCH, Handled, NotHandled, timer_ticket
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.advance import advance
+from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.payments import PaymentSettled
+from order_sagas.bridges.batch import Batch, Item
+from order_sagas.bridges.bridge import CommitAgain
+from order_sagas.bridges.call_runners import ImmediateCalls
+from order_sagas.bridges.errors import LostShardError
+from order_sagas.bridges.external_calls import ExternalCalls
+from order_sagas.bridges.kafka.bridge import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.kafka.owner import Batch as Handover
+from order_sagas.bridges.outcome_queue import Outcome
+from order_sagas.bridges.owed_calls import OwedCalls
+from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.record import Record
+from order_sagas.bridges.routes import ORCHESTRATOR, Routes
+from order_sagas.system.bootstrap import SERVICES
 
 PARTITIONS = 8
 NOBODY = ActorAddress("nobody")

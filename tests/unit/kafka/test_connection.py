@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bridges.kafka.connection import KafkaConnection
-from bridges.kafka.errors import BrokerUnreachableError
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.ports import free_port
 
 

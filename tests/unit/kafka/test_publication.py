@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridges.kafka.errors import NotAcknowledgedError, RecordTooLargeError
-from bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.errors import NotAcknowledgedError, RecordTooLargeError
+from order_sagas.bridges.kafka.publication import Publication
 
 
 def test_it_is_done_once_the_last_record_is_settled() -> None:

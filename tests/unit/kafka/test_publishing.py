@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from actors.messages import LoadStock, OrderLine
-from actors.sagas import minutes
-from bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedError, RecordTooLargeError
-from bridges.record import Outgoing, Record
+from order_sagas.actors.messages import LoadStock, OrderLine
+from order_sagas.actors.sagas import minutes
+from order_sagas.bridges.kafka.errors import (
+    KafkaBridgeError,
+    NotAcknowledgedError,
+    RecordTooLargeError,
+)
+from order_sagas.bridges.record import Outgoing, Record
 from tests.support.embedded import Crash, an_order
 from tests.support.virtual_kafka import DEAD_LETTERS, VirtualBroker, VirtualKafkaSystem
 

@@ -6,8 +6,8 @@ import pytest
 from kafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from bridges.kafka.outstanding import Outstanding
-from bridges.kafka.rebalance import Shares
+from order_sagas.bridges.kafka.outstanding import Outstanding
+from order_sagas.bridges.kafka.rebalance import Shares
 from tests.integration.kafka.owners import NotingOwner
 
 ALL = {TopicPartition(topic, shard) for topic in ("orders", "stock") for shard in (0, 1)}

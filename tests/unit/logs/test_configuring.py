@@ -7,8 +7,8 @@ import logging
 import pytest
 import structlog
 
-from system.logs import configure_logging, log_files
-from system.settings import Settings
+from order_sagas.system.logs import configure_logging, log_files
+from order_sagas.system.settings import Settings
 
 
 class Clock:

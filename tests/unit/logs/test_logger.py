@@ -6,7 +6,7 @@ import pytest
 import structlog
 from structlog.exceptions import DropEvent
 
-from system.logs.logger import logger_class
+from order_sagas.system.logs.logger import logger_class
 
 
 def lines_of(wrapper, act):

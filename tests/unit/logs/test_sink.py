@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from system.logs.sink import BUFFERED_LINES, LogSink
+from order_sagas.system.logs.sink import BUFFERED_LINES, LogSink
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from actors.messages import CancelSaga, OrderCreated, SkipStep
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
-from bridges.operations import NoSuchSagaError, ReasonNeededError, SagaOperations
+from order_sagas.actors.messages import CancelSaga, OrderCreated, SkipStep
+from order_sagas.actors.services.gateway import NoAnswer
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.operations import NoSuchSagaError, ReasonNeededError, SagaOperations
 from tests.support.embedded import EmbeddedSystem
 
 

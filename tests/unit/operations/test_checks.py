@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors.messages import (
+from order_sagas.actors.messages import (
     CancelSaga,
     OrderCreated,
     PaymentCompleted,
@@ -14,9 +14,9 @@ from actors.messages import (
     SkipStep,
     StockReserved,
 )
-from actors.place_order import PLACE_ORDER
-from actors.sagas.advance import advance, wakes_of
-from bridges.operations import NoSuchStepError, NotPossibleError, check
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.advance import advance, wakes_of
+from order_sagas.bridges.operations import NoSuchStepError, NotPossibleError, check
 
 A: dict[str, Any] = {"order_id": "A"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from thespian.actors import ActorSystem
 
-from system.runtime import EventLoopBase, VirtualClock
+from order_sagas.system.runtime import EventLoopBase, VirtualClock
 
 Start = Callable[..., tuple[ActorSystem, EventLoopBase]]
 

@@ -16,7 +16,7 @@ from thespian.actors import (
     Thespian_SystemStatus,
 )
 
-from system.runtime import EventLoopBase, SeededShuffle, VirtualClock
+from order_sagas.system.runtime import EventLoopBase, SeededShuffle, VirtualClock
 from tests.unit.runtime.cast import Fragile, Scripted, instance
 from tests.unit.runtime.conftest import Start
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ActorSystem
 
-from actors.clock import SystemClock
-from system.runtime import EventLoopBase
+from order_sagas.actors.clock import SystemClock
+from order_sagas.system.runtime import EventLoopBase
 from tests.unit.runtime.cast import Scripted
 from tests.unit.runtime.conftest import Start
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage
 
-from system.runtime import Fifo, SeededShuffle, VirtualClock
+from order_sagas.system.runtime import Fifo, SeededShuffle, VirtualClock
 from tests.unit.runtime.cast import Scripted, instance
 from tests.unit.runtime.conftest import Start
 

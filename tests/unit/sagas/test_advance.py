@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import (
+from order_sagas.actors.messages import (
     CancelSaga,
     LoadStock,
     Message,
@@ -21,9 +21,18 @@ from actors.messages import (
     StockReserved,
     StockRolledBack,
 )
-from actors.place_order import PLACE_ORDER, charge, refund, release, reserve
-from actors.sagas import ONCE, Parallel, Participant, Saga, Status, Step, advance, wakes_of
-from actors.sagas.progress import decode, encode
+from order_sagas.actors.place_order import PLACE_ORDER, charge, refund, release, reserve
+from order_sagas.actors.sagas import (
+    ONCE,
+    Parallel,
+    Participant,
+    Saga,
+    Status,
+    Step,
+    advance,
+    wakes_of,
+)
+from order_sagas.actors.sagas.progress import decode, encode
 from tests.support.turns import Turns
 
 START = OrderCreated(order_id="o-1", event_id="start", customer_id="c-1", currency="EUR")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.messages import (
+from order_sagas.actors.messages import (
     CancelSaga,
     OrderCreated,
     OrderRolledBack,
@@ -18,9 +18,9 @@ from actors.messages import (
     StockReserved,
     StockRolledBack,
 )
-from actors.place_order import PLACE_ORDER
-from actors.sagas import Phase, Progress, Saga, Status
-from actors.sagas.progress import Entry, decode, encode
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas import Phase, Progress, Saga, Status
+from order_sagas.actors.sagas.progress import Entry, decode, encode
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
 

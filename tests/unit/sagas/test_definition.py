@@ -4,17 +4,27 @@ from typing import Any
 
 import pytest
 
-from actors.errors import DefinitionError, UnknownSagaError
-from actors.messages import (
+from order_sagas.actors.errors import DefinitionError, UnknownSagaError
+from order_sagas.actors.messages import (
     OrderCreated,
     PaymentCompleted,
     PaymentFailed,
     PaymentRolledBack,
     StockReserved,
 )
-from actors.place_order import PLACE_ORDER, charge, refund
-from actors.sagas import ONCE, Parallel, Participant, Retry, Saga, Step, hours, minutes, seconds
-from actors.sagas.registry import Registry
+from order_sagas.actors.place_order import PLACE_ORDER, charge, refund
+from order_sagas.actors.sagas import (
+    ONCE,
+    Parallel,
+    Participant,
+    Retry,
+    Saga,
+    Step,
+    hours,
+    minutes,
+    seconds,
+)
+from order_sagas.actors.sagas.registry import Registry
 
 SHOP = Participant("shop", topic="shop-events")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from actors.entities import Notification
-from actors.messages import Message, OrderCancelled, OrderCompleted
-from actors.services.notifications import (
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.messages import Message, OrderCancelled, OrderCompleted
+from order_sagas.actors.services.notifications import (
     ATTEMPTS,
     LONGEST_WAIT,
     NotificationDue,
@@ -15,7 +15,7 @@ from actors.services.notifications import (
     NotificationService,
     UseChannel,
 )
-from actors.services.service import Answer
+from order_sagas.actors.services.service import Answer
 
 COMPLETED = OrderCompleted(order_id="o", customer_id="c")
 CANCELLED = OrderCancelled(order_id="o", customer_id="c", code="NO_STOCK", reason="no pens left")

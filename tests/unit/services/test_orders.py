@@ -5,9 +5,9 @@ from typing import ClassVar
 import pytest
 from msgspec.structs import replace
 
-from actors.entities import Order
-from actors.errors import OrderConflictError
-from actors.messages import (
+from order_sagas.actors.entities import Order
+from order_sagas.actors.errors import OrderConflictError
+from order_sagas.actors.messages import (
     Message,
     OrderCancelled,
     OrderCompleted,
@@ -16,8 +16,8 @@ from actors.messages import (
     OrderRolledBack,
     RollbackOrder,
 )
-from actors.services.orders import OrderService
-from actors.services.service import Answer
+from order_sagas.actors.services.orders import OrderService
+from order_sagas.actors.services.service import Answer
 
 CREATED = OrderCreated(
     order_id="o",

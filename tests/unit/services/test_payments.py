@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from actors.entities import Payment
-from actors.messages import (
+from order_sagas.actors.entities import Payment
+from order_sagas.actors.messages import (
     Message,
     PaymentCompleted,
     PaymentFailed,
@@ -13,10 +13,23 @@ from actors.messages import (
     ProcessPayment,
     RollbackPayment,
 )
-from actors.services.gateway import After, Approved, Charge, Declined, NoAnswer, Outcome, Refund
-from actors.services.payments import PaymentOwed, PaymentService, PaymentSettled, UseGateway
-from actors.services.service import Answer
-from actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.services.gateway import (
+    After,
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    Refund,
+)
+from order_sagas.actors.services.payments import (
+    PaymentOwed,
+    PaymentService,
+    PaymentSettled,
+    UseGateway,
+)
+from order_sagas.actors.services.service import Answer
+from order_sagas.actors.services.simulation import Silence, SimulatedGateway
 
 NOW = 1000.0
 

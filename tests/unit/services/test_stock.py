@@ -1,8 +1,8 @@
 """Goods are held for one order at a time, all of them or none, and come back exactly."""
 
-from actors.delivery import RestoreEntities
-from actors.entities import Reservation, StockLevel, StockLoad
-from actors.messages import (
+from order_sagas.actors.delivery import RestoreEntities
+from order_sagas.actors.entities import Reservation, StockLevel, StockLoad
+from order_sagas.actors.messages import (
     LoadStock,
     Message,
     OrderLine,
@@ -12,9 +12,9 @@ from actors.messages import (
     StockReserved,
     StockRolledBack,
 )
-from actors.services.service import Answer
-from actors.services.simulation import Silence
-from actors.services.stock import StockService
+from order_sagas.actors.services.service import Answer
+from order_sagas.actors.services.simulation import Silence
+from order_sagas.actors.services.stock import StockService
 from tests.support.embedded import EmbeddedSystem
 
 

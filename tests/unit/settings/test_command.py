@@ -7,9 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from system.cli.settings import settings_command
-from system.settings import load_settings, settings_options
-from system.settings.model import declared
+from order_sagas.system.cli.settings import settings_command
+from order_sagas.system.settings import load_settings, settings_options
+from order_sagas.system.settings.model import declared
 
 
 @pytest.fixture

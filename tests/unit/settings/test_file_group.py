@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from system.private_files import open_to_others, share_directories
-from system.settings import SettingError, Settings
+from order_sagas.system.private_files import open_to_others, share_directories
+from order_sagas.system.settings import SettingError, Settings
 
 OURS = grp.getgrgid(os.getegid()).gr_name
 

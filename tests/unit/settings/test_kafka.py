@@ -3,9 +3,9 @@
 import attrs
 import pytest
 
-from system.kafka import connection_of, token_source
-from system.roles import group_of
-from system.settings import Settings
+from order_sagas.system.kafka import connection_of, token_source
+from order_sagas.system.roles import group_of
+from order_sagas.system.settings import Settings
 
 BY_TOKEN = Settings(
     kafka="kafka:9092", kafka_security_protocol="SASL_SSL", kafka_sasl_mechanism="OAUTHBEARER"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from system.settings import SettingError, Settings, load_settings
-from system.settings.model import declared
+from order_sagas.system.settings import SettingError, Settings, load_settings
+from order_sagas.system.settings.model import declared
 
 
 def a_file(tmp_path, written):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from system.settings import SettingError, Settings, load_settings
-from system.settings.options import settings_options
-from system.settings.show import settings_json
+from order_sagas.system.settings import SettingError, Settings, load_settings
+from order_sagas.system.settings.options import settings_options
+from order_sagas.system.settings.show import settings_json
 
 PASSWORD = "hunter2"
 URLS = [

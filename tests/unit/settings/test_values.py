@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from system.settings import SettingError, load_settings
+from order_sagas.system.settings import SettingError, load_settings
 
 
 def the(name, raw):

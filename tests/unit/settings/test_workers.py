@@ -2,8 +2,8 @@
 
 import pytest
 
-from system.settings import Settings, load_settings
-from system.supervision.cpu_count import usable_cores, worker_count
+from order_sagas.system.settings import Settings, load_settings
+from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
 
 
 @pytest.fixture

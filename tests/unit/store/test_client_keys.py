@@ -2,10 +2,10 @@
 
 import pytest
 
-from bridges.intake import Intake, Verdict
-from bridges.pruning import SHORTEST_PAUSE, Pruner
-from bridges.store.client_keys import CHUNK, KeyRound
-from system.harness import hours
+from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.pruning import SHORTEST_PAUSE, Pruner
+from order_sagas.bridges.store.client_keys import CHUNK, KeyRound
+from order_sagas.system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 
 DAY = hours(24)

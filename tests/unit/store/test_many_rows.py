@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from bridges.store import many_rows
-from bridges.store.many_rows import insert
+from order_sagas.bridges.store import many_rows
+from order_sagas.bridges.store.many_rows import insert
 
 AT_ONCE = many_rows.AT_ONCE[0]
 

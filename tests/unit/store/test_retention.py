@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from actors.entities import Notification, Order, Payment, Reservation
-from actors.messages import OrderCompleted, OrderLine, OrderRolledBack, ProcessPayment
-from bridges.errors import LostShardError
-from bridges.intake import Intake, Verdict
-from bridges.operations import PauseOperations
-from bridges.store import queries, retention
-from bridges.store.retention import CHUNK, Pruned, Round
-from bridges.store.store import Changes
-from system.harness import hours
+from order_sagas.actors.entities import Notification, Order, Payment, Reservation
+from order_sagas.actors.messages import OrderCompleted, OrderLine, OrderRolledBack, ProcessPayment
+from order_sagas.bridges.errors import LostShardError
+from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.operations import PauseOperations
+from order_sagas.bridges.store import queries, retention
+from order_sagas.bridges.store.retention import CHUNK, Pruned, Round
+from order_sagas.bridges.store.store import Changes
+from order_sagas.system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 from tests.support.role_starts import RoleStarts
 

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from actors.entities import ENTITIES, Entity, Payment, StockLevel
-from actors.place_order import PLACE_ORDER
-from actors.sagas.registry import Registry
-from bridges.errors import LostShardError, StoreError
-from bridges.record import Outgoing
-from bridges.store.queues import HANDLED, TO_READ
-from bridges.store.store import Changes, Store
+from order_sagas.actors.entities import ENTITIES, Entity, Payment, StockLevel
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import LostShardError, StoreError
+from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.store.queues import HANDLED, TO_READ
+from order_sagas.bridges.store.store import Changes, Store
 
 
 @pytest.fixture

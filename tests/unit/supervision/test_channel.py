@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridges.messages import Report
-from system.settings import Settings
-from system.supervision.channel import HEADER, LARGEST, Channel, ChannelError
-from system.supervision.messages import (
+from order_sagas.bridges.messages import Report
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.channel import HEADER, LARGEST, Channel, ChannelError
+from order_sagas.system.supervision.messages import (
     AskStatus,
     ChildMetrics,
     ChildStatus,

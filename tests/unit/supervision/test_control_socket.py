@@ -11,12 +11,16 @@ from pathlib import Path
 import attrs
 import pytest
 
-from system.settings import Settings
-from system.supervision.channel import encode
-from system.supervision.control_client import ask_status, ask_to_stop
-from system.supervision.control_socket import MOST_CLIENTS, ControlSocket, bind_control_socket
-from system.supervision.messages import AskStatus, Status, WorkerStatus
-from system.supervision.run_registry import own_run, remove_card, write_card
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.channel import encode
+from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
+from order_sagas.system.supervision.control_socket import (
+    MOST_CLIENTS,
+    ControlSocket,
+    bind_control_socket,
+)
+from order_sagas.system.supervision.messages import AskStatus, Status, WorkerStatus
+from order_sagas.system.supervision.run_registry import own_run, remove_card, write_card
 from tests.support.waiting import TIMEOUT
 
 STATUS = Status([WorkerStatus(0, 7, 1, "starting")], "worker 0: it was killed (SIGKILL)")

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from system.supervision.channel import Channel
-from system.supervision.child_main import LONGEST_REASON
-from system.supervision.messages import Failed, FromChild
+from order_sagas.system.supervision.channel import Channel
+from order_sagas.system.supervision.child_main import LONGEST_REASON
+from order_sagas.system.supervision.messages import Failed, FromChild
 from tests.support.waiting import TIMEOUT
 
 ROOT = Path(__file__).parents[3]
 FAIL = """
 import socket, sys
-from system.supervision.channel import Channel
-from system.supervision.child_main import fail
-from system.supervision.messages import ToChild
+from order_sagas.system.supervision.channel import Channel
+from order_sagas.system.supervision.child_main import fail
+from order_sagas.system.supervision.messages import ToChild
 
 class Unspeakable(Exception):
     def __str__(self):

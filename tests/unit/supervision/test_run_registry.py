@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from system.settings import Settings
-from system.supervision.control_client import ask_status
-from system.supervision.control_socket import bind_control_socket
-from system.supervision.run_registry import (
+from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.control_client import ask_status
+from order_sagas.system.supervision.control_socket import bind_control_socket
+from order_sagas.system.supervision.run_registry import (
     CARD,
     LONGEST,
     SOCKET,

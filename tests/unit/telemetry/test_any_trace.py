@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.messages import Message
-from actors.place_order import PLACE_ORDER
-from actors.sagas import Decision, Saga, Wake
-from actors.sagas.turn import GOING, UNDOING
-from system.telemetry.spans import SpanOver, Spans
+from order_sagas.actors.messages import Message
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas import Decision, Saga, Wake
+from order_sagas.actors.sagas.turn import GOING, UNDOING
+from order_sagas.system.telemetry.spans import SpanOver, Spans
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
 from tests.unit.sagas.test_any_order import OLD_TIMER, TIME_OUT, events

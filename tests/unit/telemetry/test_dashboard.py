@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from bridges.embedded_log import EmbeddedLog
-from bridges.http.metrics import MetricRoutes
-from bridges.http.options import Surroundings
-from bridges.http.reading import Reader
-from bridges.store.lag import Lag
-from system.bootstrap import Parts
-from system.settings import Settings
-from system.telemetry.catalogue import METRICS, PROCESS
+from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.http.metrics import MetricRoutes
+from order_sagas.bridges.http.options import Surroundings
+from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.store.lag import Lag
+from order_sagas.system.bootstrap import Parts
+from order_sagas.system.settings import Settings
+from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
 from tests.support.embedded import EmbeddedSystem, an_order
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads the alerts")

@@ -10,14 +10,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.entities import Notification
-from actors.services.simulation import SimulatedGateway
-from bridges.messages import Report
-from system.telemetry.catalogue import METRICS, PROCESS
-from system.telemetry.distribution import Distribution
-from system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
-from system.telemetry.exposition import Exposition
-from system.telemetry.meter import Meter
+from order_sagas.actors.entities import Notification
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.messages import Report
+from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
+from order_sagas.system.telemetry.distribution import Distribution
+from order_sagas.system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
+from order_sagas.system.telemetry.exposition import Exposition
+from order_sagas.system.telemetry.meter import Meter
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 REPORT = Report(

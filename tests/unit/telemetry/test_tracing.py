@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
-from actors.messages import CancelSaga, SkipStep
-from actors.sagas.definition import hours
-from actors.services.gateway import NoAnswer
-from actors.services.simulation import SimulatedGateway
-from bridges.store.headers import unpack
-from system.telemetry.ids import span_id_of, trace_id_of
+from order_sagas.actors.messages import CancelSaga, SkipStep
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.actors.services.gateway import NoAnswer
+from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.bridges.store.headers import unpack
+from order_sagas.system.telemetry.ids import span_id_of, trace_id_of
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 from tests.support.traced import ELSEWHERE, Traced
 

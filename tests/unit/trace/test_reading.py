@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from system.logs import LogSink
-from system.trace import read_lines
-from system.trace import reading as reading_module
+from order_sagas.system.logs import LogSink
+from order_sagas.system.trace import read_lines
+from order_sagas.system.trace import reading as reading_module
 
 
 def write(path, *lines):

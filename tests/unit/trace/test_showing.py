@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from system.cli.trace import trace_command
-from system.trace import Timeline, render_json, render_mermaid, render_text
-from system.trace.phrases import duration
+from order_sagas.system.cli.trace import trace_command
+from order_sagas.system.trace import Timeline, render_json, render_mermaid, render_text
+from order_sagas.system.trace.phrases import duration
 from tests.unit.trace.lines import COMPENSATED, PAID, STARTED, line
 
 

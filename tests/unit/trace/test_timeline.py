@@ -2,7 +2,7 @@
 
 import pytest
 
-from system.trace import Timeline
+from order_sagas.system.trace import Timeline
 from tests.unit.trace.lines import COMPENSATED, PAID, STARTED, line
 
 

@@ -1,0 +1,178 @@
+"""The wheel, the sdist and the image's install: what users run, in environments of their own."""
+
+import json
+import shutil
+import tarfile
+import urllib.request
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.packaging.distribution import (
+    PACKAGE,
+    ROOT,
+    Environment,
+    build,
+    copy_of_repository,
+    docker_context,
+    docker_install,
+    environment,
+    run,
+)
+from tests.support.cli import Started
+from tests.support.ports import free_port
+from tests.support.sockets import listeners
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ORDERS = 10_000
+EXTRAS = "http,harness"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """A copy of the repository: building leaves files behind."""
+    return copy_of_repository(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory, repository: Path) -> dict[str, Path]:
+    """The files of a release."""
+    sdist, wheel = build(repository, tmp_path_factory.mktemp("dist"))
+    return {"sdist": sdist, "wheel": wheel}
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist", "image"])
+def installed(request, tmp_path_factory, repository, distributions) -> Environment:
+    """An environment with the package and its optional parts, installed in each of the ways."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "image":
+        context = docker_context(repository, folder / "context")
+        for command in docker_install((repository / "Dockerfile").read_text(), folder / "venv"):
+            run(command, cwd=context)
+        found = environment(folder / "venv", folder / "project")
+        found.run("pip", "install", "-q", "pytest", "hypothesis")
+    else:
+        found = environment(folder / "venv", folder / "project")
+        found.run("pip", "install", "-q", f"{distributions[request.param]}[{EXTRAS}]")
+    shutil.copy(ROOT / "examples" / "stock.csv", found.project)
+    return found
+
+
+def many_orders(project: Path, count: int) -> Path:
+    """The orders of the example again and again, each with an id of its own."""
+    orders = [
+        json.loads(line) for line in (ROOT / "examples" / "orders.jsonl").read_text().splitlines()
+    ]
+    file = project / "many.jsonl"
+    with file.open("w") as lines:
+        for number in range(count):
+            order = orders[number % len(orders)]
+            lines.write(json.dumps({**order, "orderId": f"{order['orderId']}-{number}"}) + "\n")
+    return file
+
+
+def test_a_wheel_adds_one_import_package(distributions) -> None:
+    """No name that a project could have itself; types included."""
+    names = zipfile.ZipFile(distributions["wheel"]).namelist()
+
+    folders = {PurePosixPath(name).parts[0] for name in names}
+    assert {PACKAGE} == {name for name in folders if not name.endswith(".dist-info")}
+    assert f"{PACKAGE}/py.typed" in names
+
+
+def test_a_wheel_holds_every_file_of_the_layers(distributions) -> None:
+    """Modules and the files of the page; a folder without `__init__.py` once stayed out."""
+    held = set(zipfile.ZipFile(distributions["wheel"]).namelist())
+    tracked = run(["git", "ls-files", "actors", "bridges", "system"], cwd=ROOT).stdout.split()
+
+    assert [] == [
+        name for name in tracked if (ROOT / name).exists() if f"{PACKAGE}/{name}" not in held
+    ]
+
+
+def test_an_sdist_can_be_built_without_the_repository(distributions) -> None:
+    """It holds files, no links that lead out of it."""
+    with tarfile.open(distributions["sdist"]) as archive:
+        members = archive.getmembers()
+
+    assert [] == [member.name for member in members if member.issym() or member.islnk()]
+
+
+def test_the_package_is_the_only_one_that_an_environment_gets(installed) -> None:
+    """As Python sees it after the installation."""
+    program = (
+        "from importlib.metadata import packages_distributions as found;"
+        "print(*(k for k, v in found().items() if 'order-sagas' in v))"
+    )
+
+    assert PACKAGE == installed.run("python", "-c", program).strip()
+
+
+def test_the_demo_runs(installed) -> None:
+    """Whatever packages its user has."""
+    said = installed.order_sagas("demo", "--orders", "200", "--seed", "1")
+
+    assert "completed" in said
+
+
+def test_orders_of_a_file_go_through_two_workers_and_nothing_listens(installed) -> None:
+    """The main job: start, load, submit, audit; the sockets of all processes are counted."""
+    database = f"sqlite:///{installed.project / 'data' / 'orders.db'}"
+    file = many_orders(installed.project, ORDERS)
+    variables = {**installed.variables, "ORDER_SAGAS_DATABASE": database}
+    command = (*installed.command, "start", "--workers", "2")
+
+    with Started(installed.project, variables, command=command) as system:
+        installed.order_sagas("stock", "load", "stock.csv", "--database", database)
+        said = installed.order_sagas("submit", file, "--wait", "--json", "--database", database)
+        audit = installed.order_sagas("audit", "--ended", "--database", database)
+        open_ports = [each for each in listeners(system.process.pid) if each[0] != "unix"]
+
+        assert 0 == system.stop()
+    assert [] == open_ports
+    assert ORDERS == sum(each["orders"] for each in json.loads(said)["outcomes"])
+    assert "VIOLATION" not in audit
+
+
+def test_http_serves_the_api_and_the_page(installed) -> None:
+    """From the installed files."""
+    port = free_port()
+    variables = installed.variables
+    command = (*installed.command, "http", "--http", f"127.0.0.1:{port}")
+    with Started(installed.project, variables, command=command, wait=False) as service:
+
+        def answers(path: str) -> bytes | None:
+            if service.process.poll() is not None:
+                raise AssertionError(service.said)
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as got:
+                    return bytes(got.read())
+            except OSError:
+                return None
+
+        wait_until(lambda: answers("/health/live"), "the server to answer")
+        assert b"<html" in (answers("/") or b"")
+        assert b'"openapi"' in (answers("/openapi.json") or b"")
+        assert 0 == service.stop()
+
+
+def test_simulate_runs(installed) -> None:
+    """With a few seeds."""
+    installed.order_sagas("simulate", "--seeds", "3")
+
+
+def test_a_project_uses_the_pytest_plugin(installed) -> None:
+    """In a project whose packages have our names; `python -m pytest` puts them on the path."""
+    (installed.project / "test_orders.py").write_text(
+        "from order_sagas.system.harness import COMPLETED, an_order\n\n\n"
+        "def test_an_order_is_completed(harness):\n"
+        "    order = harness.place(an_order())\n"
+        "    harness.advance(1)\n"
+        "    harness.expect(order).to_be(COMPLETED)\n"
+    )
+
+    assert "1 passed" in installed.run("python", "-m", "pytest", "-q", "test_orders.py")
+    assert "1 passed" in installed.run("pytest", "-q", "test_orders.py")

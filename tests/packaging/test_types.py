@@ -1,0 +1,129 @@
+"""Type checkers see the types of an installed package in somebody else's project."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.distribution import (
+    Environment,
+    build,
+    copy_of_repository,
+    environment,
+    run,
+)
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
+
+PROJECT = '''"""A saga of a project's own."""
+
+from order_sagas import Answer, Entity, Message, Participant, Saga, Service, Step, minutes
+
+
+class ParcelReady(Message):
+    weight: int = 0
+
+
+class BookCourier(Message):
+    weight: int = 0
+
+
+class CourierBooked(Message): ...
+
+
+class CancelCourier(Message): ...
+
+
+class Booking(Entity):
+    table = "bookings"
+    order_id: str
+    weight: int = 0
+
+
+COURIER = Participant("courier", topic="courier-events")
+
+
+def book(parcel: ParcelReady) -> BookCourier:
+    return BookCourier(order_id=parcel.order_id, weight=parcel.weight)
+
+
+def cancel(parcel: ParcelReady) -> CancelCourier:
+    return CancelCourier(order_id=parcel.order_id)
+
+
+class Courier(Service):
+    participant = COURIER
+    entity = Booking
+
+    def book(self, known: Booking | None, command: BookCourier, now: float) -> Answer:
+        booking = known or Booking(order_id=command.order_id, weight=command.weight)
+        return Answer((booking,), (CourierBooked(order_id=command.order_id),))
+
+    handlers = {BookCourier: book}
+
+
+SHIP = Saga(
+    name="ship-parcel",
+    version=1,
+    starts_on=ParcelReady,
+    steps=[
+        Step("book", to=COURIER, do=book, done=CourierBooked, within=minutes(5), undo=cancel),
+        Step("tell", to=COURIER, do=cancel, pivot=True),
+    ],
+)
+'''
+WRONG = "\n\nCourierBooked(order_id=7)\n"
+"""A line with the only error that a checker shall find."""
+
+
+@pytest.fixture(scope="module", params=["wheel", "editable"])
+def installed(request, tmp_path_factory) -> Environment:
+    """The package without optional parts, from a wheel and from a clone."""
+    folder = tmp_path_factory.mktemp(request.param)
+    repository = copy_of_repository(folder / "repository")
+    found = environment(folder / "venv", folder / "project")
+    if request.param == "wheel":
+        _, wheel = build(repository, folder / "dist")
+        found.run("pip", "install", "-q", wheel)
+    else:
+        found.run("pip", "install", "-q", "-e", repository)
+    (found.project / "shipping.py").write_text(PROJECT)
+    (found.project / "mistaken.py").write_text(PROJECT + WRONG)
+    return found
+
+
+def mypy(project: Environment, file: str) -> list[str]:
+    """The errors that `mypy --strict` finds."""
+    return errors(project, "mypy", "--strict", "--python-executable", project.bin / "python", file)
+
+
+def pyright(project: Environment, file: str) -> list[str]:
+    """The errors that pyright finds."""
+    return errors(project, "pyright", "--pythonpath", project.bin / "python", file)
+
+
+def errors(project: Environment, checker: str, *words: object) -> list[str]:
+    """The lines of a checker's output that tell an error."""
+    command = [sys.executable, "-m", checker, *words]
+    try:
+        said = run(command, cwd=project.project).stdout
+    except AssertionError as error:
+        said = str(error)
+        assert "error" in said, said
+    return [line.strip() for line in said.splitlines() if " error:" in line or "- error" in line]
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_a_project_is_clean_and_a_wrong_argument_is_found(installed: Environment, checker) -> None:
+    """The second shows that the types are read at all."""
+    assert [] == checker(installed, "shipping.py")
+    (found,) = checker(installed, "mistaken.py")
+    assert "mistaken.py" in found
+    assert '"int"' in found or "Literal[7]" in found
+
+
+def test_definitions_are_found_in_files(installed: Environment) -> None:
+    """As an editor's go-to-definition does: every module has a file."""
+    program = "import order_sagas, order_sagas.system.cli.main as m; print(m.__file__)"
+
+    assert Path(installed.run("python", "-c", program).strip()).is_file()
