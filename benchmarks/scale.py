@@ -29,7 +29,7 @@ from benchmarks.running import Running, quantiles, since, worker_cpu
 from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.invariants import examine, ledger_of
 from order_sagas.bridges.store.store import Changes
 
@@ -37,7 +37,7 @@ Result = dict[str, Any]
 
 WARM_UP = 500
 CHUNK = 1000
-_progress = msgspec.json.Decoder(Progress)
+_progress = msgspec.json.Decoder(SagaState)
 
 
 def timers(folder: Path, options: argparse.Namespace) -> Result:
@@ -75,7 +75,7 @@ def _park(system: Running, count: int, begins: float, within: float) -> dict[str
     patience = saga.rows[1].within
     draw, due = random.Random(4), {}
     entities: list[Order] = []
-    sagas: list[Progress] = []
+    sagas: list[SagaState] = []
     for order in orders(count, seed=2):
         at = begins + draw.random() * within
         assert patience is not None

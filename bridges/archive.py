@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.sagas.progress import Phase, Progress
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import Phase, SagaState
 from order_sagas.bridges.store.retention import kinds_of
 from order_sagas.bridges.store.store import Store
 
-_progress = msgspec.json.Decoder(Progress)
+_progress = msgspec.json.Decoder(SagaState)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,7 +71,7 @@ class ArchiveFile:
             sagas.append({**saga, **self._life(_progress.decode(progress))})
         return list(by_id.values())
 
-    def _life(self, progress: Progress) -> dict[str, Any]:
+    def _life(self, progress: SagaState) -> dict[str, Any]:
         try:
             steps = [s.name for s in self._registry.get(progress.saga, progress.version).rows]
         except UnknownSagaError:

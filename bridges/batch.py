@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 import msgspec
 
-from order_sagas.actors.delivery import CallId, ExternalCall, Handled, Output
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.protocol import Ack, CallId, ExternalCall, Output
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.outcome_queue import Outcome
 from order_sagas.bridges.record import Outgoing, Record
 from order_sagas.bridges.routes import Route
@@ -52,7 +52,7 @@ class Batch:
     outputs: list[Output] = attrs.field(factory=list)
     """What the present wave answered."""
     entities: dict[Any, Entity] = attrs.field(factory=dict)
-    sagas: dict[str, Progress] = attrs.field(factory=dict)
+    sagas: dict[str, SagaState] = attrs.field(factory=dict)
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
     """Records that are left in the embedded log, each for a role that has yet to handle it."""
@@ -61,7 +61,7 @@ class Batch:
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
     dead_letters: int = 0
-    moved: list[Handled] = attrs.field(factory=list)
+    moved: list[Ack] = attrs.field(factory=list)
     """What moved sagas on, with their transitions."""
     sources: list[Any] = attrs.field(factory=list)
     """What the log handed over, to be given back when the batch is over."""
@@ -74,16 +74,16 @@ class Batch:
     unparked: list[int] = attrs.field(factory=list)
     """What was kept and is delivered now, by its ids."""
 
-    def absorb(self, handled: Handled) -> Progress | None:
+    def absorb(self, handled: Ack) -> SagaState | None:
         """Take what came of a delivery, or of a timer; answers the saga it wrote, if it did.
 
         The last write of an entity counts.
         """
-        saga: Progress | None = None
+        saga: SagaState | None = None
         if handled.outputs:
             self.outputs += handled.outputs
         for write in handled.writes:
-            if type(write) is Progress:
+            if type(write) is SagaState:
                 saga = self.sagas[write.saga_id] = write
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]

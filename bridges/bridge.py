@@ -18,8 +18,8 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
-from order_sagas.actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.protocol import NO_BATCH, Ack, Ended, InternalMessage, Nack
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
@@ -76,7 +76,7 @@ class Bridge(Waves):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         try:
-            if type(message) is Handled:
+            if type(message) is Ack:
                 self._handled(message, sender)
             else:
                 self._dispatch(message, sender)
@@ -104,9 +104,9 @@ class Bridge(Waves):
         elif kind is RecordsWaiting:
             self._look_due = True
             self._proceed_soon()
-        elif kind is NotHandled:
+        elif kind is Nack:
             self._not_handled(message)
-        elif kind is Inject:
+        elif kind is InternalMessage:
             self._outcomes.put(Outcome(message.message))
             self._proceed_soon()
         elif kind is CallDone:
@@ -293,7 +293,7 @@ class Bridge(Waves):
         items += outcomes
         self._deliver(batch, items, first=True)
 
-    def _handled(self, handled: Handled, sender: ActorAddress) -> None:
+    def _handled(self, handled: Ack, sender: ActorAddress) -> None:
         number = handled.batch
         if number == NO_BATCH:
             self._timer_handled(handled, sender)
@@ -311,7 +311,7 @@ class Bridge(Waves):
         if not batch.waiting:
             self._wave_done(batch)
 
-    def _timer_handled(self, handled: Handled, sender: ActorAddress) -> None:
+    def _timer_handled(self, handled: Ack, sender: ActorAddress) -> None:
         if not self._is_current(handled, sender):
             return  # a saga that was released meanwhile
         saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
@@ -336,10 +336,10 @@ class Bridge(Waves):
             self._counts.begun += 1
         self._in_flight[saga_id] = actor
 
-    def _catch_up(self, batch: Batch, handled: Handled) -> None:
+    def _catch_up(self, batch: Batch, handled: Ack) -> None:
         """What a timer of the same saga did before is stored with what came of this, not after."""
         for write in handled.writes:
-            if type(write) is Progress:
+            if type(write) is SagaState:
                 for earlier in self._early.pop(write.saga_id, ()):
                     batch.absorb(earlier)
 

@@ -4,9 +4,9 @@ import traceback
 
 import msgspec
 
-from order_sagas.actors.delivery import CallId, ExternalCall
 from order_sagas.actors.errors import error_text
 from order_sagas.actors.messages import CALLBACK, EXCEPTION, CallOutcome, Message
+from order_sagas.actors.protocol import CallId, ExternalCall
 
 
 class CallDone(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from order_sagas.actors.delivery import CallId, ExternalCall
+from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.call_runners import CallRunner
 

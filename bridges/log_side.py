@@ -5,8 +5,8 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress
 
-from order_sagas.actors.delivery import NO_BATCH, Handled
 from order_sagas.actors.messages import Message
+from order_sagas.actors.protocol import NO_BATCH, Ack
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.external_calls import ExternalCalls
 from order_sagas.bridges.outcome_queue import OutcomeQueue
@@ -55,7 +55,7 @@ class LogSide(Actor):
         """The newest batch for which a stale acknowledgement was logged."""
         self._closed = False
         """Whether the batch has all its answers and waits for the database."""
-        self._early: dict[str, list[Handled]] = {}
+        self._early: dict[str, list[Ack]] = {}
         """What timers did while a batch was under way, by saga: the next batch takes it."""
         self._outcomes = OutcomeQueue()
         self._in_flight: dict[str, ActorAddress | int] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.record import Headers
@@ -36,7 +36,7 @@ class Tracing(Observer):
         """The message that starts a saga, with the context in which it was sent, if any."""
         raise NotImplementedError
 
-    def stamped(self, message: Message, sagas: Mapping[str, Progress]) -> Message:
+    def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
         """A message to be written, with the context of its saga, if that is in this batch."""
         raise NotImplementedError
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from order_sagas.actors.delivery import CallId
 from order_sagas.actors.messages import Message
+from order_sagas.actors.protocol import CallId
 
 MOST_ASIDE = 10_000
 """Outcomes that are kept for shards of other workers, in case those come back."""

@@ -6,10 +6,10 @@ from itertools import islice
 import structlog
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.delivery import Handled, Release, Restore, RestoreEntities, timer_ticket
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, OperatorCommand
-from order_sagas.actors.sagas.progress import saga_id_of
+from order_sagas.actors.protocol import Ack, EvictSagas, Restore, RestoreEntities, timer_ticket
+from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.batch import Item
 from order_sagas.bridges.log_side import LogSide
 from order_sagas.bridges.partitions import partition_for
@@ -58,7 +58,7 @@ class Shards(LogSide):
             del self._in_flight[saga_id]
         # What their timers did while the last batch was being stored is the next owner's to do.
         self._early = {i: early for i, early in self._early.items() if i in self._in_flight}
-        self.send(coordinator, Release(gone))
+        self.send(coordinator, EvictSagas(gone))
 
     def lose_all(self) -> None:
         """No shard is ours any more. Outcomes of calls are kept: the shards may come back."""
@@ -66,7 +66,7 @@ class Shards(LogSide):
         self._epochs.clear()
         self._in_flight.clear()
         if ORCHESTRATOR in self._receivers:
-            self.send(self._receivers[ORCHESTRATOR], Release())
+            self.send(self._receivers[ORCHESTRATOR], EvictSagas())
 
     def _restore_sagas(self, shards: Sequence[int]) -> None:
         coordinator = self._receivers.get(ORCHESTRATOR)
@@ -91,7 +91,7 @@ class Shards(LogSide):
             if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self._epochs
         ]
 
-    def _is_current(self, handled: Handled, sender: ActorAddress) -> bool:
+    def _is_current(self, handled: Ack, sender: ActorAddress) -> bool:
         """Whether what a timer did was done by the saga actor that now stands for the saga."""
         known = self._in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
         if type(known) is int:

@@ -6,9 +6,9 @@ import structlog
 from thespian.actors import ActorAddress, PoisonMessage
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.delivery import Delivery, NotHandled
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, status
+from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.batch import Batch, Item, Ticket
 from order_sagas.bridges.dead_letters import dead_letter
 from order_sagas.bridges.observer import header_of
@@ -163,7 +163,7 @@ class Waves(Parking):
             self._last_stale = number
             log.info("batch.stale_acknowledgement", batch=number, current=self._batches)
 
-    def _not_handled(self, failed: NotHandled) -> None:
+    def _not_handled(self, failed: Nack) -> None:
         batch = self._batch
         if batch is None or failed.batch != batch.number or self._closed or self._away:
             self._note_stale_ack(failed.batch)
@@ -196,7 +196,7 @@ class Waves(Parking):
         if isinstance(delivery, Delivery) and self._batch and delivery.batch == self._batch.number:
             self._batch.tickets[delivery.ticket].tries = TRIES
             error = str(poison.details or "the actor failed")
-            self._not_handled(NotHandled(delivery.batch, delivery.ticket, error))
+            self._not_handled(Nack(delivery.batch, delivery.ticket, error))
 
     def _wave_done(self, batch: Batch) -> None:
         outputs, batch.outputs = batch.outputs, []

@@ -22,7 +22,7 @@ from order_sagas.actors.services.notifications import (
 from order_sagas.actors.services.orders import OrderService
 from order_sagas.actors.services.payments import PaymentService, UseGateway
 from order_sagas.actors.services.service import Service
-from order_sagas.actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 from order_sagas.actors.services.stock import StockService
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools

@@ -1,6 +1,6 @@
 """Sagas: declared as data, advanced by a pure function, carried out by an actor."""
 
-from order_sagas.actors.sagas.advance import Decision, Note, Send, Wake, advance, wakes_of
+from order_sagas.actors.sagas.advance import Decision, LogEvent, Send, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import (
     Failure,
     Notice,
@@ -12,27 +12,34 @@ from order_sagas.actors.sagas.definition import (
     minutes,
     seconds,
 )
-from order_sagas.actors.sagas.progress import Entry, Phase, Progress, Status, StepState, saga_id_of
 from order_sagas.actors.sagas.retry import ONCE, Retry
+from order_sagas.actors.sagas.state import (
+    HistoryEntry,
+    Phase,
+    SagaState,
+    Status,
+    StepState,
+    saga_id_of,
+)
 
 __all__ = [
     "ONCE",
     "Decision",
-    "Entry",
     "Failure",
-    "Note",
+    "HistoryEntry",
+    "LogEvent",
     "Notice",
     "Parallel",
     "Participant",
     "Phase",
-    "Progress",
     "Retry",
     "Saga",
+    "SagaState",
     "Send",
     "Status",
     "Step",
     "StepState",
-    "Wake",
+    "Timer",
     "advance",
     "hours",
     "minutes",

@@ -10,22 +10,24 @@ with the reason: under at-least-once delivery, duplicates and late replies are o
 from typing import Any
 
 from order_sagas.actors.messages import Message, OperatorCommand, status
-from order_sagas.actors.sagas.decision import Decision, Note, Send, Wake
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.events import Events
-from order_sagas.actors.sagas.progress import (
+from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
+from order_sagas.actors.sagas.replies import Events
+from order_sagas.actors.sagas.state import (
     COMPLETED,
     NOT_STARTED,
     RUNNING,
     UNDO_SENT,
-    Progress,
+    SagaState,
     saga_id_of,
 )
 
-__all__ = ["Decision", "Note", "Send", "Wake", "advance", "wakes_of"]
+__all__ = ["Decision", "LogEvent", "Send", "Timer", "advance", "wakes_of"]
 
 
-def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now: float) -> Decision:
+def advance(
+    saga: Saga, progress: SagaState | None, message: Message | Timer, now: float
+) -> Decision:
     """Decide what `message` means to the saga at `now` (seconds since the Unix epoch).
 
     `progress` is None for the message that starts it. Deterministic: the same arguments always
@@ -38,7 +40,7 @@ def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now:
         turn.start()
         return turn.decision()
     turn = Events(saga, progress, now, "")
-    if isinstance(message, Wake):
+    if isinstance(message, Timer):
         turn.cause = _timer_name(saga, progress, message)
         turn.deadline_passed(message)
     else:
@@ -52,10 +54,10 @@ def advance(saga: Saga, progress: Progress | None, message: Message | Wake, now:
     return turn.decision()
 
 
-def wakes_of(progress: Progress) -> list[Wake]:
+def wakes_of(progress: SagaState) -> list[Timer]:
     """The timers a restored saga has to set again."""
     return [
-        Wake(state.deadline, i, state.attempt)
+        Timer(state.deadline, i, state.attempt)
         for i, state in enumerate(progress.steps)
         if state.deadline
     ]
@@ -65,13 +67,13 @@ def _cause(message: Any) -> str:
     return message.event_id or status(message)
 
 
-def _timer_name(saga: Saga, progress: Progress, wake: Wake) -> str:
+def _timer_name(saga: Saga, progress: SagaState, wake: Timer) -> str:
     undo = ":undo" if progress.steps[wake.step].phase >= UNDO_SENT else ""
     return f"timer:{saga.rows[wake.step].name}{undo}:{wake.attempt}"
 
 
-def _unstarted(saga: Saga, start: Message, now: float) -> Progress:
-    return Progress(
+def _unstarted(saga: Saga, start: Message, now: float) -> SagaState:
+    return SagaState(
         saga_id=saga_id_of(saga.name, start.order_id),
         order_id=start.order_id,
         saga=saga.name,

@@ -6,13 +6,13 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
-from order_sagas.actors.delivery import Delivery, Ended, Handled, Release, Restore, timer_ticket
 from order_sagas.actors.messages import Message, OperatorCommand, status
-from order_sagas.actors.sagas.actor import Begin, Context, SagaActor
+from order_sagas.actors.protocol import Ack, Delivery, Ended, EvictSagas, Restore, timer_ticket
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.actors.sagas.progress import saga_id_of
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.saga_actor import Begin, Context, SagaActor
+from order_sagas.actors.sagas.state import saga_id_of
 
 log = structlog.get_logger("sagas")
 
@@ -49,7 +49,7 @@ class SagaCoordinator(Actor):
                 self._exit(self._sagas.pop(saga_id, None))
         elif kind is Restore:
             self._restore(message)
-        elif kind is Release:
+        elif kind is EvictSagas:
             for saga_id in [*self._sagas] if message.saga_ids is None else message.saga_ids:
                 self._exit(self._sagas.pop(saga_id, None))
         elif kind is Coordinate:
@@ -99,7 +99,7 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._bridge, Handled(delivery.batch, delivery.ticket))
+        self.send(self._bridge, Ack(delivery.batch, delivery.ticket))
 
     def _restore(self, restore: Restore) -> None:
         for progress in restore.progresses:

@@ -1,10 +1,10 @@
 """Driving a saga forward: stage after stage, until the last is complete."""
 
 from order_sagas.actors.messages import Failed, Message
-from order_sagas.actors.sagas.backward import Backward
-from order_sagas.actors.sagas.decision import Wake
+from order_sagas.actors.sagas.compensation import Backward
 from order_sagas.actors.sagas.definition import Step
-from order_sagas.actors.sagas.progress import (
+from order_sagas.actors.sagas.effects import Timer
+from order_sagas.actors.sagas.state import (
     BACKOFF,
     COMPLETED,
     DONE,
@@ -79,7 +79,7 @@ class Forward(Backward):
         assert step.within
         deadline = self.now + step.within
         self.steps[i] = StepState(SENT, attempt, self.now, deadline)
-        self.wakes.append(Wake(deadline, i, attempt))
+        self.wakes.append(Timer(deadline, i, attempt))
 
     def timed_out(self, i: int, state: StepState) -> None:
         step = self.saga.rows[i]

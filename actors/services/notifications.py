@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.delivery import ExternalCall
 from order_sagas.actors.entities import Entity, Notification
 from order_sagas.actors.errors import error_text
 from order_sagas.actors.messages import (
@@ -21,6 +20,7 @@ from order_sagas.actors.messages import (
     OrderCompleted,
 )
 from order_sagas.actors.participants import NOTIFICATIONS
+from order_sagas.actors.protocol import ExternalCall
 from order_sagas.actors.sagas.definition import Participant
 from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
 

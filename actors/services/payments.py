@@ -8,7 +8,6 @@ import structlog
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.delivery import ExternalCall
 from order_sagas.actors.entities import Entity, Payment
 from order_sagas.actors.errors import error_text
 from order_sagas.actors.messages import (
@@ -25,8 +24,9 @@ from order_sagas.actors.messages import (
     RollbackPayment,
 )
 from order_sagas.actors.participants import PAYMENTS
+from order_sagas.actors.protocol import ExternalCall
 from order_sagas.actors.sagas.definition import Participant
-from order_sagas.actors.services.gateway import (
+from order_sagas.actors.services.payment_gateway import (
     After,
     Approved,
     Charge,
@@ -37,7 +37,7 @@ from order_sagas.actors.services.gateway import (
     Refund,
 )
 from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service, reply_to
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 
 Command = ProcessPayment | RollbackPayment
 _command = msgspec.json.Decoder(Command)

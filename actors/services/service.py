@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.delivery import Delivery, ExternalCall, Handled, Inject, NotHandled, Output
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
+from order_sagas.actors.protocol import Ack, Delivery, ExternalCall, InternalMessage, Nack, Output
 from order_sagas.actors.sagas.definition import Participant
 
 
@@ -90,7 +90,7 @@ class Service(Actor):
         elif type(message) is WakeupMessage:
             bridge, again = message.payload
             self._timers.discard(again)
-            self.send(bridge, Inject(again))
+            self.send(bridge, InternalMessage(again))
         else:
             self.receive_other(message, sender)
 
@@ -119,7 +119,7 @@ class Service(Actor):
                     for r in answer.replies
                 ]
         except Exception:
-            failed = NotHandled(delivery.batch, delivery.ticket, traceback.format_exc())
+            failed = Nack(delivery.batch, delivery.ticket, traceback.format_exc())
             self.send(sender, failed)
             return
         if answer.writes:
@@ -128,5 +128,5 @@ class Service(Actor):
             if again not in self._timers:
                 self._timers.add(again)
                 self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
-        handled = Handled(delivery.batch, delivery.ticket, outputs, answer.writes, answer.calls)
+        handled = Ack(delivery.batch, delivery.ticket, outputs, answer.writes, answer.calls)
         self.send(sender, handled)

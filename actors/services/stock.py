@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.delivery import RestoreEntities
 from order_sagas.actors.entities import Entity, Reservation, StockLevel, StockLoad
 from order_sagas.actors.messages import (
     LARGEST,
@@ -19,9 +18,10 @@ from order_sagas.actors.messages import (
     StockRolledBack,
 )
 from order_sagas.actors.participants import STOCK
+from order_sagas.actors.protocol import RestoreEntities
 from order_sagas.actors.sagas.definition import Participant
 from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
-from order_sagas.actors.services.simulation import Silence
+from order_sagas.actors.services.simulated_gateway import Silence
 
 Levels = dict[tuple[str, str], StockLevel]
 

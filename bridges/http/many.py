@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from order_sagas.actors.sagas.progress import saga_id_of
+from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http import query
 from order_sagas.bridges.http.body import read_body
 from order_sagas.bridges.http.options import HttpOptions, Surroundings

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from order_sagas.actors.entities import Order
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.money import money
-from order_sagas.actors.sagas.progress import Phase, Progress, Status, saga_id_of
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.http.views import (
     HistoryEntry,
@@ -182,7 +182,7 @@ class Reader:
         found = (other or {"sagas": ()})["sagas"]
         return self._saga_view(*found[0]) if len(found) == 1 else None
 
-    def _saga_view(self, row: Row, progress: Progress) -> SagaView:
+    def _saga_view(self, row: Row, progress: SagaState) -> SagaView:
         summary = _saga_summary(row)
         return SagaView(
             **msgspec.structs.asdict(summary),
@@ -211,7 +211,7 @@ class Reader:
             ],
         )
 
-    def _steps(self, progress: Progress) -> list[str]:
+    def _steps(self, progress: SagaState) -> list[str]:
         """The names of the steps; by number if the definition is not known here."""
         try:
             saga = self._registry.get(progress.saga, progress.version)

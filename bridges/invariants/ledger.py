@@ -7,14 +7,14 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.progress import Entry, Progress
+from order_sagas.actors.sagas.state import HistoryEntry, SagaState
 from order_sagas.bridges.store.queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 
-_HISTORY = Progress.__struct_fields__.index("history")
-_EVENT = Entry.__struct_fields__.index("event")
-_STEP = Entry.__struct_fields__.index("step")
+_HISTORY = SagaState.__struct_fields__.index("history")
+_EVENT = HistoryEntry.__struct_fields__.index("event")
+_STEP = HistoryEntry.__struct_fields__.index("step")
 _ENDS = (b'{"status":"ORDER_COMPLETED"', b'{"status":"ORDER_CANCELLED"')
 """How the system's own records of an end begin: to look at that is quicker than to parse all."""
 

@@ -12,8 +12,8 @@ import attrs
 
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.progress import Phase, Progress, Status
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import Phase, SagaState, Status
 
 
 class Broken(NamedTuple):
@@ -36,7 +36,7 @@ class Facts:
     payment: Payment | None = None
     reservation: Reservation | None = None
     notification: Notification | None = None
-    sagas: dict[str, Progress] = attrs.field(factory=dict)
+    sagas: dict[str, SagaState] = attrs.field(factory=dict)
 
     def copy(self) -> "Facts":
         """The same facts, to compare with later ones."""
@@ -68,7 +68,7 @@ def check_order(facts: Facts, registry: Registry) -> Iterator[Broken]:
         yield from broken
 
 
-def _check_ends(facts: Facts, saga: Progress) -> Iterator[Broken]:
+def _check_ends(facts: Facts, saga: SagaState) -> Iterator[Broken]:
     """What an order's saga says of its order, its money, its goods and its customer."""
     payment, reservation = facts.payment, facts.reservation
     if saga.status == Status.COMPLETED:
@@ -93,7 +93,7 @@ def _check_ends(facts: Facts, saga: Progress) -> Iterator[Broken]:
         yield Broken("notified once", facts.order_id, f"it says {notification.about}")
 
 
-def check_saga(saga: Progress, registry: Registry) -> Iterator[Broken]:
+def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:
     """What holds of any saga at any time."""
     if saga.status in (Status.RUNNING, Status.COMPENSATING) and saga.deadline is None:
         yield Broken("deadline", saga.saga_id, f"{saga.steps}")
@@ -106,7 +106,7 @@ def check_saga(saga: Progress, registry: Registry) -> Iterator[Broken]:
         yield from _check_undoing(saga, registry.get(saga.saga, saga.version))
 
 
-def _check_undoing(saga: Progress, definition: Saga) -> Iterator[Broken]:
+def _check_undoing(saga: SagaState, definition: Saga) -> Iterator[Broken]:
     stages = [(n, definition.rows[i]) for n, s in enumerate(definition.stage_steps) for i in s]
     stage_of = {step.name: n for n, step in stages}
     undone = [stage_of[entry.step] for entry in saga.history if entry.event == "saga.step_undone"]
@@ -205,5 +205,5 @@ def _check_payment(facts: Facts) -> Iterator[Broken]:
         yield Broken("charged once", facts.order_id, f"{payment}")
 
 
-def _was_skipped(saga: Progress) -> bool:
+def _was_skipped(saga: SagaState) -> bool:
     return any(e.event == "saga.operator" and e.note.startswith("skip") for e in saga.history)

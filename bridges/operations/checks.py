@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.progress import STUCK, UNDO_STUCK, Progress, Status
+from order_sagas.actors.sagas.state import STUCK, UNDO_STUCK, SagaState, Status
 from order_sagas.bridges.operations.errors import (
     NoSuchStepError,
     NotPossibleError,
@@ -22,7 +22,7 @@ def check_reason(command: OperatorCommand) -> None:
         raise ReasonNeededError(f"{what} needs a reason")
 
 
-def check(command: OperatorCommand, progress: Progress, saga: Saga) -> None:
+def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
     """Raise NoSuchStepError or NotPossibleError unless the saga would do as it is told."""
     names = [step.name for step in saga.rows]
     if isinstance(command, RetryStep | SkipStep) and command.step not in names:
@@ -32,7 +32,7 @@ def check(command: OperatorCommand, progress: Progress, saga: Saga) -> None:
         raise NotPossibleError(progress.order_id, reason)
 
 
-def _refusal(command: OperatorCommand, progress: Progress, saga: Saga) -> str:
+def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga) -> str:
     if progress.ended:
         return f"its saga has ended: {Status(progress.status).name.lower()}"
     if isinstance(command, CancelSaga):
@@ -48,7 +48,7 @@ def _refusal(command: OperatorCommand, progress: Progress, saga: Saga) -> str:
     return f"step {command.step!r} is not stuck; {said}"
 
 
-def stuck(progress: Progress, saga: Saga) -> list[str]:
+def stuck(progress: SagaState, saga: Saga) -> list[str]:
     """The names of the steps that got no answer and have no attempt left."""
     return [
         step.name

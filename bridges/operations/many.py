@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.progress import Progress, Status
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.turn import GOING, UNDOING
+from order_sagas.actors.sagas.state import SagaState, Status
+from order_sagas.actors.sagas.transition import GOING, UNDOING
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
 from order_sagas.bridges.store.schema import sagas
 
-_progress = msgspec.json.Decoder(Progress)
+_progress = msgspec.json.Decoder(SagaState)
 
 
 @attrs.frozen
@@ -104,7 +104,7 @@ def choose(
     return Choice(chosen, refused)
 
 
-def waits_for(progress: Progress, saga: Saga) -> tuple[str, ...]:
+def waits_for(progress: SagaState, saga: Saga) -> tuple[str, ...]:
     """The steps that were sent and not answered, or whose compensation was."""
     return tuple(
         step.name
@@ -117,7 +117,7 @@ def _in_flight(
     db: sa.Connection,
     which: SagaFilter,
     now: float,
-) -> Iterator[Progress]:
+) -> Iterator[SagaState]:
     query = sa.select(sagas.c.progress).where(sagas.c.ended_at.is_(None)).order_by(sagas.c.no)
     if which.saga:
         query = query.where(sagas.c.saga == which.saga)

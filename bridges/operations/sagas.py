@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from order_sagas.actors.messages import OperatorCommand
 from order_sagas.actors.participants import ORDERS
-from order_sagas.actors.sagas.progress import Progress
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
@@ -72,9 +72,9 @@ def _record(command: OperatorCommand, log: RecordLog) -> Outgoing:
     return log.outgoing(ORDERS.topic, command.order_id, msgspec.json.encode(named))
 
 
-def _progress(db: sa.Connection, command: OperatorCommand) -> Progress:
+def _progress(db: sa.Connection, command: OperatorCommand) -> SagaState:
     whole = queries.order(db, command.order_id)
-    found: dict[str, Progress] = {}
+    found: dict[str, SagaState] = {}
     for row, progress in whole["sagas"] if whole else ():
         found[row["saga"]] = progress
     if command.saga not in found:

@@ -20,7 +20,7 @@ from order_sagas.actors.entities import (
     StockLoad,
 )
 from order_sagas.actors.messages import MAIN, OrderLine
-from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
 from order_sagas.bridges.store.connect import postgres_engine, sqlite_engine
 from order_sagas.bridges.store.consumers import consumer_of_role
@@ -51,7 +51,7 @@ _reservations, _stock = table_of(Reservation), table_of(StockLevel)
 _loads, _notifications = table_of(StockLoad), table_of(Notification)
 
 _lines = msgspec.json.Decoder(tuple[OrderLine, ...])
-_progress = msgspec.json.Decoder(Progress)
+_progress = msgspec.json.Decoder(SagaState)
 
 Row = dict[str, Any]
 

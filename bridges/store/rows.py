@@ -10,8 +10,8 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import Entity
-from order_sagas.actors.sagas.progress import Phase, Progress, Status, encode
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import Phase, SagaState, Status, encode
 from order_sagas.bridges.store.schema import sagas, table_of
 
 Row = tuple[Any, ...]
@@ -89,7 +89,7 @@ class SagaRows:
         self.upsert = upsert(sagas, placeholder)
         self._registry = registry
 
-    def row(self, no: int, shard: int, progress: Progress) -> Row:
+    def row(self, no: int, shard: int, progress: SagaState) -> Row:
         """One row, in table order; `step` names what is waited for."""
         return (
             no,
@@ -108,7 +108,7 @@ class SagaRows:
             encode(progress).decode(),
         )
 
-    def _waiting_for(self, progress: Progress) -> str:
+    def _waiting_for(self, progress: SagaState) -> str:
         steps = self._registry.get(progress.saga, progress.version).rows
         return ", ".join(
             [s.name for s, state in zip(steps, progress.steps, strict=True)

@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.entities import ENTITIES, Entity
-from order_sagas.actors.sagas.progress import Progress, decode
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.record import Outgoing, Record
 from order_sagas.bridges.store.connect import Connection, connect
@@ -38,7 +38,7 @@ class Changes:
     """All that one batch did, to be stored in one transaction or not at all."""
 
     entities: Iterable[Entity] = ()
-    sagas: Iterable[Progress] = ()
+    sagas: Iterable[SagaState] = ()
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     """Records for the embedded log, each with its `handled` (see `queues`)."""
     left: Sequence[tuple[Outgoing, str]] = ()
@@ -130,7 +130,7 @@ class Store:
         found = map(rows.entity, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {e.order_id: e for e in found}  # type: ignore[attr-defined]
 
-    def load_sagas(self, numbers: Sequence[int]) -> dict[str, Progress]:
+    def load_sagas(self, numbers: Sequence[int]) -> dict[str, SagaState]:
         """The stored sagas of these orders, in flight or ended, by saga id."""
         numbers = self._perhaps_stored("sagas", numbers)
         if not numbers:
@@ -158,7 +158,7 @@ class Store:
         found = self.db.rows(self._sql["pruned"], (self.db.many([*asked], int),))
         return {asked[no] for (no,) in found}
 
-    def in_flight(self, shards: Sequence[int]) -> Iterator[Progress]:
+    def in_flight(self, shards: Sequence[int]) -> Iterator[SagaState]:
         """Every saga of these shards that has not ended, the earliest deadline first.
 
         Raises UnknownSagaError if one was begun with a definition that is not registered.
@@ -427,7 +427,7 @@ class Store:
                     f"set {name} to {value}, or use another database"
                 )
 
-    def _progress(self, row: Row) -> Progress:
+    def _progress(self, row: Row) -> SagaState:
         raw, saga, version = row
         return decode(raw, self._registry.get(saga, version))
 

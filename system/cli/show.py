@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.sagas.progress import Entry, Phase, Progress, StepState
+from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
 from order_sagas.bridges.store import queries
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.suggest import suggestion
@@ -58,7 +58,7 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         )
 
 
-def _steps(progress: Progress, settings: Settings) -> list[tuple[str, StepState]]:
+def _steps(progress: SagaState, settings: Settings) -> list[tuple[str, StepState]]:
     """Each step with its name; by number if the definition is not known here."""
     try:
         saga = registry_of(settings).get(progress.saga, progress.version)
@@ -69,7 +69,7 @@ def _steps(progress: Progress, settings: Settings) -> list[tuple[str, StepState]
 
 
 def _as_json(
-    row: dict[str, Any], progress: Progress, steps: list[tuple[str, StepState]]
+    row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
 ) -> dict[str, Any]:
     return {
         **{name: value for name, value in row.items() if name != "no"},
@@ -135,7 +135,7 @@ def _customer(order: dict[str, Any]) -> str:
 
 
 def _print_saga(
-    out: Console, row: dict[str, Any], progress: Progress, steps: list[tuple[str, StepState]]
+    out: Console, row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
 ) -> None:
     out.print()
     reason = f"  {row['reason']}" if row["reason"] else ""
@@ -160,7 +160,7 @@ def _print_saga(
     out.print(history)
 
 
-def _note(entry: Entry, began: float) -> str:
+def _note(entry: HistoryEntry, began: float) -> str:
     if entry.times == 1:
         return entry.note
     return f"{entry.note} ({entry.times:,} times, last at {entry.last - began:+.3f} s)"

@@ -6,11 +6,11 @@ import attrs
 import msgspec
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.store.queries import reading
 from order_sagas.bridges.store.schema import sagas
 
-_decoder = msgspec.json.Decoder(Progress)
+_decoder = msgspec.json.Decoder(SagaState)
 
 
 @attrs.define

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import attrs
 
 from order_sagas.actors.messages import Message, OrderCreated, OrderLine
-from order_sagas.actors.services.simulation import SimulatedGateway, share
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway, share
 
 CATALOGUE = {
     "TEAPOT-BLUE": 2490, "MUG-OWL": 990, "NOTEBOOK-A5": 450, "PEN-FINE": 180,

@@ -9,7 +9,7 @@ with Harness(seed=7) as system:
 """
 
 from order_sagas.actors.sagas.definition import hours, minutes, seconds
-from order_sagas.actors.sagas.progress import Status
+from order_sagas.actors.sagas.state import Status
 from order_sagas.system.harness.crashes import Crashed
 from order_sagas.system.harness.expectation import Expectation, UnmetExpectation, Violated
 from order_sagas.system.harness.faults import (

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from order_sagas.actors.entities import Entity
-from order_sagas.actors.sagas.progress import Progress, decode
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.store.rows import rows_of
 
 E = TypeVar("E", bound=Entity)
@@ -19,7 +19,7 @@ class Books:
         self.connection = connection
         self._registry = registry
 
-    def sagas(self, order_id: str | None = None) -> list[Progress]:
+    def sagas(self, order_id: str | None = None) -> list[SagaState]:
         """The sagas of an order, or all."""
         rows = self.connection.execute(
             "SELECT progress, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.delivery import Delivery
 from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.protocol import Delivery
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.bridge import Bridge

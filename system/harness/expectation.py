@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from order_sagas.actors.sagas.progress import Progress, Status
+from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.invariants.touched import Broken
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Expectation:
         )
         return self
 
-    def _progress(self) -> Progress | None:
+    def _progress(self) -> SagaState | None:
         sagas = self._harness.books.sagas(self._order_id)
         return next((s for s in sagas if self._saga in ("", s.saga)), None)
 

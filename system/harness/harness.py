@@ -23,9 +23,9 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.actors.sagas.progress import Progress
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.services.gateway import PaymentGateway
+from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.record import Outgoing
@@ -373,7 +373,7 @@ class Harness:
         """The ids of the orders whose sagas have not ended."""
         return list(dict.fromkeys(self.ledger.open.values()))
 
-    def saga(self, order_id: str) -> Progress | None:
+    def saga(self, order_id: str) -> SagaState | None:
         """The saga of an order, as it is stored."""
         return next(iter(self.books.sagas(order_id)), None)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from order_sagas.actors.delivery import CallId, ExternalCall
+from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.call_results import CallDone, perform
 from order_sagas.bridges.call_runners import Done
 from order_sagas.bridges.invariants.touched import Broken

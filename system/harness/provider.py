@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from order_sagas.actors.entities import Notification
-from order_sagas.actors.services.gateway import (
+from order_sagas.actors.services.payment_gateway import (
     Approved,
     Charge,
     Declined,
@@ -11,7 +11,7 @@ from order_sagas.actors.services.gateway import (
     PaymentGateway,
     Refund,
 )
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 
 
 class Provider:

@@ -10,8 +10,8 @@ import attrs
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.actors.money import money
-from order_sagas.actors.sagas.progress import Status
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.invariants.touched import Broken, Facts
 from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.harness import Harness

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.delivery import Delivery, Handled, NotHandled
 from order_sagas.actors.messages import Message, OrderLine, ReserveStock, status
+from order_sagas.actors.protocol import Ack, Delivery, Nack
 from order_sagas.actors.sagas.definition import Step
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent
@@ -63,13 +63,13 @@ class Troubles:
             if not self._is_in_time(fault):
                 continue
             if isinstance(fault, Silent) and self._is_waited_for(told, undo=fault.undo):
-                put(receiver, sender, Handled(message.batch, message.ticket))
+                put(receiver, sender, Ack(message.batch, message.ticket))
                 return ()
             if isinstance(fault, Raises) and self._raises(fault, told):
                 if fault.outright:
                     return (msgspec.structs.replace(message, message=None),)
                 error = "RuntimeError: broken on purpose"
-                put(receiver, sender, NotHandled(message.batch, message.ticket, error))
+                put(receiver, sender, Nack(message.batch, message.ticket, error))
                 return ()
             if isinstance(fault, Declines) and isinstance(told, ReserveStock):
                 return (_hopeless(message, told),)

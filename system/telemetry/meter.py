@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.observer import Observer
@@ -61,7 +61,7 @@ class Meter(Observer):
 
     def _note_timeouts(self, batch: Batch, world: World) -> None:
         for handled in batch.moved:
-            progress: Progress = handled.writes[0]  # type: ignore[assignment]
+            progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             for note in handled.notes:
                 if note.event not in TIMEOUTS:
                     continue

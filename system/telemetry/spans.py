@@ -13,9 +13,9 @@ from typing import Any
 
 import attrs
 
-from order_sagas.actors.sagas.decision import Note
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.progress import CANCELLED, Entry, Progress
+from order_sagas.actors.sagas.effects import LogEvent
+from order_sagas.actors.sagas.state import CANCELLED, HistoryEntry, SagaState
 
 ANSWERS = {
     "saga.step_completed": "done",
@@ -38,7 +38,7 @@ class SpanOver:
     ended: float
     attributes: dict[str, Any]
     error: str = ""
-    events: tuple[Entry, ...] = ()
+    events: tuple[HistoryEntry, ...] = ()
     is_command: bool = False
     """Whether it stands for a record that was sent."""
 
@@ -46,7 +46,7 @@ class SpanOver:
 class Spans:
     """What became of one saga in one turn; all notes of a turn were made at the same moment."""
 
-    def __init__(self, saga: Saga, progress: Progress, notes: list[Note]) -> None:
+    def __init__(self, saga: Saga, progress: SagaState, notes: list[LogEvent]) -> None:
         self._saga = saga
         self._progress = progress
         self._notes = notes
@@ -67,7 +67,7 @@ class Spans:
             if note.event in ("saga.completed", "saga.cancelled"):
                 yield self._whole()
 
-    def _answered(self, note: Note, step: str) -> Iterator[SpanOver]:
+    def _answered(self, note: LogEvent, step: str) -> Iterator[SpanOver]:
         fields, undo = note.fields, "undo" in note.event
         attempt = fields["attempt"]
         outcome = ANSWERS[note.event]
@@ -179,7 +179,7 @@ class Spans:
 
     # --- what the history says ------------------------------------------------------------------
 
-    def _entries(self, step: str) -> list[Entry]:
+    def _entries(self, step: str) -> list[HistoryEntry]:
         return [entry for entry in self._progress.history if entry.step == step]
 
     def _find(self, step: str, undo: bool, attempt: int | None, outcome: str) -> bool:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.observer import TRACEPARENT, Tracing
 from order_sagas.bridges.record import Headers
@@ -53,7 +53,7 @@ class SagaTracing(Tracing):
                 return replace(message, traceparent=value.decode())
         return message
 
-    def stamped(self, message: Message, sagas: Mapping[str, Progress]) -> Message:
+    def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
         if message.traceparent:
             return message  # an answer: it has its command's
         progress = sagas.get(message.saga_id)
@@ -64,7 +64,7 @@ class SagaTracing(Tracing):
 
     def committed(self, batch: Batch, world: World, seconds: float) -> None:
         for handled in batch.moved:
-            progress: Progress = handled.writes[0]  # type: ignore[assignment]
+            progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             trace = self._trace_of(progress)
             if not trace.sampled:
                 continue
@@ -72,7 +72,7 @@ class SagaTracing(Tracing):
             for span in Spans(saga, progress, list(handled.notes)).over():
                 self._export(trace, span)
 
-    def _trace_of(self, progress: Progress) -> SagaTrace:
+    def _trace_of(self, progress: SagaState) -> SagaTrace:
         return self._traces.of(progress.saga_id, progress.start.traceparent)
 
     def _export(self, trace: SagaTrace, over: SpanOver) -> None:

@@ -18,7 +18,7 @@ from thespian.actors import ActorSystem
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.participants import STOCK
-from order_sagas.actors.services.gateway import Approved, Charge, NoAnswer, Outcome, Refund
+from order_sagas.actors.services.payment_gateway import Approved, Charge, NoAnswer, Outcome, Refund
 from order_sagas.bridges.doorbell import Doorbell, ring
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.http import HttpServer

@@ -6,9 +6,8 @@ from typing import Any
 import attrs
 from msgspec.structs import replace
 
-import order_sagas.actors.sagas.actor
-import order_sagas.actors.sagas.backward
-from order_sagas.actors.delivery import Delivery, Release, RestoreEntities
+import order_sagas.actors.sagas.compensation
+import order_sagas.actors.sagas.saga_actor
 from order_sagas.actors.entities import Payment, Reservation, StockLevel
 from order_sagas.actors.messages import (
     OrderCancelled,
@@ -16,11 +15,12 @@ from order_sagas.actors.messages import (
     RollbackPayment,
     RollbackStock,
 )
-from order_sagas.actors.sagas.backward import Backward
+from order_sagas.actors.protocol import Delivery, EvictSagas, RestoreEntities
+from order_sagas.actors.sagas.compensation import Backward
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
-from order_sagas.actors.sagas.events import Events
-from order_sagas.actors.sagas.progress import BACKOFF, DONE, SENT, StepState
-from order_sagas.actors.sagas.turn import UNDOING
+from order_sagas.actors.sagas.replies import Events
+from order_sagas.actors.sagas.state import BACKOFF, DONE, SENT, StepState
+from order_sagas.actors.sagas.transition import UNDOING
 from order_sagas.actors.services import payments as payment_module
 from order_sagas.actors.services.notifications import NotificationService
 from order_sagas.actors.services.payments import PaymentService, PaymentSettled
@@ -194,7 +194,7 @@ def _(monkeypatch):
 
     def wrong(self, sent):
         for i, step in enumerate(self.saga.rows):
-            if self.steps[i].phase in order_sagas.actors.sagas.backward.DONE_OR_UNKNOWN:
+            if self.steps[i].phase in order_sagas.actors.sagas.compensation.DONE_OR_UNKNOWN:
                 if step.undo:
                     self.send_undo(i, step, 1)
                     sent.append(step.name)
@@ -209,7 +209,7 @@ def _(monkeypatch):
 
 @mutation("a step that timed out is not undone, as if it had not been done")
 def _(monkeypatch):
-    monkeypatch.setattr(order_sagas.actors.sagas.backward, "DONE_OR_UNKNOWN", (DONE,))
+    monkeypatch.setattr(order_sagas.actors.sagas.compensation, "DONE_OR_UNKNOWN", (DONE,))
     right = Backward.compensate
 
     def wrong(self, step, code, reason):
@@ -248,7 +248,7 @@ def _(monkeypatch):
 
 @mutation("timers are not set again after a restart")
 def _(monkeypatch):
-    monkeypatch.setattr(order_sagas.actors.sagas.actor, "wakes_of", lambda progress: [])
+    monkeypatch.setattr(order_sagas.actors.sagas.saga_actor, "wakes_of", lambda progress: [])
 
 
 @mutation("an order that comes again starts its saga again")
@@ -267,7 +267,7 @@ def _(monkeypatch):
     right = SagaCoordinator.receiveMessage
 
     def wrong(self, message, sender):
-        if not isinstance(message, Release):
+        if not isinstance(message, EvictSagas):
             right(self, message, sender)
 
     monkeypatch.setattr(SagaCoordinator, "receiveMessage", wrong)

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from order_sagas.actors.delivery import ExternalCall
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import EXCEPTION, CallOutcome
+from order_sagas.actors.protocol import ExternalCall
 from order_sagas.bridges.call_results import CallDone, perform
 from order_sagas.bridges.call_runners import Done
 

@@ -20,7 +20,7 @@ from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.progress import Progress, Status, saga_id_of
+from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.embedded_log import EmbeddedLog
@@ -207,7 +207,7 @@ class EmbeddedSystem:
 
     # --- what came of it ----------------------------------------------------------------------
 
-    def saga(self, order_id: str, name: str = PLACE_ORDER.name) -> Progress | None:
+    def saga(self, order_id: str, name: str = PLACE_ORDER.name) -> SagaState | None:
         """The stored progress of an order's saga."""
         sagas = self.store.load_sagas([*self.store.numbers([order_id]).values()])
         return sagas.get(saga_id_of(name, order_id))

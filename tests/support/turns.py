@@ -3,7 +3,16 @@
 from typing import Any
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas import Decision, Note, Progress, Saga, Send, Status, Wake, advance
+from order_sagas.actors.sagas import (
+    Decision,
+    LogEvent,
+    Saga,
+    SagaState,
+    Send,
+    Status,
+    Timer,
+    advance,
+)
 
 
 class Turns:
@@ -12,14 +21,14 @@ class Turns:
     def __init__(self, saga: Saga, start: Message | None = None, now: float = 1000.0) -> None:
         self.saga = saga
         self.now = now
-        self.progress: Progress | None = None
+        self.progress: SagaState | None = None
         self.sends: list[Send] = []
-        self.notes: list[Note] = []
-        self.wakes: list[Wake] = []
+        self.notes: list[LogEvent] = []
+        self.wakes: list[Timer] = []
         if start:
             self.tell(start)
 
-    def tell(self, message: Message | Wake, after: float = 0.0) -> Decision:
+    def tell(self, message: Message | Timer, after: float = 0.0) -> Decision:
         """Let time pass, and a message come."""
         self.now += after
         decision = advance(self.saga, self.progress, message, self.now)
@@ -38,7 +47,7 @@ class Turns:
         self.now = due
         return self.tell(wake)
 
-    def _waits(self, wake: Wake) -> bool:
+    def _waits(self, wake: Timer) -> bool:
         assert self.progress
         return self.progress.steps[wake.step].deadline == wake.at
 

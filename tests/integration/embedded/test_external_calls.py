@@ -12,7 +12,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import LoadStock, Message, OrderLine
-from order_sagas.actors.services.gateway import Approved, Charge, Refund
+from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.call_runners import ThreadPools
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.messages import RecordsWaiting

@@ -7,8 +7,8 @@ import attrs
 import httpx
 import pytest
 
-from order_sagas.actors.services.gateway import NoAnswer, Outcome, Refund
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.payment_gateway import NoAnswer, Outcome, Refund
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from tests.support.embedded import EmbeddedSystem
 from tests.support.http_service import serving, tokens_file
 

@@ -8,7 +8,7 @@ import pytest
 from order_sagas.actors.entities import Order, Payment
 from order_sagas.actors.messages import OrderCreated, PaymentCompleted
 from order_sagas.actors.sagas import minutes
-from order_sagas.actors.services.gateway import Approved, Charge, Refund
+from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.record import Outgoing
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from order_sagas.actors.entities import Notification, Payment
-from order_sagas.actors.services.gateway import (
+from order_sagas.actors.services.payment_gateway import (
     Approved,
     Charge,
     Declined,

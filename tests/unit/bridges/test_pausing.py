@@ -8,8 +8,8 @@ from attrs import evolve
 from order_sagas.actors.entities import Order, Payment
 from order_sagas.actors.messages import CancelSaga, PaymentCompleted, ProcessPayment
 from order_sagas.actors.sagas.definition import hours, minutes
-from order_sagas.actors.services.gateway import NoAnswer
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.operations import (

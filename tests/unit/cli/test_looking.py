@@ -5,8 +5,8 @@ import pytest
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.sagas.definition import hours
-from order_sagas.actors.services.gateway import Declined
-from order_sagas.actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.services.payment_gateway import Declined
+from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 from tests.support.embedded import EmbeddedSystem, an_order
 
 

@@ -5,8 +5,8 @@ import pytest
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.sagas.definition import hours, minutes
-from order_sagas.actors.services.gateway import NoAnswer
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from order_sagas.actors.messages import PaymentCompleted
 from order_sagas.actors.sagas.definition import hours
-from order_sagas.actors.services.gateway import NoAnswer
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.actors.words import many
 from tests.support.embedded import EmbeddedSystem, an_order
 

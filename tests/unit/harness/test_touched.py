@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
-from order_sagas.actors.sagas.progress import Entry, Phase, Progress, Status
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, Status
 from order_sagas.bridges.invariants.touched import (
     Broken,
     Facts,
@@ -75,7 +75,7 @@ def test_what_a_cancelled_order_may_not_keep(books):
     _, cancelled, registry = books
     kept = replace(cancelled.payment, status=Payment.COMPLETED, refunds=0)
     held = replace(cancelled.reservation, status=Reservation.HELD)
-    saga: Progress = cancelled.sagas["place-order"]
+    saga: SagaState = cancelled.sagas["place-order"]
     undone = saga.steps[1]
     step = (saga.steps[0], replace(undone, phase=Phase.DONE), *saga.steps[2:])
     reverse = tuple(sorted(saga.history, key=lambda e: (e.event == "saga.step_undone", e.step)))
@@ -92,7 +92,7 @@ def test_what_a_cancelled_order_may_not_keep(books):
 def test_what_a_commit_may_not_change(books):
     """An end, what lies before it, and what the customer was told."""
     completed, cancelled, _ = books
-    saga: Progress = completed.sagas["place-order"]
+    saga: SagaState = completed.sagas["place-order"]
 
     def breaks(before: Facts, **changes: Any) -> set[str]:
         return rules(check_change(before, attrs.evolve(before, **changes)))
@@ -114,13 +114,13 @@ def test_what_a_commit_may_not_change(books):
 def test_a_deadline_that_passes_early_is_noticed(books):
     """Only a timer that is not the step's own can do that."""
     completed, _, registry = books
-    saga: Progress = completed.sagas["place-order"]
+    saga: SagaState = completed.sagas["place-order"]
     waiting = replace(saga.steps[1], phase=Phase.SENT, deadline=100.0)
     steps = (saga.steps[0], waiting, *saga.steps[2:])
     before = Facts("ORD-1", sagas={"place-order": replace(saga, steps=steps, history=())})
 
     def after(at: float) -> Facts:
-        entry = Entry(at, "saga.step_timed_out", "process payment")
+        entry = HistoryEntry(at, "saga.step_timed_out", "process payment")
         return Facts("ORD-1", sagas={"place-order": replace(saga, history=(entry,))})
 
     assert {"in time"} == rules(check_timers(before, after(99.0), registry))

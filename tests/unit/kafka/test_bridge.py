@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress, WakeupMessage
 
-from order_sagas.actors.delivery import NO_BATCH, Handled, NotHandled, timer_ticket
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.protocol import NO_BATCH, Ack, Nack, timer_ticket
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.actors.sagas.progress import Progress
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payments import PaymentSettled
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.bridge import CommitAgain
@@ -78,7 +78,7 @@ def shard_of(order_id: str) -> int:
     return partition_for(order_id.encode(), PARTITIONS)
 
 
-def a_saga(order_id: str) -> Progress:
+def a_saga(order_id: str) -> SagaState:
     return advance(PLACE_ORDER, None, OrderCreated(order_id=order_id), 0.0).progress
 
 
@@ -87,7 +87,7 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
     bridge._early = {
-        saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
+        saga.saga_id: [Ack(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
     }
     assert shard_of("o-1") != shard_of("o-2")
 
@@ -143,8 +143,8 @@ def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
     bridge._batch = present = Batch(2, waiting=2)
     saga = a_saga("o-1")
 
-    bridge.receiveMessage(Handled(1, 0, (), (saga,)), NOBODY)
-    bridge.receiveMessage(NotHandled(1, 0, "too late"), NOBODY)
+    bridge.receiveMessage(Ack(1, 0, (), (saga,)), NOBODY)
+    bridge.receiveMessage(Nack(1, 0, "too late"), NOBODY)
 
     assert 2 == present.waiting
     assert {} == present.sagas
@@ -154,7 +154,7 @@ def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
 def test_an_acknowledgement_of_the_open_batch_counts(bridge: Bridge) -> None:
     bridge._batch = present = Batch(2, waiting=2)
 
-    bridge.receiveMessage(Handled(2, 0), NOBODY)
+    bridge.receiveMessage(Ack(2, 0), NOBODY)
 
     assert 1 == present.waiting
     assert 0 == bridge._report().stale_acks

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from order_sagas.actors.messages import CancelSaga, OrderCreated, SkipStep
-from order_sagas.actors.services.gateway import NoAnswer
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.operations import NoSuchSagaError, ReasonNeededError, SagaOperations
 from tests.support.embedded import EmbeddedSystem
 

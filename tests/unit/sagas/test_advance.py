@@ -32,7 +32,7 @@ from order_sagas.actors.sagas import (
     advance,
     wakes_of,
 )
-from order_sagas.actors.sagas.progress import decode, encode
+from order_sagas.actors.sagas.state import decode, encode
 from tests.support.turns import Turns
 
 START = OrderCreated(order_id="o-1", event_id="start", customer_id="c-1", currency="EUR")

@@ -19,8 +19,8 @@ from order_sagas.actors.messages import (
     StockRolledBack,
 )
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.actors.sagas import Phase, Progress, Saga, Status
-from order_sagas.actors.sagas.progress import Entry, decode, encode
+from order_sagas.actors.sagas import Phase, Saga, SagaState, Status
+from order_sagas.actors.sagas.state import HistoryEntry, decode, encode
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
 
@@ -49,12 +49,12 @@ events = st.lists(
 )
 
 
-def _first(entry: Entry) -> Entry:
+def _first(entry: HistoryEntry) -> HistoryEntry:
     """An entry as it was before its message came again."""
     return replace(entry, times=1, last=0.0)
 
 
-def keeps_the_rules(saga: Saga, before: Progress | None, after: Progress) -> None:
+def keeps_the_rules(saga: Saga, before: SagaState | None, after: SagaState) -> None:
     """What must hold of every progress, and from one to the next."""
     if after.ended:
         assert after.deadline is None
@@ -90,7 +90,7 @@ def test_any_sequence_of_events_keeps_the_rules_and_ends_or_waits(saga, happenin
     assert turns.progress
     keeps_the_rules(saga, None, turns.progress)
     for event in happening:
-        before: Progress = turns.progress
+        before: SagaState = turns.progress
         if event == TIME_OUT:
             if before.deadline is not None:
                 turns.time_out()

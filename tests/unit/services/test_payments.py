@@ -13,7 +13,7 @@ from order_sagas.actors.messages import (
     ProcessPayment,
     RollbackPayment,
 )
-from order_sagas.actors.services.gateway import (
+from order_sagas.actors.services.payment_gateway import (
     After,
     Approved,
     Charge,
@@ -29,7 +29,7 @@ from order_sagas.actors.services.payments import (
     UseGateway,
 )
 from order_sagas.actors.services.service import Answer
-from order_sagas.actors.services.simulation import Silence, SimulatedGateway
+from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 
 NOW = 1000.0
 

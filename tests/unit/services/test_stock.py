@@ -1,6 +1,5 @@
 """Goods are held for one order at a time, all of them or none, and come back exactly."""
 
-from order_sagas.actors.delivery import RestoreEntities
 from order_sagas.actors.entities import Reservation, StockLevel, StockLoad
 from order_sagas.actors.messages import (
     LoadStock,
@@ -12,8 +11,9 @@ from order_sagas.actors.messages import (
     StockReserved,
     StockRolledBack,
 )
+from order_sagas.actors.protocol import RestoreEntities
 from order_sagas.actors.services.service import Answer
-from order_sagas.actors.services.simulation import Silence
+from order_sagas.actors.services.simulated_gateway import Silence
 from order_sagas.actors.services.stock import StockService
 from tests.support.embedded import EmbeddedSystem
 

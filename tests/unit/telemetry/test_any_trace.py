@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.actors.sagas import Decision, Saga, Wake
-from order_sagas.actors.sagas.turn import GOING, UNDOING
+from order_sagas.actors.sagas import Decision, Saga, Timer
+from order_sagas.actors.sagas.transition import GOING, UNDOING
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
@@ -23,7 +23,7 @@ class Traced(Turns):
         self._latest = 0.0
         super().__init__(saga, start)
 
-    def tell(self, message: Message | Wake, after: float = 0.0) -> Decision:
+    def tell(self, message: Message | Timer, after: float = 0.0) -> Decision:
         before = self.progress
         # A timer may be late, but time never goes back.
         self.now = self._latest = max(self.now, self._latest) + after

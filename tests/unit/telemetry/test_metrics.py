@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from order_sagas.actors.entities import Notification
-from order_sagas.actors.services.simulation import SimulatedGateway
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.messages import Report
 from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
 from order_sagas.system.telemetry.distribution import Distribution

@@ -8,9 +8,9 @@ from order_sagas.actors.messages import (
     RetryStep,
     SkipStep,
 )
-from order_sagas.actors.sagas.decision import Wake
+from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.forward import Forward
-from order_sagas.actors.sagas.progress import (
+from order_sagas.actors.sagas.state import (
     BACKOFF,
     DONE,
     FAILED,
@@ -23,7 +23,7 @@ from order_sagas.actors.sagas.progress import (
     UNDONE,
     StepState,
 )
-from order_sagas.actors.sagas.turn import GOING, UNDOING
+from order_sagas.actors.sagas.transition import GOING, UNDOING
 
 
 class Events(Forward):
@@ -69,7 +69,7 @@ class Events(Forward):
                 return place
         return places[0]
 
-    def deadline_passed(self, wake: Wake) -> None:
+    def deadline_passed(self, wake: Timer) -> None:
         state = self.steps[wake.step]
         if state.deadline != wake.at:
             return  # stale: the step was answered, or waits for another attempt

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
-from order_sagas.actors.sagas.decision import Decision, Note, Send, Wake
 from order_sagas.actors.sagas.definition import Participant, Saga, Step
-from order_sagas.actors.sagas.progress import (
+from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
+from order_sagas.actors.sagas.state import (
     BACKOFF,
     COMPENSATING,
     NEEDS_ATTENTION,
@@ -18,8 +18,8 @@ from order_sagas.actors.sagas.progress import (
     UNDO_BACKOFF,
     UNDO_SENT,
     UNDO_STUCK,
-    Entry,
-    Progress,
+    HistoryEntry,
+    SagaState,
     StepState,
 )
 
@@ -31,7 +31,7 @@ UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
 """Phases of a step whose compensation was sent and not answered."""
 
 
-class Turn:
+class Transition:
     """What both directions need: to send, to wait, to take note, to ignore."""
 
     __slots__ = (
@@ -39,7 +39,7 @@ class Turn:
         "reason", "saga", "sends", "seq", "stage", "status", "steps", "wakes",
     )  # fmt: skip
 
-    def __init__(self, saga: Saga, progress: Progress, now: float, cause: str) -> None:
+    def __init__(self, saga: Saga, progress: SagaState, now: float, cause: str) -> None:
         self.saga = saga
         self.before = progress
         self.now = now
@@ -52,16 +52,16 @@ class Turn:
         self.failed_step = progress.failed_step
         self.code = progress.code
         self.reason = progress.reason
-        self.history: list[Entry] = []
+        self.history: list[HistoryEntry] = []
         self.sends: list[Send] = []
-        self.wakes: list[Wake] = []
-        self.notes: list[Note] = []
+        self.wakes: list[Timer] = []
+        self.notes: list[LogEvent] = []
 
     def decision(self) -> Decision:
         before = self.before
         if not self.history:
             return Decision(before, self.sends, self.wakes, self.notes)
-        after = Progress(
+        after = SagaState(
             before.saga_id,
             before.order_id,
             before.saga,
@@ -91,11 +91,11 @@ class Turn:
         fields = {"cause": self.cause, "status": status(message), "reason": reason}
         if step:
             fields["step"] = step.name
-        self.notes.append(Note(IGNORED, self.seq, fields))
+        self.notes.append(LogEvent(IGNORED, self.seq, fields))
         if record:
             name = step.name if step else ""
             if not self.count_again(name, reason):
-                entry = Entry(self.now, IGNORED, name, message.attempt, self.cause, reason)
+                entry = HistoryEntry(self.now, IGNORED, name, message.attempt, self.cause, reason)
                 self.history.append(entry)
 
     def count_again(self, step: str, reason: str) -> bool:
@@ -127,7 +127,7 @@ class Turn:
     def back_off(self, i: int, state: StepState, phase: int, wait: float) -> None:
         at = self.now + wait
         self.steps[i] = StepState(phase, state.attempt, state.since, at)
-        self.wakes.append(Wake(at, i, state.attempt))
+        self.wakes.append(Timer(at, i, state.attempt))
 
     def stick(self, i: int, state: StepState, phase: int, reason: str) -> None:
         self.steps[i] = StepState(phase, state.attempt, state.since)
@@ -144,10 +144,10 @@ class Turn:
     def note(self, event: str, /, **fields: Any) -> None:
         self.seq += 1
         cause = fields["cause"] = self.cause
-        self.notes.append(Note(event, self.seq, fields))
+        self.notes.append(LogEvent(event, self.seq, fields))
         get = fields.get
         remark = get("reason") or get("why") or ""
         if "action" in fields:
             remark = f"{fields['action']} by {fields['by']}: {remark}"
-        entry = Entry(self.now, event, get("step", ""), get("attempt", 0), cause, remark)
+        entry = HistoryEntry(self.now, event, get("step", ""), get("attempt", 0), cause, remark)
         self.history.append(entry)

@@ -1,6 +1,6 @@
 """What passes between the bridge and the actors of the business.
 
-The bridge opens a batch, delivers, and commits once every delivery is `Handled`. Nothing an actor
+The bridge opens a batch, delivers, and commits once every delivery is `Ack`. Nothing an actor
 says counts before that commit: what it wrote is dropped if the batch is rolled back.
 """
 
@@ -12,8 +12,8 @@ import msgspec
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.decision import Note
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.effects import LogEvent
+from order_sagas.actors.sagas.state import SagaState
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +69,7 @@ class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.service, self.operation, self.key
 
 
-class Handled(msgspec.Struct, frozen=True, gc=False):
+class Ack(msgspec.Struct, frozen=True, gc=False):
     """The acknowledgement of a delivery, and what came of it.
 
     `batch` and `ticket` are those of the delivery: an acknowledgement for a batch that was rolled
@@ -80,9 +80,9 @@ class Handled(msgspec.Struct, frozen=True, gc=False):
     batch: int
     ticket: int
     outputs: tuple[Output, ...] | list[Output] = ()
-    writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
+    writes: tuple[Entity | SagaState, ...] | list[Entity | SagaState] = ()
     calls: tuple[ExternalCall, ...] = ()
-    notes: tuple[Note, ...] | list[Note] = ()
+    notes: tuple[LogEvent, ...] | list[LogEvent] = ()
     """The transitions of the saga that was written."""
 
 
@@ -95,7 +95,7 @@ def timer_ticket(epoch: int) -> int:
     return -1 - epoch
 
 
-class NotHandled(msgspec.Struct, frozen=True, gc=False):
+class Nack(msgspec.Struct, frozen=True, gc=False):
     """The handler raised: nothing of the delivery counts. It is retried, then dead-lettered."""
 
     batch: int
@@ -103,7 +103,7 @@ class NotHandled(msgspec.Struct, frozen=True, gc=False):
     error: str
 
 
-class Inject(msgspec.Struct, frozen=True, gc=False):
+class InternalMessage(msgspec.Struct, frozen=True, gc=False):
     """A message that no topic carries, for the bridge to deliver like a record.
 
     It may be lost in a rollback: what is stored must imply it.
@@ -116,7 +116,7 @@ class Inject(msgspec.Struct, frozen=True, gc=False):
 class Restore:
     """Sagas read back from the store, in the order of their deadlines."""
 
-    progresses: list[Progress]
+    progresses: list[SagaState]
     epoch: int
 
 
@@ -135,7 +135,7 @@ class Ended:
 
 
 @attrs.frozen
-class Release:
+class EvictSagas:
     """Forget these sagas, or all: their shards moved, or a batch was rolled back."""
 
     saga_ids: list[str] | None = None

@@ -10,12 +10,12 @@ import structlog
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
 from order_sagas.actors.clock import Clock, iso
-from order_sagas.actors.delivery import NO_BATCH, Delivery, Handled, NotHandled, Output
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.advance import Note, Wake, advance, wakes_of
+from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
+from order_sagas.actors.sagas.advance import LogEvent, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.actors.sagas.progress import BACKOFF, UNDO_BACKOFF, Progress, StepState
+from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState, StepState
 
 _proxy = structlog.get_logger("sagas")
 
@@ -56,21 +56,21 @@ class Begin(msgspec.Struct, frozen=True, gc=False):
 
     context: Context
     delivery: Delivery | None = None
-    progress: Progress | None = None
+    progress: SagaState | None = None
 
 
 class SagaActor(Actor):
     """One saga. Its deadlines are wakeups; it ends when its coordinator says so, after the commit.
 
-    Every delivery is acknowledged to the bridge with `Handled`; a timer that changed something is
-    reported with `Handled` too, under the ticket of timers.
+    Every delivery is acknowledged to the bridge with `Ack`; a timer that changed something is
+    reported with `Ack` too, under the ticket of timers.
     """
 
     # No dictionary for each of a million: `_myRef` is what Thespian sets.
     __slots__ = ("_context", "_myRef", "_progress")
 
     _context: Context
-    _progress: Progress | None
+    _progress: SagaState | None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
@@ -87,7 +87,7 @@ class SagaActor(Actor):
             elif self._progress:
                 self._set_timers(wakes_of(self._progress), self._context.clock.now())
 
-    def _wake(self, wake: Wake) -> None:
+    def _wake(self, wake: Timer) -> None:
         outages, now = self._context.outages, self._context.clock.now()
         if outages and self._progress:
             state = self._progress.steps[wake.step]
@@ -97,7 +97,7 @@ class SagaActor(Actor):
                 return
         self._advance(wake, now, NO_BATCH, self._context.timers)
 
-    def _still(self, wake: Wake, state: StepState, now: float) -> float:
+    def _still(self, wake: Timer, state: StepState, now: float) -> float:
         """Seconds until another look at a deadline that was put off; 0.0 if it passes now."""
         outages = self._context.outages
         service = self._context.saga.rows[wake.step].to.name
@@ -110,7 +110,7 @@ class SagaActor(Actor):
         still = wake.at + outages.length(state.since, now) + paused - now
         return max(still, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if still > 0 else 0.0
 
-    def _advance(self, message: Message | Wake, now: float, batch: int, ticket: int) -> None:
+    def _advance(self, message: Message | Timer, now: float, batch: int, ticket: int) -> None:
         context, before = self._context, self._progress
         try:
             decision = advance(context.saga, before, message, now)
@@ -127,20 +127,20 @@ class SagaActor(Actor):
             if batch == NO_BATCH:
                 _logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
             else:
-                self.send(context.bridge, NotHandled(batch, ticket, traceback.format_exc()))
+                self.send(context.bridge, Nack(batch, ticket, traceback.format_exc()))
             return
         self._progress = after
         if after is not before:
-            self.send(context.bridge, Handled(batch, ticket, outputs, (after,), (), decision.notes))
+            self.send(context.bridge, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.bridge, Handled(batch, ticket))
+            self.send(context.bridge, Ack(batch, ticket))
 
-    def _set_timers(self, wakes: list[Wake], now: float) -> None:
+    def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:
             self.wakeupAfter(timedelta(seconds=max(0.0, wake.at - now)), wake)
 
 
-def log_notes(progress: Progress, notes: list[Note], now: float) -> None:
+def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:
     """One line of the log for each note; what a trace is made of."""
     timestamp, log = iso(now), _logger()
     for note in notes:

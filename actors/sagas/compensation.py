@@ -1,8 +1,8 @@
 """Undoing a saga: the compensations, newest step first."""
 
-from order_sagas.actors.sagas.decision import Wake
 from order_sagas.actors.sagas.definition import Failure, Step
-from order_sagas.actors.sagas.progress import (
+from order_sagas.actors.sagas.effects import Timer
+from order_sagas.actors.sagas.state import (
     BACKOFF,
     CANCELLED,
     COMPENSATING,
@@ -15,13 +15,13 @@ from order_sagas.actors.sagas.progress import (
     UNDONE,
     StepState,
 )
-from order_sagas.actors.sagas.turn import UNDOING, Turn
+from order_sagas.actors.sagas.transition import UNDOING, Transition
 
 DONE_OR_UNKNOWN = (DONE, SENT, BACKOFF, STUCK)
 """What has to be undone: a step that was sent and not answered may have been done."""
 
 
-class Backward(Turn):
+class Backward(Transition):
     """A saga that turns round, and goes back until it is cancelled."""
 
     __slots__ = ()
@@ -79,7 +79,7 @@ class Backward(Turn):
             return
         deadline = self.now + step.undo_within
         self.steps[i] = StepState(UNDO_SENT, attempt, self.now, deadline)
-        self.wakes.append(Wake(deadline, i, attempt))
+        self.wakes.append(Timer(deadline, i, attempt))
 
     def step_undone(self, i: int, state: StepState) -> None:
         step = self.saga.rows[i]

@@ -6,7 +6,7 @@ import msgspec
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.definition import Participant
-from order_sagas.actors.sagas.progress import Progress
+from order_sagas.actors.sagas.state import SagaState
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -16,7 +16,7 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     message: Message
 
 
-class Wake(msgspec.Struct, frozen=True, gc=False):
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """A timer, and which wait it ends: it is stale unless the step still waits until just `at`.
 
     Thespian cannot cancel a wakeup, so the timer carries its identity.
@@ -27,7 +27,7 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     attempt: int
 
 
-class Note(msgspec.Struct, frozen=True, gc=False):
+class LogEvent(msgspec.Struct, frozen=True, gc=False):
     """A line for the log: one transition, or one message that was ignored."""
 
     event: str
@@ -38,7 +38,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """What to do. `progress` is the very same object when nothing changed."""
 
-    progress: Progress
+    progress: SagaState
     sends: list[Send]
-    wakes: list[Wake]
-    notes: list[Note]
+    wakes: list[Timer]
+    notes: list[LogEvent]

@@ -56,7 +56,7 @@ class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NOT_STARTED = StepState()
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a saga's history: what happened to which step, when, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
@@ -74,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last: float = 0.0
 
 
-class Progress(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A saga in flight, or ended. `seq` counts its transitions from 1.
 
     `start` is the message that started it, from which every command is made. `pivoted` is the
@@ -95,7 +95,7 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failed_step: str = ""
     code: str = ""
     reason: str = ""
-    history: tuple[Entry, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
 
     @property
     def deadline(self) -> float | None:
@@ -115,13 +115,13 @@ def saga_id_of(saga: str, order_id: str) -> str:
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Progress)
+_decoder = msgspec.json.Decoder(SagaState)
 
 encode = _encoder.encode
 """A progress as JSON, for the store."""
 
 
-def decode(raw: bytes | str, definition: Saga) -> Progress:
+def decode(raw: bytes | str, definition: Saga) -> SagaState:
     """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
     progress = _decoder.decode(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
@@ -136,8 +136,8 @@ def decode(raw: bytes | str, definition: Saga) -> Progress:
     )
 
 
-def _shared(entry: Entry) -> Entry:
-    return Entry(
+def _shared(entry: HistoryEntry) -> HistoryEntry:
+    return HistoryEntry(
         entry.at,
         intern(entry.event),
         intern(entry.step),

@@ -6,7 +6,7 @@ import attrs
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.money import money
-from order_sagas.actors.services.gateway import (
+from order_sagas.actors.services.payment_gateway import (
     After,
     Approved,
     Charge,
