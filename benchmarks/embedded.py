@@ -31,8 +31,8 @@ from order_sagas.actors.messages import Message, PaymentCompleted, StockReserved
 from order_sagas.actors.sagas.advance import advance
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.intake import Intake
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.connect import sqlite_engine
 from order_sagas.bridges.store.queues import HANDLED, TO_READ
 from order_sagas.bridges.store.store import Changes, Store

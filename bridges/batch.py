@@ -13,8 +13,8 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import Ack, CallId, ExternalCall, Output
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.outcome_queue import Outcome
-from order_sagas.bridges.record import Outgoing, Record
-from order_sagas.bridges.routes import Route
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.routing import Route
 from order_sagas.bridges.store.parking import Parked
 
 

@@ -12,9 +12,9 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Outgoing, Record
-from order_sagas.bridges.routes import ORCHESTRATOR, Route
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
 
 NEW = 4

@@ -7,9 +7,9 @@ from typing import Any
 from order_sagas.actors.clock import Clock, SystemClock
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.doorbell import ring
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Headers, Outgoing
 from order_sagas.bridges.record_log import LetterRow
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.store.connect import connect
 from order_sagas.bridges.store.headers import unpack
 from order_sagas.bridges.store.log_table import append

@@ -16,12 +16,12 @@ from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.entities import Order
 from order_sagas.actors.messages import SCHEMA_VERSION, OrderCreated
 from order_sagas.actors.participants import ORDERS
-from order_sagas.bridges.fingerprint import fingerprint
 from order_sagas.bridges.observer import header_of
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.codec import LARGEST
+from order_sagas.bridges.records.fingerprint import fingerprint
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.connect import Connection
 from order_sagas.bridges.store.rows import Rows
-from order_sagas.bridges.wire import LARGEST
 
 CHUNK = 1000
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

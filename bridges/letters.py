@@ -12,8 +12,8 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.record import Headers, Outgoing
 from order_sagas.bridges.record_log import LetterRow, RecordLog
+from order_sagas.bridges.records.record import Headers, Outgoing
 
 MARK = "dead-letter-mark"
 """The header of a record that says what was done with a letter: the letter's number."""

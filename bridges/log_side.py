@@ -13,8 +13,8 @@ from order_sagas.bridges.outcome_queue import OutcomeQueue
 from order_sagas.bridges.owed_calls import OwedCalls
 from order_sagas.bridges.pruning import Pruner
 from order_sagas.bridges.rates import Rates
-from order_sagas.bridges.record import Outgoing, Record
-from order_sagas.bridges.routes import Route
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.routing import Route
 from order_sagas.bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0

@@ -7,7 +7,7 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.call_results import CallDone
-from order_sagas.bridges.record import Headers
+from order_sagas.bridges.records.record import Headers
 
 if TYPE_CHECKING:
     from order_sagas.bridges.world import World

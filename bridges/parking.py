@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from order_sagas.actors.messages import Message
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.errors import UnreadableRecordError
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Record
-from order_sagas.bridges.routes import ORCHESTRATOR, Route
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.shards import Shards
 from order_sagas.bridges.store.parking import INTAKE, Parked, Pause
 

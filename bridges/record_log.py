@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from order_sagas.bridges.record import Headers, Outgoing
+from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.store.connect import Connection
 
 LetterRow = tuple[int, bytes | None, bytes | None, Headers]

@@ -12,8 +12,8 @@ from order_sagas.actors.protocol import Ack, EvictSagas, Restore, RestoreEntitie
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.batch import Item
 from order_sagas.bridges.log_side import LogSide
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.routes import ORCHESTRATOR
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.routing import ORCHESTRATOR
 
 log = structlog.get_logger("bridge")
 

@@ -12,9 +12,9 @@ from order_sagas.actors.services.service import Service
 from order_sagas.bridges.call_runners import CallRunner
 from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.observer import Observer, Tracing
-from order_sagas.bridges.routes import Routes
+from order_sagas.bridges.records.codec import MessageCodec
+from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.store.store import Store
-from order_sagas.bridges.wire import Wire
 
 
 def _nothing(*_: Any) -> None:
@@ -30,7 +30,7 @@ class World:
     """
 
     store: Store
-    wire: Wire
+    wire: MessageCodec
     routes: Routes
     registry: Registry
     services: Sequence[type[Service]]

@@ -32,11 +32,11 @@ from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopped
 from order_sagas.bridges.observer import Observer, Tracing
-from order_sagas.bridges.routes import ORCHESTRATOR, Routes, wire_messages
+from order_sagas.bridges.records.codec import MessageCodec
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.store.connect import Connection, connect
 from order_sagas.bridges.store.queues import CONSUMER
 from order_sagas.bridges.store.store import Store
-from order_sagas.bridges.wire import Wire
 from order_sagas.bridges.world import World
 from order_sagas.system.definitions import SAGAS, registry_of
 from order_sagas.system.log_access import check_log
@@ -136,7 +136,7 @@ def open_world(
     """What the bridge needs, opened in the process and thread where the bridge runs."""
     return World(
         store=open_store(parts.settings, registry, parts.services, parts.connect),
-        wire=Wire(wire_messages(registry, parts.services)),
+        wire=MessageCodec(wire_messages(registry, parts.services)),
         routes=Routes(registry, parts.services),
         registry=registry,
         services=parts.services,

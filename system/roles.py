@@ -11,7 +11,7 @@ from order_sagas.actors.participants import (
     TOPICS,
 )
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.routes import ORCHESTRATOR
+from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.store.consumers import consumer_of_set
 from order_sagas.bridges.store.queues import CONSUMER
 from order_sagas.system.settings import Settings

@@ -7,7 +7,7 @@ https://kafka.apache.org/documentation/#recordbatch; varints are zigzag encoded.
 
 from collections.abc import Iterator, Sequence
 
-from order_sagas.bridges.record import Headers, Outgoing, Record
+from order_sagas.bridges.records.record import Headers, Outgoing, Record
 
 
 def _varint(number: int) -> bytes:

@@ -21,7 +21,6 @@ from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.dead_letters import dead_letter
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.connection import KafkaLog
 from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
@@ -30,9 +29,10 @@ from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.kafka.reader import TopicReader
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.dead_letter import dead_letter
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.role_progress import RoleProgress
-from order_sagas.bridges.routes import ORCHESTRATOR, Route
 from order_sagas.bridges.store.role_offsets import RoleOffsets
 from order_sagas.bridges.store.store import SUBMITTED, Changes
 

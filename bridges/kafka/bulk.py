@@ -16,7 +16,7 @@ from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka.batches import encode_records
 from order_sagas.bridges.kafka.errors import NotAcknowledgedError
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 
 Settle = Callable[[Sequence[int], BaseException | None], None]
 """Told the places of records that were acknowledged (no error) or were not."""

@@ -4,7 +4,7 @@ import threading
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.whole_topic import read_on
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 NEWEST = 10_000
 """Records that are kept, unless another number is given."""

@@ -16,9 +16,9 @@ from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topics import TOPICS, check_topics
 from order_sagas.bridges.kafka.whole_topic import ends_of, read_whole
 from order_sagas.bridges.letters import MARK
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Headers, Outgoing, Record
 from order_sagas.bridges.record_log import LetterRow
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.store.store import SUBMITTED, Store
 
 _log = structlog.get_logger(__name__)

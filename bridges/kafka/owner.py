@@ -5,7 +5,7 @@ from typing import Protocol
 
 import attrs
 
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 
 @attrs.frozen(eq=False)

@@ -28,7 +28,7 @@ from order_sagas.bridges.kafka.errors import (
 )
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka.rebalance import Shares
 from order_sagas.bridges.kafka.shards import ShardAssignor
 from order_sagas.bridges.kafka.unfinished_joins import finish_what_was_begun
 from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from kafka.structs import TopicPartition
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import map_errors
 from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 
 def ends_of(connection: KafkaConnection, topic: str, partitions: int) -> Mapping[int, int]:

@@ -13,8 +13,8 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
-from order_sagas.bridges.record import Outgoing
 from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store import queries
 
 AT_ONCE = 500

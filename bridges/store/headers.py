@@ -2,7 +2,7 @@
 
 import msgspec
 
-from order_sagas.bridges.record import Headers
+from order_sagas.bridges.records.record import Headers
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(tuple[tuple[str, bytes], ...])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.connect import Connection
 from order_sagas.bridges.store.headers import pack
 from order_sagas.bridges.store.queues import LEFT_FOR_ROLE

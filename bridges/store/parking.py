@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.store.headers import pack, unpack
 from order_sagas.bridges.store.schema import Number, metadata, partial_index
 

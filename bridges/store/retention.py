@@ -24,7 +24,7 @@ from order_sagas.actors.entities import Entity, Order, Reservation, StockLoad
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.errors import LostShardError
-from order_sagas.bridges.fingerprint import fingerprint
+from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.store.queues import (
     HANDLED,
     LEFT,

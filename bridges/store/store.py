@@ -9,7 +9,7 @@ from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.store.connect import Connection, connect
 from order_sagas.bridges.store.headers import pack, unpack
 from order_sagas.bridges.store.log_table import append, append_for_roles
@@ -343,7 +343,7 @@ class Store:
         return check
 
     def _write_entities(self, db: Any, changes: Changes) -> Callable[[], None]:
-        from order_sagas.bridges.partitions import partition_for
+        from order_sagas.bridges.records.partitioner import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
         # In the order of their first mention, so that a run repeated numbers them the same.

@@ -16,7 +16,7 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.doorbell import Doorbell
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.messages import RecordsWaiting
-from order_sagas.bridges.routes import Routes
+from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.store import queries
 from order_sagas.bridges.store.lock import DatabaseLock
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start

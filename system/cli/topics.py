@@ -4,7 +4,7 @@ import click
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
-from order_sagas.bridges.routes import Routes
+from order_sagas.bridges.records.routing import Routes
 from order_sagas.system.bootstrap import SERVICES
 from order_sagas.system.definitions import registry_of
 from order_sagas.system.kafka import connection_of

@@ -13,7 +13,7 @@ from order_sagas.actors.services.service import Service
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.embedded import EmbeddedBridge
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.store.queues import TO_READ
 from order_sagas.bridges.store.store import Changes
 from order_sagas.bridges.world import World

@@ -9,7 +9,7 @@ import attrs
 import sqlalchemy as sa
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.store.connect import Connection, SqliteConnection
 from order_sagas.bridges.store.schema import metadata
 from order_sagas.bridges.store.store import Changes, Store

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
 
 AT_ONCE, BEHIND = -1.0, 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 
 
 class Topics:

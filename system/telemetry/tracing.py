@@ -14,7 +14,7 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.observer import TRACEPARENT, Tracing
-from order_sagas.bridges.record import Headers
+from order_sagas.bridges.records.record import Headers
 from order_sagas.bridges.world import World
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
 from order_sagas.system.telemetry.ids import GivenIds, span_id_of

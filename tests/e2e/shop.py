@@ -23,7 +23,7 @@ from order_sagas.bridges.doorbell import Doorbell, ring
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.http import HttpServer
 from order_sagas.bridges.messages import RecordsWaiting
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.bootstrap import Parts, open_store, start
 from order_sagas.system.http import options_of, surroundings_of
 from order_sagas.system.logs import configure_logging

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 
 # One browser for all of them: on one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

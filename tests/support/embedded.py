@@ -27,7 +27,7 @@ from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.invariants import Violation, examine, ledger_of
 from order_sagas.bridges.messages import RecordsWaiting
-from order_sagas.bridges.record import Headers, Outgoing
+from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.store.connect import sqlite_engine
 from order_sagas.bridges.store.store import Store
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start

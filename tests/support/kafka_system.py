@@ -21,8 +21,8 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.invariants import Violation, examine, ledger_of
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
 from order_sagas.bridges.kafka.whole_topic import read_whole
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Headers, Outgoing, Record
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.store.queries import reading
 from order_sagas.bridges.store.store import Store
 from tests.support.cli import Started, environment, order_sagas

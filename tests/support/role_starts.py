@@ -13,8 +13,8 @@ from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.embedded import EmbeddedBridge
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store import queries
 from order_sagas.bridges.store.store import Changes
 from order_sagas.system.settings.model import ROLES

@@ -17,8 +17,8 @@ from order_sagas.bridges.kafka.bridge import KafkaBridge, RecordsRead, ShardsAss
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
 from order_sagas.bridges.kafka.owner import Batch as Handover
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
 
 DEAD_LETTERS = "dead-letters"

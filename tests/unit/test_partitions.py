@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka.partitioner import murmur2
 
-from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.records.partitioner import partition_for
 
 JAVA_HASHES = {
     b"21": -973932308,

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from order_sagas.bridges.kafka import Batch, TopicReader
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 
 class NotingOwner:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
 from tests.integration.kafka.owners import NotingOwner
 

@@ -6,7 +6,7 @@ from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.kept_topic import KeptTopic
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 from tests.integration.kafka.conftest import PARTITIONS
 
 pytestmark = pytest.mark.kafka

@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.owners import NotingOwner
 from tests.support.kafka_broker import KafkaBroker
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from order_sagas.bridges.kafka import TopicWriter
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
 from tests.integration.kafka.owners import NotingOwner
 

@@ -14,7 +14,7 @@ from order_sagas.bridges.kafka import (
     TopicWriter,
     create_topics,
 )
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_config import USERS
 

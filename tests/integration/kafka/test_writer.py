@@ -13,7 +13,7 @@ from order_sagas.bridges.kafka import (
     TopicMissingError,
     TopicWriter,
 )
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
 from tests.integration.kafka.owners import NotingOwner
 

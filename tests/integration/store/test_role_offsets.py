@@ -10,7 +10,7 @@ import pytest
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.consumers import consumer_of_set
 from order_sagas.bridges.store.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.store.store import Changes, Store

@@ -11,7 +11,7 @@ from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store import postgres
 from order_sagas.bridges.store.queries import reading
 from order_sagas.bridges.store.store import Changes, Claim, Store

@@ -7,7 +7,7 @@ from kafka import KafkaProducer
 
 from order_sagas.actors.messages import OrderLine
 from order_sagas.bridges.kafka import KafkaConnection
-from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.records.partitioner import partition_for
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until
 

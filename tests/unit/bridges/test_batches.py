@@ -9,7 +9,7 @@ from order_sagas.actors.entities import Order, Payment
 from order_sagas.actors.messages import OrderCreated, PaymentCompleted
 from order_sagas.actors.sagas import minutes
 from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 

@@ -1,8 +1,8 @@
 """A dead letter is the record as it came, and why it is there."""
 
-from order_sagas.bridges.dead_letters import dead_letter
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.dead_letter import dead_letter
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Record
 
 HEADERS = (("traceparent", b"00-1-2-01"), ("odd", b"\xff"))
 

@@ -15,7 +15,7 @@ from order_sagas.actors.services.notifications import NotificationSent, Notifica
 from order_sagas.actors.services.orders import OrderService
 from order_sagas.actors.services.payments import PaymentService
 from order_sagas.actors.services.stock import StockService
-from order_sagas.bridges.routes import Routes, wire_messages
+from order_sagas.bridges.records.routing import Routes, wire_messages
 
 SERVICES = (OrderService, PaymentService, StockService, NotificationService)
 ROUTES = Routes(Registry([PLACE_ORDER]), SERVICES)

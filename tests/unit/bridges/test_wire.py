@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from order_sagas.actors.messages import BUSINESS, OrderCreated, OrderLine, PaymentCompleted, status
 from order_sagas.bridges.errors import UnreadableRecordError
-from order_sagas.bridges.record import Record
-from order_sagas.bridges.wire import LARGEST, Wire
+from order_sagas.bridges.records.codec import LARGEST, MessageCodec
+from order_sagas.bridges.records.record import Record
 
-wire = Wire(BUSINESS)
+wire = MessageCodec(BUSINESS)
 
 
 def record(value: bytes | None) -> Record:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from order_sagas.bridges.partitions import partition_for
+from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.store.queries import all_handled, reading, waiting
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 

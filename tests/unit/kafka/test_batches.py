@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from order_sagas.bridges.kafka.batches import encode_records, read_records
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 
 CONTENT = st.none() | st.binary(max_size=300)
 HEADERS = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_size=3).map(tuple)

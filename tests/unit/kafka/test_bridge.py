@@ -23,9 +23,9 @@ from order_sagas.bridges.kafka.bridge import KafkaBridge, ShardsAssigned
 from order_sagas.bridges.kafka.owner import Batch as Handover
 from order_sagas.bridges.outcome_queue import Outcome
 from order_sagas.bridges.owed_calls import OwedCalls
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Record
-from order_sagas.bridges.routes import ORCHESTRATOR, Routes
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
 from order_sagas.system.bootstrap import SERVICES
 
 PARTITIONS = 8

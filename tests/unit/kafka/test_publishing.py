@@ -13,7 +13,7 @@ from order_sagas.bridges.kafka.errors import (
     NotAcknowledgedError,
     RecordTooLargeError,
 )
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import Crash, an_order
 from tests.support.virtual_kafka import DEAD_LETTERS, VirtualBroker, VirtualKafkaSystem
 

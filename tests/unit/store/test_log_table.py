@@ -4,7 +4,7 @@ import pytest
 
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.log_table import append
 from order_sagas.bridges.store.many_rows import AT_ONCE
 from order_sagas.bridges.store.queues import HANDLED, TO_READ

@@ -9,7 +9,7 @@ from order_sagas.actors.entities import ENTITIES, Entity, Payment, StockLevel
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreError
-from order_sagas.bridges.record import Outgoing
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.store.queues import HANDLED, TO_READ
 from order_sagas.bridges.store.store import Changes, Store
 

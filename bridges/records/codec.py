@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from order_sagas.actors.messages import Message, status
 from order_sagas.bridges.errors import UnreadableRecordError
-from order_sagas.bridges.record import Record
+from order_sagas.bridges.records.record import Record
 
 LARGEST = 1024 * 1024
 """Bytes of the largest value that is read; Kafka's own default limit for a record."""
@@ -25,7 +25,7 @@ def _decoder_of(messages: frozenset[type[Message]]) -> msgspec.json.Decoder[Any]
     return msgspec.json.Decoder(union)
 
 
-class Wire:
+class MessageCodec:
     """Reads and writes the messages it was made for.
 
     Unknown fields are ignored, and a field that is null counts as absent: services written

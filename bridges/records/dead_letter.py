@@ -2,8 +2,8 @@
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.participants import DEAD_LETTERS
-from order_sagas.bridges.partitions import partition_for
-from order_sagas.bridges.record import Outgoing, Record
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing, Record
 
 
 def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outgoing:
