@@ -33,9 +33,9 @@ from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.intake import Intake
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.connect import sqlite_engine
-from order_sagas.bridges.store.queues import HANDLED, TO_READ
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
+from order_sagas.bridges.storage.store import Changes, Store
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase

@@ -29,7 +29,7 @@ PARTS = {
     "actors/sagas": "sagas: deciding what comes next",
     "actors/services": "services: orders, payments, stock, notifications",
     "actors": "messages and entities",
-    "bridges/store": "store: rows and statements",
+    "bridges/storage": "store: rows and statements",
     "bridges": "bridge: batches, records, routes",
     "system/logs": "log lines",
     "structlog": "log lines",

@@ -11,8 +11,8 @@ import msgspec
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState
-from order_sagas.bridges.store.retention import kinds_of
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.order_retention import kinds_of
+from order_sagas.bridges.storage.store import Store
 
 _progress = msgspec.json.Decoder(SagaState)
 _encode = msgspec.json.Encoder().encode

@@ -15,7 +15,7 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
-from order_sagas.bridges.store.parking import Parked
+from order_sagas.bridges.storage.deferred import Parked
 
 
 @cache

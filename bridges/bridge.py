@@ -32,7 +32,7 @@ from order_sagas.bridges.parking import LOOK_SECONDS
 from order_sagas.bridges.pruning import Pruner
 from order_sagas.bridges.rates import Rates
 from order_sagas.bridges.records.routing import ORCHESTRATOR, TO_DEAD_LETTERS
-from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.bridges.waves import Waves
 
 log = structlog.get_logger("bridge")

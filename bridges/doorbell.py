@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from order_sagas.bridges.private_directory import check_private, private_directory
-from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.storage.database_url import file_of
 
 LOOK_SECONDS = 60.0
 """After so long without a ring, a running process looks for records unasked."""

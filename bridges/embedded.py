@@ -15,7 +15,7 @@ from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
+from order_sagas.bridges.storage.log_queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
 
 NEW = 4
 """The fourth part of a batch is for new orders, however much is under way."""

@@ -10,11 +10,11 @@ from order_sagas.bridges.doorbell import ring
 from order_sagas.bridges.record_log import LetterRow
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing
-from order_sagas.bridges.store.connect import connect
-from order_sagas.bridges.store.headers import unpack
-from order_sagas.bridges.store.log_table import append
-from order_sagas.bridges.store.queues import HANDLED, TO_READ
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.headers import unpack
+from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
+from order_sagas.bridges.storage.log_table import append
+from order_sagas.bridges.storage.store import Store
 
 
 class EmbeddedLog:

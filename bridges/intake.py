@@ -20,8 +20,8 @@ from order_sagas.bridges.observer import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.connect import Connection
-from order_sagas.bridges.store.rows import Rows
+from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.rows import Rows
 
 CHUNK = 1000
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

@@ -15,7 +15,7 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.shards import Shards
-from order_sagas.bridges.store.parking import INTAKE, Parked, Pause
+from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
 
 log = structlog.get_logger("bridge")
 

@@ -6,9 +6,9 @@ import structlog
 
 from order_sagas.actors.clock import Clock
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.store.client_keys import KeyRound
-from order_sagas.bridges.store.retention import Round
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.idempotency_key_retention import KeyRound
+from order_sagas.bridges.storage.order_retention import Round
+from order_sagas.bridges.storage.store import Store
 
 log = structlog.get_logger("bridge")
 

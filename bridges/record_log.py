@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from order_sagas.bridges.records.record import Headers, Outgoing
-from order_sagas.bridges.store.connect import Connection
+from order_sagas.bridges.storage.connection import Connection
 
 LetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""

@@ -14,7 +14,7 @@ from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.observer import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.store import Store
 
 
 def _nothing(*_: Any) -> None:

@@ -34,9 +34,9 @@ from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopp
 from order_sagas.bridges.observer import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
-from order_sagas.bridges.store.connect import Connection, connect
-from order_sagas.bridges.store.queues import CONSUMER
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.connection import Connection, connect
+from order_sagas.bridges.storage.log_queues import CONSUMER
+from order_sagas.bridges.storage.store import Store
 from order_sagas.bridges.world import World
 from order_sagas.system.definitions import SAGAS, registry_of
 from order_sagas.system.log_access import check_log

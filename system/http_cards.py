@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.kinds import database_url
 

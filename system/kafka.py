@@ -16,8 +16,8 @@ from order_sagas.bridges.kafka.outbox_log import OutboxLog
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.kafka.whole_topic import ends_of, ends_of_topics
 from order_sagas.bridges.record_log import RecordLog
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.lag import Lag, lag_of_topics
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
 from order_sagas.system.settings import Settings
 

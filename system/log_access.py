@@ -11,9 +11,9 @@ import attrs
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.record_log import RecordLog
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.lag import Lag, dead_letter_records, lag_of_embedded
-from order_sagas.bridges.store.lock import running_process
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.instance_lock import running_process
+from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
 from order_sagas.system.roles import TOPICS_OF_ROLES
 from order_sagas.system.settings import Settings
 

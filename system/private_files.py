@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import Settings
 

@@ -12,8 +12,8 @@ from order_sagas.actors.participants import (
 )
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.records.routing import ORCHESTRATOR
-from order_sagas.bridges.store.consumers import consumer_of_set
-from order_sagas.bridges.store.queues import CONSUMER
+from order_sagas.bridges.storage.consumers import consumer_of_set
+from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.model import ROLES
 

@@ -18,7 +18,7 @@ from order_sagas.bridges.http.options import Surroundings
 from order_sagas.bridges.http.reading import Reader
 from order_sagas.bridges.http.routing import Endpoint
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.store.queries import ORDER_STATUSES, SAGA_STATUSES
+from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 KEPT = 5.0
 """Seconds for which what was read holds, however often it is asked for."""

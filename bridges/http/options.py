@@ -10,7 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.record_log import RecordLog
-from order_sagas.bridges.store.lag import Lag
+from order_sagas.bridges.storage.lag import Lag
 
 
 class HttpError(BridgeError):

@@ -23,7 +23,7 @@ from order_sagas.bridges.http.views import Receipt
 from order_sagas.bridges.intake import Verdict
 from order_sagas.bridges.observer import TRACEPARENT
 from order_sagas.bridges.order_form import Id, InvalidOrderError, NotJsonError, check_order
-from order_sagas.bridges.store.queries import ORDER_STATUSES
+from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
 LONGEST_PARENT = 200

@@ -38,10 +38,10 @@ from order_sagas.bridges.http.views import (
     moment,
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.connect import postgres_engine, sqlite_engine
-from order_sagas.bridges.store.location import file_of
-from order_sagas.bridges.store.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
+from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
 Row = dict[str, Any]
 

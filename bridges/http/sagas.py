@@ -24,7 +24,7 @@ from order_sagas.bridges.operations import (
     ReasonNeededError,
     SagaOperations,
 )
-from order_sagas.bridges.store.queries import SAGA_STATUSES
+from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
 

@@ -18,7 +18,7 @@ from order_sagas.bridges.operations import (
     PauseOperations,
     ReasonNeededError,
 )
-from order_sagas.bridges.store.parking import INTAKE
+from order_sagas.bridges.storage.deferred import INTAKE
 
 PATH = "/api/v1/services"
 ACTIONS = ("pause", "unpause")

@@ -8,7 +8,7 @@ import attrs
 import sqlalchemy as sa
 
 from order_sagas.actors.sagas.state import HistoryEntry, SagaState
-from order_sagas.bridges.store.queues import HANDLED
+from order_sagas.bridges.storage.log_queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 

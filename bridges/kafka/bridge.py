@@ -33,8 +33,8 @@ from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.role_progress import RoleProgress
-from order_sagas.bridges.store.role_offsets import RoleOffsets
-from order_sagas.bridges.store.store import SUBMITTED, Changes
+from order_sagas.bridges.storage.role_offsets import RoleOffsets
+from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
 

@@ -19,7 +19,7 @@ from order_sagas.bridges.letters import MARK
 from order_sagas.bridges.record_log import LetterRow
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
-from order_sagas.bridges.store.store import SUBMITTED, Store
+from order_sagas.bridges.storage.store import SUBMITTED, Store
 
 _log = structlog.get_logger(__name__)
 

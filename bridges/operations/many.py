@@ -14,7 +14,7 @@ from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.actors.sagas.transition import GOING, UNDOING
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
-from order_sagas.bridges.store.schema import sagas
+from order_sagas.bridges.storage.schema import sagas
 
 _progress = msgspec.json.Decoder(SagaState)
 

@@ -13,7 +13,7 @@ from order_sagas.bridges.operations.errors import (
     ReasonNeededError,
 )
 from order_sagas.bridges.record_log import RecordLog
-from order_sagas.bridges.store.parking import parked, pauses
+from order_sagas.bridges.storage.deferred import parked, pauses
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
 from order_sagas.bridges.record_log import RecordLog
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store import queries
+from order_sagas.bridges.storage import queries
 
 AT_ONCE = 500
 """Commands in one transaction."""

@@ -19,7 +19,7 @@ from order_sagas.bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from order_sagas.bridges.store.queries import IN_FLIGHT
+from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import (

@@ -12,8 +12,8 @@ from order_sagas.bridges.operations import (
     ReasonNeededError,
     pauses_that_last,
 )
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.parking import INTAKE
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.deferred import INTAKE
 from order_sagas.system.cli.operate import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import LOG_SETTINGS, moment, open_log, say_if_idle

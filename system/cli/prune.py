@@ -8,9 +8,9 @@ import click
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.archive import ArchiveFile
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.location import file_of
-from order_sagas.bridges.store.retention import Round
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.cli.support import moment, print_json
 from order_sagas.system.settings import Settings, settings_options

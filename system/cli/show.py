@@ -9,7 +9,7 @@ from rich.text import Text
 
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
-from order_sagas.bridges.store import queries
+from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled

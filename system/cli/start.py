@@ -17,8 +17,8 @@ from order_sagas.bridges.doorbell import Doorbell
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.messages import RecordsWaiting
 from order_sagas.bridges.records.routing import Routes
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.lock import DatabaseLock
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.definitions import registry_of

@@ -15,10 +15,10 @@ from rich.live import Live
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.errors import KafkaBridgeError
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.due import Deadlines, deadlines
-from order_sagas.bridges.store.lag import Lag
-from order_sagas.bridges.store.lock import running_process
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
+from order_sagas.bridges.storage.instance_lock import running_process
+from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.cli.pause import in_words, paused
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, plain_table, print_json

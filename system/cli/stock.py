@@ -11,7 +11,7 @@ from order_sagas.actors.participants import STOCK
 from order_sagas.actors.words import many
 from order_sagas.bridges.record_log import RecordLog
 from order_sagas.bridges.stock_files import loads_of, read_stock
-from order_sagas.bridges.store import queries
+from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import (
     LOG_SETTINGS,

@@ -15,7 +15,7 @@ from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.words import many
 from order_sagas.bridges.doorbell import ring
 from order_sagas.bridges.record_log import RecordLog
-from order_sagas.bridges.store import queries
+from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, plain_table, print_json, styled
 from order_sagas.system.settings import Settings

@@ -7,8 +7,8 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.sagas.state import SagaState, Status
-from order_sagas.bridges.store.queries import reading
-from order_sagas.bridges.store.schema import sagas
+from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.schema import sagas
 
 _decoder = msgspec.json.Decoder(SagaState)
 

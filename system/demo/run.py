@@ -15,8 +15,8 @@ from order_sagas.actors.participants import STOCK
 from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.intake import CHUNK, Intake
 from order_sagas.bridges.stock_files import loads_of
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.lock import DatabaseLock
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.demo import orders
 from order_sagas.system.logs import configure_logging

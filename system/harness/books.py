@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
-from order_sagas.bridges.store.rows import rows_of
+from order_sagas.bridges.storage.rows import rows_of
 
 E = TypeVar("E", bound=Entity)
 

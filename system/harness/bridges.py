@@ -14,8 +14,8 @@ from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.records.record import Outgoing, Record
-from order_sagas.bridges.store.queues import TO_READ
-from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.storage.log_queues import TO_READ
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.bridges.world import World
 from order_sagas.system.harness.database import WatchedStore
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Record
-from order_sagas.bridges.store.connect import Connection, SqliteConnection
-from order_sagas.bridges.store.schema import metadata
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.connection import Connection, SqliteConnection
+from order_sagas.bridges.storage.schema import metadata
+from order_sagas.bridges.storage.store import Changes, Store
 from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails
 
 

@@ -29,7 +29,7 @@ from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.headers import pack
+from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
 from order_sagas.system.harness.books import Books
 from order_sagas.system.harness.bridges import HarnessEmbeddedBridge, HarnessTopicsBridge, Staged

@@ -21,7 +21,7 @@ from order_sagas.bridges.invariants.touched import (
     check_stock,
     check_timers,
 )
-from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.books import Books
 
 _FIELDS: dict[type[Entity], str] = {

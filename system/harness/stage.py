@@ -7,7 +7,7 @@ from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.store import Changes, Store
 from order_sagas.system.harness.agenda import Agenda
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints

@@ -4,7 +4,7 @@ import math
 import os
 from pathlib import Path
 
-from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.system.settings import Settings
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")

@@ -30,7 +30,7 @@ from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.external_calls import ExternalCalls
 from order_sagas.bridges.outcome_queue import OutcomeQueue
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.store import Changes, Store
 
 
 @attrs.frozen

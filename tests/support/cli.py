@@ -10,7 +10,7 @@ from types import TracebackType
 
 import sqlalchemy as sa
 
-from order_sagas.bridges.store.queries import reading
+from order_sagas.bridges.storage.queries import reading
 from tests.support.waiting import TIMEOUT, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -28,8 +28,8 @@ from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.invariants import Violation, examine, ledger_of
 from order_sagas.bridges.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
-from order_sagas.bridges.store.connect import sqlite_engine
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.runtime import EventLoopBase, VirtualClock

@@ -23,8 +23,8 @@ from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topic
 from order_sagas.bridges.kafka.whole_topic import read_whole
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
-from order_sagas.bridges.store.queries import reading
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.store import Store
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 

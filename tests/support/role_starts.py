@@ -15,8 +15,8 @@ from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.settings.model import ROLES
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 

@@ -11,7 +11,7 @@ import pytest
 
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from order_sagas.bridges.embedded_log import EmbeddedLog
-from order_sagas.bridges.store.connect import connect
+from order_sagas.bridges.storage.connection import connect
 from tests.support.embedded import violations
 from tests.support.killed import run_until_idle, unlucky
 

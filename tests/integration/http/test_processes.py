@@ -13,7 +13,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from order_sagas.bridges.store import queries
+from order_sagas.bridges.storage import queries
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.http_service import HttpProcess, an_order_body
 from tests.support.ports import free_port

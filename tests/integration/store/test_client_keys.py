@@ -6,8 +6,8 @@ import pytest
 
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.store.client_keys import CHUNK, KeyRound
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.idempotency_key_retention import CHUNK, KeyRound
+from order_sagas.bridges.storage.store import Store
 
 FORMER = (
     "DROP TABLE idempotency_keys",

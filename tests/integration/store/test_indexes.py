@@ -6,7 +6,7 @@ import re
 import pytest
 
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.store import Store
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index'",

@@ -20,9 +20,9 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.archive import ArchiveFile
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.invariants import examine, ledger_of
-from order_sagas.bridges.store.queries import reading
-from order_sagas.bridges.store.retention import Pruned, Round
-from order_sagas.bridges.store.store import Changes, Claim, Store
+from order_sagas.bridges.storage.order_retention import Pruned, Round
+from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.store import Changes, Claim, Store
 
 PARTITIONS = 4
 ENDED = 1000.0

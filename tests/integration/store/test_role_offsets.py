@@ -11,9 +11,9 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.consumers import consumer_of_set
-from order_sagas.bridges.store.role_offsets import RoleClaim, RoleOffsets
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.consumers import consumer_of_set
+from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
+from order_sagas.bridges.storage.store import Changes, Store
 from order_sagas.system.roles import TOPICS_OF_ROLES
 
 TOPIC = "payment-events"

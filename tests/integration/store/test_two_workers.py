@@ -12,9 +12,9 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store import postgres
-from order_sagas.bridges.store.queries import reading
-from order_sagas.bridges.store.store import Changes, Claim, Store
+from order_sagas.bridges.storage import postgres
+from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.store import Changes, Claim, Store
 
 TOPIC = "order-events"
 

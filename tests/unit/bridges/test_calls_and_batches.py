@@ -18,7 +18,7 @@ from order_sagas.actors.services.payment_gateway import (
 )
 from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.observer import Observer
-from order_sagas.bridges.store.queues import LEFT, LOG
+from order_sagas.bridges.storage.log_queues import LEFT, LOG
 from order_sagas.bridges.world import World
 from tests.support.calls import HeldCalls
 from tests.support.embedded import EmbeddedSystem, an_order

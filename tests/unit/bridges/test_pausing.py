@@ -19,9 +19,9 @@ from order_sagas.bridges.operations import (
     ReasonNeededError,
     pauses_that_last,
 )
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.connect import connect
-from order_sagas.bridges.store.parking import INTAKE
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.deferred import INTAKE
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 NAMES = ("orders", "payments", "stock", "notifications", INTAKE)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from order_sagas.bridges.records.partitioner import partition_for
-from order_sagas.bridges.store.queries import all_handled, reading, waiting
+from order_sagas.bridges.storage.queries import all_handled, reading, waiting
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4

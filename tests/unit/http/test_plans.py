@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from order_sagas.bridges.http.reading import Reader
-from order_sagas.bridges.store import queries
-from order_sagas.bridges.store.lag import dead_letter_records
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.lag import dead_letter_records
 from tests.support.embedded import EmbeddedSystem, an_order
 
 Ask = Callable[[Reader], Any]

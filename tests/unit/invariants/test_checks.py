@@ -16,9 +16,9 @@ from order_sagas.actors.entities import (
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.bridges.invariants import Report, examine, ledger_of
-from order_sagas.bridges.store.connect import sqlite_engine
-from order_sagas.bridges.store.schema import metadata, sagas, table_of
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.schema import metadata, sagas, table_of
+from order_sagas.bridges.storage.store import Store
 from tests.support.embedded import EmbeddedSystem, an_order
 
 DEAR = (OrderLine(sku="PEN", quantity=1, unit_price=5000),)

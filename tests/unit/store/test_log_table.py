@@ -5,10 +5,10 @@ import pytest
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.log_table import append
-from order_sagas.bridges.store.many_rows import AT_ONCE
-from order_sagas.bridges.store.queues import HANDLED, TO_READ
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.bulk_insert import AT_ONCE
+from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
+from order_sagas.bridges.storage.log_table import append
+from order_sagas.bridges.storage.store import Store
 
 TRACED = (("traceparent", b"00-1-2-01"), ("raw", b"\x00\xff"))
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from order_sagas.bridges.store import many_rows
-from order_sagas.bridges.store.many_rows import insert
+from order_sagas.bridges.storage import bulk_insert as many_rows
+from order_sagas.bridges.storage.bulk_insert import insert
 
 AT_ONCE = many_rows.AT_ONCE[0]
 

@@ -8,9 +8,10 @@ from order_sagas.actors.messages import OrderCompleted, OrderLine, OrderRolledBa
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.intake import Intake, Verdict
 from order_sagas.bridges.operations import PauseOperations
-from order_sagas.bridges.store import queries, retention
-from order_sagas.bridges.store.retention import CHUNK, Pruned, Round
-from order_sagas.bridges.store.store import Changes
+from order_sagas.bridges.storage import order_retention as retention
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.order_retention import CHUNK, Pruned, Round
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 from tests.support.role_starts import RoleStarts

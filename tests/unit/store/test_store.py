@@ -10,8 +10,8 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.queues import HANDLED, TO_READ
-from order_sagas.bridges.store.store import Changes, Store
+from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
+from order_sagas.bridges.storage.store import Changes, Store
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.http.metrics import MetricRoutes
 from order_sagas.bridges.http.options import Surroundings
 from order_sagas.bridges.http.reading import Reader
-from order_sagas.bridges.store.lag import Lag
+from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.settings import Settings
 from order_sagas.system.telemetry.catalogue import METRICS, PROCESS

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.store.connect import Connection
-from order_sagas.bridges.store.headers import pack
-from order_sagas.bridges.store.queues import LEFT_FOR_ROLE
+from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.headers import pack
+from order_sagas.bridges.storage.log_queues import LEFT_FOR_ROLE
 
 _BARE = (
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) VALUES ({0}, {0}, {0}, "

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import ENTITIES, Entity
-from order_sagas.bridges.store.queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
+from order_sagas.bridges.storage.log_queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
 
 metadata = sa.MetaData()
 

@@ -10,11 +10,11 @@ import attrs
 import sqlalchemy as sa
 
 from order_sagas.bridges.records.record import Record
-from order_sagas.bridges.store.headers import pack, unpack
-from order_sagas.bridges.store.schema import Number, metadata, partial_index
+from order_sagas.bridges.storage.headers import pack, unpack
+from order_sagas.bridges.storage.schema import Number, metadata, partial_index
 
 if TYPE_CHECKING:
-    from order_sagas.bridges.store.connect import Connection
+    from order_sagas.bridges.storage.connection import Connection
 
 INTAKE = "intake"
 """What is paused when no new saga shall begin; all else that can be paused is a service."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, encode
-from order_sagas.bridges.store.schema import sagas, table_of
+from order_sagas.bridges.storage.schema import sagas, table_of
 
 Row = tuple[Any, ...]
 

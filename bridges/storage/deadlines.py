@@ -3,7 +3,7 @@
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.bridges.store.schema import sagas
+from order_sagas.bridges.storage.schema import sagas
 
 
 @attrs.frozen

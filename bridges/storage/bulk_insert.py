@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from order_sagas.bridges.store.rows import Row
+from order_sagas.bridges.storage.rows import Row
 
 AT_ONCE = (32, 8, 2)
 """Rows in one statement: as many as there are. More than 32 gain nothing more; and with every size

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from order_sagas.bridges.errors import StoreError
-from order_sagas.bridges.store.location import file_of
+from order_sagas.bridges.storage.database_url import file_of
 
 
 class AlreadyRunningError(StoreError):

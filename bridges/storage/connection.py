@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.extras import need
-from order_sagas.bridges.store.many_rows import insert
-from order_sagas.bridges.store.rows import Row
-from order_sagas.bridges.store.upgrade import lacking, upgrade
+from order_sagas.bridges.storage.bulk_insert import insert
+from order_sagas.bridges.storage.rows import Row
+from order_sagas.bridges.storage.upgrade import lacking, upgrade
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
@@ -96,7 +96,7 @@ def connect(url: str) -> Connection:
         return SqliteConnection(parsed)
     if kind == "postgresql":
         need("postgres")
-        from order_sagas.bridges.store.postgres import PostgresConnection
+        from order_sagas.bridges.storage.postgres import PostgresConnection
 
         return PostgresConnection(parsed)
     raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")

@@ -4,7 +4,7 @@ An order that got its id from its key is recognised all the same when it comes a
 What is forgotten is that a key was used, and for which order.
 """
 
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.store import Store
 
 CHUNK = 500
 """Keys in one transaction."""

@@ -25,7 +25,7 @@ from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.fingerprint import fingerprint
-from order_sagas.bridges.store.queues import (
+from order_sagas.bridges.storage.log_queues import (
     HANDLED,
     LEFT,
     LEFT_FOR_OTHERS,
@@ -33,9 +33,9 @@ from order_sagas.bridges.store.queues import (
     LOG,
     OF_ROLES,
 )
-from order_sagas.bridges.store.role_offsets import EPOCHS
-from order_sagas.bridges.store.rows import rows_of
-from order_sagas.bridges.store.store import Store
+from order_sagas.bridges.storage.role_offsets import EPOCHS
+from order_sagas.bridges.storage.rows import rows_of
+from order_sagas.bridges.storage.store import Store
 
 CHUNK = 300
 """Orders in one transaction: few enough that a running system hardly notices the wait."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 import msgspec
 import sqlalchemy as sa
 
-from order_sagas.bridges.store.queues import (
+from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
     LEFT,
     LEFT_FOR_OTHERS,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from order_sagas.bridges.store.connect import Connection
-from order_sagas.bridges.store.consumers import consumer_of_role, shares_roles
+from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.consumers import consumer_of_role, shares_roles
 
 EPOCHS = "#epochs"
 """The topic under which the offsets table keeps how often each shard was claimed."""

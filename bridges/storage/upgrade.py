@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from order_sagas.bridges.store.upgrade_roles import give_roles_their_offsets
+from order_sagas.bridges.storage.upgrade_roles import give_roles_their_offsets
 
 
 def lacking(metadata: sa.MetaData, indexes: Collection[str]) -> list[sa.Table]:

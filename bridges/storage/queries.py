@@ -22,10 +22,10 @@ from order_sagas.actors.entities import (
 from order_sagas.actors.messages import MAIN, OrderLine
 from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
-from order_sagas.bridges.store.connect import postgres_engine, sqlite_engine
-from order_sagas.bridges.store.consumers import consumer_of_role
-from order_sagas.bridges.store.location import file_of
-from order_sagas.bridges.store.queues import (
+from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
+from order_sagas.bridges.storage.consumers import consumer_of_role
+from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.log_queues import (
     LEFT,
     LEFT_FOR_OTHERS,
     LEFT_FOR_ROLE,
@@ -33,7 +33,7 @@ from order_sagas.bridges.store.queues import (
     TO_READ,
     queue_of,
 )
-from order_sagas.bridges.store.schema import log, offsets, order_keys, pruned, sagas, table_of
+from order_sagas.bridges.storage.schema import log, offsets, order_keys, pruned, sagas, table_of
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""

@@ -10,11 +10,10 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.records.record import Outgoing, Record
-from order_sagas.bridges.store.connect import Connection, connect
-from order_sagas.bridges.store.headers import pack, unpack
-from order_sagas.bridges.store.log_table import append, append_for_roles
-from order_sagas.bridges.store.parking import Parked, ParkingTable
-from order_sagas.bridges.store.queues import (
+from order_sagas.bridges.storage.connection import Connection, connect
+from order_sagas.bridges.storage.deferred import Parked, ParkingTable
+from order_sagas.bridges.storage.headers import pack, unpack
+from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
     LEFT,
     LEFT_FOR_OTHERS,
@@ -23,9 +22,10 @@ from order_sagas.bridges.store.queues import (
     OF_ROLES,
     TO_READ,
 )
-from order_sagas.bridges.store.role_offsets import EPOCHS, RoleClaim, RoleOffsets
-from order_sagas.bridges.store.rows import Row, SagaRows, rows_of
-from order_sagas.bridges.store.schema import SCHEMA, metadata
+from order_sagas.bridges.storage.log_table import append, append_for_roles
+from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
+from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
+from order_sagas.bridges.storage.schema import SCHEMA, metadata
 
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""

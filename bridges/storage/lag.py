@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.bridges.store.consumers import consumer_of_role
-from order_sagas.bridges.store.queries import waiting, waiting_by_role
-from order_sagas.bridges.store.schema import log, offsets
+from order_sagas.bridges.storage.consumers import consumer_of_role
+from order_sagas.bridges.storage.queries import waiting, waiting_by_role
+from order_sagas.bridges.storage.schema import log, offsets
 
 RoleTopics = Mapping[str, Collection[str]]
 """The topics on which each role takes records."""

@@ -8,8 +8,8 @@ import psycopg
 import sqlalchemy as sa
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
-from order_sagas.bridges.store.rows import Row
-from order_sagas.bridges.store.upgrade import lacking, upgrade
+from order_sagas.bridges.storage.rows import Row
+from order_sagas.bridges.storage.upgrade import lacking, upgrade
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20
