@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
-from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
+from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.records.record import Outgoing
 from tests.support.kafka_broker import KafkaBroker
 

@@ -10,11 +10,11 @@ import attrs
 
 from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.bridges.kafka.connection import KafkaConnection, KafkaLog
-from order_sagas.bridges.kafka.kept_topic import KeptTopic
-from order_sagas.bridges.kafka.members import members_of
+from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.outbox_log import OutboxLog
+from order_sagas.bridges.kafka.topic_cache import KeptTopic
+from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.kafka.whole_topic import ends_of, ends_of_topics
 from order_sagas.bridges.record_log import RecordLog
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics

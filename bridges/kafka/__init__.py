@@ -1,6 +1,8 @@
 """Kafka as the log: topics, one reader and one writer for a whole worker."""
 
 from order_sagas.bridges.kafka.connection import KafkaConnection, LoginMechanism, SecurityProtocol
+from order_sagas.bridges.kafka.consumer import TopicReader
+from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
     KafkaBridgeError,
@@ -10,10 +12,8 @@ from order_sagas.bridges.kafka.errors import (
     TopicMismatchError,
     TopicMissingError,
 )
-from order_sagas.bridges.kafka.owner import Batch, ShardOwner
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.reader import TopicReader
 from order_sagas.bridges.kafka.topics import TOPICS, check_topics, create_topics
 
 __all__ = [

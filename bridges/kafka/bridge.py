@@ -23,11 +23,11 @@ from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.connection import KafkaLog
+from order_sagas.bridges.kafka.consumer import TopicReader
+from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
-from order_sagas.bridges.kafka.owner import Batch as Handover
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.reader import TopicReader
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record

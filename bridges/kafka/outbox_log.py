@@ -10,11 +10,11 @@ from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
-from order_sagas.bridges.kafka.kept_topic import KeptTopic
-from order_sagas.bridges.kafka.members import members_of
+from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.topic_cache import KeptTopic
+from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
 from order_sagas.bridges.kafka.topics import TOPICS, check_topics
-from order_sagas.bridges.kafka.whole_topic import ends_of, read_whole
 from order_sagas.bridges.letters import MARK
 from order_sagas.bridges.record_log import LetterRow
 from order_sagas.bridges.records.partitioner import partition_for

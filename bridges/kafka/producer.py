@@ -11,11 +11,6 @@ from kafka import errors as theirs
 from kafka.record import util as checksums
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.kafka.bulk import (
-    can_send_whole_batches,
-    is_beyond_repair,
-    send_whole_batch,
-)
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
@@ -25,6 +20,11 @@ from order_sagas.bridges.kafka.errors import (
     RecordTooLargeError,
     TopicMissingError,
     mapped,
+)
+from order_sagas.bridges.kafka.fast_produce import (
+    can_send_whole_batches,
+    is_beyond_repair,
+    send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits

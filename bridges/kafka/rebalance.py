@@ -7,8 +7,8 @@ from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.structs import TopicPartition
 
-from order_sagas.bridges.kafka.outstanding import Deadline, Outstanding
-from order_sagas.bridges.kafka.owner import ShardOwner
+from order_sagas.bridges.kafka.backpressure import Deadline, Outstanding
+from order_sagas.bridges.kafka.consumer_listener import ShardOwner
 
 _log = structlog.get_logger(__name__)
 

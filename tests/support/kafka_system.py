@@ -20,7 +20,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.invariants import Violation, examine, ledger_of
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
-from order_sagas.bridges.kafka.whole_topic import read_whole
+from order_sagas.bridges.kafka.topic_scan import read_whole
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.storage.queries import reading

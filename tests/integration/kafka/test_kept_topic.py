@@ -5,7 +5,7 @@ from kafka import KafkaAdminClient
 from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
-from order_sagas.bridges.kafka.kept_topic import KeptTopic
+from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.integration.kafka.conftest import PARTITIONS
 

@@ -4,8 +4,8 @@ import pytest
 from kafka import KafkaConsumer
 
 from order_sagas.bridges.kafka import KafkaConnection
-from order_sagas.bridges.kafka.shards import ShardAssignor
-from order_sagas.bridges.kafka.unfinished_joins import finish_what_was_begun
+from order_sagas.bridges.kafka.assignor import ShardAssignor
+from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka

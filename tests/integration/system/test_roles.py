@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
-from order_sagas.bridges.kafka.whole_topic import ends_of_topics
+from order_sagas.bridges.kafka.topic_scan import ends_of_topics
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders

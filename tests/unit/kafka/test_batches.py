@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from order_sagas.bridges.kafka.batches import encode_records, read_records
+from order_sagas.bridges.kafka.record_batch_format import encode_records, read_records
 from order_sagas.bridges.records.record import Outgoing, Record
 
 CONTENT = st.none() | st.binary(max_size=300)

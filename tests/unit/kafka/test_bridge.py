@@ -20,7 +20,7 @@ from order_sagas.bridges.call_runners import ImmediateCalls
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.external_calls import ExternalCalls
 from order_sagas.bridges.kafka.bridge import KafkaBridge, ShardsAssigned
-from order_sagas.bridges.kafka.owner import Batch as Handover
+from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.outcome_queue import Outcome
 from order_sagas.bridges.owed_calls import OwedCalls
 from order_sagas.bridges.records.partitioner import partition_for

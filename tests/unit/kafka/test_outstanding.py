@@ -1,7 +1,7 @@
 """Back-pressure, and waiting for shards to be released."""
 
-from order_sagas.bridges.kafka.outstanding import Outstanding
-from order_sagas.bridges.kafka.owner import Batch
+from order_sagas.bridges.kafka.backpressure import Outstanding
+from order_sagas.bridges.kafka.consumer_listener import Batch
 
 
 def batch_of(*shards: int) -> Batch:

@@ -6,7 +6,7 @@ import pytest
 from kafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from order_sagas.bridges.kafka.outstanding import Outstanding
+from order_sagas.bridges.kafka.backpressure import Outstanding
 from order_sagas.bridges.kafka.rebalance import Shares
 from tests.integration.kafka.owners import NotingOwner
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.structs import TopicPartition
 
-from order_sagas.bridges.kafka.shards import ShardAssignor, assign_shards
+from order_sagas.bridges.kafka.assignor import ShardAssignor, assign_shards
 
 MEMBERS = ["a", "b", "c", "d"]
 TOPICS = ("orders", "payments", "stock")

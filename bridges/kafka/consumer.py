@@ -9,14 +9,14 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from order_sagas.bridges.kafka.assignor import ShardAssignor
+from order_sagas.bridges.kafka.backpressure import Outstanding
 from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import BrokerUnreachableError, mapped
-from order_sagas.bridges.kafka.outstanding import Outstanding
-from order_sagas.bridges.kafka.owner import Batch, ShardOwner
+from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.kafka.rebalance import Shares
-from order_sagas.bridges.kafka.shards import ShardAssignor
-from order_sagas.bridges.kafka.unfinished_joins import finish_what_was_begun
-from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
+from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
 from order_sagas.bridges.records.record import Record
 
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import map_errors
-from order_sagas.bridges.kafka.unpack import convert, unpack_whole_batches
+from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.records.record import Record
 
 

@@ -13,7 +13,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 
-from order_sagas.bridges.kafka.batches import read_records
+from order_sagas.bridges.kafka.record_batch_format import read_records
 from order_sagas.bridges.records.record import Record
 
 _INSIDES = ("_unpack_records", "_consume_aborted_transactions_up_to", "_contains_abort_marker")

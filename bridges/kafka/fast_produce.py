@@ -14,8 +14,8 @@ from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
-from order_sagas.bridges.kafka.batches import encode_records
 from order_sagas.bridges.kafka.errors import NotAcknowledgedError
+from order_sagas.bridges.kafka.record_batch_format import encode_records
 from order_sagas.bridges.records.record import Outgoing
 
 Settle = Callable[[Sequence[int], BaseException | None], None]

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from order_sagas.bridges.kafka.owner import Batch
+from order_sagas.bridges.kafka.consumer_listener import Batch
 
 
 class Outstanding:

@@ -3,7 +3,7 @@
 import threading
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
-from order_sagas.bridges.kafka.whole_topic import read_on
+from order_sagas.bridges.kafka.topic_scan import read_on
 from order_sagas.bridges.records.record import Record
 
 NEWEST = 10_000
