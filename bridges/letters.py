@@ -12,7 +12,7 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.record_log import LetterRow, RecordLog
+from order_sagas.bridges.logs.log_writer import LetterRow, LogWriter
 from order_sagas.bridges.records.record import Headers, Outgoing
 
 MARK = "dead-letter-mark"
@@ -67,7 +67,7 @@ class LetterFilter:
 class Letters:
     """The dead letters of a log."""
 
-    def __init__(self, log: RecordLog, clock: Clock | None = None) -> None:
+    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
         self._log = log
         self._clock = clock or SystemClock()
 

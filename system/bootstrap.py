@@ -26,9 +26,9 @@ from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGate
 from order_sagas.actors.services.stock import StockService
 from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
-from order_sagas.bridges.doorbell import ring
 from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopped
 from order_sagas.bridges.observer import Observer, Tracing

@@ -11,11 +11,11 @@ import attrs
 from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.bridges.kafka.connection import KafkaConnection, KafkaLog
 from order_sagas.bridges.kafka.group_members import members_of
-from order_sagas.bridges.kafka.outbox_log import OutboxLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.kafka_outbox import OutboxLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
@@ -76,7 +76,7 @@ class KafkaAccess:
     settings: Settings
     letters: KeptTopic | None = None
 
-    def open(self) -> RecordLog:
+    def open(self) -> LogWriter:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
             self.settings.kafka_group, self.letters,

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import attrs
 
-from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.errors import StoreError
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.embedded import EmbeddedLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -21,7 +21,7 @@ from order_sagas.system.settings import Settings
 class LogAccess(Protocol):
     """What is asked of a log from outside the system. Raises BridgeError where nobody can tell."""
 
-    def open(self) -> RecordLog:
+    def open(self) -> LogWriter:
         """To write to."""
 
     def knock(self) -> None:
@@ -62,7 +62,7 @@ class EmbeddedAccess:
 
     settings: Settings
 
-    def open(self) -> RecordLog:
+    def open(self) -> LogWriter:
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 

@@ -17,7 +17,7 @@ from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.intake import CHUNK, Intake, Verdict
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ RECONNECT = Retry(attempts=sys.maxsize, backoff=0.25, factor=2.0, longest=5.0, j
 
 Answer = tuple[int, Verdict | Exception]
 """What became of the order of a ticket."""
-Open = Callable[[], RecordLog]
+Open = Callable[[], LogWriter]
 
 
 def on_a_thread(call: Callable[[], Any]) -> "Future[Any]":
@@ -122,9 +122,9 @@ class HttpBridge(Actor):
         super().__init__()
         self._waiting: list[TakeOrder] = []
         self._asked = False
-        self._log: RecordLog | None = None
+        self._log: LogWriter | None = None
         self._intake: Intake
-        self._attempt: Future[RecordLog] | None = None
+        self._attempt: Future[LogWriter] | None = None
         """The attempt to open the log that is under way."""
         self._failures = 0
         """How often the log has failed since a group was stored."""
@@ -177,7 +177,7 @@ class HttpBridge(Actor):
         assert self._error is not None
         return [(take.ticket, self._error) for take in group]
 
-    def _take(self, log: RecordLog, group: list[TakeOrder]) -> list[Answer]:
+    def _take(self, log: LogWriter, group: list[TakeOrder]) -> list[Answer]:
         try:
             verdicts = self._intake.take([t.order for t in group], [t.client_key for t in group])
         except BridgeError as error:
@@ -196,7 +196,7 @@ class HttpBridge(Actor):
 
     # --- the log ------------------------------------------------------------------------------
 
-    def _lost(self, log: RecordLog, error: Exception) -> None:
+    def _lost(self, log: LogWriter, error: Exception) -> None:
         """The open log has failed: close it, and open it again, at once if that is the first."""
         self._failures += 1
         self._log = None

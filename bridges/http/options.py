@@ -9,7 +9,7 @@ import attrs
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage.lag import Lag
 
 
@@ -62,7 +62,7 @@ class Surroundings:
 
     database: str
     registry: Registry
-    open_log: Callable[[], RecordLog]
+    open_log: Callable[[], LogWriter]
     """A log to write to, for the thread that calls it. Raises BridgeError if there is none."""
     running: Callable[[], int]
     """How many processes handle what is written."""

@@ -6,13 +6,13 @@ import attrs
 import sqlalchemy as sa
 
 from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.checks import listed
 from order_sagas.bridges.operations.errors import (
     AlreadySoError,
     NoSuchTargetError,
     ReasonNeededError,
 )
-from order_sagas.bridges.record_log import RecordLog
 from order_sagas.bridges.storage.deferred import parked, pauses
 
 
@@ -34,7 +34,7 @@ class PauseOperations:
     """
 
     def __init__(
-        self, log: RecordLog, services: Collection[str], clock: Clock | None = None
+        self, log: LogWriter, services: Collection[str], clock: Clock | None = None
     ) -> None:
         self._log = log
         self._services = services

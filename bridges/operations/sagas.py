@@ -10,10 +10,10 @@ from order_sagas.actors.messages import OperatorCommand
 from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
-from order_sagas.bridges.record_log import RecordLog
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
 
@@ -33,7 +33,7 @@ class SagaOperations:
         self._database = database
         self._registry = registry
 
-    def ask(self, command: OperatorCommand, log: RecordLog) -> int:
+    def ask(self, command: OperatorCommand, log: LogWriter) -> int:
         """Check the command and send it; answers how many systems are running."""
         self.check(command)
         return self.send([command], log)
@@ -54,7 +54,7 @@ class SagaOperations:
         with queries.reading(self._database) as db:
             return choose(db, self._registry, template, which, now)
 
-    def send(self, commands: Sequence[OperatorCommand], log: RecordLog) -> int:
+    def send(self, commands: Sequence[OperatorCommand], log: LogWriter) -> int:
         """Append commands that were checked, each with an id of its own.
 
         In transactions of `AT_ONCE`: many do not hold up a running system, and whoever is
@@ -67,7 +67,7 @@ class SagaOperations:
         return running
 
 
-def _record(command: OperatorCommand, log: RecordLog) -> Outgoing:
+def _record(command: OperatorCommand, log: LogWriter) -> Outgoing:
     named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
     return log.outgoing(ORDERS.topic, command.order_id, msgspec.json.encode(named))
 

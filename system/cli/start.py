@@ -13,8 +13,8 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
-from order_sagas.bridges.doorbell import Doorbell
 from order_sagas.bridges.extras import need
+from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.messages import RecordsWaiting
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage import queries

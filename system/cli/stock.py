@@ -9,7 +9,7 @@ import msgspec
 
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.words import many
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.stock_files import loads_of, read_stock
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.suggest import suggestion
@@ -69,7 +69,7 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
     say_if_idle(log)
 
 
-def _put(log: RecordLog, loads: list[Any]) -> int:
+def _put(log: LogWriter, loads: list[Any]) -> int:
     """Append those that never were; a row of `order_keys` remembers each, from now on."""
     db, mark = log.db, log.db.placeholder
     records = {

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.log_access import log_access
 from order_sagas.system.settings import Settings
@@ -44,7 +44,7 @@ LOG_SETTINGS = ("database", "partitions", "kafka")
 """Flags of a command that writes to the log; how to log in stands in a file or the environment."""
 
 
-def open_log(settings: Settings) -> RecordLog:
+def open_log(settings: Settings) -> LogWriter:
     """The log that the settings name, to write to."""
     if settings.kafka:
         import structlog  # here, because it takes long to load, and nothing else logs
@@ -93,7 +93,7 @@ def moment(at: float | None) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def say_if_idle(log: RecordLog) -> None:
+def say_if_idle(log: LogWriter) -> None:
     """On standard error: nobody handles what was sent until a system is started."""
     if not log.running:
         click.echo(f"{log.nobody} `{suggestion('start')}` handles them.", err=True)

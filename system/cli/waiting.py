@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.words import many
-from order_sagas.bridges.doorbell import ring
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.doorbell import ring
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, plain_table, print_json, styled
@@ -66,7 +66,7 @@ class Watch:
             self.pending = kept
 
 
-def watch_of(log: RecordLog, settings: Settings) -> Watch:
+def watch_of(log: LogWriter, settings: Settings) -> Watch:
     """How to watch orders that were written to this log; make it behind the last of them."""
     ends, group, left = log.end(ORDERS.topic), settings.kafka_group, log.left
     if ends is None:

@@ -19,9 +19,9 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.services.payment_gateway import Approved, Charge, NoAnswer, Outcome, Refund
-from order_sagas.bridges.doorbell import Doorbell, ring
-from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.http import HttpServer
+from order_sagas.bridges.logs.doorbell import Doorbell, ring
+from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.bootstrap import Parts, open_store, start

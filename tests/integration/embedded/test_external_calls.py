@@ -14,7 +14,7 @@ from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import LoadStock, Message, OrderLine
 from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.call_runners import ThreadPools
-from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, RunningSystem, start
 from order_sagas.system.runtime import EventLoopBase

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
-from order_sagas.bridges.embedded_log import EmbeddedLog
+from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.storage.connection import connect
 from tests.support.embedded import violations
 from tests.support.killed import run_until_idle, unlucky

@@ -6,7 +6,7 @@ import pytest
 
 from order_sagas.actors.messages import OrderLine
 from order_sagas.bridges.intake import Intake, Verdict
-from order_sagas.bridges.kafka.outbox_log import OutboxLog
+from order_sagas.bridges.logs.kafka_outbox import OutboxLog
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until
 

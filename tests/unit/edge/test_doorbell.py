@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from order_sagas.bridges import doorbell
-from order_sagas.bridges.doorbell import Doorbell, ring
+from order_sagas.bridges.logs import doorbell
+from order_sagas.bridges.logs.doorbell import Doorbell, ring
 from tests.support.users import as_nobody, needs_root
 
 
@@ -61,7 +61,7 @@ def test_nobody_hears_when_nobody_runs_or_another_database_does(database, tmp_pa
 def test_the_bell_of_a_dead_process_is_taken_away(tmp_path):
     """It is neither counted as running, nor left lying around."""
     database = f"sqlite:///{tmp_path / 'orders.db'}"
-    hang = f"from order_sagas.bridges.doorbell import Doorbell; Doorbell({database!r}, print)"
+    hang = f"from order_sagas.bridges.logs.doorbell import Doorbell; Doorbell({database!r}, print)"
     subprocess.run([sys.executable, "-c", f"{hang}; import os; os._exit(9)"], check=False)
     left = list(tmp_path.iterdir())
 

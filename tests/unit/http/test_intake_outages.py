@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from thespian.actors import ActorSystem
 
-from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.http.actor import Answer, AskWhetherOpen, HttpBridge, ServeHttp, TakeOrder
 from order_sagas.bridges.intake import Verdict
-from order_sagas.bridges.record_log import RecordLog
+from order_sagas.bridges.logs.embedded import EmbeddedLog
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.system.runtime import EventLoopBase, VirtualClock
 from tests.support.embedded import an_order
 
@@ -78,7 +78,7 @@ class Intake:
     def _answer(self, answers: Sequence[Answer]) -> None:
         self.answers.update(answers)
 
-    def _open(self) -> RecordLog:
+    def _open(self) -> LogWriter:
         self.attempts.append(self.clock.now())
         if self.is_away:
             raise StoreUnavailableError(TURNED_AWAY)

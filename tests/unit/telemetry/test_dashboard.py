@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from order_sagas.bridges.embedded_log import EmbeddedLog
 from order_sagas.bridges.http.metrics import MetricRoutes
 from order_sagas.bridges.http.options import Surroundings
 from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.settings import Settings

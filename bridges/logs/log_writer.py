@@ -11,7 +11,7 @@ LetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""
 
 
-class RecordLog(Protocol):
+class LogWriter(Protocol):
     """The embedded log, or an outbox on the way to Kafka. Used by one thread."""
 
     partitions: int
@@ -46,6 +46,6 @@ class RecordLog(Protocol):
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""
 
-    def __enter__(self) -> "RecordLog": ...
+    def __enter__(self) -> "LogWriter": ...
 
     def __exit__(self, *_: object) -> None: ...

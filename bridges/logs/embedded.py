@@ -6,8 +6,8 @@ from typing import Any
 
 from order_sagas.actors.clock import Clock, SystemClock
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.doorbell import ring
-from order_sagas.bridges.record_log import LetterRow
+from order_sagas.bridges.logs.doorbell import ring
+from order_sagas.bridges.logs.log_writer import LetterRow
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import connect
