@@ -29,7 +29,7 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation
 from order_sagas.actors.messages import Message, PaymentCompleted, StockReserved
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.bridges.intake import Intake
+from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing

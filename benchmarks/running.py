@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dep
 from benchmarks.embedded import append
 from benchmarks.orders import DECLINED, stock
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.intake import CHUNK, Intake
+from order_sagas.bridges.intake.intake import CHUNK, Intake
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.system.bootstrap import Parts, open_store

@@ -16,7 +16,7 @@ from thespian.actors import Actor, ActorAddress, ActorExitRequest, WakeupMessage
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.intake import CHUNK, Intake, Verdict
+from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.logs.log_writer import LogWriter
 
 _log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.actor import Answer, TakeOrder
 from order_sagas.bridges.http.problems import retry_later
-from order_sagas.bridges.intake import Verdict
+from order_sagas.bridges.intake.intake import Verdict
 
 BUSY = 1.0
 """Seconds after which somebody who was turned away may come again."""

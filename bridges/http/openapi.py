@@ -17,7 +17,7 @@ from order_sagas.bridges.http.routing import Endpoint
 from order_sagas.bridges.http.sagas import ACTIONS, Wish
 from order_sagas.bridges.http.services import PauseWish
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.order_form import Id, LineForm, OrderForm
+from order_sagas.bridges.intake.order_schema import Id, LineForm, OrderForm
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 JSON = "application/json"

@@ -9,8 +9,8 @@ import msgspec
 
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.words import many
+from order_sagas.bridges.intake.stock_files import loads_of, read_stock
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.stock_files import loads_of, read_stock
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import (

@@ -12,9 +12,9 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.participants import STOCK
-from order_sagas.bridges.intake import CHUNK, Intake
+from order_sagas.bridges.intake.intake import CHUNK, Intake
+from order_sagas.bridges.intake.stock_files import loads_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
-from order_sagas.bridges.stock_files import loads_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.bootstrap import Parts, start

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from order_sagas.bridges.order_form import read_order
+from order_sagas.bridges.intake.order_schema import read_order
 from tests.support.markdown import PAGES, ROOT, Block, blocks
 from tests.support.pasted import commands
 

@@ -17,8 +17,8 @@ from examples.returns import (
     Till,
 )
 from order_sagas.actors.sagas import hours
-from order_sagas.bridges.order_files import read_jsonl
-from order_sagas.bridges.stock_files import read_stock
+from order_sagas.bridges.intake.order_files import read_jsonl
+from order_sagas.bridges.intake.stock_files import read_stock
 from tests.support.embedded import EmbeddedSystem
 from tests.support.markdown import ROOT, blocks
 

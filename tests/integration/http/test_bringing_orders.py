@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.intake import Intake
+from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from tests.support.embedded import an_order
 from tests.support.http_service import an_order_body, serving

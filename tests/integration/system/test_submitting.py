@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from order_sagas.actors.messages import OrderLine
-from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until

@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.actors.messages import OrderLine
-from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.intake.intake import Intake, Verdict
 from tests.support.embedded import EmbeddedSystem, an_order
 
 PEN, INK = (OrderLine(sku=sku, quantity=1, unit_price=100) for sku in ("PEN", "INK"))

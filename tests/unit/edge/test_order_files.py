@@ -2,8 +2,8 @@
 
 import pytest
 
-from order_sagas.bridges.order_files import FileError, read_csv, read_jsonl
-from order_sagas.bridges.stock_files import BadRow, loads_of, read_stock
+from order_sagas.bridges.intake.order_files import FileError, read_csv, read_jsonl
+from order_sagas.bridges.intake.stock_files import BadRow, loads_of, read_stock
 
 HEADER = "order_id,customer_id,currency,sku,quantity,unit_price\n"
 

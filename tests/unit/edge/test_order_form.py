@@ -5,7 +5,7 @@ import json
 import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
-from order_sagas.bridges.order_form import InvalidOrderError, read_order
+from order_sagas.bridges.intake.order_schema import InvalidOrderError, read_order
 
 
 def an_order(**fields):

@@ -15,7 +15,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.http.actor import Answer, AskWhetherOpen, HttpBridge, ServeHttp, TakeOrder
-from order_sagas.bridges.intake import Verdict
+from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.system.runtime import EventLoopBase, VirtualClock

@@ -6,7 +6,7 @@ import pytest
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation
 from order_sagas.actors.messages import OrderCompleted, OrderLine, OrderRolledBack, ProcessPayment
 from order_sagas.bridges.errors import LostShardError
-from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.operations import PauseOperations
 from order_sagas.bridges.storage import order_retention as retention
 from order_sagas.bridges.storage import queries

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from order_sagas.bridges.intake import Intake, Verdict
+from order_sagas.bridges.intake.intake import Intake, Verdict
 from tests.support.embedded import EmbeddedSystem, an_order
 
 FORMER = """

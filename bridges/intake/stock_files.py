@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from order_sagas.actors.messages import MAIN, LoadStock, OrderLine
-from order_sagas.bridges.order_files import columns_of
-from order_sagas.bridges.order_form import LONGEST_ID, Id
+from order_sagas.bridges.intake.order_files import columns_of
+from order_sagas.bridges.intake.order_schema import LONGEST_ID, Id
 
 COLUMNS = ("sku", "quantity")
 """The header; `warehouse` may come beside them."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.order_form import InvalidOrderError, check_order, read_order
+from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order, read_order
 
 COLUMNS = ("order_id", "customer_id", "currency", "sku", "quantity", "unit_price")
 """The header of a CSV of orders; `warehouse` may come beside them."""
