@@ -14,7 +14,7 @@ from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.routing import Endpoint, answer
 from order_sagas.bridges.http.tokens import Role
 from order_sagas.bridges.http.views import Asked, LetterPage, LetterView
-from order_sagas.bridges.letters import Letter, LetterError, Letters
+from order_sagas.bridges.operations.dead_letters import Letter, LetterError, Letters
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18

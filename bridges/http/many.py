@@ -19,7 +19,6 @@ from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.routing import Endpoint, answer
 from order_sagas.bridges.http.tokens import Role
 from order_sagas.bridges.http.views import AskedOfMany
-from order_sagas.bridges.letters import LetterError, LetterFilter, Letters
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -28,6 +27,7 @@ from order_sagas.bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
+from order_sagas.bridges.operations.dead_letters import LetterError, LetterFilter, Letters
 
 MOST = 1000
 """Sagas, or letters, that one request sees to; what is left is for the next."""

@@ -15,8 +15,8 @@ from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
 from order_sagas.bridges.kafka.topics import TOPICS, check_topics
-from order_sagas.bridges.letters import MARK
 from order_sagas.bridges.logs.log_writer import LetterRow
+from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.storage.store import SUBMITTED, Store

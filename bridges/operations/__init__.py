@@ -14,9 +14,9 @@ from order_sagas.bridges.operations.errors import (
     OperationError,
     ReasonNeededError,
 )
-from order_sagas.bridges.operations.many import Choice, Chosen, SagaFilter, usual_statuses
 from order_sagas.bridges.operations.pauses import Paused, PauseOperations, pauses_that_last
 from order_sagas.bridges.operations.sagas import SagaOperations
+from order_sagas.bridges.operations.selection import Choice, Chosen, SagaFilter, usual_statuses
 
 __all__ = [
     "AlreadySoError",

@@ -13,7 +13,7 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.checks import check, check_reason, listed
 from order_sagas.bridges.operations.errors import NoSuchSagaError
-from order_sagas.bridges.operations.many import Choice, SagaFilter, choose
+from order_sagas.bridges.operations.selection import Choice, SagaFilter, choose
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
 

@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.letters import Letter, LetterFilter, Letters
+from order_sagas.bridges.operations.dead_letters import Letter, LetterFilter, Letters
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.operate import current_user
 from order_sagas.system.cli.suggest import suggestion

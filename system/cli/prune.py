@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.archive import ArchiveFile
+from order_sagas.bridges.operations.archive import ArchiveFile
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.order_retention import Round
