@@ -30,7 +30,7 @@ from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.invariants import examine, ledger_of
+from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.storage.store import Changes
 
 Result = dict[str, Any]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from order_sagas.actors.sagas.state import SagaState, Status
-from order_sagas.bridges.invariants.touched import Broken
+from order_sagas.bridges.audit.commit_rules import Broken
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness

@@ -12,8 +12,8 @@ from order_sagas.actors.entities import (
     StockLevel,
 )
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.invariants import ledger_of, violations
-from order_sagas.bridges.invariants.touched import (
+from order_sagas.bridges.audit import ledger_of, violations
+from order_sagas.bridges.audit.commit_rules import (
     Broken,
     Facts,
     check_change,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from order_sagas.actors.protocol import CallId, ExternalCall
+from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.call_results import CallDone, perform
 from order_sagas.bridges.call_runners import Done
-from order_sagas.bridges.invariants.touched import Broken
 from order_sagas.system.harness.faults import CallFails
 
 if TYPE_CHECKING:

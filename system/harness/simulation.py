@@ -12,7 +12,7 @@ from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.actors.money import money
 from order_sagas.actors.sagas.state import Status
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.invariants.touched import Broken, Facts
+from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.harness import Harness
 from order_sagas.system.harness.plans import LEVELS, random_plan

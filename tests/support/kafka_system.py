@@ -18,7 +18,7 @@ from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderL
 from order_sagas.actors.participants import TOPICS
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.invariants import Violation, examine, ledger_of
+from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter, create_topics
 from order_sagas.bridges.kafka.topic_scan import read_whole
 from order_sagas.bridges.records.partitioner import partition_for

@@ -17,8 +17,8 @@ from order_sagas.actors.messages import OrderCreated, OrderLine, PaymentComplete
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.errors import LostShardError
-from order_sagas.bridges.invariants import examine, ledger_of
 from order_sagas.bridges.operations.archive import ArchiveFile
 from order_sagas.bridges.storage.order_retention import Pruned, Round
 from order_sagas.bridges.storage.queries import reading

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, Status
-from order_sagas.bridges.invariants.touched import (
+from order_sagas.bridges.audit.commit_rules import (
     Broken,
     Facts,
     check_change,

@@ -15,7 +15,7 @@ from order_sagas.actors.entities import (
 )
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.bridges.invariants import Report, examine, ledger_of
+from order_sagas.bridges.audit import Report, examine, ledger_of
 from order_sagas.bridges.storage.connection import sqlite_engine
 from order_sagas.bridges.storage.schema import metadata, sagas, table_of
 from order_sagas.bridges.storage.store import Store
@@ -104,7 +104,7 @@ def test_a_spoilt_row_breaks_its_rule(books, check) -> None:
 
 def test_every_check_is_proved() -> None:
     """A check that is added needs a row that breaks it."""
-    from order_sagas.bridges.invariants import checks_for
+    from order_sagas.bridges.audit import checks_for
 
     assert {check.name for check in checks_for([PLACE_ORDER])} == set(SPOILT)
 

@@ -7,9 +7,9 @@ A check is a rule in a sentence and the SQL that finds what breaks it. Those tha
 flight and no record waits.
 """
 
-from order_sagas.bridges.invariants.checks import ALWAYS, ENDED, Check, checks_for
-from order_sagas.bridges.invariants.examine import Finding, Report, Violation, examine, violations
-from order_sagas.bridges.invariants.ledger import Ledger, ledger_of
+from order_sagas.bridges.audit.audit import Finding, Report, Violation, examine, violations
+from order_sagas.bridges.audit.rules import ALWAYS, ENDED, Check, checks_for
+from order_sagas.bridges.audit.sql_dialects import Ledger, ledger_of
 
 __all__ = [
     "ALWAYS",

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.bridges.invariants.checks import ALWAYS, Check, checks_for
-from order_sagas.bridges.invariants.ledger import Ledger
+from order_sagas.bridges.audit.rules import ALWAYS, Check, checks_for
+from order_sagas.bridges.audit.sql_dialects import Ledger
 
 
 @attrs.frozen
