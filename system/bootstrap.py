@@ -29,8 +29,8 @@ from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls, ThreadP
 from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopped
+from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.observer import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages

@@ -10,7 +10,7 @@ from aiosmtpd.smtp import AuthResult
 
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.sagas.definition import minutes
-from order_sagas.bridges.mail import MaildirChannel, SmtpChannel, letter, recipient
+from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel, letter, recipient
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.ports import free_port
 
