@@ -24,20 +24,20 @@ from order_sagas.actors.services.payments import PaymentService, UseGateway
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 from order_sagas.actors.services.stock import StockService
-from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
-from order_sagas.bridges.embedded import EmbeddedBridge
-from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.messages import AskReport, Connect, Report, Stop, Stopped
 from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
-from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls, ThreadPools
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.messages import AskReport, Connect, Report, Stop, Stopped
+from order_sagas.bridges.processor.observers import Observer, Tracing
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.store import Store
-from order_sagas.bridges.world import World
 from order_sagas.system.definitions import SAGAS, registry_of
 from order_sagas.system.log_access import check_log
 from order_sagas.system.roles import consumer_of, roles_of
@@ -121,7 +121,7 @@ def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
     """The bridge to the log that the settings name, and what it needs to reach it."""
     if settings.kafka:
         # Here, because Kafka's client takes long to load, and only those who name one need it.
-        from order_sagas.bridges.kafka.bridge import KafkaBridge
+        from order_sagas.bridges.processor.kafka import KafkaBridge
         from order_sagas.system.kafka import kafka_log
 
         return KafkaBridge, kafka_log(settings)
@@ -132,9 +132,9 @@ def open_world(
     parts: Parts,
     registry: Registry,
     tell: Callable[[Any], None],
-) -> World:
+) -> ProcessorContext:
     """What the bridge needs, opened in the process and thread where the bridge runs."""
-    return World(
+    return ProcessorContext(
         store=open_store(parts.settings, registry, parts.services, parts.connect),
         wire=MessageCodec(wire_messages(registry, parts.services)),
         routes=Routes(registry, parts.services),

@@ -22,7 +22,7 @@ from order_sagas.bridges.http.tokens import Role
 from order_sagas.bridges.http.views import Receipt
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
-from order_sagas.bridges.observer import TRACEPARENT
+from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"

@@ -16,7 +16,7 @@ from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.entities import Order
 from order_sagas.actors.messages import SCHEMA_VERSION, OrderCreated
 from order_sagas.actors.participants import ORDERS
-from order_sagas.bridges.observer import header_of
+from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.records.record import Outgoing

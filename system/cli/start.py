@@ -15,7 +15,7 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import DatabaseLock

@@ -10,13 +10,13 @@ from thespian.actors import ActorAddress
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.protocol import Delivery
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.batch import Batch
-from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.storage.log_queues import TO_READ
 from order_sagas.bridges.storage.store import Changes
-from order_sagas.bridges.world import World
 from order_sagas.system.harness.database import WatchedStore
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Staged(Bridge):
 
     stage: ClassVar["Stage"]
 
-    def watch_store(self) -> World:
+    def watch_store(self) -> ProcessorContext:
         """Make the store a watched one; the world as it is then."""
         known: object = self._world.store
         if not isinstance(known, WatchedStore):

@@ -27,7 +27,7 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.external_calls import CAPACITY
+from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts

@@ -6,7 +6,7 @@ from typing import Any
 from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, RunningSystem, start
 from order_sagas.system.harness.crashes import WatchedMailbox
 from order_sagas.system.harness.stage import Stage

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from order_sagas.bridges.messages import Report
+from order_sagas.bridges.processor.messages import Report
 from order_sagas.system.settings import Settings
 from order_sagas.system.supervision.settings_transfer import settings_from_plain, settings_to_plain
 

@@ -7,7 +7,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.logs.doorbell import Doorbell
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase

@@ -9,7 +9,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from order_sagas.bridges.messages import Report
+from order_sagas.bridges.processor.messages import Report
 from order_sagas.system.telemetry import catalogue
 from order_sagas.system.telemetry.catalogue import WORKER, Described
 from order_sagas.system.telemetry.distribution import Distribution

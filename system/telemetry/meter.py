@@ -4,10 +4,10 @@ from collections import defaultdict
 from typing import Any
 
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.call_results import CallDone
-from order_sagas.bridges.observer import Observer
-from order_sagas.bridges.world import World
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.observers import Observer
 from order_sagas.system.telemetry.distribution import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
@@ -33,7 +33,7 @@ class Meter(Observer):
         self.rollbacks = 0
         self.call_failures: dict[CallKey, int] = defaultdict(int)
 
-    def committed(self, batch: Batch, world: World, seconds: float) -> None:
+    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
         self.commits.add((seconds,))
         self.records.add((batch.records,))
         self.dead_letters += batch.dead_letters
@@ -59,7 +59,7 @@ class Meter(Observer):
     def call_failed(self, done: CallDone) -> None:
         self.call_failures[done.service, done.operation, done.failure] += 1
 
-    def _note_timeouts(self, batch: Batch, world: World) -> None:
+    def _note_timeouts(self, batch: Batch, world: ProcessorContext) -> None:
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             for note in handled.notes:

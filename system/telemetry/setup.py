@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import attrs
 
 from order_sagas.bridges.extras import need
-from order_sagas.bridges.messages import Report
-from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.bridges.processor.messages import Report
+from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.system.settings import Settings
 from order_sagas.system.telemetry.meter import Meter
 

@@ -12,10 +12,10 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.batch import Batch
-from order_sagas.bridges.observer import TRACEPARENT, Tracing
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.observers import TRACEPARENT, Tracing
 from order_sagas.bridges.records.record import Headers
-from order_sagas.bridges.world import World
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
 from order_sagas.system.telemetry.ids import GivenIds, span_id_of
 from order_sagas.system.telemetry.spans import SpanOver, Spans
@@ -62,7 +62,7 @@ class SagaTracing(Tracing):
         span = span_id_of(message.event_id if message.step else progress.saga_id)
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
-    def committed(self, batch: Batch, world: World, seconds: float) -> None:
+    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             trace = self._trace_of(progress)

@@ -22,7 +22,7 @@ from order_sagas.actors.services.payment_gateway import Approved, Charge, NoAnsw
 from order_sagas.bridges.http import HttpServer
 from order_sagas.bridges.logs.doorbell import Doorbell, ring
 from order_sagas.bridges.logs.embedded import EmbeddedLog
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.bootstrap import Parts, open_store, start
 from order_sagas.system.http import options_of, surroundings_of

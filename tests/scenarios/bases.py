@@ -10,7 +10,7 @@ import attrs
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import RunningSystem, start
 from tests.support.embedded import EmbeddedSystem
 from tests.support.ports import free_port

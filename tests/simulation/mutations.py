@@ -26,10 +26,10 @@ from order_sagas.actors.services.notifications import NotificationService
 from order_sagas.actors.services.payments import PaymentService, PaymentSettled
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.services.stock import StockService
-from order_sagas.bridges.batch import Batch
-from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.external_calls import ExternalCalls
-from order_sagas.bridges.outcome_queue import OutcomeQueue
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.storage.store import Changes, Store
 
 

@@ -8,7 +8,7 @@ from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import EXCEPTION, CallOutcome
 from order_sagas.actors.protocol import ExternalCall
 from order_sagas.bridges.call_results import CallDone, perform
-from order_sagas.bridges.call_runners import Done
+from order_sagas.bridges.processor.call_runners import Done
 
 PATIENCE = 30.0
 """Seconds that a test waits for what takes milliseconds."""

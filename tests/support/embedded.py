@@ -23,10 +23,10 @@ from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.audit import Violation, examine, ledger_of
-from order_sagas.bridges.call_runners import CallRunner, ImmediateCalls
-from order_sagas.bridges.external_calls import CAPACITY
 from order_sagas.bridges.logs.embedded import EmbeddedLog
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
+from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import sqlite_engine
 from order_sagas.bridges.storage.store import Store

@@ -8,7 +8,7 @@ import structlog
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
-from order_sagas.bridges.messages import RecordsWaiting
+from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings

@@ -10,9 +10,9 @@ import attrs
 import msgspec
 
 from order_sagas.actors.messages import LoadStock, OrderLine
-from order_sagas.bridges.batch import Batch
-from order_sagas.bridges.bridge import Bridge
-from order_sagas.bridges.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries

@@ -13,10 +13,10 @@ import msgspec
 from attrs import evolve
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.kafka.bridge import KafkaBridge, RecordsRead, ShardsAssigned, _Owner
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
 from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.processor.kafka import KafkaBridge, RecordsRead, ShardsAssigned, _Owner
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem

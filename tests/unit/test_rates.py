@@ -1,6 +1,6 @@
 """Rates are of the last seconds, not of a long life."""
 
-from order_sagas.bridges.rates import INTERVAL, Rates
+from order_sagas.bridges.processor.rates import INTERVAL, Rates
 
 
 def test_a_rate_is_what_was_counted_over_the_last_interval() -> None:

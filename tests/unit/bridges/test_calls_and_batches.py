@@ -16,10 +16,10 @@ from order_sagas.actors.services.payment_gateway import (
     Outcome,
     Refund,
 )
-from order_sagas.bridges.batch import Batch
-from order_sagas.bridges.observer import Observer
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.observers import Observer
 from order_sagas.bridges.storage.log_queues import LEFT, LOG
-from order_sagas.bridges.world import World
 from tests.support.calls import HeldCalls
 from tests.support.embedded import EmbeddedSystem, an_order
 
@@ -66,7 +66,7 @@ class Sizes(Observer):
         self.batches: list[tuple[int, int]] = []
         """Records and outcomes."""
 
-    def committed(self, batch: Batch, world: World, seconds: float) -> None:
+    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
         self.deliveries.append(len(batch.tickets))
         self.batches.append((batch.records, len(batch.outcomes)))
 

@@ -10,7 +10,6 @@ from order_sagas.actors.messages import CancelSaga, PaymentCompleted, ProcessPay
 from order_sagas.actors.sagas.definition import hours, minutes
 from order_sagas.actors.services.payment_gateway import NoAnswer
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.embedded import EmbeddedBridge
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.operations import (
     AlreadySoError,
@@ -19,6 +18,7 @@ from order_sagas.bridges.operations import (
     ReasonNeededError,
     pauses_that_last,
 )
+from order_sagas.bridges.processor.embedded import EmbeddedBridge
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.deferred import INTAKE

@@ -1,7 +1,7 @@
 """Outcomes wait in their order, are given back by a rollback, and wait for their shards."""
 
 from order_sagas.actors.messages import CallOutcome
-from order_sagas.bridges.outcome_queue import Outcome, OutcomeQueue
+from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 
 
 def outcome(order_id: str) -> Outcome:

@@ -17,7 +17,7 @@ NEVER = ("hypothesis", "pytest", "order_sagas.system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
 SYSTEM = (
     "kafka", "structlog", "starlette", "uvicorn", "sqlalchemy.dialects.postgresql",
-    "order_sagas.bridges.bridge", "order_sagas.system.bootstrap",
+    "order_sagas.bridges.processor.processor", "order_sagas.system.bootstrap",
 )  # fmt: skip
 """What only a running system needs, or only one on Kafka."""
 PROGRAM = """
@@ -74,7 +74,7 @@ def test_a_system_on_the_embedded_log_is_put_together_without_kafka():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert "order_sagas.bridges.embedded" in done.stdout.split()
+    assert "order_sagas.bridges.processor.embedded" in done.stdout.split()
     assert not [name for name in done.stdout.split() if name.split(".")[0] == "kafka"]
 
 
@@ -86,7 +86,7 @@ def test_a_command_on_kafka_loads_no_system_to_run(loaded):
     assert "kafka" in modules
     assert set() == modules & {
         *NEVER,
-        "order_sagas.bridges.bridge",
+        "order_sagas.bridges.processor.processor",
         "order_sagas.system.bootstrap",
         "starlette",
     }

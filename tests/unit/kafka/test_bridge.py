@@ -14,15 +14,15 @@ from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payments import PaymentSettled
-from order_sagas.bridges.batch import Batch, Item
-from order_sagas.bridges.bridge import CommitAgain
-from order_sagas.bridges.call_runners import ImmediateCalls
 from order_sagas.bridges.errors import LostShardError
-from order_sagas.bridges.external_calls import ExternalCalls
-from order_sagas.bridges.kafka.bridge import KafkaBridge, ShardsAssigned
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
-from order_sagas.bridges.outcome_queue import Outcome
-from order_sagas.bridges.owed_calls import OwedCalls
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.call_runners import ImmediateCalls
+from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.kafka import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.processor.outcome_queue import Outcome
+from order_sagas.bridges.processor.owed_calls import OwedCalls
+from order_sagas.bridges.processor.processor import CommitAgain
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes

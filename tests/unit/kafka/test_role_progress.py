@@ -2,7 +2,7 @@
 
 import pytest
 
-from order_sagas.bridges.role_progress import RoleProgress
+from order_sagas.bridges.processor.role_progress import RoleProgress
 
 PLACE = ("payment-events", 0)
 NAMES = {"orchestrator": "group.orchestrator", "payment": "group.payment"}

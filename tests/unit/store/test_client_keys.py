@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.bridges.intake.intake import Intake, Verdict
-from order_sagas.bridges.pruning import SHORTEST_PAUSE, Pruner
+from order_sagas.bridges.processor.pruner import SHORTEST_PAUSE, Pruner
 from order_sagas.bridges.storage.idempotency_key_retention import CHUNK, KeyRound
 from order_sagas.system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from order_sagas.bridges.messages import Report
+from order_sagas.bridges.processor.messages import Report
 from order_sagas.system.settings import Settings
 from order_sagas.system.supervision.channel import HEADER, LARGEST, Channel, ChannelError
 from order_sagas.system.supervision.messages import (

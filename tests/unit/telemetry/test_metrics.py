@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.messages import Report
+from order_sagas.bridges.processor.messages import Report
 from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
 from order_sagas.system.telemetry.distribution import Distribution
 from order_sagas.system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of

@@ -9,12 +9,12 @@ import structlog
 from msgspec.structs import replace
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.shard_ownership import Shards
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.shards import Shards
 from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
 
 log = structlog.get_logger("bridge")

@@ -20,20 +20,27 @@ from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
 from order_sagas.actors.protocol import NO_BATCH, Ack, Ended, InternalMessage, Nack
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.batch import Batch, Item
 from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
-from order_sagas.bridges.external_calls import ExternalCalls
-from order_sagas.bridges.log_side import FIRST_WAIT, LONGEST_WAIT
-from order_sagas.bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
-from order_sagas.bridges.outcome_queue import Outcome
-from order_sagas.bridges.owed_calls import OwedCalls
-from order_sagas.bridges.parking import LOOK_SECONDS
-from order_sagas.bridges.pruning import Pruner
-from order_sagas.bridges.rates import Rates
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.deferral import LOOK_SECONDS
+from order_sagas.bridges.processor.dispatch import Waves
+from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.log_adapter import FIRST_WAIT, LONGEST_WAIT
+from order_sagas.bridges.processor.messages import (
+    AskReport,
+    Connect,
+    RecordsWaiting,
+    Report,
+    Stop,
+    Stopped,
+)
+from order_sagas.bridges.processor.outcome_queue import Outcome
+from order_sagas.bridges.processor.owed_calls import OwedCalls
+from order_sagas.bridges.processor.pruner import Pruner
+from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.records.routing import ORCHESTRATOR, TO_DEAD_LETTERS
 from order_sagas.bridges.storage.store import Changes
-from order_sagas.bridges.waves import Waves
 
 log = structlog.get_logger("bridge")
 

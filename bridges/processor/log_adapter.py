@@ -7,15 +7,15 @@ from thespian.actors import Actor, ActorAddress
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack
-from order_sagas.bridges.batch import Batch, Item
-from order_sagas.bridges.external_calls import ExternalCalls
-from order_sagas.bridges.outcome_queue import OutcomeQueue
-from order_sagas.bridges.owed_calls import OwedCalls
-from order_sagas.bridges.pruning import Pruner
-from order_sagas.bridges.rates import Rates
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
+from order_sagas.bridges.processor.owed_calls import OwedCalls
+from order_sagas.bridges.processor.pruner import Pruner
+from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
-from order_sagas.bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before something is tried again: at first, and at most."""
@@ -35,7 +35,7 @@ class Counts:
 class LogSide(Actor):
     """The state of a bridge, and the methods that one to another log overrides."""
 
-    _world: World
+    _world: ProcessorContext
     _give_up: Callable[[BaseException], None]
     _calls: ExternalCalls
     _owed: OwedCalls

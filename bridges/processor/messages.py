@@ -8,7 +8,7 @@ from thespian.actors import ActorAddress
 
 if TYPE_CHECKING:
     # Whoever only asks for a report loads neither the store nor the services.
-    from order_sagas.bridges.world import World
+    pass
 
 
 def _nothing(*_: Any) -> None:

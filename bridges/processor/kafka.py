@@ -19,8 +19,6 @@ from thespian.actors import ActorAddress, WakeupMessage
 from order_sagas.actors.messages import Message
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
-from order_sagas.bridges.batch import Batch, Item
-from order_sagas.bridges.bridge import Bridge
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.connection import KafkaLog
 from order_sagas.bridges.kafka.consumer import TopicReader
@@ -29,10 +27,12 @@ from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeErr
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.kafka.topics import check_topics
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.role_progress import RoleProgress
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.role_progress import RoleProgress
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
 from order_sagas.bridges.storage.store import SUBMITTED, Changes
 

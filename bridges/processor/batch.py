@@ -12,7 +12,7 @@ from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import Ack, CallId, ExternalCall, Output
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.outcome_queue import Outcome
+from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
 from order_sagas.bridges.storage.deferred import Parked

@@ -9,9 +9,9 @@ from order_sagas.actors.clock import iso
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, status
 from order_sagas.actors.protocol import Delivery, Nack
-from order_sagas.bridges.batch import Batch, Item, Ticket
-from order_sagas.bridges.observer import header_of
-from order_sagas.bridges.parking import Parking
+from order_sagas.bridges.processor.batch import Batch, Item, Ticket
+from order_sagas.bridges.processor.deferral import Parking
+from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record

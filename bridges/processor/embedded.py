@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.participants import DEAD_LETTERS
-from order_sagas.bridges.batch import Batch, Item
-from order_sagas.bridges.bridge import Bridge
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route

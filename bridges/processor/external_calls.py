@@ -13,7 +13,7 @@ import structlog
 
 from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.call_results import CallDone
-from order_sagas.bridges.call_runners import CallRunner
+from order_sagas.bridges.processor.call_runners import CallRunner
 
 log = structlog.get_logger("external_calls")
 

@@ -10,8 +10,8 @@ from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, OperatorCommand
 from order_sagas.actors.protocol import Ack, EvictSagas, Restore, RestoreEntities, timer_ticket
 from order_sagas.actors.sagas.state import saga_id_of
-from order_sagas.bridges.batch import Item
-from order_sagas.bridges.log_side import LogSide
+from order_sagas.bridges.processor.batch import Item
+from order_sagas.bridges.processor.log_adapter import LogSide
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 

@@ -9,9 +9,9 @@ from order_sagas.actors.clock import Clock
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.call_runners import CallRunner
-from order_sagas.bridges.external_calls import CAPACITY
-from order_sagas.bridges.observer import Observer, Tracing
+from order_sagas.bridges.processor.call_runners import CallRunner
+from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage.store import Store
@@ -22,7 +22,7 @@ def _nothing(*_: Any) -> None:
 
 
 @attrs.frozen
-class World:
+class ProcessorContext:
     """The collaborators of one bridge. `tell` sends it a message from any thread.
 
     `flush` writes the log lines of the batch, just before its commit. `watch` is told of each

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.external_calls import ExternalCalls
+from order_sagas.bridges.processor.external_calls import ExternalCalls
 from order_sagas.bridges.storage.store import Store
 
 Kind = tuple[type[Service], type[Entity]]

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.batch import Batch
 from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.records.record import Headers
 
 if TYPE_CHECKING:
-    from order_sagas.bridges.world import World
+    from order_sagas.bridges.processor.context import ProcessorContext
 
 TRACEPARENT = "traceparent"
 """The header that ties a record to a trace: W3C Trace Context, https://www.w3.org/TR/trace-context."""
@@ -19,7 +19,7 @@ TRACEPARENT = "traceparent"
 class Observer:
     """Told on the loop's thread, so it has to be quick. What `committed` raises is logged."""
 
-    def committed(self, batch: Batch, world: "World", seconds: float) -> None:
+    def committed(self, batch: Batch, world: "ProcessorContext", seconds: float) -> None:
         """The batch is stored, for good; its transaction took so long."""
 
     def rolled_back(self) -> None:
