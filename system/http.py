@@ -10,7 +10,7 @@ import orjson
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
-from order_sagas.bridges.http import HttpOptions, HttpServer, Surroundings
+from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
 from order_sagas.system.definitions import registry_of
 from order_sagas.system.http_cards import leave_card
 from order_sagas.system.log_access import check_log, log_access
@@ -74,10 +74,10 @@ def options_of(settings: Settings) -> HttpOptions:
     )
 
 
-def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundings:
+def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependencies:
     """The system, as far as the HTTP bridge has to do with it."""
     access = log_access(settings, again_and_again=True)
-    return Surroundings(
+    return Dependencies(
         database=settings.database,
         registry=registry_of(settings),
         open_log=access.open,

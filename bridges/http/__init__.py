@@ -4,7 +4,7 @@ A process of its own serves it, beside the workers or far from them: it writes t
 submitter does, and reads the database as everybody may.
 """
 
-from order_sagas.bridges.http.options import HttpError, HttpOptions, Surroundings
+from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions
 from order_sagas.bridges.http.server import HttpServer
 
-__all__ = ["HttpError", "HttpOptions", "HttpServer", "Surroundings"]
+__all__ = ["Dependencies", "HttpError", "HttpOptions", "HttpServer"]

@@ -12,22 +12,22 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.access import Access
+from order_sagas.bridges.http.authentication import Access
+from order_sagas.bridges.http.bulk_actions import ManyRoutes
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.dashboard import page_routes
 from order_sagas.bridges.http.dead_letters import LetterRoutes
-from order_sagas.bridges.http.desk import OrderDesk
-from order_sagas.bridges.http.events import EventRoutes
-from order_sagas.bridges.http.gate import Gate
 from order_sagas.bridges.http.health import HealthRoutes
-from order_sagas.bridges.http.many import ManyRoutes
 from order_sagas.bridges.http.metrics import MetricRoutes
+from order_sagas.bridges.http.middleware import Gate
 from order_sagas.bridges.http.openapi import OpenApiRoutes
-from order_sagas.bridges.http.options import HttpOptions, Surroundings
 from order_sagas.bridges.http.orders import OrderRoutes
-from order_sagas.bridges.http.page import page_routes
+from order_sagas.bridges.http.pending_orders import PendingOrders
 from order_sagas.bridges.http.problems import Problem, retry_later
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.http.routing import Endpoint, answer, routes_of
 from order_sagas.bridges.http.sagas import SagaRoutes
+from order_sagas.bridges.http.server_sent_events import EventRoutes
 from order_sagas.bridges.http.services import ServiceRoutes
 from order_sagas.bridges.http.tokens import Role
 
@@ -42,10 +42,10 @@ class HttpApp:
 
     def __init__(
         self,
-        around: Surroundings,
+        around: Dependencies,
         options: HttpOptions,
         access: Access,
-        desk: OrderDesk,
+        desk: PendingOrders,
         intake_problem: Callable[[], str],
     ) -> None:
         self.reader = Reader(around.database, around.registry)

@@ -7,13 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from order_sagas.bridges.http import query
-from order_sagas.bridges.http.body import read_body
-from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.schemas import Asked, LetterPage, LetterView
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import Asked, LetterPage, LetterView
 from order_sagas.bridges.operations.dead_letters import Letter, LetterError, Letters
 
 PATH = "/api/v1/dead-letters"
@@ -32,7 +32,7 @@ class LetterWish(msgspec.Struct, frozen=True):
 class LetterRoutes:
     """Dead letters are read from the log, and seen to by records of the log."""
 
-    def __init__(self, around: Surroundings, options: HttpOptions) -> None:
+    def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
         self._options = options
 

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.options import Surroundings
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.config import Dependencies
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.schemas import Alive, Health, HealthCheck
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import Alive, Health, HealthCheck
 
 KEPT = 2.0
 """Seconds for which an answer holds: however many ask, Kafka is asked no more often."""
@@ -25,7 +25,7 @@ class HealthRoutes:
     """
 
     def __init__(
-        self, around: Surroundings, reader: Reader, intake_problem: Callable[[], str]
+        self, around: Dependencies, reader: Reader, intake_problem: Callable[[], str]
     ) -> None:
         self._around = around
         self._reader = reader

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.options import Surroundings
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.config import Dependencies
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.http.routing import Endpoint
 from order_sagas.bridges.http.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
@@ -29,7 +29,7 @@ T = TypeVar("T")
 class MetricRoutes:
     """Requests are counted as they come; everything else is asked of the database."""
 
-    def __init__(self, around: Surroundings, reader: Reader, waiting: Callable[[], int]) -> None:
+    def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._registry.register(_Books(around, reader, waiting))
@@ -63,7 +63,7 @@ class MetricRoutes:
 class _Books:
     """What the database says, as gauges. What cannot be read is left out."""
 
-    def __init__(self, around: Surroundings, reader: Reader, waiting: Callable[[], int]) -> None:
+    def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
         self._around = around
         self._reader = reader
         self._waiting = waiting

@@ -8,11 +8,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from order_sagas.bridges.http import views
+from order_sagas.bridges.http import schemas as views
+from order_sagas.bridges.http.bulk_actions import LetterChoice, LettersWish, SagaChoice, SagasWish
 from order_sagas.bridges.http.dead_letters import LetterWish
-from order_sagas.bridges.http.many import LetterChoice, LettersWish, SagaChoice, SagasWish
 from order_sagas.bridges.http.problems import ProblemDetails
-from order_sagas.bridges.http.query import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
+from order_sagas.bridges.http.query_params import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
 from order_sagas.bridges.http.routing import Endpoint
 from order_sagas.bridges.http.sagas import ACTIONS, Wish
 from order_sagas.bridges.http.services import PauseWish

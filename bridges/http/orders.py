@@ -9,17 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.http import query
-from order_sagas.bridges.http.body import read_body
-from order_sagas.bridges.http.client_keys import client_key, order_id_for
-from order_sagas.bridges.http.desk import OrderDesk
-from order_sagas.bridges.http.ends import Ends
-from order_sagas.bridges.http.options import HttpOptions
+from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.config import HttpOptions
+from order_sagas.bridges.http.idempotency_key import client_key, order_id_for
+from order_sagas.bridges.http.pending_orders import PendingOrders
 from order_sagas.bridges.http.problems import FieldError, Problem
-from order_sagas.bridges.http.reading import CLOSED, Reader
+from order_sagas.bridges.http.read_model import CLOSED, Reader
+from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.schemas import Receipt
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import Receipt
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
 from order_sagas.bridges.processor.observers import TRACEPARENT
@@ -33,11 +33,11 @@ LONGEST_PARENT = 200
 class OrderRoutes:
     """Orders come in through the desk, and are read from the database."""
 
-    def __init__(self, desk: OrderDesk, reader: Reader, options: HttpOptions) -> None:
+    def __init__(self, desk: PendingOrders, reader: Reader, options: HttpOptions) -> None:
         self._desk = desk
         self._reader = reader
         self._options = options
-        self._ends = Ends(reader)
+        self._ends = CompletionWaiter(reader)
 
     def endpoints(self) -> list[Endpoint]:
         """Their table."""

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from order_sagas.bridges.http.access import permit
-from order_sagas.bridges.http.gate import ROUTE
+from order_sagas.bridges.http.authentication import permit
+from order_sagas.bridges.http.middleware import ROUTE
 from order_sagas.bridges.http.tokens import Role
 
 Handle = Callable[[Request], Awaitable[Response]]

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from order_sagas.bridges.http import query
-from order_sagas.bridges.http.body import read_body
-from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.schemas import Asked, SagaView
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import Asked, SagaView
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -58,7 +58,7 @@ ACTIONS: dict[str, Make] = {
 class SagaRoutes:
     """Sagas are read from the database; what is asked of them goes through the log."""
 
-    def __init__(self, around: Surroundings, reader: Reader, options: HttpOptions) -> None:
+    def __init__(self, around: Dependencies, reader: Reader, options: HttpOptions) -> None:
         self._around = around
         self._reader = reader
         self._options = options

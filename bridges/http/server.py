@@ -13,11 +13,16 @@ import uvicorn
 import uvloop
 from thespian.actors import ActorSystem
 
-from order_sagas.bridges.http.access import Access
-from order_sagas.bridges.http.actor import AskWhetherOpen, HttpBridge, ServeHttp, TakesOrders
 from order_sagas.bridges.http.app import HttpApp
-from order_sagas.bridges.http.desk import OrderDesk
-from order_sagas.bridges.http.options import HttpError, HttpOptions, Surroundings
+from order_sagas.bridges.http.authentication import Access
+from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions
+from order_sagas.bridges.http.intake_actor import (
+    AskWhetherOpen,
+    OrderIntakeActor,
+    ServeHttp,
+    TakesOrders,
+)
+from order_sagas.bridges.http.pending_orders import PendingOrders
 from order_sagas.bridges.http.protocol import LimitedProtocol
 
 _log = structlog.get_logger(__name__)
@@ -43,7 +48,7 @@ class HttpServer:
 
     def __init__(
         self,
-        around: Surroundings,
+        around: Dependencies,
         options: HttpOptions,
         actors: ActorSystem,
         on_failure: Callable[[BaseException], Any] = _nothing,
@@ -56,8 +61,8 @@ class HttpServer:
         self._on_failure = on_failure
         self._socket = _bound(options)
         self.port = int(self._socket.getsockname()[1])
-        self._bridge = actors.createActor(HttpBridge)
-        self._desk = OrderDesk(self._tell, options.queue)
+        self._bridge = actors.createActor(OrderIntakeActor)
+        self._desk = PendingOrders(self._tell, options.queue)
         self._app = HttpApp(around, options, self._access, self._desk, self._intake_problem)
         self._server = _Server(_config(self._app, options))
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

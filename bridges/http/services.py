@@ -5,13 +5,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from order_sagas.bridges.http import query
-from order_sagas.bridges.http.body import read_body
-from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.schemas import Asked
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import Asked
 from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
@@ -33,7 +33,7 @@ class PauseWish(msgspec.Struct, frozen=True):
 class ServiceRoutes:
     """Pauses are noted in the database; the snapshot tells of those that last."""
 
-    def __init__(self, around: Surroundings, options: HttpOptions) -> None:
+    def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
         self._options = options
         self._names = (*around.registry.participants(), INTAKE)

@@ -18,7 +18,7 @@ import attrs
 import msgspec
 import structlog
 
-from order_sagas.bridges.http.options import HttpError
+from order_sagas.bridges.http.config import HttpError
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from order_sagas.actors.sagas.definition import hours
 from order_sagas.bridges.errors import NoDatabaseError
-from order_sagas.bridges.http.options import NoTokensError
+from order_sagas.bridges.http.config import NoTokensError
 from order_sagas.bridges.kafka.errors import TopicMissingError
 from order_sagas.system.cli.main import main
 from order_sagas.system.cli.suggest import NO_CONFIG, SAME_SYSTEM, TAKEN, suggestion

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.http.ends import Ends
+from order_sagas.bridges.http.completion_waiter import CompletionWaiter
 
 
 class AwayAtFirst:
@@ -24,6 +24,6 @@ def test_who_waits_is_told_although_the_database_was_away_for_a_moment() -> None
     """One failed look does not end the looking for all who wait."""
     reader = AwayAtFirst()
 
-    asyncio.run(Ends(cast(Any, reader)).wait("o-1", seconds=30.0))
+    asyncio.run(CompletionWaiter(cast(Any, reader)).wait("o-1", seconds=30.0))
 
     assert 2 == reader.looks

@@ -14,7 +14,13 @@ import pytest
 from thespian.actors import ActorSystem
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.http.actor import Answer, AskWhetherOpen, HttpBridge, ServeHttp, TakeOrder
+from order_sagas.bridges.http.intake_actor import (
+    Answer,
+    AskWhetherOpen,
+    OrderIntakeActor,
+    ServeHttp,
+    TakeOrder,
+)
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.logs.log_writer import LogWriter
@@ -31,7 +37,7 @@ class Intake:
         self.clock = VirtualClock(1000.0)
         self.base = EventLoopBase(self.clock, threaded=False)
         self.actors = ActorSystem(self.base, transientUnique=True)
-        self.actor = self.actors.createActor(HttpBridge)
+        self.actor = self.actors.createActor(OrderIntakeActor)
         self.database = f"sqlite:///{directory / 'orders.db'}"
         self.is_away = self.is_read_only = self.is_slow = self.breaks_once = False
         self.bug: Exception | None = None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import dead_letter_records
 from tests.support.embedded import EmbeddedSystem, an_order

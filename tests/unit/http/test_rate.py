@@ -1,6 +1,6 @@
 """Token buckets."""
 
-from order_sagas.bridges.http.rate import MANY, Buckets
+from order_sagas.bridges.http.rate_limit import MANY, Buckets
 from order_sagas.system.runtime import VirtualClock
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.metrics import MetricRoutes
-from order_sagas.bridges.http.options import Surroundings
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
@@ -47,7 +47,7 @@ def of_http(tmp_path: Path) -> set[str]:
         system.put(an_order("o-1"))
         settings: Settings = system.settings
     registry = Parts(settings=settings).registry
-    around = Surroundings(
+    around = Dependencies(
         database=settings.database,
         registry=registry,
         open_log=lambda: EmbeddedLog(settings.database, settings.partitions),

@@ -18,7 +18,7 @@ from order_sagas.actors.money import money
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
-from order_sagas.bridges.http.views import (
+from order_sagas.bridges.http.schemas import (
     HistoryEntry,
     NotificationView,
     OrderLineView,

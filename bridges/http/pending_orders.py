@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.http.actor import Answer, TakeOrder
+from order_sagas.bridges.http.intake_actor import Answer, TakeOrder
 from order_sagas.bridges.http.problems import retry_later
 from order_sagas.bridges.intake.intake import Verdict
 
@@ -14,7 +14,7 @@ BUSY = 1.0
 """Seconds after which somebody who was turned away may come again."""
 
 
-class OrderDesk:
+class PendingOrders:
     """Hands orders to the actor and keeps who waits for which; never more than `size` at once."""
 
     def __init__(self, tell: Callable[[Any], None], size: int) -> None:

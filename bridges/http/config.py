@@ -57,7 +57,7 @@ def _nothing() -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Surroundings:
+class Dependencies:
     """What the HTTP bridge uses of the system around it. Whatever may block runs on a thread."""
 
     database: str

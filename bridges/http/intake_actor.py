@@ -105,7 +105,7 @@ class _OpenAgain:
     """To itself, after a pause: try to open the log once more."""
 
 
-class HttpBridge(Actor):
+class OrderIntakeActor(Actor):
     """Takes orders in groups: those that come while one group is committed are the next group.
 
     An order is answered after its commit, never before.

@@ -12,13 +12,13 @@ from starlette.responses import Response
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.actors.sagas.state import saga_id_of
-from order_sagas.bridges.http import query
-from order_sagas.bridges.http.body import read_body
-from order_sagas.bridges.http.options import HttpOptions, Surroundings
+from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, answer
+from order_sagas.bridges.http.schemas import AskedOfMany
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.http.views import AskedOfMany
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -99,7 +99,7 @@ _NEED_STEP = ("retry", "skip")
 class ManyRoutes:
     """Chosen and checked as the commands with --all do it; each saga decides for itself."""
 
-    def __init__(self, around: Surroundings, options: HttpOptions) -> None:
+    def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
         self._options = options
         self._operations = SagaOperations(around.database, around.registry)

@@ -6,7 +6,7 @@ from collections import Counter
 from starlette.concurrency import run_in_threadpool
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
 
 SHORTEST, LONGEST = 0.05, 0.5
 """Seconds between two looks: few at first, since most orders end at once."""
@@ -14,7 +14,7 @@ AT_ONCE = 500
 """Orders that are asked for in one query."""
 
 
-class Ends:
+class CompletionWaiter:
     """Tells when orders have ended, as long as somebody wants to know."""
 
     def __init__(self, reader: Reader) -> None:

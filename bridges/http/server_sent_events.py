@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.problems import retry_later
-from order_sagas.bridges.http.reading import Reader
+from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.http.routing import Endpoint
 from order_sagas.bridges.http.tokens import Role
 

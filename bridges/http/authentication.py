@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from order_sagas.bridges.http.options import HttpOptions, NoTokensError
+from order_sagas.bridges.http.config import HttpOptions, NoTokensError
 from order_sagas.bridges.http.problems import Problem, retry_later
-from order_sagas.bridges.http.rate import Buckets
+from order_sagas.bridges.http.rate_limit import Buckets
 from order_sagas.bridges.http.tokens import Caller, Role, Tokens
 
 LOCAL = Caller("local", Role.OPERATE)

@@ -11,7 +11,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from order_sagas.bridges.http.access import STRANGER, Access
+from order_sagas.bridges.http.authentication import STRANGER, Access
 from order_sagas.bridges.http.problems import Problem
 
 _log = structlog.get_logger(__name__)
