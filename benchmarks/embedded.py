@@ -37,10 +37,10 @@ from order_sagas.bridges.storage.connection import sqlite_engine
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.store import Changes, Store
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
+from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
-from order_sagas.system.tuning import tune_garbage_collection
 
 CHUNK = 1000
 

@@ -38,9 +38,9 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messa
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.definitions import SAGAS, registry_of
-from order_sagas.system.log_access import check_log
+from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
+from order_sagas.system.saga_registry import SAGAS, registry_of
 from order_sagas.system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -122,7 +122,7 @@ def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
     if settings.kafka:
         # Here, because Kafka's client takes long to load, and only those who name one need it.
         from order_sagas.bridges.processor.kafka import KafkaBridge
-        from order_sagas.system.kafka import kafka_log
+        from order_sagas.system.kafka_settings import kafka_log
 
         return KafkaBridge, kafka_log(settings)
     return EmbeddedBridge, None

@@ -11,13 +11,13 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
-from order_sagas.system.definitions import registry_of
-from order_sagas.system.http_cards import leave_card
-from order_sagas.system.log_access import check_log, log_access
+from order_sagas.system.http_registry import leave_card
+from order_sagas.system.log_client import check_log, log_access
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.logs.slots import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.trace import Timeline, read_lines, render_json
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from order_sagas.system.settings import kinds
+from order_sagas.system.settings import value_types as kinds
 
 _AGE = kinds.duration()
 

@@ -31,7 +31,7 @@ from order_sagas.system.cli.support import (
     say_if_idle,
     styled,
 )
-from order_sagas.system.definitions import registry_of
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20

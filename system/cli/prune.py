@@ -14,7 +14,7 @@ from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.cli.support import moment, print_json
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.settings.kinds import duration
+from order_sagas.system.settings.value_types import duration
 
 _DURATION = duration()
 

@@ -13,7 +13,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled
-from order_sagas.system.definitions import registry_of
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 

@@ -21,20 +21,20 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.definitions import registry_of
-from order_sagas.system.log_access import log_access
+from order_sagas.system.gc_settings import tune_garbage_collection
+from order_sagas.system.log_client import log_access
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.logs.slots import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.roles import group_of
 from order_sagas.system.runtime import EventLoopBase
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.settings.kinds import database_url
 from order_sagas.system.settings.model import ROLES
+from order_sagas.system.settings.value_types import database_url
 from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
 from order_sagas.system.supervision.supervised_run import run_supervised
 from order_sagas.system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
-from order_sagas.system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
 """Seconds that the batch in hand gets to finish."""

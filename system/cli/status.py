@@ -22,8 +22,8 @@ from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.cli.pause import in_words, paused
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.support import console, plain_table, print_json
-from order_sagas.system.http_cards import HttpCard, cards_of
-from order_sagas.system.log_access import log_access
+from order_sagas.system.http_registry import HttpCard, cards_of
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
 from order_sagas.system.supervision.messages import Status, WorkerStatus

@@ -15,7 +15,7 @@ from rich.text import Text
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.log_access import log_access
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
 
 STATUS_STYLES = {

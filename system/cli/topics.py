@@ -6,8 +6,8 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.system.bootstrap import SERVICES
-from order_sagas.system.definitions import registry_of
-from order_sagas.system.kafka import connection_of
+from order_sagas.system.kafka_settings import connection_of
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 

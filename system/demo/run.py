@@ -19,10 +19,10 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.demo import orders
+from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
-from order_sagas.system.tuning import tune_garbage_collection
 
 DEADLINE_SCALE = 0.025
 """Thirty seconds of patience become three quarters of a second."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import attrs
 
-from order_sagas.system.settings import kinds
-from order_sagas.system.settings.kinds import Kind
+from order_sagas.system.settings import value_types as kinds
+from order_sagas.system.settings.value_types import Kind
 
 ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import attrs
 
-from order_sagas.system.http_cards import place_of
+from order_sagas.system.http_registry import place_of
 from order_sagas.system.settings import Settings
 
 CARD = "supervisor.json"

@@ -9,11 +9,11 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, RunWorker
 from order_sagas.system.telemetry.setup import metrics_text, telemetry_of
-from order_sagas.system.tuning import tune_garbage_collection
 
 PATIENCE = 60.0
 """Seconds that the batch in hand has to finish."""

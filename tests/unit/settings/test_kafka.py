@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from order_sagas.system.kafka import connection_of, token_source
+from order_sagas.system.kafka_settings import connection_of, token_source
 from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
 

@@ -47,7 +47,7 @@ def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAcces
     where there are very many, and need not read all of them each time.
     """
     if settings.kafka:
-        from order_sagas.system.kafka import (  # here, for those who name one
+        from order_sagas.system.kafka_settings import (  # here, for those who name one
             KafkaAccess,
             kept_letters,
         )
