@@ -8,7 +8,7 @@ import structlog
 from thespian.actors import ActorAddress, ActorSystemFailure, ThespianGeneration
 
 from order_sagas.actors.clock import Clock, SystemClock
-from order_sagas.system.runtime.external import Port, PrivateContext
+from order_sagas.system.runtime.external_port import Port, PrivateContext
 from order_sagas.system.runtime.introspection import (
     ActorView,
     PendingMessage,

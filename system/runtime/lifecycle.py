@@ -17,11 +17,11 @@ from thespian.actors import (
 
 from order_sagas.actors.clock import Clock
 from order_sagas.system.runtime.cell import Cell
-from order_sagas.system.runtime.external import Endpoint
+from order_sagas.system.runtime.external_port import Endpoint
 from order_sagas.system.runtime.introspection import actor_status, living_below, walk
 from order_sagas.system.runtime.policies import Envelope, Policy
-from order_sagas.system.runtime.sources import Sources
-from order_sagas.system.runtime.stand_ins import Exiting, SystemEndpoint
+from order_sagas.system.runtime.source_loading import Sources
+from order_sagas.system.runtime.system_endpoints import Exiting, SystemEndpoint
 from order_sagas.system.runtime.timers import TimerHeap
 from order_sagas.system.runtime.tree import Tree
 

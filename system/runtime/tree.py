@@ -8,8 +8,8 @@ import structlog
 from thespian.actors import ActorAddress, ChildActorExited
 
 from order_sagas.actors.clock import Clock
+from order_sagas.system.runtime.actor_factory import Factory
 from order_sagas.system.runtime.cell import PRIMARY_PREFIX, Cell, Children
-from order_sagas.system.runtime.creation import Factory
 from order_sagas.system.runtime.loop import EventLoop
 from order_sagas.system.runtime.policies import Policy
 

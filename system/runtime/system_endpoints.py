@@ -7,7 +7,7 @@ import structlog
 from thespian.actors import ChildActorExited, Thespian_StatusReq, ValidatedSource
 
 from order_sagas.system.runtime.cell import Cell
-from order_sagas.system.runtime.external import Endpoint
+from order_sagas.system.runtime.external_port import Endpoint
 from order_sagas.system.runtime.introspection import system_status
 
 if TYPE_CHECKING:
