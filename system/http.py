@@ -14,7 +14,7 @@ from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
 from order_sagas.system.http_registry import leave_card
 from order_sagas.system.log_client import check_log, log_access
 from order_sagas.system.logs import configure_logging
-from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.logs.log_file_slot import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.saga_registry import registry_of

@@ -24,7 +24,7 @@ from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.log_client import log_access
 from order_sagas.system.logs import configure_logging
-from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.logs.log_file_slot import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.roles import group_of
 from order_sagas.system.runtime import EventLoopBase

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from order_sagas.system.logs.configure import _processors, _relay
-from order_sagas.system.logs.line import JsonLine
+from order_sagas.system.logs.json_renderer import JsonLine
 from order_sagas.system.logs.logger import logger_class
 
 

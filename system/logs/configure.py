@@ -9,10 +9,10 @@ from structlog.typing import EventDict, Processor
 
 from order_sagas.actors.clock import Clock
 from order_sagas.system.logs.files import log_file
-from order_sagas.system.logs.libraries import SAID, listen_to_libraries
-from order_sagas.system.logs.line import JsonLine
+from order_sagas.system.logs.json_renderer import JsonLine
 from order_sagas.system.logs.logger import logger_class
 from order_sagas.system.logs.sink import LogSink
+from order_sagas.system.logs.stdlib_logging import SAID, listen_to_libraries
 from order_sagas.system.settings import Settings
 
 

@@ -18,7 +18,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.logs import configure_logging
-from order_sagas.system.logs.slots import own_slot
+from order_sagas.system.logs.log_file_slot import own_slot
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import load_settings
 

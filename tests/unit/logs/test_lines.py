@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from order_sagas.system.logs.line import JsonLine
+from order_sagas.system.logs.json_renderer import JsonLine
 
 NOON = 1_764_072_000.0  # 2025-11-25T12:00:00Z
 
