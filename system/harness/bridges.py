@@ -17,10 +17,10 @@ from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.storage.log_queues import TO_READ
 from order_sagas.bridges.storage.store import Changes
-from order_sagas.system.harness.database import WatchedStore
+from order_sagas.system.harness.faulty_database import WatchedStore
 
 if TYPE_CHECKING:
-    from order_sagas.system.harness.stage import Stage
+    from order_sagas.system.harness.environment import Stage
 
 
 PARTLY = 0.3

@@ -31,20 +31,20 @@ from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.books import Books
 from order_sagas.system.harness.bridges import HarnessEmbeddedBridge, HarnessTopicsBridge, Staged
+from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
+from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.expectation import Expectation, Violated
+from order_sagas.system.harness.failure_report import story, trace_of
+from order_sagas.system.harness.fake_provider import Mailbag, Provider
+from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
-from order_sagas.system.harness.forces import put_in_force, replies_of
-from order_sagas.system.harness.ledger import Ledger
-from order_sagas.system.harness.meddling import head_of
+from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.orders import OrderNumbers
-from order_sagas.system.harness.provider import Mailbag, Provider
-from order_sagas.system.harness.services import ServiceControl
-from order_sagas.system.harness.stage import Stage
-from order_sagas.system.harness.story import story, trace_of
-from order_sagas.system.harness.worker import Worker
+from order_sagas.system.harness.record_faults import head_of
+from order_sagas.system.harness.service_control import ServiceControl
+from order_sagas.system.harness.simulated_worker import Worker
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.runtime import (
     ActorView,

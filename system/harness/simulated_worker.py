@@ -9,7 +9,7 @@ from order_sagas.actors.services.service import Service
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, RunningSystem, start
 from order_sagas.system.harness.crashes import WatchedMailbox
-from order_sagas.system.harness.stage import Stage
+from order_sagas.system.harness.environment import Stage
 from order_sagas.system.runtime import EventLoopBase, Policy
 from order_sagas.system.runtime.base import Interceptor
 

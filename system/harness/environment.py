@@ -8,14 +8,14 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Changes, Store
-from order_sagas.system.harness.agenda import Agenda
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints
-from order_sagas.system.harness.database import Database
-from order_sagas.system.harness.meddling import Meddling, Trip
-from order_sagas.system.harness.outside import Calls, VirtualCalls
-from order_sagas.system.harness.topics import Topics
-from order_sagas.system.harness.troubles import Troubles
+from order_sagas.system.harness.faulty_database import Database
+from order_sagas.system.harness.memory_topics import Topics
+from order_sagas.system.harness.record_faults import Meddling, Trip
+from order_sagas.system.harness.scheduler import Agenda
+from order_sagas.system.harness.service_faults import Troubles
+from order_sagas.system.harness.virtual_calls import Calls, VirtualCalls
 
 Watcher = Callable[[Changes], None]
 Arrive = Callable[[Outgoing, float], None]

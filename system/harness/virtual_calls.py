@@ -17,7 +17,7 @@ from order_sagas.bridges.processor.call_runners import Done
 from order_sagas.system.harness.faults import CallFails
 
 if TYPE_CHECKING:
-    from order_sagas.system.harness.stage import Stage
+    from order_sagas.system.harness.environment import Stage
 
 TAKES = 0.05
 """Seconds of a call."""

@@ -22,7 +22,7 @@ from order_sagas.bridges.audit.commit_rules import (
     check_timers,
 )
 from order_sagas.bridges.storage.store import Changes
-from order_sagas.system.harness.books import Books
+from order_sagas.system.harness.committed_state import Books
 
 _FIELDS: dict[type[Entity], str] = {
     Order: "order",
