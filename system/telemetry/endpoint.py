@@ -16,10 +16,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from order_sagas.bridges.processor.messages import Report
-from order_sagas.system.telemetry.catalogue import PREFIX, UP
 from order_sagas.system.telemetry.errors import TelemetryError
 from order_sagas.system.telemetry.exposition import Exposition, labelled
 from order_sagas.system.telemetry.meter import Meter
+from order_sagas.system.telemetry.metric_definitions import PREFIX, UP
 
 
 class Collects(Protocol):

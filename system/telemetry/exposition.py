@@ -10,10 +10,10 @@ from prometheus_client.core import (
 )
 
 from order_sagas.bridges.processor.messages import Report
-from order_sagas.system.telemetry import catalogue
-from order_sagas.system.telemetry.catalogue import WORKER, Described
-from order_sagas.system.telemetry.distribution import Distribution
+from order_sagas.system.telemetry import metric_definitions as catalogue
+from order_sagas.system.telemetry.histogram import Distribution
 from order_sagas.system.telemetry.meter import Meter
+from order_sagas.system.telemetry.metric_definitions import WORKER, Described
 
 OUTCOMES = {
     "saga.step_completed": "done",

@@ -8,7 +8,7 @@ from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.observers import Observer
-from order_sagas.system.telemetry.distribution import COUNTS, SECONDS, Distribution
+from order_sagas.system.telemetry.histogram import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
 """Saga, transition, step; a transition of no step has an empty one."""

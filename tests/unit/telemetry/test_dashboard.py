@@ -16,7 +16,7 @@ from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.settings import Settings
-from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
+from order_sagas.system.telemetry.metric_definitions import METRICS, PROCESS
 from tests.support.embedded import EmbeddedSystem, an_order
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads the alerts")

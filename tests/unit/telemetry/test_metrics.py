@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.processor.messages import Report
-from order_sagas.system.telemetry.catalogue import METRICS, PROCESS
-from order_sagas.system.telemetry.distribution import Distribution
 from order_sagas.system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
 from order_sagas.system.telemetry.exposition import Exposition
+from order_sagas.system.telemetry.histogram import Distribution
 from order_sagas.system.telemetry.meter import Meter
+from order_sagas.system.telemetry.metric_definitions import METRICS, PROCESS
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 REPORT = Report(
