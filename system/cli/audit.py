@@ -6,7 +6,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.words import many
 from order_sagas.bridges.audit import Finding, Report, examine, ledger_of
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.support import console, plain_table, print_json
+from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20

@@ -10,9 +10,7 @@ from rich.table import Table
 from order_sagas.actors.words import many
 from order_sagas.bridges.operations.dead_letters import Letter, LetterFilter, Letters
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
-from order_sagas.system.cli.operate import current_user
-from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import (
+from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
     open_log,
@@ -20,6 +18,8 @@ from order_sagas.system.cli.support import (
     print_json,
     say_if_idle,
 )
+from order_sagas.system.cli.saga_actions import current_user
+from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 60

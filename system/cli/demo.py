@@ -11,8 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 
 from order_sagas.actors.words import many
+from order_sagas.system.cli.output import console
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import console
 from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
 from order_sagas.system.trace import Timeline, read_lines, render_text
 

@@ -8,7 +8,7 @@ import msgspec
 from order_sagas.actors.messages import MAIN
 from order_sagas.actors.participants import STOCK, TOPICS
 from order_sagas.bridges.records.record import Headers
-from order_sagas.system.cli.support import LOG_SETTINGS, open_log, say_if_idle
+from order_sagas.system.cli.output import LOG_SETTINGS, open_log, say_if_idle
 from order_sagas.system.settings import Settings, settings_options
 
 

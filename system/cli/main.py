@@ -41,7 +41,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             # Here, because the errors of all layers take longer to load than `--help` may.
-            from order_sagas.system.cli.failures import told
+            from order_sagas.system.cli.error_messages import told
 
             told(error)
             raise

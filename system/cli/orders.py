@@ -7,7 +7,7 @@ import click
 
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled
+from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
 from order_sagas.system.settings import Settings, settings_options
 
 LIMIT = 50

@@ -14,9 +14,9 @@ from order_sagas.bridges.operations import (
 )
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deferred import INTAKE
-from order_sagas.system.cli.operate import current_user
+from order_sagas.system.cli.output import LOG_SETTINGS, moment, open_log, say_if_idle
+from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import LOG_SETTINGS, moment, open_log, say_if_idle
 from order_sagas.system.roles import ROLE_OF
 from order_sagas.system.settings import Settings, settings_options
 

@@ -12,7 +12,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.system.bootstrap import Parts, open_store
-from order_sagas.system.cli.support import moment, print_json
+from order_sagas.system.cli.output import moment, print_json
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 

@@ -11,8 +11,8 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.orders import JSON_HELP, amount
+from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import console, moment, plain_table, print_json, styled
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 

@@ -8,8 +8,8 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from order_sagas.actors.words import many
+from order_sagas.system.cli.output import console
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import console
 from order_sagas.system.harness.campaign import campaign, run_seed
 from order_sagas.system.harness.faults import Fault, from_json, to_json
 from order_sagas.system.harness.plans import LEVELS

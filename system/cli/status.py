@@ -19,9 +19,9 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag
+from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.cli.pause import in_words, paused
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import console, plain_table, print_json
 from order_sagas.system.http_registry import HttpCard, cards_of
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options

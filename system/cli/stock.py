@@ -12,8 +12,7 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.intake.stock_files import loads_of, read_stock
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import (
+from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
     open_log,
@@ -21,6 +20,7 @@ from order_sagas.system.cli.support import (
     print_json,
     say_if_idle,
 )
+from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 

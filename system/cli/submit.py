@@ -13,8 +13,8 @@ from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.words import many
 from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
-from order_sagas.system.cli.support import LOG_SETTINGS, open_log, print_json, say_if_idle
-from order_sagas.system.cli.waiting import wait_for, watch_of
+from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
+from order_sagas.system.cli.wait import wait_for, watch_of
 from order_sagas.system.settings import Settings, settings_options
 
 _WHY = {

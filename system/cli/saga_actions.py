@@ -21,8 +21,7 @@ from order_sagas.bridges.operations import (
 )
 from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
-from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import (
+from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
     moment,
@@ -31,6 +30,7 @@ from order_sagas.system.cli.support import (
     say_if_idle,
     styled,
 )
+from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 

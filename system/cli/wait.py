@@ -16,8 +16,8 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
+from order_sagas.system.cli.output import console, plain_table, print_json, styled
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.support import console, plain_table, print_json, styled
 from order_sagas.system.settings import Settings
 
 ENDED = ("COMPLETED", "CANCELLED", "NEEDS_ATTENTION")
