@@ -52,7 +52,7 @@ def _this_process() -> str:
 
 @attrs.frozen
 class ServeHttp:
-    """The first message to an HttpBridge."""
+    """The first message to an OrderIntakeActor."""
 
     open_log: Open
     """Raises BridgeError while the log is away."""
@@ -97,7 +97,7 @@ class TakesOrders:
 class _Opened:
     """To itself: an attempt to open the log is over."""
 
-    attempt: "Future[RecordLog]"
+    attempt: "Future[LogWriter]"
 
 
 @attrs.frozen
@@ -212,7 +212,7 @@ class OrderIntakeActor(Actor):
         self._attempt = attempt = self._serve.background(self._serve.open_log)
         attempt.add_done_callback(lambda done: tell(_Opened(done)))
 
-    def _opened(self, attempt: "Future[RecordLog]") -> None:
+    def _opened(self, attempt: "Future[LogWriter]") -> None:
         self._attempt = None
         try:
             self._log = attempt.result()
@@ -240,7 +240,7 @@ class OrderIntakeActor(Actor):
             self.send(each, TakesOrders(str(self._error or "")))
 
 
-def _close_opened(attempt: "Future[RecordLog]") -> None:
+def _close_opened(attempt: "Future[LogWriter]") -> None:
     """Close a log that was opened for an actor that is gone."""
     if attempt.exception() is None:
         attempt.result().__exit__(None, None, None)

@@ -1,1 +1,1 @@
-"""TODO: notifications."""
+"""Channels by which notifications leave the system."""

@@ -19,7 +19,7 @@ def _nothing(*_: Any) -> None:
 class Connect:
     """The bridge's first message: its world, and the actors it serves."""
 
-    world: "Callable[[], World]"
+    world: "Callable[[], ProcessorContext]"
     coordinator: ActorAddress | None
     services: dict[str, ActorAddress]
     fatal: Callable[[BaseException], None] = _nothing

@@ -1,1 +1,1 @@
-"""TODO: records."""
+"""Records: their fields, their JSON, the shard of a key, the receivers of a message."""

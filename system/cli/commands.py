@@ -89,17 +89,17 @@ SECTIONS = {
     },
     "Put right": {
         "retry": Listed(
-            "operate:retry_command",
+            "saga_actions:retry_command",
             "Send the stuck command or compensation of ORDER_ID again, with a fresh set of "
             "attempts.",
         ),
         "skip": Listed(
-            "operate:skip_command",
+            "saga_actions:skip_command",
             "Take the stuck step of ORDER_ID as done, because someone has seen to it elsewhere.",
         ),
-        "resume": Listed("operate:resume_command", "Retry every stuck step of ORDER_ID."),
+        "resume": Listed("saga_actions:resume_command", "Retry every stuck step of ORDER_ID."),
         "cancel": Listed(
-            "operate:cancel_command",
+            "saga_actions:cancel_command",
             "Undo ORDER_ID, if it has not passed the point from which it can't be undone.",
         ),
         "pause": Listed(

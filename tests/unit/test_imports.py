@@ -76,14 +76,14 @@ def test_a_layer_imports_only_what_lies_below_it(layer) -> None:
 def test_a_saga_decides_without_the_outside_world() -> None:
     """Progress is a pure function: no log, no database, no actor, and no clock of its own."""
     pure = (
-        "turn",
-        "events",
+        "transition",
+        "replies",
         "forward",
-        "backward",
+        "compensation",
         "advance",
-        "decision",
+        "effects",
         "definition",
-        "progress",
+        "state",
     )
     wrong = [
         f"{name} imports {module}"

@@ -184,7 +184,7 @@ def test_messages_between_actors_can_be_seen_dropped_and_sent():
         system.send("payments", WakeupMessage(None, None))
         assert ["WakeupMessage"] == [type(m.message).__name__ for m in system.mailboxes()]
 
-        assert {"Delivery", "Handled", "Ended"} <= set(seen)
+        assert {"Delivery", "Ack", "Ended"} <= set(seen)
         system.expect(order).to_be(COMPLETED)
 
 
