@@ -7,18 +7,25 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { command -v $$python; break; }; done)
 BIN := .venv/bin
+# A file that is as old as the last installation; one for each way to install.
+DEVELOPING = $(BIN)/$(if $(LOCKED),.developing-locked,.developing)
 # Many of the slow tests wait for timers or for other processes, so more at once than there are cores.
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# LOCKED=1 installs the versions of requirements-dev.lock, each checked by its hash, as CI does.
+# Without it, pip chooses versions within the bounds of setup.cfg, so that any Python 3.11+ does.
+LOCKED ?=
+# The Pythons that `make test-pythons` looks for.
+PYTHONS ?= 3.11 3.12 3.13 3.14
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
 SOURCES = $(wildcard actors bridges system src examples benchmarks tests)
 
 .PHONY: help
 help: ## List these targets
-	@grep -E '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: .venv
-.venv: $(BIN)/.developing ## Set up the virtual environment, with everything a developer needs
+.venv: $(DEVELOPING) ## Set up the virtual environment, with everything a developer needs
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with the venv module was found (on Debian" \
@@ -34,6 +41,14 @@ $(BIN)/.developing: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(BIN)/.running
 
+# In two steps, since pip takes no hash for the project itself; the build backend is locked too.
+$(BIN)/.developing-locked: setup.cfg pyproject.toml requirements-dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation -e .
+	@touch $@ $(BIN)/.running
+
 .PHONY: demo
 demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
@@ -42,7 +57,7 @@ demo: $(BIN)/.running ## Run a thousand orders and watch them
 SERVERS = tests/packaging $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
-test: $(BIN)/.developing ## Run the tests
+test: $(DEVELOPING) ## Run the tests
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(addprefix --ignore=,tests/conformance $(SERVERS))
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
@@ -50,30 +65,65 @@ else
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 endif
 
+# Unit and scenario tests alone: the others start processes that are killed, or measure nothing new.
+.PHONY: coverage
+coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with the most lines not run
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/scenarios
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report | awk 'NR <= 22 { print } { last = $$0 } END { print last }'
+
+.PHONY: test-pythons
+test-pythons: ## Run the unit tests on each supported Python that is on this machine
+	@.ci/test-pythons $(PYTHONS)
+
+# What private attributes of libraries are used, and whether their newest versions still have them.
+.PHONY: canary
+canary: ## Test against the newest kafka-python and uvicorn, in an environment of its own
+	rm -rf .canary
+	$(PYTHON) -m venv .canary
+	.canary/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	.canary/bin/python -m pip install --quiet --disable-pip-version-check \
+		--upgrade kafka-python uvicorn
+	.canary/bin/python -m pip list --disable-pip-version-check | grep -E '^(kafka-python|uvicorn) '
+	.canary/bin/python -m pytest -q tests/unit/test_private_interfaces.py tests/unit/kafka $(ARGS)
+
+.PHONY: lock
+lock: $(BIN)/python ## Choose the newest versions that setup.cfg allows, for requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command 'make lock' --quiet --output-file requirements-dev.lock
+
+.PHONY: hooks
+hooks: $(DEVELOPING) ## Have git check style, format and types before each commit
+	$(BIN)/pre-commit install
+
 .PHONY: bench
-bench: $(BIN)/.developing ## Measure, and print the table
+bench: $(DEVELOPING) ## Measure, and print the table
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: lint
-lint: $(BIN)/.developing ## Check style, format and types
+lint: $(DEVELOPING) ## Check style, format and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
 .PHONY: format
-format: $(BIN)/.developing ## Put style and format right, as far as that can be automatic
+format: $(DEVELOPING) ## Put style and format right, as far as that can be automatic
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: kafka
-kafka: $(BIN)/.developing ## Run a Kafka broker on this machine until Ctrl-C, for trying and testing
+kafka: $(DEVELOPING) ## Run a Kafka broker on this machine until Ctrl-C, for trying and testing
 	@$(BIN)/python -m tests.support.kafka_broker run
 
 .PHONY: kafka-stop
-kafka-stop: $(BIN)/.developing ## Stop that broker from another terminal
+kafka-stop: $(DEVELOPING) ## Stop that broker from another terminal
 	@$(BIN)/python -m tests.support.kafka_broker stop
 
 .PHONY: clean
 clean: ## Remove everything that was built; your data stays
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venvs .canary build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
