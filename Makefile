@@ -16,6 +16,7 @@ JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 LOCKED ?=
 # The Pythons that `make test-pythons` looks for.
 PYTHONS ?= 3.11 3.12 3.13 3.14
+SKIP ?=
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
 SOURCES = $(wildcard actors bridges system src examples benchmarks tests)
@@ -75,7 +76,7 @@ coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with 
 
 .PHONY: test-pythons
 test-pythons: ## Run the unit tests on each supported Python that is on this machine
-	@.ci/test-pythons $(PYTHONS)
+	@.ci/test-pythons $(filter-out $(SKIP),$(PYTHONS))
 
 # What private attributes of libraries are used, and whether their newest versions still have them.
 .PHONY: canary

@@ -14,7 +14,9 @@ DOCUMENTS = [ROOT / "ARCHITECTURE.md", *GUIDES, *DECISIONS]
 
 PLACE = re.compile(r"`(?P<path>[\w./-]+\.py)`(?: (?:or |and )?`(?P<name>[A-Za-z_][\w.]*)`)?")
 """A file of Python, and the name in it that follows at once, if one does."""
-FOLDER = re.compile(r"`((?:actors|bridges|system|tests|docs|src|examples|benchmarks)(?:/[\w-]+)*)/?`")
+FOLDER = re.compile(
+    r"`((?:actors|bridges|system|tests|docs|src|examples|benchmarks)(?:/[\w-]+)*)/?`"
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 TARGET = re.compile(r"`make ([a-z.-]+)")
 
@@ -64,7 +66,9 @@ def test_every_file_and_every_name_is_at_the_place_that_is_told(document: Path) 
         for path, name in places(document)
         if not (ROOT / path).is_file() or (name and name not in names_in(ROOT / path))
     ]
-    missing = [folder for folder in FOLDER.findall(text_of(document)) if not (ROOT / folder).is_dir()]
+    missing = [
+        folder for folder in FOLDER.findall(text_of(document)) if not (ROOT / folder).is_dir()
+    ]
 
     assert [] == wrong + missing
 
@@ -108,7 +112,11 @@ def test_the_architecture_answers_ten_questions_each_with_a_place() -> None:
 
 def test_every_place_of_the_architecture_has_a_name() -> None:
     """A path alone says little; modules that are whole tables are the exception."""
-    whole = {"bridges/storage/schema.py", "bridges/audit/rules.py", "tests/unit/test_architecture.py"}
+    whole = {
+        "bridges/storage/schema.py",
+        "bridges/audit/rules.py",
+        "tests/unit/test_architecture.py",
+    }
     whole.add("tests/unit/test_imports.py")
     bare = {path for path, name in places(ROOT / "ARCHITECTURE.md") if not name}
 
