@@ -72,7 +72,7 @@ coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with 
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/scenarios
 	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report | awk 'NR <= 22 { print } { last = $$0 } END { print last }'
+	@$(BIN)/coverage report | awk 'NR <= 22 || /^TOTAL|skipped/'
 
 .PHONY: test-pythons
 test-pythons: ## Run the unit tests on each supported Python that is on this machine
