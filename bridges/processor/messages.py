@@ -8,7 +8,7 @@ from thespian.actors import ActorAddress
 
 if TYPE_CHECKING:
     # Whoever only asks for a report loads neither the store nor the services.
-    pass
+    from order_sagas.bridges.processor.context import ProcessorContext
 
 
 def _nothing(*_: Any) -> None:
