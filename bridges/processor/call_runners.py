@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from order_sagas.actors.protocol import ExternalCall
-from order_sagas.bridges.call_results import CallDone, failed, perform
+from order_sagas.bridges.processor.call_results import CallDone, failed, perform
 
 log = structlog.get_logger("external_calls")
 

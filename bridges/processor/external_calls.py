@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from order_sagas.actors.protocol import CallId, ExternalCall
-from order_sagas.bridges.call_results import CallDone
+from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.call_runners import CallRunner
 
 log = structlog.get_logger("external_calls")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.records.record import Headers
 
 if TYPE_CHECKING:

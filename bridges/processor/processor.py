@@ -20,9 +20,9 @@ from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
 from order_sagas.actors.protocol import NO_BATCH, Ack, Ended, InternalMessage, Nack
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
 from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.deferral import LOOK_SECONDS
 from order_sagas.bridges.processor.dispatch import Waves
 from order_sagas.bridges.processor.external_calls import ExternalCalls

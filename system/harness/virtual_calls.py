@@ -12,7 +12,7 @@ import msgspec
 
 from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.audit.commit_rules import Broken
-from order_sagas.bridges.call_results import CallDone, perform
+from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 from order_sagas.system.harness.faults import CallFails
 

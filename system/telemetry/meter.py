@@ -4,8 +4,8 @@ from collections import defaultdict
 from typing import Any
 
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.call_results import CallDone
 from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.observers import Observer
 from order_sagas.system.telemetry.histogram import COUNTS, SECONDS, Distribution

@@ -7,7 +7,7 @@ from typing import Any
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import EXCEPTION, CallOutcome
 from order_sagas.actors.protocol import ExternalCall
-from order_sagas.bridges.call_results import CallDone, perform
+from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 
 PATIENCE = 30.0

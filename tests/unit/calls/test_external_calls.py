@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from order_sagas.actors.messages import CALLBACK, DECLINED, EXCEPTION, CallOutcome
-from order_sagas.bridges.call_results import CallDone, perform
+from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import ImmediateCalls
 from order_sagas.bridges.processor.external_calls import ExternalCalls
 from tests.support.calls import HeldCalls, Results, a_call
