@@ -26,13 +26,14 @@ from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGate
 from order_sagas.actors.services.stock import StockService
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
-from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls, ThreadPools
+from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedBridge
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.messages import AskReport, Connect, Report, Stop, Stopped
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.thread_pools import ThreadPools
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.storage.connection import Connection, connect
@@ -239,7 +240,7 @@ def _configuration(parts: Parts) -> dict[str, Any]:
     return {
         "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
         "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
-        "notifications": UseChannel(parts.channel or channel_of(settings)),
+        "notifications": UseChannel(parts.channel or channel_of(settings), parts.clock.now()),
     }
 
 

@@ -10,7 +10,6 @@ from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.processor.call_runners import CallRunner
-from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
@@ -36,12 +35,12 @@ class ProcessorContext:
     services: Sequence[type[Service]]
     clock: Clock
     call_runner: CallRunner
+    call_capacity: int
+    """External calls of one service that may be under way."""
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
-    call_capacity: int = CAPACITY
-    """External calls of one service that may be under way."""
     outages: Outages = attrs.field(factory=Outages)
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""
