@@ -214,6 +214,8 @@ def test_a_command_that_is_interrupted_exits_with_130(tmp_path):
     waiting = subprocess.Popen(
         [*COMMAND, "submit", str(orders_file(tmp_path, 1)), "--wait"],
         env=env, stderr=subprocess.PIPE, text=True,
+        # A shell that runs the tests in the background lets them, and us, ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert waiting.stderr
     assert "No system is running" in waiting.stderr.readline()
