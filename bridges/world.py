@@ -52,7 +52,7 @@ class World:
     ring: Callable[[], Any] = _nothing
     """Tells the other workers that records wait for them."""
     log: Any = None
-    """What the kind of bridge needs to reach its log."""
+    """What the kind of bridge needs to reach its log: a `ClientPort` for the one to Kafka."""
 
 
 @attrs.frozen

@@ -9,8 +9,9 @@ from typing import Any, cast
 import attrs
 
 from actors.participants import DEAD_LETTERS, TOPICS
-from bridges.kafka.connection import KafkaConnection, KafkaLog
+from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.kept_topic import KeptTopic
+from bridges.kafka.log import KafkaLog
 from bridges.kafka.members import members_of
 from bridges.kafka.outbox_log import OutboxLog
 from bridges.kafka.topics import check_topics

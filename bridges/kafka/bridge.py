@@ -7,7 +7,7 @@ published twice finds idempotent participants.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -19,13 +19,10 @@ from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.dead_letters import dead_letter
 from bridges.errors import StoreUnavailableError
-from bridges.kafka.connection import KafkaLog
 from bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
 from bridges.kafka.owner import Batch as Handover
-from bridges.kafka.producer import TopicWriter
+from bridges.kafka.ports import ClientPort, ConsumerPort
 from bridges.kafka.publication import Publication
-from bridges.kafka.reader import TopicReader
-from bridges.kafka.topics import check_topics
 from bridges.record import Outgoing, Record
 from bridges.store.store import SUBMITTED, Changes
 
@@ -35,14 +32,14 @@ AGAIN_SECONDS = 0.5
 """Before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
+MAX_OUTSTANDING = 4
+"""Batches of records that are handed over by the consumer and not settled, at most."""
 SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
-CLAIM_SECONDS = 15.0
-"""How long the reader waits for the loop to claim shards, before it asks again."""
 LEFT_OUT = "(the value was larger than dead-letters takes)"
 
 
-# What the reader's thread tells the bridge.
+# What the consumer tells the bridge.
 
 
 @attrs.frozen
@@ -109,7 +106,7 @@ class _Sweep:
 
 
 class KafkaBridge(Bridge):
-    """One consumer and one producer for all the roles of this worker.
+    """One consumer and one producer for all the roles of this worker; see `ports`.
 
     Records that stand in another partition than their order belongs to are sent on to it: services
     written elsewhere may write without a key.
@@ -141,20 +138,17 @@ class KafkaBridge(Bridge):
     # --- opening and closing ------------------------------------------------------------------
 
     def open_log(self) -> None:
-        kafka: KafkaLog = self._world.log
+        client: ClientPort = self._world.log
         topics = self._world.routes.topics
-        check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
-        self._writer = TopicWriter(kafka.connection)
+        client.check_topics(topics, self._world.store.partitions)
+        self._writer = client.producer()
         self._writer.start(topics)
         self._owner = _Owner(self._world.tell)
-        self._reader = TopicReader(
-            kafka.connection,
+        self._reader = client.consumer(
             [topic for topic in topics if topic != topics[-1]],
-            kafka.group,
             self._owner,
-            max_batch=self._world.batch_size,
-            max_outstanding=4,
-            session_timeout=kafka.session_timeout,
+            self._world.batch_size,
+            MAX_OUTSTANDING,
         )
         self._owner.reader = self._reader
         self._reader.start()
@@ -405,13 +399,13 @@ class KafkaBridge(Bridge):
 
 
 class _Owner:
-    """Takes what the reader's thread says to the bridge, as messages."""
+    """Takes what the consumer's thread says to the bridge, as messages."""
 
     def __init__(self, tell: Any) -> None:
         self._tell = tell
         self._closing = False
         self._asked: ShardsAssigned | None = None
-        self.reader: TopicReader | None = None
+        self.reader: ConsumerPort | None = None
         self.assigned: frozenset[int] = frozenset()
 
     def close(self) -> None:
@@ -420,20 +414,13 @@ class _Owner:
         if self._asked:
             self._asked.positions.cancel()  # wakes the reader, which is to stop
 
-    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+    def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         if self._closing:
             raise RuntimeError("the worker is stopping")
         self.assigned |= shards
         asked = self._asked = ShardsAssigned(shards, Future())
         self._tell(asked)
-        try:
-            return asked.positions.result(CLAIM_SECONDS)
-        except TimeoutError:
-            if asked.positions.cancel():
-                raise TimeoutError("the database or the loop is busy or away") from None
-            return asked.positions.result(CLAIM_SECONDS)  # it has just begun
-        except CancelledError:
-            raise RuntimeError("the worker is stopping") from None
+        return asked.positions
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self._tell(PositionsMoved(positions))

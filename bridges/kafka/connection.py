@@ -115,15 +115,6 @@ class KafkaConnection:
         raise BrokerUnreachableError(f"No Kafka broker answers ({'; '.join(reasons)}).")
 
 
-@attrs.frozen
-class KafkaLog:
-    """What the bridge needs to reach Kafka. Times are seconds."""
-
-    connection: KafkaConnection
-    group: str
-    session_timeout: float = 10.0
-
-
 class _Tokens(AbstractTokenProvider):
     def __init__(self, source: Callable[[], str]) -> None:
         super().__init__()
