@@ -2,27 +2,39 @@
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from actors.participants import DEAD_LETTERS
 from actors.sagas.registry import Registry
 from bridges.partitions import partition_for
 from bridges.record import Outgoing
-from bridges.store.store import Changes, Store
+from bridges.store.store import Changes
 from system.harness.agenda import Agenda
 from system.harness.clock import HarnessClock
 from system.harness.crashes import CrashPoints
 from system.harness.database import Database
+from system.harness.kafka_troubles import KafkaTroubles
 from system.harness.meddling import Meddling, Trip
-from system.harness.outside import Calls, VirtualOutside
-from system.harness.topics import Topics
+from system.harness.outside import Calls
 from system.harness.troubles import Troubles
+
+if TYPE_CHECKING:
+    from system.harness.worker import Worker
 
 Watcher = Callable[[Changes], None]
 Arrive = Callable[[Outgoing, float], None]
 
 
+def _no_client(worker: "Worker") -> Any:
+    """There is no Kafka."""
+    return None
+
+
 class Stage:
-    """What a worker is started on. `sent` is every record that was committed to be sent."""
+    """What workers are started on. `sent` is every record that was committed to be sent."""
+
+    arrive: Arrive
+    """Writes a record to the log."""
 
     def __init__(self, registry: Registry, rng: random.Random, partitions: int) -> None:
         self.clock = HarnessClock()
@@ -30,21 +42,15 @@ class Stage:
         self.partitions = partitions
         self.agenda = Agenda()
         self.database = Database(self._committed)
-        self.topics = Topics()
         self.points = CrashPoints()
-        self.calls = Calls()
+        self.calls = Calls(self.database)
         self.meddling = Meddling(self.clock.monotonic)
         self.troubles = Troubles(registry, self.clock.monotonic)
+        self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
+        self.client: Callable[[Worker], Any] = _no_client
+        """Makes a worker's client of Kafka."""
         self.sent: list[Outgoing] = []
-        self.placed: list[Outgoing] = []
-        """What the open batch wants to send."""
-        self.held: list[Trip] = []
-        """What the open batch sends and a fault delays."""
-        self.stores: list[Store] = []
-        """Connections that the worker has open."""
-        self.outsides: list[VirtualOutside] = []
         self.watchers: list[Watcher] = []
-        self.arrive: Arrive = self.topics.append
 
     def publish(self, outgoing: Outgoing) -> None:
         """Let a record travel: it arrives now, later, twice, damaged, or not at all."""
@@ -55,12 +61,6 @@ class Stage:
             return
         for trip in trips:
             self._travel(trip)
-
-    def outside(self) -> VirtualOutside:
-        """The outside of a new life of the worker."""
-        outside = VirtualOutside(self)
-        self.outsides.append(outside)
-        return outside
 
     def outgoing(self, topic: str, key: str, value: bytes | None) -> Outgoing:
         """A record with the partition that its key belongs to."""
@@ -73,11 +73,11 @@ class Stage:
 
         self.agenda.add(self.clock.monotonic() + max(trip.wait, 0.0), land)
 
-    def _committed(self, changes: Changes) -> None:
-        self.sent += self.placed
-        self.placed.clear()
-        for trip in self.held:
+    def _committed(self, worker: "Worker", changes: Changes) -> None:
+        self.sent += worker.placed
+        worker.placed.clear()
+        for trip in worker.held:
             self._travel(trip)
-        self.held.clear()
+        worker.held.clear()
         for watch in self.watchers:
             watch(changes)
