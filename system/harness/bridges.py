@@ -28,6 +28,16 @@ class Staged(Bridge):
     stage: ClassVar["Stage"]
     worker: ClassVar["Worker"]
 
+    @property
+    def shards(self) -> dict[int, int]:
+        """The shards it owns, as far as it knows, each with the epoch of its claim."""
+        return self._epochs
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no batch is open, and none was broken off."""
+        return self._batch is None and not self._away
+
     def watch_store(self) -> World:
         """Make the store a watched one; the world as it is then."""
         known: object = self._world.store

@@ -275,7 +275,7 @@ class Harness:
         """Let time pass until no saga is in flight, at most `limit` seconds; whether that is so."""
         clock, until = self.stage.clock, self.elapsed + limit
         self.run()
-        while self.in_flight() and (due := self._next_due()) is not None and due <= until:
+        while self.in_flight() and (due := self._next_due(quiet=True)) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
         return not self.in_flight()
 

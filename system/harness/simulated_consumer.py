@@ -210,6 +210,8 @@ class SimulatedConsumer:
 
     def kill(self) -> None:
         """Its process is dead."""
+        if not self._running:
+            return
         self._running = False
         member, group = self._member, self._kafka.group
         self._kafka.stage.agenda.add(

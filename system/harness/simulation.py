@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import attrs
 
 from actors.messages import OrderCreated, OrderLine
+from actors.participants import DEAD_LETTERS
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
 from bridges.invariants.touched import Broken, Facts
 from system.harness.faults import Fault
 from system.harness.harness import Harness
 from system.harness.plans import LEVELS, random_plan
+from system.harness.waiting import check_waiting
 
 HORIZON = 60.0
 """Seconds in which the orders arrive."""
@@ -21,6 +23,11 @@ SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
 TICKS = (0.0, 0.1, 0.5)
 """Seconds by which timers may be late."""
+WORKERS = (1, 2, 2, 3)
+LATENCIES = (0.0, 0.01, 0.5)
+"""Seconds that Kafka takes at most."""
+REBALANCED = 120.0
+"""Seconds after which every shard has an owner again, once all is well."""
 PATIENCE = 7 * 86_400.0
 """Seconds of virtual time in which every saga must have ended, once all is well."""
 
@@ -39,6 +46,8 @@ class Outcome:
     virtual_seconds: float
     digest: str
     """SHA-256 of every line that was logged."""
+    workers: int = 0
+    """How many workers shared a Kafka; 0 for one on the embedded log."""
     story: str = ""
     """The life of the orders concerned, if a rule was broken."""
 
@@ -48,29 +57,40 @@ def order_ids(orders: int) -> list[str]:
     return [f"ORD-{i}" for i in range(1, orders + 1)]
 
 
-def plan_of(seed: int, orders: int, level: str) -> list[Fault]:
+def workers_of(seed: int) -> int:
+    """How many workers share a Kafka in the run of this seed; 0 for the embedded log."""
+    rng = random.Random(f"workers/{seed}")
+    return rng.choice(WORKERS) if rng.random() < 0.5 else 0
+
+
+def plan_of(seed: int, orders: int, level: str, workers: int | None = None) -> list[Fault]:
     """What goes wrong in the run of this seed."""
-    return random_plan(
-        random.Random(f"plan/{seed}"), LEVELS[level], order_ids(orders), HORIZON * 1.5
-    )
+    rng, ids = random.Random(f"plan/{seed}"), order_ids(orders)
+    workers = workers_of(seed) if workers is None else workers
+    return random_plan(rng, LEVELS[level], ids, HORIZON * 1.5, workers)
 
 
-def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome:
+def simulate(
+    seed: int, orders: int = 50, plan: Sequence[Fault] = (), workers: int | None = None
+) -> Outcome:
     """Run a system with these faults, then let all be well, and look whether all came to its end.
 
     The seed decides what is ordered and when, what is in stock, which payments are declined, which
-    log there is, and how everything interleaves.
+    log there is, how many `workers` there are if that is not said, and how everything interleaves.
     """
+    workers = workers_of(seed) if workers is None else workers
     rng = random.Random(f"run/{seed}")
     system = Harness(
         seed,
         faults=plan,
         stock={f"SKU-{i}": rng.randint(0, 2 * orders) for i in range(SKUS)},
-        log=rng.choice(("embedded", "topics")),
+        log="topics" if workers else "embedded",
         local=rng.random() < 0.5,
         gateway=SimulatedGateway(decline_rate=0.1, seed=seed),
         batch_size=rng.choice(BATCH_SIZES),
         tick=rng.choice(TICKS),
+        workers=max(1, workers),
+        latency=rng.choice(LATENCIES),
     )
     with system:
         try:
@@ -94,6 +114,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
             system.lives,
             system.elapsed,
             hashlib.sha256(b"\n".join(system.log_lines)).hexdigest(),
+            workers,
             system.story(*concerned) if found else "",
         )
 
@@ -106,7 +127,9 @@ def _run(system: Harness, seed: int, orders: int) -> None:
         for order_id in ids[wave::waves]:
             system.place(_order(seed, order_id))
         system.advance(arrivals.uniform(0, 2 * HORIZON / waves))
+        _check_waiting(system)
     system.advance(2 * HORIZON)
+    _check_waiting(system)
     let_end(system)
     check(system)
 
@@ -123,6 +146,9 @@ def _order(seed: int, order_id: str) -> OrderCreated:
 def let_end(system: Harness) -> None:
     """All is well again: time passes, and operators look after what needs attention."""
     system.all_is_well()
+    if system.kafka:
+        system.advance(REBALANCED)
+    _check_waiting(system, owned=True)
     for _ in range(3):
         if system.run_until_ended(PATIENCE):
             break
@@ -134,8 +160,15 @@ def let_end(system: Harness) -> None:
     system.run_until_quiet(PATIENCE)
 
 
+def _check_waiting(system: Harness, *, owned: bool = False) -> None:
+    for broken in check_waiting(system, owned=owned):
+        system.ledger.note(broken)
+
+
 def check(system: Harness) -> None:
     """Look whether all came to its end: in the books, at the provider, and at the customers."""
+    check_calls(system)
+    check_refused(system)
     ledger = system.ledger
     ledger.audit(system.books, ended=True)
     for order_id in system.placed:
@@ -155,3 +188,47 @@ def check(system: Harness) -> None:
             if kept != wanted:
                 detail = f"the provider kept {kept} of the customer's money, not {wanted}"
                 ledger.note(Broken("no charge kept", order_id, detail))
+
+
+def check_calls(system: Harness) -> None:
+    """The calls made to the outside are those of which the books tell.
+
+    A message to a customer may be sent twice only if the worker that sent it first died or lost the
+    shard before the outcome was committed, or if the answer was lost. A charge and a refund are at
+    the provider exactly if they are in the books.
+    """
+    ledger, provider, mailbag = system.ledger, system.provider, system.mailbag
+    rule = "calls are in the books"
+    if not mailbag.local:
+        for text in mailbag.twice:
+            ledger.note(Broken(rule, text.order_id, "its customer was told twice"))
+    if provider.local:
+        return
+    charged = Counter(charge.order_id for charge in provider.charges.values())
+    refunded = Counter(refund.order_id for refund in provider.refunds.values())
+    for order_id, facts in ledger.facts.items():
+        payment = facts.payment
+        said = (payment.charges, payment.refunds) if payment else (0, 0)
+        made = (charged[order_id], refunded[order_id])
+        if made != said:
+            detail = f"charges and refunds at the provider: {made}, in the books: {said}"
+            ledger.note(Broken(rule, order_id, detail))
+
+
+def check_refused(system: Harness) -> None:
+    """Every record that Kafka refused is in a dead letter."""
+    if system.kafka is None:
+        return
+    letters = Counter(
+        (record.key, dict(record.headers)["dead-letter-topic"].decode())
+        for record in system.kafka.topics
+        if record.topic == DEAD_LETTERS
+    )
+    refused = Counter(
+        (outgoing.key, outgoing.topic) for outgoing in system.stage.kafka_troubles.refused
+    )
+    for (key, topic), count in refused.items():
+        if letters[key, topic] < count:
+            detail = f"{count} records to {topic} were refused, {letters[key, topic]} dead letters"
+            order_id = (key or b"").decode()
+            system.ledger.note(Broken("refused records are kept", order_id, detail))

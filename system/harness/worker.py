@@ -8,11 +8,11 @@ from thespian.actors import ActorAddress, ActorSystem
 
 from actors.sagas.outages import Outages
 from actors.services.service import Service
-from bridges.bridge import Bridge
 from bridges.record import Outgoing
 from bridges.store.store import Store
 from bridges.world import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, start
+from system.harness.bridges import Staged
 from system.harness.clock import WorkerClock
 from system.harness.crashes import WatchedMailbox
 from system.harness.meddling import Trip
@@ -86,7 +86,7 @@ class Worker:
         self.run()
 
     @property
-    def bridge(self) -> Bridge:
+    def bridge(self) -> Staged:
         """The bridge itself, past its address, to look at."""
         assert self.running
         return self.running.bridge.actor  # type: ignore[attr-defined,no-any-return]
@@ -161,6 +161,8 @@ class Worker:
         """End it in good order: the batch in hand is committed."""
         if self.running:
             self.running.stop()
+        if self.kafka:
+            self.kafka.kill()  # what did not stop in time ends with its process
         self._let_go()
 
     def _outside(self) -> VirtualOutside:
