@@ -18,12 +18,15 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
-from actors.delivery import Ended, Handled, Inject, NotHandled
-from actors.messages import Message
+from actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
 from actors.sagas.progress import Progress
 from bridges.batch import Batch, Item
+from bridges.call_results import CallDone
 from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
+from bridges.external_calls import ExternalCalls
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from bridges.outcome_queue import Outcome
+from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.rates import Rates
@@ -51,11 +54,18 @@ class LookAgain:
     """To itself: see who is paused."""
 
 
+class Drained:
+    """To itself, at a stop: wait no longer for calls that run."""
+
+
 class Prune:
     """To itself: delete a little of what is kept no longer."""
 
 
 PROCEED = Proceed()
+
+DRAIN_SECONDS = 5.0
+"""How long a stop waits for external calls that run; a call that hangs is not waited for longer."""
 
 
 class Bridge(Waves):
@@ -92,10 +102,12 @@ class Bridge(Waves):
             self._look_due = True
             self._proceed_soon()
         elif kind is NotHandled:
-            self._not_handled(message.ticket, message.error)
+            self._not_handled(message)
         elif kind is Inject:
-            self._injected.append(message.message)
+            self._outcomes.put(Outcome(message.message))
             self._proceed_soon()
+        elif kind is CallDone:
+            self._call_done(message)
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
@@ -106,6 +118,9 @@ class Bridge(Waves):
         elif kind is WakeupMessage and isinstance(message.payload, LookAgain):
             self._look_later = False
             self._look_due = True
+            self._proceed_soon()
+        elif kind is WakeupMessage and isinstance(message.payload, Drained):
+            self._draining = False
             self._proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
@@ -129,6 +144,11 @@ class Bridge(Waves):
         if connect.apart:
             world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
         self._world = world
+        self._calls = ExternalCalls(
+            world.call_runner, self._tell_done, self._call_failed, world.call_capacity
+        )
+        here = [each for each in world.services if each.participant.name in self._receivers]
+        self._owed = OwedCalls(world.store, self._calls, here)
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
         keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
@@ -148,6 +168,8 @@ class Bridge(Waves):
             records=counts.records,
             ended=counts.ended,
             dead_letters=counts.dead_letters,
+            calls=self._calls.counts(),
+            stale_acks=counts.stale_acks,
             seconds=now - counts.since,
             last_error=counts.last_error,
             begun_rate=begun_rate,
@@ -164,7 +186,7 @@ class Bridge(Waves):
         self._away = True  # whatever still comes, nothing is begun
         self._world.flush()
         self.close_log()
-        self._world.outside.close()
+        self._calls.stop()
         self._world.store.close()
         waiting, self._stopping = self._stopping, []
         self._receivers = {}
@@ -185,7 +207,7 @@ class Bridge(Waves):
             if not self._closed and not self._batch.tickets:
                 self._fill(self._batch)
             return
-        if self._stopping and not self._early:
+        if self._is_ready_to_stop():
             self._stop()
             return
         if self._look_due:
@@ -212,10 +234,18 @@ class Bridge(Waves):
         world = self._world
         tracing, starts = world.tracing, world.registry.started_by
         items: list[Item] = []
+        outcomes: list[Item] = []
+        if self._owed.waiting:
+            self._remind()
+        size = world.batch_size
+        if self._outcomes:
+            # At most half while records wait; of an odd number, the rest in turns.
+            outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
         if not self._stopping:
-            kept = self._unpark(batch) if self._parked else []
-            # What was kept comes first, and nothing new while there is more of it.
-            for record in () if batch.unparked else self.take(batch):
+            limit = size - len(outcomes)
+            kept = self._unpark(batch, limit) if self._parked and limit else []
+            # Deferred records come first, and nothing new while there are more of them.
+            for record in () if batch.unparked or not limit else self.take(batch, limit):
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -237,27 +267,24 @@ class Bridge(Waves):
                     items.append(item)
                 else:
                     self._forward(batch, record, key)
-            injected, self._injected = self._injected, []
-            for outcome in injected:
-                item = Item(outcome, "", None, world.routes.inside(type(outcome)))
-                if self._holding and self._park_outcome(item):
-                    continue
-                # A call that was made for a shard that moved: its owner makes it again.
-                if self.elsewhere(item) is None:
-                    batch.injected.append(outcome)
-                    items.append(item)
             if self._holding:
                 items = self._park(batch, items)
             items = kept + items
+        if self._outcomes:
+            room = size - len(outcomes) - batch.records - len(batch.unparked)
+            outcomes += self._take_outcomes(batch, room)
+        items += outcomes
         self._deliver(batch, items, first=True)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
-        if handled.ticket < 0:
+        number = handled.batch
+        if number == NO_BATCH:
             self._timer_handled(handled, sender)
             return
         batch = self._batch
-        if batch is None or self._closed or self._away:
-            return  # an answer from before a rollback
+        if batch is None or number != batch.number or self._closed or self._away:
+            self._note_stale_ack(number)
+            return
         if self._early:
             self._catch_up(batch, handled)
         saga = batch.absorb(handled)
@@ -313,11 +340,12 @@ class Bridge(Waves):
             self._world.flush()
             self.given_back(batch)
             self.between_batches()
-            if self._stopping and not self._early:
+            self._calls.settled(batch.calls_over())
+            if self._is_ready_to_stop():
                 self._stop()
                 return
             self._prune()
-            if self._early or retried:
+            if self._early or batch.outcomes or batch.look_again or retried:
                 self._proceed_soon()
             return
         self._closed = True
@@ -358,8 +386,10 @@ class Bridge(Waves):
                 self._in_flight.pop(saga_id, None)
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
         self._observe(batch, took)
-        for call in batch.calls:
-            world.outside.make(call, self._take_outcome)
+        if batch.outcomes:
+            self._calls.settled(batch.calls_over())
+        if batch.calls:
+            self._calls.issue(batch.calls_to_make())
         self.between_batches()
         self._prune()
         self._proceed_soon()
@@ -398,8 +428,51 @@ class Bridge(Waves):
             unparked=batch.unparked,
         )
 
-    def _take_outcome(self, outcome: Message) -> None:
-        self._world.tell(Inject(outcome))
+    # --- external calls -----------------------------------------------------------------------
+
+    def _tell_done(self, done: CallDone) -> None:
+        """Called by the threads that make calls."""
+        self._world.tell(done)
+
+    def _call_done(self, done: CallDone) -> None:
+        self._calls.finished(done)
+        if done.message is not None:
+            self._outcomes.put(Outcome(done.message, done.id, bool(done.failure)))
+        self._proceed_soon()
+
+    def _call_failed(self, done: CallDone) -> None:
+        for observer in self._world.observers:
+            try:
+                observer.call_failed(done)
+            except Exception as error:
+                log.error("observer.failed", error=str(error), exc_info=error)
+
+    def _remind(self) -> None:
+        """Queue a batch of reminders of the calls that the database says are owed."""
+        room = self._world.batch_size - len(self._outcomes)
+        if room > 0 and not self._stopping:
+            for reminder in self._owed.next(room, [*self._epochs], self._holding):
+                self._outcomes.put(Outcome(reminder))
+
+    def _is_ready_to_stop(self) -> bool:
+        """Whether nothing is under way that should be stored before the end.
+
+        Calls that run are waited for, for a while, so that what they did is known: a mail that was
+        sent and not stored as sent is sent again by the next start.
+        """
+        if not self._stopping or self._early:
+            return False
+        if self._draining is None:
+            self._draining = True
+            self._calls.stop()
+            if self._calls.running:
+                log.info("external_calls.draining", count=self._calls.running)
+                self.wakeupAfter(timedelta(seconds=DRAIN_SECONDS), Drained())
+        if self._draining and not self._calls.running and not self._outcomes:
+            self._draining = False
+        return not self._draining
+
+    # --- rollback -----------------------------------------------------------------------------
 
     def _roll_back(self) -> None:
         """Forget the batch, and every actor's memory of what did not happen; begin again."""
@@ -410,7 +483,7 @@ class Bridge(Waves):
             observer.rolled_back()
         self.lose_all()
         if batch:
-            self._injected = batch.injected + self._injected
+            self._outcomes.give_back(batch.outcomes)
             self.given_back(batch)
         self.rolled_back()
 

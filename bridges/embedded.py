@@ -41,8 +41,7 @@ class EmbeddedBridge(Bridge):
         self._left_for_us = True
         self.gain(claim.epochs)
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        limit = self._world.batch_size
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
         left = self._read(LEFT, limit - limit // NEW, batch) if self._left_for_us else []
         if self._shards is None and (LEFT, 0) not in batch.offsets:
             self._left_for_us = False  # all shards are ours: there is nobody to leave more

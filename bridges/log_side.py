@@ -5,9 +5,11 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress
 
-from actors.delivery import Handled
-from actors.messages import Message
+from actors.delivery import NO_BATCH, Handled
 from bridges.batch import Batch, Item
+from bridges.external_calls import ExternalCalls
+from bridges.outcome_queue import OutcomeQueue
+from bridges.owed_calls import OwedCalls
 from bridges.pruning import Pruner
 from bridges.rates import Rates
 from bridges.record import Outgoing, Record
@@ -20,10 +22,10 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 class Counts:
     """What a bridge did since it started."""
 
-    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since")
+    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since", "stale_acks")
 
     def __init__(self) -> None:
-        self.records = self.begun = self.ended = self.dead_letters = 0
+        self.records = self.begun = self.ended = self.dead_letters = self.stale_acks = 0
         self.since = 0.0
         self.last_error = ""
 
@@ -33,6 +35,8 @@ class LogSide(Actor):
 
     _world: World
     _give_up: Callable[[BaseException], None]
+    _calls: ExternalCalls
+    _owed: OwedCalls
     asks_for_pauses = False
     """Whether nobody tells of pauses, so that it has to look for itself."""
 
@@ -43,16 +47,20 @@ class LogSide(Actor):
         """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
         self._batches = 0
+        self._last_stale = NO_BATCH
+        """The newest batch for which a stale acknowledgement was logged."""
         self._closed = False
         """Whether the batch has all its answers and waits for the database."""
         self._early: dict[str, list[Handled]] = {}
         """What timers did while a batch was under way, by saga: the next batch takes it."""
-        self._injected: list[Message] = []
+        self._outcomes = OutcomeQueue()
         self._in_flight: dict[str, ActorAddress | int] = {}
         """Every saga in flight: its address, or the number of its restore until it has answered."""
         self._restores = 0
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
+        self._draining: bool | None = None
+        """Whether the stop waits for calls that run; None before there is a stop."""
         self._wait = FIRST_WAIT
         self._counts = Counts()
         self._rates = Rates(0.0, 0, 0)
@@ -68,8 +76,8 @@ class LogSide(Actor):
     def close_log(self) -> None:
         """Nothing is under way any more: let go of the log."""
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        """The next records, at most a batch, with their offsets noted in it."""
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """The next records, at most `limit`, with their offsets noted in the batch."""
         raise NotImplementedError
 
     def elsewhere(self, item: Item) -> bytes | None:

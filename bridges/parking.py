@@ -1,8 +1,8 @@
 """A pause: what is for a paused service is kept in the database, and given to it afterwards.
 
 Order is kept: what was kept is delivered before anything newer for the same receiver, which is
-kept too until then. A message that no topic carries, the outcome of a call, stays in memory: a
-restart makes it anew from what the service owes.
+kept too until then. A message that no topic carries, the outcome of a call, stays in memory: after
+a restart the call is made again, from what the entity owes.
 """
 
 import structlog
@@ -38,7 +38,6 @@ class Parking(Shards):
         """Orders that are kept at the intake: what comes for them comes after them."""
         self._holding: frozenset[str] = frozenset()
         """Whose messages are kept: because of a pause, or because older ones are."""
-        self._outcomes: list[Message] = []
         self._look_due = False
         self._look_later = False
         self._looked = False
@@ -94,8 +93,7 @@ class Parking(Shards):
 
     def _hold(self) -> None:
         self._holding = frozenset(self._parked | self._pauses.keys())
-        # Those whose receiver is paused still are put aside again, by the next batch.
-        self._injected, self._outcomes = self._outcomes + self._injected, []
+        self._outcomes.resume()  # those whose service is still paused are deferred again
 
     # --- what is kept -------------------------------------------------------------------------
 
@@ -140,21 +138,14 @@ class Parking(Shards):
         )
         return Parked(partition, target, route.receiver, message.order_id, record)
 
-    def _park_outcome(self, item: Item) -> bool:
-        """Keep what no topic carries in memory, if it is for somebody who is paused."""
-        if not any(route.receiver in self._holding for route in item.routes):
-            return False
-        self._outcomes.append(item.message)
-        return True
-
     # --- what was kept ------------------------------------------------------------------------
 
-    def _unpark(self, batch: Batch) -> list[Item]:
-        """What was kept for those who are paused no more, the oldest first; at most a batch."""
+    def _unpark(self, batch: Batch, limit: int) -> list[Item]:
+        """Deferred messages of services that are no longer paused, oldest first, at most `limit`."""
         due = self._parked - self._pauses.keys()
         if not due:
             return []
-        target, limit = min(due), self._world.batch_size
+        target = min(due)
         rows = self._world.store.parking.next(target, [*self._epochs], limit)
         if len(rows) < limit:
             self._drained(target)

@@ -10,8 +10,9 @@ from actors.clock import Clock
 from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
+from bridges.call_runners import CallRunner
+from bridges.external_calls import CAPACITY
 from bridges.observer import Observer, Tracing
-from bridges.outside import Outside
 from bridges.routes import Routes
 from bridges.store.store import Store
 from bridges.wire import Wire
@@ -35,11 +36,13 @@ class World:
     registry: Registry
     services: Sequence[type[Service]]
     clock: Clock
-    outside: Outside
+    call_runner: CallRunner
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
+    call_capacity: int = CAPACITY
+    """External calls of one service that may be under way."""
     outages: Outages = attrs.field(factory=Outages)
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""
@@ -100,6 +103,10 @@ class Report:
     seconds: float
     """Since it started."""
     last_error: str = ""
+    calls: dict[str, int] = attrs.field(factory=dict)
+    """External calls under way, by service."""
+    stale_acks: int = 0
+    """Acknowledgements for batches that had been rolled back: ignored."""
     pruned: int = 0
     """Orders that ended long ago, and were deleted."""
 

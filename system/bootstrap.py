@@ -20,11 +20,12 @@ from actors.services.service import Service
 from actors.services.simulation import Silence, SimulatedGateway
 from actors.services.stock import StockService
 from bridges.bridge import Bridge
+from bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
 from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
+from bridges.external_calls import CAPACITY
 from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
-from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
 from bridges.store.store import Store
@@ -64,10 +65,12 @@ class Parts:
     outages: Outages = attrs.field(
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
-    outside: Callable[[], Outside] = ThreadedOutside
+    call_runner: Callable[[], CallRunner] = ThreadPools
+    call_capacity: int = CAPACITY
+    """External calls of one service that may be under way; others wait in the database."""
     apart: bool = False
     """Whether the actors are in processes of their own: all this is pickled to get there, nothing
-    but messages leads back, and the bridge makes calls to the outside on its own thread."""
+    but messages leads back, and the bridge makes external calls on its own thread."""
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None
@@ -131,7 +134,8 @@ def open_world(
         registry=registry,
         services=parts.services,
         clock=parts.clock,
-        outside=ImmediateOutside() if parts.apart else parts.outside(),
+        call_runner=ImmediateCalls() if parts.apart else parts.call_runner(),
+        call_capacity=parts.call_capacity,
         tell=tell,
         flush=parts.flush,
         watch=parts.watch,

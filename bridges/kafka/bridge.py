@@ -274,12 +274,18 @@ class KafkaBridge(Bridge):
 
     # --- a batch ------------------------------------------------------------------------------
 
-    def take(self, batch: Batch) -> Sequence[Record]:
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._epochs
-        while self._queue and len(taken) < self._world.batch_size:
-            handover, records = self._queue.popleft()
-            batch.sources.append(handover)
+        while self._queue and len(taken) < limit:
+            handover, records = self._queue[0]
+            room = limit - len(taken)
+            if len(records) > room:
+                self._queue[0] = (handover, records[room:])
+                records = records[:room]
+            else:
+                self._queue.popleft()
+                batch.sources.append(handover)
             for record in records:
                 place = (record.topic, record.partition)
                 if record.partition not in epochs or place not in positions:

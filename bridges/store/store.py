@@ -159,15 +159,21 @@ class Store:
         rows = self._rows[entity]
         return map(rows.entity, self.db.rows(rows.select, ()))
 
-    def owed(self, entity: type[Entity], shards: Sequence[int]) -> Iterator[Entity]:
-        """The entities of these shards that still owe an outside call, the oldest first."""
-        rows = self._rows[entity]
+    def owed(
+        self, entity: type[Entity], shards: Sequence[int], after: int, limit: int
+    ) -> list[tuple[int, str]]:
+        """The orders of these shards whose entity owes an external call, with their numbers.
+
+        The oldest first, from the one behind the number `after` on, at most `limit`.
+        """
+        table, mark = self._rows[entity].table.name, self.db.placeholder
         # By the index of those that owe something: there may be a million that do not.
         sql = (
-            f"{rows.select} e WHERE status = '{entity.pending}' AND EXISTS (SELECT 1 "
-            f"FROM order_keys k WHERE k.no = e.no AND k.shard {self.db.is_in('int')}) ORDER BY no"
+            f"SELECT no, order_id FROM {table} e WHERE status = '{entity.pending}' "
+            f"AND no > {mark} AND EXISTS (SELECT 1 FROM order_keys k WHERE k.no = e.no "
+            f"AND k.shard {self.db.is_in('int')}) ORDER BY no LIMIT {mark}"
         )
-        return map(rows.entity, self.db.rows(sql, (self.db.many(shards, int),)))
+        return list(self.db.rows(sql, (after, self.db.many(shards, int), limit)))  # type: ignore[arg-type]
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """Take these shards: from now on, nobody who claimed one before can commit for it.

@@ -69,8 +69,9 @@ class Database:
         self.on_commit = on_commit
         self.commits = 0
         self.reads = 0
-        self.epochs: Counter[int] = Counter()
-        """How often each shard was claimed."""
+        self.handovers: Counter[int] = Counter()
+        """How often each shard was claimed by another worker than before."""
+        self._owners: dict[int, Worker] = {}
         self._failing: dict[int, str] = {}
         self._lost: set[int] = set()
         self._unread: set[int] = set()
@@ -105,9 +106,12 @@ class Database:
         if self.reads in self._unread:
             raise StoreUnavailableError("the database is away, on purpose")
 
-    def claimed(self, claim: Claim) -> Claim:
+    def claimed(self, worker: "Worker", claim: Claim) -> Claim:
         """Note who owns what from now on."""
-        self.epochs.update(claim.epochs.keys())
+        for shard in claim.epochs:
+            if self._owners.get(shard) is not worker:
+                self._owners[shard] = worker
+                self.handovers[shard] += 1
         return claim
 
     def commit(
@@ -166,4 +170,4 @@ class WatchedStore:
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """See `Store.claim`."""
-        return self._database.claimed(self._store.claim(topics, shards))
+        return self._database.claimed(self._worker, self._store.claim(topics, shards))

@@ -27,6 +27,7 @@ from actors.sagas.registry import Registry
 from actors.services.gateway import PaymentGateway
 from actors.services.service import Service
 from bridges.bridge import Bridge
+from bridges.external_calls import CAPACITY
 from bridges.record import Outgoing
 from bridges.store.headers import pack
 from system.bootstrap import SERVICES, Parts
@@ -73,6 +74,7 @@ class Harness:
     acknowledgements take up to `latency` seconds. `local` says whether the payment provider and the
     way to customers answer at once, or are called outside and may fail. Without `stock` there is
     plenty of whatever is ordered. `order` is that of messages: "shuffled" by the seed, or "fifo".
+    `call_capacity` is how many external calls of a service may be under way in a worker.
     Timers fire up to `tick` seconds late, as on a busy machine: those that are due meanwhile fire
     together.
     """
@@ -94,6 +96,7 @@ class Harness:
         tick: float = 0.0,
         workers: int = 1,
         latency: float = 0.0,
+        call_capacity: int = CAPACITY,
     ) -> None:
         if workers > 1 and log == "embedded":
             raise ValueError("several workers share a Kafka: Harness(log='topics', workers=...)")
@@ -104,10 +107,11 @@ class Harness:
         self.provider = Provider(
             local, lambda order_id: self.stage.troubles.declines("payments", order_id), gateway
         )
-        self.mailbag = Mailbag(local, self.stage.calls)
+        self.mailbag = Mailbag(local)
         self.books = Books(self.stage.database.connection, self.registry)
         self.ledger = Ledger(self.registry)
         self.stage.watchers.append(self.ledger)
+        self.stage.calls.on_violation = self.ledger.note
         self.workers: dict[int, Worker] = {}
         """The workers that live, by number."""
         self._clocks = [WorkerClock(self.stage.clock) for _ in range(workers)]
@@ -149,6 +153,7 @@ class Harness:
             sagas=sagas,
             services=services,
             bridge=bridge,
+            call_capacity=call_capacity,
             gateway=self.provider,
             channel=self.mailbag,
         )

@@ -17,8 +17,8 @@ class HarnessKafkaBridge(KafkaBridge, Staged):
         self.watch_store()
         super().open_log()
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        taken = super().take(batch)
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        taken = super().take(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from actors.entities import Notification
 from actors.services.gateway import Approved, Charge, Declined, Outcome, PaymentGateway, Refund
 from actors.services.simulation import SimulatedGateway
-from system.harness.outside import Calls, Made
 
 
 class Provider:
@@ -63,13 +62,8 @@ class Mailbag:
 
     name = "mailbag"
 
-    def __init__(self, local: bool, calls: Calls) -> None:
+    def __init__(self, local: bool) -> None:
         self.local = local
-        self._calls = calls
-        self._made: dict[str, Made] = {}
-        """The last call for each order."""
-        self.twice: list[Notification] = []
-        """Messages that were sent while they were under way already; there must be none."""
         self.delivered: dict[str, Notification] = {}
         """The message each customer got, by order id."""
         self.repeated: list[Notification] = []
@@ -77,11 +71,6 @@ class Mailbag:
 
     def send(self, notification: Notification, now: float) -> None:
         """Deliver it; the same message again is known by its order, and not delivered twice."""
-        made, last = self._calls.under_way, self._made.get(notification.order_id)
-        if made:
-            if last and not self._calls.may_be_repeated(last):
-                self.twice.append(notification)
-            self._made[notification.order_id] = made
         first = self.delivered.setdefault(notification.order_id, notification)
         if first.text != notification.text:
             self.repeated.append(notification)

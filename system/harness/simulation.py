@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from actors.entities import Notification
 from actors.messages import OrderCreated, OrderLine
 from actors.participants import DEAD_LETTERS
 from actors.sagas.progress import Status
@@ -21,6 +22,8 @@ HORIZON = 60.0
 """Seconds in which the orders arrive."""
 SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
+CALL_CAPACITIES = (2, 20, 1000)
+"""External calls of a service that may be under way."""
 TICKS = (0.0, 0.1, 0.5)
 """Seconds by which timers may be late."""
 WORKERS = (1, 2, 2, 3)
@@ -91,6 +94,7 @@ def simulate(
         tick=rng.choice(TICKS),
         workers=max(1, workers),
         latency=rng.choice(LATENCIES),
+        call_capacity=rng.choice(CALL_CAPACITIES),
     )
     with system:
         try:
@@ -154,7 +158,12 @@ def let_end(system: Harness) -> None:
             break
         for order_id in system.in_flight():
             system.operator(order_id, "resume")
-    # A restart issues again the calls to the outside that nobody ever heard of.
+    system.run_until_quiet(PATIENCE)
+    for notification in system.books.all_of(Notification):
+        if notification.status == Notification.PENDING:
+            detail = "the notification is pending, and nothing sends it but a restart"
+            system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
+    # What was answered before a stop in good order is not asked for after it.
     system.stop()
     system.restart()
     system.run_until_quiet(PATIENCE)
@@ -167,8 +176,8 @@ def _check_waiting(system: Harness, *, owned: bool = False) -> None:
 
 def check(system: Harness) -> None:
     """Look whether all came to its end: in the books, at the provider, and at the customers."""
-    check_calls(system)
-    check_refused(system)
+    _check_provider(system)
+    _check_refused(system)
     ledger = system.ledger
     ledger.audit(system.books, ended=True)
     for order_id in system.placed:
@@ -182,6 +191,7 @@ def check(system: Harness) -> None:
             continue
         if order_id not in system.mailbag.delivered:
             ledger.note(Broken("all notified", order_id, "the customer never got it"))
+        _check_calls(system, facts)
         if not system.provider.local:
             kept = system.provider.kept(order_id)
             wanted = saga.start.amount if saga.status == Status.COMPLETED else 0
@@ -190,32 +200,40 @@ def check(system: Harness) -> None:
                 ledger.note(Broken("no charge kept", order_id, detail))
 
 
-def check_calls(system: Harness) -> None:
-    """The calls made to the outside are those of which the books tell.
+def _check_calls(system: Harness, facts: Facts) -> None:
+    """What the books count as done was told to a worker by those whom it called, and they did it."""
+    order_id, heard = facts.order_id, system.stage.calls.heard
+    notification, payment = facts.notification, facts.payment
+    done = {}
+    if notification and not system.mailbag.local:
+        done["notifications", "send", order_id] = notification.sends
+    if payment and not system.provider.local:
+        done["payments", "refund", f"{order_id}-refund"] = payment.refunds
+        if payment.charges:
+            done["payments", "charge", order_id] = payment.charges
+    for call, count in done.items():
+        if count != min(1, heard[call]):
+            detail = f"{call[1]} was done {count} times by the books, {heard[call]} times in fact"
+            system.ledger.note(Broken("calls as booked", order_id, detail))
 
-    A message to a customer may be sent twice only if the worker that sent it first died or lost the
-    shard before the outcome was committed, or if the answer was lost. A charge and a refund are at
-    the provider exactly if they are in the books.
-    """
-    ledger, provider, mailbag = system.ledger, system.provider, system.mailbag
-    rule = "calls are in the books"
-    if not mailbag.local:
-        for text in mailbag.twice:
-            ledger.note(Broken(rule, text.order_id, "its customer was told twice"))
+
+def _check_provider(system: Harness) -> None:
+    """A charge and a refund are at the provider exactly if they are in the books."""
+    provider = system.provider
     if provider.local:
         return
     charged = Counter(charge.order_id for charge in provider.charges.values())
     refunded = Counter(refund.order_id for refund in provider.refunds.values())
-    for order_id, facts in ledger.facts.items():
+    for order_id, facts in system.ledger.facts.items():
         payment = facts.payment
         said = (payment.charges, payment.refunds) if payment else (0, 0)
         made = (charged[order_id], refunded[order_id])
         if made != said:
             detail = f"charges and refunds at the provider: {made}, in the books: {said}"
-            ledger.note(Broken(rule, order_id, detail))
+            system.ledger.note(Broken("calls as booked", order_id, detail))
 
 
-def check_refused(system: Harness) -> None:
+def _check_refused(system: Harness) -> None:
     """Every record that Kafka refused is in a dead letter."""
     if system.kafka is None:
         return

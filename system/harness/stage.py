@@ -43,7 +43,7 @@ class Stage:
         self.agenda = Agenda()
         self.database = Database(self._committed)
         self.points = CrashPoints()
-        self.calls = Calls(self.database)
+        self.calls = Calls()
         self.meddling = Meddling(self.clock.monotonic)
         self.troubles = Troubles(registry, self.clock.monotonic)
         self.kafka_troubles = KafkaTroubles(self.clock.monotonic)

@@ -16,7 +16,7 @@ from system.harness.bridges import Staged
 from system.harness.clock import WorkerClock
 from system.harness.crashes import WatchedMailbox
 from system.harness.meddling import Trip
-from system.harness.outside import VirtualOutside
+from system.harness.outside import VirtualCalls
 from system.harness.stage import Stage
 from system.runtime import EventLoopBase, Policy
 from system.runtime.base import Interceptor
@@ -60,7 +60,7 @@ class Worker:
         """What the open batch sends and a fault delays."""
         self.stores: list[Store] = []
         """Connections that it has open."""
-        self.outsides: list[VirtualOutside] = []
+        self.call_runners: list[VirtualCalls] = []
         self.kafka: SimulatedClient | None = stage.client(self)
         kind = parts.bridge
         assert kind
@@ -68,7 +68,7 @@ class Worker:
             parts,
             clock=clock,
             outages=Outages(),
-            outside=self._outside,
+            call_runner=self._call_runner,
             watch=self.reach,
             log=self.kafka,
             bridge=type(kind.__name__, (kind,), {"stage": stage, "worker": self}),
@@ -145,8 +145,8 @@ class Worker:
         finally:
             self.paused = False
         if whole:
-            for outside in self.outsides:
-                outside.resume()
+            for runner in self.call_runners:
+                runner.resume()
             if self.kafka:
                 self.kafka.resume()
 
@@ -159,25 +159,24 @@ class Worker:
 
     def stop(self) -> None:
         """End it in good order: the batch in hand is committed."""
-        if self.running:
-            self.running.stop()
+        stopped = self.running is not None and self.running.stop()
         if self.kafka:
             self.kafka.kill()  # what did not stop in time ends with its process
-        self._let_go()
+        self._let_go(in_good_order=stopped)
 
-    def _outside(self) -> VirtualOutside:
-        outside = VirtualOutside(self.stage, self)
-        self.outsides.append(outside)
-        return outside
+    def _call_runner(self) -> VirtualCalls:
+        runner = VirtualCalls(self.stage, self)
+        self.call_runners.append(runner)
+        return runner
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, in_good_order: bool = False) -> None:
         self.alive = False
         self.placed.clear()
         self.held.clear()
         while self.stores:
             self.stores.pop().close()
-        while self.outsides:
-            self.outsides.pop().close()
+        while self.call_runners:
+            self.call_runners.pop().close(in_good_order=in_good_order)
 
     def _intercept(
         self, sender: ActorAddress, receiver: ActorAddress, message: Any

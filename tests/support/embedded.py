@@ -22,9 +22,10 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.definition import Saga
 from actors.sagas.progress import Progress, Status, saga_id_of
 from actors.services.service import Service
+from bridges.call_runners import CallRunner, ImmediateCalls
 from bridges.embedded_log import EmbeddedLog
+from bridges.external_calls import CAPACITY
 from bridges.invariants import Violation, examine, ledger_of
-from bridges.outside import ImmediateOutside, Outside
 from bridges.record import Headers, Outgoing
 from bridges.store.connect import sqlite_engine
 from bridges.store.store import Store
@@ -74,7 +75,8 @@ class EmbeddedSystem:
         gateway: Any = None,
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
-        outside: Callable[[], Outside] = ImmediateOutside,
+        call_runner: Callable[[], CallRunner] = ImmediateCalls,
+        call_capacity: int = CAPACITY,
         shards: frozenset[int] | None = None,
     ) -> None:
         self.settings = Settings(
@@ -90,7 +92,8 @@ class EmbeddedSystem:
             gateway=gateway,
             channel=channel,
             watch=watch,
-            outside=outside,
+            call_runner=call_runner,
+            call_capacity=call_capacity,
             shards=shards,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)

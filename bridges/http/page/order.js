@@ -97,12 +97,17 @@ function factsOf(order) {
     ["Amount", money(order.amount, order.currency)],
     ["Lines", order.lines.map((line) => `${count(line.quantity)} × ${line.sku}`).join(", ")],
     ["Created", moment(order.createdAt), fullMoment(order.createdAt)],
-    ["Payment", payment && `${words(payment.status)}${times(payment)}`],
+    ["Payment", payment && `${words(payment.status)}${times(payment)}${problem(payment)}`],
     ["Stock", reservation && `${words(reservation.status)} in ${reservation.warehouse}`],
     ["Customer told", notification && `${words(notification.status)}, of ${words(notification.about)}`],
     ["Reason", order.reason],
   ];
   return facts.filter(([, text]) => text);
+}
+
+/** What went wrong with the last call to the provider, while there may be another. */
+function problem({ status, reason }) {
+  return status === "PENDING" && reason ? `: ${reason}` : "";
 }
 
 /** Once is what anybody expects. */

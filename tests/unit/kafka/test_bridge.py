@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress, WakeupMessage
 
-from actors.delivery import Handled, timer_ticket
+from actors.delivery import NO_BATCH, Handled, NotHandled, timer_ticket
 from actors.messages import OrderCreated
 from actors.place_order import PLACE_ORDER
 from actors.sagas.advance import advance
@@ -16,7 +16,11 @@ from actors.sagas.registry import Registry
 from actors.services.payments import PaymentSettled
 from bridges.batch import Batch
 from bridges.bridge import CommitAgain
+from bridges.call_runners import ImmediateCalls
+from bridges.external_calls import ExternalCalls
 from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
+from bridges.outcome_queue import Outcome
+from bridges.owed_calls import OwedCalls
 from bridges.partitions import partition_for
 from bridges.routes import ORCHESTRATOR, Routes
 from system.bootstrap import SERVICES
@@ -51,6 +55,8 @@ class Bridge(KafkaBridge):
         self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}
         self._epochs = dict.fromkeys(range(PARTITIONS), 1)
         self._owner = SimpleNamespace()  # type: ignore[assignment]
+        self._calls = ExternalCalls(ImmediateCalls(), self.sent.append)
+        self._owed = OwedCalls(store, self._calls, ())  # type: ignore[arg-type]
 
     def send(self, target: Any, message: Any) -> None:
         self.sent.append(message)
@@ -74,7 +80,7 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = {saga.saga_id: [Handled(timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
+    bridge._early = {saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
     assert shard_of("o-1") != shard_of("o-2")
 
     bridge.lose(frozenset([shard_of("o-2")]))
@@ -82,14 +88,23 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     assert [mine.saga_id] == [*bridge._early]
 
 
-def test_the_outcome_of_a_call_is_dropped_when_its_shard_has_moved(bridge: Bridge) -> None:
-    """The new owner makes the call again, with the same key: two may not write one payment."""
-    bridge._injected = [PaymentSettled(order_id=order_id) for order_id in ("o-1", "o-2")]
-    del bridge._epochs[shard_of("o-2")]
+def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(bridge: Bridge) -> None:
+    """Its new owner makes the call again, with the same key: two may not write one payment."""
+    for order_id in ("o-1", "o-2"):
+        call = ("payments", "charge", order_id)
+        bridge._outcomes.put(Outcome(PaymentSettled(order_id=order_id), call))
+    epoch = bridge._epochs.pop(shard_of("o-2"))
 
     bridge._fill(bridge._open())
 
     assert ["o-1"] == [delivery.message.order_id for delivery in bridge.sent]
+
+    bridge._batch = None
+    bridge._epochs[shard_of("o-2")] = epoch
+    bridge._outcomes.bring_back()
+    bridge._fill(bridge._open())
+
+    assert ["o-1", "o-2"] == [delivery.message.order_id for delivery in bridge.sent]
 
 
 def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -> None:
@@ -109,3 +124,27 @@ def test_shards_are_not_claimed_for_a_reader_that_has_given_up_asking(bridge: Br
     bridge.receiveMessage(ShardsAssigned(frozenset([1]), asked), NOBODY)
 
     assert [] == bridge.done
+
+
+def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
+    bridge: Bridge,
+) -> None:
+    """A lost shard rolls a batch back while its deliveries are out; their answers come later."""
+    bridge._batch = present = Batch(2, waiting=2)
+    saga = a_saga("o-1")
+
+    bridge.receiveMessage(Handled(1, 0, (), (saga,)), NOBODY)
+    bridge.receiveMessage(NotHandled(1, 0, "too late"), NOBODY)
+
+    assert 2 == present.waiting
+    assert {} == present.sagas
+    assert 2 == bridge._report().stale_acks
+
+
+def test_an_acknowledgement_of_the_open_batch_counts(bridge: Bridge) -> None:
+    bridge._batch = present = Batch(2, waiting=2)
+
+    bridge.receiveMessage(Handled(2, 0), NOBODY)
+
+    assert 1 == present.waiting
+    assert 0 == bridge._report().stale_acks
