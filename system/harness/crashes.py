@@ -1,7 +1,8 @@
 """Points that a worker comes to, and what is planned there: a crash, a pause, a rebalance."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from thespian.actors import WakeupMessage
@@ -59,6 +60,15 @@ class CrashPoints:
     def needs_mailbox(self) -> bool:
         """Whether something is planned between messages."""
         return any(point in IN_MAILBOX for point, _ in self._planned)
+
+    @contextmanager
+    def disarmed(self) -> Iterator[None]:
+        """Nobody is at work for now: what is done meanwhile brings no worker to a point."""
+        armed, self.armed = self.armed, False
+        try:
+            yield
+        finally:
+            self.armed = armed
 
     def reach(self, point: str, worker: "Worker") -> None:
         """A worker has come to this point; raises Crashed if it dies here."""

@@ -246,9 +246,8 @@ class Harness:
 
     def pause_worker(self, worker: Worker, seconds: float, *, whole: bool = True) -> None:
         """Let a worker stand still where it is, in the middle of something, while time passes."""
-        armed = self.stage.points.armed
-        worker.pause(lambda: self._pass_time(seconds), whole=whole)
-        self.stage.points.armed = armed
+        with self.stage.points.disarmed():
+            worker.pause(lambda: self._pass_time(seconds), whole=whole)
         if not worker.alive:
             raise Crashed(0.0)
 

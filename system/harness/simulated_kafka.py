@@ -78,7 +78,8 @@ class SimulatedKafka:
         waiting = [consumer for consumer in self.consumers if consumer.poked]
         if len(waiting) > 1:
             self.rng.shuffle(waiting)
-        done = [consumer.step() for consumer in waiting]
+        with self.stage.points.disarmed():  # it is no worker's event loop that runs
+            done = [consumer.step() for consumer in waiting]
         return any(done)
 
     def _is_back(self) -> None:
