@@ -1,6 +1,5 @@
 """The errors of the business layer."""
 
-
 MOST_TEXT = 500
 """Characters of an error that are kept: some clients raise the whole page that a server sent."""
 

@@ -186,7 +186,7 @@ class Bridge(Waves):
         self._away = True  # whatever still comes, nothing is begun
         self._world.flush()
         self.close_log()
-        self._calls.stop()
+        self._calls.close()
         self._world.store.close()
         waiting, self._stopping = self._stopping, []
         self._receivers = {}
@@ -431,7 +431,7 @@ class Bridge(Waves):
     # --- external calls -----------------------------------------------------------------------
 
     def _tell_done(self, done: CallDone) -> None:
-        """Called by the threads that make calls."""
+        """See `ExternalCalls`; `tell` is looked up each time, since the world may be replaced."""
         self._world.tell(done)
 
     def _call_done(self, done: CallDone) -> None:

@@ -53,6 +53,7 @@ class ExternalCalls:
         """Those whose outcome waits for a shard that is another worker's: they take no capacity."""
         self._refused: set[str] = set()
         self._stopped = False
+        self._closed = False
 
     # --- what is under way --------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class ExternalCalls:
                 continue
             self._begin(call)
             try:
-                self._runner.run(call, self._on_done)
+                self._runner.run(call, self._report)
             except Exception as error:  # no thread can be started, say
                 log.exception("external_call.not_begun", **_named(call), error=str(error))
                 self._refused.add(call.service)
@@ -132,6 +133,16 @@ class ExternalCalls:
         """Begin no more calls; those that run may still report. The database tells what is owed."""
         self._stopped = True
         self.settled(call.id for call in self._runner.stop())
+
+    def close(self) -> None:
+        """Stop, and drop the results of calls that still run: nobody is left to store them."""
+        self.stop()
+        self._closed = True
+
+    def _report(self, done: CallDone) -> None:
+        """Called by the threads that make calls."""
+        if not self._closed:
+            self._on_done(done)
 
     def _begin(self, call: ExternalCall) -> None:
         self._under_way[call.id] = call.order_id

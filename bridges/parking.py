@@ -141,7 +141,7 @@ class Parking(Shards):
     # --- what was kept ------------------------------------------------------------------------
 
     def _unpark(self, batch: Batch, limit: int) -> list[Item]:
-        """Deferred messages of services that are no longer paused, oldest first, at most `limit`."""
+        """At most `limit` deferred messages of services that are no longer paused, oldest first."""
         due = self._parked - self._pauses.keys()
         if not due:
             return []

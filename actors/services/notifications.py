@@ -165,11 +165,7 @@ class NotificationService(Service):
         return Answer(calls=(self._call(known, now),))
 
     def due(self, known: Notification | None, due: NotificationDue, now: float) -> Answer:
-        if (
-            known is None
-            or known.status != Notification.PENDING
-            or known.attempts != due.attempts
-        ):
+        if known is None or known.status != Notification.PENDING or known.attempts != due.attempts:
             return NOTHING
         return Answer(calls=(self._call(known, now),))
 
@@ -223,4 +219,4 @@ def _outcome(order_id: str, result: None, error: BaseException | None) -> Notifi
 
 def _pause_after(attempts: int) -> float:
     """Seconds from the attempt of this number, which failed, to the next."""
-    return min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
+    return min(FIRST_WAIT * 2.0 ** (attempts - 1), LONGEST_WAIT)

@@ -152,7 +152,7 @@ class PaymentService(Service):
         return Answer((charged,), (reply_to(owed, _completed(charged), now),))
 
     def owed(self, payment: Payment | None, owed: PaymentOwed, now: float) -> Answer:
-        """Ask the provider again what was not answered: after a restart, or for want of capacity."""
+        """Ask the provider again what was not answered, or for want of capacity was not asked."""
         if payment is None or payment.status != Payment.PENDING:
             return NOTHING
         command = _command.decode(payment.command)

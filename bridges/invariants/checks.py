@@ -199,7 +199,7 @@ SAGAS = (
 CUSTOMERS = (
     Check(
         "notified once",
-        "A customer is told of an order's end at most once, as it ended, and of nothing else.",
+        "An order has one notification, of its end as it was, and counts it as sent at most once.",
         "notifications",
         "SELECT count(*) FROM notifications",
         f"""SELECT n.order_id, n.status || ' ' || n.sends || ' time(s) about ' || n.about

@@ -173,7 +173,7 @@ class Store:
             f"AND no > {mark} AND EXISTS (SELECT 1 FROM order_keys k WHERE k.no = e.no "
             f"AND k.shard {self.db.is_in('int')}) ORDER BY no LIMIT {mark}"
         )
-        return list(self.db.rows(sql, (after, self.db.many(shards, int), limit)))  # type: ignore[arg-type]
+        return list(self.db.rows(sql, (after, self.db.many(shards, int), limit)))
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """Take these shards: from now on, nobody who claimed one before can commit for it.

@@ -82,10 +82,9 @@ def a_call(
     then: Any = None,
 ) -> ExternalCall:
     """A call about the order that its key names."""
+
     def outcome(result: Any, error: BaseException | None) -> CallOutcome:
-        return CallOutcome(
-            order_id=key, failure=EXCEPTION if error else "", error=str(error or "")
-        )
+        return CallOutcome(order_id=key, failure=EXCEPTION if error else "", error=str(error or ""))
 
     return ExternalCall(
         service=service, operation=operation, key=key, order_id=key, make=make,

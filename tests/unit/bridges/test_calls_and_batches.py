@@ -155,6 +155,9 @@ def test_a_rollback_makes_no_retry_early_or_twice(trial: Any) -> None:
     it.system.put(an_order("o-2"))
 
     assert ["o-1", "o-2"] == [call.key for call in it.calls.begun]
+    assert it.system.base
+    waking = [timer.payload for timer in it.system.base.timers()]
+    assert 1 == sum(isinstance(each, tuple) and "o-1" == each[1].order_id for each in waking)
 
     it.system.advance(1.0)
 
@@ -334,7 +337,7 @@ def test_why_a_refund_did_not_happen_is_stored(
 def test_what_went_wrong_is_forgotten_once_it_went_well(trial: Any) -> None:
     """A payment that was charged at the second attempt has no error."""
     it = trial(gateway=(provider := Provider()))
-    charge, provider.charge = provider.charge, _raise  # type: ignore[method-assign,assignment]
+    charge, provider.charge = provider.charge, _raise  # type: ignore[method-assign]
     it.system.put(an_order("o-1"))
     it.calls.let_go()
     failed = it.system.entity(Payment, "o-1")

@@ -126,6 +126,16 @@ def test_a_stop_begins_no_more_calls() -> None:
     assert 0 == desk.calls.running
 
 
+def test_what_ends_after_the_end_is_dropped() -> None:
+    """The actors are gone; the database tells what is owed."""
+    desk = Desk()
+    desk.calls.issue([a_call("o-1")])
+    desk.calls.close()
+    desk.runner.let_go()
+
+    assert [] == desk.results.results
+
+
 class NoThread(ImmediateCalls):
     """A runner that cannot."""
 

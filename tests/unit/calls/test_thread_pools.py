@@ -115,7 +115,11 @@ print("ended")
 def test_a_process_ends_though_a_call_hangs() -> None:
     """The threads are daemons: none is waited for."""
     ended = subprocess.run(
-        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=PATIENCE, check=True
+        [sys.executable, "-c", HANGING],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
 
     assert "ended\n" == ended.stdout

@@ -19,9 +19,11 @@ from bridges.bridge import CommitAgain
 from bridges.call_runners import ImmediateCalls
 from bridges.external_calls import ExternalCalls
 from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
+from bridges.kafka.owner import Batch as Handover
 from bridges.outcome_queue import Outcome
 from bridges.owed_calls import OwedCalls
 from bridges.partitions import partition_for
+from bridges.record import Record
 from bridges.routes import ORCHESTRATOR, Routes
 from system.bootstrap import SERVICES
 
@@ -80,7 +82,9 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
     bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = {saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)}
+    bridge._early = {
+        saga.saga_id: [Handled(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
+    }
     assert shard_of("o-1") != shard_of("o-2")
 
     bridge.lose(frozenset([shard_of("o-2")]))
@@ -148,3 +152,23 @@ def test_an_acknowledgement_of_the_open_batch_counts(bridge: Bridge) -> None:
 
     assert 1 == present.waiting
     assert 0 == bridge._report().stale_acks
+
+
+def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_takes(
+    bridge: Bridge,
+) -> None:
+    """What was handed over is given back once the last of it is taken."""
+    place = ("order-events", 3)
+    records = [Record(*place, offset, b"k", b"{}") for offset in range(25)]
+    handover = Handover(records, frozenset([3]))
+    bridge._positions = {place: 0}
+    bridge._queue.append((handover, records))
+    batches: list[Any] = []
+    for limit in (10, 10, 10):
+        batch = Batch(len(batches) + 1)
+        taken = bridge.take(batch, limit)
+        batches.append((len(taken), batch.offsets[place], batch.sources))
+        bridge._positions[place] = batch.offsets[place][1]
+
+    assert [(10, (0, 10), []), (10, (10, 20), []), (5, (20, 25), [handover])] == batches
+    assert not bridge._queue

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.entities import Notification
 from actors.services.simulation import SimulatedGateway
 from bridges.world import Report
 from system.telemetry.catalogue import METRICS, PROCESS
@@ -155,6 +156,41 @@ def test_dead_letters_and_batches_are_counted(tmp_path: Path) -> None:
     assert 1 == value(samples, "batch_records_bucket", le="1.0")
     assert 1 == value(samples, "commit_seconds_count")
     assert 0 == value(samples, "rollbacks_total")
+
+
+class NoMailServer:
+    """A way to customers that leads nowhere."""
+
+    name = "mail"
+    local = False
+
+    def send(self, notification: Notification, now: float) -> None:
+        """Refuse."""
+        raise ConnectionRefusedError("port 25 is closed")
+
+
+def test_calls_that_fail_are_counted_by_what_they_were_and_why(tmp_path: Path) -> None:
+    """Each attempt is one."""
+    system, meter = metered(tmp_path, channel=NoMailServer())
+    with system:
+        system.load({"PEN": 100})
+        system.put(an_order("o-1"), an_order("o-2"))
+        system.advance(1.0)
+        samples = shown(Exposition(meter, lambda: None))
+
+    assert 4 == value(
+        samples, "external_call_failures_total",
+        service="notifications", operation="send", reason="exception",
+    )  # fmt: skip
+
+
+def test_calls_under_way_and_stale_acknowledgements_are_shown() -> None:
+    """As the bridge reports them."""
+    report = attrs.evolve(REPORT, calls={"payments": 3}, stale_acks=2)
+    samples = shown(Exposition(Meter(), lambda: report))
+
+    assert 3 == value(samples, "worker_external_calls", service="payments")
+    assert 2 == value(samples, "stale_acknowledgements_total")
 
 
 def test_a_distribution_counts_what_is_not_above_a_bound() -> None:
