@@ -13,6 +13,8 @@ from typing import Annotated
 
 import msgspec
 
+from actors.money import money
+
 SCHEMA_VERSION = 1
 """What `schemaVersion` says in the records this system writes."""
 
@@ -106,7 +108,8 @@ class OrderCreated(Message):
 
     def __post_init__(self) -> None:
         if self.lines and not -LARGEST <= self.amount <= LARGEST:
-            raise ValueError(f"the order is worth {self.amount}, more than can be stored")
+            worth = money(self.amount, self.currency)
+            raise ValueError(f"the order is worth {worth}, more than can be stored")
 
     @property
     def amount(self) -> int:

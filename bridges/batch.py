@@ -54,6 +54,8 @@ class Batch:
     entities: dict[Any, Entity] = attrs.field(factory=dict)
     sagas: dict[str, Progress] = attrs.field(factory=dict)
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
+    left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
+    """Records that are left in the embedded log, each for a role that has yet to handle it."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
@@ -108,6 +110,6 @@ class Batch:
     def empty(self) -> bool:
         """Whether there is nothing to store."""
         return not (
-            self.records or self.entities or self.sagas or self.appended or self.outbox
-            or self.offsets or self.parked or self.unparked or self.calls
+            self.records or self.entities or self.sagas or self.appended or self.left
+            or self.outbox or self.offsets or self.parked or self.unparked or self.calls
         )  # fmt: skip

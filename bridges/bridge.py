@@ -30,7 +30,7 @@ from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.rates import Rates
-from bridges.routes import ORCHESTRATOR
+from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
 from bridges.store.store import Changes
 from bridges.waves import Waves
 from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
@@ -43,7 +43,10 @@ class Proceed:
 
 
 class CommitAgain:
-    """To itself, some time after the database was away."""
+    """To itself, after a pause: commit the batch of this number, if that is still the open one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class BeginAgain:
@@ -111,7 +114,9 @@ class Bridge(Waves):
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            if self._closed:  # not if the batch that waited was rolled back meanwhile
+            # Not if the batch that waited was rolled back meanwhile: another has its own timer.
+            batch = self._batch
+            if self._closed and batch and batch.number == message.payload.number:
                 self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
@@ -178,9 +183,11 @@ class Bridge(Waves):
         )
 
     def _fatal(self, error: BaseException) -> None:
-        log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
         self._away = True
-        self._give_up(error)
+        try:
+            log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
+        finally:
+            self._give_up(error)  # even if the line cannot be logged
 
     def _stop(self) -> None:
         self._away = True  # whatever still comes, nothing is begun
@@ -245,7 +252,9 @@ class Bridge(Waves):
             limit = size - len(outcomes)
             kept = self._unpark(batch, limit) if self._parked and limit else []
             # Deferred records come first, and nothing new while there are more of them.
-            for record in () if batch.unparked or not limit else self.take(batch, limit):
+            taken = () if batch.unparked or not limit else self.take(batch, limit)
+            selective = self.selective
+            for record in taken:
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -256,9 +265,17 @@ class Bridge(Waves):
                         raise UnreadableRecordError(
                             f"nobody on {record.topic} takes {type(message).__name__}"
                         )
+                    if selective:
+                        routes = self.routes_here(batch, record, message, routes)
+                        if not routes:
+                            continue
                 except UnreadableRecordError as error:
-                    # Each role reads every topic; one of them sees to what nobody can read.
-                    if ORCHESTRATOR in self._receivers:
+                    # One role makes dead letters, or each would make one of the same record.
+                    if (
+                        self.routes_here(batch, record, None, TO_DEAD_LETTERS)
+                        if selective
+                        else ORCHESTRATOR in self._receivers
+                    ):
                         self._dead_letter(batch, record, str(error))
                     continue
                 item = Item(message, record.topic, record, routes)
@@ -266,7 +283,7 @@ class Bridge(Waves):
                 if key is None:
                     items.append(item)
                 else:
-                    self._forward(batch, record, key)
+                    self._forward(batch, item, key)
             if self._holding:
                 items = self._park(batch, items)
             items = kept + items
@@ -361,18 +378,26 @@ class Bridge(Waves):
             world.outages.begin("database", world.clock.now())
             self._counts.last_error = str(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
-            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain())
+            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain(batch.number))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:
             self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._roll_back()
+            self._lost += 1
+            if self._lost == 1:
+                self._roll_back()
+            else:
+                # Two that claim the same shards in turns would never let each other commit.
+                self._away = True
+                wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
+                self.wakeupAfter(timedelta(seconds=wait), BeginAgain())
             return
         except Exception as error:
             self._fatal(error)
             return
         self._database_is_back()
+        self._lost = 0
         self._closed = False
         self._batch = None
         self.committed(batch, outbox)
@@ -421,6 +446,7 @@ class Bridge(Waves):
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
             appended=batch.appended,
+            left=batch.left,
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self._epochs,

@@ -6,6 +6,7 @@ from typing import Any
 from thespian.actors import Actor, ActorAddress
 
 from actors.delivery import NO_BATCH, Handled
+from actors.messages import Message
 from bridges.batch import Batch, Item
 from bridges.external_calls import ExternalCalls
 from bridges.outcome_queue import OutcomeQueue
@@ -13,6 +14,7 @@ from bridges.owed_calls import OwedCalls
 from bridges.pruning import Pruner
 from bridges.rates import Rates
 from bridges.record import Outgoing, Record
+from bridges.routes import Route
 from bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
@@ -43,6 +45,8 @@ class LogSide(Actor):
     def __init__(self) -> None:
         super().__init__()
         self._receivers: dict[str, ActorAddress] = {}
+        self._absent: dict[str, str] = {}
+        """Receivers for whom records are left in the log, each with its role."""
         self._epochs: dict[int, int] = {}
         """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
@@ -62,6 +66,8 @@ class LogSide(Actor):
         self._draining: bool | None = None
         """Whether the stop waits for calls that run; None before there is a stop."""
         self._wait = FIRST_WAIT
+        self._lost = 0
+        """Batches that were lost to another worker's claim since the last one that was stored."""
         self._counts = Counts()
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
@@ -79,6 +85,26 @@ class LogSide(Actor):
     def take(self, batch: Batch, limit: int) -> Sequence[Record]:
         """The next records, at most `limit`, with their offsets noted in the batch."""
         raise NotImplementedError
+
+    @property
+    def selective(self) -> bool:
+        """Whether records may be for some only of the receivers that their routes name."""
+        return False
+
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Which of its routes a record takes in this batch. It has no message if it is unreadable.
+
+        Called for each record while the log is `selective`.
+        """
+        return routes
+
+    def leave(
+        self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Leave an output for those in `_absent` that it is for; answers the other routes."""
+        return routes
 
     def elsewhere(self, item: Item) -> bytes | None:
         """The key by which to send a record on, if another worker owns what it is about."""

@@ -51,7 +51,6 @@ class Parking(Shards):
 
     def _look(self) -> None:
         """See in the database who is paused, and since when no more."""
-        self._look_due = False
         outages, now = self._world.outages, self._world.clock.now()
         table = self._world.store.parking
         found = table.pauses()
@@ -83,12 +82,17 @@ class Parking(Shards):
             if name not in lasting:
                 outages.unpause(name, now)
         self._hold()
+        self._look_due = False  # only now: a look that the database refused is made again
 
     def gain(self, epochs: dict[int, int]) -> None:
         super().gain(epochs)
         table, shards = self._world.store.parking, [*self._epochs]
-        self._parked = table.targets(shards)
-        self._parked_orders = table.orders(INTAKE, shards) if INTAKE in self._parked else set()
+        ours = [*self._receivers]
+        self._parked = table.targets(shards, ours)
+        if INTAKE in self._parked:
+            self._parked_orders = table.orders(INTAKE, shards, ours)
+        else:
+            self._parked_orders = set()
         self._hold()
 
     def _hold(self) -> None:
@@ -146,7 +150,7 @@ class Parking(Shards):
         if not due:
             return []
         target = min(due)
-        rows = self._world.store.parking.next(target, [*self._epochs], limit)
+        rows = self._world.store.parking.next(target, [*self._epochs], [*self._receivers], limit)
         if len(rows) < limit:
             self._drained(target)
         items = []

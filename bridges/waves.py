@@ -54,8 +54,10 @@ class Waves(Parking):
         """Every wave of the batch is over."""
         raise NotImplementedError
 
-    def _forward(self, batch: Batch, record: Record, key: bytes) -> None:
-        """Send a record on to the partition where its entity lives, whole."""
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send an item's record on to the partition where its entity lives, whole."""
+        record = item.record
+        assert record is not None
         partition = partition_for(key, self._world.store.partitions)
         outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
         self.place(batch, outgoing, record.partition)
@@ -201,7 +203,7 @@ class Waves(Parking):
         if outputs:
             world = self._world
             encode, routes, tracing = world.wire.encode, world.routes, world.tracing
-            partitions = world.store.partitions
+            partitions, absent = world.store.partitions, self._absent
             items = []
             for output in outputs:
                 topic, message = output.topic, output.message
@@ -218,7 +220,14 @@ class Waves(Parking):
                     message = tracing.stamped(message, batch.sagas)
                     headers = header_of(message)
                 outgoing = Outgoing(topic, partition, raw, encode(message), headers)
-                if self.place(batch, outgoing, shard):
+                if absent:
+                    to = routes.of(topic, type(message))
+                    here = self.leave(batch, outgoing, to)
+                    if to and not here:
+                        continue
+                    if self.place(batch, outgoing, shard):
+                        items.append(Item(message, topic, None, here))
+                elif self.place(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if self._holding:
                 items = self._park(batch, items)

@@ -1,6 +1,6 @@
 """What a bridge needs of the outside, opened in the process where the bridge runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -56,6 +56,8 @@ class World:
     """Tells the other workers that records wait for them."""
     log: Any = None
     """What the kind of bridge needs to reach its log: a `ClientPort` for the one to Kafka."""
+    roles: Mapping[str, str] = attrs.field(factory=dict)
+    """The role that runs each receiver of messages, those included that run elsewhere."""
 
 
 @attrs.frozen

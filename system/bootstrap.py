@@ -28,12 +28,13 @@ from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
+from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
 from system.definitions import SAGAS, registry_of
 from system.log_access import check_log
-from system.roles import ROLE_OF, group_of
+from system.roles import consumer_of, roles_of
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -69,8 +70,9 @@ class Parts:
     call_capacity: int = CAPACITY
     """External calls of one service that may be under way; others wait in the database."""
     apart: bool = False
-    """Whether the actors are in processes of their own: all this is pickled to get there, nothing
-    but messages leads back, and the bridge makes external calls on its own thread."""
+    """Whether each actor is in a process of its own, as on Thespian's multi-process bases, which
+    only tests use. All this is then pickled to get there, nothing but messages leads back, and the
+    bridge makes external calls on its own thread."""
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None
@@ -105,8 +107,9 @@ def open_store(
         connect(settings.database),
         registry,
         settings.partitions,
-        group_of(settings),
+        consumer_of(settings),
         entities=[*entities],
+        group=settings.kafka_group if settings.kafka else CONSUMER,
     )
 
 
@@ -148,6 +151,7 @@ def open_world(
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
         log=bridge_of(parts.settings)[1] if parts.log is None else parts.log,
+        roles=roles_of(parts.services),
     )
 
 
@@ -209,9 +213,10 @@ def start(
         coordinator = actors.createActor(SagaCoordinator)
         actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
+    roles = roles_of(parts.services)
     for service in parts.services:
         name = service.participant.name
-        if ROLE_OF.get(name, ORCHESTRATOR) in settings.roles:
+        if roles[name] in settings.roles:
             services[name] = actors.createActor(service)
     for name, message in _configuration(parts).items():
         if name in services:

@@ -18,6 +18,9 @@ class KafkaLog:
 
     connection: KafkaConnection
     group: str
+    """The consumer group of the workers with all roles."""
+    member_of: str
+    """The consumer group of the workers with this one's roles."""
     session_timeout: float = 10.0
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
@@ -35,7 +38,7 @@ class KafkaLog:
         return TopicReader(
             self.connection,
             topics,
-            self.group,
+            self.member_of,
             owner,
             max_batch=max_batch,
             max_outstanding=max_outstanding,

@@ -85,6 +85,10 @@ class ProducerPort(Protocol):
 class ClientPort(Protocol):
     """Makes the consumer and the producer of one worker."""
 
+    @property
+    def group(self) -> str:
+        """The consumer group of the workers with all roles, under which roles keep offsets."""
+
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
         """Raise TopicMissingError or KafkaBridgeError if a topic is missing or of another size."""
 

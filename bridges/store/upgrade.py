@@ -4,6 +4,8 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from bridges.store.upgrade_roles import give_roles_their_offsets
+
 
 def lacking(metadata: sa.MetaData, indexes: Collection[str]) -> list[sa.Table]:
     """The tables with an index that is not among these, which a database has.
@@ -35,3 +37,5 @@ def upgrade(connection: sa.Connection, tables: Collection[sa.Table]) -> None:
                 )
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+        if table.name == "log" and "role" not in known:
+            give_roles_their_offsets(connection)

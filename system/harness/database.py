@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bridges.errors import LostShardError, StoreUnavailableError
 from bridges.record import Record
 from bridges.store.connect import Connection, SqliteConnection
+from bridges.store.role_offsets import RoleClaim, RoleOffsets
 from bridges.store.schema import metadata
 from bridges.store.store import Changes, Claim, Store
 from system.harness.faults import CommitFails, LosesShard, ReadFails
@@ -106,13 +107,12 @@ class Database:
         if self.reads in self._unread:
             raise StoreUnavailableError("the database is away, on purpose")
 
-    def claimed(self, worker: "Worker", claim: Claim) -> Claim:
-        """Note who owns what from now on."""
-        for shard in claim.epochs:
+    def claimed(self, worker: "Worker", shards: Iterable[int]) -> None:
+        """Note who owns these shards from now on."""
+        for shard in shards:
             if self._owners.get(shard) is not worker:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
-        return claim
 
     def commit(
         self, worker: "Worker", store: Store, changes: Changes, now: float
@@ -170,4 +170,12 @@ class WatchedStore:
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """See `Store.claim`."""
-        return self._database.claimed(self._worker, self._store.claim(topics, shards))
+        claim = self._store.claim(topics, shards)
+        self._database.claimed(self._worker, shards)
+        return claim
+
+    def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
+        """See `Store.claim_for_roles`."""
+        claim = self._store.claim_for_roles(offsets, shards)
+        self._database.claimed(self._worker, shards)
+        return claim

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from system.harness.stage import Stage
     from system.harness.worker import Worker
 
+GROUP = "order-sagas"
+"""The consumer group of workers that run all roles, as the settings name it."""
+
 
 class SimulatedKafka:
     """The broker's side.
@@ -95,6 +98,7 @@ class SimulatedClient:
     def __init__(self, kafka: SimulatedKafka, worker: "Worker") -> None:
         self._kafka = kafka
         self._worker = worker
+        self.group = GROUP
         self.consumers: list[SimulatedConsumer] = []
         self.producers: list[SimulatedProducer] = []
 

@@ -9,6 +9,7 @@ import attrs
 
 from actors.entities import Notification
 from actors.messages import OrderCreated, OrderLine
+from actors.money import money
 from actors.participants import DEAD_LETTERS
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
@@ -196,7 +197,10 @@ def check(system: Harness) -> None:
             kept = system.provider.kept(order_id)
             wanted = saga.start.amount if saga.status == Status.COMPLETED else 0
             if kept != wanted:
-                detail = f"the provider kept {kept} of the customer's money, not {wanted}"
+                kept_text, wanted_text = (
+                    money(each, saga.start.currency) for each in (kept, wanted)
+                )
+                detail = f"the provider kept {kept_text}, not {wanted_text}"
                 ledger.note(Broken("no charge kept", order_id, detail))
 
 

@@ -10,7 +10,7 @@ with EmbeddedSystem(tmp_path) as system:
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -116,7 +116,7 @@ class EmbeddedSystem:
 
     # --- its life -----------------------------------------------------------------------------
 
-    def __enter__(self) -> "EmbeddedSystem":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

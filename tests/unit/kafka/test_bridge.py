@@ -14,9 +14,10 @@ from actors.sagas.advance import advance
 from actors.sagas.progress import Progress
 from actors.sagas.registry import Registry
 from actors.services.payments import PaymentSettled
-from bridges.batch import Batch
+from bridges.batch import Batch, Item
 from bridges.bridge import CommitAgain
 from bridges.call_runners import ImmediateCalls
+from bridges.errors import LostShardError
 from bridges.external_calls import ExternalCalls
 from bridges.kafka.bridge import KafkaBridge, ShardsAssigned
 from bridges.kafka.owner import Batch as Handover
@@ -52,6 +53,8 @@ class Bridge(KafkaBridge):
             routes=Routes(registry, SERVICES),
             batch_size=10,
             tracing=None,
+            flush=lambda: None,
+            watch=lambda point: None,
             clock=SimpleNamespace(now=lambda: 0.0),
         )
         self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}
@@ -59,6 +62,7 @@ class Bridge(KafkaBridge):
         self._owner = SimpleNamespace()  # type: ignore[assignment]
         self._calls = ExternalCalls(ImmediateCalls(), self.sent.append)
         self._owed = OwedCalls(store, self._calls, ())  # type: ignore[arg-type]
+        self._offsets = SimpleNamespace(name={})  # type: ignore[assignment]
 
     def send(self, target: Any, message: Any) -> None:
         self.sent.append(message)
@@ -115,7 +119,9 @@ def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -
     """The batch that waited for the database was rolled back; this one still waits for actors."""
     bridge._batch = Batch(2, waiting=1)
 
-    bridge.receiveMessage(WakeupMessage(None, CommitAgain()), NOBODY)
+    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
+    bridge._closed = True  # it waits for the database by now, with a timer of its own
+    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
 
     assert [] == bridge.done
 
@@ -172,3 +178,49 @@ def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_ta
 
     assert [(10, (0, 10), []), (10, (10, 20), []), (5, (20, 25), [handover])] == batches
     assert not bridge._queue
+
+
+@pytest.mark.parametrize(
+    ("receivers", "sent_on"),
+    [
+        ([ORCHESTRATOR], 1),
+        (["orders"], 0),
+        ([ORCHESTRATOR, "orders"], 1),
+    ],
+)
+def test_a_record_of_another_shard_is_sent_on_by_one_set_of_roles(
+    bridge: Bridge, receivers: list[str], sent_on: int
+) -> None:
+    """Each set reads it, and each would find it twice in the other partition."""
+    bridge._receivers = dict.fromkeys(receivers, NOBODY)
+    routes = bridge._world.routes.of("order-events", OrderCreated)
+    record = Record("order-events", (shard_of("o-1") + 1) % PARTITIONS, 3, None, b"{}")
+    batch = bridge._open()
+
+    item = Item(OrderCreated(order_id="o-1"), record.topic, record, routes)
+    bridge._forward(batch, item, b"o-1")
+
+    assert [shard_of("o-1")] * sent_on == [outgoing.partition for _, outgoing in batch.outbox]
+
+
+def test_sets_that_claim_the_same_shards_in_turns_let_one_another_commit(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first loss is a shard that has moved; after the second, the other may go on first."""
+    waits: list[float] = []
+    rolled_back: list[int] = []
+
+    def lost(*_: Any) -> None:
+        raise LostShardError("shard 0 was claimed by another worker")
+
+    monkeypatch.setattr(bridge, "wakeupAfter", lambda after, _: waits.append(after.total_seconds()))
+    monkeypatch.setattr(bridge, "_roll_back", lambda: rolled_back.append(bridge._lost))
+    monkeypatch.setattr(bridge._world.store, "commit", lost)
+    for number in range(5):
+        bridge._batch = Batch(number, records=1)
+        bridge._commit()
+
+    assert [1] == rolled_back
+    assert len(waits) == 4
+    assert sorted(waits) == waits
+    assert waits[0] < waits[-1]

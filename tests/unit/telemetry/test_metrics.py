@@ -15,7 +15,7 @@ from actors.services.simulation import SimulatedGateway
 from bridges.world import Report
 from system.telemetry.catalogue import METRICS, PROCESS
 from system.telemetry.distribution import Distribution
-from system.telemetry.endpoint import Endpoint, Labelled, OneWorker, WholeRun, note_of
+from system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
 from system.telemetry.exposition import Exposition
 from system.telemetry.meter import Meter
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
@@ -214,19 +214,17 @@ def test_the_catalogue_names_what_is_exposed() -> None:
     assert {metric.name for metric in (*METRICS, *PROCESS)} == exposed
 
 
-def test_one_endpoint_shows_every_worker_of_a_run(tmp_path: Path) -> None:
-    """A worker that does not answer is down, and does not hide the others."""
+def test_one_endpoint_shows_every_worker_of_a_run() -> None:
+    """A worker that does not answer is shown to be down, and does not hide the others."""
     first, second = Meter(), Meter()
     first.rolled_back()
-    with (
-        Endpoint("127.0.0.1", 0, OneWorker(first, lambda: None)) as one,
-        Endpoint("127.0.0.1", 0, OneWorker(second, lambda: None)) as two,
-    ):
-        note_of(str(tmp_path), 0).write_text(str(one.port))
-        note_of(str(tmp_path), 1).write_text(str(two.port))
-        both = shown(WholeRun(tmp_path))
-        two.close()
-        left = shown(WholeRun(tmp_path))
+    texts: dict[int, str | None] = {
+        number: text_of(OneWorker(meter, lambda: None))
+        for number, meter in enumerate((first, second))
+    }
+    both = shown(WholeRun(lambda: texts))
+    texts[1] = None
+    left = shown(WholeRun(lambda: texts))
 
     assert 1 == value(both, "rollbacks_total", worker="0")
     assert 0 == value(both, "rollbacks_total", worker="1")
