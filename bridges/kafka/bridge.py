@@ -368,6 +368,10 @@ class KafkaBridge(Bridge):
         super()._forward(batch, item, key)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        if shard not in self._epochs:
+            # A service that answers about an order of another shard. If this worker dies before
+            # the record is published, it is published by whoever claims one of its own shards.
+            shard = next(iter(self._epochs), shard)
         batch.outbox.append((shard, outgoing))
         return False
 

@@ -554,4 +554,5 @@ def simulated(
     kafka = SimulatedKafka(stage, seed, latency)
     stage.client = partial(SimulatedClient, kafka)
     stage.arrive = kafka.append
+    stage.between_messages = kafka.step
     return HarnessKafkaBridge, kafka

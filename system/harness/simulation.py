@@ -164,6 +164,7 @@ def let_end(system: Harness) -> None:
         if notification.status == Notification.PENDING:
             detail = "the notification is pending, and nothing sends it but a restart"
             system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
+    _check_published(system)
     # What was answered before a stop in good order is not asked for after it.
     system.stop()
     system.restart()
@@ -235,6 +236,14 @@ def _check_provider(system: Harness) -> None:
         if made != said:
             detail = f"charges and refunds at the provider: {made}, in the books: {said}"
             system.ledger.note(Broken("calls as booked", order_id, detail))
+
+
+def _check_published(system: Harness) -> None:
+    """Nothing waits in the outbox: a restart would publish it, and must not be needed."""
+    query = "SELECT id, topic, key FROM outbox ORDER BY id"
+    for number, topic, key in system.books.connection.execute(query):
+        detail = f"record {number} of the outbox, to {topic}, is not published"
+        system.ledger.note(Broken("all is published", (key or b"").decode(), detail))
 
 
 def _check_refused(system: Harness) -> None:

@@ -25,6 +25,10 @@ Watcher = Callable[[Changes], None]
 Arrive = Callable[[Outgoing, float], None]
 
 
+def _nothing() -> None:
+    """Nothing runs beside the event loops."""
+
+
 def _no_client(worker: "Worker") -> Any:
     """There is no Kafka."""
     return None
@@ -49,6 +53,8 @@ class Stage:
         self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
         self.client: Callable[[Worker], Any] = _no_client
         """Makes a worker's client of Kafka."""
+        self.between_messages: Callable[[], object] = _nothing
+        """Lets run what runs beside the event loop of a worker."""
         self.sent: list[Outgoing] = []
         self.watchers: list[Watcher] = []
 

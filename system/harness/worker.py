@@ -106,10 +106,18 @@ class Worker:
 
     def run(self) -> None:
         """Let the actors do all that can be done without time passing."""
-        self.base.run_until_idle()
+        if self.kafka:
+            self.base.run_until(self._has_run)
+        else:
+            self.base.run_until_idle()
         self.rung = False
         if self.running and self.running.failure:
             raise self.running.failure
+
+    def _has_run(self) -> bool:
+        """Let the threads of Kafka's clients run between messages; whether nothing is left."""
+        self.stage.between_messages()
+        return not self.is_ready
 
     def ring(self) -> None:
         """Tell the bridge that records wait."""

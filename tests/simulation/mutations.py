@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 import actors.sagas.actor
 import actors.sagas.backward
-from actors.delivery import Delivery, Release, RestoreEntities
+from actors.delivery import NO_BATCH, Delivery, Release, RestoreEntities
 from actors.entities import Payment, Reservation, StockLevel
 from actors.messages import OrderCancelled, OrderCompleted, RollbackPayment, RollbackStock
+from actors.sagas.actor import SagaActor
 from actors.sagas.backward import Backward
 from actors.sagas.coordinator import SagaCoordinator
 from actors.sagas.events import Events
@@ -24,17 +25,25 @@ from actors.services.stock import StockService
 from bridges.batch import Batch
 from bridges.bridge import Bridge
 from bridges.external_calls import ExternalCalls
+from bridges.kafka.bridge import KafkaBridge
+from bridges.kafka.publication import Publication
 from bridges.outcome_queue import OutcomeQueue
+from bridges.owed_calls import OwedCalls
+from bridges.shards import Shards
 from bridges.store.store import Changes, Store
 
 
 @attrs.frozen
 class Mutation:
-    """`put` changes the code by way of a `monkeypatch`; caught within `seeds`, or else."""
+    """`put` changes the code by way of a `monkeypatch`; it must be caught within `seeds` runs.
+
+    `workers` is how many share a Kafka in each run; None if the seed decides.
+    """
 
     name: str
     put: Callable[[Any], None]
     seeds: int = 40
+    workers: int | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -46,11 +55,11 @@ MUTATIONS: list[Mutation] = []
 Put = Callable[[Any], None]
 
 
-def mutation(name: str, seeds: int = 40) -> Callable[[Put], Put]:
+def mutation(name: str, seeds: int = 40, workers: int | None = None) -> Callable[[Put], Put]:
     """Add a function to the list."""
 
     def add(put: Put) -> Put:
-        MUTATIONS.append(Mutation(name, put, seeds))
+        MUTATIONS.append(Mutation(name, put, seeds, workers))
         return put
 
     return add
@@ -370,3 +379,116 @@ def _(monkeypatch):
 @mutation("a duplicate command calls again in the batch that takes the outcome", seeds=60)
 def _(monkeypatch):
     monkeypatch.setattr(Batch, "calls_to_make", lambda self: self.calls)
+
+
+# --- several workers and Kafka ------------------------------------------------------------------
+
+
+@mutation("a commit does not look whether another worker has claimed its shards", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Store, "_check_epochs", lambda self, db, epochs: lambda: None)
+
+
+@mutation("a worker keeps the sagas of shards that are revoked, and their timers", workers=2)
+def _(monkeypatch):
+    def wrong(self, shards):
+        for shard in shards:
+            self._epochs.pop(shard, None)
+
+    monkeypatch.setattr(Shards, "lose", wrong)
+
+
+@mutation("shards are released while a batch with their records is open", workers=2)
+def _(monkeypatch):
+    right = KafkaBridge.between_batches
+
+    def wrong(self):
+        batch, self._batch = self._batch, None
+        closed, to_claim, self._to_claim = self._closed, self._to_claim, []
+        right(self)
+        self._batch, self._closed, self._to_claim = batch, closed, to_claim
+        if batch is None:
+            right(self)
+
+    monkeypatch.setattr(KafkaBridge, "between_batches", wrong)
+
+
+@mutation("sagas in flight are restored by the first claim only", workers=2)
+def _(monkeypatch):
+    right = Shards._restore_sagas
+
+    def wrong(self, shards):
+        if not self._restores:
+            right(self, shards)
+
+    monkeypatch.setattr(Shards, "_restore_sagas", wrong)
+
+
+@mutation("after a rollback the shards are not claimed again", workers=2)
+def _(monkeypatch):
+    def wrong(self):
+        for handover, _ in self._queue:
+            self._reader.done(handover)
+        self._queue.clear()
+        self._positions.clear()
+
+    monkeypatch.setattr(KafkaBridge, "rolled_back", wrong)
+
+
+@mutation("an acknowledgement counts for whatever batch is open", 120, workers=2)
+def _(monkeypatch):
+    right = Bridge._handled
+
+    def wrong(self, handled, sender):
+        if handled.batch != NO_BATCH and self._batch is not None:
+            handled = replace(handled, batch=self._batch.number)
+        right(self, handled, sender)
+
+    monkeypatch.setattr(Bridge, "_handled", wrong)
+
+
+@mutation("a record that Kafka did not acknowledge counts as published", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Publication, "fail", lambda self, place, error: self.settle(1))
+
+
+@mutation("what Kafka did not acknowledge is not published again", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(KafkaBridge, "_publish_again", lambda self: None)
+
+
+@mutation("a record that is too large leaves no dead letter", workers=2)
+def _(monkeypatch):
+    def wrong(self, number, outgoing, error):
+        self._unpublished.pop(number)
+        self._published.append(number)
+
+    monkeypatch.setattr(KafkaBridge, "_too_large", wrong)
+
+
+@mutation("what a former owner of a shard had not published stays in the outbox", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Store, "unpublished", lambda self, shards, *consumers: [])
+
+
+@mutation("calls that a former owner of a shard owed are not made", workers=2)
+def _(monkeypatch):
+    right = OwedCalls.begin
+
+    def wrong(self):
+        if not hasattr(self, "begun"):
+            self.begun = True
+            right(self)
+
+    monkeypatch.setattr(OwedCalls, "begin", wrong)
+
+
+@mutation("a timer that fires early by a skewed clock is dropped", workers=2)
+def _(monkeypatch):
+    right = SagaActor._wake
+
+    def wrong(self, wake):
+        if self._context.clock.now() >= wake.at:
+            right(self, wake)
+
+    monkeypatch.setattr(SagaActor, "_wake", wrong)
