@@ -147,6 +147,10 @@ class KafkaBridge(Bridge):
         self._flights: list[Published] = []
         self._failed: list[int] = []
         self._deleting = 0
+        self._attempted = 0
+        """The last batch that was to be committed."""
+        self._retried = False
+        """Whether its commit was tried before, and may have succeeded without an answer."""
         self._published: list[int] = []
         """Outbox rows that Kafka has: the next transaction deletes them."""
         self._refused: dict[int, Outgoing] = {}
@@ -379,6 +383,8 @@ class KafkaBridge(Bridge):
         changes = super().changes(batch)
         changes.offsets = {}
         changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
+        self._retried = self._attempted == batch.number
+        self._attempted = batch.number
         changes.published = self._published[:]
         self._deleting = len(changes.published)
         self._refilling = dict(self._refused)
@@ -406,6 +412,8 @@ class KafkaBridge(Bridge):
             self._publish(
                 {i: outgoing for i, (_, outgoing) in zip(outbox, batch.outbox, strict=True)}
             )
+        if self._retried:
+            self._publish_left_over()
         if batch.offsets:
             self._reader.report({place: after for place, (_, after) in batch.offsets.items()})
 
@@ -459,6 +467,20 @@ class KafkaBridge(Bridge):
         if (self._published or self._refused) and not self._tidying:
             self._tidying = True
             self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
+
+    def _publish_left_over(self) -> None:
+        """Publish outbox rows of which this worker does not know.
+
+        A batch of timers moves no offset: if the answer of its commit is lost, the next attempt
+        stores its records once more, under other ids.
+        """
+        store = self._world.store
+        known = {*self._unpublished, *self._published}
+        rows = store.unpublished(sorted(self._epochs), store.consumer)
+        left = {number: row for number, row in rows if number not in known}
+        if left:
+            log.info("outbox.published_again", count=len(left))
+            self._publish(left)
 
     def _sweep(self) -> None:
         """Publish what submitters have left: what was there at the last look is no slow one's."""

@@ -49,8 +49,10 @@ class KafkaTroubles:
         return self._away.pop(self.requests, None)
 
     def is_too_large(self, outgoing: Outgoing) -> bool:
-        """Whether Kafka refuses the record."""
-        if self._too_large and self._too_large.hits(outgoing):
+        """Whether Kafka refuses the record; it refuses the same one again."""
+        if not self._too_large:
+            return False
+        if outgoing in self.refused or self._too_large.hits(outgoing):
             self.refused.append(outgoing)
             return True
         return False

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 import actors.sagas.actor
 import actors.sagas.backward
-from actors.delivery import NO_BATCH, Delivery, Release, RestoreEntities
+from actors.delivery import Delivery, Release, RestoreEntities
 from actors.entities import Payment, Reservation, StockLevel
 from actors.messages import OrderCancelled, OrderCompleted, RollbackPayment, RollbackStock
 from actors.sagas.actor import SagaActor
@@ -398,7 +398,7 @@ def _(monkeypatch):
     monkeypatch.setattr(Shards, "lose", wrong)
 
 
-@mutation("shards are released while a batch with their records is open", workers=2)
+@mutation("shards are released while a batch with their records is open", 60, workers=2)
 def _(monkeypatch):
     right = KafkaBridge.between_batches
 
@@ -433,18 +433,6 @@ def _(monkeypatch):
         self._positions.clear()
 
     monkeypatch.setattr(KafkaBridge, "rolled_back", wrong)
-
-
-@mutation("an acknowledgement counts for whatever batch is open", 120, workers=2)
-def _(monkeypatch):
-    right = Bridge._handled
-
-    def wrong(self, handled, sender):
-        if handled.batch != NO_BATCH and self._batch is not None:
-            handled = replace(handled, batch=self._batch.number)
-        right(self, handled, sender)
-
-    monkeypatch.setattr(Bridge, "_handled", wrong)
 
 
 @mutation("a record that Kafka did not acknowledge counts as published", workers=2)
