@@ -59,7 +59,7 @@ class Parts:
     bridge: type[Bridge] | None = None
     """None for the one that the settings ask for: to Kafka, or to the embedded log."""
     log: Any = None
-    """How that bridge reaches its log, a `ClientPort` for Kafka; None for what the settings name."""
+    """How that bridge reaches its log, a `ClientPort` for Kafka; None for what settings name."""
     connect: Callable[[str], Connection] = connect
     """Opens the database that the settings name."""
     clock: Clock = attrs.field(factory=SystemClock)

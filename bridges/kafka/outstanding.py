@@ -72,9 +72,7 @@ class Outstanding:
 class Deadline:
     """A moment so many seconds from now."""
 
-    def __init__(
-        self, seconds: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._at = monotonic() + seconds
 

@@ -35,8 +35,8 @@ def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> l
 @click.option("--faults", "level", type=click.Choice(list(LEVELS)), default="heavy",
               show_default=True, help="How much goes wrong.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(0),
-              help="Workers that share a simulated Kafka; 0 for one on the embedded log. By default "
-                   "the seed decides: the embedded log, or one to three workers.")  # fmt: skip
+              help="Workers that share a simulated Kafka; 0 for the embedded log. By default the "
+                   "seed decides: the embedded log, or one to three workers.")  # fmt: skip
 @click.option("--plan", callback=_plan, metavar="JSON",
               help="With --seed: these faults instead of the seed's own.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Processes; by default one for each core.")

@@ -49,7 +49,5 @@ def campaign(
                 future.cancel()
 
 
-def _run_seeds(
-    seeds: Sequence[int], orders: int, level: str, workers: int | None
-) -> list[Outcome]:
+def _run_seeds(seeds: Sequence[int], orders: int, level: str, workers: int | None) -> list[Outcome]:
     return [run_seed(seed, orders, level, workers) for seed in seeds]

@@ -114,9 +114,7 @@ class Database:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
 
-    def commit(
-        self, worker: "Worker", store: Store, changes: Changes, now: float
-    ) -> list[int]:
+    def commit(self, worker: "Worker", store: Store, changes: Changes, now: float) -> list[int]:
         """Commit, or let happen what is planned for this commit."""
         self.commits += 1
         if self.commits in self._lost:

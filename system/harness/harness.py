@@ -543,9 +543,7 @@ class Harness:
 _encode = msgspec.json.Encoder().encode
 
 
-def simulated(
-    stage: Stage, seed: int, latency: float
-) -> "tuple[type[Bridge], SimulatedKafka]":
+def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[Bridge], SimulatedKafka]":
     """The bridge to Kafka, and a simulated Kafka on the stage."""
     # Here, because Kafka's client takes long to load, and the embedded log does not need it.
     from system.harness.kafka_bridge import HarnessKafkaBridge

@@ -1,8 +1,8 @@
 """External calls, made at virtual times; they may fail, or their answers may be lost.
 
-Every call is noted: while a worker lives and no other worker takes its shard over, none may be made
-that is under way, and none whose answer the worker has heard. Nor may one that was answered before a
-stop in good order.
+Every call is noted: while a worker lives and no other worker takes its shard over, none may be
+made that is under way, and none whose answer the worker has heard. Nor may one that was answered
+before a stop in good order.
 """
 
 from collections import Counter

@@ -119,9 +119,7 @@ class SimulatedConsumer:
         self._max_batch = max_batch
         self.client = Client(kafka)
         self._outstanding = Outstanding(max_outstanding)
-        self._shares = Shares(
-            self.client, owner, self._outstanding, RELEASE_TIMEOUT, kafka.now
-        )
+        self._shares = Shares(self.client, owner, self._outstanding, RELEASE_TIMEOUT, kafka.now)
         self._assignor = ShardAssignor(self.client.assignment)
         self._member = ""
         """Its id in the group; its client may know of an older one."""

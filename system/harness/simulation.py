@@ -205,7 +205,7 @@ def check(system: Harness) -> None:
 
 
 def _check_calls(system: Harness, facts: Facts) -> None:
-    """What the books count as done was told to a worker by those whom it called, and they did it."""
+    """What the books count as done was told to a worker by those whom it called."""
     order_id, heard = facts.order_id, system.stage.calls.heard
     notification, payment = facts.notification, facts.payment
     done = {}

@@ -8,7 +8,7 @@ from actors.sagas.advance import Wake
 from actors.sagas.progress import Progress
 from bridges.invariants.touched import Broken
 from bridges.partitions import partition_for
-from bridges.store.store import EPOCHS
+from bridges.store.role_offsets import EPOCHS
 
 if TYPE_CHECKING:
     from system.harness.harness import Harness
@@ -67,7 +67,7 @@ def _timed(worker: "Worker") -> set[str]:
     found = set()
     for timer in worker.base.timers():
         if isinstance(timer.payload, Wake):
-            actor = timer.address.actor  # type: ignore[attr-defined]
+            actor = timer.address.actor
             saga = actor._progress if isinstance(actor, SagaActor) else None
             # A timer of a deadline that was met long ago moves nothing.
             if saga and saga.steps[timer.payload.step].deadline == timer.payload.at:

@@ -89,7 +89,7 @@ class Worker:
     def bridge(self) -> Staged:
         """The bridge itself, past its address, to look at."""
         assert self.running
-        return self.running.bridge.actor  # type: ignore[attr-defined,no-any-return]
+        return self.running.bridge.actor  # type: ignore[no-any-return]
 
     @property
     def is_ready(self) -> bool:
