@@ -170,17 +170,9 @@ class KafkaBridge(Bridge):
 
     def open_log(self) -> None:
         client: ClientPort = self._world.log
-        topics, roles = self._world.routes.topics, self._world.roles
-        taken: dict[str, set[str]] = {}
-        for receiver in self._receivers:
-            of_receiver = self._world.routes.topics_of(receiver)
-            taken.setdefault(roles[receiver], set()).update(of_receiver)
-        store = self._world.store
-        self._offsets = RoleOffsets(
-            store.db, store.consumer, client.group,
-            {role: sorted(of_role) for role, of_role in sorted(taken.items())},
-        )  # fmt: skip
-        read = set[str]().union(*taken.values())
+        topics = self._world.routes.topics
+        self._offsets = self._offsets_of_roles(client.group)
+        read = set[str]().union(*self._offsets.topics.values())
         client.check_topics(topics, self._world.store.partitions)
         self._writer = client.producer()
         self._writer.start(topics)
@@ -194,6 +186,18 @@ class KafkaBridge(Bridge):
         self._owner.reader = self._reader
         self._reader.start()
         self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
+
+    def _offsets_of_roles(self, group: str) -> RoleOffsets:
+        """The offsets of this worker's roles, each on the topics where it takes records."""
+        taken: dict[str, set[str]] = {}
+        for receiver in self._receivers:
+            of_receiver = self._world.routes.topics_of(receiver)
+            taken.setdefault(self._world.roles[receiver], set()).update(of_receiver)
+        store = self._world.store
+        return RoleOffsets(
+            store.db, store.consumer, group,
+            {role: sorted(of_role) for role, of_role in sorted(taken.items())},
+        )  # fmt: skip
 
     def close_log(self) -> None:
         if self._owner is None:

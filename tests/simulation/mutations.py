@@ -298,7 +298,7 @@ def _(monkeypatch):
     )
 
 
-@mutation("outgoing records are deleted by the batch that stores them")
+@mutation("outgoing records are deleted by the batch that stores them", 60, workers=2)
 def _(monkeypatch):
     right = Store.fill_outbox
 

@@ -100,6 +100,7 @@ class VirtualKafkaBridge(KafkaBridge):
         self._writer = _Writer(self.broker)  # type: ignore[assignment]
         self._reader = _Reader(self)  # type: ignore[assignment]
         self._owner = _Owner(self._world.tell)
+        self._offsets = self._offsets_of_roles("virtual")
         self.broker.on_record = self._read
         self.assign()
 
