@@ -18,6 +18,8 @@ from benchmarks.rows import Figure
 
 LEVELS = ("none", "light", "heavy")
 ROUNDS = 5
+EMBEDDED = 0
+"""Workers that share a simulated Kafka: none, everything runs on the embedded log."""
 BESIDE = 4
 """Seeds from one calibration to the next."""
 
@@ -26,7 +28,7 @@ def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
     """For each round, orders a CPU-second as measured, and the factor of the machine then."""
     from order_sagas.system.harness.campaign import run_seed
 
-    run_seed(0, orders, level)
+    run_seed(0, orders, level, EMBEDDED)
     found = []
     for round_ in range(ROUNDS):
         took, loop = 0.0, []
@@ -34,7 +36,7 @@ def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
             if place % BESIDE == 0:
                 loop.append(calibrate(1))
             started = time.process_time()
-            outcome = run_seed(seed, orders, level)
+            outcome = run_seed(seed, orders, level, EMBEDDED)
             took += time.process_time() - started
             if outcome.violations:
                 raise SystemExit(f"seed {seed} broke a rule: {outcome.violations[0]}")

@@ -65,6 +65,8 @@ class Parts:
     services: Sequence[type[Service]] = SERVICES
     bridge: type[Bridge] | None = None
     """None for the one that the settings ask for: to Kafka, or to the embedded log."""
+    log: Any = None
+    """How that bridge reaches its log, a `ClientPort` for Kafka; None for what settings name."""
     connect: Callable[[str], Connection] = connect
     """Opens the database that the settings name."""
     clock: Clock = attrs.field(factory=SystemClock)
@@ -155,7 +157,7 @@ def open_world(
         observers=parts.observers,
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
-        log=bridge_of(parts.settings)[1],
+        log=bridge_of(parts.settings)[1] if parts.log is None else parts.log,
         roles=roles_of(parts.services),
     )
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 import attrs
 
 from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
-from order_sagas.bridges.kafka.connection import KafkaConnection, KafkaLog
+from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.group_members import members_of
+from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from order_sagas.bridges.kafka.consumer_listener import Batch
 
@@ -71,10 +72,11 @@ class Outstanding:
 class Deadline:
     """A moment so many seconds from now."""
 
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._at = monotonic() + seconds
 
     @property
     def is_over(self) -> bool:
         """Whether it has come."""
-        return time.monotonic() >= self._at
+        return self._monotonic() >= self._at

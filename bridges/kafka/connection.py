@@ -119,18 +119,6 @@ class KafkaConnection:
         raise BrokerUnreachableError(f"No Kafka broker answers ({'; '.join(reasons)}).")
 
 
-@attrs.frozen
-class KafkaLog:
-    """What the bridge needs to reach Kafka. Times are seconds."""
-
-    connection: KafkaConnection
-    group: str
-    """The consumer group of the workers with all roles."""
-    consumer: str
-    """The consumer group of the workers with this one's roles."""
-    session_timeout: float = 10.0
-
-
 class _Tokens(AbstractTokenProvider):
     def __init__(self, source: Callable[[], str]) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """What the reader of topics and the owner of shards say to each other."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Protocol
 
 import attrs
@@ -18,17 +19,19 @@ class Batch:
 
 
 class ShardOwner(Protocol):
-    """Who is told what the reader reads. Called on the reader's threads, one call at a time.
+    """Who is told what the consumer reads and owns. Called on its threads, one call at a time.
 
-    All but `on_assigned` must return at once: post a message, and answer by `TopicReader.done`
-    and `TopicReader.released`.
+    Every method must return at once: it posts a message, and answers by the future,
+    `ConsumerPort.done` and `ConsumerPort.released`.
     """
 
-    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+    def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         """These shards are ours now: the offset to read next, for each (topic, partition).
 
-        A partition without an answer is read from its earliest record. May take its time (the
-        reader stays in the group meanwhile) and may raise: it is asked again a moment later.
+        A partition without an answer is read from its earliest record. The answer may take its
+        time (the consumer stays in the group meanwhile, and reads nothing). If this raises, or the
+        future does, it is asked again a moment later. The consumer cancels the future when it has
+        waited too long: an owner that has not begun by then must not begin.
         """
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:

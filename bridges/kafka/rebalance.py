@@ -1,6 +1,8 @@
 """What happens to shards when workers come and go, on the reader's side."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import CancelledError, Future
 
 import structlog
 from kafka import KafkaConsumer
@@ -14,6 +16,10 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN = 0.005
 """Seconds between looks at whether the owner has released what it was asked to."""
+CLAIM_SECONDS = 15.0
+"""How long to wait for the owner to say where to read new shards, before it is asked again."""
+
+Positions = Mapping[tuple[str, int], int]
 
 
 class Shares(AsyncConsumerRebalanceListener):
@@ -29,7 +35,9 @@ class Shares(AsyncConsumerRebalanceListener):
         owner: ShardOwner,
         outstanding: Outstanding,
         release_timeout: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
         self._consumer = consumer
         self._owner = owner
         self._outstanding = outstanding
@@ -51,7 +59,7 @@ class Shares(AsyncConsumerRebalanceListener):
             return
         self._outstanding.ask(shards)
         self._owner.on_revoked(shards)
-        deadline = Deadline(self._release_timeout)
+        deadline = Deadline(self._release_timeout, self._monotonic)
         while not self._outstanding.is_released(shards):
             if deadline.is_over:
                 _log.warning("kafka.release_timed_out", shards=sorted(shards))
@@ -94,13 +102,29 @@ class Shares(AsyncConsumerRebalanceListener):
         return True
 
     def settle(self) -> None:
-        """Ask the owner where to read its new shards, and read them. May raise what it raises."""
-        ready = self.unready & set(self._consumer.assignment())
-        shards = _shards(ready)
+        """Ask the owner where to read its new shards, wait, and read them from there.
+
+        Raises what the owner raises, and TimeoutError after CLAIM_SECONDS without an answer.
+        """
+        asked = self.ask()
+        if asked is not None:
+            self.read_on(_answer_of(asked))
+
+    def ask(self) -> "Future[Positions] | None":
+        """Ask the owner where to read its new shards; None if there are none.
+
+        Until `read_on`, no listener's method may run.
+        """
+        shards = _shards(self._ready())
         if not shards:
             self.unready.clear()
-            return
-        positions = self._owner.on_assigned(shards)
+            return None
+        return self._owner.on_assigned(shards)
+
+    def read_on(self, positions: Positions) -> None:
+        """Read the new shards from where the owner has said."""
+        ready = self._ready()
+        shards = _shards(ready)
         moved = self._moved(ready, positions)
         if moved:
             self._owner.on_positions_moved(moved)
@@ -113,8 +137,11 @@ class Shares(AsyncConsumerRebalanceListener):
         again = {tp for tp in self._consumer.assignment() if tp.partition in shards}
         self._hold_back(again - self.unready)
 
+    def _ready(self) -> set[TopicPartition]:
+        return self.unready & set(self._consumer.assignment())
+
     def _moved(
-        self, partitions: Iterable[TopicPartition], positions: Mapping[tuple[str, int], int]
+        self, partitions: Iterable[TopicPartition], positions: Positions
     ) -> dict[tuple[str, int], int]:
         """Where to read on instead of at positions that are outside of their topic.
 
@@ -144,9 +171,7 @@ class Shares(AsyncConsumerRebalanceListener):
                 moved[tp.topic, tp.partition] = earliest[tp]
         return moved
 
-    def _read_from(
-        self, partitions: set[TopicPartition], positions: Mapping[tuple[str, int], int]
-    ) -> None:
+    def _read_from(self, partitions: set[TopicPartition], positions: Positions) -> None:
         for tp in partitions:
             offset = positions.get((tp.topic, tp.partition))
             if offset is None:
@@ -167,6 +192,18 @@ class Shares(AsyncConsumerRebalanceListener):
             self._outstanding.forget(shards)
             self._owner.on_lost(shards)
             _log.warning("kafka.shards_lost", shards=sorted(shards))
+
+
+def _answer_of(asked: "Future[Positions]") -> Positions:
+    """Wait for the owner's answer, and withdraw the question if it does not come."""
+    try:
+        return asked.result(CLAIM_SECONDS)
+    except TimeoutError:
+        if asked.cancel():
+            raise TimeoutError("the database or the loop is busy or away") from None
+        return asked.result(CLAIM_SECONDS)  # it has just begun
+    except CancelledError:
+        raise RuntimeError("the worker is stopping") from None
 
 
 def _shards(partitions: Iterable[TopicPartition]) -> frozenset[int]:

@@ -53,6 +53,6 @@ class ProcessorContext:
     ring: Callable[[], Any] = _nothing
     """Tells the other workers that records wait for them."""
     log: Any = None
-    """What the kind of bridge needs to reach its log."""
+    """What the kind of bridge needs to reach its log: a `ClientPort` for the one to Kafka."""
     roles: Mapping[str, str] = attrs.field(factory=dict)
     """The role that runs each receiver of messages, those included that run elsewhere."""

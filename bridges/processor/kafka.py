@@ -8,7 +8,7 @@ published twice finds idempotent participants.
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -20,13 +20,10 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.kafka.connection import KafkaLog
-from order_sagas.bridges.kafka.consumer import TopicReader
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
-from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.ports import ClientPort, ConsumerPort
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.processor.role_progress import RoleProgress
@@ -42,13 +39,13 @@ AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
 """Pauses before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
+MAX_OUTSTANDING = 4
+"""Batches of records that are handed over by the consumer and not settled, at most."""
 SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
-CLAIM_SECONDS = 15.0
-"""How long the reader waits for the loop to claim shards, before it asks again."""
 
 
-# What the reader's thread tells the bridge.
+# What the consumer tells the bridge.
 
 
 @attrs.frozen
@@ -122,7 +119,7 @@ class _Sweep:
 
 
 class KafkaBridge(Bridge):
-    """One consumer and one producer for all the roles of this worker.
+    """One consumer and one producer for all the roles of this worker; see `ports`.
 
     Each role has offsets of its own on the topics on which it takes records: it goes on where it
     was, whatever set of roles it is started with. A worker whose roles have come to different
@@ -150,6 +147,10 @@ class KafkaBridge(Bridge):
         self._flights: list[Published] = []
         self._failed: list[int] = []
         self._deleting = 0
+        self._attempted = 0
+        """The last batch that was to be committed."""
+        self._retried = False
+        """Whether its commit was tried before, and may have succeeded without an answer."""
         self._published: list[int] = []
         """Outbox rows that Kafka has: the next transaction deletes them."""
         self._refused: dict[int, Outgoing] = {}
@@ -168,22 +169,19 @@ class KafkaBridge(Bridge):
     # --- opening and closing ------------------------------------------------------------------
 
     def open_log(self) -> None:
-        kafka: KafkaLog = self._world.log
+        client: ClientPort = self._world.log
         topics = self._world.routes.topics
-        self._offsets = self._offsets_of_roles(kafka.group)
+        self._offsets = self._offsets_of_roles(client.group)
         read = set[str]().union(*self._offsets.topics.values())
-        check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
-        self._writer = TopicWriter(kafka.connection)
+        client.check_topics(topics, self._world.store.partitions)
+        self._writer = client.producer()
         self._writer.start(topics)
         self._owner = _Owner(self._world.tell)
-        self._reader = TopicReader(
-            kafka.connection,
+        self._reader = client.consumer(
             [topic for topic in topics if topic in read],
-            kafka.consumer,
             self._owner,
-            max_batch=self._world.batch_size,
-            max_outstanding=4,
-            session_timeout=kafka.session_timeout,
+            self._world.batch_size,
+            MAX_OUTSTANDING,
         )
         self._owner.reader = self._reader
         self._reader.start()
@@ -376,6 +374,10 @@ class KafkaBridge(Bridge):
         super()._forward(batch, item, key)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        if shard not in self._epochs:
+            # A service that answers about an order of another shard. If this worker dies before
+            # the record is published, it is published by whoever claims one of its own shards.
+            shard = next(iter(self._epochs), shard)
         batch.outbox.append((shard, outgoing))
         return False
 
@@ -383,6 +385,8 @@ class KafkaBridge(Bridge):
         changes = super().changes(batch)
         changes.offsets = {}
         changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
+        self._retried = self._attempted == batch.number
+        self._attempted = batch.number
         changes.published = self._published[:]
         self._deleting = len(changes.published)
         self._refilling = dict(self._refused)
@@ -410,6 +414,8 @@ class KafkaBridge(Bridge):
             self._publish(
                 {i: outgoing for i, (_, outgoing) in zip(outbox, batch.outbox, strict=True)}
             )
+        if self._retried:
+            self._publish_left_over()
         if batch.offsets:
             self._reader.report({place: after for place, (_, after) in batch.offsets.items()})
 
@@ -464,6 +470,20 @@ class KafkaBridge(Bridge):
             self._tidying = True
             self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
 
+    def _publish_left_over(self) -> None:
+        """Publish outbox rows of which this worker does not know.
+
+        A batch of timers moves no offset: if the answer of its commit is lost, the next attempt
+        stores its records once more, under other ids.
+        """
+        store = self._world.store
+        known = {*self._unpublished, *self._published}
+        rows = store.unpublished(sorted(self._epochs), store.consumer)
+        left = {number: row for number, row in rows if number not in known}
+        if left:
+            log.info("outbox.published_again", count=len(left))
+            self._publish(left)
+
     def _sweep(self) -> None:
         """Publish what submitters have left: what was there at the last look is no slow one's."""
         if not self._epochs or self._away or self._closed:
@@ -507,13 +527,13 @@ class KafkaBridge(Bridge):
 
 
 class _Owner:
-    """Takes what the reader's thread says to the bridge, as messages."""
+    """Takes what the consumer's thread says to the bridge, as messages."""
 
     def __init__(self, tell: Any) -> None:
         self._tell = tell
         self._closing = False
         self._asked: ShardsAssigned | None = None
-        self.reader: TopicReader | None = None
+        self.reader: ConsumerPort | None = None
         self.assigned: frozenset[int] = frozenset()
 
     def close(self) -> None:
@@ -522,20 +542,13 @@ class _Owner:
         if self._asked:
             self._asked.positions.cancel()  # wakes the reader, which is to stop
 
-    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+    def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         if self._closing:
             raise RuntimeError("the worker is stopping")
         self.assigned |= shards
         asked = self._asked = ShardsAssigned(shards, Future())
         self._tell(asked)
-        try:
-            return asked.positions.result(CLAIM_SECONDS)
-        except TimeoutError:
-            if asked.positions.cancel():
-                raise TimeoutError("the database or the loop is busy or away") from None
-            return asked.positions.result(CLAIM_SECONDS)  # it has just begun
-        except CancelledError:
-            raise RuntimeError("the worker is stopping") from None
+        return asked.positions
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self._tell(PositionsMoved(positions))

@@ -87,13 +87,18 @@ class OwedCalls:
                     if len(found) == limit:
                         return found
             if len(rows) < page:
-                self._read_to_end(kind)
-                return found
-            page = min(2 * page, LARGEST_PAGE)
+                # Without reminders there would be no batch after which to read the table again.
+                if not self._begin_again(kind) or found:
+                    return found
+                page = limit
+            else:
+                page = min(2 * page, LARGEST_PAGE)
 
-    def _read_to_end(self, kind: Kind) -> None:
+    def _begin_again(self, kind: Kind) -> bool:
+        """The table was read to its end; whether it is to be read once more."""
         if kind in self._again:
             self._again.discard(kind)
             self._after[kind] = 0
-        else:
-            del self._after[kind]
+            return True
+        del self._after[kind]
+        return False

@@ -357,6 +357,9 @@ class Bridge(Waves):
         if batch is None:
             return
         if batch.empty and not self.untidy:
+            # A commit that failed may have had nothing but published records to delete, and those
+            # wait for another batch meanwhile; records may have come since then.
+            retried, self._closed = self._closed, False
             self._batch = None
             self._world.flush()
             self.given_back(batch)
@@ -366,7 +369,7 @@ class Bridge(Waves):
                 self._stop()
                 return
             self._prune()
-            if self._early or batch.outcomes or batch.look_again:
+            if self._early or batch.outcomes or batch.look_again or retried:
                 self._proceed_soon()
             return
         self._closed = True

@@ -1,14 +1,13 @@
 """`order-sagas http`: the API in a process of its own, and the tokens of those it lets in."""
 
-import signal
 import sys
-from queue import SimpleQueue
 
 import click
 
 from order_sagas.bridges.extras import need
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.stop_requests import StopRequests
 
 SETTINGS = (
     "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
@@ -64,26 +63,24 @@ def _serve(settings: Settings) -> None:
     need("http")
     from order_sagas.system.http import serve_http
 
-    happened: SimpleQueue[str] = SimpleQueue()
-    server = serve_http(
-        settings,
-        lambda error: happened.put(f"{type(error).__name__}: {error}"),
-        console=sys.stderr,
-    )
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: happened.put(""))
-    click.echo(f"order-sagas is serving at {server.address}")
-    click.echo(f"  try   curl -i {server.address}/health/ready")
-    click.echo(f"  page  {server.address}/")
-    if not settings.http_tokens:
-        click.echo("  open  to everybody on this machine, without tokens")
-    click.echo(f"  work  {suggestion('start')}  # handles the orders")
-    failure = happened.get()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_DFL)
+    failures: list[str] = []
+    with StopRequests() as stops:
+
+        def failed(error: BaseException) -> None:
+            failures.append(f"{type(error).__name__}: {error}")
+            stops.put("failure")
+
+        server = serve_http(settings, failed, console=sys.stderr)
+        click.echo(f"order-sagas is serving at {server.address}")
+        click.echo(f"  try   curl -i {server.address}/health/ready")
+        click.echo(f"  page  {server.address}/")
+        if not settings.http_tokens:
+            click.echo("  open  to everybody on this machine, without tokens")
+        click.echo(f"  work  {suggestion('start')}  # handles the orders")
+        stops.get()
     stopped = server.stop()
-    if failure:
-        raise click.ClickException(f"HTTP could not go on: {failure}")
+    if failures:
+        raise click.ClickException(f"HTTP could not go on: {failures[0]}")
     if not stopped:
         raise click.ClickException("requests were still under way, and were broken off")
     click.echo("Stopped. What was answered with 201 is stored.")

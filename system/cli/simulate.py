@@ -34,6 +34,9 @@ def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> l
               help="Orders of each run.")  # fmt: skip
 @click.option("--faults", "level", type=click.Choice(list(LEVELS)), default="heavy",
               show_default=True, help="How much goes wrong.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(0),
+              help="Workers that share a simulated Kafka; 0 for the embedded log. By default the "
+                   "seed decides: the embedded log, or one to three workers.")  # fmt: skip
 @click.option("--plan", callback=_plan, metavar="JSON",
               help="With --seed: these faults instead of the seed's own.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Processes; by default one for each core.")
@@ -45,6 +48,7 @@ def simulate_command(
     seed: int | None,
     orders: int,
     level: str,
+    workers: int | None,
     plan: list[Fault] | None,
     jobs: int | None,
     tell: bool,
@@ -60,24 +64,29 @@ def simulate_command(
     if plan is not None and seed is None:
         raise click.UsageError("--plan replays one seed: name it with --seed")
     if seed is not None:
-        outcome = run_seed(seed, orders, level) if plan is None else simulate(seed, orders, plan)
+        if plan is None:
+            outcome = run_seed(seed, orders, level, workers)
+        else:
+            outcome = simulate(seed, orders, plan, workers)
         _show(outcome, tell=tell)
         return 1 if outcome.violations else 0
-    return _run_all(range(first, first + seeds), orders, level, jobs, tell)
+    return _run_all(range(first, first + seeds), orders, level, jobs, workers, tell)
 
 
 TOLD = 10
 """How often progress is told where no bar can be drawn, in a build's log say."""
 
 
-def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool) -> int:
+def _run_all(
+    seeds: range, orders: int, level: str, jobs: int | None, workers: int | None, tell: bool
+) -> int:
     started, total, done = time.monotonic(), Counter[str](), 0
     failed: Outcome | None = None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task("seeds", total=len(seeds))
-        for outcome in campaign(seeds, orders, level, jobs):
+        for outcome in campaign(seeds, orders, level, jobs, workers):
             done += 1
             total += outcome.statuses
             total["commits"] += outcome.commits
@@ -125,5 +134,6 @@ def _show(outcome: Outcome, *, tell: bool) -> None:
         click.echo(f"  {violation}")
     click.echo(f"\nFaults: {len(outcome.plan)}, orders: {outcome.orders}. Replay it with:")
     words = ("simulate", "--seed", str(outcome.seed),
-             "--orders", str(outcome.orders), "--plan", to_json(outcome.plan))  # fmt: skip
+             "--orders", str(outcome.orders), "--workers", str(outcome.workers),
+             "--plan", to_json(outcome.plan))  # fmt: skip
     click.echo(f"  {suggestion(*words)}")

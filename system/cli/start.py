@@ -1,11 +1,9 @@
 """`order-sagas start`: run the system until it is told to stop."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import click
@@ -32,6 +30,7 @@ from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.model import ROLES
 from order_sagas.system.settings.value_types import database_url
+from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
 from order_sagas.system.supervision.supervised_run import run_supervised
 from order_sagas.system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
@@ -83,21 +82,20 @@ def start_command(settings: Settings) -> None:
         )
         open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
         in_flight, waiting = _found(settings.database)
-        happened: SimpleQueue[str] = SimpleQueue()
         running: RunningSystem | None = None
         with (
-            _signals(happened.put),
+            StopRequests() as stops,
             metrics_served(settings, telemetry, lambda: running.report() if running else None),
         ):
-            running = _run(parts, lambda _: happened.put(""))
+            running = _run(parts, lambda _: stops.put(""))
             bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
             bell.listen()
             running.tell_bridge(RecordsWaiting())  # for what came before the bell was there
             tune_garbage_collection()
             click.echo(_banner(settings, 1, in_flight, waiting))
-            happened_first = happened.get()
-            if happened_first:
-                _announce(f"{happened_first}: finishing the batch in hand ...")
+            asked = stops.get()
+            if asked:
+                _announce(f"{asked}: finishing the batch in hand ...")
         bell.close()
         stopped = _stop(running)
         telemetry.close()
@@ -116,12 +114,11 @@ def _start_supervised(settings: Settings, workers: int) -> None:
     parts = Parts(settings=settings)
     open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
     found = _found(settings.database)
-    happened: SimpleQueue[str] = SimpleQueue()
-    with _signals(happened.put):
+    with StopRequests() as stops:
         outcome = run_supervised(
             settings,
             workers,
-            happened,
+            stops,
             started=lambda: click.echo(_banner(settings, workers, *found)),
             stopping=lambda asked: _announce(f"{asked}: finishing the batches in hand ..."),
         )
@@ -154,21 +151,6 @@ def _stop(running: RunningSystem) -> bool:
         running.actors.shutdown()
         return True
     return running.stop(PATIENCE)
-
-
-@contextmanager
-def _signals(report: Callable[[str], None]) -> Iterator[None]:
-    """Report the first SIGINT or SIGTERM; the second one ends the process at once."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
-
-    def first(number: int, _: Any) -> None:
-        for each in wanted:
-            signal.signal(each, signal.SIG_DFL)
-        report(signal.Signals(number).name)
-
-    for each in wanted:
-        signal.signal(each, first)
-    yield
 
 
 def _found(database: str) -> tuple[int, int]:

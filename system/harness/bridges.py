@@ -1,6 +1,5 @@
-"""The bridges of a harness: the real one, with records that may go astray on their way."""
+"""The embedded log's bridge in a harness: the real one, with records that a fault may hit."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,30 +13,37 @@ from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedBridge
 from order_sagas.bridges.processor.processor import Bridge
-from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.log_queues import TO_READ
-from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.faulty_database import WatchedStore
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.environment import Stage
-
-
-PARTLY = 0.3
-"""How often a partition hands over only some of what it has."""
+    from order_sagas.system.harness.simulated_worker import Worker
 
 
 class Staged(Bridge):
     """A bridge whose database and records are the harness's."""
 
     stage: ClassVar["Stage"]
+    worker: ClassVar["Worker"]
+
+    @property
+    def shards(self) -> dict[int, int]:
+        """The shards it owns, as far as it knows, each with the epoch of its claim."""
+        return self._epochs
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no batch is open, and none was broken off."""
+        return self._batch is None and not self._away
 
     def watch_store(self) -> ProcessorContext:
         """Make the store a watched one; the world as it is then."""
         known: object = self._world.store
         if not isinstance(known, WatchedStore):
-            self.stage.stores.append(self._world.store)
-            store = WatchedStore(self._world.store, self.stage.database)
+            self.worker.stores.append(self._world.store)
+            store = WatchedStore(self._world.store, self.stage.database, self.worker)
             self._world = attrs.evolve(  # what is told is handled once time is given to the worker
                 self._world,
                 store=store,  # type: ignore[arg-type]
@@ -60,8 +66,8 @@ class Staged(Bridge):
 
     def given_back(self, batch: Batch) -> None:
         super().given_back(batch)
-        self.stage.placed.clear()
-        self.stage.held.clear()
+        self.worker.placed.clear()
+        self.worker.held.clear()
 
 
 class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
@@ -73,7 +79,7 @@ class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         stage = self.stage
-        stage.placed.append(outgoing)
+        self.worker.placed.append(outgoing)
         arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling
         trips = None if arrives else stage.meddling.trips(outgoing)
         if trips is None:
@@ -85,74 +91,5 @@ class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
             elif trip.wait == 0:
                 batch.appended.append((trip.outgoing, TO_READ))
             else:
-                stage.held.append(trip)
+                self.worker.held.append(trip)
         return handled_here
-
-
-class HarnessTopicsBridge(Staged):
-    """A bridge to topics in memory: at-least-once, with an outbox, as the one to Kafka.
-
-    Which partitions a batch reads, and how far, is drawn at random, as a broker's answers are.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._positions: dict[tuple[str, int], int] = {}
-        self._published: list[int] = []
-
-    def open_log(self) -> None:
-        world = self.watch_store()
-        store = world.store
-        shards = list(range(store.partitions))
-        topics = [topic for topic in world.routes.topics if topic != DEAD_LETTERS]
-        claim = store.claim(topics, shards)
-        self._positions = dict(claim.offsets)
-        self._published = []
-        self.gain(claim.epochs)
-        self._publish(store.unpublished(shards))
-
-    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
-        stage = self.stage
-        stage.database.before_read()
-        positions = self._positions
-        places = [
-            place
-            for place, end in stage.topics.ends()
-            if place in positions and positions[place] < end
-        ]
-        stage.rng.shuffle(places)
-        taken: list[Record] = []
-        for place in places:
-            before = self._positions[place]
-            records = stage.topics.read(place, before, limit - len(taken))
-            if records:
-                if stage.rng.random() < PARTLY:
-                    records = records[: stage.rng.randint(1, len(records))]
-                batch.offsets[place] = (before, records[-1].offset + 1)
-                taken += records
-        return taken
-
-    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        self.stage.placed.append(outgoing)
-        batch.outbox.append((shard, outgoing))
-        return False
-
-    def changes(self, batch: Batch) -> Changes:
-        return attrs.evolve(super().changes(batch), published=list(self._published))
-
-    def committed(self, batch: Batch, outbox: list[int]) -> None:
-        for place, (_, after) in batch.offsets.items():
-            self._positions[place] = after
-        self._published = []
-        records = [outgoing for _, outgoing in batch.outbox]
-        self._publish(list(zip(outbox, records, strict=True)))
-
-    def _publish(self, records: list[tuple[int, Outgoing]]) -> None:
-        for number, outgoing in records:
-            self.stage.publish(outgoing)
-            self._published.append(number)
-        if records:
-            self._world.watch("after publish")
-
-    def rolled_back(self) -> None:
-        self.open_log()

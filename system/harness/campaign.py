@@ -12,13 +12,17 @@ AT_ONCE = 10
 """Seeds that a process takes at a time: few enough for the progress to move."""
 
 
-def run_seed(seed: int, orders: int, level: str) -> Outcome:
+def run_seed(seed: int, orders: int, level: str, workers: int | None = None) -> Outcome:
     """The run of a seed, with the faults that the seed and the level ask for."""
-    return simulate(seed, orders, plan_of(seed, orders, level))
+    return simulate(seed, orders, plan_of(seed, orders, level, workers), workers)
 
 
 def campaign(
-    seeds: Sequence[int], orders: int, level: str, jobs: int | None = None
+    seeds: Sequence[int],
+    orders: int,
+    level: str,
+    jobs: int | None = None,
+    workers: int | None = None,
 ) -> Iterator[Outcome]:
     """Run every seed, each in whichever process is free; outcomes come in the order of the seeds.
 
@@ -27,9 +31,11 @@ def campaign(
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(seeds) == 1:
         for seed in seeds:
-            yield run_seed(seed, orders, level)
+            yield run_seed(seed, orders, level, workers)
         return
-    chunks = iter([(seeds[i : i + AT_ONCE], orders, level) for i in range(0, len(seeds), AT_ONCE)])
+    chunks = iter(
+        [(seeds[i : i + AT_ONCE], orders, level, workers) for i in range(0, len(seeds), AT_ONCE)]
+    )
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         # Submitted a few at a time: who stops at the first violation does not wait for the rest.
         waiting = [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 2 * jobs)]
@@ -43,5 +49,5 @@ def campaign(
                 future.cancel()
 
 
-def _run_seeds(seeds: Sequence[int], orders: int, level: str) -> list[Outcome]:
-    return [run_seed(seed, orders, level) for seed in seeds]
+def _run_seeds(seeds: Sequence[int], orders: int, level: str, workers: int | None) -> list[Outcome]:
+    return [run_seed(seed, orders, level, workers) for seed in seeds]

@@ -1,15 +1,23 @@
-"""Where a worker may die: points are counted as they are reached."""
+"""Points that a worker comes to, and what is planned there: a crash, a pause, a rebalance."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from thespian.actors import WakeupMessage
 
 from order_sagas.system.harness.faults import Crash
 from order_sagas.system.runtime.policies import Envelope, Mailbox
 
+if TYPE_CHECKING:
+    from order_sagas.system.harness.simulated_worker import Worker
+
 IN_MAILBOX = frozenset(("before send", "after send", "before message", "before wakeup"))
 """Points that only a watched mailbox sees."""
+
+Act = Callable[["Worker"], None]
+"""Done to the worker that comes to a point, while it is there."""
 
 
 class Crashed(BaseException):
@@ -21,60 +29,76 @@ class Crashed(BaseException):
 
 
 class CrashPoints:
-    """Counts the points that are reached, over all lives of the worker, and crashes at some."""
+    """Counts the points that are reached, over all lives of all workers, and acts at some."""
 
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
         self.crashed = 0
         """How many planned crashes there were."""
         self.armed = False
-        """Whether the worker is at work: only then it can come to a point."""
-        self._planned: dict[tuple[str, int], float] = {}
+        """Whether a worker is at work: only then it can come to a point."""
+        self._planned: dict[tuple[str, int], list[Act]] = {}
 
     def plan(self, crash: Crash) -> None:
         """Crash there, counted from now on."""
-        self._planned[crash.point, self.reached[crash.point] + crash.nth] = crash.down
+
+        def die(worker: "Worker") -> None:
+            self.crashed += 1
+            raise Crashed(crash.down)
+
+        self.plan_act(crash.point, crash.nth, die)
+
+    def plan_act(self, point: str, nth: int, act: Act) -> None:
+        """Do this to the worker that comes to a point for the nth time, counted from now on."""
+        self._planned.setdefault((point, self.reached[point] + nth), []).append(act)
 
     def clear(self) -> None:
-        """Crash nowhere."""
+        """Act nowhere."""
         self._planned.clear()
 
     @property
     def needs_mailbox(self) -> bool:
-        """Whether a planned crash is between messages."""
+        """Whether something is planned between messages."""
         return any(point in IN_MAILBOX for point, _ in self._planned)
 
-    def reach(self, point: str) -> None:
-        """The worker has come to this point; raises Crashed if it dies here."""
+    @contextmanager
+    def disarmed(self) -> Iterator[None]:
+        """Nobody is at work for now: what is done meanwhile brings no worker to a point."""
+        armed, self.armed = self.armed, False
+        try:
+            yield
+        finally:
+            self.armed = armed
+
+    def reach(self, point: str, worker: "Worker") -> None:
+        """A worker has come to this point; raises Crashed if it dies here."""
         if not self.armed:
             return
         self.reached[point] += 1
-        down = self._planned.pop((point, self.reached[point]), None)
-        if down is not None:
-            self.crashed += 1
-            raise Crashed(down)
+        for act in self._planned.pop((point, self.reached[point]), ()):
+            act(worker)
 
 
 class WatchedMailbox:
     """A mailbox that tells of each message when it is sent, and just before it is handled."""
 
-    def __init__(self, mailbox: Mailbox, points: CrashPoints) -> None:
+    def __init__(self, mailbox: Mailbox, reach: Callable[[str], None]) -> None:
         self._mailbox = mailbox
-        self._points = points
+        self._reach = reach
         self.clear = mailbox.clear
 
     def append(self, envelope: Envelope, /) -> None:
         if isinstance(envelope[2], WakeupMessage):
             self._mailbox.append(envelope)
             return
-        self._points.reach("before send")
+        self._reach("before send")
         self._mailbox.append(envelope)
-        self._points.reach("after send")
+        self._reach("after send")
 
     def popleft(self) -> Envelope:
         envelope = self._mailbox.popleft()
         wakeup = isinstance(envelope[2], WakeupMessage)
-        self._points.reach("before wakeup" if wakeup else "before message")
+        self._reach("before wakeup" if wakeup else "before message")
         return envelope
 
     def __len__(self) -> int:

@@ -2,27 +2,43 @@
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints
 from order_sagas.system.harness.faulty_database import Database
-from order_sagas.system.harness.memory_topics import Topics
+from order_sagas.system.harness.kafka_troubles import KafkaTroubles
 from order_sagas.system.harness.record_faults import Meddling, Trip
 from order_sagas.system.harness.scheduler import Agenda
 from order_sagas.system.harness.service_faults import Troubles
-from order_sagas.system.harness.virtual_calls import Calls, VirtualCalls
+from order_sagas.system.harness.virtual_calls import Calls
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.simulated_worker import Worker
 
 Watcher = Callable[[Changes], None]
 Arrive = Callable[[Outgoing, float], None]
 
 
+def _nothing() -> None:
+    """Nothing runs beside the event loops."""
+
+
+def _no_client(worker: "Worker") -> Any:
+    """There is no Kafka."""
+    return None
+
+
 class Stage:
-    """What a worker is started on. `sent` is every record that was committed to be sent."""
+    """What workers are started on. `sent` is every record that was committed to be sent."""
+
+    arrive: Arrive
+    """Writes a record to the log."""
 
     def __init__(self, registry: Registry, rng: random.Random, partitions: int) -> None:
         self.clock = HarnessClock()
@@ -30,21 +46,17 @@ class Stage:
         self.partitions = partitions
         self.agenda = Agenda()
         self.database = Database(self._committed)
-        self.topics = Topics()
         self.points = CrashPoints()
         self.calls = Calls()
         self.meddling = Meddling(self.clock.monotonic)
         self.troubles = Troubles(registry, self.clock.monotonic)
+        self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
+        self.client: Callable[[Worker], Any] = _no_client
+        """Makes a worker's client of Kafka."""
+        self.between_messages: Callable[[], object] = _nothing
+        """Lets run what runs beside the event loop of a worker."""
         self.sent: list[Outgoing] = []
-        self.placed: list[Outgoing] = []
-        """What the open batch wants to send."""
-        self.held: list[Trip] = []
-        """What the open batch sends and a fault delays."""
-        self.stores: list[Store] = []
-        """Connections that the worker has open."""
-        self.call_runners: list[VirtualCalls] = []
         self.watchers: list[Watcher] = []
-        self.arrive: Arrive = self.topics.append
 
     def publish(self, outgoing: Outgoing) -> None:
         """Let a record travel: it arrives now, later, twice, damaged, or not at all."""
@@ -55,12 +67,6 @@ class Stage:
             return
         for trip in trips:
             self._travel(trip)
-
-    def call_runner(self) -> VirtualCalls:
-        """What makes the external calls of a new life of the worker."""
-        runner = VirtualCalls(self)
-        self.call_runners.append(runner)
-        return runner
 
     def outgoing(self, topic: str, key: str, value: bytes | None) -> Outgoing:
         """A record with the partition that its key belongs to."""
@@ -73,11 +79,11 @@ class Stage:
 
         self.agenda.add(self.clock.monotonic() + max(trip.wait, 0.0), land)
 
-    def _committed(self, changes: Changes) -> None:
-        self.sent += self.placed
-        self.placed.clear()
-        for trip in self.held:
+    def _committed(self, worker: "Worker", changes: Changes) -> None:
+        self.sent += worker.placed
+        worker.placed.clear()
+        for trip in worker.held:
             self._travel(trip)
-        self.held.clear()
+        worker.held.clear()
         for watch in self.watchers:
             watch(changes)

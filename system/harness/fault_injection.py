@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.harness.faults import (
+    FOREVER,
+    AckFails,
     AnswersTwice,
+    BrokerAway,
     CallFails,
     ClockJump,
+    ClockSkew,
     CommitFails,
     Crash,
     Delay,
@@ -19,15 +23,21 @@ from order_sagas.system.harness.faults import (
     LosesReplies,
     LosesShard,
     Operator,
+    Pause,
     Put,
     ReadFails,
+    Rebalance,
     RecordFault,
+    RefusedAsTooLarge,
     ServiceFault,
     Slow,
+    WorkerStarts,
+    WorkerStops,
 )
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
+    from order_sagas.system.harness.simulated_worker import Worker
 
 Undo = Callable[[], None]
 
@@ -82,8 +92,77 @@ def _of_reply(fault: ServiceFault, status: str) -> RecordFault:
 @put_in_force.register(Crash)
 def _(fault: Crash, harness: "Harness") -> Undo:
     harness.stage.points.plan(fault)
-    if harness.worker:
-        harness.worker.watch_messages()
+    return _watch_messages(harness)
+
+
+@put_in_force.register(Pause)
+def _(fault: Pause, harness: "Harness") -> Undo:
+    def pause(worker: "Worker") -> None:
+        harness.pause_worker(worker, fault.seconds, whole=fault.whole)
+
+    harness.stage.points.plan_act(fault.point, fault.nth, pause)
+    return _watch_messages(harness)
+
+
+@put_in_force.register(Rebalance)
+def _(fault: Rebalance, harness: "Harness") -> Undo:
+    def rebalance(worker: "Worker") -> None:
+        if worker.kafka and harness.kafka:
+            worker.kafka.rebalance(fault.seconds, lost=fault.lost)
+            harness.kafka.step()  # its client's thread may hear of it in the middle of a batch
+
+    harness.stage.points.plan_act(fault.point, fault.nth, rebalance)
+    return _watch_messages(harness)
+
+
+def _watch_messages(harness: "Harness") -> Undo:
+    for worker in harness.workers.values():
+        worker.watch_messages()
+    return _nothing
+
+
+@put_in_force.register(RefusedAsTooLarge)
+def _(fault: RefusedAsTooLarge, harness: "Harness") -> Undo:
+    harness.stage.kafka_troubles.refuse(fault)
+    return partial(harness.stage.kafka_troubles.accept, fault)
+
+
+@put_in_force.register(AckFails)
+@put_in_force.register(BrokerAway)
+def _(fault: AckFails | BrokerAway, harness: "Harness") -> Undo:
+    harness.stage.kafka_troubles.plan(fault)
+    return _nothing
+
+
+@put_in_force.register(WorkerStarts)
+def _(fault: WorkerStarts, harness: "Harness") -> Undo:
+    def begin() -> None:
+        if harness.kafka:
+            harness.add_worker()
+
+    harness.stage.agenda.add(fault.at, begin)
+    return _nothing
+
+
+@put_in_force.register(WorkerStops)
+def _(fault: WorkerStops, harness: "Harness") -> Undo:
+    def end() -> None:
+        if fault.down < FOREVER:
+            (harness.crash if fault.killed else harness.stop)(fault.worker)
+        elif harness.kafka:
+            harness.remove_worker(fault.worker, killed=fault.killed)
+
+    harness.stage.agenda.add(fault.at, end)
+    if fault.down < FOREVER:
+        again = partial(harness.restart, fault.worker)
+        harness.stage.agenda.add(fault.at + fault.down, again)
+    return _nothing
+
+
+@put_in_force.register(ClockSkew)
+def _(fault: ClockSkew, harness: "Harness") -> Undo:
+    skew = partial(harness.skew, fault.worker, fault.seconds, fault.drift)
+    harness.stage.agenda.add(fault.at, skew)
     return _nothing
 
 

@@ -157,6 +157,80 @@ class ClockJump(Fault, frozen=True, omit_defaults=True):
     seconds: float = 60.0
 
 
+class ClockSkew(Fault, frozen=True, omit_defaults=True):
+    """From a time on, the wall clock of a worker is `seconds` ahead of the true time, or behind it,
+    and gains `drift` seconds in each second. Workers are counted from 0."""
+
+    at: float = 0.0
+    worker: int = 0
+    seconds: float = 5.0
+    drift: float = 0.0
+
+
+class Pause(Fault, frozen=True, omit_defaults=True):
+    """A worker comes to a point for the nth time, and goes on there `seconds` later.
+
+    The points are those of `Crash`. The whole process stands still, or only its event loop if not
+    `whole`: then its Kafka client stays a member of its group. If the pause is longer than the
+    session timeout (10 s), the worker's shards are another's when it goes on: it is a zombie.
+    """
+
+    point: str = "before commit"
+    nth: int = 1
+    seconds: float = 30.0
+    whole: bool = True
+
+
+# --- Kafka and the workers of its group; without effect on the embedded log ----------------------
+
+
+class RefusedAsTooLarge(RecordFault, frozen=True, omit_defaults=True):
+    """Kafka refuses the record, which is too large for its topic."""
+
+
+class AckFails(Fault, frozen=True, omit_defaults=True):
+    """From the nth record that is published, `times` records are not acknowledged, though they may
+    have been `written`."""
+
+    nth: int = 1
+    times: int = 1
+    written: bool = False
+
+
+class BrokerAway(Fault, frozen=True, omit_defaults=True):
+    """Kafka answers nothing for some seconds, from the nth request to publish or to fetch."""
+
+    nth: int = 1
+    seconds: float = 5.0
+
+
+class Rebalance(Fault, frozen=True, omit_defaults=True):
+    """A worker comes to a point for the nth time, its shards are revoked, and it joins the group
+    again `seconds` later. If `lost`, they are given to others without waiting for it, as after a
+    session timeout."""
+
+    point: str = "before message"
+    nth: int = 1
+    seconds: float = 1.0
+    lost: bool = False
+
+
+class WorkerStarts(Fault, frozen=True, omit_defaults=True):
+    """One more worker joins the group; its number is the next."""
+
+    at: float = 0.0
+
+
+class WorkerStops(Fault, frozen=True, omit_defaults=True):
+    """A worker leaves in good order, or is killed; if `down` is given, it is back so many seconds
+    later."""
+
+    at: float = 0.0
+    worker: int = 0
+    killed: bool = False
+    down: float = FOREVER
+
+
 # --- people -------------------------------------------------------------------------------------
 
 
@@ -182,6 +256,8 @@ AnyFault = (
     Drop | Duplicate | Delay | Reorder | Corrupt
     | Silent | Declines | LosesReplies | Slow | AnswersTwice | Raises
     | Crash | CommitFails | ReadFails | LosesShard | CallFails | ClockJump
+    | ClockSkew | Pause | RefusedAsTooLarge | AckFails | BrokerAway | Rebalance
+    | WorkerStarts | WorkerStops
     | Operator | Put
 )  # fmt: skip
 

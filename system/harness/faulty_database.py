@@ -1,9 +1,10 @@
 """The worker's store, watched: what is committed is seen, and the database may be away."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import sqlalchemy as sa
@@ -11,9 +12,13 @@ import sqlalchemy as sa
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.storage.connection import Connection, SqliteConnection
+from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Changes, Claim, Store
 from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.simulated_worker import Worker
 
 
 @cache
@@ -32,7 +37,10 @@ def _make(
 
 
 class OneLife(SqliteConnection):
-    """The database's own connection, lent to one life of the worker.
+    """The database's own connection, lent to one life of a worker.
+
+    Workers share it: everything runs on one thread, and a transaction is never left in the middle
+    for another worker, so that they write one at a time.
 
     What it prepared stays prepared for the next life: to open one and to prepare the same
     statements again would take longer than a short life.
@@ -52,16 +60,19 @@ class OneLife(SqliteConnection):
 class Database:
     """A database in memory that outlives its workers, and what goes wrong with it.
 
-    `on_commit` is told of what was committed, before the worker hears of it.
+    `on_commit` is told of what was committed, and by whom, before the worker hears of it.
     """
 
-    def __init__(self, on_commit: Callable[[Changes], None]) -> None:
+    def __init__(self, on_commit: "Callable[[Worker, Changes], None]") -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         """The only one there is, for the worker and for whoever looks past it."""
         _empty().backup(self.connection)
         self.on_commit = on_commit
         self.commits = 0
         self.reads = 0
+        self.handovers: Counter[int] = Counter()
+        """How often each shard was claimed by another worker than before."""
+        self._owners: dict[int, Worker] = {}
         self._failing: dict[int, str] = {}
         self._lost: set[int] = set()
         self._unread: set[int] = set()
@@ -96,7 +107,14 @@ class Database:
         if self.reads in self._unread:
             raise StoreUnavailableError("the database is away, on purpose")
 
-    def commit(self, store: Store, changes: Changes, now: float) -> list[int]:
+    def claimed(self, worker: "Worker", shards: Iterable[int]) -> None:
+        """Note who owns these shards from now on."""
+        for shard in shards:
+            if self._owners.get(shard) is not worker:
+                self._owners[shard] = worker
+                self.handovers[shard] += 1
+
+    def commit(self, worker: "Worker", store: Store, changes: Changes, now: float) -> list[int]:
         """Commit, or let happen what is planned for this commit."""
         self.commits += 1
         if self.commits in self._lost:
@@ -107,7 +125,7 @@ class Database:
         if where == "during":
             store.commit(attrs.evolve(changes, appended=_Broken()), now)
         numbers = store.commit(changes, now)
-        self.on_commit(changes)
+        self.on_commit(worker, changes)
         if where:
             raise StoreUnavailableError("the database went away before it answered, on purpose")
         return numbers
@@ -126,8 +144,9 @@ class _Broken(list[Any]):
 class WatchedStore:
     """A store that shares its database's troubles."""
 
-    def __init__(self, store: Store, database: Database) -> None:
+    def __init__(self, store: Store, database: Database, worker: "Worker") -> None:
         self._store = store
+        self._worker = worker
         self._database = database
         # What is asked for each message is found without a detour.
         self.partitions = store.partitions
@@ -145,4 +164,16 @@ class WatchedStore:
 
     def commit(self, changes: Changes, now: float) -> list[int]:
         """See `Store.commit`."""
-        return self._database.commit(self._store, changes, now)
+        return self._database.commit(self._worker, self._store, changes, now)
+
+    def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
+        """See `Store.claim`."""
+        claim = self._store.claim(topics, shards)
+        self._database.claimed(self._worker, shards)
+        return claim
+
+    def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
+        """See `Store.claim_for_roles`."""
+        claim = self._store.claim_for_roles(offsets, shards)
+        self._database.claimed(self._worker, shards)
+        return claim

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
 import msgspec
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
@@ -22,16 +22,17 @@ from order_sagas.actors.messages import (
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.processor import Bridge
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.bridges import HarnessEmbeddedBridge, HarnessTopicsBridge, Staged
+from order_sagas.system.harness.bridges import HarnessEmbeddedBridge
+from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
 from order_sagas.system.harness.environment import Stage
@@ -57,6 +58,9 @@ from order_sagas.system.runtime import (
 from order_sagas.system.runtime.base import Interceptor
 from order_sagas.system.settings import Settings
 
+if TYPE_CHECKING:
+    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
+
 PLENTY = 1_000
 """Of each SKU that an order names, if the harness was not told of any stock."""
 
@@ -72,11 +76,12 @@ class Harness:
 
     Nothing happens until `advance` or `run`. The same seed gives the same run, to the byte.
 
-    `log` is "embedded", where a batch follows its own records, or "topics", where every record
-    goes through a topic as it does with Kafka. `local` says whether the payment provider and the
+    `log` is "embedded", where a batch follows its own records, or "topics": the bridge to Kafka, on
+    a Kafka that is simulated. There, so many `workers` share the shards, and records and
+    acknowledgements take up to `latency` seconds. `local` says whether the payment provider and the
     way to customers answer at once, or are called outside and may fail. Without `stock` there is
     plenty of whatever is ordered. `order` is that of messages: "shuffled" by the seed, or "fifo".
-    `call_capacity` is how many external calls of a service may be under way.
+    `call_capacity` is how many external calls of a service may be under way in a worker.
     Timers fire up to `tick` seconds late, as on a busy machine: those that are due meanwhile fire
     together.
     """
@@ -96,8 +101,12 @@ class Harness:
         batch_size: int = 500,
         partitions: int = 4,
         tick: float = 0.0,
+        workers: int = 1,
+        latency: float = 0.0,
         call_capacity: int = CAPACITY,
     ) -> None:
+        if workers > 1 and log == "embedded":
+            raise ValueError("several workers share a Kafka: Harness(log='topics', workers=...)")
         self.seed = seed
         self.registry = Registry(sagas)
         self.rng = random.Random(seed)
@@ -110,7 +119,11 @@ class Harness:
         self.ledger = Ledger(self.registry)
         self.stage.watchers.append(self.ledger)
         self.stage.calls.on_violation = self.ledger.note
-        self.worker: Worker | None = None
+        self.workers: dict[int, Worker] = {}
+        """The workers that live, by number."""
+        self._clocks = [WorkerClock(self.stage.clock) for _ in range(workers)]
+        self._down: set[int] = set()
+        """Workers that have left for good."""
         self.placed: list[str] = []
         """Every order that was placed."""
         self.faults: list[Fault] = []
@@ -129,12 +142,12 @@ class Harness:
         self.payment = ServiceControl(self, "payments")
         self.stock = ServiceControl(self, "stock")
         self.notifications = ServiceControl(self, "notifications")
-        if log == "embedded":
-            self.stage.arrive = self._append_to_log
-        else:
-            self.stage.arrive = self._append_to_topic
-        kind: type[Staged] = HarnessEmbeddedBridge if log == "embedded" else HarnessTopicsBridge
-        self._bridge = type(kind.__name__, (kind,), {"stage": self.stage})
+        self.kafka: SimulatedKafka | None = None
+        """The simulated Kafka; None with the embedded log."""
+        bridge: type[Bridge] = HarnessEmbeddedBridge
+        self.stage.arrive = self._append_to_log
+        if log == "topics":
+            bridge, self.kafka = simulated(self.stage, seed, latency)
         self._parts = Parts(
             settings=Settings(
                 database="sqlite:///:memory:",
@@ -146,13 +159,10 @@ class Harness:
             connect=self.stage.database.connect,
             sagas=sagas,
             services=services,
-            bridge=self._bridge,
-            clock=self.stage.clock,
-            call_runner=self.stage.call_runner,
+            bridge=bridge,
             call_capacity=call_capacity,
             gateway=self.provider,
             channel=self.mailbag,
-            watch=self.stage.points.reach,
         )
         self._first_stock = dict(stock or {})
         self.on(*faults)
@@ -179,32 +189,74 @@ class Harness:
 
     def close(self) -> None:
         """End the worker, and forget everything."""
-        if self.worker:
-            self.worker.kill()
-            self.worker = None
+        self.crash()
         self._capture.close()
         self.stage.database.close()
 
-    def crash(self) -> None:
-        """The worker dies, now; `restart` brings another."""
-        if self.worker:
-            self.worker.kill()
-            self.worker = None
+    @property
+    def worker(self) -> Worker | None:
+        """The first of the workers that live, if one does."""
+        return self.workers[min(self.workers)] if self.workers else None
 
-    def stop(self) -> None:
-        """The worker ends in good order: it commits what it has begun."""
-        if self.worker and self._guarded(self.worker.stop):
-            self.worker = None
+    def crash(self, number: int | None = None) -> None:
+        """A worker dies, or all do, now; `restart` brings others."""
+        for each in [*self.workers] if number is None else [number]:
+            worker = self.workers.pop(each, None)
+            if worker:
+                worker.kill()
 
-    def restart(self) -> None:
-        """A worker starts on what the database holds. Does nothing if one runs."""
-        if self.worker:
+    def stop(self, number: int | None = None) -> None:
+        """A worker ends in good order, or all do: it commits what it has begun."""
+        for each in [*self.workers] if number is None else [number]:
+            worker = self.workers.get(each)
+            if worker and not worker.busy and self._guarded(worker, worker.stop):
+                self.workers.pop(each, None)
+
+    def restart(self, number: int | None = None) -> None:
+        """A worker starts on what the database holds, or all that were there and do not run."""
+        numbers = range(len(self._clocks)) if number is None else [number]
+        for each in numbers:
+            if each not in self.workers and each not in self._down:
+                self._start(each)
+
+    def add_worker(self) -> int:
+        """One more worker joins the group; its number. Raises ValueError on the embedded log."""
+        if self.kafka is None:
+            raise ValueError("the embedded log has one worker here")
+        self._clocks.append(WorkerClock(self.stage.clock))
+        self.restart(len(self._clocks) - 1)
+        return len(self._clocks) - 1
+
+    def remove_worker(self, number: int, *, killed: bool) -> None:
+        """A worker leaves for good, unless it is the last one; `restart` does not bring it back."""
+        worker = self.workers.get(number)
+        if worker is None or (worker.busy and not killed):
             return
-        self.lives += 1
-        policy: Policy = SeededShuffle(self.seed * 1009 + self.lives) if self._shuffled else Fifo()
-        parts = attrs.evolve(self._parts, outages=Outages())
-        self.worker = Worker(self.stage, parts, policy, self._interceptors)
-        self._guarded(self.worker.start)
+        if len(self._clocks) - len(self._down) > 1:
+            self._down.add(number)
+        (self.crash if killed else self.stop)(number)
+
+    def skew(self, number: int, seconds: float, drift: float) -> None:
+        """Let the wall clock of a worker be ahead of the true time, or behind it, from now on."""
+        if number < len(self._clocks):
+            # A deadline that another worker has set, or this one before, may seem to pass early.
+            self.ledger.clock_is_steady = False
+            self._clocks[number].skew(seconds, drift)
+
+    def pause(self, name: str, why: str = "because") -> None:
+        """An operator lets a service rest, named as its participant is, or the `intake`."""
+        self.stage.database.connection.execute(
+            "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
+            (name, why, self.stage.clock.now()),
+        )
+        self._ring()
+
+    def pause_worker(self, worker: Worker, seconds: float, *, whole: bool = True) -> None:
+        """Let a worker stand still where it is, in the middle of something, while time passes."""
+        with self.stage.points.disarmed():
+            worker.pause(lambda: self._pass_time(seconds), whole=whole)
+        if not worker.alive:
+            raise Crashed(0.0)
 
     # --- what time it is ----------------------------------------------------------------------
 
@@ -215,25 +267,26 @@ class Harness:
 
     def advance(self, seconds: float) -> None:
         """Let time pass: every timer fires, and every record arrives, at its own time."""
-        clock, agenda = self.stage.clock, self.stage.agenda
-        until = clock.monotonic() + seconds
-        self.run()
-        while (due := self._next_due()) is not None and due <= until:
-            clock.jump_to(min(due + self._tick, until))
-            self._guarded(lambda: agenda.run_due(clock.monotonic()))
-            self.run()
-        clock.jump_to(until)
+        self._pass_time(seconds)
 
     def run(self) -> None:
         """Do all that can be done without time passing."""
-        while self.worker and not self._guarded(self.worker.run):
-            pass
+        kafka, workers = self.kafka, self.workers
+        while True:
+            ready = [each for each in workers.values() if not each.busy and each.is_ready]
+            if len(ready) > 1:
+                self.rng.shuffle(ready)
+            for worker in ready:
+                if worker.alive:
+                    self._guarded(worker, worker.run)
+            if not (kafka is not None and kafka.step()) and not ready:
+                return
 
     def run_until_ended(self, limit: float = 7 * 86_400.0) -> bool:
         """Let time pass until no saga is in flight, at most `limit` seconds; whether that is so."""
         clock, until = self.stage.clock, self.elapsed + limit
         self.run()
-        while self.in_flight() and (due := self._next_due()) is not None and due <= until:
+        while self.in_flight() and (due := self._next_due(quiet=True)) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
         return not self.in_flight()
 
@@ -241,9 +294,9 @@ class Harness:
         """Let time pass until nothing is to come, at most `limit` seconds; whether that is so."""
         clock, until = self.stage.clock, self.elapsed + limit
         self.run()
-        while (due := self._next_due()) is not None and due <= until:
+        while (due := self._next_due(quiet=True)) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
-        return self._next_due() is None
+        return self._next_due(quiet=True) is None
 
     # --- what a user does ---------------------------------------------------------------------
 
@@ -287,14 +340,6 @@ class Harness:
             command = replace(command, step=step)
         self._arrives(self.stage.outgoing("order-events", order_id, _encode(command)))
 
-    def pause(self, name: str, why: str = "because") -> None:
-        """An operator lets a service rest, named as its participant is, or the `intake`."""
-        self.stage.database.connection.execute(
-            "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
-            (name, why, self.stage.clock.now()),
-        )
-        self._ring()
-
     def unpause(self, name: str) -> None:
         """An operator lets it go on."""
         self.stage.database.connection.execute(
@@ -330,9 +375,14 @@ class Harness:
     def all_is_well(self) -> None:
         """Let nothing go wrong any more. What has gone wrong stays."""
         stage = self.stage
-        for part in (stage.meddling, stage.troubles, stage.points, stage.database, stage.calls):
+        for part in (
+            stage.meddling, stage.troubles, stage.points, stage.database, stage.calls,
+            stage.kafka_troubles,
+        ):  # fmt: skip
             part.clear()
         self._interceptors.clear()
+        if self.kafka:
+            self.kafka.come_back()
         self._meddle()
         self.restart()
 
@@ -384,15 +434,15 @@ class Harness:
 
     def mailboxes(self) -> list[PendingMessage]:
         """The messages between actors that wait for delivery."""
-        return self.worker.base.pending() if self.worker else []
+        return [each for worker in self.workers.values() for each in worker.base.pending()]
 
     def timers(self) -> list[TimerView]:
         """The wakeups that are still to come."""
-        return self.worker.base.timers() if self.worker else []
+        return [each for worker in self.workers.values() for each in worker.base.timers()]
 
     def actors(self) -> list[ActorView]:
         """The living actors."""
-        return self.worker.base.actors() if self.worker else []
+        return [each for worker in self.workers.values() for each in worker.base.actors()]
 
     @property
     def log_lines(self) -> list[bytes]:
@@ -414,32 +464,60 @@ class Harness:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _guarded(self, act: Callable[[], Any]) -> bool:
-        """Do something in which the worker may die; answers whether it lived."""
+    def _start(self, number: int) -> None:
+        self.lives += 1
+        policy: Policy = SeededShuffle(self.seed * 1009 + self.lives) if self._shuffled else Fifo()
+        worker = Worker(
+            self.stage, number, self._clocks[number], self._parts, policy, self._interceptors
+        )
+        self.workers[number] = worker
+        self._guarded(worker, worker.start)
+
+    def _guarded(self, worker: Worker, act: Callable[[], Any]) -> bool:
+        """Do something in which a worker may die; answers whether it lived."""
         points = self.stage.points
-        before, points.armed = points.armed, True
+        before, points.armed, worker.busy = points.armed, True, True
         try:
             act()
         except Crashed as crash:
             points.armed = before
-            self.crash()
+            if not worker.alive:
+                return False  # it was killed while it stood still
+            self.crash(worker.number)
             if crash.down:
-                self.stage.agenda.add(self.elapsed + crash.down, self.restart)
+                again = partial(self.restart, worker.number)
+                self.stage.agenda.add(self.elapsed + crash.down, again)
             else:
-                self.restart()
+                self.restart(worker.number)
             return False
         finally:
-            points.armed = before
+            points.armed, worker.busy = before, False
         return True
 
-    def _next_due(self) -> float | None:
-        timer = self.worker.base.next_timer() if self.worker else None
-        dues = [due for due in (timer, self.stage.agenda.next_due()) if due is not None]
+    def _pass_time(self, seconds: float) -> None:
+        clock, agenda = self.stage.clock, self.stage.agenda
+        until = clock.monotonic() + seconds
+        self.run()
+        while (due := self._next_due()) is not None and due <= until:
+            clock.jump_to(min(due + self._tick, until))
+            agenda.run_due(clock.monotonic())
+            self.run()
+        clock.jump_to(until)
+
+    def _next_due(self, *, quiet: bool = False) -> float | None:
+        """When the next thing happens; if `quiet`, without what happens again and again."""
+        agenda = self.stage.agenda.next_due()
+        dues = [] if agenda is None else [agenda]
+        for worker in self.workers.values():
+            if not worker.busy:
+                due = worker.next_event() if quiet else worker.base.next_timer()
+                if due is not None:
+                    dues.append(due)
         return min(dues) if dues else None
 
     def _meddle(self) -> None:
-        if self.worker:
-            self.worker.meddle(self._interceptors)
+        for worker in self.workers.values():
+            worker.meddle(self._interceptors)
 
     def _arrives(self, outgoing: Outgoing) -> None:
         self.stage.arrive(outgoing, self.stage.clock.now())
@@ -451,13 +529,9 @@ class Harness:
         )
         self._ring()
 
-    def _append_to_topic(self, outgoing: Outgoing, now: float) -> None:
-        self.stage.topics.append(outgoing, now)
-        self._ring()
-
     def _ring(self) -> None:
-        if self.worker:
-            self.worker.ring()
+        for worker in self.workers.values():
+            worker.ring()
 
     def _address(self, actor: str) -> ActorAddress:
         assert self.worker
@@ -474,3 +548,16 @@ class Harness:
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[Bridge], SimulatedKafka]":
+    """The bridge to Kafka, and a simulated Kafka on the stage."""
+    # Here, because Kafka's client takes long to load, and the embedded log does not need it.
+    from order_sagas.system.harness.kafka_bridge import HarnessKafkaBridge
+    from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
+
+    kafka = SimulatedKafka(stage, seed, latency)
+    stage.client = partial(SimulatedClient, kafka)
+    stage.arrive = kafka.append
+    stage.between_messages = kafka.step
+    return HarnessKafkaBridge, kafka

@@ -19,9 +19,9 @@ class Topics:
             Record(*place, len(log), outgoing.key, outgoing.value, outgoing.headers, timestamp=now)
         )
 
-    def ends(self) -> list[tuple[tuple[str, int], int]]:
-        """The (topic, partition) pairs that hold records, each with how many it holds."""
-        return [(place, len(log)) for place, log in self._logs.items()]
+    def end(self, place: tuple[str, int]) -> int:
+        """The offset that the next record of a (topic, partition) will have."""
+        return len(self._logs.get(place, ()))
 
     def read(self, place: tuple[str, int], position: int, limit: int) -> list[Record]:
         """The records of a partition from a position on."""

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from order_sagas.system.harness.faults import (
+    FOREVER,
+    AckFails,
     AnswersTwice,
+    BrokerAway,
     CallFails,
     ClockJump,
+    ClockSkew,
     CommitFails,
     Corrupt,
     Crash,
@@ -20,12 +24,17 @@ from order_sagas.system.harness.faults import (
     LosesReplies,
     LosesShard,
     Operator,
+    Pause,
     Put,
     Raises,
     ReadFails,
+    Rebalance,
+    RefusedAsTooLarge,
     Reorder,
     Silent,
     Slow,
+    WorkerStarts,
+    WorkerStops,
 )
 
 WAITED_FOR = (
@@ -53,9 +62,11 @@ class Level:
 
     of_orders: float
     of_worker: int
+    of_kafka: int
+    """Faults of Kafka and of the workers of its group."""
 
 
-LEVELS = {"none": Level(0.0, 0), "light": Level(0.1, 1), "heavy": Level(0.5, 5)}
+LEVELS = {"none": Level(0.0, 0, 0), "light": Level(0.1, 1, 1), "heavy": Level(0.5, 5, 4)}
 
 
 @attrs.frozen
@@ -66,6 +77,7 @@ class Draw:
     orders: Sequence[str]
     horizon: float
     """Seconds in which orders arrive."""
+    workers: int
 
     def order(self) -> str:
         return self.rng.choice(self.orders)
@@ -82,13 +94,19 @@ class Draw:
         return since, round(since + self.rng.choice((1.0, 20.0, 100.0)), 3)
 
 
-def random_plan(rng: random.Random, level: Level, orders: Sequence[str], horizon: float
-                ) -> list[Fault]:  # fmt: skip
-    """Faults as the level asks for, each aimed at one order, one time or one point."""
-    draw = Draw(rng, orders, horizon)
+def random_plan(
+    rng: random.Random, level: Level, orders: Sequence[str], horizon: float, workers: int = 0
+) -> list[Fault]:
+    """Faults as the level asks for, each aimed at one order, one time or one point.
+
+    With `workers`, they share a Kafka, which has faults of its own.
+    """
+    draw = Draw(rng, orders, horizon, workers)
     of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
     plan = _once([rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)])
     plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
+    if workers:
+        plan += [rng.choice(_OF_KAFKA)(draw) for _ in range(rng.randint(0, 2 * level.of_kafka))]
     return plan
 
 
@@ -217,6 +235,49 @@ def _jump(d: Draw) -> Fault:
     return ClockJump(d.at(), d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 60.0, 3600.0)))
 
 
+def _point(d: Draw) -> tuple[str, int]:
+    point = d.rng.choice(POINTS)
+    farthest = 400 if point.endswith(("send", "message")) else 30
+    return point, d.rng.randint(1, farthest)
+
+
+def _pause(d: Draw) -> Fault:
+    """Often longer than a session of the group, so that the worker goes on as a zombie."""
+    seconds = round(d.rng.choice((0.1, 5.0, 15.0, 40.0)) * d.rng.uniform(0.5, 1.5), 3)
+    return Pause(*_point(d), seconds, whole=d.rng.random() < 0.7)
+
+
+def _rebalance(d: Draw) -> Fault:
+    return Rebalance(*_point(d), d.rng.choice((0.0, 1.0, 10.0)), lost=d.rng.random() < 0.5)
+
+
+def _acks(d: Draw) -> Fault:
+    return AckFails(d.rng.randint(1, 300), d.rng.randint(1, 4), written=d.rng.random() < 0.5)
+
+
+def _too_large(d: Draw) -> Fault:
+    return RefusedAsTooLarge(d.rng.choice(WAITED_FOR), d.order())
+
+
+def _broker(d: Draw) -> Fault:
+    return BrokerAway(d.rng.randint(1, 400), round(d.rng.choice((0.5, 20.0, 150.0)), 3))
+
+
+def _joins(d: Draw) -> Fault:
+    return WorkerStarts(d.at())
+
+
+def _leaves(d: Draw) -> Fault:
+    down = round(d.rng.uniform(0, 60), 3) if d.rng.random() < 0.7 else FOREVER
+    worker = d.rng.randrange(d.workers)
+    return WorkerStops(d.at(), worker, killed=d.rng.random() < 0.5, down=down)
+
+
+def _skew(d: Draw) -> Fault:
+    seconds = d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 3600.0))
+    return ClockSkew(0.0, d.rng.randrange(d.workers), seconds, d.rng.choice((0.0, -0.01, 0.01)))
+
+
 def _outage(d: Draw) -> Fault:
     since, until = d.span()
     kind = d.rng.choice((Silent, LosesReplies, Slow, AnswersTwice, Declines))
@@ -230,4 +291,7 @@ _WEIGHED: Sequence[tuple[int, Callable[[Draw], Fault]]] = (
 )  # fmt: skip
 _WEIGHTS = [weight for weight, _ in _WEIGHED]
 _OF_ORDERS = [make for _, make in _WEIGHED]
-_OF_WORKER = (_crash, _crash, _crash, _commit, _read, _shard, _jump, _outage)
+_OF_WORKER = (_crash, _crash, _crash, _commit, _read, _shard, _jump, _outage, _pause)
+_OF_KAFKA = (
+    _pause, _pause, _rebalance, _rebalance, _acks, _too_large, _broker, _joins, _leaves, _skew,
+)  # fmt: skip

@@ -76,16 +76,20 @@ class Meddling:
 
     def trips(self, outgoing: Outgoing) -> list[Trip] | None:
         """What becomes of a record; None if nothing happens to it."""
-        head = head_of(outgoing.value)
-        status, order, known = head.status, head.order_id, self._rules
-        named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
-        hits = [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
+        hits = self.hits(outgoing)
         if not hits:
             return None
         trips = [Trip(AT_ONCE, outgoing)]
         for fault in hits:
             trips = [each for trip in trips for each in _changed(trip, fault)]
         return trips
+
+    def hits(self, outgoing: Outgoing) -> list[RecordFault]:
+        """The faults that hit a record, which is counted by each of them."""
+        head = head_of(outgoing.value)
+        status, order, known = head.status, head.order_id, self._rules
+        named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
+        return [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
 
     def _hit(self, rule: _Rule) -> bool:
         fault = rule.fault

@@ -1,7 +1,8 @@
 """External calls, made at virtual times; they may fail, or their answers may be lost.
 
-Every call is noted: while the worker lives, none may be made that is under way, and none whose
-answer the worker has heard. Nor may one that was answered before a stop in good order.
+Every call is noted: while a worker lives and no other worker takes its shard over, none may be
+made that is under way, and none whose answer the worker has heard. Nor may one that was answered
+before a stop in good order.
 """
 
 from collections import Counter
@@ -14,10 +15,15 @@ from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
+from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.system.harness.faults import CallFails
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.environment import Stage
+    from order_sagas.system.harness.simulated_worker import Worker
+
+Handovers = dict[CallId, int]
+"""Calls, each with how often its shard had been taken over from another worker by then."""
 
 TAKES = 0.05
 """Seconds of a call."""
@@ -33,7 +39,7 @@ class Calls:
         self._made: Counter[str] = Counter()
         self.heard: Counter[CallId] = Counter()
         """How often a worker was told what became of each call; failures are not counted."""
-        self.known: set[CallId] = set()
+        self.known: Handovers = {}
         """The calls that were answered in lives of the worker that ended in good order."""
         self.on_violation: Callable[[Broken], None] = _ignore
 
@@ -59,34 +65,53 @@ def _ignore(violation: Broken) -> None:
 
 
 class VirtualCalls:
-    """The calls of one life of the worker: what is answered after its death is lost."""
+    """The calls of one life of a worker: what is answered after its death is lost."""
 
-    def __init__(self, stage: "Stage") -> None:
+    def __init__(self, stage: "Stage", worker: "Worker") -> None:
         self._stage = stage
+        self._worker = worker
         self._open = True
-        self._under_way: set[CallId] = set()
-        self._answered: set[CallId] = set()
+        self._under_way: Handovers = {}
+        self._answered: Handovers = {}
+        self._postponed: list[Callable[[], None]] = []
+        """What was due while the process stood still."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
         stage, calls = self._stage, self._stage.calls
-        if call.id in self._under_way:
+        handover = self._handover(call.order_id)
+        if self._under_way.get(call.id) == handover:
             calls.on_violation(_twice(call, "while it was under way"))
-        if call.id in calls.known:
+        if calls.known.get(call.id) == handover:
             calls.on_violation(_twice(call, "although its outcome was known before the last stop"))
-        if call.id in self._answered:
+        if self._answered.get(call.id) == handover:
             calls.on_violation(_twice(call, "although the worker knew its outcome"))
-        self._under_way.add(call.id)
+        self._under_way[call.id] = handover
         trouble = calls.trouble(call.order_id)
 
         def happen() -> None:
+            if self._worker.paused:
+                self._postponed.append(happen)
+                return
             result = perform(_troubled(call, trouble))
+
+            def end() -> None:
+                if self._worker.paused:
+                    self._postponed.append(end)
+                else:
+                    self._end(result, done)
+
             if trouble == "lost":
-                gives_up = stage.clock.monotonic() + GIVES_UP
-                stage.agenda.add(gives_up, lambda: self._end(result, done))
+                stage.agenda.add(stage.clock.monotonic() + GIVES_UP, end)
             else:
-                self._end(result, done)
+                end()
 
         stage.agenda.add(stage.clock.monotonic() + TAKES, happen)
+
+    def resume(self) -> None:
+        """The process goes on, with the calls that it was about to make."""
+        postponed, self._postponed = self._postponed, []
+        for each in postponed:
+            self._stage.agenda.add(self._stage.clock.monotonic(), each)
 
     def stop(self) -> list[ExternalCall]:
         return []
@@ -97,12 +122,16 @@ class VirtualCalls:
         if in_good_order:
             self._stage.calls.known |= self._answered
 
+    def _handover(self, order_id: str) -> int:
+        shard = partition_for(order_id.encode(), self._stage.partitions)
+        return self._stage.database.handovers[shard]
+
     def _end(self, result: CallDone, done: Done) -> None:
-        self._under_way.discard(result.id)
+        handover = self._under_way.pop(result.id, 0)
         if not self._open:
             return
         if not result.failure:
-            self._answered.add(result.id)
+            self._answered[result.id] = handover
             self._stage.calls.heard[result.id] += 1
         done(result)
 

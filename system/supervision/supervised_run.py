@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from queue import SimpleQueue
 from typing import Any
 
 import attrs
@@ -10,6 +9,7 @@ from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
+from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.control_socket import ControlSocket, bind_control_socket
 from order_sagas.system.supervision.messages import AskMetrics, AskStatus, Status
 from order_sagas.system.supervision.run_registry import own_run, remove_card, write_card
@@ -41,15 +41,15 @@ class Outcome:
 def run_supervised(
     settings: Settings,
     workers: int,
-    happened: SimpleQueue[str],
+    stops: StopRequests,
     started: Callable[[], None],
     stopping: Callable[[str], None],
     stop_within: timedelta = STOP_WITHIN,
 ) -> Outcome:
-    """Run until something is put into `happened`: a name for what asked for the stop.
+    """Run until there is a reason to stop: the name of a signal, or what is put into `stops` here.
 
-    "stop" is put there when the control socket is asked to stop, and "" when the supervisor gives
-    up; the caller puts signals there. `started` is called when the run has begun, and `stopping`
+    That is "stop" when the control socket was asked to stop the run, and "" when the supervisor
+    gave up. `started` is called when the run has begun, and `stopping`
     when it was asked to stop, with the name of what asked. Children that have not ended within
     `stop_within` are killed. If this process is killed, the channels to its children close, and
     they exit by themselves.
@@ -80,9 +80,9 @@ def run_supervised(
 
         def gave_up(reason: str) -> None:
             failures.append(reason)
-            happened.put("")
+            stops.put("")
 
-        control = ControlSocket(listener, status, lambda: happened.put("stop"))
+        control = ControlSocket(listener, status, lambda: stops.put("stop"))
         try:
             names = f"{run.number}-" if run.number > 1 else ""
             order = Supervise(settings, workers, names, run.lock, post, gave_up)
@@ -90,7 +90,7 @@ def run_supervised(
             write_card(run, settings, place)
             with metrics_of_run(settings, metrics):
                 started()
-                asked = happened.get()
+                asked = stops.get()
                 if asked:
                     stopping(asked)
             end = actors.ask(supervisor, StopRun(), stop_within if asked else BREAK_OFF_WITHIN)

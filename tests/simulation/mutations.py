@@ -19,6 +19,7 @@ from order_sagas.actors.protocol import Delivery, EvictSagas, RestoreEntities
 from order_sagas.actors.sagas.compensation import Backward
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.replies import Events
+from order_sagas.actors.sagas.saga_actor import SagaActor
 from order_sagas.actors.sagas.state import BACKOFF, DONE, SENT, StepState
 from order_sagas.actors.sagas.transition import UNDOING
 from order_sagas.actors.services import payments as payment_module
@@ -26,20 +27,28 @@ from order_sagas.actors.services.notifications import NotificationService
 from order_sagas.actors.services.payments import PaymentService, PaymentSettled
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.services.stock import StockService
+from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.kafka import KafkaBridge
 from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
+from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.shard_ownership import Shards
 from order_sagas.bridges.storage.store import Changes, Store
 
 
 @attrs.frozen
 class Mutation:
-    """`put` changes the code by way of a `monkeypatch`; caught within `seeds`, or else."""
+    """`put` changes the code by way of a `monkeypatch`; it must be caught within `seeds` runs.
+
+    `workers` is how many share a Kafka in each run; None if the seed decides.
+    """
 
     name: str
     put: Callable[[Any], None]
     seeds: int = 40
+    workers: int | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -51,11 +60,11 @@ MUTATIONS: list[Mutation] = []
 Put = Callable[[Any], None]
 
 
-def mutation(name: str, seeds: int = 40) -> Callable[[Put], Put]:
+def mutation(name: str, seeds: int = 40, workers: int | None = None) -> Callable[[Put], Put]:
     """Add a function to the list."""
 
     def add(put: Put) -> Put:
-        MUTATIONS.append(Mutation(name, put, seeds))
+        MUTATIONS.append(Mutation(name, put, seeds, workers))
         return put
 
     return add
@@ -294,7 +303,7 @@ def _(monkeypatch):
     )
 
 
-@mutation("outgoing records are deleted by the batch that stores them")
+@mutation("outgoing records are deleted by the batch that stores them", 60, workers=2)
 def _(monkeypatch):
     right = Store.fill_outbox
 
@@ -375,3 +384,104 @@ def _(monkeypatch):
 @mutation("a duplicate command calls again in the batch that takes the outcome", seeds=60)
 def _(monkeypatch):
     monkeypatch.setattr(Batch, "calls_to_make", lambda self: self.calls)
+
+
+# --- several workers and Kafka ------------------------------------------------------------------
+
+
+@mutation("a commit does not look whether another worker has claimed its shards", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Store, "_check_epochs", lambda self, db, epochs: lambda: None)
+
+
+@mutation("a worker keeps the sagas of shards that are revoked, and their timers", workers=2)
+def _(monkeypatch):
+    def wrong(self, shards):
+        for shard in shards:
+            self._epochs.pop(shard, None)
+
+    monkeypatch.setattr(Shards, "lose", wrong)
+
+
+@mutation("shards are released while a batch with their records is open", 60, workers=2)
+def _(monkeypatch):
+    right = KafkaBridge.between_batches
+
+    def wrong(self):
+        batch, self._batch = self._batch, None
+        closed, to_claim, self._to_claim = self._closed, self._to_claim, []
+        right(self)
+        self._batch, self._closed, self._to_claim = batch, closed, to_claim
+        if batch is None:
+            right(self)
+
+    monkeypatch.setattr(KafkaBridge, "between_batches", wrong)
+
+
+@mutation("sagas in flight are restored by the first claim only", workers=2)
+def _(monkeypatch):
+    right = Shards._restore_sagas
+
+    def wrong(self, shards):
+        if not self._restores:
+            right(self, shards)
+
+    monkeypatch.setattr(Shards, "_restore_sagas", wrong)
+
+
+@mutation("after a rollback the shards are not claimed again", workers=2)
+def _(monkeypatch):
+    def wrong(self):
+        for handover, _ in self._queue:
+            self._reader.done(handover)
+        self._queue.clear()
+        self._positions.clear()
+
+    monkeypatch.setattr(KafkaBridge, "rolled_back", wrong)
+
+
+@mutation("a record that Kafka did not acknowledge counts as published", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Publication, "fail", lambda self, place, error: self.settle(1))
+
+
+@mutation("what Kafka did not acknowledge is not published again", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(KafkaBridge, "_publish_again", lambda self: None)
+
+
+@mutation("a record that is too large leaves no dead letter", workers=2)
+def _(monkeypatch):
+    def wrong(self, number, outgoing, error):
+        self._unpublished.pop(number)
+        self._published.append(number)
+
+    monkeypatch.setattr(KafkaBridge, "_too_large", wrong)
+
+
+@mutation("what a former owner of a shard had not published stays in the outbox", workers=2)
+def _(monkeypatch):
+    monkeypatch.setattr(Store, "unpublished", lambda self, shards, *consumers: [])
+
+
+@mutation("calls that a former owner of a shard owed are not made", workers=2)
+def _(monkeypatch):
+    right = OwedCalls.begin
+
+    def wrong(self):
+        if not hasattr(self, "begun"):
+            self.begun = True
+            right(self)
+
+    monkeypatch.setattr(OwedCalls, "begin", wrong)
+
+
+@mutation("a timer that fires early by a skewed clock is dropped", workers=2)
+def _(monkeypatch):
+    right = SagaActor._wake
+
+    def wrong(self, wake):
+        if self._context.clock.now() >= wake.at:
+            right(self, wake)
+
+    monkeypatch.setattr(SagaActor, "_wake", wrong)

@@ -8,10 +8,10 @@ from tests.simulation.mutations import MUTATIONS, Mutation
 ORDERS = 50
 
 
-def seeds_until_caught(limit: int) -> tuple[int, str]:
+def seeds_until_caught(limit: int, workers: int | None = None) -> tuple[int, str]:
     """How many seeds it takes, and what was broken; 0 if none of them notices anything."""
     for seed in range(limit):
-        outcome = run_seed(seed, ORDERS, "heavy")
+        outcome = run_seed(seed, ORDERS, "heavy", workers)
         if outcome.violations:
             return seed + 1, str(outcome.violations[0])
     return 0, ""
@@ -22,7 +22,7 @@ def test_simulation_catches(mutation: Mutation, monkeypatch: pytest.MonkeyPatch)
     """Each within the number of seeds that it states."""
     mutation.put(monkeypatch)
 
-    caught, broken = seeds_until_caught(mutation.seeds)
+    caught, broken = seeds_until_caught(mutation.seeds, mutation.workers)
 
     assert caught, f"{mutation} went unnoticed in {mutation.seeds} seeds"
     print(f"{mutation}: {caught} seed(s), {broken}")
@@ -31,3 +31,4 @@ def test_simulation_catches(mutation: Mutation, monkeypatch: pytest.MonkeyPatch)
 def test_without_a_fault_the_same_seeds_break_no_rule():
     """What is caught above is the fault, not the simulation."""
     assert (0, "") == seeds_until_caught(30)
+    assert (0, "") == seeds_until_caught(20, workers=2)

@@ -4,11 +4,13 @@ import pytest
 
 from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
 from order_sagas.actors.entities import Payment
+from order_sagas.actors.messages import MAIN
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.system.bootstrap import SERVICES
 from order_sagas.system.harness import (
     CANCELLED,
     COMPLETED,
+    AckFails,
     CallFails,
     CommitFails,
     Duplicate,
@@ -90,3 +92,39 @@ def test_a_commit_that_breaks_half_way_gives_no_order_the_number_of_another():
         for order in orders:
             system.expect(order).to_be(COMPLETED)
         system.expect_no_violations()
+
+
+def test_what_a_dead_worker_has_not_published_is_published_for_another_shards_order_too():
+    """It was kept under the order's shard, of another worker, and waited until that moved."""
+    with Harness(log="topics", workers=2, faults=[AckFails(times=10_000, written=True)]) as system:
+        orders = [system.place(an_order()) for _ in range(8)]
+        system.run()
+        system.stage.kafka_troubles.clear()
+        stock = system.stage.outgoing("stock-events", MAIN, b"").partition
+        for worker in [each for each in system.workers.values() if stock in each.bridge.shards]:
+            system.remove_worker(worker.number, killed=True)
+        system.advance(minutes(5))
+
+        for order in orders:
+            system.expect(order).to_be(COMPLETED)
+        assert [] == outbox(system)
+        system.expect_no_violations()
+
+
+def test_a_batch_of_timers_whose_commit_had_no_answer_leaves_nothing_in_the_outbox():
+    """It moves no offset, so that the next attempt stored its records once more."""
+    with Harness(log="topics") as system:
+        order = system.place(an_order())
+        system.payment.goes_silent()
+        system.advance(29)
+        system.on(CommitFails(nth=2, where="after"))  # the one that sends the command again
+        system.advance(minutes(5))
+
+        system.expect(order).to_be(CANCELLED)
+        assert [] == outbox(system)
+        system.expect_no_violations()
+
+
+def outbox(system):
+    """The records that are stored to be published."""
+    return system.books.connection.execute("SELECT id, topic, key FROM outbox").fetchall()

@@ -1,12 +1,12 @@
 """A supervised run whose first process is this one."""
 
 from pathlib import Path
-from queue import SimpleQueue
 
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
 from order_sagas.system.settings import Settings
+from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.control_client import ask_status
 from order_sagas.system.supervision.messages import WorkerStatus
 from order_sagas.system.supervision.supervised_run import STOP_WITHIN, Outcome, run_supervised
@@ -28,16 +28,16 @@ class OwnRun:
 
     def run(self, then=lambda worker: None, stop_within=STOP_WITHIN) -> Outcome:
         """How it ended."""
-        happened: SimpleQueue[str] = SimpleQueue()
+        stops = StopRequests()
 
         def started() -> None:
             wait_until(lambda: self._states() == ["running"] * 2, "both workers to run")
             self.workers = [psutil.Process(worker.pid) for worker in self._statuses()]
             then(self.workers[0])
-            happened.put("the test")
+            stops.put("the test")
 
         return run_supervised(
-            self.settings, 2, happened, started, self.said.append, stop_within=stop_within
+            self.settings, 2, stops, started, self.said.append, stop_within=stop_within
         )
 
     def _statuses(self) -> list[WorkerStatus]:

@@ -3,6 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from order_sagas.bridges.kafka import Batch, TopicReader
 from order_sagas.bridges.records.record import Record
@@ -25,14 +26,18 @@ class NotingOwner:
         self.refuses_to_say_where = 0
         self._changed = threading.Condition()
 
-    def on_assigned(self, shards: frozenset[int]) -> Mapping[tuple[str, int], int]:
+    def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         if self.refuses_to_say_where:
             self.refuses_to_say_where -= 1
             raise ConnectionError("The database is away.")
         with self._changed:
             self.shards |= shards
         self._note("assigned", shards)
-        return {place: at for place, at in self.offsets.items() if place[1] in shards}
+        positions: Future[Mapping[tuple[str, int], int]] = Future()
+        positions.set_result(
+            {place: at for place, at in self.offsets.items() if place[1] in shards}
+        )
+        return positions
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self.offsets.update(positions)

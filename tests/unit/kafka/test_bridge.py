@@ -1,6 +1,5 @@
 """What the bridge to Kafka lets go of when shards move, without a broker and without actors."""
 
-from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +18,7 @@ from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.call_runners import ImmediateCalls
 from order_sagas.bridges.processor.external_calls import ExternalCalls
-from order_sagas.bridges.processor.kafka import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.processor.kafka import KafkaBridge
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.processor import CommitAgain
@@ -43,7 +42,6 @@ class Bridge(KafkaBridge):
             partitions=PARTITIONS,
             numbers=lambda order_ids: {},
             may_be_pruned=lambda order_id: False,
-            claim=lambda *_: self.done.append("claim"),
             commit=lambda *_: self.done.append("commit"),
         )
         registry = Registry([PLACE_ORDER])
@@ -122,16 +120,6 @@ def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -
     bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
     bridge._closed = True  # it waits for the database by now, with a timer of its own
     bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
-
-    assert [] == bridge.done
-
-
-def test_shards_are_not_claimed_for_a_reader_that_has_given_up_asking(bridge: Bridge) -> None:
-    """They may be another worker's meanwhile, who would be thrown out."""
-    asked: Future[Any] = Future()
-    asked.cancel()
-
-    bridge.receiveMessage(ShardsAssigned(frozenset([1]), asked), NOBODY)
 
     assert [] == bridge.done
 

@@ -1,0 +1,46 @@
+"""The client of a worker that runs on Kafka."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.consumer import TopicReader
+from order_sagas.bridges.kafka.consumer_listener import ShardOwner
+from order_sagas.bridges.kafka.ports import ConsumerPort, ProducerPort
+from order_sagas.bridges.kafka.producer import TopicWriter
+from order_sagas.bridges.kafka.topics import check_topics
+
+
+@attrs.frozen
+class KafkaLog:
+    """Implements `ClientPort` on a broker. Times are seconds."""
+
+    connection: KafkaConnection
+    group: str
+    """The consumer group of the workers with all roles."""
+    member_of: str
+    """The consumer group of the workers with this one's roles."""
+    session_timeout: float = 10.0
+
+    def check_topics(self, topics: Sequence[str], partitions: int) -> None:
+        """See `ClientPort.check_topics`."""
+        check_topics(self.connection, topics, partitions=partitions)
+
+    def producer(self) -> ProducerPort:
+        """See `ClientPort.producer`."""
+        return TopicWriter(self.connection)
+
+    def consumer(
+        self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
+    ) -> ConsumerPort:
+        """See `ClientPort.consumer`."""
+        return TopicReader(
+            self.connection,
+            topics,
+            self.member_of,
+            owner,
+            max_batch=max_batch,
+            max_outstanding=max_outstanding,
+            session_timeout=self.session_timeout,
+        )

@@ -1,0 +1,36 @@
+"""Kafka's bridge in a harness: the real one, on the harness's database and a simulated Kafka."""
+
+from collections.abc import Sequence
+
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.kafka import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.system.harness.bridges import Staged
+
+
+class HarnessKafkaBridge(KafkaBridge, Staged):
+    """The bridge to Kafka. Faults of records and acknowledgements are those of the broker."""
+
+    asks_for_pauses = False  # the harness tells it of each pause
+
+    def open_log(self) -> None:
+        self.watch_store()
+        super().open_log()
+
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        taken = super().take(batch, limit)
+        if taken:
+            self.stage.database.before_read()
+        return taken
+
+    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        self.worker.placed.append(outgoing)
+        return super().place(batch, outgoing, shard)
+
+    def given_back(self, batch: Batch) -> None:
+        super().given_back(batch)
+        self.worker.placed.clear()
+
+    def _claim(self, asked: ShardsAssigned) -> None:
+        self.stage.database.before_read()
+        super()._claim(asked)

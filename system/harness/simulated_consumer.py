@@ -1,0 +1,370 @@
+"""The consumer of one life of a worker, on a simulated Kafka.
+
+What comes of a rebalance is decided by the real code: `ShardAssignor`, `Shares` and `Outstanding`.
+Simulated are the client below them and the thread that drives them.
+"""
+
+from collections import deque
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from types import SimpleNamespace, coroutine
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from kafka.structs import TopicPartition
+
+from order_sagas.bridges.kafka.assignor import ShardAssignor
+from order_sagas.bridges.kafka.backpressure import Outstanding
+from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
+from order_sagas.bridges.kafka.errors import BrokerUnreachableError
+from order_sagas.bridges.kafka.rebalance import CLAIM_SECONDS, Shares
+from order_sagas.bridges.records.record import Record
+from order_sagas.system.harness.memory_topics import Topics
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
+    from order_sagas.system.harness.simulated_worker import Worker
+
+_log = structlog.get_logger(__name__)
+
+SESSION_TIMEOUT = 10.0
+"""Seconds after which the group takes a silent member for gone."""
+RELEASE_TIMEOUT = 10.0
+"""Seconds that the owner has to release a shard that is revoked."""
+RETRY = 0.5
+"""Seconds before the owner is asked again where to read on."""
+PARTLY = 0.3
+"""How often a partition hands over only some of what it has."""
+UNNOTICED = 0.3
+"""How often a client does not notice that its member was taken for gone until it has rejoined."""
+
+Thread = Generator[None, None, None]
+"""A thread that runs in steps: it yields where it waits until it is poked."""
+
+
+class Client:
+    """The part of a `KafkaConsumer` that `Shares` and the assignor use."""
+
+    def __init__(self, kafka: "SimulatedKafka") -> None:
+        self._kafka = kafka
+        self._topics: Topics = kafka.topics
+        self._assigned: dict[TopicPartition, None] = {}
+        self.positions: dict[TopicPartition, int] = {}
+        self.paused: set[TopicPartition] = set()
+        self.member_id = ""
+        self._net = self
+
+    def assign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Be assigned these and no others."""
+        self._assigned = dict.fromkeys(sorted(partitions))
+        self.positions = {tp: at for tp, at in self.positions.items() if tp in self._assigned}
+        self.paused &= self._assigned.keys()
+
+    def assignment(self) -> set[TopicPartition]:
+        return {*self._assigned}
+
+    def group_metadata(self) -> SimpleNamespace:
+        return SimpleNamespace(member_id=self.member_id)
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self.positions[tp] = offset
+
+    def seek_to_beginning(self, tp: TopicPartition) -> None:
+        self.positions[tp] = 0
+
+    def pause(self, tp: TopicPartition) -> None:
+        self.paused.add(tp)
+
+    def resume(self, tp: TopicPartition) -> None:
+        self.paused.discard(tp)
+
+    def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        if not self._kafka.is_up:
+            raise BrokerUnreachableError("Kafka is away, on purpose.")
+        return {tp: self._topics.end((tp.topic, tp.partition)) for tp in partitions}
+
+    @coroutine
+    def sleep(self, seconds: float) -> Generator[None, None, None]:
+        """Wait until the consumer is poked, which it is when the owner has released something."""
+        yield
+
+    def readable(self) -> list[TopicPartition]:
+        """Partitions that may be read and hold something new."""
+        ends, paused = self._topics.end, self.paused
+        return [
+            tp
+            for tp in self._assigned
+            if tp not in paused and tp in self.positions and self.positions[tp] < ends(tp)
+        ]
+
+
+class SimulatedConsumer:
+    """Implements `ConsumerPort`."""
+
+    def __init__(
+        self,
+        kafka: "SimulatedKafka",
+        worker: "Worker",
+        topics: Sequence[str],
+        owner: ShardOwner,
+        max_batch: int,
+        max_outstanding: int,
+    ) -> None:
+        self._kafka = kafka
+        self._worker = worker
+        self._topics = topics
+        self._owner = owner
+        self._max_batch = max_batch
+        self.client = Client(kafka)
+        self._outstanding = Outstanding(max_outstanding)
+        self._shares = Shares(self.client, owner, self._outstanding, RELEASE_TIMEOUT, kafka.now)
+        self._assignor = ShardAssignor(self.client.assignment)
+        self._member = ""
+        """Its id in the group; its client may know of an older one."""
+        self._rejoin = False
+        self._rewind: deque[frozenset[int]] = deque()
+        self._connected: bool | None = None
+        self._leaving: float | None = None
+        """For how many seconds it is about to leave the group, if it is."""
+        self._absent_until = 0.0
+        self._next_fetch = 0.0
+        self.poked = False
+        """Whether something has happened that its thread may be waiting for."""
+        self._running = False
+        self._stepping = False
+        self._thread: Thread = self._run()
+
+    # --- the port -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """See `ConsumerPort.start`."""
+        self._running = True
+        self.poke()
+
+    def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
+        """See `ConsumerPort.stop`. Nothing can be waited for here, so `finished` must be true."""
+        assert finished
+        self._outstanding.finish()
+        self._running = False
+        owned = self.client.assignment()
+        self.client.assign(())
+        for _ in _finish(self._shares.on_partitions_revoked(owned)):
+            raise RuntimeError("a finished owner was waited for")
+        self._kafka.group.remove(self._member)
+        self._end()
+
+    def done(self, batch: Batch) -> None:
+        """See `ConsumerPort.done`."""
+        self._outstanding.done(batch)
+        self.poke()
+
+    def released(self, shards: frozenset[int]) -> None:
+        """See `ConsumerPort.released`."""
+        self._outstanding.released(shards)
+        self.poke()
+
+    def rewind(self, shards: frozenset[int]) -> None:
+        """See `ConsumerPort.rewind`."""
+        self._rewind.append(shards)
+        self.poke()
+
+    def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """See `ConsumerPort.report`: nobody looks at it here."""
+
+    # --- what happens to it -------------------------------------------------------------------
+
+    def poke(self) -> None:
+        """Let its thread look again."""
+        self.poked = True
+
+    def poke_at(self, at: float) -> None:
+        """Let its thread look again at a time, in monotonic seconds."""
+        self._kafka.stage.agenda.add(at, self.poke)
+
+    def leave(self, seconds: float, *, lost: bool) -> None:
+        """Leave the group for some seconds: in order, or `lost` by a session timeout."""
+        if not self._running:
+            return
+        if lost:
+            self._kafka.group.remove(self._member)
+            self._absent_until = self._kafka.now() + seconds
+            self.poke_at(self._absent_until)
+        else:
+            self._leaving = seconds
+        self.poke()
+
+    def fall_silent(self) -> None:
+        """Send no heartbeats while the worker is paused."""
+        member, now = self._member, self._kafka.now
+        limit = now() + SESSION_TIMEOUT
+
+        def expire() -> None:
+            if self._worker.paused and self._member == member:
+                self._kafka.group.remove(member)
+
+        self._kafka.stage.agenda.add(limit, expire)
+
+    def kill(self) -> None:
+        """Its process is dead."""
+        if not self._running:
+            return
+        self._running = False
+        member, group = self._member, self._kafka.group
+        self._kafka.stage.agenda.add(
+            self._kafka.now() + SESSION_TIMEOUT, lambda: group.remove(member)
+        )
+        self._end()
+
+    def _end(self) -> None:
+        self.poked = False
+        if self in self._kafka.consumers:
+            self._kafka.consumers.remove(self)
+
+    # --- its thread ---------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Let the thread run until it waits; False if it may not run now."""
+        if self._stepping or not self._running or self._worker.paused:
+            return False
+        self.poked = False
+        self._stepping = True
+        try:
+            next(self._thread)
+        finally:
+            self._stepping = False
+        return True
+
+    def _run(self) -> Thread:
+        while True:
+            while self._rewind:
+                self._shares.rewind(self._rewind.popleft())
+            self._note_connection()
+            yield from self._take_part()
+            away = self._shares.was_away()
+            if self._shares.unready:
+                yield from self._settle()
+            if away or not self._fetch():
+                yield
+
+    def _note_connection(self) -> None:
+        up = self._kafka.is_up
+        if up and not self._connected:
+            self._owner.on_connected()
+        elif not up and self._connected:
+            self._owner.on_disconnected("Kafka is away, on purpose.")
+        self._connected = up if up or self._connected is not None else None
+
+    def _take_part(self) -> Thread:
+        """Join and leave the group, and learn what is assigned."""
+        kafka, client, group = self._kafka, self.client, self._kafka.group
+        if not kafka.is_up:
+            return
+        if self._leaving is not None:
+            yield from self._leave_in_order(self._leaving)
+        if self._member and self._member not in group.members:
+            self._member = ""
+            if kafka.rng.random() >= UNNOTICED:
+                lost = client.assignment()
+                client.assign(())
+                client.member_id = ""
+                yield from _finish(self._shares.on_partitions_lost(lost))
+        if self._is_absent():
+            return
+        if self._rejoin or group.must_join(self._member):
+            self._rejoin = False
+            metadata = self._assignor.metadata(self._topics)
+            self._member = group.join(self._member, metadata, self._assignor.assign)
+        assigned = group.take_assignment(self._member)
+        if assigned is not None:
+            yield from self._be_assigned(assigned)
+
+    def _is_absent(self) -> bool:
+        return not self._member and self._kafka.now() < self._absent_until
+
+    def _be_assigned(self, assigned: set[TopicPartition]) -> Thread:
+        client = self.client
+        owned = client.assignment()
+        client.member_id = self._member
+        client.assign(assigned)
+        if owned - assigned:
+            yield from self._revoke(owned - assigned)
+            self._rejoin = True
+            self.poke()
+        if assigned - owned:
+            yield from _finish(self._shares.on_partitions_assigned(sorted(assigned - owned)))
+
+    def _revoke(self, partitions: set[TopicPartition]) -> Thread:
+        self.poke_at(self._kafka.now() + RELEASE_TIMEOUT)
+        yield from _finish(self._shares.on_partitions_revoked(partitions))
+
+    def _leave_in_order(self, seconds: float) -> Thread:
+        self._leaving = None
+        owned = self.client.assignment()
+        self.client.assign(())
+        yield from self._revoke(owned)
+        self._kafka.group.remove(self._member)
+        self._member = self.client.member_id = ""
+        self._absent_until = self._kafka.now() + seconds
+        self.poke_at(self._absent_until)
+
+    def _settle(self) -> Thread:
+        """Ask the owner where to read on, as `Shares.settle` does, but for the waiting."""
+        try:
+            asked = self._shares.ask()
+            if asked is None:
+                return
+            asked.add_done_callback(lambda _: self.poke())
+            limit = self._kafka.now() + CLAIM_SECONDS
+            self.poke_at(limit)
+            while not asked.done():
+                if self._kafka.now() >= limit and asked.cancel():
+                    raise TimeoutError("the database or the loop is busy or away")
+                yield
+            self._shares.read_on(asked.result())
+        except Exception as error:
+            _log.warning("kafka.shards_wait", error=str(error))
+            again = self._kafka.now() + RETRY
+            self.poke_at(again)
+            while self._kafka.now() < again:
+                yield
+
+    def _fetch(self) -> bool:
+        """Hand over records of some partitions; whether there was anything to hand over."""
+        kafka, client = self._kafka, self.client
+        if not self._outstanding.wait_for_room(0) or kafka.now() < self._next_fetch:
+            return False
+        readable = client.readable()
+        if not readable or not kafka.request():
+            return False
+        if kafka.latency:
+            self._next_fetch = kafka.now() + kafka.late(kafka.latency)
+            self.poke_at(self._next_fetch)
+        kafka.rng.shuffle(readable)
+        records: list[Record] = []
+        for tp in readable:
+            limit = self._max_batch - len(records)
+            if kafka.rng.random() < PARTLY:
+                limit = kafka.rng.randint(0, limit)
+            if limit:
+                found = kafka.topics.read((tp.topic, tp.partition), client.positions[tp], limit)
+                client.positions[tp] = found[-1].offset + 1
+                records += found
+        if not records:
+            self.poke()
+            return False
+        batch = Batch(records, frozenset(record.partition for record in records))
+        self._outstanding.add(batch)
+        self._owner.on_batch(batch)
+        return True
+
+
+def _finish(listener: Coroutine[Any, Any, None]) -> Thread:
+    """Run a method of the listener to its end, waiting where it sleeps."""
+    while True:
+        try:
+            listener.send(None)
+        except StopIteration:
+            return
+        yield

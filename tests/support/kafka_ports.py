@@ -1,0 +1,147 @@
+"""A worker on ports to Kafka that do nothing by themselves: the test plays the broker."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thespian.actors import ActorSystem
+
+from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
+from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.processor.kafka import KafkaBridge
+from order_sagas.bridges.processor.messages import Report
+from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.harness.faulty_database import Database
+from order_sagas.system.runtime import EventLoopBase, VirtualClock
+from order_sagas.system.settings import Settings
+
+PARTITIONS = 8
+
+
+class ScriptedConsumer:
+    """Implements `ConsumerPort`; notes what the owner answers."""
+
+    def __init__(self, owner: ShardOwner) -> None:
+        self.owner = owner
+        self.settled: list[Batch] = []
+        self.freed: list[frozenset[int]] = []
+        self.rewound: list[frozenset[int]] = []
+        self.reported: dict[tuple[str, int], int] = {}
+
+    def start(self) -> None:
+        """Nothing is read but what the test hands over."""
+
+    def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
+        """Nothing runs."""
+
+    def done(self, batch: Batch) -> None:
+        self.settled.append(batch)
+
+    def released(self, shards: frozenset[int]) -> None:
+        self.freed.append(shards)
+
+    def rewind(self, shards: frozenset[int]) -> None:
+        self.rewound.append(shards)
+
+    def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        self.reported.update(offsets)
+
+
+class ScriptedProducer:
+    """Implements `ProducerPort`; the test says when records are acknowledged."""
+
+    def __init__(self) -> None:
+        self.published: list[Outgoing] = []
+        self._waiting: list[tuple[int, Publication]] = []
+
+    def start(self, topics: Sequence[str] = ()) -> None:
+        """Every topic is there."""
+
+    def publish(self, records: Sequence[Outgoing]) -> Publication:
+        publication = Publication(len(records))
+        self.published += records
+        self._waiting.append((len(records), publication))
+        return publication
+
+    def acknowledge(self, publications: int = 1_000) -> None:
+        """Acknowledge the first so many publications."""
+        acknowledged, self._waiting = self._waiting[:publications], self._waiting[publications:]
+        for count, publication in acknowledged:
+            publication.settle(count)
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Nothing is open."""
+
+
+class ScriptedClient:
+    """Implements `ClientPort`."""
+
+    group = "order-sagas"
+
+    def __init__(self) -> None:
+        self.consumers: list[ScriptedConsumer] = []
+        self.producers: list[ScriptedProducer] = []
+
+    def check_topics(self, topics: Sequence[str], partitions: int) -> None:
+        """All are there."""
+
+    def producer(self) -> ScriptedProducer:
+        self.producers.append(ScriptedProducer())
+        return self.producers[-1]
+
+    def consumer(
+        self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
+    ) -> ScriptedConsumer:
+        self.consumers.append(ScriptedConsumer(owner))
+        return self.consumers[-1]
+
+
+class WorkerOnPorts:
+    """A whole worker on virtual time, a database in memory, and scripted ports.
+
+    Whatever the test does, the actors have reacted to it when it returns.
+    """
+
+    def __init__(self, bridge: type[KafkaBridge] = KafkaBridge) -> None:
+        self.database = Database(lambda worker, changes: None)
+        self.clock = VirtualClock(1_750_000_000.0)
+        self.base = EventLoopBase(self.clock, threaded=False)
+        client = ScriptedClient()
+        parts = Parts(
+            settings=Settings(
+                database="sqlite:///:memory:", partitions=PARTITIONS, keep_idempotency_keys=None
+            ),
+            bridge=bridge,
+            log=client,
+            clock=self.clock,
+            connect=self.database.connect,
+        )
+        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
+        self.base.run_until_idle()
+        self.consumer, self.producer = client.consumers[0], client.producers[0]
+
+    @property
+    def owner(self) -> ShardOwner:
+        """Whom the consumer tells what it reads and owns."""
+        return self.consumer.owner
+
+    def tell(self, message: Any) -> None:
+        """Send the bridge a message."""
+        self.running.tell_bridge(message)
+
+    def read(self, *records: Record) -> Batch:
+        """Let the consumer hand over these records."""
+        batch = Batch([*records], frozenset(record.partition for record in records))
+        self.owner.on_batch(batch)
+        return batch
+
+    def report(self) -> Report:
+        """What the bridge says of itself."""
+        report = self.running.report()
+        assert report
+        return report
+
+    def outbox(self) -> int:
+        """How many records are stored and not known to be published."""
+        ((count,),) = self.database.connection.execute("SELECT count(*) FROM outbox").fetchall()
+        return int(count)
