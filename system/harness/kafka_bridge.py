@@ -1,31 +1,33 @@
-"""Kafka's bridge in a harness: the real one, on the harness's database and a simulated Kafka."""
+"""The adapter of Kafka in a harness: the real one, on a simulated Kafka."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.kafka import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter, ShardsAssigned
 from order_sagas.bridges.records.record import Outgoing, Record
-from order_sagas.system.harness.bridges import Staged
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.environment import Stage
+    from order_sagas.system.harness.simulated_worker import Worker
 
 
-class HarnessKafkaBridge(KafkaBridge, Staged):
-    """The bridge to Kafka. Faults of records and acknowledgements are those of the broker."""
+class StagedKafka(KafkaLogAdapter):
+    """The adapter of Kafka. Faults of records and acknowledgements are those of the broker."""
 
-    asks_for_pauses = False  # the harness tells it of each pause
+    stage: ClassVar["Stage"]
+    worker: ClassVar["Worker"]
+    polls_pauses = False  # the harness tells it of each pause
 
-    def open_log(self) -> None:
-        self.watch_store()
-        super().open_log()
-
-    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
-        taken = super().take(batch, limit)
+    def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
+        taken = super().poll(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken
 
-    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+    def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         self.worker.placed.append(outgoing)
-        return super().place(batch, outgoing, shard)
+        return super().emit(batch, outgoing, shard)
 
     def given_back(self, batch: Batch) -> None:
         super().given_back(batch)
