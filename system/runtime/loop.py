@@ -147,7 +147,7 @@ class EventLoop:
         return self.timer_heap.next_due()
 
     def stop(self) -> None:
-        """Make `run_forever` return after the current batch; safe in threads and signal handlers."""
+        """End `run_forever` after the current batch. Safe in any thread and signal handler."""
         self._stopping = True
         self._wakes.put(None)
 
