@@ -21,12 +21,12 @@ CODE = f"import sys; sys.path[:] = sys.argv[4:]; from {__package__}.child_main i
 class ChildProcess:
     """A child that runs `child_main`, and a thread that reads what it sends.
 
-    `on_message` is called with each message, and `on_end` once, as the last call, with a description
-    of the end; both are called on that thread. `lock` is a descriptor that the child inherits and
-    keeps open until it exits. Raises OSError if the process cannot be started.
+    `on_message` is called with each message, and `on_end` once, last, with a description of the
+    end; both are called on that thread. `lock` is a descriptor that the child inherits and keeps
+    open until it exits. Raises OSError if the process cannot be started.
 
-    The child has its own session: Ctrl-C in a terminal is sent to this process only, which stops the
-    child over the channel. If this process dies, the channel is closed and the child exits.
+    The child has its own session: Ctrl-C in a terminal is sent to this process only, which stops
+    the child over the channel. If this process dies, the channel is closed and the child exits.
     """
 
     def __init__(

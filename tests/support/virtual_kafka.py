@@ -1,6 +1,6 @@
-"""A system on KafkaBridge, on virtual time: the bridge and the database are real, Kafka is a list.
+"""A system on `KafkaBridge` and virtual time, with a real database and Kafka as a list.
 
-The broker answers each record as the test says: acknowledged, or with an error.
+The test decides if a record is acknowledged or fails.
 """
 
 from collections import defaultdict
@@ -26,19 +26,19 @@ Answer = Callable[[Outgoing], KafkaBridgeError | None]
 
 
 class VirtualBroker:
-    """What Kafka has, which survives any worker."""
+    """The records in Kafka, which outlive the workers."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.records: list[Record] = []
         self.answer: Answer = lambda record: None
         self.attempts: list[list[Outgoing]] = []
-        """What each publication asked for."""
+        """The records of each publication."""
         self.on_record: Callable[[Record], None] = lambda record: None
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
 
     def append(self, record: Outgoing) -> None:
-        """Take a record."""
+        """Append a record."""
         place = (record.topic, record.partition)
         offset = self._ends[place]
         self._ends[place] += 1
@@ -47,7 +47,7 @@ class VirtualBroker:
         self.on_record(read)
 
     def of(self, topic: str) -> list[Record]:
-        """The records of a topic, oldest first."""
+        """Return the records of a topic, oldest first."""
         return [record for record in self.records if record.topic == topic]
 
 
@@ -68,7 +68,7 @@ class _Writer:
         return publication
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 class _Reader:
@@ -79,20 +79,20 @@ class _Reader:
         self._bridge.assign()
 
     def done(self, handover: Handover) -> None:
-        """There is room without it."""
+        """Do nothing: there is no limit of outstanding records."""
 
     def report(self, offsets: Any) -> None:
-        """Nobody asks for a lag."""
+        """Do nothing: the lag is not used."""
 
     def released(self, shards: frozenset[int]) -> None:
-        """Nobody else waits for them."""
+        """Do nothing: no other worker waits for the shards."""
 
     def stop(self, *, finished: bool) -> None:
-        """Nothing runs."""
+        """Do nothing: no thread runs."""
 
 
 class VirtualKafkaBridge(KafkaBridge):
-    """Reads and writes the broker of its class; it owns every shard."""
+    """A batch processor on the broker of its class; it owns all shards."""
 
     broker: VirtualBroker
 
@@ -105,7 +105,7 @@ class VirtualKafkaBridge(KafkaBridge):
         self.assign()
 
     def assign(self) -> None:
-        """Own every shard, and read everything: the bridge leaves out what it has handled."""
+        """Own all shards, and read all records; the batch processor skips handled ones."""
         self._world.tell(ShardsAssigned(frozenset(range(self.broker.partitions)), Future()))
         for record in self.broker.records:
             self._read(record)
@@ -116,7 +116,7 @@ class VirtualKafkaBridge(KafkaBridge):
 
 
 class VirtualKafkaSystem(EmbeddedSystem):
-    """As EmbeddedSystem, on a broker instead of the embedded log."""
+    """Like `EmbeddedSystem`, on a broker instead of the embedded log."""
 
     def __init__(self, directory: Path, **how: Any) -> None:
         super().__init__(directory, **how)
@@ -134,6 +134,6 @@ class VirtualKafkaSystem(EmbeddedSystem):
         self.run()
 
     def outbox(self) -> list[Outgoing]:
-        """What the database has for Kafka, oldest first."""
+        """Return the records in the outbox, oldest first."""
         shards = [*range(self.settings.partitions)]
         return [row for _, row in self.store.unpublished(shards, self.store.consumer)]
