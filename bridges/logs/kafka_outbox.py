@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
@@ -14,7 +14,7 @@ from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
-from order_sagas.bridges.kafka.topics import TOPICS, check_topics
+from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.log_writer import LetterRow
 from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for

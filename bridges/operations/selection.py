@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.actors.sagas.transition import GOING, UNDOING
-from order_sagas.bridges.operations.checks import check, check_reason, listed
+from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
 from order_sagas.bridges.storage.schema import sagas
 
