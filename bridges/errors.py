@@ -21,5 +21,13 @@ class StoreError(BridgeError):
     """The database cannot be used as it is; says what to do."""
 
 
+class OldDatabaseError(StoreError):
+    """The database is of a former schema version, and this process does not migrate it."""
+
+
+class NewerDatabaseError(StoreError):
+    """The database is of a schema version that this program does not know."""
+
+
 class StoreUnavailableError(StoreError, ConnectionError):
     """The database is away or locked for now; the same call may work later."""

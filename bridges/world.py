@@ -11,6 +11,7 @@ from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
 from bridges.observer import Observer, Tracing
+from bridges.outage_journal import OutageJournal
 from bridges.outside import Outside
 from bridges.routes import Routes
 from bridges.store.store import Store
@@ -41,6 +42,8 @@ class World:
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
+    journal: OutageJournal | None = None
+    """What workers noted of outages; None where nobody notes any."""
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""
     keep_idempotency_keys: float | None = None

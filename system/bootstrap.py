@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
+from sqlalchemy import make_url
 from thespian.actors import ActorAddress, ActorSystem
 
 from actors.clock import Clock, SystemClock
@@ -24,9 +26,11 @@ from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
 from bridges.mail import MaildirChannel, SmtpChannel
 from bridges.observer import Observer, Tracing
+from bridges.outage_journal import OutageJournal
 from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
+from bridges.store.location import file_of
 from bridges.store.store import Store
 from bridges.wire import Wire
 from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
@@ -62,6 +66,8 @@ class Parts:
     outages: Outages = attrs.field(
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
+    outage_folder: Path | None = None
+    """Where outages of the database are noted for the next worker; None to note them nowhere."""
     outside: Callable[[], Outside] = ThreadedOutside
     apart: bool = False
     """Whether the actors are in processes of their own: all this is pickled to get there, nothing
@@ -88,8 +94,13 @@ def open_store(
     registry: Registry,
     services: Iterable[type[Service]],
     connect: Callable[[str], Connection] = connect,
+    *,
+    migrating: bool = False,
 ) -> Store:
-    """The store that the settings name; raises StoreError if it can't be used."""
+    """The store that the settings name; raises StoreError if it can't be used.
+
+    A database of a former schema version is migrated if `migrating`, and refused if not.
+    """
     entities = {
         entity: None
         for service in services
@@ -102,6 +113,7 @@ def open_store(
         settings.partitions,
         group_of(settings),
         entities=[*entities],
+        migrating=migrating,
     )
 
 
@@ -122,8 +134,13 @@ def open_world(
     tell: Callable[[Any], None],
 ) -> World:
     """What the bridge needs, opened in the process and thread where the bridge runs."""
+    store = open_store(parts.settings, registry, parts.services, parts.connect)
+    url = parts.settings.database
+    name = str(file_of(url) or make_url(url).render_as_string(hide_password=True))
+    journal = OutageJournal(store.outages, name, parts.outage_folder)
+    parts.outages.journal = journal
     return World(
-        store=open_store(parts.settings, registry, parts.services, parts.connect),
+        store=store,
         wire=Wire(wire_messages(registry, parts.services)),
         routes=Routes(registry, parts.services),
         registry=registry,
@@ -135,6 +152,7 @@ def open_world(
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
+        journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
         shards=parts.shards,

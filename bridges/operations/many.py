@@ -9,14 +9,12 @@ import sqlalchemy as sa
 from actors.errors import UnknownSagaError
 from actors.messages import CancelSaga, OperatorCommand
 from actors.sagas.definition import Saga
-from actors.sagas.progress import Progress, Status
+from actors.sagas.progress import Progress, Status, decode_plain
 from actors.sagas.registry import Registry
 from actors.sagas.turn import GOING, UNDOING
 from bridges.operations.checks import check, check_reason, listed
 from bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
 from bridges.store.schema import sagas
-
-_progress = msgspec.json.Decoder(Progress)
 
 
 @attrs.frozen
@@ -118,7 +116,7 @@ def _in_flight(
     which: SagaFilter,
     now: float,
 ) -> Iterator[Progress]:
-    query = sa.select(sagas.c.progress).where(sagas.c.ended_at.is_(None)).order_by(sagas.c.no)
+    query = sa.select(sagas.c.state).where(sagas.c.ended_at.is_(None)).order_by(sagas.c.no)
     if which.saga:
         query = query.where(sagas.c.saga == which.saga)
     if which.statuses:
@@ -130,7 +128,7 @@ def _in_flight(
     # Read as they are used: there may be very many.
     found = db.execution_options(stream_results=True).execute(query)
     for (raw,) in found.yield_per(500):
-        yield _progress.decode(raw)
+        yield decode_plain(raw)
 
 
 def _check_names(registry: Registry, which: SagaFilter) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
 from actors.messages import MAIN, OrderLine
-from actors.sagas.progress import Progress, Status
+from actors.sagas.progress import Status, decode_plain
 from bridges.errors import StoreError
 from bridges.store.connect import sqlite_engine
 from bridges.store.location import file_of
@@ -35,7 +35,6 @@ _reservations, _stock = table_of(Reservation), table_of(StockLevel)
 _loads, _notifications = table_of(StockLoad), table_of(Notification)
 
 _lines = msgspec.json.Decoder(tuple[OrderLine, ...])
-_progress = msgspec.json.Decoder(Progress)
 
 Row = dict[str, Any]
 
@@ -177,7 +176,7 @@ def _newest(
 
 
 def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
-    query = sa.select(*(c for c in sagas.c if c.name not in ("no", "progress"))).order_by(
+    query = sa.select(*(c for c in sagas.c if c.name not in ("no", "state"))).order_by(
         sagas.c.no.desc(), sagas.c.saga
     )
     return query.where(sagas.c.status.in_(statuses)) if statuses else query
@@ -186,7 +185,7 @@ def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
 def oldest(db: sa.Connection, limit: int) -> list[Row]:
     """Sagas in flight that wait for a deadline, the oldest deadline first."""
     query = (
-        sa.select(*(c for c in sagas.c if c.name not in ("no", "progress")))
+        sa.select(*(c for c in sagas.c if c.name not in ("no", "state")))
         .where(sagas.c.ended_at.is_(None), sagas.c.deadline.is_not(None))
         .order_by(sagas.c.deadline, sagas.c.no)
     )
@@ -239,7 +238,7 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
     elif whole["order"] is None and fingerprint is not None:
         whole["order"] = {"order_id": order_id, "status": SUBMITTED}
     whole["sagas"] = [
-        (row, _progress.decode(row.pop("progress")))
+        (row, decode_plain(row.pop("state")))
         for row in _rows(db, sa.select(sagas).where(sagas.c.no == no).order_by(sagas.c.saga))
     ]
     return whole

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from actors.entities import ENTITIES, Entity
+from actors.entities import ENTITIES, Entity, Order
 from actors.sagas.progress import Progress, decode
 from actors.sagas.registry import Registry
 from bridges.errors import LostShardError, StoreError
@@ -13,10 +13,12 @@ from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
 from bridges.store.log_table import append
+from bridges.store.outages import OutageTable
 from bridges.store.parking import Parked, ParkingTable
+from bridges.store.preparation import prepare
 from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
 from bridges.store.rows import Row, SagaRows, rows_of
-from bridges.store.schema import SCHEMA, metadata
+from bridges.store.schema import metadata
 
 EPOCHS = "#epochs"
 """The topic under which the offsets table keeps how often each shard was claimed."""
@@ -71,7 +73,13 @@ class Store:
         partitions: int,
         consumer: str = "order-sagas",
         entities: Iterable[type[Entity]] = ENTITIES,
+        *,
+        migrating: bool = False,
     ) -> None:
+        """An empty database is made; one of a former version is migrated if `migrating`.
+
+        Raises OldDatabaseError where it is not, and NewerDatabaseError.
+        """
         self.partitions = partitions
         self.consumer = consumer
         self._registry = registry
@@ -85,7 +93,9 @@ class Store:
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.parking = ParkingTable(self.db, consumer)
-        self._create()
+        self.outages = OutageTable(self.db)
+        prepare(self.db, metadata, migrating=migrating)
+        self._check_partitions()
 
     def close(self) -> None:
         """Close the connection; what is not committed is dropped."""
@@ -120,7 +130,7 @@ class Store:
         numbers = self._perhaps_stored("sagas", numbers)
         if not numbers:
             return {}
-        sql = f"SELECT progress, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
+        sql = f"SELECT state, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
         found = map(self._progress, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {progress.saga_id: progress for progress in found}
 
@@ -149,7 +159,7 @@ class Store:
         Raises UnknownSagaError if one was begun with a definition that is not registered.
         """
         sql = (
-            f"SELECT progress, saga, version FROM sagas WHERE ended_at IS NULL "
+            f"SELECT state, saga, version FROM sagas WHERE ended_at IS NULL "
             f"AND shard {self.db.is_in('int')} ORDER BY deadline IS NULL, deadline, no"
         )
         return map(self._progress, self.db.rows(sql, (self.db.many(shards, int),)))
@@ -260,9 +270,11 @@ class Store:
         cursor.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
 
         def check() -> None:
-            for shard, epoch in cursor.fetchall():
-                if epochs[shard] != epoch:
-                    raise LostShardError(f"shard {shard} was claimed by another worker")
+            found = dict(cursor.fetchall())
+            for shard, epoch in epochs.items():
+                if found.get(shard) != epoch:
+                    lost = "was claimed by another worker" if shard in found else "has no epoch"
+                    raise LostShardError(f"shard {shard} {lost}")
 
         return check
 
@@ -327,6 +339,8 @@ class Store:
             self.db.insert(db, self._rows[kind].upsert, all_rows)
             if self._rows[kind].numbered:
                 self._stored(kind.table, all_rows)
+            if kind is Order:
+                db.execute(self._sql["stored"], (self.db.many([row[0] for row in all_rows], int),))
         if sagas:
             saga_rows = [
                 self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas
@@ -360,17 +374,19 @@ class Store:
 
     # --- the schema ---------------------------------------------------------------------------
 
-    def _create(self) -> None:
-        self.db.create(metadata)
-        wanted = {"schema": SCHEMA, "partitions": str(self.partitions)}
-        with self.db.transaction() as db:
-            db.executemany(self._sql["meta"], list(wanted.items()))
-        for name, value in self.db.rows("SELECT name, value FROM meta", ()):
-            if name in wanted and wanted[name] != value:
-                raise StoreError(
-                    f"the database was made with {name} = {value}, and {wanted[name]} is wanted; "
-                    f"set {name} to {value}, or use another database"
-                )
+    def _check_partitions(self) -> None:
+        """Nothing is written unless the database was just made."""
+        made_with = list(self.db.rows(self._sql["partitions"], ()))
+        if not made_with:
+            with self.db.transaction() as db:
+                db.execute(self._sql["set_partitions"], (str(self.partitions),))
+            made_with = list(self.db.rows(self._sql["partitions"], ()))
+        ((value,),) = made_with
+        if value != str(self.partitions):
+            raise StoreError(
+                f"the database was made with partitions = {value}, and {self.partitions} is "
+                f"wanted; set partitions to {value}, or use another database"
+            )
 
     def _progress(self, row: Row) -> Progress:
         raw, saga, version = row
@@ -394,6 +410,7 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
             "ON CONFLICT (order_id) DO NOTHING"
         ),
+        "stored": f"DELETE FROM submitted WHERE no {is_in('bigint')}",
         "pruned": f"SELECT no FROM pruned WHERE no {is_in('bigint')}",
         "claim": (
             f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "
@@ -424,5 +441,8 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "SELECT id, topic, partition, key, value, headers FROM outbox "
             f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
         ),
-        "meta": f"INSERT INTO meta (name, value) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING",
+        "partitions": "SELECT value FROM meta WHERE name = 'partitions'",
+        "set_partitions": (
+            f"INSERT INTO meta (name, value) VALUES ('partitions', {mark}) ON CONFLICT DO NOTHING"
+        ),
     }

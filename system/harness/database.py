@@ -1,16 +1,16 @@
 """The worker's store, watched: what is committed is seen, and the database may be away."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import attrs
-import sqlalchemy as sa
 
 from bridges.errors import LostShardError, StoreUnavailableError
 from bridges.record import Record
 from bridges.store.connect import Connection, SqliteConnection
+from bridges.store.preparation import prepare
 from bridges.store.schema import metadata
 from bridges.store.store import Changes, Store
 from system.harness.faults import CommitFails, LosesShard, ReadFails
@@ -19,16 +19,9 @@ from system.harness.faults import CommitFails, LosesShard, ReadFails
 @cache
 def _empty() -> sqlite3.Connection:
     """A database with all the tables: to copy one takes a tenth of the time of making one."""
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    _make(connection, metadata, [*metadata.tables.values()])
+    connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    prepare(OneLife(connection), metadata)
     return connection
-
-
-def _make(
-    connection: sqlite3.Connection, metadata: sa.MetaData, tables: Sequence[sa.Table]
-) -> None:
-    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
-    metadata.create_all(engine, tables)
 
 
 class OneLife(SqliteConnection):
@@ -40,9 +33,6 @@ class OneLife(SqliteConnection):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.use(connection)
-
-    def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        _make(self._connection, metadata, missing)
 
     def close(self) -> None:
         if self._connection.in_transaction:

@@ -62,6 +62,7 @@ class Worker(Actor):
         parts = Parts(
             settings=work.settings,
             clock=clock,
+            outage_folder=work.settings.log_dir,
             shards=work.shards,
             flush=sink.flush,
             observers=telemetry.observers,

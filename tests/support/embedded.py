@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
-import sqlalchemy as sa
 from thespian.actors import ActorSystem
 
 from actors.entities import Entity
@@ -22,11 +21,12 @@ from actors.place_order import PLACE_ORDER
 from actors.sagas.definition import Saga
 from actors.sagas.progress import Progress, Status, saga_id_of
 from actors.services.service import Service
+from bridges.embedded import EmbeddedBridge
 from bridges.embedded_log import EmbeddedLog
 from bridges.invariants import Violation, examine, ledger_of
 from bridges.outside import ImmediateOutside, Outside
 from bridges.record import Headers, Outgoing
-from bridges.store.connect import sqlite_engine
+from bridges.store.queries import reading
 from bridges.store.store import Store
 from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
@@ -62,6 +62,8 @@ class EmbeddedSystem:
 
     `settings` are those that differ from the defaults. `watch` is told of each point at which a
     crash would matter, and raises Crash to die there. It runs `shards`, or all there are.
+    `database` is the URL of another one than the file in the directory; the embedded log is a table
+    of it then, on PostgreSQL too.
     """
 
     def __init__(
@@ -76,12 +78,13 @@ class EmbeddedSystem:
         watch: Callable[[str], None] = _nothing,
         outside: Callable[[], Outside] = ImmediateOutside,
         shards: frozenset[int] | None = None,
+        database: str | None = None,
+        began: float = BEGAN,
     ) -> None:
-        self.settings = Settings(
-            database=f"sqlite:///{directory / 'orders.db'}",
-            **{"partitions": 4, **(settings or {})},
-        )
-        self.clock = VirtualClock(BEGAN)
+        url = database or f"sqlite:///{directory / 'orders.db'}"
+        kafka = {} if url.startswith("sqlite") else {"kafka": "nobody.invalid:9092"}
+        self.settings = Settings(database=url, **{"partitions": 4, **kafka, **(settings or {})})
+        self.clock = VirtualClock(began)
         self.parts = Parts(
             settings=self.settings,
             sagas=sagas,
@@ -92,6 +95,7 @@ class EmbeddedSystem:
             watch=watch,
             outside=outside,
             shards=shards,
+            bridge=EmbeddedBridge,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
         """A connection of its own, to read with."""
@@ -257,10 +261,6 @@ class EmbeddedSystem:
 def violations(
     database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
 ) -> list[Violation]:
-    """What is not as it must be in an SQLite database."""
-    engine = sqlite_engine(sa.make_url(database))
-    try:
-        with engine.connect() as connection:
-            return examine(ledger_of(connection), sagas, ended=ended).violations
-    finally:
-        engine.dispose()
+    """What is not as it must be in a database."""
+    with reading(database) as connection:
+        return examine(ledger_of(connection), sagas, ended=ended).violations

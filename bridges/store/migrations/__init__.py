@@ -1,0 +1,21 @@
+"""How a database of a former schema version becomes one of the newest: one step after the other.
+
+`meta` holds the version of a database in its row `schema`. A new database is made whole, at the
+newest version, from the definitions in `schema`; an older one gets the migrations in their order,
+each in one transaction together with its number. There is no way back: restore a backup.
+
+To change what is stored: change the definitions, add a module `version_N` here, and put it into
+MIGRATIONS. A migration is written once and never changed: it uses no definition of the rest of the
+code, which goes on changing. `tests/golden` has databases of former versions to try it on.
+"""
+
+from bridges.store.migrations.migration import Migration
+from bridges.store.migrations.version_2 import VERSION_2
+from bridges.store.migrations.version_3 import VERSION_3
+from bridges.store.migrations.version_4 import VERSION_4
+
+MIGRATIONS: tuple[Migration, ...] = (VERSION_2, VERSION_3, VERSION_4)
+
+FIRST = 1
+"""The version of databases that came before any migration."""
+NEWEST = MIGRATIONS[-1].version
