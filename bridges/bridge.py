@@ -131,8 +131,8 @@ class Bridge(Waves):
         self._world = world
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
-        keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
-        if (keep, keep_keys) != (None, None) and connect.coordinator:
+        if connect.coordinator:
+            keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
             self._pruner = Pruner(world.store, world.clock, keep, keep_keys)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
         self._look_at_pauses()

@@ -75,10 +75,6 @@ class Intake:
             f"INSERT INTO order_keys (order_id, shard, fingerprint) VALUES ({mark}, {mark}, {mark})"
             " ON CONFLICT (order_id) DO UPDATE SET fingerprint = excluded.fingerprint"
         )
-        self._submitted = (
-            f"INSERT INTO submitted (no) SELECT no FROM order_keys WHERE order_id {one_of} "
-            "ON CONFLICT DO NOTHING"
-        )
         self._used = f"SELECT key, order_id FROM idempotency_keys WHERE key {one_of}"
         self._use = (
             f"INSERT INTO idempotency_keys (key, order_id, used_at) VALUES ({mark}, {mark}, {mark})"
@@ -127,8 +123,6 @@ class Intake:
                     new_uses.append((key, order_id, now))
             if records:
                 self._log.db.insert(cursor, self._new_key, keys)
-                accepted = self._log.db.many([order_id for order_id, _, _ in keys], str)
-                cursor.execute(self._submitted, (accepted,))
                 self._log.put(cursor, records)
             if new_uses:
                 self._log.db.insert(cursor, self._use, new_uses)

@@ -1,4 +1,4 @@
-"""Pruning by a running worker: a little between two batches, so that nothing waits for it."""
+"""Housekeeping by a running worker: a little between two batches, so that nothing waits for it."""
 
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from bridges.errors import StoreUnavailableError
 from bridges.store.client_keys import KeyRound
 from bridges.store.retention import Round
 from bridges.store.store import Store
+from bridges.store.waiting_orders import MarkRound
 
 log = structlog.get_logger("bridge")
 
@@ -21,11 +22,11 @@ REST = 3.0
 """So many times as long as it worked, it rests: pruning takes a quarter of the time at most."""
 SHORTEST_REST = 0.01
 KEYS_SHARD = 0
-"""Keys belong to no shard; one worker sees to all of them."""
+"""Clients' keys, and the mark of waiting orders, belong to no shard: its owner sees to them."""
 
 
 class Pruner:
-    """Prunes what a worker need not keep, each kind in its own time.
+    """Prunes what a worker need not keep, and moves the mark of waiting orders, each in its time.
 
     Orders of its shards go that ended more than `keep` seconds ago, and clients' keys that were
     first used more than `keep_keys` seconds ago; None for those that are kept for ever.
@@ -39,6 +40,7 @@ class Pruner:
         self._kinds: list[_Kind] = [self._orders] if self._orders else []
         if keep_keys is not None:
             self._kinds.append(_Keys(store, keep_keys))
+        self._kinds.append(_WaitingOrders(store))
         self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
         """When each goes on."""
         self.pause = min([kind.pause for kind in self._kinds])
@@ -132,6 +134,25 @@ class _Keys:
         if keys:
             log.info("idempotency_keys.pruned", keys=keys)
         return True
+
+    def drop(self) -> None:
+        self._round = None
+
+
+class _WaitingOrders:
+    pause = LONGEST_PAUSE
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._round: MarkRound | None = None
+
+    def step(self, epochs: dict[int, int], now: float) -> bool:
+        if KEYS_SHARD not in epochs:
+            return True
+        if self._round is None:
+            self._round = MarkRound(self._store)
+        self._round.step()
+        return self._round.done
 
     def drop(self) -> None:
         self._round = None

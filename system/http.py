@@ -78,6 +78,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Surroundin
         database=settings.database,
         registry=registry_of(settings),
         open_log=access.open,
+        letters=access.letters,
         running=_kept(access.running),
         timeline=lambda order_id: _timeline(settings, order_id),
         lag=access.lag,

@@ -12,9 +12,10 @@ from actors.participants import DEAD_LETTERS, TOPICS
 from bridges.kafka.connection import KafkaConnection, KafkaLog
 from bridges.kafka.kept_topic import KeptTopic
 from bridges.kafka.members import members_of
-from bridges.kafka.outbox_log import OutboxLog
+from bridges.kafka.outbox_log import OutboxLog, TopicLetters
 from bridges.kafka.topics import check_topics
 from bridges.kafka.whole_topic import ends_of, ends_of_topics
+from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
 from bridges.store import queries
 from bridges.store.lag import behind
@@ -70,17 +71,20 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
 class KafkaAccess:
     """The log is Kafka's topics; the database knows how far the workers have come.
 
-    With `letters`, dead letters are read on from where they were read before.
+    With `kept`, dead letters are read on from where they were read before.
     """
 
     settings: Settings
-    letters: KeptTopic | None = None
+    kept: KeptTopic | None = None
 
     def open(self) -> RecordLog:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group, self.letters,
+            self.settings.kafka_group, self.kept,
         )  # fmt: skip
+
+    def letters(self) -> LetterSource:
+        return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:
         self._connection.knock()

@@ -8,8 +8,9 @@ from typing import Protocol
 
 import attrs
 
-from bridges.embedded_log import EmbeddedLog
+from bridges.embedded_log import EmbeddedLetters, EmbeddedLog
 from bridges.errors import StoreError
+from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
 from bridges.store import queries
 from bridges.store.lag import dead_letter_records
@@ -22,6 +23,9 @@ class LogAccess(Protocol):
 
     def open(self) -> RecordLog:
         """To write to."""
+
+    def letters(self) -> LetterSource:
+        """To read dead letters: nothing is opened to write to."""
 
     def knock(self) -> None:
         """Raise BridgeError unless somebody is there."""
@@ -61,6 +65,10 @@ class EmbeddedAccess:
     def open(self) -> RecordLog:
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
+
+    def letters(self) -> LetterSource:
+        check_log(self.settings)
+        return EmbeddedLetters(self.settings.database)
 
     def knock(self) -> None:
         """Where the database is, it is."""

@@ -9,6 +9,7 @@ import attrs
 
 from actors.sagas.registry import Registry
 from bridges.errors import BridgeError
+from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
 
 
@@ -57,6 +58,8 @@ class Surroundings:
     registry: Registry
     open_log: Callable[[], RecordLog]
     """A log to write to, for the thread that calls it. Raises BridgeError if there is none."""
+    letters: Callable[[], LetterSource]
+    """Where dead letters are read, for the thread that calls it."""
     running: Callable[[], int]
     """How many processes handle what is written."""
     timeline: Callable[[str], Any] = lambda order_id: None

@@ -14,6 +14,7 @@ from actors.sagas.registry import Registry
 from actors.sagas.turn import GOING, UNDOING
 from bridges.operations.checks import check, check_reason, listed
 from bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
+from bridges.store.queries import IN_FLIGHT
 from bridges.store.schema import sagas
 
 
@@ -116,7 +117,13 @@ def _in_flight(
     which: SagaFilter,
     now: float,
 ) -> Iterator[Progress]:
-    query = sa.select(sagas.c.state).where(sagas.c.ended_at.is_(None)).order_by(sagas.c.no)
+    # The index of statuses gives their numbers, and those their rows, already in order.
+    numbers = sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses or IN_FLIGHT))
+    query = (
+        sa.select(sagas.c.state)
+        .where(sagas.c.no.in_(numbers), sagas.c.ended_at.is_(None))
+        .order_by(sagas.c.no)
+    )
     if which.saga:
         query = query.where(sagas.c.saga == which.saga)
     if which.statuses:

@@ -69,7 +69,8 @@ class PostgresConnection:
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
         with _errors():
-            return iter(self._working().execute(sql, parameters).fetchall())
+            # Without parameters, `%` is no placeholder.
+            return iter(self._working().execute(sql, parameters or None).fetchall())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:

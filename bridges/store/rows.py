@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from actors.entities import Entity
-from actors.sagas.progress import Phase, Progress, Status, encode
+from actors.sagas.progress import CANCELLED, Phase, Progress, Status, encode
 from actors.sagas.registry import Registry
 from bridges.store.schema import sagas, table_of
 
@@ -82,6 +82,14 @@ class Rows:
         return self._entity(**values)
 
 
+def _was_skipped(progress: Progress) -> bool:
+    """Whether a person skipped one of its steps."""
+    return any(
+        entry.event == "saga.operator" and entry.note.startswith("skip")
+        for entry in progress.history
+    )
+
+
 class SagaRows:
     """How a saga's progress is written to the table of sagas."""
 
@@ -106,6 +114,7 @@ class SagaRows:
             progress.started_at,
             progress.ended_at or None,
             encode(progress).decode(),
+            int(progress.status == CANCELLED and _was_skipped(progress)),
         )
 
     def _waiting_for(self, progress: Progress) -> str:

@@ -22,18 +22,14 @@ def partial_index(
     name: str,
     *columns: sa.Column[typing.Any],
     where: sa.ColumnElement[bool],
-    on_postgresql: sa.ColumnElement[bool] | None = None,
     unique: bool = False,
 ) -> None:
     """An index of those rows alone for which the condition holds, on either database.
 
-    `on_postgresql` is the same condition in words of PostgreSQL, where they are different ones.
-
     PostgreSQL gets the condition from `ddl`: to name it here loads all that SQLAlchemy knows of
     PostgreSQL, which a command on SQLite should not wait for.
     """
-    told = where if on_postgresql is None else on_postgresql
-    sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": told})
+    sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
 
 
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -54,7 +50,7 @@ submitted = sa.Table(
     metadata,
     sa.Column("no", Number, primary_key=True, autoincrement=False),
 )
-"""Orders that were taken in and that the order service has not stored yet."""
+"""Orders that the mark of `bridges.store.waiting_orders` has passed before they were stored."""
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -83,26 +79,14 @@ sagas = sa.Table(
     sa.Column("started_at", sa.Float(53), nullable=False),
     sa.Column("ended_at", sa.Float(53)),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
 )
+"""`skipped` is 1 for a saga that was cancelled though a person had skipped a step of it: what that
+step did, goods that are held say, may be there still."""
 partial_index("sagas_in_flight", sagas.c.shard, sagas.c.deadline, where=sagas.c.ended_at.is_(None))
 sa.Index("sagas_by_status", sagas.c.status, sagas.c.no)
 
-
-def was_skipped(dialect: str) -> sa.ColumnElement[bool]:
-    """Whether a saga was cancelled with a step that a person skipped, so that it may hold goods."""
-    find = sa.func.strpos if dialect == "postgresql" else sa.func.instr
-    return sa.and_(
-        sagas.c.status == sa.literal_column("'CANCELLED'"),
-        find(sagas.c.state, sa.literal_column('\'"note":"skip by \'')) > sa.literal_column("0"),
-    )
-
-
-partial_index(
-    "sagas_skipped",
-    sagas.c.no,
-    where=was_skipped("sqlite"),
-    on_postgresql=was_skipped("postgresql"),
-)
+partial_index("sagas_skipped", sagas.c.no, where=sagas.c.skipped == sa.literal_column("1"))
 
 log = sa.Table(
     "log",

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from actors.entities import ENTITIES, Entity, Order
+from actors.entities import ENTITIES, Entity
 from actors.sagas.progress import Progress, decode
 from actors.sagas.registry import Registry
 from bridges.errors import LostShardError, StoreError
@@ -24,6 +24,8 @@ EPOCHS = "#epochs"
 """The topic under which the offsets table keeps how often each shard was claimed."""
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""
+ALL = 2**31 - 1
+"""As many as there are."""
 KNOWN_KEYS = 200_000
 """How many order ids are remembered with their numbers."""
 
@@ -227,13 +229,16 @@ class Store:
 
         Without `consumers`, what an earlier worker of our own group has left.
         """
-        return [
-            (number, Outgoing(topic, partition, key, value, unpack(headers)))
-            for number, topic, partition, key, value, headers in self.db.rows(
-                self._sql["unpublished"],
-                (self.db.many(list(consumers or (self.consumer,)), str), self.db.many(shards, int)),
-            )
-        ]
+        names = list(consumers or (self.consumer,))
+        if names == [SUBMITTED]:
+            return self.submitted(shards, ALL)
+        values = (self.db.many(names, str), self.db.many(shards, int))
+        return _outgoing(self.db.rows(self._sql["unpublished"], values))
+
+    def submitted(self, shards: Sequence[int], limit: int) -> list[tuple[int, Outgoing]]:
+        """Of what submitters committed for these shards and may not have published, the oldest."""
+        values = (self.db.many(shards, int), limit)
+        return _outgoing(self.db.rows(self._sql["submitted"], values))
 
     # --- the one transaction ------------------------------------------------------------------
 
@@ -339,8 +344,6 @@ class Store:
             self.db.insert(db, self._rows[kind].upsert, all_rows)
             if self._rows[kind].numbered:
                 self._stored(kind.table, all_rows)
-            if kind is Order:
-                db.execute(self._sql["stored"], (self.db.many([row[0] for row in all_rows], int),))
         if sagas:
             saga_rows = [
                 self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas
@@ -393,6 +396,13 @@ class Store:
         return decode(raw, self._registry.get(saga, version))
 
 
+def _outgoing(rows: Iterable[Row]) -> list[tuple[int, Outgoing]]:
+    return [
+        (number, Outgoing(topic, partition, key, value, unpack(headers)))
+        for number, topic, partition, key, value, headers in rows
+    ]
+
+
 def _nothing() -> None:
     return None
 
@@ -410,7 +420,6 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
             "ON CONFLICT (order_id) DO NOTHING"
         ),
-        "stored": f"DELETE FROM submitted WHERE no {is_in('bigint')}",
         "pruned": f"SELECT no FROM pruned WHERE no {is_in('bigint')}",
         "claim": (
             f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "
@@ -440,6 +449,11 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
         "unpublished": (
             "SELECT id, topic, partition, key, value, headers FROM outbox "
             f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
+        ),
+        # The name is written out, or no partial index would serve.
+        "submitted": (
+            "SELECT id, topic, partition, key, value, headers FROM outbox "
+            f"WHERE consumer = '{SUBMITTED}' AND shard {is_in('int')} ORDER BY id LIMIT {mark}"
         ),
         "partitions": "SELECT value FROM meta WHERE name = 'partitions'",
         "set_partitions": (

@@ -7,12 +7,13 @@ import attrs
 import click
 from rich.table import Table
 
-from bridges.letters import Letter, LetterFilter, Letters
+from bridges.letters import Letter, LetterFilter, LetterReader, Letters
 from system.cli.confirm import bulk_options, confirm, older_than_option
 from system.cli.operate import current_user
 from system.cli.support import (
     LOG_SETTINGS,
     console,
+    dead_letters,
     open_log,
     plain_table,
     print_json,
@@ -83,8 +84,7 @@ def _asked(function: Any) -> Any:
 @settings_options(*LOG_SETTINGS)
 def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
     """List dead letters, the oldest first."""
-    with open_log(settings) as log:
-        letters = Letters(log).all()
+    letters = dead_letters(settings).all()
     shown = [letter for letter in letters if everything or not letter.mark]
     if as_json:
         print_json([_as_json(letter) for letter in shown])
@@ -102,8 +102,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
 @settings_options(*LOG_SETTINGS)
 def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> None:
     """Show one letter whole: where it came from, the error, its key, headers and value."""
-    with open_log(settings) as log:
-        letter = Letters(log).get(letter_id)
+    letter = dead_letters(settings).get(letter_id)
     fields = _as_json(letter)
     if as_json:
         print_json(fields)
@@ -122,12 +121,11 @@ def replay_command(asked: Asked) -> None:
 
     With --all, those of all letters that fit; --dry-run tells which they are.
     """
+    chosen = _chosen(dead_letters(asked.settings), asked, "replay")
+    if not chosen:
+        return
     with open_log(asked.settings) as log:
-        letters = Letters(log)
-        chosen = _chosen(letters, asked, "replay")
-        if not chosen:
-            return
-        letters.replay(chosen, asked.by, asked.why, again=asked.again)
+        Letters(log).replay(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{len(chosen)} record(s) replayed.")
     say_if_idle(log)
 
@@ -141,16 +139,15 @@ def discard_command(asked: Asked) -> None:
     """
     if not asked.why.strip():
         raise click.UsageError("--why needs a reason")
+    chosen = _chosen(dead_letters(asked.settings), asked, "discard")
+    if not chosen:
+        return
     with open_log(asked.settings) as log:
-        letters = Letters(log)
-        chosen = _chosen(letters, asked, "discard")
-        if not chosen:
-            return
-        letters.discard(chosen, asked.by, asked.why, again=asked.again)
+        Letters(log).discard(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{len(chosen)} letter(s) discarded.")
 
 
-def _chosen(letters: Letters, asked: Asked, verb: str) -> list[int]:
+def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
     """The numbers of the letters that are meant; none if nothing shall be done."""
     if bool(asked.letter_ids) == asked.everything:
         raise click.UsageError("name letters by their ids, or say --all")

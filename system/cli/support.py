@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridges.letters import LetterReader
 from bridges.record_log import RecordLog
 from system.log_access import log_access
 from system.settings import Settings
@@ -47,6 +48,17 @@ LOG_SETTINGS = ("database", "partitions", "kafka")
 
 def open_log(settings: Settings) -> RecordLog:
     """The log that the settings name, to write to."""
+    _quiet(settings)
+    return log_access(settings).open()
+
+
+def dead_letters(settings: Settings) -> LetterReader:
+    """The dead letters of the log that the settings name, to look at."""
+    _quiet(settings)
+    return LetterReader(log_access(settings).letters())
+
+
+def _quiet(settings: Settings) -> None:
     if settings.kafka:
         import structlog  # here, because it takes long to load, and nothing else logs
 
@@ -55,7 +67,6 @@ def open_log(settings: Settings) -> RecordLog:
             wrapper_class=structlog.make_filtering_bound_logger("warning"),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
-    return log_access(settings).open()
 
 
 def console(*, markup: bool = False) -> Console:

@@ -83,14 +83,18 @@ FORMER = Complete(
 )
 """What was added to databases of version 1 before versions were counted."""
 
-_STEP = [("phase", int, 0), ("attempt", int, 0), ("since", float, 0.0), ("deadline", float, 0.0)]
-_ENTRY = [
+_Fields = list[tuple[str, Any] | tuple[str, Any, Any]]
+
+_STEP: _Fields = [
+    ("phase", int, 0), ("attempt", int, 0), ("since", float, 0.0), ("deadline", float, 0.0),
+]  # fmt: skip
+_ENTRY: _Fields = [
     ("at", float), ("event", str), ("step", str, ""), ("attempt", int, 0), ("cause", str, ""),
     ("note", str, ""),
 ]  # fmt: skip
 
 
-def _saga(step: Any, entry: Any) -> list[Any]:
+def _saga(step: Any, entry: Any) -> _Fields:
     return [
         ("saga_id", str), ("order_id", str), ("saga", str), ("version", int), ("status", int),
         ("stage", int), ("steps", tuple[step, ...]), ("start", msgspec.Raw), ("started_at", float),

@@ -119,9 +119,7 @@ def test_goods_that_were_never_brought_are_not_in_the_books(books) -> None:
 def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
     """A refund skipped with a reason keeps a charge, and is no violation of the system's."""
     books.exec_driver_sql(SPOILT["no charge kept"])
-    books.exec_driver_sql(
-        "UPDATE sagas SET state = replace(state, '\"rolled_back\"', '\"x\"')"
-    )
+    books.exec_driver_sql("UPDATE sagas SET state = replace(state, '\"rolled_back\"', '\"x\"')")
     before = broken(examine(ledger_of(books), [PLACE_ORDER]))
     books.exec_driver_sql(
         "UPDATE sagas SET state = substr(state, 1, length(state) - 2) || "

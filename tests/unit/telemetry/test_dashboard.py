@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from bridges.embedded_log import EmbeddedLog
+from bridges.embedded_log import EmbeddedLetters, EmbeddedLog
 from bridges.http.metrics import MetricRoutes
 from bridges.http.options import Surroundings
 from bridges.http.reading import Reader
@@ -50,6 +50,7 @@ def of_http(tmp_path: Path) -> set[str]:
         database=settings.database,
         registry=registry,
         open_log=lambda: EmbeddedLog(settings.database, settings.partitions),
+        letters=lambda: EmbeddedLetters(settings.database),
         running=lambda: 1,
         lag=lambda: {"order-events": 1},
     )
