@@ -87,6 +87,11 @@ def check_readable(db: sa.Connection) -> None:
 
     Raises StoreError if it has no tables of ours.
     """
+    check_version(stored_version(db))
+
+
+def stored_version(db: sa.Connection) -> int:
+    """The schema version; raises StoreError if the database has no tables of ours."""
     names = {name for (name,) in db.exec_driver_sql(_TABLES[db.dialect.name])}
     if "order_keys" not in names:
         raise StoreError(
@@ -94,7 +99,7 @@ def check_readable(db: sa.Connection) -> None:
             "submit` make them"
         )
     found = db.exec_driver_sql(READ_VERSION).scalar() if "meta" in names else None
-    check_version(FIRST if found is None else as_version(str(found)))
+    return FIRST if found is None else as_version(str(found))
 
 
 def _open(file: Path) -> sqlite3.Connection:

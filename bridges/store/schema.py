@@ -79,7 +79,7 @@ sagas = sa.Table(
     sa.Column("started_at", sa.Float(53), nullable=False),
     sa.Column("ended_at", sa.Float(53)),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("skipped", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
 """`skipped` is 1 for a saga that was cancelled though a person had skipped a step of it: what that
 step did, goods that are held say, may be there still."""
