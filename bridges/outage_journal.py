@@ -14,6 +14,7 @@ The folder has to outlive the process, as the folder of the logs does, or a rest
 of the database counts as a restart without one. If the disk is away, only what is in memory counts.
 """
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -83,7 +84,7 @@ class OutageJournal:
         for outage in self._table.recall(others, now):
             outages.add(outage.since, now if outage.until is None else outage.until)
         for path in files:
-            path.unlink(missing_ok=True)
+            _remove(path)
         if files:
             log.info("outages.recalled", count=len(files))
 
@@ -119,7 +120,7 @@ class OutageJournal:
     def _remove_file(self, number: str) -> None:
         path = self._path(number)
         if path is not None:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
     def _files(self) -> dict[Path, Noted]:
         """Those of this database; what cannot be read is left where it is."""
@@ -132,3 +133,9 @@ class OutageJournal:
             if noted.database == self._database:
                 found[path] = noted
         return found
+
+
+def _remove(path: Path) -> None:
+    # One that stays is read again, and then known by its id.
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

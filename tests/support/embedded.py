@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import attrs
 import msgspec
 from thespian.actors import ActorSystem
 
@@ -19,6 +20,7 @@ from actors.entities import Entity
 from actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from actors.place_order import PLACE_ORDER
 from actors.sagas.definition import Saga
+from actors.sagas.outages import Outages
 from actors.sagas.progress import Progress, Status, saga_id_of
 from actors.services.service import Service
 from bridges.embedded import EmbeddedBridge
@@ -79,6 +81,7 @@ class EmbeddedSystem:
         outside: Callable[[], Outside] = ImmediateOutside,
         shards: frozenset[int] | None = None,
         database: str | None = None,
+        outage_folder: Path | None = None,
         began: float = BEGAN,
     ) -> None:
         url = database or f"sqlite:///{directory / 'orders.db'}"
@@ -96,6 +99,7 @@ class EmbeddedSystem:
             outside=outside,
             shards=shards,
             bridge=EmbeddedBridge,
+            outage_folder=outage_folder,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
         """A connection of its own, to read with."""
@@ -133,7 +137,9 @@ class EmbeddedSystem:
         """Start it on what its database holds."""
         self.capture_logs()
         self.base = EventLoopBase(self.clock, threaded=False)
-        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        self.outages = Outages(self.settings.outage_grace)  # of a former life, nothing is known
+        parts = attrs.evolve(self.parts, outages=self.outages)
+        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
         self.run()
 
     def capture_logs(self) -> None:

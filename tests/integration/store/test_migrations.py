@@ -152,7 +152,8 @@ def test_orders_that_were_pruned_and_keys_that_were_used_are_known(former) -> No
         pruned, kept = queries.order(db, "done-1"), queries.order(db, "kept")
 
     assert [Verdict.DUPLICATE, Verdict.DUPLICATE, Verdict.KEY_REUSED, Verdict.DUPLICATE] == verdicts
-    assert pruned and kept
+    assert pruned
+    assert kept
     assert "COMPLETED" == pruned["pruned"]["status"]
     assert [("saga.started", ""), ("saga.step_completed", "process payment")] == [
         (entry.event, entry.step) for _, progress in kept["sagas"] for entry in progress.history[:2]
