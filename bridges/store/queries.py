@@ -55,8 +55,12 @@ def orders_page(
     query = _orders_query().add_columns(order_keys.c.no)
     if not prefix:
         return _rows(db, _newest_orders(query, statuses, limit, after))
-    # Not LIKE: SQLite's takes no notice of case.
-    query = query.where(sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix)
+    gone = pruned.c.no.is_not(None)
+    query = query.outerjoin(pruned, pruned.c.no == order_keys.c.no).where(
+        sa.or_(_orders.c.no.is_not(None), sa.and_(order_keys.c.fingerprint.is_not(None), ~gone)),
+        # Not LIKE: SQLite's takes no notice of case.
+        sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix,
+    )
     if after is not None:
         query = query.where(order_keys.c.no < after)
     if statuses:
@@ -117,15 +121,6 @@ def _orders_query() -> sa.Select[Any]:
         .select_from(
             order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no).outerjoin(
                 sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == "place-order")
-            )
-        )
-        .where(
-            sa.or_(
-                _orders.c.no.is_not(None),
-                sa.and_(
-                    order_keys.c.fingerprint.is_not(None),
-                    ~sa.exists().where(pruned.c.no == order_keys.c.no),
-                ),
             )
         )
         .order_by(order_keys.c.no.desc())
@@ -281,7 +276,7 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
             sa.or_(_orders.c.status.is_(None), _orders.c.status != Order.COMPLETED),
         )
     )
-    if db.execute(sa.select(_orders.c.no).limit(1)).first() is not None:
+    if db.execute(sa.select(sa.func.max(_orders.c.no))).scalar() is not None:
         query = query.where(_reservations.c.no.in_(_may_hold()))
     for warehouse, lines in db.execute(query):
         for line in _lines.decode(lines):
