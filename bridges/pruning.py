@@ -140,19 +140,25 @@ class _Keys:
 
 
 class _WaitingOrders:
-    pause = LONGEST_PAUSE
+    """Rarer and rarer while there is nothing to do: an idle worker shall hardly be woken for it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._round: MarkRound | None = None
+        self.pause = LONGEST_PAUSE
 
     def step(self, epochs: dict[int, int], now: float) -> bool:
         if KEYS_SHARD not in epochs:
+            self._round = None
             return True
         if self._round is None:
             self._round = MarkRound(self._store)
         self._round.step()
-        return self._round.done
+        if not self._round.done:
+            return False
+        moved, self._round = self._round.moved, None
+        self.pause = LONGEST_PAUSE if moved else min(2 * self.pause, LONGEST_KEY_PAUSE)
+        return True
 
     def drop(self) -> None:
         self._round = None

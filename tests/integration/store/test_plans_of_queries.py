@@ -7,6 +7,7 @@ beside ten times as many. On PostgreSQL the plans are read: none may scan a tabl
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,14 @@ class Asked:
 QUESTIONS = {
     "orders": Asked(lambda db: queries.orders(db, (), 20)),
     **{
-        f"orders {status}": Asked(lambda db, status=status: queries.orders(db, (status,), 20))
+        f"orders {status}": Asked(partial(queries.orders, statuses=(status,), limit=20))
         for status in queries.ORDER_STATUSES
     },
     "a page of orders": Asked(lambda db: queries.orders_page(db, ("COMPLETED",), 20, 700)),
     "orders that begin": Asked(lambda db: queries.orders_page(db, (), 20, None, "r-10")),
     "sagas": Asked(lambda db: queries.sagas_of(db, (), 20)),
     **{
-        f"sagas {status}": Asked(lambda db, status=status: queries.sagas_of(db, (status,), 20))
+        f"sagas {status}": Asked(partial(queries.sagas_of, statuses=(status,), limit=20))
         for status in queries.SAGA_STATUSES
     },
     "a page of sagas": Asked(lambda db: queries.sagas_page(db, ("COMPLETED",), 20, (700, "x"))),

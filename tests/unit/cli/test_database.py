@@ -56,7 +56,8 @@ def test_it_is_migrated_once(env) -> None:
     [
         ("orders",), ("sagas",), ("show", "kept"), ("status",), ("audit",), ("stock", "show"),
         ("dead-letters", "list"), ("resume", "--all"), ("prune", "--older-than", "1d"),
-        ("inject", "order-events", "{}", "--raw"), ("pause", "stock", "--why", "x"),
+        ("inject", "order-events", '{"orderId": "A", "status": "ORDER_CREATED"}'),
+        ("pause", "stock", "--why", "x"),
     ],
     ids=" ".join,
 )  # fmt: skip
