@@ -10,7 +10,6 @@ from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
 from bridges.call_runners import CallRunner
-from bridges.external_calls import CAPACITY
 from bridges.observer import Observer, Tracing
 from bridges.routes import Routes
 from bridges.store.store import Store
@@ -36,12 +35,12 @@ class World:
     services: Sequence[type[Service]]
     clock: Clock
     call_runner: CallRunner
+    call_capacity: int
+    """External calls of one service that may be under way."""
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
-    call_capacity: int = CAPACITY
-    """External calls of one service that may be under way."""
     outages: Outages = attrs.field(factory=Outages)
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""

@@ -20,7 +20,7 @@ from actors.services.service import Service
 from actors.services.simulation import Silence, SimulatedGateway
 from actors.services.stock import StockService
 from bridges.bridge import Bridge
-from bridges.call_runners import CallRunner, ImmediateCalls, ThreadPools
+from bridges.call_runners import CallRunner, ImmediateCalls
 from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
 from bridges.external_calls import CAPACITY
@@ -31,6 +31,7 @@ from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
 from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
+from bridges.thread_pools import ThreadPools
 from bridges.wire import Wire
 from bridges.world import World
 from system.definitions import SAGAS, registry_of
@@ -234,7 +235,7 @@ def _configuration(parts: Parts) -> dict[str, Any]:
     return {
         "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
         "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
-        "notifications": UseChannel(parts.channel or channel_of(settings)),
+        "notifications": UseChannel(parts.channel or channel_of(settings), parts.clock.now()),
     }
 
 

@@ -95,13 +95,16 @@ class UseChannel(msgspec.Struct, frozen=True):
     """Tells the notification service how to reach customers."""
 
     channel: Any
+    since: float = 0.0
+    """When the process began: what failed before that is tried at once."""
 
 
 class NotificationService(Service):
     """One notification an order, whatever comes twice.
 
     It is stored as PENDING before it is sent, and tried up to ten times, further and further
-    apart; then it is FAILED and stays visible. A restart keeps to the pauses.
+    apart; then it is FAILED and stays visible. A process that starts tries at once what failed
+    before; one that loses its shards and gains them again keeps to the pauses.
     """
 
     participant: ClassVar[Participant] = NOTIFICATIONS
@@ -111,10 +114,12 @@ class NotificationService(Service):
     def __init__(self) -> None:
         super().__init__()
         self._channel: Channel = LogChannel()
+        self._since = 0.0
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, UseChannel):
             self._channel = message.channel
+            self._since = message.since
         else:
             super().receive_other(message, sender)
 
@@ -156,7 +161,7 @@ class NotificationService(Service):
     def owed(self, known: Notification | None, owed: NotificationOwed, now: float) -> Answer:
         if known is None or known.status != Notification.PENDING:
             return NOTHING
-        if known.attempts:
+        if known.attempts and known.updated_at > self._since:
             pause = _pause_after(known.attempts)
             left = min(known.updated_at + pause - now, pause)  # a clock may have been set back
             if left > 0:

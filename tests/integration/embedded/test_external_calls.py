@@ -13,9 +13,9 @@ from thespian.actors import ActorSystem
 from actors.entities import Notification
 from actors.messages import LoadStock, Message, OrderLine
 from actors.services.gateway import Approved, Charge, Refund
-from bridges.call_runners import ThreadPools
 from bridges.embedded_log import EmbeddedLog
 from bridges.messages import RecordsWaiting
+from bridges.thread_pools import ThreadPools
 from system.bootstrap import Parts, RunningSystem, start
 from system.runtime import EventLoopBase
 from system.settings import Settings

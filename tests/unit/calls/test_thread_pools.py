@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 
-from bridges.call_runners import ThreadPools
+from bridges.thread_pools import ThreadPools
 from tests.support.calls import PATIENCE, Results, a_call
 from tests.unit.calls.conftest import Events
 
@@ -102,7 +102,7 @@ def test_a_report_that_raises_is_logged_and_its_thread_goes_on(logged: Events) -
 
 HANGING = """
 import threading
-from bridges.call_runners import ThreadPools
+from bridges.thread_pools import ThreadPools
 from tests.support.calls import a_call
 
 begun = threading.Event()

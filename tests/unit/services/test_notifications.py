@@ -119,7 +119,7 @@ def test_a_failure_is_tried_again_further_and_further_apart() -> None:
 
 
 def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
-    """A restart, or a shard that comes back, is no reason to try a mail server earlier."""
+    """A shard that comes back is no reason to try a mail server earlier."""
     customer = Customer(COMPLETED, FAILED, FAILED)
     failed = customer.known
 
@@ -132,6 +132,15 @@ def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
     assert ([2.0], [0.5]) == ([s for s, _ in early.later], [s for s, _ in later.later])
     assert ((), (), 1) == (early.calls, later.calls, len(due.calls))
     assert failed == customer.known
+
+
+def test_a_restart_tries_at_once_what_failed_before_it() -> None:
+    """The cause may have been mended by the very restart."""
+    customer = Customer(COMPLETED, FAILED)
+    nobody: Any = None
+    customer.service.receive_other(UseChannel(customer.letterbox, customer.now + 0.1), nobody)
+
+    assert 1 == len(customer.tell(NotificationOwed(order_id="o")).calls)
 
 
 def test_a_clock_that_was_set_back_makes_a_pause_no_longer() -> None:
