@@ -39,7 +39,7 @@ demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
 
 # Tests that start brokers and databases come apart, and fewer at once: they starve one another.
-SERVERS = $(addprefix tests/integration/,kafka store support system)
+SERVERS = $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
 test: $(BIN)/.developing ## Run the tests

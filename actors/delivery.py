@@ -4,6 +4,7 @@ The bridge opens a batch, delivers, and commits once every delivery is `Handled`
 says counts before that commit: what it wrote is dropped if the batch is rolled back.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -18,7 +19,8 @@ from actors.sagas.progress import Progress
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message for an actor, with the stored state of the entity it is about.
 
-    Within one `batch`, what the actor has decided since is newer than `state`.
+    Within one `batch`, what the actor has decided since is newer than `state`. `batch` and `ticket`
+    identify the delivery; its acknowledgement repeats both.
     """
 
     batch: int
@@ -36,33 +38,56 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     message: Message
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """Something asked of the outside world, issued after the commit, off the loop's thread.
+CallId = tuple[str, str, str]
+"""Service, operation and key of an external call."""
 
-    `key` is the idempotency key: a restart issues the call again with the same one. The outcome
-    comes back as the message that `then` makes of it, or of the exception.
+
+class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A call to an external system, made after the commit and never on the loop's thread.
+
+    `service` is the participant that makes it, `operation` what it asks for, and `key` the
+    idempotency key: a restart issues the call again with the same one. While a call is under way,
+    none with the same three is made. The outcome comes back as the message that `then` makes of the
+    result or the exception.
+
+    `make` must not wait for ever: a client without a timeout that hangs holds its thread, and keeps
+    the call from being made again, until the process ends.
     """
 
+    service: str
+    operation: str
     key: str
-    make: Any
-    """A callable without arguments, run on another thread."""
-    then: Any
-    """Makes a message of (result, exception); one of them is None."""
+    order_id: str
+    make: Callable[[], Any]
+    """Run on another thread."""
+    then: Callable[[Any, BaseException | None], Message]
+    """Makes a message of (result, exception), one of which is None, on that thread."""
+
+    @property
+    def id(self) -> CallId:
+        """What tells it from other calls."""
+        return self.service, self.operation, self.key
 
 
 class Handled(msgspec.Struct, frozen=True, gc=False):
     """The acknowledgement of a delivery, and what came of it.
 
-    What no delivery caused, a timer that fired, has the ticket `timer_ticket(epoch)`, by which the
-    bridge tells an actor that was restored from one that was released before.
+    `batch` and `ticket` are those of the delivery: an acknowledgement for a batch that was rolled
+    back counts for no later one. A timer that fired has the batch `NO_BATCH` and the ticket
+    `timer_ticket(epoch)`, which tells a restored actor from one that was released before.
     """
 
+    batch: int
     ticket: int
     outputs: tuple[Output, ...] | list[Output] = ()
     writes: tuple[Entity | Progress, ...] | list[Entity | Progress] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ExternalCall, ...] = ()
     notes: tuple[Note, ...] | list[Note] = ()
     """The transitions of the saga that was written."""
+
+
+NO_BATCH = 0
+"""The batch number of what no delivery caused; batches are numbered from one."""
 
 
 def timer_ticket(epoch: int) -> int:
@@ -73,12 +98,16 @@ def timer_ticket(epoch: int) -> int:
 class NotHandled(msgspec.Struct, frozen=True, gc=False):
     """The handler raised: nothing of the delivery counts. It is retried, then dead-lettered."""
 
+    batch: int
     ticket: int
     error: str
 
 
 class Inject(msgspec.Struct, frozen=True, gc=False):
-    """A message that no topic carries, for the bridge to deliver like a record: an outcome."""
+    """A message that no topic carries, for the bridge to deliver like a record.
+
+    It may be lost in a rollback: what is stored must imply it.
+    """
 
     message: Message
 
@@ -93,7 +122,7 @@ class Restore:
 
 @attrs.frozen
 class RestoreEntities:
-    """Entities that an actor keeps in memory, or that still owe an outside call."""
+    """Entities that an actor keeps in memory, all of them."""
 
     entities: list[Entity]
 

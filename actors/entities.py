@@ -15,7 +15,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`table` is where it is stored, `key` the fields that find it.
 
     An entity whose key is `("order_id",)` belongs to the order's shard; `pending` is the status
-    in which an outside call is still owed, so that a restart issues it again.
+    in which an external call is owed, so that a restart issues it again.
     """
 
     table: ClassVar[str]
@@ -47,7 +47,10 @@ class Order(Entity):
 
 
 class Payment(Entity):
-    """A payment. `charges` and `refunds` count what was really done, for the audit."""
+    """A payment. `charges` and `refunds` count what was done, for the audit.
+
+    `code` and `reason` tell why it failed; while PENDING, what went wrong with the last call.
+    """
 
     table: ClassVar[str] = "payments"
     pending: ClassVar[str] = "PENDING"

@@ -1,5 +1,14 @@
 """The errors of the business layer."""
 
+MOST_TEXT = 500
+"""Characters of an error that are kept: some clients raise the whole page that a server sent."""
+
+
+def error_text(error: BaseException) -> str:
+    """Type and text of an exception, on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:MOST_TEXT] if text else type(error).__name__
+
 
 class SagaError(Exception):
     """Something is wrong with a saga or its definition."""

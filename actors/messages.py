@@ -13,6 +13,8 @@ from typing import Annotated
 
 import msgspec
 
+from actors.money import money
+
 SCHEMA_VERSION = 1
 """What `schemaVersion` says in the records this system writes."""
 
@@ -70,6 +72,22 @@ class Internal(Message):
     """What a service tells itself, by way of the bridge; no topic carries it."""
 
 
+EXCEPTION, NO_ANSWER, DECLINED = "exception", "no_answer", "declined"
+CALLBACK = "callback"
+"""Kinds of failures of an external call: it raised; it ended without saying whether it was done;
+it was refused, so that it was not done; or its result could not be made a message of."""
+
+
+class CallOutcome(Internal):
+    """What came of an external call. `failure` is empty if it did what was asked.
+
+    After EXCEPTION, NO_ANSWER or CALLBACK it is unknown whether it was done; `error` is one line.
+    """
+
+    failure: str = ""
+    error: str = ""
+
+
 class Failed(Message):
     """A failure reply: `code` for programs, `reason` for people."""
 
@@ -90,7 +108,8 @@ class OrderCreated(Message):
 
     def __post_init__(self) -> None:
         if self.lines and not -LARGEST <= self.amount <= LARGEST:
-            raise ValueError(f"the order is worth {self.amount}, more than can be stored")
+            worth = money(self.amount, self.currency)
+            raise ValueError(f"the order is worth {worth}, more than can be stored")
 
     @property
     def amount(self) -> int:

@@ -185,7 +185,7 @@ def _handled_stock(settings: Settings) -> bool:
 
 
 def _proceed(running: RunningSystem, base: EventLoopBase) -> None:
-    from bridges.world import RecordsWaiting
+    from bridges.messages import RecordsWaiting
 
     running.tell_bridge(RecordsWaiting())
     base.run_until_idle()

@@ -66,10 +66,8 @@ class Running:
         if self._count > 1:
             self.wait(lambda: len(self._answering()) == self._count)
             workers = {psutil.Process(pid): n for n, pid in self._answering().items()}
-            # The supervisor and Thespian's administrator: no children of the first process.
-            above = {each for worker in workers for each in worker.parents()[:2] if each.pid > 1}
             self.processes = {
-                **dict.fromkeys((first, *above), "supervision"),
+                first: "supervision",
                 **{process: f"worker {n}" for process, n in workers.items()},
             }
 

@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 import msgspec
 
-from actors.delivery import Call, Handled, Output
+from actors.delivery import CallId, ExternalCall, Handled, Output
 from actors.entities import Entity
 from actors.messages import Message
 from actors.sagas.progress import Progress
+from bridges.outcome_queue import Outcome
 from bridges.record import Outgoing, Record
 from bridges.routes import Route
 from bridges.store.parking import Parked
@@ -53,8 +54,10 @@ class Batch:
     entities: dict[Any, Entity] = attrs.field(factory=dict)
     sagas: dict[str, Progress] = attrs.field(factory=dict)
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
+    left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
+    """Records that are left in the embedded log, each for a role that has yet to handle it."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
-    calls: list[Call] = attrs.field(factory=list)
+    calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
     dead_letters: int = 0
@@ -62,7 +65,10 @@ class Batch:
     """What moved sagas on, with their transitions."""
     sources: list[Any] = attrs.field(factory=list)
     """What the log handed over, to be given back when the batch is over."""
-    injected: list[Message] = attrs.field(factory=list)
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    """What it took from the queue of outcomes, to be given back if it is rolled back."""
+    look_again: bool = False
+    """Whether there may be more to take though this batch stores nothing."""
     parked: list[Parked] = attrs.field(factory=list)
     """What is kept for those who are paused."""
     unparked: list[int] = attrs.field(factory=list)
@@ -88,10 +94,22 @@ class Batch:
             self.calls += handled.calls
         return saga
 
+    def calls_over(self) -> list[CallId]:
+        """The calls whose outcomes this batch took."""
+        return [outcome.call for outcome in self.outcomes if outcome.call]
+
+    def calls_to_make(self) -> list[ExternalCall]:
+        """What it asks for, without what an outcome that it took says is done.
+
+        A command that came twice may ask for a call just before the outcome of that very call.
+        """
+        done = {outcome.call for outcome in self.outcomes if not outcome.failed}
+        return [call for call in self.calls if call.id not in done] if done else self.calls
+
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store."""
         return not (
-            self.records or self.entities or self.sagas or self.appended or self.outbox
-            or self.offsets or self.parked or self.unparked
+            self.records or self.entities or self.sagas or self.appended or self.left
+            or self.outbox or self.offsets or self.parked or self.unparked or self.calls
         )  # fmt: skip

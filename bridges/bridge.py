@@ -18,19 +18,22 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
 
-from actors.delivery import Ended, Handled, Inject, NotHandled
-from actors.messages import Message
+from actors.delivery import NO_BATCH, Ended, Handled, Inject, NotHandled
 from actors.sagas.progress import Progress
 from bridges.batch import Batch, Item
+from bridges.call_results import CallDone
 from bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
+from bridges.external_calls import ExternalCalls
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
+from bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
+from bridges.outcome_queue import Outcome
+from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
 from bridges.pruning import Pruner
 from bridges.rates import Rates
-from bridges.routes import ORCHESTRATOR
+from bridges.routes import ORCHESTRATOR, TO_DEAD_LETTERS
 from bridges.store.store import Changes
 from bridges.waves import Waves
-from bridges.world import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
 
 log = structlog.get_logger("bridge")
 
@@ -40,7 +43,10 @@ class Proceed:
 
 
 class CommitAgain:
-    """To itself, some time after the database was away."""
+    """To itself, after a pause: commit the batch of this number, if that is still the open one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class BeginAgain:
@@ -51,11 +57,18 @@ class LookAgain:
     """To itself: see who is paused."""
 
 
+class Drained:
+    """To itself, at a stop: wait no longer for calls that run."""
+
+
 class Prune:
     """To itself: delete a little of what is kept no longer."""
 
 
 PROCEED = Proceed()
+
+DRAIN_SECONDS = 5.0
+"""How long a stop waits for external calls that run; a call that hangs is not waited for longer."""
 
 
 class Bridge(Waves):
@@ -92,20 +105,27 @@ class Bridge(Waves):
             self._look_due = True
             self._proceed_soon()
         elif kind is NotHandled:
-            self._not_handled(message.ticket, message.error)
+            self._not_handled(message)
         elif kind is Inject:
-            self._injected.append(message.message)
+            self._outcomes.put(Outcome(message.message))
             self._proceed_soon()
+        elif kind is CallDone:
+            self._call_done(message)
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            if self._closed:  # not if the batch that waited was rolled back meanwhile
+            # Not if the batch that waited was rolled back meanwhile: another has its own timer.
+            batch = self._batch
+            if self._closed and batch and batch.number == message.payload.number:
                 self._commit()
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
         elif kind is WakeupMessage and isinstance(message.payload, LookAgain):
             self._look_later = False
             self._look_due = True
+            self._proceed_soon()
+        elif kind is WakeupMessage and isinstance(message.payload, Drained):
+            self._draining = False
             self._proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
@@ -129,6 +149,11 @@ class Bridge(Waves):
         if connect.apart:
             world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
         self._world = world
+        self._calls = ExternalCalls(
+            world.call_runner, self._tell_done, self._call_failed, world.call_capacity
+        )
+        here = [each for each in world.services if each.participant.name in self._receivers]
+        self._owed = OwedCalls(world.store, self._calls, here)
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
         if connect.coordinator:
@@ -148,6 +173,8 @@ class Bridge(Waves):
             records=counts.records,
             ended=counts.ended,
             dead_letters=counts.dead_letters,
+            calls=self._calls.counts(),
+            stale_acks=counts.stale_acks,
             seconds=now - counts.since,
             last_error=counts.last_error,
             begun_rate=begun_rate,
@@ -156,15 +183,17 @@ class Bridge(Waves):
         )
 
     def _fatal(self, error: BaseException) -> None:
-        log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
         self._away = True
-        self._give_up(error)
+        try:
+            log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
+        finally:
+            self._give_up(error)  # even if the line cannot be logged
 
     def _stop(self) -> None:
         self._away = True  # whatever still comes, nothing is begun
         self._world.flush()
         self.close_log()
-        self._world.outside.close()
+        self._calls.close()
         self._world.store.close()
         waiting, self._stopping = self._stopping, []
         self._receivers = {}
@@ -185,7 +214,7 @@ class Bridge(Waves):
             if not self._closed and not self._batch.tickets:
                 self._fill(self._batch)
             return
-        if self._stopping and not self._early:
+        if self._is_ready_to_stop():
             self._stop()
             return
         if self._look_due:
@@ -212,10 +241,20 @@ class Bridge(Waves):
         world = self._world
         tracing, starts = world.tracing, world.registry.started_by
         items: list[Item] = []
+        outcomes: list[Item] = []
+        if self._owed.waiting:
+            self._remind()
+        size = world.batch_size
+        if self._outcomes:
+            # At most half while records wait; of an odd number, the rest in turns.
+            outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
         if not self._stopping:
-            kept = self._unpark(batch) if self._parked else []
-            # What was kept comes first, and nothing new while there is more of it.
-            for record in () if batch.unparked else self.take(batch):
+            limit = size - len(outcomes)
+            kept = self._unpark(batch, limit) if self._parked and limit else []
+            # Deferred records come first, and nothing new while there are more of them.
+            taken = () if batch.unparked or not limit else self.take(batch, limit)
+            selective = self.selective
+            for record in taken:
                 batch.records += 1
                 try:
                     message = world.wire.decode(record)
@@ -226,9 +265,17 @@ class Bridge(Waves):
                         raise UnreadableRecordError(
                             f"nobody on {record.topic} takes {type(message).__name__}"
                         )
+                    if selective:
+                        routes = self.routes_here(batch, record, message, routes)
+                        if not routes:
+                            continue
                 except UnreadableRecordError as error:
-                    # Each role reads every topic; one of them sees to what nobody can read.
-                    if ORCHESTRATOR in self._receivers:
+                    # One role makes dead letters, or each would make one of the same record.
+                    if (
+                        self.routes_here(batch, record, None, TO_DEAD_LETTERS)
+                        if selective
+                        else ORCHESTRATOR in self._receivers
+                    ):
                         self._dead_letter(batch, record, str(error))
                     continue
                 item = Item(message, record.topic, record, routes)
@@ -236,28 +283,25 @@ class Bridge(Waves):
                 if key is None:
                     items.append(item)
                 else:
-                    self._forward(batch, record, key)
-            injected, self._injected = self._injected, []
-            for outcome in injected:
-                item = Item(outcome, "", None, world.routes.inside(type(outcome)))
-                if self._holding and self._park_outcome(item):
-                    continue
-                # A call that was made for a shard that moved: its owner makes it again.
-                if self.elsewhere(item) is None:
-                    batch.injected.append(outcome)
-                    items.append(item)
+                    self._forward(batch, item, key)
             if self._holding:
                 items = self._park(batch, items)
             items = kept + items
+        if self._outcomes:
+            room = size - len(outcomes) - batch.records - len(batch.unparked)
+            outcomes += self._take_outcomes(batch, room)
+        items += outcomes
         self._deliver(batch, items, first=True)
 
     def _handled(self, handled: Handled, sender: ActorAddress) -> None:
-        if handled.ticket < 0:
+        number = handled.batch
+        if number == NO_BATCH:
             self._timer_handled(handled, sender)
             return
         batch = self._batch
-        if batch is None or self._closed or self._away:
-            return  # an answer from before a rollback
+        if batch is None or number != batch.number or self._closed or self._away:
+            self._note_stale_ack(number)
+            return
         if self._early:
             self._catch_up(batch, handled)
         saga = batch.absorb(handled)
@@ -310,11 +354,12 @@ class Bridge(Waves):
             self._world.flush()
             self.given_back(batch)
             self.between_batches()
-            if self._stopping and not self._early:
+            self._calls.settled(batch.calls_over())
+            if self._is_ready_to_stop():
                 self._stop()
                 return
             self._prune()
-            if self._early:
+            if self._early or batch.outcomes or batch.look_again:
                 self._proceed_soon()
             return
         self._closed = True
@@ -330,18 +375,26 @@ class Bridge(Waves):
             world.outages.begin("database", world.clock.now())
             self._counts.last_error = str(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
-            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain())
+            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain(batch.number))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:
             self._counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._roll_back()
+            self._lost += 1
+            if self._lost == 1:
+                self._roll_back()
+            else:
+                # Two that claim the same shards in turns would never let each other commit.
+                self._away = True
+                wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
+                self.wakeupAfter(timedelta(seconds=wait), BeginAgain())
             return
         except Exception as error:
             self._fatal(error)
             return
         self._database_is_back()
+        self._lost = 0
         self._closed = False
         self._batch = None
         self.committed(batch, outbox)
@@ -355,8 +408,10 @@ class Bridge(Waves):
                 self._in_flight.pop(saga_id, None)
             self.send(self._receivers[ORCHESTRATOR], Ended(ended))
         self._observe(batch, took)
-        for call in batch.calls:
-            world.outside.make(call, self._take_outcome)
+        if batch.outcomes:
+            self._calls.settled(batch.calls_over())
+        if batch.calls:
+            self._calls.issue(batch.calls_to_make())
         self.between_batches()
         self._prune()
         self._proceed_soon()
@@ -388,6 +443,7 @@ class Bridge(Waves):
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
             appended=batch.appended,
+            left=batch.left,
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self._epochs,
@@ -395,8 +451,51 @@ class Bridge(Waves):
             unparked=batch.unparked,
         )
 
-    def _take_outcome(self, outcome: Message) -> None:
-        self._world.tell(Inject(outcome))
+    # --- external calls -----------------------------------------------------------------------
+
+    def _tell_done(self, done: CallDone) -> None:
+        """See `ExternalCalls`; `tell` is looked up each time, since the world may be replaced."""
+        self._world.tell(done)
+
+    def _call_done(self, done: CallDone) -> None:
+        self._calls.finished(done)
+        if done.message is not None:
+            self._outcomes.put(Outcome(done.message, done.id, bool(done.failure)))
+        self._proceed_soon()
+
+    def _call_failed(self, done: CallDone) -> None:
+        for observer in self._world.observers:
+            try:
+                observer.call_failed(done)
+            except Exception as error:
+                log.error("observer.failed", error=str(error), exc_info=error)
+
+    def _remind(self) -> None:
+        """Queue a batch of reminders of the calls that the database says are owed."""
+        room = self._world.batch_size - len(self._outcomes)
+        if room > 0 and not self._stopping:
+            for reminder in self._owed.next(room, [*self._epochs], self._holding):
+                self._outcomes.put(Outcome(reminder))
+
+    def _is_ready_to_stop(self) -> bool:
+        """Whether nothing is under way that should be stored before the end.
+
+        Calls that run are waited for, for a while, so that what they did is known: a mail that was
+        sent and not stored as sent is sent again by the next start.
+        """
+        if not self._stopping or self._early:
+            return False
+        if self._draining is None:
+            self._draining = True
+            self._calls.stop()
+            if self._calls.running:
+                log.info("external_calls.draining", count=self._calls.running)
+                self.wakeupAfter(timedelta(seconds=DRAIN_SECONDS), Drained())
+        if self._draining and not self._calls.running and not self._outcomes:
+            self._draining = False
+        return not self._draining
+
+    # --- rollback -----------------------------------------------------------------------------
 
     def _roll_back(self) -> None:
         """Forget the batch, and every actor's memory of what did not happen; begin again."""
@@ -407,7 +506,7 @@ class Bridge(Waves):
             observer.rolled_back()
         self.lose_all()
         if batch:
-            self._injected = batch.injected + self._injected
+            self._outcomes.give_back(batch.outcomes)
             self.given_back(batch)
         self.rolled_back()
 

@@ -2,16 +2,20 @@
 
 State, offsets and outgoing records are one commit there, so that a batch follows its own outputs:
 what a handler sends is handled in the same batch, and the whole cascade is one transaction. What
-belongs to a shard of another worker is left in the log for it, and its bell is rung.
+belongs to a shard of another worker is left in the log for it, and its bell is rung. What is for a
+role that does not run here is left in the log for that role, which finds it when it is started.
 """
 
 from collections.abc import Sequence
 
+from actors.messages import Message
 from actors.participants import DEAD_LETTERS
 from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
+from bridges.partitions import partition_for
 from bridges.record import Outgoing, Record
-from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
+from bridges.routes import ORCHESTRATOR, Route
+from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
 
 NEW = 4
 """The fourth part of a batch is for new orders, however much is under way."""
@@ -20,9 +24,11 @@ NEW = 4
 class EmbeddedBridge(Bridge):
     """Reads the records of its shards in the order in which they were appended, whatever topic.
 
-    What another worker left for this one comes first: a saga under way, which has a deadline, does
-    not wait behind ten thousand orders that have yet to begin. Order is kept per key within each of
-    the two, what was left and the rest.
+    What was left for its roles while they did not run comes first, and nothing else is read until
+    all of it is handled; what comes for such a role meanwhile is left for it too. Then comes what
+    another worker left for this one: a saga under way, which has a deadline, does not wait behind
+    ten thousand orders that have yet to begin. Order is kept per key and role within what was left
+    for a role and all that follows it, and per key within each of the other two queues.
     """
 
     def __init__(self) -> None:
@@ -30,23 +36,63 @@ class EmbeddedBridge(Bridge):
         self._positions: dict[str, dict[int, int]] = {}
         self._left_for_others = False
         self._left_for_us = True
+        self._behind: list[str] = []
+        """Our roles for which earlier starts may have left records."""
+        self._role_of_record: dict[int, str] = {}
+        """The role that a record of this batch was left for, by its position."""
 
     def open_log(self) -> None:
-        store = self._world.store
+        store, roles = self._world.store, self._world.roles
         shards = sorted(self._world.shards or range(store.partitions))
-        claim = store.claim([LOG, LEFT], shards)
+        here = sorted({role for receiver, role in roles.items() if receiver in self._receivers})
+        queues = [LEFT, LOG, *map(queue_of, here)]
+        claim = store.claim(queues, shards)
         self._positions = {
-            queue: {shard: claim.offsets[queue, shard] for shard in shards} for queue in (LEFT, LOG)
+            queue: {shard: claim.offsets[queue, shard] for shard in shards} for queue in queues
         }
         self._left_for_us = True
+        self._behind = here
+        self._absent = dict(roles)
         self.gain(claim.epochs)
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        limit = self._world.batch_size
-        left = self._read(LEFT, limit - limit // NEW, batch) if self._left_for_us else []
-        if self._shards is None and (LEFT, 0) not in batch.offsets:
-            self._left_for_us = False  # all shards are ours: there is nobody to leave more
+    @property
+    def selective(self) -> bool:
+        return bool(self._absent or self._role_of_record)
+
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        left: list[Record] = []
+        if self._behind or self._role_of_record:
+            left = self._left_for_roles(batch, limit)
+            if self._behind:
+                return left
+            limit -= len(left)
+        if self._left_for_us:
+            left += self._read(LEFT, limit - limit // NEW, batch)
+            if self._shards is None and (LEFT, 0) not in batch.offsets:
+                self._left_for_us = False  # all shards are ours: there is nobody to leave more
         return left + self._read(LOG, limit - len(left), batch)
+
+    def _left_for_roles(self, batch: Batch, limit: int) -> list[Record]:
+        """What was left for our roles while they did not run.
+
+        Once all of it is read, no more comes: whoever runs this database runs our roles.
+        """
+        self._role_of_record = {}
+        found: list[Record] = []
+        for role in [*self._behind]:
+            queue, room = queue_of(role), limit - len(found)
+            records = self._rows(queue, room)
+            if len(records) < room:
+                self._behind.remove(role)
+            new = self._unhandled(queue, records, batch)
+            self._role_of_record.update((record.offset, role) for record in new)
+            found += new
+        self._absent = {
+            receiver: role
+            for receiver, role in self._world.roles.items()
+            if receiver not in self._receivers or role in self._behind
+        }
+        return found
 
     @property
     def _shards(self) -> list[int] | None:
@@ -55,15 +101,20 @@ class EmbeddedBridge(Bridge):
         return sorted(ours) if len(ours) < self._world.store.partitions else None
 
     def _read(self, queue: str, limit: int, batch: Batch) -> list[Record]:
-        positions = self._positions[queue]
-        begin = min(positions.values())
-        records = self._world.store.read_log(begin, limit, self._shards, queue)
+        return self._unhandled(queue, self._rows(queue, limit), batch)
+
+    def _rows(self, queue: str, limit: int) -> list[Record]:
+        begin = min(self._positions[queue].values())
+        return self._world.store.read_log(begin, limit, self._shards, queue)
+
+    def _unhandled(self, queue: str, records: list[Record], batch: Batch) -> list[Record]:
+        """Note in the batch up to where a queue was read; answers what is to be handled of it."""
         if not records:
             return records
-        end = records[-1].offset
+        positions, end = self._positions[queue], records[-1].offset
         for shard, at in positions.items():
             batch.offsets[queue, shard] = (at, max(at, end))
-        # What somebody put among the dead letters is one, and is not made one over and over again.
+        # A record that was put among the dead letters is one, and is not made one again.
         # A shard that came from another worker may be further than the others.
         return [
             record
@@ -71,8 +122,46 @@ class EmbeddedBridge(Bridge):
             if record.topic != DEAD_LETTERS and record.offset > positions[record.partition]
         ]
 
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Leave the record for those of its receivers that get no records now."""
+        roles = self._world.roles
+        role = self._role_of_record.get(record.offset)
+        if role is not None and (message is not None or role == roles[ORCHESTRATOR]):
+            return tuple(route for route in routes if roles[route.receiver] == role)
+        if message is not None and self.elsewhere(Item(message, record.topic, record, routes)):
+            return routes  # it is sent on whole, and the shard's owner leaves it
+        absent, partitions = self._absent, self._world.store.partitions
+        left: dict[str, int] = {}
+        for route in routes:
+            if route.receiver in absent:
+                left[absent[route.receiver]] = (
+                    record.partition
+                    if message is None
+                    else partition_for(route.keyed_by(message).encode(), partitions)
+                )
+        for role, partition in left.items():
+            outgoing = Outgoing(record.topic, partition, record.key, record.value, record.headers)
+            batch.left.append((outgoing, role))
+        return tuple(route for route in routes if route.receiver not in absent)
+
+    def leave(
+        self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        if outgoing.partition not in self._epochs:
+            return routes  # the shard's owner leaves it
+        absent = self._absent
+        roles = dict.fromkeys([absent[r.receiver] for r in routes if r.receiver in absent])
+        batch.left += [(outgoing, role) for role in roles]
+        return tuple(route for route in routes if route.receiver not in absent)
+
     def elsewhere(self, item: Item) -> bytes | None:
-        return None if self._world.shards is None else self.key_elsewhere(item)
+        if self._world.shards is None:
+            return None
+        if item.record is not None and item.record.offset in self._role_of_record:
+            return None  # it was left by its shard
+        return self.key_elsewhere(item)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         ours = outgoing.partition in self._epochs or outgoing.topic == DEAD_LETTERS

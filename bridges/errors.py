@@ -1,8 +1,14 @@
 """The errors of the bridges."""
 
+from typing import ClassVar
+
 
 class BridgeError(Exception):
     """Something between the actors and the outside world went wrong."""
+
+    command: ClassVar[tuple[str, ...]] = ()
+    """The command of `order-sagas` that helps, as words, for whoever shows the error to a person:
+    only the command line knows the flags that it takes here."""
 
 
 class UnreadableRecordError(BridgeError, ValueError):
@@ -21,8 +27,16 @@ class StoreError(BridgeError):
     """The database cannot be used as it is; says what to do."""
 
 
+class NoDatabaseError(StoreError):
+    """There is no database where one is to be read, or one without tables of ours."""
+
+    command = ("start",)
+
+
 class OldDatabaseError(StoreError):
     """The database is of a former schema version, and this process does not migrate it."""
+
+    command = ("database", "migrate")
 
 
 class NewerDatabaseError(StoreError):

@@ -5,12 +5,16 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress
 
-from actors.delivery import Handled
+from actors.delivery import NO_BATCH, Handled
 from actors.messages import Message
 from bridges.batch import Batch, Item
+from bridges.external_calls import ExternalCalls
+from bridges.outcome_queue import OutcomeQueue
+from bridges.owed_calls import OwedCalls
 from bridges.pruning import Pruner
 from bridges.rates import Rates
 from bridges.record import Outgoing, Record
+from bridges.routes import Route
 from bridges.world import World
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
@@ -20,10 +24,10 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 class Counts:
     """What a bridge did since it started."""
 
-    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since")
+    __slots__ = ("begun", "dead_letters", "ended", "last_error", "records", "since", "stale_acks")
 
     def __init__(self) -> None:
-        self.records = self.begun = self.ended = self.dead_letters = 0
+        self.records = self.begun = self.ended = self.dead_letters = self.stale_acks = 0
         self.since = 0.0
         self.last_error = ""
 
@@ -33,27 +37,37 @@ class LogSide(Actor):
 
     _world: World
     _give_up: Callable[[BaseException], None]
+    _calls: ExternalCalls
+    _owed: OwedCalls
     asks_for_pauses = False
     """Whether nobody tells of pauses, so that it has to look for itself."""
 
     def __init__(self) -> None:
         super().__init__()
         self._receivers: dict[str, ActorAddress] = {}
+        self._absent: dict[str, str] = {}
+        """Receivers for whom records are left in the log, each with its role."""
         self._epochs: dict[int, int] = {}
         """The shards that are ours, each with the epoch in which it was claimed."""
         self._batch: Batch | None = None
         self._batches = 0
+        self._last_stale = NO_BATCH
+        """The newest batch for which a stale acknowledgement was logged."""
         self._closed = False
         """Whether the batch has all its answers and waits for the database."""
         self._early: dict[str, list[Handled]] = {}
         """What timers did while a batch was under way, by saga: the next batch takes it."""
-        self._injected: list[Message] = []
+        self._outcomes = OutcomeQueue()
         self._in_flight: dict[str, ActorAddress | int] = {}
         """Every saga in flight: its address, or the number of its restore until it has answered."""
         self._restores = 0
         self._proceeding = False
         self._stopping: list[ActorAddress] = []
+        self._draining: bool | None = None
+        """Whether the stop waits for calls that run; None before there is a stop."""
         self._wait = FIRST_WAIT
+        self._lost = 0
+        """Batches that were lost to another worker's claim since the last one that was stored."""
         self._counts = Counts()
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
@@ -68,9 +82,29 @@ class LogSide(Actor):
     def close_log(self) -> None:
         """Nothing is under way any more: let go of the log."""
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        """The next records, at most a batch, with their offsets noted in it."""
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """The next records, at most `limit`, with their offsets noted in the batch."""
         raise NotImplementedError
+
+    @property
+    def selective(self) -> bool:
+        """Whether records may be for some only of the receivers that their routes name."""
+        return False
+
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Which of its routes a record takes in this batch. It has no message if it is unreadable.
+
+        Called for each record while the log is `selective`.
+        """
+        return routes
+
+    def leave(
+        self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Leave an output for those in `_absent` that it is for; answers the other routes."""
+        return routes
 
     def elsewhere(self, item: Item) -> bytes | None:
         """The key by which to send a record on, if another worker owns what it is about."""

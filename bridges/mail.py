@@ -99,8 +99,9 @@ class MaildirChannel:
 class SmtpChannel:
     """Hands mails to a mail server, a connection each.
 
-    A crash between the server's word and ours sends a mail twice, with one Message-ID, by which
-    mail servers and readers recognise the second. Raises OSError or smtplib.SMTPException.
+    A mail is sent twice if the server's answer is lost, or if the process dies after it and before
+    the commit. Both have one Message-ID, by which mail servers and readers recognise the second.
+    Raises OSError or smtplib.SMTPException.
     """
 
     host: str

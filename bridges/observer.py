@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from actors.messages import Message
 from actors.sagas.progress import Progress
 from bridges.batch import Batch
+from bridges.call_results import CallDone
 from bridges.record import Headers
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ class Observer:
 
     def rolled_back(self) -> None:
         """A batch was dropped: nothing of it happened."""
+
+    def call_failed(self, done: CallDone) -> None:
+        """An external call did not do what was asked, or nobody knows whether it did."""
 
 
 class Tracing(Observer):

@@ -13,8 +13,18 @@ LONGEST_ID = 200
 _ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
-Price = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-Currency = Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z]{3})?\Z")]
+Price = Annotated[
+    int,
+    msgspec.Meta(
+        ge=0,
+        le=10**15,
+        description="Whole minor units of the order's currency, by ISO 4217: 150 is 1.50 in EUR, "
+        "150 in JPY, 0.150 in KWD.",
+    ),
+]
+Currency = Annotated[
+    str, msgspec.Meta(pattern=r"\A([A-Za-z]{3})?\Z", description="A code of ISO 4217, such as EUR.")
+]
 
 
 class InvalidOrderError(BridgeError, ValueError):

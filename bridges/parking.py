@@ -1,8 +1,8 @@
 """A pause: what is for a paused service is kept in the database, and given to it afterwards.
 
 Order is kept: what was kept is delivered before anything newer for the same receiver, which is
-kept too until then. A message that no topic carries, the outcome of a call, stays in memory: a
-restart makes it anew from what the service owes.
+kept too until then. A message that no topic carries, the outcome of a call, stays in memory: after
+a restart the call is made again, from what the entity owes.
 """
 
 import structlog
@@ -38,7 +38,6 @@ class Parking(Shards):
         """Orders that are kept at the intake: what comes for them comes after them."""
         self._holding: frozenset[str] = frozenset()
         """Whose messages are kept: because of a pause, or because older ones are."""
-        self._outcomes: list[Message] = []
         self._look_due = False
         self._look_later = False
         self._looked = False
@@ -54,7 +53,6 @@ class Parking(Shards):
 
     def _look(self) -> None:
         """See in the database who is paused, and since when no more."""
-        self._look_due = False
         outages, now = self._world.outages, self._world.clock.now()
         table = self._world.store.parking
         if self._pauses_since is None:
@@ -88,20 +86,24 @@ class Parking(Shards):
             if name not in lasting:
                 outages.unpause(name, now)
         self._hold()
+        self._look_due = False  # only now: a look that the database refused is made again
 
     def gain(self, epochs: dict[int, int]) -> None:
         super().gain(epochs)
         if self._world.journal:
             self._world.journal.recall(self._world.outages, self._world.clock.now())
         table, shards = self._world.store.parking, [*self._epochs]
-        self._parked = table.targets(shards)
-        self._parked_orders = table.orders(INTAKE, shards) if INTAKE in self._parked else set()
+        ours = [*self._receivers]
+        self._parked = table.targets(shards, ours)
+        if INTAKE in self._parked:
+            self._parked_orders = table.orders(INTAKE, shards, ours)
+        else:
+            self._parked_orders = set()
         self._hold()
 
     def _hold(self) -> None:
         self._holding = frozenset(self._parked | self._pauses.keys())
-        # Those whose receiver is paused still are put aside again, by the next batch.
-        self._injected, self._outcomes = self._outcomes + self._injected, []
+        self._outcomes.resume()  # those whose service is still paused are deferred again
 
     # --- what is kept -------------------------------------------------------------------------
 
@@ -146,22 +148,15 @@ class Parking(Shards):
         )
         return Parked(partition, target, route.receiver, message.order_id, record)
 
-    def _park_outcome(self, item: Item) -> bool:
-        """Keep what no topic carries in memory, if it is for somebody who is paused."""
-        if not any(route.receiver in self._holding for route in item.routes):
-            return False
-        self._outcomes.append(item.message)
-        return True
-
     # --- what was kept ------------------------------------------------------------------------
 
-    def _unpark(self, batch: Batch) -> list[Item]:
-        """What was kept for those who are paused no more, the oldest first; at most a batch."""
+    def _unpark(self, batch: Batch, limit: int) -> list[Item]:
+        """At most `limit` deferred messages of services that are no longer paused, oldest first."""
         due = self._parked - self._pauses.keys()
         if not due:
             return []
-        target, limit = min(due), self._world.batch_size
-        rows = self._world.store.parking.next(target, [*self._epochs], limit)
+        target = min(due)
+        rows = self._world.store.parking.next(target, [*self._epochs], [*self._receivers], limit)
         if len(rows) < limit:
             self._drained(target)
         items = []

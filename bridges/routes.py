@@ -22,6 +22,10 @@ class Route(NamedTuple):
     keyed_by: Callable[[Any], str]
 
 
+TO_DEAD_LETTERS = (Route(ORCHESTRATOR, None, attrgetter("order_id")),)
+"""Who sees to a record that nobody can read."""
+
+
 class Routes:
     """Made from the definitions and the services, so that neither has to be said twice."""
 
@@ -63,6 +67,20 @@ class Routes:
     def of(self, topic: str, message: type[Message]) -> tuple[Route, ...]:
         """Who on this topic the message is for; nobody is an empty tuple."""
         return self._routes.get((topic, message), ())
+
+    def topics_of(self, receiver: str) -> tuple[str, ...]:
+        """The topics that hold records for a receiver: the orchestrator also sees to those that
+        nobody can read, on every topic.
+        """
+        if receiver == ORCHESTRATOR:
+            return self.topics[:-1]
+        taken = {
+            topic
+            for (topic, _), routes in self._routes.items()
+            for route in routes
+            if route.receiver == receiver
+        }
+        return tuple(topic for topic in self.topics if topic in taken)
 
     def inside(self, message: type[Message]) -> tuple[Route, ...]:
         """Who a message that no topic carries is for."""

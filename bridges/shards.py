@@ -31,17 +31,14 @@ class Shards(LogSide):
         ones fire in it.
         """
         self._epochs.update(epochs)
-        store, shards = self._world.store, sorted(epochs)
-        self._restore_sagas(shards)
+        self._restore_sagas(sorted(epochs))
         for service in self._world.services:
             address = self._receivers.get(service.participant.name)
-            if address is None:
-                continue
-            entities: list[Entity] = [e for kind in service.memory for e in self._owned(kind)]
-            for kind in (service.entity, *service.entity_of.values()):
-                if kind.pending:
-                    entities += store.owed(kind, shards)
-            self.send(address, RestoreEntities(entities))
+            if address is not None and service.memory:
+                owned = [entity for kind in service.memory for entity in self._owned(kind)]
+                self.send(address, RestoreEntities(owned))
+        self._outcomes.bring_back()
+        self._owed.begin()
         self._proceed_soon()
 
     def lose(self, shards: frozenset[int]) -> None:
@@ -64,7 +61,8 @@ class Shards(LogSide):
         self.send(coordinator, Release(gone))
 
     def lose_all(self) -> None:
-        """No shard is ours any more."""
+        """No shard is ours any more. Outcomes of calls are kept: the shards may come back."""
+        self._outcomes.drop_reminders()
         self._epochs.clear()
         self._in_flight.clear()
         if ORCHESTRATOR in self._receivers:

@@ -6,7 +6,7 @@ import structlog
 from thespian.actors import ActorAddress, PoisonMessage
 
 from actors.clock import iso
-from actors.delivery import Delivery
+from actors.delivery import Delivery, NotHandled
 from actors.entities import Entity
 from actors.messages import Message, status
 from bridges.batch import Batch, Item, Ticket
@@ -26,18 +26,44 @@ TRIES = 2
 class Waves(Parking):
     """Delivers, and deals with what actors could not handle."""
 
+    def _take_outcomes(self, batch: Batch, limit: int) -> list[Item]:
+        """The next outcomes and reminders, at most `limit`; what cannot be handled now is kept."""
+        queue, calls, inside = self._outcomes, self._calls, self._world.routes.inside
+        holding = self._holding
+        items: list[Item] = []
+        while len(items) < limit and queue:
+            outcome = queue.pop()
+            message = outcome.message
+            item = Item(message, "", None, inside(type(message)))
+            if holding and any(route.receiver in holding for route in item.routes):
+                queue.defer(outcome)
+            elif self.elsewhere(item) is None:
+                batch.outcomes.append(outcome)
+                items.append(item)
+            else:
+                # If the shard comes back, the outcome is used; another owner makes the call again.
+                batch.look_again = True  # its capacity is free
+                if outcome.call:
+                    calls.set_aside(outcome.call)
+                given_up = queue.set_aside(outcome)
+                if given_up and given_up.call:
+                    calls.settled((given_up.call,))
+        return items
+
     def _commit(self) -> None:
         """Every wave of the batch is over."""
         raise NotImplementedError
 
-    def _forward(self, batch: Batch, record: Record, key: bytes) -> None:
-        """Send a record on to the partition where its entity lives, whole."""
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send an item's record on to the partition where its entity lives, whole."""
+        record = item.record
+        assert record is not None
         partition = partition_for(key, self._world.store.partitions)
         outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
         self.place(batch, outgoing, record.partition)
 
     def _deliver(self, batch: Batch, items: list[Item], *, first: bool = False) -> None:
-        """Send a wave; when nobody is there to answer it, the wave is over at once."""
+        """Deliver these items; if none has a receiver in this process, the wave is over at once."""
         now = self._world.clock.now()
         states = self._load(batch, items)
         if first:  # those that follow are of orders that are being handled
@@ -130,10 +156,19 @@ class Waves(Parking):
         known = (states.get((None, saga_id)) for saga_id in self._sagas_for(message))
         return next((saga for saga in known if saga), None)
 
-    def _not_handled(self, number: int, error: str) -> None:
+    def _note_stale_ack(self, number: int) -> None:
+        """Count an acknowledgement for a batch that was rolled back; log one of each batch."""
+        self._counts.stale_acks += 1
+        if number > self._last_stale:
+            self._last_stale = number
+            log.info("batch.stale_acknowledgement", batch=number, current=self._batches)
+
+    def _not_handled(self, failed: NotHandled) -> None:
         batch = self._batch
-        if batch is None or self._closed or self._away:
+        if batch is None or failed.batch != batch.number or self._closed or self._away:
+            self._note_stale_ack(failed.batch)
             return
+        number, error = failed.ticket, failed.error
         ticket = batch.tickets[number]
         message = ticket.item.message
         if ticket.tries < TRIES:
@@ -160,14 +195,15 @@ class Waves(Parking):
         delivery = poison.poisonMessage
         if isinstance(delivery, Delivery) and self._batch and delivery.batch == self._batch.number:
             self._batch.tickets[delivery.ticket].tries = TRIES
-            self._not_handled(delivery.ticket, str(poison.details or "the actor failed"))
+            error = str(poison.details or "the actor failed")
+            self._not_handled(NotHandled(delivery.batch, delivery.ticket, error))
 
     def _wave_done(self, batch: Batch) -> None:
         outputs, batch.outputs = batch.outputs, []
         if outputs:
             world = self._world
             encode, routes, tracing = world.wire.encode, world.routes, world.tracing
-            partitions = world.store.partitions
+            partitions, absent = world.store.partitions, self._absent
             items = []
             for output in outputs:
                 topic, message = output.topic, output.message
@@ -184,7 +220,14 @@ class Waves(Parking):
                     message = tracing.stamped(message, batch.sagas)
                     headers = header_of(message)
                 outgoing = Outgoing(topic, partition, raw, encode(message), headers)
-                if self.place(batch, outgoing, shard):
+                if absent:
+                    to = routes.of(topic, type(message))
+                    here = self.leave(batch, outgoing, to)
+                    if to and not here:
+                        continue
+                    if self.place(batch, outgoing, shard):
+                        items.append(Item(message, topic, None, here))
+                elif self.place(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if self._holding:
                 items = self._park(batch, items)

@@ -1,18 +1,17 @@
 """What a bridge needs of the outside, opened in the process where the bridge runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from thespian.actors import ActorAddress
 
 from actors.clock import Clock
 from actors.sagas.outages import Outages
 from actors.sagas.registry import Registry
 from actors.services.service import Service
+from bridges.call_runners import CallRunner
 from bridges.observer import Observer, Tracing
 from bridges.outage_journal import OutageJournal
-from bridges.outside import Outside
 from bridges.routes import Routes
 from bridges.store.store import Store
 from bridges.wire import Wire
@@ -36,7 +35,9 @@ class World:
     registry: Registry
     services: Sequence[type[Service]]
     clock: Clock
-    outside: Outside
+    call_runner: CallRunner
+    call_capacity: int
+    """External calls of one service that may be under way."""
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
@@ -56,57 +57,5 @@ class World:
     """Tells the other workers that records wait for them."""
     log: Any = None
     """What the kind of bridge needs to reach its log."""
-
-
-@attrs.frozen
-class Connect:
-    """The bridge's first message: its world, and the actors it serves."""
-
-    world: Callable[[], World]
-    coordinator: ActorAddress | None
-    services: dict[str, ActorAddress]
-    fatal: Callable[[BaseException], None] = _nothing
-    """Told what went wrong when the bridge cannot go on."""
-    apart: bool = False
-    """Whether the bridge is in a process of its own, where nobody can tell it but itself."""
-
-
-@attrs.frozen
-class Stop:
-    """Finish the batch, commit it, take no more; answered by `Stopped`."""
-
-
-@attrs.frozen
-class Stopped:
-    """Nothing is under way any more."""
-
-
-@attrs.frozen
-class AskReport:
-    """How are you doing? Answered by `Report`."""
-
-
-@attrs.frozen
-class Report:
-    """A bridge since it started: what it handled, what it holds, and what went wrong last."""
-
-    shards: list[int]
-    in_flight: int
-    batches: int
-    records: int
-    ended: int
-    """Sagas that reached a final state."""
-    begun_rate: float
-    """Sagas begun in a second, of late."""
-    ended_rate: float
-    dead_letters: int
-    seconds: float
-    """Since it started."""
-    last_error: str = ""
-    pruned: int = 0
-    """Orders that ended long ago, and were deleted."""
-
-
-@attrs.frozen
-class RecordsWaiting:
-    """There may be records to read."""
+    roles: Mapping[str, str] = attrs.field(factory=dict)
+    """The role that runs each receiver of messages, those included that run elsewhere."""

@@ -22,21 +22,25 @@ from actors.services.service import Service
 from actors.services.simulation import Silence, SimulatedGateway
 from actors.services.stock import StockService
 from bridges.bridge import Bridge
+from bridges.call_runners import CallRunner, ImmediateCalls
 from bridges.doorbell import ring
 from bridges.embedded import EmbeddedBridge
+from bridges.external_calls import CAPACITY
 from bridges.mail import MaildirChannel, SmtpChannel
+from bridges.messages import AskReport, Connect, Report, Stop, Stopped
 from bridges.observer import Observer, Tracing
 from bridges.outage_journal import OutageJournal
-from bridges.outside import ImmediateOutside, Outside, ThreadedOutside
 from bridges.routes import ORCHESTRATOR, Routes, wire_messages
 from bridges.store.connect import Connection, connect
 from bridges.store.location import file_of
+from bridges.store.queues import CONSUMER
 from bridges.store.store import Store
+from bridges.thread_pools import ThreadPools
 from bridges.wire import Wire
-from bridges.world import AskReport, Connect, Report, Stop, Stopped, World
+from bridges.world import World
 from system.definitions import SAGAS, registry_of
 from system.log_access import check_log
-from system.roles import ROLE_OF, group_of
+from system.roles import consumer_of, roles_of
 from system.settings import Settings
 
 SERVICES: tuple[type[Service], ...] = (
@@ -68,10 +72,13 @@ class Parts:
     )
     outage_folder: Path | None = None
     """Where outages of the database are noted for the next worker; None to note them nowhere."""
-    outside: Callable[[], Outside] = ThreadedOutside
+    call_runner: Callable[[], CallRunner] = ThreadPools
+    call_capacity: int = CAPACITY
+    """External calls of one service that may be under way; others wait in the database."""
     apart: bool = False
-    """Whether the actors are in processes of their own: all this is pickled to get there, nothing
-    but messages leads back, and the bridge makes calls to the outside on its own thread."""
+    """Whether each actor is in a process of its own, as on Thespian's multi-process bases, which
+    only tests use. All this is then pickled to get there, nothing but messages leads back, and the
+    bridge makes external calls on its own thread."""
     gateway: Any = None
     """The payment provider; None for the simulated one that the settings describe."""
     channel: Channel | None = None
@@ -111,8 +118,9 @@ def open_store(
         connect(settings.database),
         registry,
         settings.partitions,
-        group_of(settings),
+        consumer_of(settings),
         entities=[*entities],
+        group=settings.kafka_group if settings.kafka else CONSUMER,
         migrating=migrating,
     )
 
@@ -146,7 +154,8 @@ def open_world(
         registry=registry,
         services=parts.services,
         clock=parts.clock,
-        outside=ImmediateOutside() if parts.apart else parts.outside(),
+        call_runner=ImmediateCalls() if parts.apart else parts.call_runner(),
+        call_capacity=parts.call_capacity,
         tell=tell,
         flush=parts.flush,
         watch=parts.watch,
@@ -160,6 +169,7 @@ def open_world(
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
         log=bridge_of(parts.settings)[1],
+        roles=roles_of(parts.services),
     )
 
 
@@ -221,9 +231,10 @@ def start(
         coordinator = actors.createActor(SagaCoordinator)
         actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
+    roles = roles_of(parts.services)
     for service in parts.services:
         name = service.participant.name
-        if ROLE_OF.get(name, ORCHESTRATOR) in settings.roles:
+        if roles[name] in settings.roles:
             services[name] = actors.createActor(service)
     for name, message in _configuration(parts).items():
         if name in services:
@@ -242,7 +253,7 @@ def _configuration(parts: Parts) -> dict[str, Any]:
     return {
         "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
         "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
-        "notifications": UseChannel(parts.channel or channel_of(settings)),
+        "notifications": UseChannel(parts.channel or channel_of(settings), parts.clock.now()),
     }
 
 

@@ -16,6 +16,7 @@ from system.http_cards import leave_card
 from system.log_access import check_log, log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
+from system.private_files import tighten, warn_of_access
 from system.runtime import EventLoopBase
 from system.settings import Settings
 from system.trace import Timeline, read_lines, render_json
@@ -39,10 +40,12 @@ def serve_http(
 
     Raises HttpError, StoreError or KafkaBridgeError where that cannot be.
     """
+    tightened = tighten(settings)
     check_log(settings)
     clock = SystemClock()
     name = f"http-{own_slot(settings.log_dir)}"
     sink = configure_logging(settings, clock, worker=name, console=console)
+    warn_of_access(settings, tightened)
     actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
     try:
         server = HttpServer(

@@ -34,7 +34,7 @@ def leave_card(settings: Settings, name: str, address: str, restarts: int) -> No
     """
     folder = settings.log_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / f"{name}.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    file = os.open(folder / f"{name}.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     fcntl.flock(file, fcntl.LOCK_EX)
     card = HttpCard(os.getpid(), address, time.time(), restarts, place_of(settings.database))
     os.truncate(file, 0)

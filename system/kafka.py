@@ -2,7 +2,7 @@
 
 import shlex
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,8 @@ from bridges.kafka.whole_topic import ends_of, ends_of_topics
 from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
 from bridges.store import queries
-from bridges.store.lag import behind
-from system.roles import group_of
+from bridges.store.lag import Lag, lag_of_topics
+from system.roles import TOPICS_OF_ROLES, group_of
 from system.settings import Settings
 
 
@@ -95,11 +95,11 @@ class KafkaAccess:
     def running(self) -> int:
         return members_of(self._connection, self.settings.kafka_group)
 
-    def lag(self) -> Mapping[str, int]:
+    def lag(self) -> Lag:
         topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
-            return behind(db, ends, self.settings.kafka_group)
+            return lag_of_topics(db, ends, self.settings.kafka_group, TOPICS_OF_ROLES)
 
     def dead_letters(self) -> int:
         ends = ends_of(self._connection, DEAD_LETTERS, self.settings.partitions)
@@ -117,4 +117,6 @@ def kept_letters(settings: Settings) -> KeptTopic:
 
 def kafka_log(settings: Settings) -> KafkaLog:
     """All that the bridge needs to reach its log."""
-    return KafkaLog(connection_of(settings), group_of(settings), settings.session_timeout)
+    return KafkaLog(
+        connection_of(settings), settings.kafka_group, group_of(settings), settings.session_timeout
+    )

@@ -3,7 +3,7 @@
 Kafka's client takes long to load: whoever does not name a Kafka must not wait for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -13,8 +13,9 @@ from bridges.errors import StoreError
 from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
 from bridges.store import queries
-from bridges.store.lag import dead_letter_records
+from bridges.store.lag import Lag, dead_letter_records, lag_of_embedded
 from bridges.store.lock import running_process
+from system.roles import TOPICS_OF_ROLES
 from system.settings import Settings
 
 
@@ -36,8 +37,8 @@ class LogAccess(Protocol):
     def running(self) -> int:
         """How many systems handle what is written."""
 
-    def lag(self) -> Mapping[str, int]:
-        """Records that no worker has handled, by topic."""
+    def lag(self) -> Lag:
+        """Records that wait, by topic and by role."""
 
     def dead_letters(self) -> int:
         """Records among the dead letters, with the marks of those seen to."""
@@ -79,9 +80,9 @@ class EmbeddedAccess:
     def running(self) -> int:
         return int(running_process(self.settings.database) is not None)
 
-    def lag(self) -> Mapping[str, int]:
+    def lag(self) -> Lag:
         with queries.reading(self.settings.database) as db:
-            return queries.waiting(db)
+            return lag_of_embedded(db, TOPICS_OF_ROLES)
 
     def dead_letters(self) -> int:
         with queries.reading(self.settings.database) as db:

@@ -1,5 +1,9 @@
 """Fixtures that every test may ask for."""
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -13,3 +17,12 @@ settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any-machine")
+
+
+@pytest.fixture(autouse=True)
+def _umask_of_the_test_run() -> Iterator[None]:
+    """Commands that run in this process set its umask; no other test shall depend on that."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

@@ -10,7 +10,7 @@ import structlog
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
 from actors.clock import Clock, iso
-from actors.delivery import Delivery, Handled, NotHandled, Output
+from actors.delivery import NO_BATCH, Delivery, Handled, NotHandled, Output
 from actors.messages import Message
 from actors.sagas.advance import Note, Wake, advance, wakes_of
 from actors.sagas.definition import Saga
@@ -75,7 +75,7 @@ class SagaActor(Actor):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is Delivery:
-            self._advance(message.message, message.now, message.ticket)
+            self._advance(message.message, message.now, message.batch, message.ticket)
         elif kind is WakeupMessage:
             self._wake(message.payload)
         elif kind is Begin:
@@ -83,7 +83,7 @@ class SagaActor(Actor):
             self._progress = message.progress
             delivery = message.delivery
             if delivery:
-                self._advance(delivery.message, delivery.now, delivery.ticket)
+                self._advance(delivery.message, delivery.now, delivery.batch, delivery.ticket)
             elif self._progress:
                 self._set_timers(wakes_of(self._progress), self._context.clock.now())
 
@@ -95,7 +95,7 @@ class SagaActor(Actor):
             if still > 0 and state.deadline == wake.at:
                 self.wakeupAfter(timedelta(seconds=still), wake)
                 return
-        self._advance(wake, now, self._context.timers)
+        self._advance(wake, now, NO_BATCH, self._context.timers)
 
     def _still(self, wake: Wake, state: StepState, now: float) -> float:
         """Seconds until another look at a deadline that was put off; 0.0 if it passes now."""
@@ -110,7 +110,7 @@ class SagaActor(Actor):
         still = wake.at + outages.length(state.since, now) + paused - now
         return max(still, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if still > 0 else 0.0
 
-    def _advance(self, message: Message | Wake, now: float, ticket: int) -> None:
+    def _advance(self, message: Message | Wake, now: float, batch: int, ticket: int) -> None:
         context, before = self._context, self._progress
         try:
             decision = advance(context.saga, before, message, now)
@@ -118,21 +118,22 @@ class SagaActor(Actor):
                 Output(send.to.topic, send.to.keyed_by(send.message), send.message)
                 for send in decision.sends
             ]
+            after = decision.progress
+            if decision.wakes:
+                self._set_timers(decision.wakes, now)
+            if decision.notes:
+                log_notes(after, decision.notes, now)
         except Exception:
-            if ticket < 0:
+            if batch == NO_BATCH:
                 _logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
             else:
-                self.send(context.bridge, NotHandled(ticket, traceback.format_exc()))
+                self.send(context.bridge, NotHandled(batch, ticket, traceback.format_exc()))
             return
-        after = self._progress = decision.progress
-        if decision.notes:
-            log_notes(after, decision.notes, now)
-        if decision.wakes:
-            self._set_timers(decision.wakes, now)
+        self._progress = after
         if after is not before:
-            self.send(context.bridge, Handled(ticket, outputs, (after,), (), decision.notes))
-        elif ticket >= 0:
-            self.send(context.bridge, Handled(ticket))
+            self.send(context.bridge, Handled(batch, ticket, outputs, (after,), (), decision.notes))
+        elif batch != NO_BATCH:
+            self.send(context.bridge, Handled(batch, ticket))
 
     def _set_timers(self, wakes: list[Wake], now: float) -> None:
         for wake in wakes:

@@ -99,7 +99,7 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._bridge, Handled(delivery.ticket))
+        self.send(self._bridge, Handled(delivery.batch, delivery.ticket))
 
     def _restore(self, restore: Restore) -> None:
         for progress in restore.progresses:

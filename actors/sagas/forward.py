@@ -5,6 +5,7 @@ from actors.sagas.backward import Backward
 from actors.sagas.decision import Wake
 from actors.sagas.definition import Step
 from actors.sagas.progress import BACKOFF, COMPLETED, DONE, FAILED, SENT, STUCK, StepState
+from actors.words import many
 
 
 class Forward(Backward):
@@ -87,7 +88,9 @@ class Forward(Backward):
             undo: list[str] = []
             sent: list[str] = []
             self.note("saga.step_timed_out", **noted, undo=undo, sent=sent)
-            reason = f"{step.name}: no answer within {step.within:g} s, {state.attempt} attempt(s)"
+            reason = (
+                f"{step.name}: no answer within {step.within:g} s, {many(state.attempt, 'attempt')}"
+            )
             undo += self.compensate(step.name, "timed_out", reason)
             self.go_back(sent)
 

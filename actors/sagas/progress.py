@@ -67,7 +67,11 @@ NOT_STARTED = StepState()
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One line of a saga's history: what happened to which step, when, and what caused it."""
+    """One line of a saga's history: what happened to which step, when, and what caused it.
+
+    Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
+    the newest (0.0 if there was only one), and the other fields are those of the first.
+    """
 
     at: float
     event: str
@@ -75,6 +79,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     attempt: int = 0
     cause: str = ""
     note: str = ""
+    times: int = 1
+    last: float = 0.0
 
 
 class Progress(
@@ -148,5 +154,12 @@ def decode(raw: bytes | str, definition: Saga) -> Progress:
 
 def _shared(entry: Entry) -> Entry:
     return Entry(
-        entry.at, intern(entry.event), intern(entry.step), entry.attempt, entry.cause, entry.note
+        entry.at,
+        intern(entry.event),
+        intern(entry.step),
+        entry.attempt,
+        entry.cause,
+        entry.note,
+        entry.times,
+        entry.last,
     )

@@ -31,7 +31,10 @@ class Retry:
         turn = (attempt - 1) % self.attempts + 1
         if turn == self.attempts:
             return None
-        wait = min(self.backoff * self.factor ** (turn - 1), self.longest)
+        try:
+            wait = min(self.backoff * self.factor ** (turn - 1), self.longest)
+        except OverflowError:  # after a thousand attempts or so
+            wait = self.longest if self.backoff else 0.0
         share = zlib.crc32(f"{seed}/{attempt}".encode()) / 2**32
         return wait * (1 - self.jitter * share)
 

@@ -23,6 +23,8 @@ from actors.sagas.progress import (
     StepState,
 )
 
+IGNORED = "saga.message_ignored"
+"""The event of a message that does not fit the present state."""
 GOING = (SENT, BACKOFF, STUCK)
 """Phases of a step whose command was sent and not answered."""
 UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
@@ -81,16 +83,32 @@ class Turn:
     def ignore(
         self, message: Message, reason: str, step: Step | None = None, *, record: bool = False
     ) -> None:
+        """Note that a message changes nothing; with `record`, in the saga's history too.
+
+        A repetition, for the same step and the same reason, is counted in the entry of the first:
+        however many duplicates come, the history does not grow.
+        """
         fields = {"cause": self.cause, "status": status(message), "reason": reason}
         if step:
             fields["step"] = step.name
-        self.notes.append(Note("saga.message_ignored", self.seq, fields))
+        self.notes.append(Note(IGNORED, self.seq, fields))
         if record:
             name = step.name if step else ""
-            entry = Entry(
-                self.now, "saga.message_ignored", name, message.attempt, self.cause, reason
-            )
-            self.history.append(entry)
+            if not self.count_again(name, reason):
+                entry = Entry(self.now, IGNORED, name, message.attempt, self.cause, reason)
+                self.history.append(entry)
+
+    def count_again(self, step: str, reason: str) -> bool:
+        """Count one more ignored message of a step; False if its history has none yet."""
+        history = self.before.history
+        for place, entry in enumerate(history):
+            if entry.event == IGNORED and entry.step == step and entry.note == reason:
+                again = replace(entry, times=entry.times + 1, last=self.now)
+                self.before = replace(
+                    self.before, history=(*history[:place], again, *history[place + 1 :])
+                )
+                return True
+        return False
 
     def send(self, to: Participant, message: Message, step: str, attempt: int, event: str) -> None:
         saga_id = self.before.saga_id

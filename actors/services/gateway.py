@@ -57,8 +57,9 @@ class PaymentGateway(Protocol):
     """A payment provider.
 
     One that is not `local` is called after the commit that records the intention, on another
-    thread, perhaps more than once with the same key; an exception counts as no answer. A `local`
-    one promises to be pure and quick, and answers inside the batch.
+    thread, perhaps more than once with the same key; an exception counts as no answer. It must have
+    a timeout: see `ExternalCall`. A `local` one promises to be pure and quick, and answers inside
+    the batch.
     """
 
     @property

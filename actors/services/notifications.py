@@ -9,9 +9,17 @@ from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
 from actors.clock import iso
-from actors.delivery import Call, Inject, RestoreEntities
+from actors.delivery import ExternalCall
 from actors.entities import Entity, Notification
-from actors.messages import Internal, Message, OrderCancelled, OrderCompleted
+from actors.errors import error_text
+from actors.messages import (
+    EXCEPTION,
+    CallOutcome,
+    Internal,
+    Message,
+    OrderCancelled,
+    OrderCompleted,
+)
 from actors.participants import NOTIFICATIONS
 from actors.sagas.definition import Participant
 from actors.services.service import NOTHING, Answer, Handler, Service
@@ -26,14 +34,16 @@ def _bound() -> Any:
 
 
 ATTEMPTS = 10
+"""How often a notification is tried before it is given up."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+"""Seconds from a failed attempt to the next: after the first, and at most."""
 
 
 class Channel(Protocol):
     """A way to reach a customer.
 
     One that is not `local` is used after the commit, on another thread; an exception means that
-    the message was not sent, and it is tried again with the same id.
+    the message was not sent, and it is tried again with the same id. It must have a timeout.
     """
 
     @property
@@ -65,43 +75,51 @@ class LogChannel:
         )
 
 
-class NotificationSent(Internal):
-    """The channel's outcome, on its way back to the service."""
-
-    error: str = ""
+class NotificationSent(CallOutcome):
+    """The outcome of a call to the channel."""
 
 
 class NotificationOwed(Internal):
-    """A notification to try (again)."""
+    """The notification is stored as pending: send it, or wait until its next attempt is due."""
+
+
+class NotificationDue(Internal):
+    """The pause after a failed attempt is over. `attempts` tells which, so that an old timer is
+    recognised.
+    """
+
+    attempts: int
 
 
 class UseChannel(msgspec.Struct, frozen=True):
     """Tells the notification service how to reach customers."""
 
     channel: Any
+    since: float = 0.0
+    """When the process began: what failed before that is tried at once."""
 
 
 class NotificationService(Service):
     """One notification an order, whatever comes twice.
 
     It is stored as PENDING before it is sent, and tried up to ten times, further and further
-    apart; then it is FAILED and stays visible.
+    apart; then it is FAILED and stays visible. A process that starts tries at once what failed
+    before; one that loses its shards and gains them again keeps to the pauses.
     """
 
     participant: ClassVar[Participant] = NOTIFICATIONS
     entity: ClassVar[type[Entity]] = Notification
+    reminder: ClassVar[type[Message] | None] = NotificationOwed
 
     def __init__(self) -> None:
         super().__init__()
         self._channel: Channel = LogChannel()
+        self._since = 0.0
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, UseChannel):
             self._channel = message.channel
-        elif isinstance(message, RestoreEntities):
-            for notification in message.entities:
-                if isinstance(notification, Notification):
-                    self.send(sender, Inject(NotificationOwed(order_id=notification.order_id)))
+            self._since = message.since
         else:
             super().receive_other(message, sender)
 
@@ -137,13 +155,24 @@ class NotificationService(Service):
                 error=outcome.error,
             )  # fmt: skip
             return Answer((replace(failed, status=Notification.FAILED),))
-        wait = min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
-        return Answer((failed,), later=((wait, NotificationOwed(order_id=known.order_id)),))
+        due = NotificationDue(order_id=known.order_id, attempts=attempts)
+        return Answer((failed,), later=((_pause_after(attempts), due),))
 
     def owed(self, known: Notification | None, owed: NotificationOwed, now: float) -> Answer:
         if known is None or known.status != Notification.PENDING:
             return NOTHING
-        return Answer((known,), calls=(self._call(known, now),))
+        if known.attempts and known.updated_at > self._since:
+            pause = _pause_after(known.attempts)
+            left = min(known.updated_at + pause - now, pause)  # a clock may have been set back
+            if left > 0:
+                due = NotificationDue(order_id=known.order_id, attempts=known.attempts)
+                return Answer(later=((left, due),))
+        return Answer(calls=(self._call(known, now),))
+
+    def due(self, known: Notification | None, due: NotificationDue, now: float) -> Answer:
+        if known is None or known.status != Notification.PENDING or known.attempts != due.attempts:
+            return NOTHING
+        return Answer(calls=(self._call(known, now),))
 
     def _notify(
         self, known: Notification | None, event: Message, about: str, text: str,
@@ -168,11 +197,14 @@ class NotificationService(Service):
             return Answer((notification,))
         return Answer((notification,), calls=(self._call(notification, now),))
 
-    def _call(self, notification: Notification, now: float) -> Call:
-        return Call(
-            notification.order_id,
-            partial(self._channel.send, notification, now),
-            partial(_outcome, notification.order_id),
+    def _call(self, notification: Notification, now: float) -> ExternalCall:
+        return ExternalCall(
+            service=self.participant.name,
+            operation="send",
+            key=notification.order_id,
+            order_id=notification.order_id,
+            make=partial(self._channel.send, notification, now),
+            then=partial(_outcome, notification.order_id),
         )
 
     handlers: ClassVar[dict[type[Message], Handler]] = {
@@ -180,8 +212,16 @@ class NotificationService(Service):
         OrderCancelled: cancelled,
         NotificationSent: sent,
         NotificationOwed: owed,
+        NotificationDue: due,
     }
 
 
 def _outcome(order_id: str, result: None, error: BaseException | None) -> NotificationSent:
-    return NotificationSent(order_id=order_id, error=repr(error) if error else "")
+    if error is None:
+        return NotificationSent(order_id=order_id)
+    return NotificationSent(order_id=order_id, failure=EXCEPTION, error=error_text(error))
+
+
+def _pause_after(attempts: int) -> float:
+    """Seconds from the attempt of this number, which failed, to the next."""
+    return min(FIRST_WAIT * 2.0 ** (attempts - 1), LONGEST_WAIT)

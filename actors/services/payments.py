@@ -4,12 +4,18 @@ from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
-from actors.delivery import Call, Inject, RestoreEntities
+from actors.delivery import ExternalCall
 from actors.entities import Entity, Payment
+from actors.errors import error_text
 from actors.messages import (
+    DECLINED,
+    EXCEPTION,
+    NO_ANSWER,
+    CallOutcome,
     Internal,
     Message,
     PaymentCompleted,
@@ -37,15 +43,25 @@ Command = ProcessPayment | RollbackPayment
 _command = msgspec.json.Decoder(Command)
 _json = msgspec.json.Encoder()
 
+log = structlog.get_logger("payments")
 
-class PaymentSettled(Internal):
-    """The provider's outcome, on its way back to the service."""
+UNKNOWN = "outcome_unknown"
+"""The code of a payment whose last call ended without an answer."""
+
+
+class PaymentSettled(CallOutcome):
+    """The outcome of a charge or a refund. A `code` means that the provider declined it."""
 
     refund: bool = False
     charge_id: str = ""
     code: str = ""
     reason: str = ""
     unknown: bool = False
+    """Whether the money moved is unknown."""
+
+
+class PaymentOwed(Internal):
+    """The payment is stored as pending: ask the provider again what was not answered."""
 
 
 class PaymentService(Service):
@@ -57,6 +73,7 @@ class PaymentService(Service):
 
     participant: ClassVar[Participant] = PAYMENTS
     entity: ClassVar[type[Entity]] = Payment
+    reminder: ClassVar[type[Message] | None] = PaymentOwed
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,10 +82,6 @@ class PaymentService(Service):
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, UseGateway):
             self._gateway = message.gateway
-        elif isinstance(message, RestoreEntities):
-            for payment in message.entities:
-                if isinstance(payment, Payment):
-                    self.send(sender, Inject(PaymentOwed(order_id=payment.order_id)))
         else:
             super().receive_other(message, sender)
 
@@ -115,15 +128,19 @@ class PaymentService(Service):
     # --- the provider's side ------------------------------------------------------------------
 
     def settled(self, payment: Payment | None, outcome: PaymentSettled, now: float) -> Answer:
-        if payment is None or payment.status != Payment.PENDING or outcome.unknown:
-            return NOTHING  # unknown stays pending: the saga's retry asks again, with the same key
+        if payment is None or payment.status != Payment.PENDING:
+            return NOTHING
         owed = _command.decode(payment.command)
         if outcome.refund:
-            if isinstance(owed, ProcessPayment) or outcome.code:
+            if isinstance(owed, ProcessPayment):
                 return NOTHING
+            if outcome.unknown or outcome.code:
+                return Answer((_unsettled(payment, outcome, now),))
             return self._refunded(payment, owed, now)
         if payment.charges:
             return NOTHING  # known already: the charge was asked for twice, with one key
+        if outcome.unknown:
+            return Answer((_unsettled(payment, outcome, now),))
         if outcome.code:
             if isinstance(owed, RollbackPayment):
                 failed = _failed(payment, outcome.code, outcome.reason, now)
@@ -134,8 +151,8 @@ class PaymentService(Service):
             return self._refund(charged, owed, now)
         return Answer((charged,), (reply_to(owed, _completed(charged), now),))
 
-    def owed(self, payment: Payment | None, owed: "PaymentOwed", now: float) -> Answer:
-        """After a restart, ask the provider again what was asked and not answered."""
+    def owed(self, payment: Payment | None, owed: PaymentOwed, now: float) -> Answer:
+        """Ask the provider again what was not answered, or for want of capacity was not asked."""
         if payment is None or payment.status != Payment.PENDING:
             return NOTHING
         command = _command.decode(payment.command)
@@ -159,10 +176,13 @@ class PaymentService(Service):
         self, payment: Payment, owed: Command, charge: Charge, now: float, *, known: bool
     ) -> Answer:
         if not self._gateway.local:
-            call = Call(
-                charge.key,
-                partial(self._gateway.charge, charge),
-                partial(_settlement, payment.order_id, False),
+            call = ExternalCall(
+                service=self.participant.name,
+                operation="charge",
+                key=charge.key,
+                order_id=payment.order_id,
+                make=partial(self._gateway.charge, charge),
+                then=partial(_settlement, payment.order_id, False),
             )
             return Answer((_owing(payment, owed, now),), calls=(call,))
         outcome = self._gateway.charge(charge)
@@ -188,10 +208,13 @@ class PaymentService(Service):
             payment.currency,
         )
         if not self._gateway.local:
-            call = Call(
-                refund.key,
-                partial(self._gateway.refund, refund),
-                partial(_settlement, payment.order_id, True),
+            call = ExternalCall(
+                service=self.participant.name,
+                operation="refund",
+                key=refund.key,
+                order_id=payment.order_id,
+                make=partial(self._gateway.refund, refund),
+                then=partial(_settlement, payment.order_id, True),
             )
             return Answer((_owing(payment, command, now),), calls=(call,))
         outcome = self._gateway.refund(refund)
@@ -200,7 +223,14 @@ class PaymentService(Service):
         if isinstance(outcome, After):
             settled = _settlement(payment.order_id, True, outcome.outcome, None)
             return Answer((_owing(payment, command, now),), later=((outcome.seconds, settled),))
-        return Answer((_owing(payment, command, now),))
+        settled = _settlement(payment.order_id, True, outcome, None)
+        if isinstance(outcome, Declined):
+            # A local provider's: `ExternalCalls` tells of the others.
+            log.warning(
+                "payment.refund_declined", order_id=payment.order_id, key=refund.key,
+                error=settled.error,
+            )  # fmt: skip
+        return Answer((_unsettled(_owing(payment, command, now), settled, now),))
 
     def _refunded(self, payment: Payment, command: RollbackPayment, now: float) -> Answer:
         refunded = replace(
@@ -220,21 +250,12 @@ class PaymentService(Service):
         failed = _failed(payment, code, reason, now)
         return Answer((failed,), (reply_to(command, _first_answer(failed), now),))
 
-    handlers: ClassVar[dict[type[Message], Handler]] = {}
-
-
-class PaymentOwed(Internal):
-    """A payment that was pending when the system stopped."""
-
-
-PaymentService.handlers.update(
-    {
-        ProcessPayment: PaymentService.process,
-        RollbackPayment: PaymentService.roll_back,
-        PaymentSettled: PaymentService.settled,
-        PaymentOwed: PaymentService.owed,
+    handlers: ClassVar[dict[type[Message], Handler]] = {
+        ProcessPayment: process,
+        RollbackPayment: roll_back,
+        PaymentSettled: settled,
+        PaymentOwed: owed,
     }
-)
 
 
 class UseGateway(msgspec.Struct, frozen=True):
@@ -260,10 +281,34 @@ def _settlement(
     if isinstance(outcome, Approved):
         return PaymentSettled(order_id=order_id, refund=refund, charge_id=outcome.charge_id)
     if isinstance(outcome, Declined):
+        code, reason = outcome.code or DECLINED, outcome.reason
+        if not refund:  # an answer like any other: the order is cancelled for it
+            return PaymentSettled(order_id=order_id, code=code, reason=reason)
         return PaymentSettled(
-            order_id=order_id, refund=refund, code=outcome.code, reason=outcome.reason
-        )
-    return PaymentSettled(order_id=order_id, refund=refund, unknown=True, reason=str(error or ""))
+            order_id=order_id, refund=True, code=code, reason=reason,
+            failure=DECLINED, error=f"{code}: {reason}",
+        )  # fmt: skip
+    return PaymentSettled(
+        order_id=order_id,
+        refund=refund,
+        unknown=True,
+        failure=EXCEPTION if error else NO_ANSWER,
+        error=error_text(error) if error else "the provider gave no answer",
+    )
+
+
+def _unsettled(payment: Payment, outcome: PaymentSettled, now: float) -> Payment:
+    """The payment, still pending, with what went wrong with its last call.
+
+    An unknown outcome is asked for again by the saga's retry, with the same key; so is a refund
+    that was declined, until the saga needs attention.
+    """
+    what = "refund" if outcome.refund else "charge"
+    if outcome.unknown:
+        code, reason = UNKNOWN, f"{what}, outcome unknown: {outcome.error}"
+    else:
+        code, reason = outcome.code, f"{what} declined: {outcome.error}"
+    return replace(payment, code=code, reason=reason, updated_at=now)
 
 
 def _owing(payment: Payment, command: Command, now: float) -> Payment:
@@ -277,6 +322,8 @@ def _charged(payment: Payment, charge_id: str, now: float) -> Payment:
         status=Payment.COMPLETED,
         charge_id=charge_id,
         charges=payment.charges + 1,
+        code="",
+        reason="",
         command="",
         updated_at=now,
     )

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
 from actors.clock import iso
-from actors.delivery import Call, Delivery, Handled, Inject, NotHandled, Output
+from actors.delivery import Delivery, ExternalCall, Handled, Inject, NotHandled, Output
 from actors.entities import Entity
 from actors.messages import SCHEMA_VERSION, Message, status
 from actors.sagas.definition import Participant
@@ -24,9 +24,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     writes: tuple[Entity, ...] = ()
     replies: tuple[Message, ...] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ExternalCall, ...] = ()
     later: tuple[tuple[float, Message], ...] = ()
-    """Messages to get back after so many seconds; lost in a crash, so the state must imply them."""
+    """Messages to get back after so many seconds; lost in a crash, so the state must imply them.
+
+    A message that a timer brings already is not asked for twice: the same one of a batch that was
+    rolled back and handled again, say.
+    """
 
 
 NOTHING = Answer()
@@ -57,8 +61,9 @@ class Service(Actor):
     """Dispatches deliveries to `handlers` and acknowledges each with what came of it.
 
     A handler is a method `(state, message, now) -> Answer`. `state` is the entity of the message's
-    order as this batch left it, or as the store has it, or None. Handlers change nothing
-    themselves, so one that raises has no effect: the bridge is told and decides.
+    order as this batch left it, or as the store has it, or None. A handler that raises must have no
+    effect: the bridge is told and decides. So it changes no state of the service, except entities
+    of `memory`, and those only once nothing can raise any more; a rollback restores them.
     """
 
     participant: ClassVar[Participant]
@@ -68,18 +73,24 @@ class Service(Actor):
     """Messages that are about another entity than that."""
     memory: ClassVar[tuple[type[Entity], ...]] = ()
     """Entities that the service keeps in memory, all of them, from `RestoreEntities` on."""
+    reminder: ClassVar[type[Message] | None] = None
+    """The message that makes the service issue the external call that an entity owes."""
     handlers: ClassVar[dict[type[Message], Handler]]
 
     def __init__(self) -> None:
         super().__init__()
         self._batch = -1
         self._decided: dict[Any, Any] = {}
+        self._timers: set[Message] = set()
+        """The messages that timers will bring."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         if type(message) is Delivery:
             self._deliver(message, sender)
         elif type(message) is WakeupMessage:
-            self.send(message.payload[0], Inject(message.payload[1]))
+            bridge, again = message.payload
+            self._timers.discard(again)
+            self.send(bridge, Inject(again))
         else:
             self.receive_other(message, sender)
 
@@ -108,10 +119,14 @@ class Service(Actor):
                     for r in answer.replies
                 ]
         except Exception:
-            self.send(sender, NotHandled(delivery.ticket, traceback.format_exc()))
+            failed = NotHandled(delivery.batch, delivery.ticket, traceback.format_exc())
+            self.send(sender, failed)
             return
         if answer.writes:
             decided[key] = answer.writes[0]
         for seconds, again in answer.later:
-            self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
-        self.send(sender, Handled(delivery.ticket, outputs, answer.writes, answer.calls))
+            if again not in self._timers:
+                self._timers.add(again)
+                self.wakeupAfter(timedelta(seconds=seconds), (sender, again))
+        handled = Handled(delivery.batch, delivery.ticket, outputs, answer.writes, answer.calls)
+        self.send(sender, handled)

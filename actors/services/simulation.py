@@ -5,6 +5,7 @@ import zlib
 import attrs
 
 from actors.messages import Message
+from actors.money import money
 from actors.services.gateway import After, Approved, Charge, Declined, NoAnswer, Outcome, Refund
 
 
@@ -33,8 +34,9 @@ class Silence:
 class SimulatedGateway:
     """A payment provider that is local and pure: it decides by rules, and so inside the batch.
 
-    Declines amounts above `decline_above` (minor units), the customers named, and the share
-    `decline_rate` of orders; is silent as `silence` says; answers after `delay` seconds.
+    Declines amounts above `decline_above` (minor units of each order's own currency), the customers
+    named, and the share `decline_rate` of orders; is silent as `silence` says; answers after
+    `delay` seconds.
     """
 
     decline_above: int | None = None
@@ -59,11 +61,14 @@ class SimulatedGateway:
 
     def _decide(self, charge: Charge) -> Approved | Declined:
         if charge.amount < 0:
-            return Declined("invalid_amount", f"{charge.amount} is below zero")
-        if self.decline_above is not None and charge.amount > self.decline_above:
             return Declined(
-                "amount_too_high", f"{charge.amount} is above the limit of {self.decline_above}"
+                "invalid_amount", f"{money(charge.amount, charge.currency)} is below zero"
             )
+        if self.decline_above is not None and charge.amount > self.decline_above:
+            asked, limit = (
+                money(each, charge.currency) for each in (charge.amount, self.decline_above)
+            )
+            return Declined("amount_too_high", f"{asked} is above the limit of {limit}")
         if charge.customer_id in self.decline_customers:
             return Declined("customer_declined", f"customer {charge.customer_id} is declined")
         if self.decline_rate and share(self.seed, "decline", charge.order_id) < self.decline_rate:

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from bridges.http.options import HttpError, HttpOptions
+from bridges.http.options import HttpOptions, NoTokensError
 from bridges.http.problems import Problem, retry_later
 from bridges.http.rate import Buckets
 from bridges.http.tokens import Caller, Role, Tokens
@@ -17,14 +17,14 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Access:
-    """Finds out who asks. Raises HttpError where nobody would be kept out."""
+    """Finds out who asks. Raises NoTokensError where nobody would be kept out."""
 
     def __init__(self, options: HttpOptions) -> None:
         self._tokens = Tokens(options.tokens) if options.tokens else None
         if self._tokens is None and not options.is_loopback:
-            raise HttpError(
+            raise NoTokensError(
                 f"{options.host} can be reached from other machines, and no tokens are set: "
-                "`order-sagas http token NAME` makes one for the file that --http-tokens names; "
+                "`http token NAME` makes one for the file that --http-tokens names; "
                 "without tokens, serve on 127.0.0.1"
             )
         self._host = options.host

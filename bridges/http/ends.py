@@ -5,6 +5,7 @@ from collections import Counter
 
 from starlette.concurrency import run_in_threadpool
 
+from bridges.errors import BridgeError
 from bridges.http.reading import Reader
 
 SHORTEST, LONGEST = 0.05, 0.5
@@ -52,7 +53,11 @@ class Ends:
         while self._wanted and not self._ending:
             wanted = [each for each in self._wanted if each not in self._ended]
             for begin in range(0, len(wanted), AT_ONCE):
-                found = await run_in_threadpool(self._reader.ended, wanted[begin : begin + AT_ONCE])
+                chunk = wanted[begin : begin + AT_ONCE]
+                try:
+                    found = await run_in_threadpool(self._reader.ended, chunk)
+                except BridgeError:
+                    break  # the database is away: look again after the pause
                 self._ended |= found & self._wanted.keys()
             async with self._looked:
                 self._looked.notify_all()

@@ -111,7 +111,11 @@ class _Books:
     def _lag(self) -> Iterable[Metric]:
         lag = _or_none(self._around.lag)
         if lag is not None:
-            yield _by("records_waiting", "Records not handled yet, by topic.", "topic", lag)
+            about = "Records that some role has yet to handle, by topic."
+            yield _by("records_waiting", about, "topic", lag.topics)
+            about = "Records to which a role has yet to come, by role; none for one never started."
+            started = {role: count for role, count in lag.roles.items() if count is not None}
+            yield _by("role_records_waiting", about, "role", started)
         letters = _or_none(self._around.dead_letters)
         if letters is not None:
             about = "Records in the topic of dead letters, marks of what was done included."

@@ -47,7 +47,8 @@ def describe() -> _Json:
             "title": "order-sagas",
             "version": "1",
             "description": "Orders, their sagas, and what an operator does with them. Times are "
-            "ISO 8601 in UTC, amounts whole minor units of the order's currency. Every error is "
+            "ISO 8601 in UTC, amounts whole minor units of the order's currency by ISO 4217; "
+            "`amountText` is the same for people. Every error is "
             "a problem (RFC 9457).",
         },
         "paths": _paths(),

@@ -1,6 +1,6 @@
 """What the HTTP bridge is told when it is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,17 @@ from actors.sagas.registry import Registry
 from bridges.errors import BridgeError
 from bridges.letters import LetterSource
 from bridges.record_log import RecordLog
+from bridges.store.lag import Lag
 
 
 class HttpError(BridgeError):
     """HTTP cannot be served as it is asked for; says what to do."""
+
+
+class NoTokensError(HttpError):
+    """Other machines could reach it, and no tokens are set."""
+
+    command = ("http", "token", "NAME")
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +71,7 @@ class Surroundings:
     """How many processes handle what is written."""
     timeline: Callable[[str], Any] = lambda order_id: None
     """The life of an order from the logs, as JSON has it; None if they do not know of it."""
-    lag: Callable[[], Mapping[str, int]] = dict
+    lag: Callable[[], Lag] = lambda: Lag({}, {})
     """Records that nobody has handled yet, by topic."""
     dead_letters: Callable[[], int] = lambda: 0
     """Records among the dead letters, with their marks."""

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from actors.entities import Order
 from actors.errors import UnknownSagaError
+from actors.money import money
 from actors.sagas.progress import Phase, Progress, Status, saga_id_of
 from actors.sagas.registry import Registry
 from bridges.errors import StoreError, StoreUnavailableError
@@ -198,6 +199,8 @@ class Reader:
                     attempt=entry.attempt,
                     cause=entry.cause,
                     note=entry.note,
+                    times=entry.times,
+                    last=moment(entry.last),
                 )
                 for entry in progress.history
             ],
@@ -296,7 +299,12 @@ def _order_fields(row: Row) -> Row:
     names = ("order_id", "status", "customer_id", "amount", "currency", "code", "reason")
     fields = {name: row.get(name) for name in names}
     times = {name: moment(row.get(name)) for name in ("created_at", "updated_at")}
-    return {**fields, **times}
+    return {**fields, **times, "amount_text": _amount_text(row)}
+
+
+def _amount_text(row: Row) -> str | None:
+    amount = row.get("amount")
+    return None if amount is None else money(amount, row.get("currency") or "")
 
 
 def _order_summary(row: Row) -> OrderSummary:
@@ -331,6 +339,8 @@ def _view(kind: type[Any], row: Row | None) -> Any:
         return None
     fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
     fields["updated_at"] = moment(row["updated_at"])
+    if "amount" in fields:
+        fields["amount_text"] = _amount_text(row)
     if "lines" in fields:
         fields["lines"] = _lines(row)
     return kind(**fields)

@@ -65,7 +65,8 @@ class HttpServer:
     def start(self) -> None:
         """Open the log, and serve."""
         _forward_logs()
-        self._tell(ServeHttp(self._around.open_log, self._desk.answer, self._around.flush))
+        around = self._around
+        self._tell(ServeHttp(around.open_log, self._desk.answer, around.flush, self._tell))
         if problem := self._intake_problem():
             self._socket.close()
             raise HttpError(problem)
@@ -105,9 +106,11 @@ class HttpServer:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
         except BaseException as error:
-            _log.exception("http.ended")
-            self._server.ready.set()
-            self._on_failure(error)
+            try:
+                _log.exception("http.ended")
+            finally:  # even if the line cannot be logged
+                self._server.ready.set()
+                self._on_failure(error)
 
     async def _serve(self) -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS

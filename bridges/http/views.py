@@ -1,13 +1,29 @@
 """What clients see: the bodies of answers, in camelCase. The OpenAPI description is made of them.
 
-Times are ISO 8601 in UTC, amounts minor units of the order's currency.
+Times are ISO 8601 in UTC. Amounts are whole minor units of the order's currency; `amountText` says
+the same for people, by the rule of `actors.money`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from actors.clock import iso
+
+MinorUnits = Annotated[
+    int,
+    msgspec.Meta(
+        description="Whole minor units of the order's currency, by ISO 4217: 300 is 3.00 in EUR, "
+        "300 in JPY, 0.300 in KWD."
+    ),
+]
+AmountText = Annotated[
+    str,
+    msgspec.Meta(
+        description="The same amount for people, such as `EUR 3.00`; `300 minor units of ABC` "
+        "where ISO 4217 does not know the currency."
+    ),
+]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -26,7 +42,7 @@ class OrderLineView(View):
 
     sku: str
     quantity: int
-    unit_price: int = 0
+    unit_price: MinorUnits = 0
 
 
 class OrderSummary(View):
@@ -35,7 +51,8 @@ class OrderSummary(View):
     order_id: str
     status: str
     customer_id: str | None = None
-    amount: int | None = None
+    amount: MinorUnits | None = None
+    amount_text: AmountText | None = None
     currency: str | None = None
     code: str | None = None
     """Why it was cancelled, for programs."""
@@ -98,6 +115,10 @@ class HistoryEntry(View):
     cause: str
     """The id of the event that brought it about, or `timer:<step>:<attempt>`."""
     note: str
+    times: int = 1
+    """How often an ignored message came; the other fields are those of the first."""
+    last: str | None = None
+    """When it came last, if it came more than once."""
 
 
 class SagaView(SagaSummary):
@@ -113,7 +134,8 @@ class PaymentView(View):
     """The payment of an order."""
 
     status: str
-    amount: int
+    amount: MinorUnits
+    amount_text: AmountText
     currency: str
     charges: int
     refunds: int

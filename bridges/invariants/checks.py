@@ -67,8 +67,8 @@ MONEY = (
         "No payment is charged or refunded twice, and its status says what was done.",
         "payments",
         "SELECT count(*) FROM payments",
-        """SELECT p.order_id, p.status || ' with ' || p.charges || ' charge(s) and '
-                || p.refunds || ' refund(s)'
+        """SELECT p.order_id, p.status || ', charges: ' || p.charges || ', refunds: '
+                || p.refunds
             FROM payments p WHERE NOT (
                 (p.status = 'PENDING' AND p.charges IN (0, 1) AND p.refunds = 0)
                 OR (p.status = 'COMPLETED' AND p.charges = 1 AND p.refunds = 0)
@@ -81,8 +81,8 @@ MONEY = (
         "payments of cancelled orders",
         f"""SELECT count(*) FROM payments p JOIN sagas s ON s.no = p.no
             WHERE {_PLACED} AND s.status = 'CANCELLED'""",
-        f"""SELECT p.order_id, 'the payment is ' || p.status || ' with ' || p.charges
-                || ' charge(s) and ' || p.refunds || ' refund(s)'
+        f"""SELECT p.order_id, 'the payment is ' || p.status || ', charges: ' || p.charges
+                || ', refunds: ' || p.refunds
             FROM payments p JOIN sagas s ON s.no = p.no
             WHERE {_PLACED} AND s.status = 'CANCELLED' AND {_NOT_SKIPPED}
                 AND (p.status IN ('COMPLETED', 'PENDING') OR p.charges <> p.refunds)""",
@@ -199,10 +199,10 @@ SAGAS = (
 CUSTOMERS = (
     Check(
         "notified once",
-        "A customer is told of an order's end at most once, as it ended, and of nothing else.",
+        "An order has one notification, of its end as it was, and counts it as sent at most once.",
         "notifications",
         "SELECT count(*) FROM notifications",
-        f"""SELECT n.order_id, n.status || ' ' || n.sends || ' time(s) about ' || n.about
+        f"""SELECT n.order_id, n.status || ' about ' || n.about || ', times sent: ' || n.sends
                 || '; the saga is ' || coalesce(s.status, 'missing')
             FROM notifications n LEFT JOIN sagas s ON s.no = n.no AND {_PLACED}
             WHERE n.sends > 1 OR (n.sends = 1) <> (n.status = 'SENT') OR s.no IS NULL
@@ -213,8 +213,8 @@ CUSTOMERS = (
         "The embedded log tells of one end of an order, by one event id on each topic.",
         "ends in the log",
         "SELECT count(*) FROM log l WHERE {is_end}",
-        """SELECT CAST(l.key AS TEXT), count(DISTINCT l.topic || {event_id}) || ' event ids on '
-                || count(DISTINCT l.topic) || ' topic(s), of ' || count(DISTINCT {end}) || ' end(s)'
+        """SELECT CAST(l.key AS TEXT), 'event ids: ' || count(DISTINCT l.topic || {event_id})
+                || ', topics: ' || count(DISTINCT l.topic) || ', ends: ' || count(DISTINCT {end})
             FROM log l WHERE {is_end} GROUP BY l.key
             HAVING count(DISTINCT l.topic || {event_id}) > count(DISTINCT l.topic)
                 OR count(DISTINCT {end}) > 1""",

@@ -5,6 +5,7 @@ transaction as everything else, every shard is claimed with a fencing token, and
 published twice finds idempotent participants.
 """
 
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
@@ -15,6 +16,9 @@ import attrs
 import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
+from actors.messages import Message
+from actors.participants import DEAD_LETTERS
+from actors.sagas.retry import Retry
 from bridges.batch import Batch, Item
 from bridges.bridge import Bridge
 from bridges.dead_letters import dead_letter
@@ -27,12 +31,15 @@ from bridges.kafka.publication import Publication
 from bridges.kafka.reader import TopicReader
 from bridges.kafka.topics import check_topics
 from bridges.record import Outgoing, Record
+from bridges.role_progress import RoleProgress
+from bridges.routes import ORCHESTRATOR, Route
+from bridges.store.role_offsets import RoleOffsets
 from bridges.store.store import SUBMITTED, Changes
 
 log = structlog.get_logger("bridge")
 
-AGAIN_SECONDS = 0.5
-"""Before records that Kafka did not acknowledge are published again."""
+AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
+"""Pauses before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
 """How long published records wait in the outbox for a batch that takes them along."""
 SWEEP_SECONDS = 5.0
@@ -41,7 +48,6 @@ SWEEP_RECORDS = 1000
 """Records of submitters at one look, at most."""
 CLAIM_SECONDS = 15.0
 """How long the reader waits for the loop to claim shards, before it asks again."""
-LEFT_OUT = "(the value was larger than dead-letters takes)"
 
 
 # What the reader's thread tells the bridge.
@@ -77,6 +83,13 @@ class PositionsMoved:
 
 
 @attrs.frozen
+class PartitionsEnd:
+    """The offset behind the last record of each of these, as they were assigned."""
+
+    ends: Mapping[tuple[str, int], int]
+
+
+@attrs.frozen
 class RecordsRead:
     """Records of shards that were ours when they were read."""
 
@@ -94,7 +107,7 @@ class Connection:
 class Published:
     """What became of outbox rows that were published: acknowledged, too large, or to try again."""
 
-    ids: list[int]
+    rows: dict[int, Outgoing]
     publication: Publication
 
 
@@ -113,6 +126,10 @@ class _Sweep:
 class KafkaBridge(Bridge):
     """One consumer and one producer for all the roles of this worker.
 
+    Each role has offsets of its own on the topics on which it takes records: it goes on where it
+    was, whatever set of roles it is started with. A worker whose roles have come to different
+    places reads from the first of them, and passes over what a role has handled.
+
     Records that stand in another partition than their order belongs to are sent on to it: services
     written elsewhere may write without a key.
     """
@@ -122,7 +139,9 @@ class KafkaBridge(Bridge):
     def __init__(self) -> None:
         super().__init__()
         self._positions: dict[tuple[str, int], int] = {}
-        """Up to where each partition was handled, as it is stored."""
+        """Up to where each partition was handled by all roles of this worker, as it is stored."""
+        self._progress = RoleProgress()
+        self._offsets: RoleOffsets
         self._moved: dict[tuple[str, int], int] = {}
         """Where partitions are read that have nothing at the stored position."""
         self._queue: deque[tuple[Handover, list[Record]]] = deque()
@@ -135,6 +154,14 @@ class KafkaBridge(Bridge):
         self._deleting = 0
         self._published: list[int] = []
         """Outbox rows that Kafka has: the next transaction deletes them."""
+        self._refused: dict[int, Outgoing] = {}
+        """Outbox rows that are too large for their topics, each with its dead letter: the next
+        transaction puts it in their place."""
+        self._refilling: dict[int, Outgoing] = {}
+        """Those of them that are in the transaction under way."""
+        self._failures = 0
+        """Attempts to publish that have failed since one succeeded."""
+        self._again_due = False
         self._tidying = False
         self._left: set[int] = set()
         """What submitters had committed and not published at the last look."""
@@ -145,14 +172,16 @@ class KafkaBridge(Bridge):
     def open_log(self) -> None:
         kafka: KafkaLog = self._world.log
         topics = self._world.routes.topics
+        self._offsets = self._offsets_of_roles(kafka.group)
+        read = set[str]().union(*self._offsets.topics.values())
         check_topics(kafka.connection, topics, partitions=self._world.store.partitions)
         self._writer = TopicWriter(kafka.connection)
         self._writer.start(topics)
         self._owner = _Owner(self._world.tell)
         self._reader = TopicReader(
             kafka.connection,
-            [topic for topic in topics if topic != topics[-1]],
-            kafka.group,
+            [topic for topic in topics if topic in read],
+            kafka.consumer,
             self._owner,
             max_batch=self._world.batch_size,
             max_outstanding=4,
@@ -162,6 +191,16 @@ class KafkaBridge(Bridge):
         self._reader.start()
         self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
 
+    def _offsets_of_roles(self, group: str) -> RoleOffsets:
+        """The offsets of the roles that run here, on the topics that each of them takes."""
+        taken: dict[str, set[str]] = {}
+        for receiver in self._receivers:
+            of_receiver = self._world.routes.topics_of(receiver)
+            taken.setdefault(self._world.roles[receiver], set()).update(of_receiver)
+        store = self._world.store
+        topics = {role: sorted(of_role) for role, of_role in sorted(taken.items())}
+        return RoleOffsets(store.db, store.consumer, group, topics)
+
     def close_log(self) -> None:
         if self._owner is None:
             return
@@ -170,7 +209,7 @@ class KafkaBridge(Bridge):
         self._writer.close()
         for flight in self._flights:
             if flight.publication.is_done and not flight.publication.failures:
-                self._published += flight.ids
+                self._published += flight.rows
         if self._published:
             try:
                 self._world.store.commit(
@@ -194,6 +233,8 @@ class KafkaBridge(Bridge):
             self.between_batches()
         elif kind is PositionsMoved:
             self._moved.update(message.positions)
+        elif kind is PartitionsEnd:
+            self._progress.cut(message.ends)
         elif kind is ShardsRevoked:
             self._to_release |= message.shards
             self.between_batches()
@@ -202,6 +243,7 @@ class KafkaBridge(Bridge):
         elif kind is Connection:
             self._note_connection(message.up)
         elif kind is WakeupMessage and isinstance(message.payload, _Again):
+            self._again_due = False
             self._publish_again()
         elif kind is WakeupMessage and isinstance(message.payload, _Tidy):
             self._tidying = False
@@ -240,7 +282,6 @@ class KafkaBridge(Bridge):
 
     def _claim(self, asked: ShardsAssigned) -> None:
         store, shards = self._world.store, sorted(asked.shards)
-        topics = self._world.routes.topics[:-1]
         again = asked.shards & self._epochs.keys()
         if again:
             self.lose(again)
@@ -249,17 +290,18 @@ class KafkaBridge(Bridge):
             (handover, [r for r in records if r.partition not in asked.shards])
             for handover, records in self._queue
         )
-        claim = store.claim(topics, shards)
-        self._positions.update(claim.offsets)
-        for place in claim.offsets:
+        claim = store.claim_for_roles(self._offsets, shards)
+        begins = self._progress.claimed(claim.offsets)
+        self._positions.update(begins)
+        for place in begins:
             self._moved.pop(place, None)
         self.gain(claim.epochs)
-        left = store.unpublished(shards, store.consumer, SUBMITTED)
+        left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         if left:
             log.info("outbox.published_again", count=len(left))
             self._publish(dict(left))
         self._database_is_back()
-        asked.positions.set_result({at: n for at, n in claim.offsets.items() if n})
+        asked.positions.set_result({at: n for at, n in begins.items() if n})
 
     def _shards_lost(self, shards: frozenset[int]) -> None:
         self._to_release -= shards
@@ -282,12 +324,18 @@ class KafkaBridge(Bridge):
 
     # --- a batch ------------------------------------------------------------------------------
 
-    def take(self, batch: Batch) -> Sequence[Record]:
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._epochs
-        while self._queue and len(taken) < self._world.batch_size:
-            handover, records = self._queue.popleft()
-            batch.sources.append(handover)
+        while self._queue and len(taken) < limit:
+            handover, records = self._queue[0]
+            room = limit - len(taken)
+            if len(records) > room:
+                self._queue[0] = (handover, records[room:])
+                records = records[:room]
+            else:
+                self._queue.popleft()
+                batch.sources.append(handover)
             for record in records:
                 place = (record.topic, record.partition)
                 if record.partition not in epochs or place not in positions:
@@ -299,8 +347,35 @@ class KafkaBridge(Bridge):
                     batch.offsets[place] = (before, record.offset + 1)
         return taken
 
+    @property
+    def selective(self) -> bool:
+        return bool(self._progress.ahead)
+
+    def routes_here(
+        self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        """Those of our roles that have not handled the record before."""
+        roles = self._world.roles
+        place = (record.topic, record.partition)
+        handled = self._progress.have_handled(place, record.offset)
+        return tuple(
+            route
+            for route in routes
+            if route.receiver in self._receivers and roles[route.receiver] not in handled
+        )
+
     def elsewhere(self, item: Item) -> bytes | None:
         return self.key_elsewhere(item)
+
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send it on, unless a worker with the orchestrator does: other roles read it there too."""
+        every = self._world.routes.of(item.topic, type(item.message))
+        if any(route.receiver == ORCHESTRATOR for route in every) and not (
+            ORCHESTRATOR in self._receivers
+            and any(route.receiver == ORCHESTRATOR for route in item.routes)
+        ):
+            return
+        super()._forward(batch, item, key)
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         batch.outbox.append((shard, outgoing))
@@ -308,21 +383,31 @@ class KafkaBridge(Bridge):
 
     def changes(self, batch: Batch) -> Changes:
         changes = super().changes(batch)
+        changes.offsets = {}
+        changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
         changes.published = self._published[:]
         self._deleting = len(changes.published)
+        self._refilling = dict(self._refused)
+        changes.refused = [*self._refilling.items()]
         return changes
 
     @property
     def untidy(self) -> bool:
         """Whether there is something to store though nothing happened."""
-        return bool(self._published) and not self._tidying
+        return bool(self._published or self._refused) and not self._tidying
 
     def committed(self, batch: Batch, outbox: list[int]) -> None:
         for place, (_, after) in batch.offsets.items():
             self._positions[place] = after
             self._moved.pop(place, None)
+        self._progress.committed(batch.offsets)
         # What came meanwhile was appended behind what this commit deleted.
         del self._published[: self._deleting]
+        letters, self._refilling = self._refilling, {}
+        if letters:
+            for number in letters:
+                self._refused.pop(number, None)
+            self._publish(letters)
         if outbox:
             self._publish(
                 {i: outgoing for i, (_, outgoing) in zip(outbox, batch.outbox, strict=True)}
@@ -341,6 +426,7 @@ class KafkaBridge(Bridge):
             self._reader.done(handover)
         self._queue.clear()
         self._positions.clear()
+        self._progress.clear()
         self._moved.clear()
         self.between_batches()
         self._reader.rewind(self._owner.assigned)
@@ -349,7 +435,7 @@ class KafkaBridge(Bridge):
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         self._unpublished.update(rows)
-        flight = Published(list(rows), self._writer.publish(list(rows.values())))
+        flight = Published(rows, self._writer.publish(list(rows.values())))
         self._flights.append(flight)
         tell = self._world.tell
         flight.publication.add_done_callback(lambda _: tell(flight))
@@ -358,19 +444,25 @@ class KafkaBridge(Bridge):
     def _note_published(self, published: Published) -> None:
         self._flights.remove(published)
         failures = published.publication.failures
-        for place, number in enumerate(published.ids):
+        for place, (number, outgoing) in enumerate(published.rows.items()):
             error = failures.get(place)
             if error is None:
                 self._unpublished.pop(number, None)
                 self._published.append(number)
+            elif self._unpublished.get(number) is not outgoing:
+                continue  # published once more since, or its dead letter was
             elif isinstance(error, RecordTooLargeError):
-                self._too_large(number, error)
+                self._too_large(number, outgoing, error)
             else:
                 self._failed.append(number)
-        if failures and self._failed:
-            log.warning("publish.waiting", records=len(self._failed), retry_in=AGAIN_SECONDS)
-            self.wakeupAfter(timedelta(seconds=AGAIN_SECONDS), _Again())
-        if self._published and not self._tidying:
+        self._failures = self._failures + 1 if failures else 0
+        if self._failed and not self._again_due:
+            self._again_due = True
+            wait = AGAIN.wait_after(max(1, self._failures), self._world.store.consumer)
+            assert wait is not None
+            log.warning("publish.waiting", records=len(self._failed), retry_in=round(wait, 3))
+            self.wakeupAfter(timedelta(seconds=wait), _Again())
+        if (self._published or self._refused) and not self._tidying:
             self._tidying = True
             self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
 
@@ -395,18 +487,28 @@ class KafkaBridge(Bridge):
         if rows:
             self._publish(rows)
 
-    def _too_large(self, number: int, error: KafkaBridgeError) -> None:
-        """Kafka will never take it: leave a dead letter that says so in its place."""
-        outgoing = self._unpublished.pop(number)
-        self._published.append(number)
-        log.error("record.too_large", topic=outgoing.topic, error=str(error))
+    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaBridgeError) -> None:
+        """Kafka will never take this row: have its dead letter stored in its place, whole.
+
+        A dead letter that is too large itself stays in the outbox, where nothing deletes it. It is
+        published again when its shard is claimed: the topic may take more by then.
+        """
+        size = len(outgoing.value or b"")
+        if outgoing.topic == DEAD_LETTERS:
+            problem = f"dead letter {number} of the outbox stays in the database: {error}"
+            log.error("dead_letter.too_large", outbox_id=number, size=size, error=str(error))
+            self._counts.last_error = problem
+            return
+        log.error(
+            "record.too_large", topic=outgoing.topic, outbox_id=number, size=size, error=str(error)
+        )
+        self._counts.dead_letters += 1
         record = Record(
-            outgoing.topic, outgoing.partition, -1, outgoing.key, LEFT_OUT.encode(),
-            outgoing.headers,
-        )  # fmt: skip
+            outgoing.topic, outgoing.partition, -1, outgoing.key, outgoing.value, outgoing.headers
+        )
         world = self._world
         letter = dead_letter(record, str(error), world.clock.now(), world.store.partitions)
-        self._writer.publish([letter])
+        self._refused[number] = letter
 
 
 class _Owner:
@@ -442,6 +544,9 @@ class _Owner:
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self._tell(PositionsMoved(positions))
+
+    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
+        self._tell(PartitionsEnd(ends))
 
     def on_batch(self, batch: Handover) -> None:
         self._tell(RecordsRead(batch))

@@ -121,6 +121,9 @@ class KafkaLog:
 
     connection: KafkaConnection
     group: str
+    """The consumer group of the workers with all roles."""
+    consumer: str
+    """The consumer group of the workers with this one's roles."""
     session_timeout: float = 10.0
 
 

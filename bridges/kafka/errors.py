@@ -19,6 +19,8 @@ class KafkaRefusedError(KafkaBridgeError, PermissionError):
 class TopicMissingError(KafkaBridgeError, LookupError):
     """A topic is not there."""
 
+    command = ("topics", "create")
+
 
 class TopicMismatchError(KafkaBridgeError, ValueError):
     """A topic is there with another partition count than it must have."""

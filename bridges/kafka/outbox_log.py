@@ -154,13 +154,24 @@ class OutboxLog:
         return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
+        """Delete from the outbox what Kafka has acknowledged, and count what it has not.
+
+        A record that is larger than its topic takes is left too: a worker makes it a dead letter.
+        """
         if not rows:
             return
+        publication = self._writer.publish(list(rows.values()))
+        acknowledged: list[int] = []
         try:
-            self._writer.publish(list(rows.values())).wait(WITHIN)
+            publication.wait(WITHIN)
+            acknowledged = [*rows]
         except KafkaBridgeError as error:
-            _log.warning("outbox.not_published", count=len(rows), error=str(error))
-            self.left += len(rows)
-        else:
+            if publication.is_done:
+                failures = publication.failures
+                acknowledged = [row for n, row in enumerate(rows) if n not in failures]
+            left = len(rows) - len(acknowledged)
+            _log.warning("outbox.not_published", count=left, error=str(error))
+            self.left += left
+        if acknowledged:
             with self.db.transaction() as cursor:
-                self._store.clean_outbox(cursor, list(rows))
+                self._store.clean_outbox(cursor, acknowledged)

@@ -34,6 +34,9 @@ class ShardOwner(Protocol):
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         """The topic has nothing where `on_assigned` said: these are read from here instead."""
 
+    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """The offset behind the last record of each partition that was just assigned."""
+
     def on_batch(self, batch: Batch) -> None:
         """Here are records; say `done(batch)` once no more is to be done about them."""
 

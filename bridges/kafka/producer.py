@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
+from actors.words import many
 from bridges.kafka.bulk import can_send_whole_batches, is_beyond_repair, send_whole_batch
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
@@ -22,13 +23,14 @@ from bridges.kafka.errors import (
     mapped,
 )
 from bridges.kafka.publication import Publication
-from bridges.kafka.topics import batch_limits
+from bridges.kafka.topics import DEAD_LETTERS, batch_limits
 from bridges.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 
 _USUAL_LIMIT = 1_000_000
-"""Bytes of a batch to a topic that does not tell its own limit."""
+"""Bytes of a batch to a topic that does not tell its own limit; dead letters may have twice that.
+"""
 _OVERHEAD = 128
 """Bytes of a batch's header and a record's lengths, at most, before headers."""
 
@@ -95,7 +97,9 @@ class TopicWriter:
             enable_idempotence=True,
             linger_ms=int(self._linger * 1000),
             batch_size=self._batch_bytes,
-            max_request_size=max(self._batch_bytes, _USUAL_LIMIT, *self._limits.values())
+            max_request_size=max(
+                self._batch_bytes, self._limit(DEAD_LETTERS), *self._limits.values()
+            )
             + _OVERHEAD,
             delivery_timeout_ms=int(self._delivery_timeout * 1000),
             request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
@@ -103,6 +107,7 @@ class TopicWriter:
             metrics_enabled=False,
         )
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
+        self._verdicts = _Verdicts(producer)
         return producer
 
     def _learn_limits(self, topics: Sequence[str]) -> None:
@@ -112,6 +117,10 @@ class TopicWriter:
             _log.warning("kafka.batch_limit_unknown", error=str(error))
             return
         self._limits = {topic: limit - _OVERHEAD for topic, limit in limits.items()}
+
+    def _limit(self, topic: str) -> int:
+        usual = 2 * _USUAL_LIMIT if topic == DEAD_LETTERS else _USUAL_LIMIT
+        return self._limits.get(topic, usual)
 
     @property
     def sends_whole_batches(self) -> bool:
@@ -164,7 +173,7 @@ class TopicWriter:
     ) -> None:
         batch: list[int] = []
         size = 0
-        allowed = self._limits.get(topic, _USUAL_LIMIT)
+        allowed = self._limit(topic)
         full = min(self._batch_bytes, allowed)
         if self._max_record_bytes is not None:
             allowed = min(allowed, self._max_record_bytes)
@@ -192,7 +201,7 @@ class TopicWriter:
         publication: Publication,
     ) -> None:
         chosen = [records[place] for place in places]
-        settle = partial(_settle, publication)
+        settle = partial(_settle, publication, self._verdicts)
         send_whole_batch(self._client(), topic, partition, chosen, places, settle)
 
     def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
@@ -207,14 +216,15 @@ class TopicWriter:
         except theirs.KafkaError as error:
             publication.fail(place, mapped(error))
         else:
-            future.add_callback(lambda _: publication.settle(1))
-            future.add_errback(lambda error: publication.fail(place, mapped(error)))
+            settle = partial(_settle, publication, self._verdicts, [place])
+            future.add_callback(lambda _: settle(None))
+            future.add_errback(settle)
 
     def _check(self, topic: str, partition: int) -> None:
         count = self._partitions.get(topic) or self._count(topic)
         if not 0 <= partition < count:
             raise TopicMissingError(
-                f"{topic} has {count} partitions, hence no partition {partition}."
+                f"{topic} has {many(count, 'partition')}, hence no partition {partition}."
             )
 
     def _count(self, topic: str) -> int:
@@ -226,7 +236,7 @@ class TopicWriter:
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             raise TopicMissingError(
-                f"Kafka has no topic {topic}. Make it: order-sagas topics create"
+                f"Kafka has no topic {topic}; `topics create` makes what is missing"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error
@@ -237,6 +247,8 @@ class TopicWriter:
         producer = self._client()
         if is_beyond_repair(producer):
             _log.warning("kafka.writer_starts_over")
+            if self._limits:
+                self._learn_limits([*self._limits])  # a smaller one may be what ended it
             fresh = self._connect()
             producer.close(timeout=0)
             self._producer = producer = fresh
@@ -249,12 +261,41 @@ class TopicWriter:
         return self._producer
 
 
-def _settle(publication: Publication, places: Sequence[int], error: BaseException | None) -> None:
+class _Verdicts:
+    """Tells the record that a broker finds too large from those that are given up because of it.
+
+    The broker's answer ends an idempotent producer, which then gives up everything that is still
+    on its way, other records of the same batch among it, with the very same error. Of one producer
+    the first record is believed to be too large; the others were not written, and may be.
+    """
+
+    def __init__(self, producer: KafkaProducer) -> None:
+        self._producer = producer
+        self._has_refused = False
+
+    def of(self, error: BaseException, records: int) -> KafkaBridgeError:
+        """The error of so many records that failed together."""
+        ours = mapped(error)
+        if not isinstance(ours, RecordTooLargeError):
+            return ours
+        if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
+            return NotAcknowledgedError(f"Given up with another record: {ours}")
+        self._has_refused = True
+        return ours
+
+
+def _settle(
+    publication: Publication,
+    verdicts: _Verdicts,
+    places: Sequence[int],
+    error: BaseException | None,
+) -> None:
     if error is None:
         publication.settle(len(places))
     else:
+        ours = verdicts.of(error, len(places))
         for place in places:
-            publication.fail(place, mapped(error))
+            publication.fail(place, ours)
 
 
 def _size(record: Outgoing) -> int:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from actors.words import many
 from bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedError
 
 
@@ -32,7 +33,7 @@ class Publication:
         """
         if not self._done.wait(timeout):
             raise NotAcknowledgedError(
-                f"{self._waiting} records were not acknowledged in {timeout} s."
+                f"{many(self._waiting, 'record')} not acknowledged in {timeout} s."
             )
         if self.failures:
             raise self.failures[min(self.failures)]

@@ -121,11 +121,12 @@ class Shares(AsyncConsumerRebalanceListener):
         Retention has removed the records there, or the topic was made anew: reading would find
         nothing there, for ever, or skip what came since.
         """
+        latest = self._consumer.end_offsets([*partitions])
+        self._owner.on_ends({(tp.topic, tp.partition): end for tp, end in latest.items()})
         known = [tp for tp in partitions if (tp.topic, tp.partition) in positions]
         if not known:
             return {}
         earliest = self._consumer.beginning_offsets(known)
-        latest = self._consumer.end_offsets(known)
         moved = {}
         for tp in known:
             at = positions[tp.topic, tp.partition]

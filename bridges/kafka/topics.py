@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from actors.words import many
 from bridges.kafka.connection import KafkaConnection
 from bridges.kafka.errors import (
     KafkaRefusedError,
@@ -75,7 +76,7 @@ def check_topics(
     missing = [topic for topic in topics if topic not in present]
     if missing:
         raise TopicMissingError(
-            f"Kafka has no topic {', '.join(missing)}. Make them: order-sagas topics create"
+            f"Kafka has no topic {', '.join(missing)}; `topics create` makes what is missing"
         )
     count = next(iter(present.values())) if partitions is None else partitions
     _refuse_mismatch(present, count)
@@ -123,8 +124,8 @@ def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
     other = [f"{topic} has {count}" for topic, count in present.items() if count != partitions]
     if other:
         raise TopicMismatchError(
-            f"All topics must have {partitions} partitions, so that one worker owns all records "
-            f"of a key, but {', '.join(other)}."
+            f"All topics must have {many(partitions, 'partition')}, so that one worker owns all "
+            f"records of a key, but {', '.join(other)}."
         )
 
 

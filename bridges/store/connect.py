@@ -3,10 +3,11 @@
 SQLAlchemy makes the tables, and reads for people; a batch goes to the driver directly.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bridges.errors import StoreError, StoreUnavailableError
+from bridges.extras import need
 from bridges.store.many_rows import insert
 from bridges.store.rows import Row
 
@@ -64,9 +66,9 @@ class Connection(Protocol):
         """Take only ids that are larger than those which others took by now."""
 
     def move_offsets(
-        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+        self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        """Compare and set, for each (topic, partition, before, after).
+        """Compare and set, for each (topic, partition, consumer, before, after).
 
         The answer, when it is asked for, tells how many were moved.
         """
@@ -94,7 +96,9 @@ class Connection(Protocol):
 
 
 def connect(url: str) -> Connection:
-    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind."""
+    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind, and
+    MissingExtraError if it is PostgreSQL and psycopg is not installed.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
@@ -105,6 +109,7 @@ def connect(url: str) -> Connection:
     if kind == "sqlite":
         return SqliteConnection(parsed)
     if kind == "postgresql":
+        need("postgres")
         from bridges.store.postgres import PostgresConnection
 
         return PostgresConnection(parsed)
@@ -114,7 +119,10 @@ def connect(url: str) -> Connection:
 def sqlite_engine(url: sa.URL) -> sa.Engine:
     """An engine whose connections are set up as every process of the system needs them."""
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if "mode" not in url.query:  # else the name is no path
+            _make_file(file)
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -135,6 +143,22 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
+    """An engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
+    need("postgres")
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty database unless there is a file: SQLite would let no group write to it.
+
+    Its other files get the mode of this one. A file that is there is not opened: closing it would
+    drop the locks that SQLite may have on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
 class _SqliteErrors:
@@ -239,16 +263,14 @@ class SqliteConnection:
         return list(range(last + 1, last + 1 + count))
 
     def move_offsets(
-        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+        self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        moved = 0
-        for topic, partition, before, after in moves:
-            cursor.execute(
-                "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
-                "AND consumer = ? AND position = ?",
-                (after, topic, partition, consumer, before),
-            )
-            moved += cursor.rowcount
+        cursor.executemany(
+            "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
+            "AND consumer = ? AND position = ?",
+            [(after, *place, before) for *place, before, after in moves],
+        )
+        moved: int = cursor.rowcount
         return lambda: moved
 
     lock = lock_alone = ""  # a transaction that writes has the whole database

@@ -1,32 +1,62 @@
-"""How far behind the workers are, and what they could not handle."""
+"""How far behind each role is, and what could not be handled."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 
+import attrs
 import sqlalchemy as sa
 
+from bridges.store.consumers import consumer_of_role
+from bridges.store.queries import waiting, waiting_by_role
 from bridges.store.schema import log, offsets
 
+RoleTopics = Mapping[str, Collection[str]]
+"""The topics on which each role takes records."""
 
-def behind(db: sa.Connection, ends: Mapping[tuple[str, int], int], group: str) -> Mapping[str, int]:
-    """Records of Kafka's topics that no worker of the consumer group has handled, by topic.
 
-    `ends` are the offsets behind the last record, by topic and partition. Where several sets of
-    roles read a topic, the one that came furthest counts.
+@attrs.frozen
+class Lag:
+    """Records that wait. `topics`: those that some role has yet to handle. `roles`: those on its
+    topics to which a role has yet to come; None for a role that was never started.
     """
-    query = sa.select(offsets.c.topic, offsets.c.partition, sa.func.max(offsets.c.position))
-    ours = sa.or_(
-        offsets.c.consumer == group, offsets.c.consumer.startswith(f"{group}.", autoescape=True)
-    )
-    reached: dict[tuple[str, int], int] = {}
-    for topic, partition, position in db.execute(
-        query.where(ours).group_by(offsets.c.topic, offsets.c.partition)
-    ):
-        reached[topic, partition] = position
-    found: Counter[str] = Counter()
+
+    topics: Mapping[str, int]
+    roles: Mapping[str, int | None]
+
+
+def lag_of_embedded(db: sa.Connection, roles: RoleTopics) -> Lag:
+    """The lag on the embedded log, where it is known what waits for a role that never ran."""
+    return Lag(waiting(db), waiting_by_role(db, roles))
+
+
+def lag_of_topics(
+    db: sa.Connection, ends: Mapping[tuple[str, int], int], group: str, roles: RoleTopics
+) -> Lag:
+    """The lag of a consumer group on Kafka's topics.
+
+    `ends` are the offsets behind the last record, by topic and partition. A role that was never
+    started may be run by services elsewhere: no topic lags because of it, unless none ever ran.
+    """
+    query = sa.select(offsets.c.topic, offsets.c.partition, offsets.c.position)
+    of_topics: dict[str, int] = defaultdict(int)
+    of_roles: dict[str, int | None] = {}
+    least: dict[tuple[str, int], int] = {}
+    for role, topics in roles.items():
+        ours = query.where(offsets.c.consumer == consumer_of_role(group, role))
+        reached = {
+            (topic, partition): position
+            for topic, partition, position in db.execute(ours.where(offsets.c.topic.in_(topics)))
+        }
+        of_roles[role] = None
+        if reached:
+            places = [place for place in ends if place[0] in topics]
+            of_roles[role] = sum(max(0, ends[place] - reached.get(place, 0)) for place in places)
+            for place in places:
+                at = reached.get(place, 0)
+                least[place] = min(at, least.get(place, at))
     for place, end in ends.items():
-        found[place[0]] += max(0, end - reached.get(place, 0))
-    return found
+        of_topics[place[0]] += max(0, end - least.get(place, 0))
+    return Lag(of_topics, of_roles)
 
 
 def dead_letter_records(db: sa.Connection) -> int:

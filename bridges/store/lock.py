@@ -28,7 +28,7 @@ class DatabaseLock:
         if self._path is None:
             return self
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
         try:
             # Not `flock`: a forked worker would hold it on for a process that is dead.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ from typing import Any
 from bridges.record import Outgoing
 from bridges.store.connect import Connection
 from bridges.store.headers import pack
+from bridges.store.queues import LEFT_FOR_ROLE
 
 _BARE = (
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) VALUES ({0}, {0}, {0}, "
@@ -14,6 +15,11 @@ _BARE = (
 _WITH_HEADERS = (
     "INSERT INTO log (topic, partition, key, value, handled, appended_at, headers) VALUES ({0}, "
     "{0}, {0}, {0}, {0}, {0}, {0})"
+)
+
+_FOR_ROLE = (
+    "INSERT INTO log (topic, partition, key, value, handled, appended_at, headers, role) VALUES "
+    "({0}, {0}, {0}, {0}, {0}, {0}, {0}, {0})"
 )
 
 
@@ -39,3 +45,14 @@ def append(
         for o, handled in records
     ]
     db.insert(cursor, (_WITH_HEADERS if some else _BARE).format(db.placeholder), rows)
+
+
+def append_for_roles(
+    db: Connection, cursor: Any, records: Sequence[tuple[Outgoing, str]], now: float
+) -> None:
+    """Within a transaction: these records, each into the queue of a role."""
+    rows: list[Any] = [
+        (o.topic, o.partition, o.key, o.value, LEFT_FOR_ROLE, now, pack(o.headers), role)
+        for o, role in records
+    ]
+    db.insert(cursor, _FOR_ROLE.format(db.placeholder), rows)

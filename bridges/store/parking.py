@@ -79,13 +79,18 @@ class Parked(NamedTuple):
 
 
 class ParkingTable:
-    """Both tables, on the connection of a store and for its consumer."""
+    """Both tables, on the connection of a store. Records are kept under one consumer, whatever
+    roles a worker runs, and are given to a worker that runs their receiver.
+    """
 
     def __init__(self, db: "Connection", consumer: str) -> None:
         self._db = db
         self._consumer = consumer
         mark = db.placeholder
-        ours = f"target = {mark} AND consumer = {mark} AND shard {db.is_in('int')}"
+        ours = (
+            f"target = {mark} AND consumer = {mark} AND shard {db.is_in('int')} "
+            f"AND receiver {db.is_in('text')}"
+        )
         self._insert = (
             "INSERT INTO parked (target, consumer, shard, receiver, order_id, topic, partition, "
             f"position, key, value, headers, at) VALUES ({', '.join([mark] * 12)})"
@@ -98,7 +103,7 @@ class ParkingTable:
         self._orders = f"SELECT DISTINCT order_id FROM parked WHERE {ours}"
         self._targets = (
             f"SELECT DISTINCT target FROM parked WHERE consumer = {mark} "
-            f"AND shard {db.is_in('int')}"
+            f"AND shard {db.is_in('int')} AND receiver {db.is_in('text')}"
         )
         self._any = f"SELECT 1 FROM parked WHERE target = {mark} LIMIT 1"
         self._pauses = (
@@ -115,29 +120,38 @@ class ParkingTable:
         """
         return [Pause(*row) for row in self._db.rows(self._pauses, (since,))]
 
-    def targets(self, shards: Sequence[int]) -> set[str]:
-        """For whose pauses something of these shards is kept."""
-        rows = self._db.rows(self._targets, (self._consumer, self._db.many(shards, int)))
+    def targets(self, shards: Sequence[int], receivers: Sequence[str]) -> set[str]:
+        """For whose pauses something of these shards is kept, for these receivers."""
+        ours = (self._consumer, self._db.many(shards, int), self._db.many(receivers, str))
+        rows = self._db.rows(self._targets, ours)
         return {target for (target,) in rows}
 
     def any_for(self, target: str) -> bool:
         """Whether anything is kept for it, by whichever worker."""
         return next(self._db.rows(self._any, (target,)), None) is not None
 
-    def orders(self, target: str, shards: Sequence[int]) -> set[str]:
-        """The ids of the orders of these shards for which something is kept."""
-        rows = self._db.rows(self._orders, (target, self._consumer, self._db.many(shards, int)))
+    def orders(self, target: str, shards: Sequence[int], receivers: Sequence[str]) -> set[str]:
+        """The ids of the orders of these shards for which something is kept for these receivers."""
+        rows = self._db.rows(self._orders, self._ours(target, shards, receivers))
         return {order_id for (order_id,) in rows}
 
-    def next(self, target: str, shards: Sequence[int], limit: int) -> list[tuple[int, str, Record]]:
+    def next(
+        self, target: str, shards: Sequence[int], receivers: Sequence[str], limit: int
+    ) -> list[tuple[int, str, Record]]:
         """What is kept for it, the oldest first: its id, its receiver, the record."""
-        ours = (target, self._consumer, self._db.many(shards, int), limit)
+        ours = (*self._ours(target, shards, receivers), limit)
         return [
             (number, receiver, Record(topic, partition, position, key, value, unpack(headers), at))
             for number, receiver, topic, partition, position, key, value, headers, at in (
                 self._db.rows(self._next, ours)
             )
         ]
+
+    def _ours(
+        self, target: str, shards: Sequence[int], receivers: Sequence[str]
+    ) -> tuple[Any, ...]:
+        many = self._db.many
+        return (target, self._consumer, many(shards, int), many(receivers, str))
 
     def store(self, cursor: Any, kept: Iterable[Parked], given: Sequence[int], now: float) -> None:
         """Within a transaction: keep some, and forget those that were given to their receivers."""

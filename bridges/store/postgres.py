@@ -112,16 +112,16 @@ class PostgresConnection:
         self._ids.clear()
 
     def move_offsets(
-        self, cursor: Any, consumer: str, moves: Sequence[tuple[str, int, int, int]]
+        self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        topics, partitions, befores, afters = zip(*moves, strict=True)
+        topics, partitions, consumers, befores, afters = zip(*moves, strict=True)
         cursor.execute(
             "UPDATE offsets o SET position = v.after FROM unnest("
-            "%s::text[], %s::int[], %s::bigint[], %s::bigint[]"
-            ") AS v(topic, partition, before, after) WHERE o.topic = v.topic "
-            "AND o.partition = v.partition AND o.consumer = %s AND o.position = v.before "
-            "RETURNING o.partition",
-            (list(topics), list(partitions), list(befores), list(afters), consumer),
+            "%s::text[], %s::int[], %s::text[], %s::bigint[], %s::bigint[]"
+            ") AS v(topic, partition, consumer, before, after) WHERE o.topic = v.topic "
+            "AND o.partition = v.partition AND o.consumer = v.consumer "
+            "AND o.position = v.before RETURNING o.partition",
+            (list(topics), list(partitions), list(consumers), list(befores), list(afters)),
         )
 
         def moved() -> int:

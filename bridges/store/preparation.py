@@ -69,8 +69,8 @@ def check_version(version: int) -> None:
     if version < NEWEST:
         raise OldDatabaseError(
             f"the database has schema version {version}, and this program needs {NEWEST}: stop all "
-            "that uses it, make a backup, and run `order-sagas database migrate` (or `order-sagas "
-            "start`, which migrates it first)"
+            "that uses it, make a backup, and run `database migrate` (or `start`, which migrates "
+            "it first)"
         )
 
 

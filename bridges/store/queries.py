@@ -3,7 +3,8 @@
 Everything here runs beside a running system and slows it no more than any reader does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 from actors.entities import Notification, Order, Payment, Reservation, StockLevel, StockLoad
 from actors.messages import MAIN, OrderLine
 from actors.sagas.progress import Status, decode_plain
-from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
+from bridges.store.consumers import consumer_of_role
+from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, TO_READ, queue_of
 from bridges.store.reading import reading as reading
 from bridges.store.schema import log, meta, offsets, order_keys, pruned, sagas, table_of
-from bridges.store.waiting_orders import waiting_numbers
+from bridges.store.waiting_orders import numbers_without_order, waiting_numbers
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
@@ -277,7 +279,7 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
         )
     )
     if db.execute(sa.select(sa.func.max(_orders.c.no))).scalar() is not None:
-        query = query.where(_reservations.c.no.in_(_may_hold()))
+        query = query.where(_reservations.c.no.in_(_may_hold(db)))
     for warehouse, lines in db.execute(query):
         for line in _lines.decode(lines):
             held[warehouse, line.sku] = held.get((warehouse, line.sku), 0) + line.quantity
@@ -297,70 +299,111 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
     ]
 
 
-def _may_hold() -> Any:
+def _may_hold(db: sa.Connection) -> Any:
     """The numbers of the orders that may hold goods without being completed: few, by indexes."""
     return sa.union_all(
         sa.select(_orders.c.no).where(_orders.c.status.in_((Order.CREATED, Order.ROLLED_BACK))),
         sa.select(sagas.c.no).where(sagas.c.ended_at.is_(None)),
         # The number is written out, or no partial index would serve.
         sa.select(sagas.c.no).where(sagas.c.skipped == sa.literal_column("1")),
+        *numbers_without_order(db),
     )
 
 
 def waiting(db: sa.Connection) -> dict[str, int]:
-    """Records of the embedded log that no batch has handled yet, by topic."""
-    query = sa.select(log.c.topic, sa.func.count()).where(_waits()).group_by(log.c.topic)
-    return {row[0]: row[1] for row in db.execute(query)}
+    """Records of the embedded log that some role has yet to handle, by topic."""
+    found: Counter[str] = Counter()
+    for where in _waits(db):
+        query = sa.select(log.c.topic, sa.func.count()).where(where).group_by(log.c.topic)
+        for topic, count in db.execute(query):
+            found[topic] += count
+    return dict(found)
 
 
-def all_handled(db: sa.Connection) -> bool:
-    """Whether no record of the embedded log waits."""
-    query = sa.select(log.c.position).where(_waits())
-    return db.execute(query.limit(1)).first() is None
+def waiting_by_role(db: sa.Connection, topics: Mapping[str, Collection[str]]) -> dict[str, int]:
+    """Records of the embedded log that each role has yet to handle, or to read and pass over.
+
+    `topics` are those on which each role takes records. A record that no role has read yet counts
+    for each role that reads its topic.
+    """
+    unread = sa.select(log.c.topic, sa.func.count()).where(_unread()).group_by(log.c.topic)
+    by_topic = {row[0]: row[1] for row in db.execute(unread)}
+    return {
+        role: sum(by_topic.get(topic, 0) for topic in read)
+        + int(db.execute(sa.select(sa.func.count()).where(_left_for(role))).scalar_one())
+        for role, read in topics.items()
+    }
 
 
-def _waits() -> sa.ColumnElement[bool]:
-    """Whether a record of the embedded log waits: behind the position of its own partition.
+def all_handled(db: sa.Connection, role: str = "orchestrator") -> bool:
+    """Whether no record of the embedded log waits for a role."""
+    return all(
+        db.execute(sa.select(log.c.position).where(where).limit(1)).first() is None
+        for where in (_unread(), _left_for(role))
+    )
+
+
+def _waits(db: sa.Connection) -> list[sa.ColumnElement[bool]]:
+    """The conditions of which a record of the embedded log that waits fulfils one."""
+    conditions = [_unread()]
+    role: str | None = ""
+    while True:  # from one role to the next: the index may hold very many records of each
+        following = sa.select(sa.func.min(log.c.role)).where(
+            log.c.handled == sa.literal_column(str(LEFT_FOR_ROLE)), log.c.role > role
+        )
+        role = db.execute(following).scalar()
+        if role is None:
+            return conditions
+        conditions.append(_left_for(role))
+
+
+def _unread() -> sa.ColumnElement[bool]:
+    """Whether no worker has read a record of the embedded log yet."""
+    return sa.or_(_behind(TO_READ, LOG), _behind(LEFT_FOR_OTHERS, LEFT))
+
+
+def _left_for(role: str) -> sa.ColumnElement[bool]:
+    """Whether a record of the embedded log was left for a role that has yet to handle it."""
+    return sa.and_(log.c.role == role, _behind(LEFT_FOR_ROLE, queue_of(role)))
+
+
+def _behind(handled: int, queue: str) -> sa.ColumnElement[bool]:
+    """Whether a record in a queue lies behind the queue's position for the record's partition.
 
     The least of all positions comes first: what lies before it need not be looked at.
     """
-
-    def behind(queue: str, handled: int) -> sa.ColumnElement[bool]:
-        least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
-        own = sa.select(offsets.c.position).where(
-            offsets.c.topic == queue, offsets.c.partition == log.c.partition
-        )
-        return sa.and_(
-            # The number is written out, or no partial index would serve.
-            log.c.handled == sa.literal_column(str(handled)),
-            log.c.position > least.where(offsets.c.topic == queue).scalar_subquery(),
-            log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
-        )
-
-    return sa.or_(behind(LOG, TO_READ), behind(LEFT, LEFT_FOR_OTHERS))
+    least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
+    own = sa.select(offsets.c.position).where(
+        offsets.c.topic == queue, offsets.c.partition == log.c.partition
+    )
+    return sa.and_(
+        # The number is written out, or no partial index would serve.
+        log.c.handled == sa.literal_column(str(handled)),
+        log.c.position > least.where(offsets.c.topic == queue).scalar_subquery(),
+        log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
+    )
 
 
 def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group: str) -> bool:
     """Whether the orchestrators of a consumer group have handled each partition up to its end."""
-    query = sa.select(offsets.c.partition, offsets.c.position, offsets.c.consumer).where(
-        offsets.c.topic == topic
+    query = sa.select(offsets.c.partition, offsets.c.position).where(
+        offsets.c.topic == topic, offsets.c.consumer == consumer_of_role(group, "orchestrator")
     )
-    reached: dict[int, int] = {}
-    for partition, position, consumer in db.execute(query):
-        roles = consumer.removeprefix(f"{group}.")
-        if consumer == group or (roles != consumer and "orchestrator" in roles.split("+")):
-            reached[partition] = max(position, reached.get(partition, 0))
+    reached = {row[0]: row[1] for row in db.execute(query)}
     return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
 
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
     """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
-    query = sa.select(log.c.value).where(
-        _waits(),
-        log.c.topic == "stock-events",
-    )
     found = []
-    for (value,) in db.execute(query):
+    values = [
+        value
+        for where in _waits(db)
+        for (value,) in db.execute(
+            sa.select(log.c.value).where(where, log.c.topic == "stock-events")
+        )
+    ]
+    for value in values:
         try:
             fields = msgspec.json.decode(value)
         except (msgspec.DecodeError, TypeError):

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from bridges.errors import StoreError
-from bridges.store.connect import BUSY_SECONDS
+from bridges.errors import NoDatabaseError, StoreError
+from bridges.store.connect import BUSY_SECONDS, postgres_engine
 from bridges.store.location import file_of
 from bridges.store.migrations import FIRST
 from bridges.store.preparation import READ_VERSION, as_version, check_version
@@ -31,14 +31,15 @@ _TABLES = {
 def reading(database: str) -> Iterator[sa.Connection]:
     """A connection that sees one moment of the database.
 
-    Raises StoreError if there is no database, rather than making one; OldDatabaseError and
-    NewerDatabaseError if it has another schema version than this program.
+    Raises NoDatabaseError if there is none, rather than making one; OldDatabaseError and
+    NewerDatabaseError if it has another schema version than this program; MissingExtraError, and
+    StoreError if it can't be read.
     """
     file = file_of(database)
     if file is not None and not file.exists():
-        raise StoreError(
+        raise NoDatabaseError(
             f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
-            "`order-sagas start` and `order-sagas submit` make one"
+            "`start` and `submit` make one"
         )
     engine = reading_engine(database, poolclass=sa.NullPool)
     try:
@@ -52,7 +53,10 @@ def reading(database: str) -> Iterator[sa.Connection]:
 
 
 def reading_engine(database: str, **options: Any) -> sa.Engine:
-    """An engine whose connections cannot write; `options` are those of `create_engine`."""
+    """An engine whose connections cannot write; `options` are those of `create_engine`.
+
+    Raises MissingExtraError.
+    """
     file = file_of(database)
     if file is not None:
         return sa.create_engine(
@@ -61,7 +65,7 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
     url = sa.make_url(database)
     if url.get_backend_name() == "sqlite":  # in memory, where nobody else writes
         return sa.create_engine(url, **options)
-    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+    engine = postgres_engine(url, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _read_only(connection: Any, _: Any) -> None:
@@ -85,18 +89,17 @@ def one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
 def check_readable(db: sa.Connection) -> None:
     """Raise OldDatabaseError or NewerDatabaseError unless it has the version of this program.
 
-    Raises StoreError if it has no tables of ours.
+    Raises NoDatabaseError if it has no tables of ours.
     """
     check_version(stored_version(db))
 
 
 def stored_version(db: sa.Connection) -> int:
-    """The schema version; raises StoreError if the database has no tables of ours."""
+    """The schema version; raises NoDatabaseError if the database has no tables of ours."""
     names = {name for (name,) in db.exec_driver_sql(_TABLES[db.dialect.name])}
     if "order_keys" not in names:
-        raise StoreError(
-            "the database has no tables of order-sagas; `order-sagas start` and `order-sagas "
-            "submit` make them"
+        raise NoDatabaseError(
+            "the database has no tables of order-sagas; `start` and `submit` make them"
         )
     found = db.exec_driver_sql(READ_VERSION).scalar() if "meta" in names else None
     return FIRST if found is None else as_version(str(found))

@@ -4,10 +4,13 @@ What has to outlive an order stays: its id and fingerprint in `order_keys`, how 
 `pruned`, and in `pruned_goods` what it took away, without which the stock would not add up.
 
 An order goes once all its sagas have ended long enough ago and nothing of it is owed: it is in a
-final state, no outside call is pending, the goods that it holds are sold, and no paused service has
-a message about it to come. Records of the
-embedded log go once they are old and handled. Dead letters stay, and so does the newest record:
-the next one's position is counted from it, and no position may ever be another's.
+final state, no outside call is pending, the goods that it holds are sold, and no message about it
+waits for a paused service, or for a role that has run on this database and does not run now.
+
+Records of the embedded log go once they are old and handled. A record that was left for a role
+stays until the role has handled it, or, if the role has never run on this database, until the
+record's order has been pruned. Dead letters stay, and so does the newest record: the next one's
+position is counted from it, and no position may ever be another's.
 """
 
 from collections import Counter
@@ -22,14 +25,17 @@ from actors.messages import OrderLine
 from actors.participants import DEAD_LETTERS
 from bridges.errors import LostShardError
 from bridges.fingerprint import fingerprint
-from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG
+from bridges.store.queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LEFT_FOR_ROLE, LOG, OF_ROLES
+from bridges.store.role_offsets import EPOCHS
 from bridges.store.rows import rows_of
-from bridges.store.store import EPOCHS, Store
+from bridges.store.store import Store
 
 CHUNK = 300
 """Orders in one transaction: few enough that a running system hardly notices the wait."""
 RECORDS = 3000
 """Records of the embedded log in one transaction."""
+WAITING = 10_000
+"""Records that wait for roles whose orders are looked up; while more wait, no order is pruned."""
 
 Archive = Callable[[Sequence[int]], None]
 """Keeps all that there is of the orders of these numbers. Called before they are deleted, within
@@ -67,6 +73,7 @@ class Round:
         self._order = self._record = 0
         """Up to where it has come; None at the end."""
         self._stage = self._some_orders
+        self._awaited = _orders_awaited(store)
         self.pruned = Pruned()
         self.done = False
 
@@ -91,6 +98,7 @@ class Round:
             for no, shard, _, ended_at in rows
             if ended_at is not None
             and ended_at < self._before
+            and self._awaited is not None
             and (epochs is None or shard in epochs)
         }
         if len(rows) < CHUNK or all(started_at >= self._before for _, _, started_at, _ in rows):
@@ -138,9 +146,12 @@ class Round:
         """Those that may go, each with its fingerprint."""
         values = (self._store.db.many(numbers, int), self._before)
         if cursor is None:
-            return dict(self._store.db.rows(self._sql["finished"], values))
-        cursor.execute(self._sql["finished"], values)
-        return dict(cursor.fetchall())
+            rows = self._store.db.rows(self._sql["finished"], values)
+        else:
+            cursor.execute(self._sql["finished"], values)
+            rows = cursor.fetchall()
+        awaited = self._awaited or ()
+        return {no: known for no, order_id, known in rows if order_id not in awaited}
 
     def _keep_fingerprints(self, cursor: Any, finished: Mapping[int, bytes | None]) -> None:
         """An order that came without one is recognised by its content, which goes now."""
@@ -187,10 +198,51 @@ class Round:
         values = (begin, self._record, shards)
         if self._dry:
             ((count,),) = db.rows(f"SELECT count(*) {self._sql['handled']}", values)
-            return Pruned(records=int(count))
+            return Pruned(records=int(count) + len(self._orphans(values)))
         with db.transaction() as cursor:
             cursor.execute(f"DELETE {self._sql['handled']}", values)
-            return Pruned(records=cursor.rowcount)
+            count = cursor.rowcount
+            orphans = self._orphans(values)
+            if orphans:
+                cursor.execute(self._sql["delete"], (db.many(orphans, int),))
+            return Pruned(records=count + len(orphans))
+
+    def _orphans(self, values: tuple[Any, ...]) -> list[int]:
+        """Records that were left for a role that has never run here, of orders that were pruned."""
+        rows = [
+            (at, _order_of(value)) for at, value in self._store.db.rows(self._sql["left"], values)
+        ]
+        gone = self._store.pruned([order_id for _, order_id in rows if order_id])
+        return [at for at, order_id in rows if order_id in gone]
+
+
+def _orders_awaited(store: Store) -> set[str] | None:
+    """The orders about which records wait for roles that have run here; None for too many.
+
+    What is left later is about orders that have not ended yet.
+    """
+    sql = (
+        f"SELECT l.value FROM offsets o JOIN log l ON l.handled = {LEFT_FOR_ROLE} "
+        f"AND '{OF_ROLES}' || l.role = o.topic AND l.partition = o.partition "
+        f"AND l.position > o.position LIMIT {WAITING + 1}"
+    )
+    found = [_order_of(value) for (value,) in store.db.rows(sql, ())]
+    return set(found) if len(found) <= WAITING else None
+
+
+class _AboutOrder(msgspec.Struct, rename="camel"):
+    order_id: str = ""
+
+
+_about = msgspec.json.Decoder(_AboutOrder)
+
+
+def _order_of(value: bytes | None) -> str:
+    """The id of the order that a record is about; empty for one that nobody can read."""
+    try:
+        return _about.decode(value or b"").order_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def kinds_of(store: Store) -> list[type[Entity]]:
@@ -231,7 +283,8 @@ def _statements(store: Store) -> dict[str, Any]:
             f"AND {shard_in} ORDER BY consumer, partition{store.db.lock_alone}"
         ),
         "finished": (
-            f"SELECT k.no, k.fingerprint FROM order_keys k WHERE {' AND '.join(conditions)}"
+            "SELECT k.no, k.order_id, k.fingerprint FROM order_keys k "
+            f"WHERE {' AND '.join(conditions)}"
         ),
         "orders": f"SELECT no, {_columns(Order, mark)} FROM orders WHERE {no_in}",
         "fingerprint": f"UPDATE order_keys SET fingerprint = {mark} WHERE no = {mark}",
@@ -259,9 +312,17 @@ def _statements(store: Store) -> dict[str, Any]:
             f"FROM log WHERE position > {mark} AND position <= {mark} AND {shard_in} "
             f"AND topic <> '{DEAD_LETTERS}' AND position < (SELECT max(position) FROM log) "
             f"AND (handled = {HANDLED} OR position <= (SELECT min(o.position) FROM offsets o "
-            f"WHERE o.topic = CASE handled WHEN {LEFT_FOR_OTHERS} THEN '{LEFT}' ELSE '{LOG}' END "
+            f"WHERE o.topic = CASE handled WHEN {LEFT_FOR_OTHERS} THEN '{LEFT}' "
+            f"WHEN {LEFT_FOR_ROLE} THEN '{OF_ROLES}' || role ELSE '{LOG}' END "
             "AND o.partition = log.partition))"
         ),
+        "left": (
+            f"SELECT position, value FROM log WHERE position > {mark} AND position <= {mark} "
+            f"AND {shard_in} AND handled = {LEFT_FOR_ROLE} "
+            "AND position < (SELECT max(position) FROM log) AND NOT EXISTS (SELECT 1 "
+            f"FROM offsets o WHERE o.topic = '{OF_ROLES}' || role)"
+        ),
+        "delete": f"DELETE FROM log WHERE position {store.db.is_in('bigint')}",
     }
 
 

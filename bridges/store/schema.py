@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from actors.entities import ENTITIES, Entity, Order, StockLevel
-from bridges.store.queues import LEFT_FOR_OTHERS, TO_READ
+from bridges.store.queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
 
 metadata = sa.MetaData()
 
@@ -50,7 +50,7 @@ submitted = sa.Table(
     metadata,
     sa.Column("no", Number, primary_key=True, autoincrement=False),
 )
-"""Orders that the mark of `bridges.store.waiting_orders` has passed before they were stored."""
+"""What the mark of `bridges.store.waiting_orders` has passed before its order was stored."""
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -99,10 +99,12 @@ log = sa.Table(
     sa.Column("headers", sa.LargeBinary),
     sa.Column("handled", sa.Integer, nullable=False),
     sa.Column("appended_at", sa.Float(53), nullable=False),
+    sa.Column("role", sa.Text),
 )
-"""The embedded log; what `handled` says of a record is explained in `queues`."""
+"""The embedded log; what `handled` and `role` say of a record is explained in `queues`."""
 partial_index("log_to_read", log.c.position, where=log.c.handled == TO_READ)
 partial_index("log_left", log.c.position, where=log.c.handled == LEFT_FOR_OTHERS)
+partial_index("log_of_roles", log.c.role, log.c.position, where=log.c.handled == LEFT_FOR_ROLE)
 partial_index("log_letters", log.c.position, where=log.c.topic == "dead-letters")
 
 offsets = sa.Table(

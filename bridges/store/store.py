@@ -12,16 +12,23 @@ from bridges.errors import LostShardError, StoreError
 from bridges.record import Outgoing, Record
 from bridges.store.connect import Connection, connect
 from bridges.store.headers import pack, unpack
-from bridges.store.log_table import append
+from bridges.store.log_table import append, append_for_roles
 from bridges.store.outages import OutageTable
 from bridges.store.parking import Parked, ParkingTable
 from bridges.store.preparation import prepare
-from bridges.store.queues import LEFT, LEFT_FOR_OTHERS, LOG, TO_READ
+from bridges.store.queues import (
+    CONSUMER,
+    LEFT,
+    LEFT_FOR_OTHERS,
+    LEFT_FOR_ROLE,
+    LOG,
+    OF_ROLES,
+    TO_READ,
+)
+from bridges.store.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from bridges.store.rows import Row, SagaRows, rows_of
 from bridges.store.schema import metadata
 
-EPOCHS = "#epochs"
-"""The topic under which the offsets table keeps how often each shard was claimed."""
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""
 ALL = 2**31 - 1
@@ -38,12 +45,18 @@ class Changes:
     sagas: Iterable[Progress] = ()
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     """Records for the embedded log, each with its `handled` (see `queues`)."""
+    left: Sequence[tuple[Outgoing, str]] = ()
+    """Records for the embedded log, each for a role that did not run here."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
+    refused: Sequence[tuple[int, Outgoing]] = ()
+    """Ids of outbox rows whose records Kafka will never take, each with its dead letter."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     """(topic, partition): where this batch began, and where it ends."""
+    moves: Sequence[tuple[str, int, str, int, int]] = ()
+    """The same of other consumers: topic, partition, consumer, where it began, where it ends."""
     parked: Sequence[Parked] = ()
     """What to keep for services that are paused."""
     unparked: Sequence[int] = ()
@@ -73,14 +86,16 @@ class Store:
         database: str | Connection,
         registry: Registry,
         partitions: int,
-        consumer: str = "order-sagas",
+        consumer: str = CONSUMER,
         entities: Iterable[type[Entity]] = ENTITIES,
+        group: str = CONSUMER,
         *,
         migrating: bool = False,
     ) -> None:
-        """An empty database is made; one of a former version is migrated if `migrating`.
+        """`consumer` stands for the worker's set of roles, `group` for those of all roles.
 
-        Raises OldDatabaseError where it is not, and NewerDatabaseError.
+        An empty database is made; one of a former version is migrated if `migrating`. Raises
+        OldDatabaseError where it is not, and NewerDatabaseError.
         """
         self.partitions = partitions
         self.consumer = consumer
@@ -94,7 +109,7 @@ class Store:
         self._highest: dict[str, int] = {}
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
-        self.parking = ParkingTable(self.db, consumer)
+        self.parking = ParkingTable(self.db, group)
         self.outages = OutageTable(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
@@ -171,15 +186,21 @@ class Store:
         rows = self._rows[entity]
         return map(rows.entity, self.db.rows(rows.select, ()))
 
-    def owed(self, entity: type[Entity], shards: Sequence[int]) -> Iterator[Entity]:
-        """The entities of these shards that still owe an outside call, the oldest first."""
-        rows = self._rows[entity]
+    def owed(
+        self, entity: type[Entity], shards: Sequence[int], after: int, limit: int
+    ) -> list[tuple[int, str]]:
+        """The orders of these shards whose entity owes an external call, with their numbers.
+
+        The oldest first, from the one behind the number `after` on, at most `limit`.
+        """
+        table, mark = self._rows[entity].table.name, self.db.placeholder
         # By the index of those that owe something: there may be a million that do not.
         sql = (
-            f"{rows.select} e WHERE status = '{entity.pending}' AND EXISTS (SELECT 1 "
-            f"FROM order_keys k WHERE k.no = e.no AND k.shard {self.db.is_in('int')}) ORDER BY no"
+            f"SELECT no, order_id FROM {table} e WHERE status = '{entity.pending}' "
+            f"AND no > {mark} AND EXISTS (SELECT 1 FROM order_keys k WHERE k.no = e.no "
+            f"AND k.shard {self.db.is_in('int')}) ORDER BY no LIMIT {mark}"
         )
-        return map(rows.entity, self.db.rows(sql, (self.db.many(shards, int),)))
+        return list(self.db.rows(sql, (after, self.db.many(shards, int), limit)))
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
         """Take these shards: from now on, nobody who claimed one before can commit for it.
@@ -199,26 +220,41 @@ class Store:
             found = self.db.beside(db)
             found.execute(self._sql["positions"], (self.consumer, ours, names))
             positions = {(topic, partition): at for topic, partition, at in found.fetchall()}
+        self._note_highest()
+        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
+        return Claim(epochs, positions)
+
+    def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
+        """As `claim`, for workers of which each runs some of the roles."""
+        self.db.drop_ids()
+        claim = offsets.claim(shards)
+        self._note_highest()
+        return claim
+
+    def _note_highest(self) -> None:
+        """Ask each table for its highest number, after a claim: what is higher is not stored."""
         numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
         for table in ("sagas", "pruned", *numbered):
             ((self._highest[table],),) = self.db.rows(
                 f"SELECT coalesce(max(no), 0) FROM {table}", ()
             )
         self._highest["pruned"] = max(self._highest.values())
-        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
-        return Claim(epochs, positions)
 
     def read_log(
         self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
     ) -> list[Record]:
-        """The next records in a queue of the embedded log (LOG or LEFT), in their order.
+        """The next records in a queue of the embedded log (see `queues`), in their order.
 
         Those of `shards` only, if they are given.
         """
-        sql, parameters = self._sql[f"read {queue}"], [after, limit]
+        parameters: list[Any] = [after]
+        if queue.startswith(OF_ROLES):
+            queue, parameters = OF_ROLES, [queue.removeprefix(OF_ROLES), after]
+        sql = self._sql[f"read {queue}"]
         if shards is not None:
             sql = self._sql[f"read {queue} of"]
-            parameters = [after, self.db.many(shards, int), limit]
+            parameters.append(self.db.many(shards, int))
+        parameters.append(limit)
         return [
             Record(topic, partition, position, key, value, unpack(headers), at)
             for position, topic, partition, key, value, headers, at in self.db.rows(sql, parameters)
@@ -258,10 +294,14 @@ class Store:
         still_there = self._write_entities(db, changes)
         if changes.appended:
             append(self.db, db, changes.appended, now)
+        if changes.left:
+            append_for_roles(self.db, db, changes.left, now)
         if changes.parked or changes.unparked:
             self.parking.store(db, changes.parked, changes.unparked, now)
         if changes.published:
             self.clean_outbox(db, changes.published)
+        if changes.refused:
+            self._refill_outbox(db, changes.refused)
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()
@@ -284,14 +324,16 @@ class Store:
         return check
 
     def _move_offsets(self, db: Any, changes: Changes) -> Callable[[], None]:
+        consumer = self.consumer
         moves = [
-            (topic, partition, before, after)
+            (topic, partition, consumer, before, after)
             for (topic, partition), (before, after) in changes.offsets.items()
             if before != after
         ]
+        moves += changes.moves
         if not moves:
             return _nothing
-        moved = self.db.move_offsets(self.db.beside(db), self.consumer, moves)
+        moved = self.db.move_offsets(self.db.beside(db), moves)
 
         def check() -> None:
             if moved() != len(moves):
@@ -375,6 +417,19 @@ class Store:
         )
         return ids
 
+    def _refill_outbox(self, db: Any, refused: Sequence[tuple[int, Outgoing]]) -> None:
+        """Within a transaction: put dead letters into the outbox, in the place of their records.
+
+        The id stays, and with it the shard whose owner publishes the row.
+        """
+        db.executemany(
+            self._sql["refill_outbox"],
+            [
+                (o.topic, o.partition, o.key, o.value, pack(o.headers), number)
+                for number, o in refused
+            ],
+        )
+
     # --- the schema ---------------------------------------------------------------------------
 
     def _check_partitions(self) -> None:
@@ -411,8 +466,9 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
     # The number is written out, or no partial index would serve.
     read_log = (
         "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
-        f"WHERE position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
+        f"WHERE {{}}position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
     )
+    of_role = f"role = {mark} AND "
     of_shards = f" AND partition {is_in('int')}"
     return {
         "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
@@ -437,14 +493,20 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "INSERT INTO offsets (topic, partition, consumer, position) "
             f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
         ),
-        f"read {LOG}": read_log.format(TO_READ, ""),
-        f"read {LOG} of": read_log.format(TO_READ, of_shards),
-        f"read {LEFT}": read_log.format(LEFT_FOR_OTHERS, ""),
-        f"read {LEFT} of": read_log.format(LEFT_FOR_OTHERS, of_shards),
+        f"read {LOG}": read_log.format("", TO_READ, ""),
+        f"read {LOG} of": read_log.format("", TO_READ, of_shards),
+        f"read {LEFT}": read_log.format("", LEFT_FOR_OTHERS, ""),
+        f"read {LEFT} of": read_log.format("", LEFT_FOR_OTHERS, of_shards),
+        f"read {OF_ROLES}": read_log.format(of_role, LEFT_FOR_ROLE, ""),
+        f"read {OF_ROLES} of": read_log.format(of_role, LEFT_FOR_ROLE, of_shards),
         "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
         "fill_outbox": (
             "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "
             f"VALUES ({', '.join([mark] * 8)})"
+        ),
+        "refill_outbox": (
+            f"UPDATE outbox SET topic = {mark}, partition = {mark}, key = {mark}, value = {mark}, "
+            f"headers = {mark} WHERE id = {mark}"
         ),
         "unpublished": (
             "SELECT id, topic, partition, key, value, headers FROM outbox "

@@ -5,13 +5,17 @@ pruned one is known. Numbers are given in the order of taking in, and orders are
 that order: so all but a few of those that wait are among the newest. `meta` keeps a mark
 (`stored_up_to`): up to that number, every order is stored or listed in the table `submitted`. A
 worker moves the mark; whoever asks looks at what is listed, and at what is behind the mark.
+
+Whether an order is stored depends on the role `orders` alone: an order waits as long as its record
+waits for that role, whatever other roles did meanwhile. Rows of `order_keys` without a fingerprint
+belong to whatever else was named in a record; those with goods in hold are listed too.
 """
 
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from actors.entities import Order
+from actors.entities import Order, Reservation
 from bridges.store.schema import meta, order_keys, pruned, submitted, table_of
 
 if TYPE_CHECKING:
@@ -30,18 +34,34 @@ def waiting_numbers(limit: int | None, before: int | None = None) -> list[sa.Sel
 
     Only numbers less than `before`, if it is given.
     """
-    mark = sa.select(sa.cast(meta.c.value, sa.BigInteger)).where(meta.c.name == MARK)
-    after = sa.func.coalesce(mark.scalar_subquery(), 0)
     new = sa.select(order_keys.c.no).where(
-        order_keys.c.no > after,
+        order_keys.c.no > _marked(),
         order_keys.c.fingerprint.is_not(None),
         *_neither_stored_nor_pruned(order_keys.c.no),
     )
-    late = sa.select(submitted.c.no).where(*_neither_stored_nor_pruned(submitted.c.no))
+    taken_in = sa.exists().where(
+        order_keys.c.no == submitted.c.no, order_keys.c.fingerprint.is_not(None)
+    )
+    late = sa.select(submitted.c.no).where(taken_in, *_neither_stored_nor_pruned(submitted.c.no))
     return [
         (query if before is None else query.where(no < before)).order_by(no.desc()).limit(limit)
         for query, no in ((new, order_keys.c.no), (late, submitted.c.no))
     ]
+
+
+def numbers_without_order(db: sa.Connection) -> list[sa.Select[tuple[int]]]:
+    """Two queries for every number that may hold goods though no order of that number is stored."""
+    # As a number: PostgreSQL would take one that it does not know for the middle of all.
+    mark = db.execute(sa.select(_marked())).scalar_one()
+    new = sa.select(order_keys.c.no).where(
+        order_keys.c.no > mark, *_neither_stored_nor_pruned(order_keys.c.no)
+    )
+    return [new, sa.select(submitted.c.no)]
+
+
+def _marked() -> sa.ColumnElement[int]:
+    mark = sa.select(sa.cast(meta.c.value, sa.BigInteger)).where(meta.c.name == MARK)
+    return sa.func.coalesce(mark.scalar_subquery(), 0)
 
 
 def _neither_stored_nor_pruned(no: sa.Column[int]) -> tuple[sa.ColumnElement[bool], ...]:
@@ -69,8 +89,9 @@ class MarkRound:
         )
         self._list = (
             "INSERT INTO submitted (no) SELECT k.no FROM order_keys k "
-            f"WHERE k.no > {mark} AND k.no <= {mark} AND k.fingerprint IS NOT NULL "
-            f"AND {unknown.format('k')} ON CONFLICT DO NOTHING"
+            f"WHERE k.no > {mark} AND k.no <= {mark} AND {unknown.format('k')} "
+            "AND (k.fingerprint IS NOT NULL OR EXISTS (SELECT 1 FROM reservations r "
+            f"WHERE r.no = k.no AND r.status = '{Reservation.HELD}')) ON CONFLICT DO NOTHING"
         )
         self._known = f"SELECT no FROM submitted s WHERE NOT ({unknown.format('s')})"
         self._unlist = f"DELETE FROM submitted WHERE no {db.is_in('bigint')}"

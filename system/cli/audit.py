@@ -3,6 +3,7 @@
 import click
 
 from actors.place_order import PLACE_ORDER
+from actors.words import many
 from bridges.invariants import Finding, Report, examine, ledger_of
 from bridges.store import queries
 from system.cli.support import console, plain_table, print_json
@@ -33,7 +34,7 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
     else:
         _print(report, waiting)
         if ended and waiting:
-            click.echo(f"{waiting:,} record(s) wait to be handled, and --ended allows none.")
+            click.echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
 
 
@@ -66,12 +67,13 @@ def _print(report: Report, waiting: int) -> None:
     console(markup=True).print(table)
     for finding in report.findings:
         _print_violations(finding)
-    found = len(report.violations)
-    click.echo(f"{len(report.findings)} checks, {found or 'no'} violation(s).")
+    violations = report.violations
+    found = many(len(violations), "violation") if violations else "no violations"
+    click.echo(f"{many(len(report.findings), 'check')}, {found}.")
     if report.in_flight or waiting:
         click.echo(
-            f"In flight: {report.in_flight:,} saga(s), of which {report.needing_attention:,} "
-            f"need attention; {waiting:,} record(s) wait."
+            f"In flight: {many(report.in_flight, 'saga')}, {report.needing_attention:,} of them in "
+            f"need of attention; {many(waiting, 'record')} not handled yet."
         )
 
 

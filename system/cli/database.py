@@ -3,7 +3,8 @@
 import click
 import sqlalchemy as sa
 
-from bridges.errors import StoreError
+from actors.words import many
+from bridges.errors import NoDatabaseError
 from bridges.store.connect import Connection, connect
 from bridges.store.location import file_of
 from bridges.store.lock import DatabaseLock
@@ -11,7 +12,8 @@ from bridges.store.migrations import NEWEST
 from bridges.store.migrations.migration import Migration
 from bridges.store.preparation import EMPTY, PlannedStep, migrate, plan, version_of
 from bridges.store.reading import one_moment, reading_engine, stored_version
-from system.cli.support import print_json, program
+from system.cli.suggest import suggestion
+from system.cli.support import print_json
 from system.settings import Settings, settings_options
 
 
@@ -38,7 +40,7 @@ def version_command(as_json: bool, settings: Settings) -> None:
         return
     click.echo(f"The database has schema version {version}; this program needs {NEWEST}.")
     if version < NEWEST:
-        click.echo(f"To see what would be done: {program()} database migrate --dry-run")
+        click.echo(f"To see what would be done: {suggestion('database', 'migrate', '--dry-run')}")
 
 
 @database_group.command("migrate")
@@ -61,7 +63,7 @@ def migrate_command(dry_run: bool, settings: Settings) -> None:
         db = connect(settings.database)
         before = version_of(db)
         if before == EMPTY:
-            raise StoreError(f"the database is empty: `{program()} start` makes its tables")
+            raise NoDatabaseError("the database is empty: `start` makes its tables")
         after = migrate(db, _told)
         db.close()
     done = "nothing to do" if before == after else f"it had {before}"
@@ -87,7 +89,7 @@ def _plan(db: Connection) -> None:
 
 
 def _print_step(step: PlannedStep) -> None:
-    rows = "" if step.rows is None else f"  ({step.rows:,} row(s))"
+    rows = "" if step.rows is None else f"  ({many(step.rows, 'row')})"
     for statement in step.statements:
         click.echo(f"  {statement}{rows}")
 
@@ -95,6 +97,6 @@ def _print_step(step: PlannedStep) -> None:
 def _check_exists(database: str) -> None:
     file = file_of(database)
     if file is not None and not file.exists():
-        raise StoreError(
+        raise NoDatabaseError(
             f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right?"
         )

@@ -7,9 +7,11 @@ import attrs
 import click
 from rich.table import Table
 
+from actors.words import many
 from bridges.letters import Letter, LetterFilter, LetterReader, Letters
 from system.cli.confirm import bulk_options, confirm, older_than_option
 from system.cli.operate import current_user
+from system.cli.suggest import suggestion
 from system.cli.support import (
     LOG_SETTINGS,
     console,
@@ -17,7 +19,6 @@ from system.cli.support import (
     open_log,
     plain_table,
     print_json,
-    program,
     say_if_idle,
 )
 from system.settings import Settings, settings_options
@@ -90,7 +91,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
         print_json([_as_json(letter) for letter in shown])
         return
     if not shown:
-        seen = f" {len(letters)} were seen to; --all shows them." if letters else ""
+        seen = f" {len(letters):,} seen to already; --all shows them." if letters else ""
         click.echo(f"There are no dead letters.{seen}")
         return
     console().print(_table(shown))
@@ -111,7 +112,7 @@ def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> No
         if value not in (None, "", {}):
             click.echo(f"{name + ':':<11}{value}")
     if not letter.mark:
-        click.echo(f"\n{program()} dead-letters replay {letter_id}", err=True)
+        click.echo(f"\n{suggestion('dead-letters', 'replay', str(letter_id))}", err=True)
 
 
 @dead_letters_group.command("replay")
@@ -126,7 +127,7 @@ def replay_command(asked: Asked) -> None:
         return
     with open_log(asked.settings) as log:
         Letters(log).replay(chosen, asked.by, asked.why, again=asked.again)
-    click.echo(f"{len(chosen)} record(s) replayed.")
+    click.echo(f"{many(len(chosen), 'record')} replayed.")
     say_if_idle(log)
 
 
@@ -138,13 +139,13 @@ def discard_command(asked: Asked) -> None:
     With --all, all letters that fit; --dry-run tells which they are.
     """
     if not asked.why.strip():
-        raise click.UsageError("--why needs a reason")
+        raise click.UsageError("discarding needs a reason; give it with --why")
     chosen = _chosen(dead_letters(asked.settings), asked, "discard")
     if not chosen:
         return
     with open_log(asked.settings) as log:
         Letters(log).discard(chosen, asked.by, asked.why, again=asked.again)
-    click.echo(f"{len(chosen)} letter(s) discarded.")
+    click.echo(f"{many(len(chosen), 'letter')} discarded.")
 
 
 def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
@@ -162,9 +163,9 @@ def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
     if asked.dry_run or not found:
         if found:
             console().print(_table(found))
-        click.echo(f"There are {len(found) or 'no'} dead letter(s) to {verb}.")
+        click.echo(f"{many(len(found), 'dead letter') if found else 'No dead letters'} to {verb}.")
         return []
-    confirm(f"{verb.capitalize()} {len(found):,} dead letter(s)?", yes=asked.yes)
+    confirm(f"{verb.capitalize()} {many(len(found), 'dead letter')}?", yes=asked.yes)
     return [letter.number for letter in found]
 
 

@@ -10,7 +10,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
-from system.cli.support import console, program
+from actors.words import many
+from system.cli.suggest import suggestion
+from system.cli.support import console
 from system.demo import Demo, Figures, figures_of, run_demo
 from system.trace import Timeline, read_lines, render_text
 
@@ -46,7 +48,7 @@ def demo_command(count: int, seed: int, directory: Path) -> None:
     _make_room(directory)
     out = console(markup=True)
     out.print(
-        f"[bold]{count:,} orders[/], each a saga: "
+        f"[bold]{many(count, 'order')}[/], each a saga: "
         "create order → process payment → reserve stock → complete order → notify customer"
     )
     with _Live(out, count) as live:
@@ -144,12 +146,12 @@ def _summary(demo: Demo, figures: Figures) -> Padding:
 
 
 def _suggest(out: Console, demo: Demo, figures: Figures) -> None:
-    database, name = demo.settings.database, program()
+    database = demo.settings.database
     undone = figures.compensated or figures.retried
     out.print(Rule("[bold]Try next[/]", align="left"))
     for command in (
-        f"{name} show {undone} --database {database}",
-        f"{name} orders --status cancelled --limit 10 --database {database}",
-        f"{name} trace {undone} --format mermaid --database {database}",
+        suggestion("show", undone, database=database),
+        suggestion("orders", "--status", "cancelled", "--limit", "10", database=database),
+        suggestion("trace", undone, "--format", "mermaid", database=database),
     ):
         out.print(f"  {command}", soft_wrap=True)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from actors.errors import SagaError
 from bridges.errors import BridgeError
+from system.cli.suggest import suggestion
 from system.settings import SettingError
 
 FAILED, USAGE = 1, 2
@@ -17,6 +18,8 @@ def told(error: Exception) -> None:
     code = USAGE if isinstance(error, SettingError) else FAILED
     if isinstance(error, SettingError | BridgeError | SagaError):
         problem = str(error)
+        if isinstance(error, BridgeError) and error.command:
+            problem += f". Try: {suggestion(*error.command)}"
     elif isinstance(error, sa.exc.DBAPIError):
         problem = f"the database: {error.orig}"
     elif isinstance(error, OSError):

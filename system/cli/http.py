@@ -6,13 +6,14 @@ from queue import SimpleQueue
 
 import click
 
-from system.cli.support import program
-from system.http_extra import need_http
+from bridges.extras import need
+from system.cli.suggest import suggestion
 from system.settings import Settings, settings_options
 
 SETTINGS = (
-    "database", "partitions", "kafka", "kafka_group", "log_dir", "log_level", "http",
-    "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections", "http_timeout",
+    "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
+    "http", "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections",
+    "http_timeout",
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def token_command(name: str, role: str) -> None:
     The file holds a hash, from which nobody gets the token back. Taking the line out of it takes
     the token back at once.
     """
-    need_http()
+    need("http")
     from bridges.http.tokens import hash_of, new_token
 
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
@@ -60,7 +61,7 @@ def token_command(name: str, role: str) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    need_http()
+    need("http")
     from system.http import serve_http
 
     happened: SimpleQueue[str] = SimpleQueue()
@@ -74,7 +75,9 @@ def _serve(settings: Settings) -> None:
     click.echo(f"order-sagas is serving at {server.address}")
     click.echo(f"  try   curl -i {server.address}/health/ready")
     click.echo(f"  page  {server.address}/")
-    click.echo(f"  work  {program()} start handles the orders")
+    if not settings.http_tokens:
+        click.echo("  open  to everybody on this machine, without tokens")
+    click.echo(f"  work  {suggestion('start')}  # handles the orders")
     failure = happened.get()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)

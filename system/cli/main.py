@@ -33,9 +33,23 @@ class Commands(click.Group):
         named = [CompletionItem(name, help=self.commands.line_of(name)) for name in names]
         return named + click.Command.shell_complete(self, ctx, incomplete)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error that people can do something about becomes one line."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # Here, because the errors of all layers take longer to load than `--help` may.
+            from system.cli.failures import told
+
+            told(error)
+            raise
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit: 0 done, 1 failed, 2 wrong usage or setting, 130 interrupted."""
         extra["standalone_mode"] = False
+        os.umask(0o077)  # what is written is its user's alone, until a setting says else
         try:
             code = super().main(*args, **extra)
         except click.ClickException as error:
@@ -47,12 +61,6 @@ class Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
-        except Exception as error:
-            # Here, because the errors of all layers take longer to load than `--help` may.
-            from system.cli.failures import told
-
-            told(error)
-            raise
         sys.exit(code if isinstance(code, int) else 0)
 
 

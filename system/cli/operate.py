@@ -10,6 +10,7 @@ import click
 
 from actors.clock import SystemClock
 from actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from actors.words import many
 from bridges.operations import (
     Choice,
     NoSuchStepError,
@@ -20,13 +21,13 @@ from bridges.operations import (
 )
 from bridges.store.queries import IN_FLIGHT
 from system.cli.confirm import bulk_options, confirm, older_than_option
+from system.cli.suggest import suggestion
 from system.cli.support import (
     LOG_SETTINGS,
     console,
     moment,
     open_log,
     plain_table,
-    program,
     say_if_idle,
     styled,
 )
@@ -183,17 +184,19 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
             chosen = [template]
         else:
             chosen = _choose(operations, template, question)
-    except (NoSuchStepError, ReasonNeededError) as error:
+    except ReasonNeededError as error:
+        raise click.UsageError(f"{error}; give it with --why") from None
+    except NoSuchStepError as error:
         raise click.UsageError(str(error)) from None
     if not chosen or question.dry_run:
         return
     if question.everything:
-        confirm(f"{_verb()} {len(chosen):,} saga(s)?", yes=question.yes)
+        confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
     with open_log(settings) as log:
         operations.send(chosen, log)
-    what = f"trace {question.order_id}" if question.order_id else "sagas"
-    count = f" {len(chosen):,} saga(s)" if question.everything else ""
-    click.echo(f"Asked{count}. What comes of it: {program()} {what}")
+    look = ("trace", question.order_id) if question.order_id else ("sagas",)
+    count = f" {many(len(chosen), 'saga')}" if question.everything else ""
+    click.echo(f"Asked{count}. What comes of it: {suggestion(*look)}")
     say_if_idle(log)
 
 
@@ -225,11 +228,11 @@ def _print(choice: Choice) -> None:
         console().print(table)
         if len(chosen) > SHOWN:
             click.echo(f"and {len(chosen) - SHOWN:,} more")
-        click.echo(f"{len(chosen):,} saga(s) to {_verb().lower()}.")
+        click.echo(f"{many(len(chosen), 'saga')} to {_verb().lower()}.")
     else:
         click.echo(f"There is no such saga to {_verb().lower()}.")
     for reason, count in Counter(choice.refused.values()).most_common():
-        click.echo(f"{count:,} saga(s) fit and are left alone: {reason}")
+        click.echo(f"{many(count, 'saga')} left alone: {reason}")
 
 
 def _verb() -> str:

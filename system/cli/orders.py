@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from actors.money import money
 from bridges.store import queries
 from system.cli.support import console, moment, plain_table, print_json, styled
 from system.settings import Settings, settings_options
 
 LIMIT = 50
+JSON_HELP = "Print JSON: amounts in minor units of their currency, times in epoch seconds."
 
 
 def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
@@ -17,7 +19,7 @@ def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         for option in (
-            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+            click.option("--json", "as_json", is_flag=True, help=JSON_HELP),
             click.option(
                 "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True,
                 help="How many at most; 0 for all.",
@@ -85,10 +87,10 @@ def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: 
 
 
 def amount(row: dict[str, Any]) -> str:
-    """An amount of money in minor units, with its currency; nothing if it is not known."""
+    """The amount of an order or a payment with its currency; nothing if it is not known."""
     if row.get("amount") is None:
         return ""
-    return f"{row['amount']:,} {row.get('currency') or ''}".strip()
+    return money(row["amount"], row.get("currency") or "")
 
 
 def _print(table: Any, count: int, limit: int, what: str) -> None:

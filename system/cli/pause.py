@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import click
 
+from actors.words import many
 from bridges.operations import (
     NoSuchTargetError,
     PauseOperations,
@@ -14,7 +15,8 @@ from bridges.operations import (
 from bridges.store import queries
 from bridges.store.parking import INTAKE
 from system.cli.operate import current_user
-from system.cli.support import LOG_SETTINGS, moment, open_log, program, say_if_idle
+from system.cli.suggest import suggestion
+from system.cli.support import LOG_SETTINGS, moment, open_log, say_if_idle
 from system.roles import ROLE_OF
 from system.settings import Settings, settings_options
 
@@ -46,9 +48,11 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
     with open_log(settings) as log:
         try:
             _operations(log).pause(_participant(name), by, why)
-        except (NoSuchTargetError, ReasonNeededError) as error:
+        except ReasonNeededError as error:
+            raise click.UsageError(f"{error}; give it with --why") from None
+        except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
-    click.echo(f"Paused {name}. To end it: {program()} unpause {name}")
+    click.echo(f"Paused {name}. To end it: {suggestion('unpause', name)}")
     say_if_idle(log)
 
 
@@ -88,5 +92,5 @@ def in_words(pause: dict[str, Any]) -> str:
     """A pause as a line."""
     return (
         f"{pause['name']} is paused since {moment(pause['since'])} UTC by {pause['by']} "
-        f"({pause['why']}), {pause['kept']:,} message(s) kept"
+        f"({pause['why']}), {many(pause['kept'], 'message')} kept"
     )

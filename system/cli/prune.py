@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from actors.words import many
 from bridges.archive import ArchiveFile
 from bridges.store import queries
 from bridges.store.location import file_of
@@ -82,8 +83,8 @@ def prune_command(
         return
     did = "would be deleted" if dry_run else "deleted"
     click.echo(
-        f"{pruned.orders:,} order(s) that ended before {moment(now - older_than)} UTC, and "
-        f"{pruned.records:,} record(s) of the log, {did}."
+        f"{many(pruned.orders, 'order')} that ended before {moment(now - older_than)} UTC, and "
+        f"{many(pruned.records, 'record')} of the log, {did}."
     )
     if keep:
         click.echo(f"Archived in {archive}.")

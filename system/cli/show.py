@@ -8,17 +8,18 @@ from rich.console import Console
 from rich.text import Text
 
 from actors.errors import UnknownSagaError
-from actors.sagas.progress import Phase, Progress, StepState
+from actors.sagas.progress import Entry, Phase, Progress, StepState
 from bridges.store import queries
-from system.cli.orders import amount
-from system.cli.support import console, moment, plain_table, print_json, program, styled
+from system.cli.orders import JSON_HELP, amount
+from system.cli.suggest import suggestion
+from system.cli.support import console, moment, plain_table, print_json, styled
 from system.definitions import registry_of
 from system.settings import Settings, settings_options
 
 
 @click.command("show")
 @click.argument("order_id")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @settings_options("database")
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
@@ -41,8 +42,8 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         status = styled(gone["status"], f"{code} at {moment(gone['ended_at'])} UTC")
         out.print(Text.assemble((order_id, "bold"), "  ", status))
         out.print(
-            f"It was pruned at {moment(gone['pruned_at'])} UTC: an archive may hold it "
-            f"({program()} prune --archive), and the logs, if they are kept ({program()} trace)."
+            f"It was pruned at {moment(gone['pruned_at'])} UTC. The file of `prune --archive` may "
+            f"hold it, and the logs, if they are kept: {suggestion('trace', order_id)}"
         )
         return
     _print_entities(out, order_id, whole)
@@ -50,7 +51,10 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         _print_saga(out, row, progress, steps)
     if any(row["status"] == "NEEDS_ATTENTION" for row, _, _ in sagas):
         out.print(
-            f"\nIt needs attention: {program()} retry, skip or resume {order_id}", style="bold red"
+            "\nIt needs attention: `retry` sends one stuck step again, `skip` takes it as done. "
+            f"To retry all of them: {suggestion('resume', order_id)}",
+            style="bold red",
+            soft_wrap=True,
         )
 
 
@@ -150,6 +154,13 @@ def _print_saga(
     for entry in progress.history:
         history.add_row(
             f"{entry.at - progress.started_at:+.3f} s", entry.event.removeprefix("saga."),
-            entry.step, str(entry.attempt) if entry.attempt else "", entry.note,
+            entry.step, str(entry.attempt) if entry.attempt else "",
+            _note(entry, progress.started_at),
         )  # fmt: skip
     out.print(history)
+
+
+def _note(entry: Entry, began: float) -> str:
+    if entry.times == 1:
+        return entry.note
+    return f"{entry.note} ({entry.times:,} times, last at {entry.last - began:+.3f} s)"

@@ -1,6 +1,5 @@
 """`order-sagas simulate`: whole systems under random faults, each replayed from its seed."""
 
-import shlex
 import time
 from collections import Counter
 
@@ -8,6 +7,8 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from actors.words import many
+from system.cli.suggest import suggestion
 from system.cli.support import console
 from system.harness.campaign import campaign, run_seed
 from system.harness.faults import Fault, from_json, to_json
@@ -82,9 +83,9 @@ def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool
             total["commits"] += outcome.commits
             total["restarts"] += outcome.lives - 1
             total["faults"] += len(outcome.plan)
-            progress.update(task, advance=1, description=f"seeds, {total['faults']:,} faults")
+            progress.update(task, advance=1, description=f"seeds, {many(total['faults'], 'fault')}")
             if not progress.console.is_terminal and done % (len(seeds) // TOLD or 1) == 0:
-                click.echo(f"{done:,} of {len(seeds):,} seeds", err=True)
+                click.echo(f"{done:,} of {many(len(seeds), 'seed')}", err=True)
             if outcome.violations:
                 failed = outcome
                 break
@@ -92,12 +93,13 @@ def _run_all(seeds: range, orders: int, level: str, jobs: int | None, tell: bool
             shrinking = progress.add_task("leaving faults out", total=None)
             failed = shrink(
                 failed,
-                lambda left: progress.update(shrinking, description=f"{left} faults left"),
+                lambda left: progress.update(shrinking, description=f"{many(left, 'fault')} left"),
             )
     click.echo(
-        f"{done:,} seeds of {orders} orders, faults {level}: {total['faults']:,} faults, "
-        f"{total['commits']:,} commits, {total['restarts']:,} restarts; "
-        f"{total['COMPLETED']:,} sagas completed and {total['CANCELLED']:,} cancelled "
+        f"{many(done, 'seed')} of {many(orders, 'order')}, faults {level}: "
+        f"{many(total['faults'], 'fault')}, {many(total['commits'], 'commit')}, "
+        f"{many(total['restarts'], 'restart')}; {many(total['COMPLETED'], 'saga')} completed "
+        f"and {total['CANCELLED']:,} cancelled "
         f"in {time.monotonic() - started:.1f} s."
     )
     if failed:
@@ -111,16 +113,17 @@ def _show(outcome: Outcome, *, tell: bool) -> None:
     if not outcome.violations:
         ended = ", ".join(f"{n} {status}" for status, n in sorted(outcome.statuses.items()))
         click.echo(
-            f"Seed {outcome.seed}: {ended}; {len(outcome.plan)} faults, {outcome.commits} commits, "
-            f"{outcome.lives - 1} restarts. No rule was broken. Log {outcome.digest[:16]}."
+            f"Seed {outcome.seed}: {ended}; {many(len(outcome.plan), 'fault')}, "
+            f"{many(outcome.commits, 'commit')}, {many(outcome.lives - 1, 'restart')}. "
+            f"No rule was broken. Log {outcome.digest[:16]}."
         )
         return
     if tell:
         click.echo(outcome.story)
-    click.echo(f"\nSeed {outcome.seed} broke {len(outcome.violations)} rule(s):")
+    click.echo(f"\nSeed {outcome.seed} broke {many(len(outcome.violations), 'rule')}:")
     for violation in outcome.violations[:10]:
         click.echo(f"  {violation}")
     click.echo(f"\nFaults: {len(outcome.plan)}, orders: {outcome.orders}. Replay it with:")
-    command = ["order-sagas", "simulate", "--seed", str(outcome.seed),
-               "--orders", str(outcome.orders), "--plan", to_json(outcome.plan)]  # fmt: skip
-    click.echo(f"  {shlex.join(command)}")
+    words = ("simulate", "--seed", str(outcome.seed),
+             "--orders", str(outcome.orders), "--plan", to_json(outcome.plan))  # fmt: skip
+    click.echo(f"  {suggestion(*words)}")

@@ -3,7 +3,8 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -11,25 +12,27 @@ import click
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
+from actors.words import many
 from bridges.doorbell import Doorbell
+from bridges.extras import need
+from bridges.messages import RecordsWaiting
 from bridges.routes import Routes
 from bridges.store import queries
 from bridges.store.lock import DatabaseLock
-from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
-from system.cli.support import program
+from system.cli.suggest import suggestion
 from system.definitions import registry_of
-from system.http_extra import need_http
 from system.log_access import log_access
 from system.logs import configure_logging
 from system.logs.slots import own_slot
+from system.private_files import tighten, warn_of_access
 from system.roles import group_of
 from system.runtime import EventLoopBase
 from system.settings import Settings, settings_options
 from system.settings.kinds import database_url
 from system.settings.model import ROLES
-from system.supervision.cores import usable_cores, worker_count
-from system.supervision.run import GAVE_UP, run_supervised
+from system.supervision.cpu_count import usable_cores, worker_count
+from system.supervision.supervised_run import run_supervised
 from system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
 from system.tuning import tune_garbage_collection
 
@@ -55,19 +58,22 @@ def start_command(settings: Settings) -> None:
     Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
     """
     clock = SystemClock()
+    tightened = tighten(settings)
     with DatabaseLock(settings.database):
         # What is wrong with the topics is said at once, rather than from within the running system.
         log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
         workers = worker_count(settings)
         if settings.http:
-            need_http()
+            need("http")
         check_telemetry(settings)
         if workers > 1 or settings.http:
+            warn_of_access(settings, tightened)
             _start_supervised(settings, workers)
             return
         telemetry = telemetry_of(settings)
         name = own_slot(settings.log_dir) if settings.kafka else None
         sink = configure_logging(settings, clock, worker=name, console=sys.stderr)
+        warn_of_access(settings, tightened)
         parts = Parts(
             settings=settings,
             clock=clock,
@@ -92,7 +98,7 @@ def start_command(settings: Settings) -> None:
             click.echo(_banner(settings, 1, in_flight, waiting))
             happened_first = happened.get()
             if happened_first:
-                click.echo(f"{happened_first}: finishing the batch in hand ...")
+                _announce(f"{happened_first}: finishing the batch in hand ...")
         bell.close()
         stopped = _stop(running)
         telemetry.close()
@@ -113,12 +119,12 @@ def _start_supervised(settings: Settings, workers: int) -> None:
     found = _found(settings.database)
     happened: SimpleQueue[str] = SimpleQueue()
     with _signals(happened.put):
-        signal.signal(GAVE_UP, lambda *_: happened.put(""))
         outcome = run_supervised(
             settings,
             workers,
-            lambda: click.echo(_banner(settings, workers, *found)),
-            lambda: _announced(happened.get()),
+            happened,
+            started=lambda: click.echo(_banner(settings, workers, *found)),
+            stopping=lambda asked: _announce(f"{asked}: finishing the batches in hand ..."),
         )
     if outcome.failure:
         raise click.ClickException(
@@ -133,10 +139,10 @@ def _start_supervised(settings: Settings, workers: int) -> None:
     click.echo("Stopped. Sagas in flight continue at the next start.")
 
 
-def _announced(happened: str) -> str:
-    if happened:
-        click.echo(f"{happened}: finishing the batches in hand ...")
-    return happened
+def _announce(line: str) -> None:
+    """Print a line; a closed or full standard output must not keep the system from stopping."""
+    with suppress(OSError):
+        click.echo(line)
 
 
 def _run(parts: Parts, on_failure: Callable[[BaseException], Any]) -> RunningSystem:
@@ -173,19 +179,28 @@ def _found(database: str) -> tuple[int, int]:
 
 def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> str:
     rows = [
-        ("database", f"{database_url().show(settings.database)}, {settings.partitions} partitions"),
+        (
+            "database",
+            f"{database_url().show(settings.database)}, {many(settings.partitions, 'partition')}",
+        ),
         *([("kafka", f"{settings.kafka}, group {group_of(settings)}")] if settings.kafka else []),
         *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
         ("logs", str(settings.log_dir)),
-        ("workers", f"{workers}, of {usable_cores()} core(s)"),
+        ("workers", f"{workers}, of {many(usable_cores(), 'core')}"),
         *([("http", f"http://{settings.http}")] if settings.http else []),
         *([("metrics", f"http://{settings.metrics}/metrics")] if settings.metrics else []),
-        ("found", f"{in_flight:,} saga(s) in flight, {waiting:,} record(s) waiting"),
+        ("found", f"{many(in_flight, 'saga')} in flight, {many(waiting, 'record')} waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
-        ("try", f"{program()} submit orders.jsonl --wait"),
+        ("try", suggestion("submit", _orders_file(), "--wait")),
     ]
     lines = [f"  {name:<10}{value}" for name, value in rows]
     return "\n".join(["order-sagas is running", *lines])
+
+
+def _orders_file() -> str:
+    """The orders that come with a clone, where this runs in one."""
+    shipped = Path("examples/orders.jsonl")
+    return str(shipped) if shipped.is_file() else "orders.jsonl"
 
 
 def _why(failure: BaseException, settings: Settings) -> str:

@@ -8,22 +8,26 @@ from typing import Any
 
 import attrs
 import click
+import msgspec
 import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
 
+from actors.words import many
 from bridges.errors import KafkaBridgeError
 from bridges.store import queries
 from bridges.store.due import Deadlines, deadlines
+from bridges.store.lag import Lag
 from bridges.store.lock import running_process
 from system.cli.pause import in_words, paused
+from system.cli.suggest import suggestion
 from system.cli.support import console, plain_table, print_json
 from system.http_cards import HttpCard, cards_of
 from system.log_access import log_access
 from system.settings import Settings, settings_options
+from system.supervision.control_client import ask_status, ask_to_stop
 from system.supervision.messages import Status, WorkerStatus
-from system.supervision.runs import Run, runs_of
-from system.supervision.status import ask_status
+from system.supervision.run_registry import Run
 
 STOP_WITHIN = 75.0
 
@@ -56,7 +60,7 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     else:
         console().print(*_shown(found), sep="\n")
     if found.pid is None and not found.runs:
-        click.echo("No system runs on this database. Start one: order-sagas start", err=True)
+        click.echo(f"No system runs on this database. Start one: {suggestion('start')}", err=True)
         click.get_current_context().exit(1)
 
 
@@ -67,25 +71,28 @@ def stop_command(settings: Settings) -> None:
 
     Exit codes: 0 it stopped, 1 nothing ran, or it did not stop in time.
     """
-    asked = _running(settings)
-    if not asked:
-        raise click.ClickException("no system runs on this database, as far as can be seen here")
-    for pid in asked:
-        os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + STOP_WITHIN
-    while asked & _running(settings):
+    asked = ask_to_stop(settings)
+    # A run of one process has no supervisor; the lock of its database names it.
+    locked_by = running_process(settings.database)
+    if locked_by and locked_by not in {run.pid for run in asked}:
+        os.kill(locked_by, signal.SIGTERM)
+    elif not asked:
+        raise click.ClickException("no system runs on this database, as far as can be seen here")
+    for run in asked:
+        if not run.wait(until - time.monotonic()):
+            raise _does_not_stop(run.pid)
+    while locked_by and running_process(settings.database) == locked_by:
         if time.monotonic() > until:
-            raise click.ClickException(
-                f"process {min(asked)} was asked to stop {STOP_WITHIN:g} s ago and still runs"
-            )
+            raise _does_not_stop(locked_by)
         time.sleep(0.05)
     click.echo("Stopped.")
 
 
-def _running(settings: Settings) -> set[int]:
-    """The first processes of all runs on this database that share our log directory."""
-    pid = running_process(settings.database)
-    return {run.pid for run in runs_of(settings)} | ({pid} if pid else set())
+def _does_not_stop(pid: int) -> click.ClickException:
+    return click.ClickException(
+        f"process {pid} was asked to stop {STOP_WITHIN:g} s ago and still runs"
+    )
 
 
 @attrs.frozen
@@ -97,8 +104,8 @@ class Look:
     runs: Mapping[Run, Status]
     in_flight: int
     deadlines: Deadlines
-    lag: Mapping[str, int] | None
-    """Records that wait, by topic; None where Kafka does not answer."""
+    lag: Lag | None
+    """Records that wait; None where Kafka does not answer."""
     paused: list[dict[str, Any]]
     http: list[HttpCard]
 
@@ -120,7 +127,7 @@ def look(settings: Settings) -> Look:
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
     try:
-        lag: Mapping[str, int] | None = log_access(settings).lag()
+        lag: Lag | None = log_access(settings).lag()
     except KafkaBridgeError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
@@ -130,14 +137,15 @@ def look(settings: Settings) -> Look:
 def as_fields(found: Look) -> dict[str, Any]:
     """For JSON."""
     reports = [worker.report for worker in found.workers if worker.report]
-    waiting = None if found.lag is None else sum(found.lag.values())
+    waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {
         "pid": found.pid,
-        "workers": [attrs.asdict(worker) for worker in found.workers],
+        "workers": [msgspec.to_builtins(worker) for worker in found.workers],
         "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
-        "lag": found.lag,
+        "lag": None if found.lag is None else found.lag.topics,
+        "lag_by_role": None if found.lag is None else found.lag.roles,
         "timers": attrs.asdict(found.deadlines),
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
@@ -155,7 +163,8 @@ def _shown(found: Look) -> list[RenderableType]:
     for worker in found.workers:
         number, report = str(worker.number), worker.report
         if report is None:
-            table.add_row(number, "starting", *[""] * 6, str(worker.restarts), "")
+            process = f"{worker.pid}, {worker.state}" if worker.pid else worker.state
+            table.add_row(number, process, *[""] * 6, str(worker.restarts), "")
             continue
         table.add_row(
             number,
@@ -179,14 +188,23 @@ def _lines(found: Look) -> list[tuple[str, str]]:
     if due.due:
         timers += f", the oldest for {due.late:,.1f} s"
     timers += "; no other" if due.next_in is None else f"; the next in {due.next_in:,.1f} s"
+    roles: list[str] = []
     if found.lag is None:
         records = "unknown: Kafka does not answer"
     else:
-        each = [f"{topic} {count:,}" for topic, count in sorted(found.lag.items()) if count]
-        records = f"{sum(found.lag.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
+        topics = found.lag.topics
+        each = [f"{topic} {count:,}" for topic, count in sorted(topics.items()) if count]
+        records = f"{sum(topics.values()):,} waiting" + (f" ({', '.join(each)})" if each else "")
+        for role, count in found.lag.roles.items():
+            if count is None:
+                roles.append(f"{role} was never started")
+            elif count:
+                roles.append(f"{role} {count:,} waiting")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    if roles:
+        lines.append(("roles", ", ".join(roles)))
     for card in found.http:
-        again = f", started again {card.restarts:,} time(s)" if card.restarts else ""
+        again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
         lines.append(("http", f"{card.address}, process {card.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
     return [*lines, ("error", found.last_error)] if found.last_error else lines

@@ -8,16 +8,17 @@ import click
 import msgspec
 
 from actors.participants import STOCK
+from actors.words import many
 from bridges.record_log import RecordLog
 from bridges.stock_files import loads_of, read_stock
 from bridges.store import queries
+from system.cli.suggest import suggestion
 from system.cli.support import (
     LOG_SETTINGS,
     console,
     open_log,
     plain_table,
     print_json,
-    program,
     say_if_idle,
 )
 from system.settings import Settings, settings_options
@@ -45,7 +46,9 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
     for line, problem in bad:
         click.echo(f"{file}:{line}: {problem}", err=True)
     if bad:
-        click.echo(f"Nothing was loaded: put {len(bad)} line(s) right and load it again.", err=True)
+        click.echo(
+            f"Nothing was loaded: put {many(len(bad), 'line')} right and load it again.", err=True
+        )
         ctx.exit(1)
     loads = list(loads_of(rows, secrets.token_hex(8) if again else ""))
     if not loads:
@@ -60,7 +63,9 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
         return
     skus, goods = len({(w, s) for w, s, _ in rows}), sum(quantity for _, _, quantity in rows)
     warehouses = len({warehouse for warehouse, _, _ in rows})
-    click.echo(f"{goods:,} piece(s) of {skus:,} SKU(s) sent to {warehouses:,} warehouse(s).")
+    click.echo(
+        f"{many(goods, 'piece')} of {many(skus, 'SKU')} sent to {many(warehouses, 'warehouse')}."
+    )
     say_if_idle(log)
 
 
@@ -112,8 +117,7 @@ def stock_show_command(sku: str | None, as_json: bool, settings: Settings) -> No
         click.echo(f"Nothing of {sku} was ever loaded." if sku else "There is no stock.")
     if loads:
         lines = sum(count for _, count in loads)
+        who = "" if levels else f"; `{suggestion('start')}` handles them"
         click.echo(
-            f"{len(loads)} load(s) with {lines:,} line(s) wait in the log"
-            f"{'' if levels else f'; `{program()} start` handles them'}.",
-            err=True,
+            f"In the log: {many(len(loads), 'load')} with {many(lines, 'line')}{who}.", err=True
         )

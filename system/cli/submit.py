@@ -10,6 +10,7 @@ import attrs
 import click
 
 from actors.messages import OrderCreated
+from actors.words import many
 from bridges.intake import CHUNK, Intake, Verdict
 from bridges.order_files import Found, read_csv, read_jsonl
 from system.cli.support import LOG_SETTINGS, open_log, print_json, say_if_idle
@@ -133,7 +134,7 @@ def _count(chunk: list[Found], verdicts: list[Verdict], name: str, tally: _Tally
 def _summary(tally: _Tally) -> str:
     if not (tally.accepted or tally.refused or tally.already_there):
         return "There are no orders in it."
-    said = [f"{tally.accepted:,} order(s) submitted"]
+    said = [f"{many(tally.accepted, 'order')} submitted"]
     if tally.already_there:
         said.append(f"{tally.already_there:,} already there, with the same content")
     if tally.refused:

@@ -1,11 +1,8 @@
 """What several commands need: the log to write to, words about a running system, ways to print."""
 
 import os
-import shlex
-import shutil
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from actors.words import many
 from bridges.letters import LetterReader
 from bridges.record_log import RecordLog
+from system.cli.suggest import suggestion
 from system.log_access import log_access
 from system.settings import Settings
 
@@ -105,24 +104,13 @@ def moment(at: float | None) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def program() -> str:
-    """How this program was called, so that what is suggested can be typed."""
-    called = Path(sys.argv[0])
-    if shutil.which("order-sagas") or called.name != "order-sagas":
-        return "order-sagas"
-    path = called.resolve()
-    if path.is_relative_to(Path.cwd()):
-        return str(path.relative_to(Path.cwd()))
-    return shlex.quote(str(path))
-
-
 def say_if_idle(log: RecordLog) -> None:
     """On standard error: nobody handles what was sent until a system is started."""
     if not log.running:
-        click.echo(f"{log.nobody} `{program()} start` handles them.", err=True)
+        click.echo(f"{log.nobody} `{suggestion('start')}` handles them.", err=True)
     if log.left:
         click.echo(
-            f"Kafka has not acknowledged {log.left:,} record(s): they are in the database, and "
-            "whoever runs the system, or writes next, sends them.",
+            f"Kafka has not acknowledged {many(log.left, 'record')}: what is left is in the "
+            "database, and is sent by the workers, or by the next command that writes.",
             err=True,
         )

@@ -2,6 +2,7 @@
 
 import click
 
+from actors.words import many
 from bridges.kafka.topics import create_topics
 from bridges.routes import Routes
 from system.bootstrap import SERVICES
@@ -36,4 +37,4 @@ def create_command(settings: Settings) -> None:
     )
     for topic in topics:
         what = "made" if topic in made else "was there"
-        click.echo(f"{topic:<22}{settings.partitions} partitions, {what}")
+        click.echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")

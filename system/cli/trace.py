@@ -5,6 +5,7 @@ import os
 import click
 from rich.console import Console
 
+from actors.words import many
 from system.logs import log_files
 from system.settings import Settings, settings_options
 from system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
@@ -49,7 +50,7 @@ def _nothing_found(order_id: str, settings: Settings) -> str:
         found = "there are no log files there yet. Is --log-dir or --database right?"
     else:
         found = (
-            f"none of the {count} log file(s) there mentions it. The id may be mistyped, its lines "
-            "may have been rotated away (log_backups), or log_level may be above info."
+            f"{many(count, 'log file')} there, and no mention of it. The id may be mistyped, its "
+            "lines may have been rotated away (log_backups), or log_level may be above info."
         )
     return f"No trace of order {order_id}. Looked in {directory}: {found}"

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actors.participants import ORDERS
+from actors.words import many
 from bridges.doorbell import ring
 from bridges.record_log import RecordLog
 from bridges.store import queries
-from system.cli.support import console, plain_table, print_json, program, styled
+from system.cli.suggest import suggestion
+from system.cli.support import console, plain_table, print_json, styled
 from system.settings import Settings
 
 ENDED = ("COMPLETED", "CANCELLED", "NEEDS_ATTENTION")
@@ -101,7 +103,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, i
                 told = True
                 click.echo(
                     f"No system is running on this database. The orders wait in its log; start "
-                    f"one with `{program()} start`. Still waiting (Ctrl-C stops waiting only).",
+                    f"one with `{suggestion('start')}`. Still waiting (Ctrl-C stops waiting only).",
                     err=True,
                 )
             time.sleep(min(LONGEST, max(SHORTEST, took * 10)))
@@ -120,4 +122,6 @@ def _print(
     for (status, code), count in rows:
         table.add_row(styled(status), code, f"{count:,}")
     console().print(table)
-    click.echo(f"{sum(outcomes.values()):,} order(s) ended, {seconds:.1f} s after they were sent.")
+    click.echo(
+        f"{many(sum(outcomes.values()), 'order')} ended, {seconds:.1f} s after the last was sent."
+    )

@@ -111,8 +111,8 @@ class HarnessTopicsBridge(Staged):
         self.gain(claim.epochs)
         self._publish(store.unpublished(shards))
 
-    def take(self, batch: Batch) -> Sequence[Record]:
-        stage, limit = self.stage, self._world.batch_size
+    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        stage = self.stage
         stage.database.before_read()
         positions = self._positions
         places = [

@@ -142,8 +142,8 @@ class LosesShard(Fault, frozen=True, omit_defaults=True):
 
 
 class CallFails(Fault, frozen=True, omit_defaults=True):
-    """The nth call to the outside about an order fails `before` it was made, or `after` it was made
-    and before the answer came; or nobody ever hears of it (`lost`)."""
+    """The nth external call about an order fails `before` it was made, or `after` it was made and
+    before the answer came; or the answer is `lost`, and the client gives up after 45 seconds."""
 
     order: str = ""
     nth: int = 1

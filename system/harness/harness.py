@@ -27,6 +27,7 @@ from actors.sagas.progress import Progress
 from actors.sagas.registry import Registry
 from actors.services.gateway import PaymentGateway
 from actors.services.service import Service
+from bridges.external_calls import CAPACITY
 from bridges.record import Outgoing
 from bridges.store.headers import pack
 from system.bootstrap import SERVICES, Parts
@@ -68,6 +69,7 @@ class Harness:
     goes through a topic as it does with Kafka. `local` says whether the payment provider and the
     way to customers answer at once, or are called outside and may fail. Without `stock` there is
     plenty of whatever is ordered. `order` is that of messages: "shuffled" by the seed, or "fifo".
+    `call_capacity` is how many external calls of a service may be under way.
     Timers fire up to `tick` seconds late, as on a busy machine: those that are due meanwhile fire
     together.
     """
@@ -87,6 +89,7 @@ class Harness:
         batch_size: int = 500,
         partitions: int = 4,
         tick: float = 0.0,
+        call_capacity: int = CAPACITY,
     ) -> None:
         self.seed = seed
         self.registry = Registry(sagas)
@@ -99,6 +102,7 @@ class Harness:
         self.books = Books(self.stage.database.connection, self.registry)
         self.ledger = Ledger(self.registry)
         self.stage.watchers.append(self.ledger)
+        self.stage.calls.on_violation = self.ledger.note
         self.worker: Worker | None = None
         self.placed: list[str] = []
         """Every order that was placed."""
@@ -137,7 +141,8 @@ class Harness:
             services=services,
             bridge=self._bridge,
             clock=self.stage.clock,
-            outside=self.stage.outside,
+            call_runner=self.stage.call_runner,
+            call_capacity=call_capacity,
             gateway=self.provider,
             channel=self.mailbag,
             watch=self.stage.points.reach,

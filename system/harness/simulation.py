@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import attrs
 
+from actors.entities import Notification
 from actors.messages import OrderCreated, OrderLine
+from actors.money import money
 from actors.sagas.progress import Status
 from actors.services.simulation import SimulatedGateway
 from bridges.invariants.touched import Broken, Facts
@@ -19,6 +21,8 @@ HORIZON = 60.0
 """Seconds in which the orders arrive."""
 SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
+CALL_CAPACITIES = (2, 20, 1000)
+"""External calls of a service that may be under way."""
 TICKS = (0.0, 0.1, 0.5)
 """Seconds by which timers may be late."""
 PATIENCE = 7 * 86_400.0
@@ -71,6 +75,7 @@ def simulate(seed: int, orders: int = 50, plan: Sequence[Fault] = ()) -> Outcome
         gateway=SimulatedGateway(decline_rate=0.1, seed=seed),
         batch_size=rng.choice(BATCH_SIZES),
         tick=rng.choice(TICKS),
+        call_capacity=rng.choice(CALL_CAPACITIES),
     )
     with system:
         try:
@@ -128,7 +133,12 @@ def let_end(system: Harness) -> None:
             break
         for order_id in system.in_flight():
             system.operator(order_id, "resume")
-    # A restart issues again the calls to the outside that nobody ever heard of.
+    system.run_until_quiet(PATIENCE)
+    for notification in system.books.all_of(Notification):
+        if notification.status == Notification.PENDING:
+            detail = "the notification is pending, and nothing sends it but a restart"
+            system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
+    # What was answered before a stop in good order is not asked for after it.
     system.stop()
     system.restart()
     system.run_until_quiet(PATIENCE)
@@ -149,9 +159,30 @@ def check(system: Harness) -> None:
             continue
         if order_id not in system.mailbag.delivered:
             ledger.note(Broken("all notified", order_id, "the customer never got it"))
+        _check_calls(system, facts)
         if not system.provider.local:
             kept = system.provider.kept(order_id)
             wanted = saga.start.amount if saga.status == Status.COMPLETED else 0
             if kept != wanted:
-                detail = f"the provider kept {kept} of the customer's money, not {wanted}"
+                kept_text, wanted_text = (
+                    money(each, saga.start.currency) for each in (kept, wanted)
+                )
+                detail = f"the provider kept {kept_text}, not {wanted_text}"
                 ledger.note(Broken("no charge kept", order_id, detail))
+
+
+def _check_calls(system: Harness, facts: Facts) -> None:
+    """What the books count as done is what the worker was told of by those whom it called."""
+    order_id, heard = facts.order_id, system.stage.calls.heard
+    notification, payment = facts.notification, facts.payment
+    done = {}
+    if notification and not system.mailbag.local:
+        done["notifications", "send", order_id] = notification.sends
+    if payment and not system.provider.local:
+        done["payments", "refund", f"{order_id}-refund"] = payment.refunds
+        if payment.charges:
+            done["payments", "charge", order_id] = payment.charges
+    for call, count in done.items():
+        if count != min(1, heard[call]):
+            detail = f"{call[1]} was done {count} times by the books, {heard[call]} times in fact"
+            system.ledger.note(Broken("calls as booked", order_id, detail))

@@ -13,7 +13,7 @@ from system.harness.clock import HarnessClock
 from system.harness.crashes import CrashPoints
 from system.harness.database import Database
 from system.harness.meddling import Meddling, Trip
-from system.harness.outside import Calls, VirtualOutside
+from system.harness.outside import Calls, VirtualCalls
 from system.harness.topics import Topics
 from system.harness.troubles import Troubles
 
@@ -42,7 +42,7 @@ class Stage:
         """What the open batch sends and a fault delays."""
         self.stores: list[Store] = []
         """Connections that the worker has open."""
-        self.outsides: list[VirtualOutside] = []
+        self.call_runners: list[VirtualCalls] = []
         self.watchers: list[Watcher] = []
         self.arrive: Arrive = self.topics.append
 
@@ -56,11 +56,11 @@ class Stage:
         for trip in trips:
             self._travel(trip)
 
-    def outside(self) -> VirtualOutside:
-        """The outside of a new life of the worker."""
-        outside = VirtualOutside(self)
-        self.outsides.append(outside)
-        return outside
+    def call_runner(self) -> VirtualCalls:
+        """What makes the external calls of a new life of the worker."""
+        runner = VirtualCalls(self)
+        self.call_runners.append(runner)
+        return runner
 
     def outgoing(self, topic: str, key: str, value: bytes | None) -> Outgoing:
         """A record with the partition that its key belongs to."""

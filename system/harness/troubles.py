@@ -63,12 +63,13 @@ class Troubles:
             if not self._is_in_time(fault):
                 continue
             if isinstance(fault, Silent) and self._is_waited_for(told, undo=fault.undo):
-                put(receiver, sender, Handled(message.ticket))
+                put(receiver, sender, Handled(message.batch, message.ticket))
                 return ()
             if isinstance(fault, Raises) and self._raises(fault, told):
                 if fault.outright:
                     return (msgspec.structs.replace(message, message=None),)
-                put(receiver, sender, NotHandled(message.ticket, "RuntimeError: broken on purpose"))
+                error = "RuntimeError: broken on purpose"
+                put(receiver, sender, NotHandled(message.batch, message.ticket, error))
                 return ()
             if isinstance(fault, Declines) and isinstance(told, ReserveStock):
                 return (_hopeless(message, told),)

@@ -6,7 +6,7 @@ from typing import Any
 from thespian.actors import ActorAddress, ActorSystem
 
 from actors.services.service import Service
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, RunningSystem, start
 from system.harness.crashes import WatchedMailbox
 from system.harness.stage import Stage
@@ -75,17 +75,16 @@ class Worker:
 
     def stop(self) -> None:
         """End it in good order: the batch in hand is committed."""
-        if self.running:
-            self.running.stop()
-        self._let_go()
+        stopped = self.running is not None and self.running.stop()
+        self._let_go(in_good_order=stopped)
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, in_good_order: bool = False) -> None:
         self.stage.placed.clear()
         self.stage.held.clear()
         while self.stage.stores:
             self.stage.stores.pop().close()
-        while self.stage.outsides:
-            self.stage.outsides.pop().close()
+        while self.stage.call_runners:
+            self.stage.call_runners.pop().close(in_good_order=in_good_order)
 
     def _intercept(
         self, sender: ActorAddress, receiver: ActorAddress, message: Any

@@ -1,5 +1,6 @@
 """Set structlog up for this process."""
 
+from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 import structlog
@@ -69,7 +70,8 @@ _relay = _Relay()
 _processors: list[Processor] = []  # one list for all time, for the same reason
 
 
-_FOR_THE_FILE = ("http.request", SAID)
+_FOR_THE_FILE = ("http.request", "http.open_to_this_machine", "http.serving", SAID)
+"""Events that the console does not show: they are for the file, or the banner says the same."""
 
 
 class _Console:
@@ -86,5 +88,6 @@ class _Console:
         single = "order_id" in event or event.get("event") in _FOR_THE_FILE
         if not single or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
-            print(shown, file=self._file, flush=True)
+            with suppress(OSError):  # as in LogSink: a full disk stops no order
+                print(shown, file=self._file, flush=True)
         return event

@@ -3,6 +3,7 @@
 import atexit
 import sys
 import threading
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,10 @@ class LogSink:
             try:
                 self._file.write(block)
             except OSError as error:
-                if not self.lost:
-                    print(f"Log lines are being lost: {self.path}: {error}", file=sys.stderr)
                 self.lost += count
+                if self.lost == count:
+                    with suppress(OSError):  # standard error may be on the same full disk
+                        print(f"Log lines are being lost: {self.path}: {error}", file=sys.stderr)
 
     def close(self) -> None:
         """Write what is left and let go of the file. Later lines open it again."""

@@ -15,7 +15,7 @@ def own_slot(directory: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     for number in count(1):
         name = f"w{number}"
-        file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

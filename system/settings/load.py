@@ -133,7 +133,7 @@ def _no_such_setting(name: str, known: Iterable[str]) -> str:
         return f"there is no such setting; there are {', '.join(inside)}"
     if near:
         return f"there is no such setting; did you mean {near[0]}?"
-    return "there is no such setting; `order-sagas settings` lists them"
+    return "there is no such setting; the command `settings` lists them"
 
 
 def _unknown_variables(env: Mapping[str, str], known: Mapping[str, Declared]) -> Iterable[str]:

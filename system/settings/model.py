@@ -38,6 +38,12 @@ class Settings:
         "Where orders, sagas and the embedded log are stored.",
     )
 
+    file_group: str = _setting(
+        "",
+        kinds.text("a group name"),
+        "Group of users that may read and write all files too; nothing: their owner alone.",
+    )
+
     # Logs
     log_dir: Path = _setting(
         _beside_database("logs"),

@@ -1,79 +1,145 @@
-"""What the supervisor, its workers and those who ask them say to each other."""
+"""The messages between supervisor and child processes, and those of the control socket.
 
-import attrs
+All are plain data: tagged msgspec structs, encoded by `channel`.
+"""
 
-from bridges.world import Report
+from typing import Any, Literal
+
+import msgspec
+
+from bridges.messages import Report
 from system.settings import Settings
+from system.supervision.settings_transfer import settings_from_plain, settings_to_plain
 
 
-@attrs.frozen
-class Supervise:
-    """To the supervisor, first: so many workers; `parent` is the process to tell of the end."""
-
-    settings: Settings
-    workers: int
-    parent: int
-    folder: str
-    """Where the run keeps its lock and its notes."""
-    names: str = ""
-    """How the names of its workers begin, where other runs share the log directory."""
+class Plain(msgspec.Struct, frozen=True, tag=True):
+    """The base of all messages."""
 
 
-@attrs.frozen
-class Work:
-    """To a worker, first: run the system, and these shards of it."""
+class RunWorker(Plain, frozen=True):
+    """To a child, first: run the system with these shards."""
 
-    settings: Settings
     number: int
-    shards: frozenset[int] | None
-    folder: str
     name: str
-    """Of its log file."""
+    """The name of its log file."""
+    shards: frozenset[int] | None
+    """None for all of them, or for those that Kafka assigns."""
+    plain_settings: dict[str, Any]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        return settings_from_plain(self.plain_settings)
+
+    def __repr__(self) -> str:
+        return f"RunWorker({self.number})"  # the settings hold secrets
 
 
-@attrs.frozen
-class RunHttp:
-    """To the process that serves HTTP, first; it is numbered behind the workers."""
+class RunHttp(Plain, frozen=True):
+    """To a child, first: serve HTTP. It is numbered after the workers."""
 
-    settings: Settings
     number: int
-    folder: str
-    restarts: int = 0
-    """How often it was started before."""
+    restarts: int
+    """How often its process was started again before."""
+    plain_settings: dict[str, Any]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        return settings_from_plain(self.plain_settings)
+
+    def __repr__(self) -> str:
+        return f"RunHttp({self.number})"  # the settings hold secrets
 
 
-@attrs.frozen
-class AskStatus:
-    """To the supervisor, which asks each worker and answers with `Status`."""
+class AskStatus(Plain, frozen=True):
+    """To the supervisor or a worker: how are you doing?"""
 
 
-@attrs.frozen
-class WorkerStatus:
-    """One worker; `report` is None while it starts, or when it does not answer."""
+class AskMetrics(Plain, frozen=True):
+    """To the supervisor or a worker: what did you count?"""
+
+
+class Shutdown(Plain, frozen=True):
+    """To a child: finish the batch in hand, commit, and exit."""
+
+
+class Started(Plain, frozen=True):
+    """From a child: it runs. Sent once."""
+
+
+class ChildStatus(Plain, frozen=True):
+    """From a worker, to `AskStatus`; `report` is None if its bridge did not answer in time."""
+
+    report: Report | None
+    cpu: float
+    """CPU seconds of its process."""
+
+
+class ChildMetrics(Plain, frozen=True):
+    """From a worker, to `AskMetrics`: its metrics in Prometheus's text format."""
+
+    text: str
+
+
+class Finished(Plain, frozen=True):
+    """From a child, to `Shutdown`; `clean` if every batch in hand was committed."""
+
+    clean: bool
+
+
+class Failed(Plain, frozen=True):
+    """From a child, last: why it cannot go on. It exits whether or not this could be sent."""
+
+    reason: str
+
+
+ToChild = RunWorker | RunHttp | AskStatus | AskMetrics | Shutdown
+FromChild = Started | ChildStatus | ChildMetrics | Finished | Failed
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """One worker, as `order-sagas status` shows it."""
 
     number: int
     pid: int
+    """0 while it waits to be started again."""
     restarts: int
+    state: Literal["starting", "running", "not answering", "restarting"]
     report: Report | None = None
+    """None unless it is running."""
     cpu: float = 0.0
     """CPU seconds of its process."""
 
 
-@attrs.frozen
-class Status:
-    """Every worker, in the order of their numbers."""
+class Status(Plain, frozen=True):
+    """The answer of a supervisor: every worker in the order of their numbers."""
 
     workers: list[WorkerStatus]
     last_error: str = ""
 
 
-@attrs.frozen
-class Shutdown:
-    """To the supervisor, and from it to each worker: finish the batch, commit, stop."""
+class AskStop(Plain, frozen=True):
+    """To the control socket: stop the run, as SIGTERM would."""
 
 
-@attrs.frozen
-class Finished:
-    """The answer to `Shutdown`; `clean` if every batch in hand was committed."""
+class Stopping(Plain, frozen=True):
+    """The answer to `AskStop`. The connection stays open until the first process has ended."""
 
-    clean: bool
+    pid: int
+
+
+ControlRequest = AskStatus | AskStop
+ControlReply = Status | Stopping
+
+
+def run_worker(
+    settings: Settings, number: int, name: str, shards: frozenset[int] | None
+) -> RunWorker:
+    """The first message to a worker."""
+    return RunWorker(number, name, shards, settings_to_plain(settings))
+
+
+def run_http(settings: Settings, number: int, restarts: int = 0) -> RunHttp:
+    """The first message to the process that serves HTTP."""
+    return RunHttp(number, restarts, settings_to_plain(settings))

@@ -1,44 +1,93 @@
-"""The supervisor: starts the workers, starts those again that die, and gives up loudly."""
+"""The supervisor: starts the child processes, restarts those that die, gives up, and stops all."""
 
-import os
-import signal
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
-from thespian.actors import Actor, ActorAddress, ActorExitRequest, ChildActorExited, WakeupMessage
+import msgspec
+from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
 from actors.sagas.retry import Retry
-from system.supervision.http import HttpProcess
+from system.settings import Settings
 from system.supervision.messages import (
+    AskMetrics,
     AskStatus,
-    Finished,
     RunHttp,
+    RunWorker,
     Shutdown,
     Status,
-    Supervise,
-    Work,
     WorkerStatus,
+    run_http,
+    run_worker,
 )
-from system.supervision.worker import Worker, die_with_the_run, failure_of
+from system.supervision.worker_process import (
+    Post,
+    ProcessEnded,
+    ProcessMetrics,
+    ProcessStatus,
+    StartProcess,
+    WorkerProcess,
+)
 
-NAME = "order-sagas-supervisor"
-"""The global name by which another process finds it."""
 RESTARTS = Retry(attempts=5, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
-"""A worker that dies as often as this without a quiet minute in between is given up."""
+"""A process that dies for the fifth time without a quiet minute in between is given up."""
 QUIET = timedelta(minutes=1)
-ANSWER_WITHIN = timedelta(seconds=2)
+
+
+@attrs.frozen
+class Supervise:
+    """First message: start this many workers, and the HTTP process if the settings name it."""
+
+    settings: Settings
+    workers: int
+    names: str
+    """Put before the numbers of the workers to name their log files."""
+    lock: int
+    """The descriptor of the run's lock, which every process of the run keeps open."""
+    post: Post
+    gave_up: Callable[[str], None]
+    """Called with the reason when a process cannot be kept running; the run is to be stopped."""
+
+
+@attrs.frozen
+class StopRun:
+    """Stop every process; answered by `RunEnded` when all of them are gone."""
+
+
+@attrs.frozen
+class RunEnded:
+    """The answer to `StopRun`."""
+
+    clean: bool
+    """Whether every batch in hand was committed."""
+
+
+@attrs.frozen
+class RunMetrics:
+    """The answer to `AskMetrics`: by worker, its metrics in Prometheus's text format, or None."""
+
+    texts: dict[int, str | None]
 
 
 @attrs.define
-class _Hired:
-    work: Work | RunHttp
-    address: ActorAddress | None
-    """None while it is dead."""
+class _Process:
+    name: str
+    first: RunWorker | RunHttp
+    actor: ActorAddress | None = None
+    """None while the process is dead."""
     deaths: int = 0
+    """Since it last ran for a quiet minute."""
     restarts: int = 0
-    status: WorkerStatus | None = None
+
+
+@attrs.define
+class _Round:
+    """One question put to all workers; who asks while it is under way gets the same answer."""
+
+    waiting: set[int]
+    asked_by: list[ActorAddress]
+    answers: dict[int, Any] = attrs.Factory(dict)
 
 
 @attrs.frozen
@@ -52,158 +101,161 @@ class _WasQuiet:
     restarts: int
 
 
-@attrs.frozen
-class _AnswerNow:
-    question: int
-
-
 class Supervisor(Actor):
-    """One for each run; its children are the workers, and the process that serves HTTP, if any."""
+    """One for each run, in its first process; its children are `WorkerProcess` actors."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._workers: dict[int, _Hired] = {}
-        self._asking: list[ActorAddress] = []
-        self._answers = 0
-        self._questions = 0
-        self._ending: ActorAddress | None = None
-        self._finished: list[bool] = []
-        self._ended = False
+        self._processes: dict[int, _Process] = {}
+        self._rounds: dict[type, _Round] = {}
+        self._stop_asked_by: ActorAddress | None = None
+        self._clean = True
         self._last_error = ""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         match message:
             case Supervise():
-                self._hire(message)
-            case ChildActorExited():
-                self._died(message.childAddress)
-            case AskStatus():
-                self._ask(sender)
-            case WorkerStatus():
-                self._note(message)
-            case Shutdown():
-                self._end(sender)
-            case Finished():
-                self._finished.append(message.clean)
-                self._look_for_the_end()
+                self._start_all(message)
+            case ProcessEnded():
+                self._ended(message)
+            case AskStatus() | AskMetrics():
+                self._ask(message, sender)
+            case ProcessStatus():
+                self._answered(AskStatus, message.number, message)
+            case ProcessMetrics():
+                self._answered(AskMetrics, message.number, message.text)
+            case StopRun():
+                self._stop(sender)
+            case PoisonMessage():
+                # Loudly rather than not at all: a process is perhaps watched by nobody now.
+                self._order.gave_up(f"a fault of the supervision itself:\n{message.details}")
             case WakeupMessage(payload=_StartAgain(number=number)):
-                self._start_again(number)
+                self._start_again(self._processes[number])
             case WakeupMessage(payload=_WasQuiet(number=number, restarts=restarts)):
-                if self._workers[number].restarts == restarts:
-                    self._workers[number].deaths = 0
-            case WakeupMessage(payload=_AnswerNow(question=question)):
-                if question == self._questions:
-                    self._answer()
-            case ActorExitRequest():
-                pass
+                if self._processes[number].restarts == restarts:
+                    self._processes[number].deaths = 0
 
-    def _hire(self, order: Supervise) -> None:
+    # --- starting and restarting --------------------------------------------------------------
+
+    def _start_all(self, order: Supervise) -> None:
         self._order = order
-        apart = os.getpgrp() != os.getpgid(order.parent)
-        die_with_the_run(order.folder, with_group=apart)
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, signal.SIG_IGN)  # the first process hears them
+        settings = order.settings
         for number in range(order.workers):
             # Kafka assigns shards itself; those of the embedded log are divided here, for good.
             shards = (
                 None
-                if order.settings.kafka or order.workers == 1
-                else frozenset(range(number, order.settings.partitions, order.workers))
+                if settings.kafka or order.workers == 1
+                else frozenset(range(number, settings.partitions, order.workers))
             )
-            name = f"{order.names}{number}"
-            work = Work(order.settings, number, shards, order.folder, name)
-            self._workers[number] = _Hired(work, self._start(work))
-        if order.settings.http:
-            http = RunHttp(order.settings, order.workers, order.folder)
-            self._workers[http.number] = _Hired(http, self._start(http))
+            first = run_worker(settings, number, f"{order.names}{number}", shards)
+            self._processes[number] = _Process(f"worker {number}", first)
+        if settings.http:
+            self._processes[order.workers] = _Process("HTTP", run_http(settings, order.workers))
+        for process in self._processes.values():
+            self._start(process)
 
-    def _start(self, work: Work | RunHttp) -> ActorAddress:
-        address = self.createActor(Worker if isinstance(work, Work) else HttpProcess)
-        self.send(address, work)
-        return address
+    def _start(self, process: _Process) -> None:
+        process.actor = self.createActor(WorkerProcess)
+        order = StartProcess(process.name, process.first, self._order.lock, self._order.post)
+        self.send(process.actor, order)
 
-    def _died(self, address: ActorAddress) -> None:
-        for number, hired in self._workers.items():
-            if hired.address is None or hired.address != address:
+    def _ended(self, end: ProcessEnded) -> None:
+        process = self._processes[end.number]
+        process.actor = None
+        for kind in list(self._rounds):
+            self._answered(kind, end.number, None)
+        if self._stop_asked_by is not None:
+            self._clean = self._clean and end.clean
+            self._answer_stop()
+            return
+        self._last_error = f"{process.name}: {end.reason}"
+        process.deaths += 1
+        wait = RESTARTS.wait_after(process.deaths, str(end.number))
+        if wait is None:
+            self._order.gave_up(self._last_error)
+        else:
+            self.wakeupAfter(timedelta(seconds=wait), _StartAgain(end.number))
+
+    def _start_again(self, process: _Process) -> None:
+        if self._stop_asked_by is not None:
+            return
+        process.restarts += 1
+        if isinstance(process.first, RunHttp):
+            process.first = msgspec.structs.replace(process.first, restarts=process.restarts)
+        self._start(process)
+        self.wakeupAfter(QUIET, _WasQuiet(process.first.number, process.restarts))
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def _ask(self, question: AskStatus | AskMetrics, sender: ActorAddress) -> None:
+        kind = type(question)
+        if kind in self._rounds:
+            self._rounds[kind].asked_by.append(sender)
+            return
+        actors = {
+            number: process.actor
+            for number, process in self._workers().items()
+            if process.actor is not None
+        }
+        self._rounds[kind] = _Round({*actors}, [sender])
+        for actor in actors.values():
+            self.send(actor, question)
+        self._look_at(kind)
+
+    def _answered(self, kind: type, number: int, answer: Any) -> None:
+        question = self._rounds.get(kind)
+        if question is not None and number in question.waiting:
+            question.waiting.remove(number)
+            question.answers[number] = answer
+            self._look_at(kind)
+
+    def _look_at(self, kind: type) -> None:
+        """Answer those who asked, once every worker has answered, or its actor for it."""
+        if self._rounds[kind].waiting:
+            return
+        question = self._rounds.pop(kind)
+        answer: Status | RunMetrics
+        if kind is AskStatus:
+            answer = self._status(question.answers)
+        else:
+            answer = RunMetrics(
+                {number: question.answers.get(number) for number in self._workers()}
+            )
+        for each in question.asked_by:
+            self.send(each, answer)
+
+    def _status(self, answers: dict[int, ProcessStatus | None]) -> Status:
+        statuses = []
+        for number, process in self._workers().items():
+            found = answers.get(number)
+            if found is None:
+                statuses.append(WorkerStatus(number, 0, process.restarts, "restarting"))
                 continue
-            hired.address = None
-            if self._ending is not None:
-                self._look_for_the_end()
-                return
-            note = failure_of(self._order.folder, number)
-            why = note.read_text() if note.exists() else "it was killed"
-            note.unlink(missing_ok=True)
-            name = f"worker {number}" if isinstance(hired.work, Work) else "HTTP"
-            self._last_error = f"{name}: {why}"
-            hired.deaths += 1
-            hired.status = None
-            wait = RESTARTS.wait_after(hired.deaths, str(number))
-            if wait is None:
-                self._give_up()
-            else:
-                self.wakeupAfter(timedelta(seconds=wait), _StartAgain(number))
+            status = WorkerStatus(number, found.pid, process.restarts, found.state)
+            if found.answer is not None:
+                answer = found.answer
+                status = msgspec.structs.replace(status, report=answer.report, cpu=answer.cpu)
+            statuses.append(status)
+        return Status(statuses, self._last_error)
 
-    def _start_again(self, number: int) -> None:
-        if self._ending is not None:
-            return
-        hired = self._workers[number]
-        hired.restarts += 1
-        if isinstance(hired.work, RunHttp):
-            hired.work = attrs.evolve(hired.work, restarts=hired.restarts)
-        hired.address = self._start(hired.work)
-        self.wakeupAfter(QUIET, _WasQuiet(number, hired.restarts))
+    def _workers(self) -> dict[int, _Process]:
+        return {
+            number: process
+            for number, process in self._processes.items()
+            if isinstance(process.first, RunWorker)
+        }
 
-    def _give_up(self) -> None:
-        """Tell the process that people watch; it stops the run."""
-        gave_up_of(self._order.folder).write_text(self._last_error)
-        os.kill(self._order.parent, signal.SIGUSR1)
+    # --- stopping -----------------------------------------------------------------------------
 
-    def _ask(self, sender: ActorAddress) -> None:
-        self._asking.append(sender)
-        self._questions += 1
-        self._answers = 0
-        for hired in self._working():
-            if hired.address is None:
-                self._answers += 1
-            else:
-                self.send(hired.address, AskStatus())
-        self.wakeupAfter(ANSWER_WITHIN, _AnswerNow(self._questions))
+    def _stop(self, sender: ActorAddress) -> None:
+        self._stop_asked_by = sender
+        for process in self._processes.values():
+            if process.actor is not None:
+                self.send(process.actor, Shutdown())
+        self._answer_stop()
 
-    def _note(self, status: WorkerStatus) -> None:
-        hired = self._workers[status.number]
-        hired.status = attrs.evolve(status, restarts=hired.restarts)
-        self._answers += 1
-        if self._answers == len(self._working()):
-            self._answer()
-
-    def _working(self) -> list[_Hired]:
-        return [hired for hired in self._workers.values() if isinstance(hired.work, Work)]
-
-    def _answer(self) -> None:
-        statuses = [
-            hired.status or WorkerStatus(hired.work.number, 0, hired.restarts)
-            for hired in self._working()
-        ]
-        asking, self._asking = self._asking, []
-        for each in asking:
-            self.send(each, Status(statuses, self._last_error))
-
-    def _end(self, sender: ActorAddress) -> None:
-        self._ending = sender
-        for hired in self._workers.values():
-            if hired.address is not None:
-                self.send(hired.address, Shutdown())
-        self._look_for_the_end()
-
-    def _look_for_the_end(self) -> None:
-        """Answer once nobody who could is still to say that it has finished."""
-        living = sum(hired.address is not None for hired in self._workers.values())
-        if len(self._finished) < living or self._ending is None or self._ended:
-            return
-        self._ended = True
-        self.send(self._ending, Finished(all(self._finished)))
-
-
-def gave_up_of(folder: str) -> Path:
-    """Where the supervisor writes why it gave up."""
-    return Path(folder) / "supervisor.failure"
+    def _answer_stop(self) -> None:
+        if self._stop_asked_by is not None and all(
+            process.actor is None for process in self._processes.values()
+        ):
+            self.send(self._stop_asked_by, RunEnded(self._clean))

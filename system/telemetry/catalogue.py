@@ -55,6 +55,19 @@ DEAD_LETTERS = _described(
     "dead_letters_total", "counter", "Records that nobody could handle, and were put aside."
 )
 ROLLBACKS = _described("rollbacks_total", "counter", "Batches that were dropped, and done again.")
+STALE_ACKS = _described(
+    "stale_acknowledgements_total", "counter",
+    "Answers of actors to batches that had been rolled back: ignored.",
+)  # fmt: skip
+CALL_FAILURES = _described(
+    "external_call_failures_total", "counter",
+    "Calls to external systems that failed: exception, no_answer, declined or callback.",
+    "service", "operation", "reason",
+)  # fmt: skip
+CALLS = _described(
+    "worker_external_calls", "gauge",
+    "Calls to external systems that are under way: running, queued, or not stored yet.", "service",
+)  # fmt: skip
 PRUNED = _described(
     "orders_pruned_total", "counter", "Orders that were deleted, long after their end."
 )
@@ -64,7 +77,7 @@ UP = _described("worker_up", "gauge", "Whether the worker's loop answers.")
 
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,
-    ROLLBACKS, PRUNED, IN_FLIGHT, SHARDS, UP,
+    ROLLBACKS, STALE_ACKS, CALL_FAILURES, PRUNED, CALLS, IN_FLIGHT, SHARDS, UP,
 )  # fmt: skip
 
 PROCESS = (

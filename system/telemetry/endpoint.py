@@ -1,9 +1,7 @@
 """Where Prometheus asks: one address for a run, whatever the number of its processes."""
 
 import socket
-from collections.abc import Callable, Iterable
-from http.client import HTTPConnection, HTTPException
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from prometheus_client import (
@@ -11,20 +9,17 @@ from prometheus_client import (
     Metric,
     ProcessCollector,
     disable_created_metrics,
+    generate_latest,
     start_http_server,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry.catalogue import PREFIX, UP
 from system.telemetry.errors import TelemetryError
 from system.telemetry.exposition import Exposition, labelled
 from system.telemetry.meter import Meter
-
-LOOPBACK = "127.0.0.1"
-ANSWER_WITHIN = 2.0
-"""Seconds that a worker gets to answer before the others are shown without it."""
 
 
 class Collects(Protocol):
@@ -91,17 +86,19 @@ class Labelled:
 
 
 class WholeRun:
-    """The metrics of all workers of a run; one that does not answer is shown to be down."""
+    """The metrics of all workers of a run; one that does not answer is shown to be down.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    `metrics` returns them by the number of the worker, in Prometheus's text format.
+    """
+
+    def __init__(self, metrics: Callable[[], Mapping[int, str | None]]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
         merged: dict[str, Metric] = {}
-        for note in sorted(self._folder.glob("worker-*.metrics")):
-            number = note.stem.removeprefix("worker-")
-            for family in _ask(note):
-                family = labelled(family, number)
+        for number, text in sorted(self._metrics().items()):
+            for family in _families(text):
+                family = labelled(family, str(number))
                 known = merged.setdefault(family.name, family)
                 if known is not family:
                     known.samples += family.samples
@@ -120,22 +117,17 @@ def check_address(host: str, port: int) -> None:
         raise _refused(host, port, error) from error
 
 
-def note_of(folder: str, number: int) -> Path:
-    """Where a worker writes the port at which it tells the first process of its run."""
-    return Path(folder) / f"worker-{number}.metrics"
+def text_of(collector: Collects) -> str:
+    """What a collector has, in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry).decode()
 
 
-def _ask(note: Path) -> list[Metric]:
-    try:
-        connection = HTTPConnection(LOOPBACK, int(note.read_text()), timeout=ANSWER_WITHIN)
-        try:
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-        finally:
-            connection.close()
-        return list(text_string_to_metric_families(text))
-    except (OSError, HTTPException, ValueError):
+def _families(text: str | None) -> list[Metric]:
+    if not text:
         return [GaugeMetricFamily(UP.name, UP.help, value=0)]
+    return list(text_string_to_metric_families(text))
 
 
 def _refused(host: str, port: int, error: OSError) -> TelemetryError:

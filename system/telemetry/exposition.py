@@ -9,7 +9,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry import catalogue
 from system.telemetry.catalogue import WORKER, Described
 from system.telemetry.distribution import Distribution
@@ -75,6 +75,10 @@ class Exposition:
             yield family
         yield _counter(catalogue.DEAD_LETTERS, meter.dead_letters)
         yield _counter(catalogue.ROLLBACKS, meter.rollbacks)
+        failures = _counter(catalogue.CALL_FAILURES)
+        for labels, count in list(meter.call_failures.items()):
+            failures.add_metric(labels, count)
+        yield failures
 
     def _bridge(self) -> Iterable[Metric]:
         report = self._report()
@@ -83,6 +87,13 @@ class Exposition:
             yield _gauge(catalogue.IN_FLIGHT, report.in_flight)
             yield _gauge(catalogue.SHARDS, len(report.shards))
             yield _counter(catalogue.PRUNED, report.pruned)
+            yield _counter(catalogue.STALE_ACKS, report.stale_acks)
+            calls = GaugeMetricFamily(
+                catalogue.CALLS.name, catalogue.CALLS.help, labels=catalogue.CALLS.labels
+            )
+            for service, count in report.calls.items():
+                calls.add_metric((service,), count)
+            yield calls
 
 
 def labelled(family: Metric, worker: str) -> Metric:

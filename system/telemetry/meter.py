@@ -5,12 +5,15 @@ from typing import Any
 
 from actors.sagas.progress import Progress
 from bridges.batch import Batch
+from bridges.call_results import CallDone
 from bridges.observer import Observer
 from bridges.world import World
 from system.telemetry.distribution import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
 """Saga, transition, step; a transition of no step has an empty one."""
+CallKey = tuple[str, str, str]
+"""Service, operation, reason."""
 
 TIMEOUTS = frozenset({"saga.step_timed_out", "saga.undo_timed_out"})
 """Those that say how long was waited, rather than what it took."""
@@ -28,6 +31,7 @@ class Meter(Observer):
         self.ages = Distribution(SECONDS)
         self.dead_letters = 0
         self.rollbacks = 0
+        self.call_failures: dict[CallKey, int] = defaultdict(int)
 
     def committed(self, batch: Batch, world: World, seconds: float) -> None:
         self.commits.add((seconds,))
@@ -51,6 +55,9 @@ class Meter(Observer):
 
     def rolled_back(self) -> None:
         self.rollbacks += 1
+
+    def call_failed(self, done: CallDone) -> None:
+        self.call_failures[done.service, done.operation, done.failure] += 1
 
     def _note_timeouts(self, batch: Batch, world: World) -> None:
         for handled in batch.moved:

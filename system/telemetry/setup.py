@@ -1,16 +1,15 @@
 """What the settings ask a process to tell of itself; imports nothing that they do not ask for."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import attrs
 
+from bridges.extras import need
+from bridges.messages import Report
 from bridges.observer import Observer, Tracing
-from bridges.world import Report
 from system.settings import Settings
-from system.telemetry.errors import TelemetryError
 from system.telemetry.meter import Meter
 
 Ask = Callable[[], Report | None]
@@ -39,14 +38,14 @@ class Telemetry:
 
 
 def check_telemetry(settings: Settings) -> None:
-    """Raise TelemetryError if a package is missing, or an address taken: before anything runs."""
+    """Raise MissingExtraError or, if an address is taken, TelemetryError: before anything runs."""
     if settings.metrics:
-        _check("prometheus_client", "metrics")
+        need("metrics")
         from system.telemetry.endpoint import address_of, check_address
 
         check_address(*address_of(settings.metrics))
     if is_traced(settings):
-        _check("opentelemetry.exporter.otlp.proto.http", "otel")
+        need("otel")
 
 
 def telemetry_of(settings: Settings) -> Telemetry:
@@ -82,34 +81,26 @@ def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Ite
 
 
 @contextmanager
-def metrics_of_run(settings: Settings, folder: Path) -> Iterator[None]:
-    """Those of all workers of a supervised run, in its first process."""
+def metrics_of_run(
+    settings: Settings, metrics: Callable[[], Mapping[int, str | None]]
+) -> Iterator[None]:
+    """Serve the metrics of all workers of a supervised run, from its first process.
+
+    `metrics` asks the workers for theirs; it is called for each request, on any thread.
+    """
     if not settings.metrics:
         yield
         return
     from system.telemetry.endpoint import Endpoint, WholeRun, address_of
 
-    with Endpoint(*address_of(settings.metrics), WholeRun(folder)):
+    with Endpoint(*address_of(settings.metrics), WholeRun(metrics)):
         yield
 
 
-def tell_run(telemetry: Telemetry, folder: str, number: int, report: Ask) -> None:
-    """Serve the first process of a supervised run with the metrics of this worker."""
+def metrics_text(telemetry: Telemetry, report: Ask) -> str:
+    """The metrics of this worker in Prometheus's text format; empty if it keeps none."""
     if telemetry.meter is None:
-        return
-    from system.telemetry.endpoint import LOOPBACK, Endpoint, OneWorker, note_of
+        return ""
+    from system.telemetry.endpoint import OneWorker, text_of
 
-    endpoint = Endpoint(LOOPBACK, 0, OneWorker(telemetry.meter, report))
-    note = note_of(folder, number)
-    written = note.with_suffix(".new")
-    written.write_text(str(endpoint.port))
-    written.replace(note)
-
-
-def _check(module: str, extra: str) -> None:
-    try:
-        __import__(module)
-    except ImportError:
-        raise TelemetryError(
-            f"{module} is not installed: pip install 'order-sagas[{extra}]'"
-        ) from None
+    return text_of(OneWorker(telemetry.meter, report))

@@ -17,11 +17,13 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
+    "external_call.failed": lambda d: f"{d.get('service')} {d.get('operation')}: {d.get('error')}",
     "saga.completed": lambda d: f"completed{_in(d)}",
     "saga.cancelled": lambda d: f"cancelled{_after(d, 'took')}{_because(d)}",
 }
 _SAID = frozenset({"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"})
 _SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version"})
+_OF_CALLS = frozenset({"service", "operation", "error", "details"})
 
 
 def phrase(transition: Transition) -> str:
@@ -29,6 +31,8 @@ def phrase(transition: Transition) -> str:
     details = transition.details
     sentence = _SENTENCES.get(transition.event)
     known = _SAID | _SHOWN_ELSEWHERE if sentence else _SHOWN_ELSEWHERE
+    if transition.event == "external_call.failed":
+        known |= _OF_CALLS
     rest = " ".join(f"{key}={value}" for key, value in details.items() if key not in known)
     said = sentence(details) if sentence else transition.event
     return f"{said}  {rest}" if rest else said

@@ -22,8 +22,8 @@ from actors.services.gateway import Approved, Charge, NoAnswer, Outcome, Refund
 from bridges.doorbell import Doorbell, ring
 from bridges.embedded_log import EmbeddedLog
 from bridges.http import HttpServer
+from bridges.messages import RecordsWaiting
 from bridges.record import Outgoing
-from bridges.world import RecordsWaiting
 from system.bootstrap import Parts, open_store, start
 from system.http import options_of, surroundings_of
 from system.logs import configure_logging

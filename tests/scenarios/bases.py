@@ -10,7 +10,7 @@ import attrs
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import RunningSystem, start
 from tests.support.embedded import EmbeddedSystem
 from tests.support.ports import free_port

@@ -1,6 +1,6 @@
 """Faults that somebody might really make, put into the code on purpose, in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -21,7 +21,10 @@ from actors.services.notifications import NotificationService
 from actors.services.payments import PaymentService, PaymentSettled
 from actors.services.service import Service
 from actors.services.stock import StockService
+from bridges.batch import Batch
 from bridges.bridge import Bridge
+from bridges.external_calls import ExternalCalls
+from bridges.outcome_queue import OutcomeQueue
 from bridges.store.store import Changes, Store
 
 
@@ -317,8 +320,8 @@ def _(monkeypatch):
 
 @mutation("calls that were owed at a crash are not made again")
 def _(monkeypatch):
-    def wrong(self, entity, shards) -> Iterator[Any]:
-        return iter(())
+    def wrong(self, entity, shards, after, limit) -> list[Any]:
+        return []
 
     monkeypatch.setattr(Store, "owed", wrong)
 
@@ -337,3 +340,33 @@ def _(monkeypatch):
         return right(self, changes, now)
 
     monkeypatch.setattr(Store, "commit", wrong)
+
+
+# --- external calls -----------------------------------------------------------------------------
+
+
+@mutation("a call that is under way is made again")
+def _(monkeypatch):
+    right = ExternalCalls.issue
+
+    def wrong(self, calls):
+        calls = list(calls)
+        self.settled(call.id for call in calls)
+        right(self, calls)
+
+    monkeypatch.setattr(ExternalCalls, "issue", wrong)
+
+
+@mutation("outcomes are lost with the batch that is rolled back", seeds=60)
+def _(monkeypatch):
+    monkeypatch.setattr(OutcomeQueue, "give_back", lambda self, outcomes: None)
+
+
+@mutation("a call for which there was no room is never made", seeds=60)
+def _(monkeypatch):
+    monkeypatch.setattr(ExternalCalls, "refused", property(lambda self: False))
+
+
+@mutation("a duplicate command calls again in the batch that takes the outcome", seeds=60)
+def _(monkeypatch):
+    monkeypatch.setattr(Batch, "calls_to_make", lambda self: self.calls)

@@ -10,7 +10,7 @@ with EmbeddedSystem(tmp_path) as system:
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import attrs
 import msgspec
@@ -23,14 +23,15 @@ from actors.sagas.definition import Saga
 from actors.sagas.outages import Outages
 from actors.sagas.progress import Progress, Status, saga_id_of
 from actors.services.service import Service
+from bridges.call_runners import CallRunner, ImmediateCalls
 from bridges.embedded import EmbeddedBridge
 from bridges.embedded_log import EmbeddedLog
+from bridges.external_calls import CAPACITY
 from bridges.invariants import Violation, examine, ledger_of
-from bridges.outside import ImmediateOutside, Outside
+from bridges.messages import RecordsWaiting
 from bridges.record import Headers, Outgoing
 from bridges.store.queries import reading
 from bridges.store.store import Store
-from bridges.world import RecordsWaiting
 from system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from system.logs.capture import LogCapture
 from system.runtime import EventLoopBase, VirtualClock
@@ -78,7 +79,8 @@ class EmbeddedSystem:
         gateway: Any = None,
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
-        outside: Callable[[], Outside] = ImmediateOutside,
+        call_runner: Callable[[], CallRunner] = ImmediateCalls,
+        call_capacity: int = CAPACITY,
         shards: frozenset[int] | None = None,
         database: str | None = None,
         outage_folder: Path | None = None,
@@ -96,7 +98,8 @@ class EmbeddedSystem:
             gateway=gateway,
             channel=channel,
             watch=watch,
-            outside=outside,
+            call_runner=call_runner,
+            call_capacity=call_capacity,
             shards=shards,
             bridge=EmbeddedBridge,
             outage_folder=outage_folder,
@@ -121,7 +124,7 @@ class EmbeddedSystem:
 
     # --- its life -----------------------------------------------------------------------------
 
-    def __enter__(self) -> "EmbeddedSystem":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 from kafka.errors import UnknownTopicOrPartitionError
 
 from actors.messages import LoadStock, Message, OrderCreated, OrderLine
@@ -154,6 +155,12 @@ class KafkaSystem:
     def load(self, count: int = 1_000_000) -> None:
         """Bring goods."""
         self.put("stock-events", goods(count))
+
+    def limit(self, topic: str, size: int) -> None:
+        """Let a topic take batches of at most so many bytes."""
+        admin = KafkaAdminClient(**self.connection.client_settings())
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"max.message.bytes": str(size)})])
+        admin.close()
 
     def read(self, topic: str) -> list[Record]:
         """Every record of a topic."""

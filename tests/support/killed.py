@@ -8,18 +8,22 @@ import structlog
 from thespian.actors import ActorSystem
 
 from actors.clock import SystemClock
-from bridges.world import RecordsWaiting
+from bridges.messages import RecordsWaiting
 from system.bootstrap import Parts, start
 from system.runtime import EventLoopBase
 from system.settings import Settings
 
 
 def unlucky(database: str) -> Settings:
-    """Small batches, declines, silence, slow answers, and deadlines of hundredths of a second."""
+    """Declines, silence, slow answers, and deadlines of hundredths of a second.
+
+    Batches are small, but not so small that a life which ends at its sixth commit gets no further
+    than to ask again for all that is owed.
+    """
     return Settings(
         database=database,
         partitions=4,
-        batch_size=20,
+        batch_size=100,
         deadline_scale=0.005,
         payment_decline_rate=0.1,
         payment_silent_rate=0.2,

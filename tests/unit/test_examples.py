@@ -1,8 +1,11 @@
 """The examples run, and are as short as is said of them."""
 
+from collections import Counter
 from pathlib import Path
 
 from actors.sagas import hours
+from bridges.order_files import read_jsonl
+from bridges.stock_files import read_stock
 from examples import returns
 from examples.returns import (
     RETURN_GOODS,
@@ -17,6 +20,7 @@ from examples.returns import (
     Till,
 )
 from tests.support.embedded import EmbeddedSystem
+from tests.support.markdown import ROOT, blocks
 
 
 def a_system(directory) -> EmbeddedSystem:
@@ -80,3 +84,34 @@ def test_the_example_is_under_sixty_lines_and_uses_public_names_only() -> None:
     assert ["from actors import"] == [
         line[:18] for line in source if line.startswith(("from", "import"))
     ]
+
+
+FOLDER = Path(returns.__file__).parent
+
+
+def test_the_orders_that_come_along_can_be_submitted():
+    """In several currencies, from several warehouses, for goods of the stock file beside them."""
+    with (FOLDER / "stock.csv").open(newline="") as lines:
+        rows, bad = read_stock(lines)
+    with (FOLDER / "orders.jsonl").open("rb") as file:
+        found = list(read_jsonl(file))
+    orders = [each.order for each in found if each.order]
+    goods = {(warehouse, sku): quantity for warehouse, sku, quantity in rows}
+    wanted: Counter[tuple[str, str]] = Counter()
+    never = []
+    for order in orders:
+        lines_of = {(order.warehouse, line.sku): line.quantity for line in order.lines}
+        assert lines_of.keys() <= goods.keys()
+        if any(quantity > goods[each] for each, quantity in lines_of.items()):
+            never.append(order.order_id)
+        else:
+            wanted.update(lines_of)
+
+    shown = next(each.text for each in blocks(ROOT / "README.md", "json") if "A-1" in each.text)
+
+    assert ([], len(found)) == (bad, len(orders))
+    assert shown == (FOLDER / "orders.jsonl").read_text().splitlines(keepends=True)[0]
+    assert [f"A-{number}" for number in range(1, 37)] == [order.order_id for order in orders]
+    assert {"EUR", "GBP", "JPY", "KWD", "USD"} == {order.currency for order in orders}
+    assert ["A-9", "A-28"] == never, "which are out of stock, whatever the order of events"
+    assert all(quantity <= goods[each] for each, quantity in wanted.items())

@@ -25,15 +25,6 @@ export function percent(share) {
   return `${value > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
 }
 
-/** Minor units with their currency. */
-export function money(amount, currency) {
-  if (amount === null || amount === undefined) return "";
-  if (!/^[A-Z]{3}$/.test(currency ?? "")) return count(amount);
-  const format = new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "code" });
-  const digits = format.resolvedOptions().maximumFractionDigits;
-  return format.format(amount / 10 ** digits).replace(/\u00a0/g, " ");
-}
-
 /** As precise as a person wants it: `42 ms`, `1.25 s`, `4 min 10 s`, `2 h 5 min`. */
 export function duration(seconds) {
   if (seconds < 0.9995) {

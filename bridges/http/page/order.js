@@ -3,7 +3,7 @@
 import { get, part } from "./api.js";
 import { everySecond } from "./clock.js";
 import { el, heading, keyed, setText } from "./dom.js";
-import { count, fullMoment, moment, money, words } from "./format.js";
+import { count, fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
@@ -94,15 +94,20 @@ function factsOf(order) {
   const { payment, reservation, notification } = order;
   const facts = [
     ["Customer", order.customerId],
-    ["Amount", money(order.amount, order.currency)],
+    ["Amount", order.amountText],
     ["Lines", order.lines.map((line) => `${count(line.quantity)} × ${line.sku}`).join(", ")],
     ["Created", moment(order.createdAt), fullMoment(order.createdAt)],
-    ["Payment", payment && `${words(payment.status)}${times(payment)}`],
+    ["Payment", payment && `${words(payment.status)}${times(payment)}${problem(payment)}`],
     ["Stock", reservation && `${words(reservation.status)} in ${reservation.warehouse}`],
     ["Customer told", notification && `${words(notification.status)}, of ${words(notification.about)}`],
     ["Reason", order.reason],
   ];
   return facts.filter(([, text]) => text);
+}
+
+/** What went wrong with the last call to the provider, while there may be another. */
+function problem({ status, reason }) {
+  return status === "PENDING" && reason ? `: ${reason}` : "";
 }
 
 /** Once is what anybody expects. */

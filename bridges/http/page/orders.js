@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
-import { fullMoment, moment, money, words } from "./format.js";
+import { fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
 import { orderAddress, orderLink } from "./links.js";
 import { live } from "./live.js";
@@ -144,7 +144,7 @@ function orderRow(order) {
     label.show(inFlight ? now.sagaStatus : now.status);
     setText(waits, now.step || now.reason || "");
     setText(customer, now.customerId ?? "");
-    setText(amount, money(now.amount, now.currency));
+    setText(amount, now.amountText ?? "");
     setText(created, moment(now.createdAt));
     created.title = fullMoment(now.createdAt);
   };

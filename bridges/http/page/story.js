@@ -63,7 +63,7 @@ const SENTENCES = {
   undo_timed_out: (e) => `undo: no answer${after(e)}${next(e)}`,
   undo_retried: () => "undo: asked again",
   needs_attention: (e) => `needs attention${because(e)}`,
-  message_ignored: (e) => `ignored ${e.details.status ?? "a message"}${because(e)}`,
+  message_ignored: (e) => `ignored ${e.details.status ?? "a message"}${because(e)}${times(e)}`,
   operator: (e) => `operator: ${e.note.replace(/: $/, "")}`,
   completed: (e) => `Completed${within(e)}`,
   cancelled: (e) => `Cancelled${because(e)}`,
@@ -78,6 +78,7 @@ const because = (e) => {
   const parts = [e.details.code, e.note].filter(Boolean);
   return parts.length ? `: ${parts.join(", ")}` : "";
 };
+const times = (e) => (e.times > 1 ? ` (${e.times} times)` : "");
 
 function next(e) {
   if (typeof e.details.retry_in === "number") return `, again in ${duration(e.details.retry_in)}`;

@@ -13,8 +13,9 @@ from bridges.store.migrations.migration import Migration
 from bridges.store.migrations.version_2 import VERSION_2
 from bridges.store.migrations.version_3 import VERSION_3
 from bridges.store.migrations.version_4 import VERSION_4
+from bridges.store.migrations.version_5 import VERSION_5
 
-MIGRATIONS: tuple[Migration, ...] = (VERSION_2, VERSION_3, VERSION_4)
+MIGRATIONS: tuple[Migration, ...] = (VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 
 FIRST = 1
 """The version of databases that came before any migration."""

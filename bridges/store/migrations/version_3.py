@@ -3,7 +3,8 @@
 from bridges.store.migrations.migration import Migration, Sql
 
 _SUBMITTED = (
-    "FROM order_keys k WHERE k.fingerprint IS NOT NULL "
+    "FROM order_keys k WHERE (k.fingerprint IS NOT NULL OR EXISTS "
+    "(SELECT 1 FROM reservations r WHERE r.no = k.no AND r.status = 'HELD')) "
     "AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.no = k.no) "
     "AND NOT EXISTS (SELECT 1 FROM pruned p WHERE p.no = k.no)"
 )

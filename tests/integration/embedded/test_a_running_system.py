@@ -52,7 +52,7 @@ def ticks(pid: int) -> int:
 
 
 def test_orders_are_handled_as_soon_as_they_are_submitted(tmp_path):
-    """The doorbell wakes the system: it never looks by itself, so nothing else could."""
+    """The doorbell wakes the system, which looks by itself once a minute only."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         order_sagas("stock", "load", stock_file(tmp_path, 30), env=env)
@@ -70,7 +70,7 @@ def test_what_was_submitted_while_nothing_ran_is_handled_at_the_start(tmp_path):
     order_sagas("stock", "load", stock_file(tmp_path, 50), env=env)
     order_sagas("submit", orders_file(tmp_path, 50), env=env)
     with Started(tmp_path, env) as system:
-        assert "51 record(s) waiting" in system.said
+        assert "51 records waiting" in system.said
         completed = "SELECT count(*) FROM orders WHERE status = 'COMPLETED'"
         wait_until(lambda: number(completed, env) == 50, "50 orders to complete")
 
@@ -123,7 +123,7 @@ def test_sagas_in_flight_continue_after_a_restart_with_their_deadlines(tmp_path,
             system.process.kill()
             system.process.wait()
     with Started(tmp_path, env) as system:
-        assert "2 saga(s) in flight" in system.said
+        assert "2 sagas in flight" in system.said
         after = said(env, "sagas")
         for order_id in ("orders-0", "orders-1"):
             paid = json.dumps({"orderId": order_id, "status": "PAYMENT_COMPLETED"})

@@ -43,9 +43,9 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
         wait_until(lambda: number(running, env) == 1, "two to turn round")
         trace = order_sagas("trace", "orders-0", env=env).stdout
 
-    assert "Cancel 3 saga(s)? [y/N]" in no
+    assert "Cancel 3 sagas? [y/N]" in no
     assert 3 == len(before)
-    assert "Asked 2 saga(s)" in yes
+    assert "Asked 2 sagas" in yes
     assert "(a drill)" in trace
 
 
@@ -78,7 +78,7 @@ def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
 
     assert ({"payment": 40}, {"payment": 40, "intake": 20}) == (first, both)
     assert "payment is paused since" in " ".join(status.split())
-    assert "by ada (a drill), 40 message(s) kept" in " ".join(status.split())
+    assert "by ada (a drill), 40 messages kept" in " ".join(status.split())
     assert (1, True) == (again.returncode, "is paused already" in again.stderr)
     assert 0 == audit.returncode, audit.stdout
 

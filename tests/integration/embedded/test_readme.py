@@ -45,7 +45,7 @@ def test_the_saga_to_start_from_can_be_built():
 
 def test_every_command_that_it_names_exists():
     """With every subcommand."""
-    for line in re.findall(r"order-sagas ([a-z-]+(?: [a-z-]+)?)", README):
+    for line in re.findall(r"(?:^\$ |`)order-sagas ([a-z-]+(?: [a-z-]+)?)", README, re.M):
         name, *rest = line.split()
         command = main.commands.get(name)
         assert command, line

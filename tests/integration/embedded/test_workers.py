@@ -9,7 +9,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from system.supervision.cores import usable_cores
+from actors.words import many
+from system.supervision.cpu_count import usable_cores
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import wait_until
@@ -143,5 +144,5 @@ def test_without_a_word_about_workers_there_is_one_a_core(tmp_path):
     """On a machine with one core, that is this process alone."""
     env = environment(tmp_path, workers="auto", log_dir=tmp_path / "logs")
     with Started(tmp_path, env) as system:
-        assert f"{min(8, usable_cores())}, of {usable_cores()} core(s)" in system.said
+        assert f"{min(8, usable_cores())}, of {many(usable_cores(), 'core')}" in system.said
         assert 0 == system.stop()

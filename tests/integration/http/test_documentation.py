@@ -10,17 +10,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.http_service import an_order_body, serving
+from tests.support.markdown import blocks
+from tests.support.pasted import commands
 from tests.support.waiting import TIMEOUT
 
-PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+PAGE_FILE = Path(__file__).parents[3] / "docs" / "http.md"
+PAGE = PAGE_FILE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.M | re.S)
 SERVED = "http://127.0.0.1:8080"
 
 
-def commands() -> list[str]:
+def requests() -> list[str]:
     """Each `curl` of this machine, as it is typed."""
-    lines = "\n".join(BLOCKS).split("$ ")
-    return [line for line in lines if line.startswith("curl") and SERVED in line]
+    typed = [each.text for block in blocks(PAGE_FILE, "console") for each in commands(block)]
+    return [
+        text for text in typed if text.startswith("curl") and "/api/" in text and SERVED in text
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
@@ -31,8 +36,8 @@ def test_every_request_of_the_page_is_answered(system):
     statuses, expected = [], []
     with serving(system.settings) as api:
         where = str(api.base_url)
-        for command in commands():
-            typed = command.split("\nHTTP/")[0].replace("\\\n", "").replace(SERVED, where)
+        for command in requests():
+            typed = command.replace("\\\n", "").replace(SERVED, where)
             words = [*shlex.split(typed, comments=True), "--max-time", "3", "-w", "\n%{http_code}"]
             done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT)
             statuses.append(done.stdout.rpartition("\n")[2])
@@ -51,6 +56,7 @@ def test_the_answer_to_the_first_request_is_the_one_shown(api):
 
     assert response.text == shown.splitlines()[-1]
     assert f"location: {response.headers['location']}" in shown
+    assert f"HTTP/1.1 {response.status_code} {response.reason_phrase}" in shown
 
 
 def test_the_problem_that_is_shown_is_the_one_that_comes(api):

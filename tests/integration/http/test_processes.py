@@ -127,7 +127,7 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
     (card,) = json.loads(listed.stdout)["http"]
     assert before != after
     assert (after, url, 1) == (card["pid"], card["address"], card["restarts"])
-    assert f"http     {url}, process {after}, started again 1 time(s)" in shown.stdout
+    assert f"http     {url}, process {after}, started again 1 time" in shown.stdout
 
 
 def test_processes_that_serve_are_listed_as_long_as_they_live(tmp_path, env):
@@ -182,6 +182,17 @@ def test_others_machines_are_not_served_without_tokens(tmp_path, env):
 
     assert 1 == refused.returncode
     assert "http token NAME" in refused.stderr
+
+
+def test_people_see_the_banner_and_no_lines_of_the_log(tmp_path, env):
+    """What the log says of the start, the banner says."""
+    with HttpProcess(tmp_path, env) as http:
+        http.stop()
+
+    said = http.output.read_text().splitlines()
+    assert f"order-sagas is serving at {http.url}" == said[0]
+    assert "  open  to everybody on this machine, without tokens" in said
+    assert not [line for line in said if line.startswith("[")]
 
 
 def answers(url: str) -> bool:

@@ -15,6 +15,7 @@ class NotingOwner:
         self.reader: TopicReader
         self.offsets = {} if offsets is None else offsets
         """May be shared by several owners: then it is the database they have in common."""
+        self.ends: dict[tuple[str, int], int] = {}
         self.holds_batches = False
         self.holds_shards = False
         self.shards: set[int] = set()
@@ -36,6 +37,9 @@ class NotingOwner:
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         self.offsets.update(positions)
         self._note("moved", frozenset(partition for _, partition in positions))
+
+    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
+        self.ends.update(ends)
 
     def on_batch(self, batch: Batch) -> None:
         with self._changed:

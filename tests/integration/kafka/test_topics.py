@@ -57,7 +57,7 @@ def test_missing_topics_are_named_and_it_is_said_what_to_do(
     connection: KafkaConnection, unique: str
 ) -> None:
     """A start against an empty broker explains itself."""
-    with pytest.raises(TopicMissingError, match=f"{unique}.*order-sagas topics create"):
+    with pytest.raises(TopicMissingError, match=f"{unique}.*`topics create`"):
         check_topics(connection, [unique])
 
 

@@ -1,11 +1,13 @@
 """What is published is there, in order, or is known not to be."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from kafka import KafkaAdminClient
 
 from bridges.kafka import (
+    KafkaBridgeError,
     KafkaConnection,
     RecordTooLargeError,
     TopicMissingError,
@@ -103,7 +105,7 @@ def test_a_topic_or_partition_that_is_not_there_fails_alone(
             Outgoing(topics[0], 0, b"k", b"v"),
         ]
     )
-    with pytest.raises(TopicMissingError, match="order-sagas topics create"):
+    with pytest.raises(TopicMissingError, match="`topics create`"):
         publication.wait(20)
 
     assert set(publication.failures) == {0, 1}
@@ -163,6 +165,30 @@ def test_the_writer_survives_a_record_that_only_the_broker_finds_too_large(
         writer.publish([Outgoing(unique, 0, b"k", b"x" * 4000)]).wait(20)
     writer.publish([Outgoing(unique, 0, b"k", b"small")]).wait(20)
     writer.close()
+
+
+@pytest.mark.parametrize("whole_batches", [True, False])
+def test_only_the_record_that_the_broker_finds_too_large_is_called_so(
+    connection: KafkaConnection, unique: str, whole_batches: bool
+) -> None:
+    """It ends the producer, which gives up its neighbours: they may be published again."""
+    make_topic(connection, unique, limit=3000)
+    writer = TopicWriter(connection, whole_batches=whole_batches)
+    writer.start()
+    values = [b"%d" % number * 100 for number in range(20)]
+    values[7] = values[13] = b"x" * 4000
+    waiting, refused = dict(enumerate(values)), set()
+    while waiting:
+        numbers = [*waiting]
+        publication = writer.publish([Outgoing(unique, 0, b"k", waiting[n]) for n in numbers])
+        with suppress(KafkaBridgeError):
+            publication.wait(20)
+        errors = {numbers[place]: error for place, error in publication.failures.items()}
+        refused |= {n for n, error in errors.items() if isinstance(error, RecordTooLargeError)}
+        waiting = {n: values[n] for n in errors if n not in refused}
+    writer.close()
+
+    assert {7, 13} == refused
 
 
 def make_topic(connection: KafkaConnection, name: str, *, limit: int) -> None:

@@ -32,6 +32,7 @@ def test_an_index_of_what_is_pending_holds_nothing_else(kind, request, tmp_path)
         "sagas_in_flight": "ended_at",
         "log_to_read": "handled",
         "log_left": "handled",
+        "log_of_roles": "handled",
         "log_letters": "topic",
         "sagas_skipped": "skipped",
         "outbox_submitted": "consumer",

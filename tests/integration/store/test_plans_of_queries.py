@@ -23,10 +23,11 @@ from bridges.operations.many import SagaFilter, choose
 from bridges.operations.pauses import pauses_that_last
 from bridges.store import queries
 from bridges.store.due import deadlines
-from bridges.store.lag import behind, dead_letter_records
+from bridges.store.lag import dead_letter_records, lag_of_topics
 from bridges.store.reading import check_readable, one_moment, reading, reading_engine
 from bridges.store.store import SUBMITTED, Store
 from bridges.store.waiting_orders import CHUNK, MarkRound
+from system.roles import TOPICS_OF_ROLES
 
 PARTITIONS = 4
 RECENT = 30
@@ -49,6 +50,8 @@ HISTORY = (
     "INSERT INTO pruned SELECT n, 'COMPLETED', '', 1, 1 FROM numbers WHERE n % 2 = 1",
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) SELECT 'order-events', "
     "n % 4, NULL, NULL, n % 2, 1 FROM numbers",
+    "INSERT INTO log (topic, partition, key, value, handled, appended_at, role) SELECT "
+    "'stock-events', n % 4, NULL, NULL, 3, 1, 'stock' FROM numbers",
 )
 """Orders that ended, half of them pruned; of every fifth, cancelled. All was handled long ago."""
 LATELY = (
@@ -98,10 +101,11 @@ QUESTIONS = {
     "stock": Asked(queries.stock),
     "stock of a SKU": Asked(lambda db: queries.stock(db, "PEN")),
     "records that wait": Asked(queries.waiting),
+    "records that wait for roles": Asked(lambda db: queries.waiting_by_role(db, TOPICS_OF_ROLES)),
     "whether any waits": Asked(queries.all_handled),
     "loads that wait": Asked(queries.waiting_loads),
     "how far workers are": Asked(lambda db: queries.handled_up_to(db, "order-events", {0: 1}, "g")),
-    "lag": Asked(lambda db: behind(db, {("order-events", 0): 5}, "g")),
+    "lag": Asked(lambda db: lag_of_topics(db, {("order-events", 0): 5}, "g", TOPICS_OF_ROLES)),
     "dead letters": Asked(dead_letter_records),
     "pauses": Asked(pauses_that_last),
     "outcomes": Asked(lambda db: queries.outcomes(db, [10, 11, 12])),
@@ -139,6 +143,11 @@ def fill(database: str, history: int) -> None:
                 sql = made.replace("FROM numbers", f"FROM {numbers}")
                 cursor.execute(sql.replace("{state}", STATE).replace("{{", "{").replace("}}", "}"))
         cursor.execute("UPDATE offsets SET position = 1000000 WHERE topic = 'log'")
+        for partition in range(PARTITIONS):
+            cursor.execute(
+                "INSERT INTO offsets (topic, partition, consumer, position) "
+                f"VALUES ('log:role:stock', {partition}, 'order-sagas', 1000000)"
+            )
         cursor.execute("INSERT INTO stock VALUES ('main', 'PEN', 5, 5, 10)")
         cursor.execute(f"INSERT INTO meta VALUES ('stored_up_to', '{history}')")
     store.close()
@@ -234,7 +243,9 @@ def test_no_question_scans_a_growing_table_on_postgresql(postgres_url: str) -> N
     assert {} == scans
 
 
-OF_THE_EMBEDDED_LOG = ("records that wait", "whether any waits", "loads that wait")
+OF_THE_EMBEDDED_LOG = (
+    "records that wait", "records that wait for roles", "whether any waits", "loads that wait",
+)  # fmt: skip
 """What is never asked of PostgreSQL, which has no embedded log."""
 GROWING = ("order_keys", "orders", "sagas", "reservations", "payments", "notifications", "pruned",
            "log")  # fmt: skip

@@ -5,6 +5,7 @@ import json
 import pytest
 from kafka import KafkaProducer
 
+from actors.messages import OrderLine
 from bridges.kafka import KafkaConnection
 from bridges.partitions import partition_for
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
@@ -105,6 +106,36 @@ def test_poison_goes_to_the_dead_letters_whole_and_stops_nobody(system: KafkaSys
         assert told["dead-letter-error"]
         assert told["dead-letter-time"].startswith(b"20")
     assert {"COMPLETED": 20} == system.statuses()
+
+
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
+def test_a_record_larger_than_its_topic_takes_is_a_dead_letter(
+    system: KafkaSystem, when: str
+) -> None:
+    """Whole, whether the worker knows the limit or the broker refuses; other orders go on."""
+    lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=1, unit_price=1) for n in range(100))
+    system.env["ORDER_SAGAS_DEADLINE_SCALE"] = "0.3"
+    if when == "before the start":
+        system.limit("stock-events", 3000)
+    worker = system.start()
+    system.load()
+    system.put("order-events", *orders(1, "early"))
+    system.wait_for_ends(1)
+    system.limit("stock-events", 3000)
+    system.put("order-events", *orders(1, "large", lines=lines), *orders(20, "small"))
+    system.wait_for_ends(22)
+    wait_until(lambda: 0 == system.number("SELECT count(*) FROM outbox"), "the outbox to be empty")
+    found = system.read("dead-letters")
+
+    assert {"COMPLETED": 21, "CANCELLED": 1} == system.statuses()
+    assert found
+    for letter in found:
+        about = dict(letter.headers)
+        value = json.loads(letter.value or b"")
+        assert b"stock-events" == about["dead-letter-topic"]
+        assert ("large-0", 100) == (value["orderId"], len(value["lines"]))
+    assert [] == system.violations()
+    assert 0 == worker.stop()
 
 
 def test_a_key_belongs_to_the_partition_that_other_clients_choose(system: KafkaSystem) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from actors.messages import OrderLine
 from bridges.intake import Intake, Verdict
 from bridges.kafka.outbox_log import OutboxLog
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
@@ -55,4 +56,28 @@ def test_a_worker_publishes_what_a_submitter_left(system: KafkaSystem, running: 
         system.start()
     system.wait_for_ends(3)
 
+    assert {"COMPLETED": 3} == system.statuses()
+
+
+def test_an_order_that_its_topic_does_not_take_is_a_dead_letter_and_keeps_no_other(
+    system: KafkaSystem,
+) -> None:
+    """What was acknowledged beside it is not published again by whoever submits next."""
+    system.limit("order-events", 3000)
+    lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=1, unit_price=1) for n in range(100))
+    with OutboxLog(system.database, PARTITIONS, system.connection, "order-sagas") as log:
+        verdicts = Intake(log).take([*orders(3), *orders(1, "large", lines=lines)])
+        left = log.left
+    kept = system.number("SELECT count(*) FROM outbox")
+    system.load()
+    system.start()
+    system.wait_for_ends(3)
+    wait_until(lambda: 0 == system.number("SELECT count(*) FROM outbox"), "the outbox to be empty")
+    (letter,) = system.read("dead-letters")
+
+    assert [Verdict.ACCEPTED] * 4 == verdicts
+    assert (1, 1) == (left, kept)
+    assert b"large-0" == letter.key
+    assert 100 == (letter.value or b"").count(b'"sku"')
+    assert 3 == len(system.read("order-events")) - 3  # with the records that end the orders
     assert {"COMPLETED": 3} == system.statuses()

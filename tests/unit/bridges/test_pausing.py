@@ -1,14 +1,17 @@
 """A paused service gets nothing, and loses nothing: a whole system on virtual time."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 
 from actors.entities import Order, Payment
 from actors.messages import CancelSaga, PaymentCompleted, ProcessPayment
 from actors.sagas.definition import hours, minutes
 from actors.services.gateway import NoAnswer
 from actors.services.simulation import SimulatedGateway
+from bridges.embedded import EmbeddedBridge
+from bridges.errors import StoreUnavailableError
 from bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
@@ -17,6 +20,7 @@ from bridges.operations import (
     pauses_that_last,
 )
 from bridges.store import queries
+from bridges.store.connect import connect
 from bridges.store.parking import INTAKE
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
@@ -58,6 +62,45 @@ def kept(system):
     """How many messages are kept, by what is paused."""
     with queries.reading(system.settings.database) as db:
         return {pause.name: pause.kept for pause in pauses_that_last(db)}
+
+
+class RefusesOneLook:
+    """A connection whose database is away for one question about pauses."""
+
+    refuses: ClassVar[bool] = False
+
+    def __init__(self, url: str) -> None:
+        self._connection = connect(url)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def rows(self, sql: str, parameters: Any) -> Any:
+        if RefusesOneLook.refuses and "FROM pauses" in sql:
+            RefusesOneLook.refuses = False
+            raise StoreUnavailableError("the database is away")
+        return self._connection.rows(sql, parameters)
+
+
+class LooksEachSecond(EmbeddedBridge):
+    """As on Kafka, where no bell tells of a pause."""
+
+    asks_for_pauses = True
+
+
+def test_a_pause_is_heard_of_although_the_database_was_away_for_one_look(tmp_path):
+    """The look is made again, and so are all that follow."""
+    system = EmbeddedSystem(tmp_path)
+    system.parts = evolve(system.parts, connect=RefusesOneLook, bridge=LooksEachSecond)
+    with system:
+        operations = PauseOperations(system.log, NAMES, system.clock)
+        RefusesOneLook.refuses = True
+        system.advance(2.0)
+        assert not RefusesOneLook.refuses
+        operations.pause("payments", "ada", "the provider is down")
+        system.advance(10.0)
+
+        assert 1 == sum(b'"service.paused"' in line for line in system.logged.lines)
 
 
 def test_what_is_sent_to_a_paused_service_waits_and_no_deadline_passes(system, operations):

@@ -34,7 +34,7 @@ def test_a_dry_run_tells_each_step_and_changes_nothing(env) -> None:
     assert (0, "") == (told.returncode, told.stderr)
     assert "Version 2: Sagas are stored by the names of their fields." in told.stdout
     assert "  ALTER TABLE sagas RENAME COLUMN progress TO state\n" in told.stdout
-    assert "(17 row(s))" in told.stdout
+    assert "(17 rows)" in told.stdout
     assert told.stdout.endswith("Nothing was changed: without --dry-run, it is done.\n")
     assert before == dump(env)
 
@@ -69,7 +69,8 @@ def test_whoever_does_not_start_the_system_refuses_a_former_version(env, command
     assert 1 == done.returncode
     assert 1 == done.stderr.count("\n")
     assert "has schema version 1, and this program needs" in done.stderr
-    assert "`order-sagas database migrate`" in done.stderr
+    assert "run `database migrate`" in done.stderr
+    assert "Try: order-sagas database migrate" in done.stderr
     assert before == dump(env)
 
 

@@ -1,5 +1,11 @@
 """`orders`, `sagas` and `show`."""
 
+import pytest
+
+from actors.entities import Notification
+from actors.messages import OrderLine
+from actors.sagas.definition import hours
+from actors.services.gateway import Declined
 from actors.services.simulation import Silence, SimulatedGateway
 from tests.support.embedded import EmbeddedSystem, an_order
 
@@ -16,7 +22,7 @@ def test_orders_are_listed_newest_first_with_what_became_of_them(run, run_json, 
     ]
     assert ["A"] == [row["order_id"] for row in run_json("orders", "--status", "completed")]
     assert ["B"] == [row["order_id"] for row in run_json("orders", "--limit", 1)]
-    assert "300 EUR" in run("orders").stdout
+    assert "EUR 3.00" in run("orders").stdout
 
 
 def test_a_list_without_anything_says_so(run, system):
@@ -50,7 +56,7 @@ def test_all_of_an_order_is_shown(run, run_json, system):
     assert ["create order", "process payment", "reserve stock", "complete order",
             "notify customer"] == [s["step"] for s in whole["sagas"][0]["steps"]]  # fmt: skip
     assert "completed" == whole["sagas"][0]["history"][-1]["event"].removeprefix("saga.")
-    for word in ("COMPLETED", "process payment", "300 EUR", "2 PEN", "step_completed"):
+    for word in ("COMPLETED", "process payment", "EUR 3.00", "2 PEN", "step_completed"):
         assert word in shown
 
 
@@ -79,3 +85,53 @@ def test_markup_in_what_people_wrote_is_shown_as_it_is(run, system):
     assert "[/nonsense]" in run("orders").stdout
     assert "[red]PEN[/]" in run("stock", "show").stdout
     assert "[bold]A" in run("sagas").stdout
+
+
+class RefusesRefunds(SimulatedGateway):
+    """A provider that takes money and gives none back."""
+
+    def refund(self, refund):
+        """Decline."""
+        return Declined("account_frozen", "ask the bank")
+
+
+class RefusesRefundsOutside(RefusesRefunds):
+    """The same, called after the commit."""
+
+    local = False
+
+
+@pytest.mark.parametrize("gateway", [RefusesRefunds, RefusesRefundsOutside])
+def test_a_saga_that_needs_attention_says_what_the_provider_said(
+    run, run_json, tmp_path, system, gateway
+):
+    """The saga knows no more than that no answer came."""
+    with EmbeddedSystem(tmp_path, gateway=gateway()) as system:
+        system.put(an_order("A", lines=(OrderLine(sku="GONE", quantity=1, unit_price=100),)))
+        system.advance(hours(5))
+
+        shown = run("show", "A").stdout
+        payment = run_json("show", "A")["payment"]
+
+    assert "needs attention" in shown
+    assert "refund declined: account_frozen: ask the bank" in shown
+    assert ("PENDING", "account_frozen") == (payment["status"], payment["code"])
+
+
+class NoMailServer:
+    """A way to customers that leads nowhere."""
+
+    name = "mail"
+    local = False
+
+    def send(self, notification: Notification, now: float) -> None:
+        """Refuse."""
+        raise ConnectionRefusedError("port 25 is closed")
+
+
+def test_why_a_customer_was_not_told_is_shown(run, tmp_path, system):
+    with EmbeddedSystem(tmp_path, channel=NoMailServer()) as system:
+        system.load({"PEN": 3})
+        system.put(an_order("A"))
+
+        assert "ConnectionRefusedError: port 25 is closed" in run("show", "A").stdout

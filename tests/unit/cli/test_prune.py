@@ -20,7 +20,7 @@ def test_a_dry_run_says_what_would_go_and_lets_it_stay(books, run, run_json, tmp
     """And makes no archive."""
     said = run("prune", "--older-than", "30d", "--dry-run", "--archive", tmp_path / "a")
 
-    assert (0, "2 order(s)") == (said.exit_code, said.stdout[:10])
+    assert (0, "2 orders ") == (said.exit_code, said.stdout[:9])
     assert "would be deleted" in said.stdout
     assert 2 == len(run_json("orders"))
     assert not (tmp_path / "a").exists()

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from actors.messages import PaymentCompleted
 from actors.sagas.definition import hours
 from actors.services.gateway import NoAnswer
 from actors.services.simulation import SimulatedGateway
+from actors.words import many
 from tests.support.embedded import EmbeddedSystem, an_order
 
 
@@ -71,6 +73,20 @@ def test_an_unknown_topic_is_refused_with_those_there_are(run):
 
     assert 2 == result.exit_code
     assert "order-events, payment-events, stock-events, notification-events" in result.stderr
+
+
+def test_late_duplicates_are_shown_once_with_their_count(run, run_json, stuck):
+    """The history of a saga that stays for days takes no more room, however many come."""
+    for _ in range(2):
+        stuck.put(*[PaymentCompleted(order_id="A")] * 500)
+    (late,) = [
+        entry
+        for entry in run_json("show", "A")["sagas"][0]["history"]
+        if entry["event"] == "saga.message_ignored"
+    ]
+
+    assert 1000 == late["times"]
+    assert "already sent (1,000 times, last at +18000.000 s)" in run("show", "A").stdout
 
 
 def test_a_stuck_step_is_retried_once_its_cause_is_mended(run, stuck):
@@ -171,7 +187,7 @@ def test_a_replayed_letter_is_the_record_once_more(run, run_json, system, letter
     gone = run_json("dead-letters", "list")
     system.run()
 
-    assert "1 record(s) replayed.\n" == result.stdout
+    assert "1 record replayed.\n" == result.stdout
     assert [] == gone
     assert ["replayed", ""] == [
         each["action"] for each in run_json("dead-letters", "list", "--all")
@@ -196,10 +212,8 @@ def test_all_letters_are_meant_only_when_it_is_said(run, letter):
     assert 2 == run("dead-letters", "replay").exit_code
     assert 2 == run("dead-letters", "replay", letter, "--all").exit_code
     assert 1 == run("dead-letters", "replay", letter + 1000).exit_code
-    assert (
-        "1 letter(s) discarded.\n" == run("dead-letters", "discard", "--all", "--why", "x").stdout
-    )
-    assert "1 were seen to" in run("dead-letters", "list").stdout
+    assert "1 letter discarded.\n" == run("dead-letters", "discard", "--all", "--why", "x").stdout
+    assert "1 seen to already" in run("dead-letters", "list").stdout
 
 
 @pytest.fixture
@@ -231,9 +245,12 @@ def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, p
     assert letters == [letter["id"] for letter in run_json("dead-letters", "list")]
     done = run("dead-letters", "discard", "--all", *narrowed, "--why", "x")
 
-    assert f"There are {len(places) or 'no'} dead letter(s) to discard." in dry.stdout
+    assert (
+        f"{many(len(places), 'dead letter') if places else 'No dead letters'} to discard."
+        in dry.stdout
+    )
     assert len(places) == sum("PAYMENT" in x or "oops" in x for x in dry.stdout.splitlines())
-    assert (0, bool(places)) == (done.exit_code, "letter(s) discarded." in done.stdout)
+    assert (0, bool(places)) == (done.exit_code, " discarded." in done.stdout)
     assert [each for n, each in enumerate(letters) if n not in places] == [
         letter["id"] for letter in run_json("dead-letters", "list")
     ]
@@ -253,3 +270,22 @@ def test_letters_are_named_or_chosen_and_never_both(run, letters):
     result = run("dead-letters", "replay", letters[0], "--error", "JSON")
 
     assert (2, True) == (result.exit_code, "go with --all" in result.stderr)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["skip", "A", "--step", "process payment"],
+        ["cancel", "A"],
+        ["dead-letters", "discard", "1"],
+        ["pause", "stock"],
+    ],
+)
+def test_a_reason_that_is_missing_is_asked_for_by_its_flag(run, system, words):
+    """So that the next try is right."""
+    system.start()
+    system.put(an_order("A"))
+    result = run(*words)
+
+    assert 2 == result.exit_code
+    assert "needs a reason; give it with --why" in result.stderr

@@ -1,5 +1,6 @@
 """`status` where no supervisor answers: what the database alone can tell."""
 
+import attrs
 import pytest
 
 from actors.messages import OrderLine
@@ -37,3 +38,27 @@ def test_scripts_read_the_same(left_behind, run_json) -> None:
     assert (1, None) == (found["timers"]["due"], found["timers"]["next_in"])
     assert found["timers"]["late"] > 3600
     assert (0.0, 0.0) == (found["orders_per_second"], found["ended_per_second"])
+
+
+def test_a_role_that_does_not_run_lags_and_is_named(system, run, run_json) -> None:
+    """Two records wait for it; what the others have handled does not hide them."""
+    roles = ("orchestrator", "orders", "stock", "notification")
+    system.parts = attrs.evolve(
+        system.parts, settings=attrs.evolve(system.parts.settings, roles=roles)
+    )
+    system.start()
+    system.put(an_order("a"), an_order("b"))
+    found, said = run_json("status"), run("status").stdout
+
+    assert {"payment-events": 2} == found["lag"]
+    assert {**dict.fromkeys(roles, 0), "payment": 2} == found["lag_by_role"]
+    assert 2 == found["records_waiting"]
+    assert "roles    payment 2 waiting\n" in said
+
+
+def test_what_nobody_has_read_counts_for_each_role_that_reads_its_topic(system, run_json) -> None:
+    """The order waits for its saga and for the order service."""
+    system.log.append(system.log.outgoing("order-events", "a", b"{}"))
+    waiting = {role: n for role, n in run_json("status")["lag_by_role"].items() if n}
+
+    assert {"orchestrator": 1, "orders": 1} == waiting

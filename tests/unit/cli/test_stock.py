@@ -23,8 +23,8 @@ def test_goods_wait_in_the_log_until_a_system_runs(run, run_json, system, file):
     waiting = run("stock", "show")
     system.start()
 
-    assert "17 piece(s) of 3 SKU(s) sent to 2 warehouse(s).\n" == loaded.stdout
-    assert "2 load(s) with 3 line(s) wait in the log" in waiting.stderr
+    assert "17 pieces of 3 SKUs sent to 2 warehouses.\n" == loaded.stdout
+    assert "In the log: 2 loads with 3 lines" in waiting.stderr
     assert [("INK", "main", 2), ("PEN", "main", 10), ("PEN", "north", 5)] == [
         (row["sku"], row["warehouse"], row["on_hand"]) for row in run_json("stock", "show")
     ]
@@ -42,7 +42,7 @@ def test_the_same_delivery_counts_once_unless_it_came_again(run, run_json, syste
 
     assert "Nothing changed" in waiting.stdout
     assert "Nothing changed" in handled.stdout
-    assert "10 piece(s)" in again.stdout
+    assert "10 pieces" in again.stdout
     assert [20] == [row["loaded"] for row in run_json("stock", "show")]
 
 

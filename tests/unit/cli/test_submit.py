@@ -27,7 +27,7 @@ def test_orders_are_submitted_without_a_running_system_and_it_says_so(run, run_j
     """They wait in the log, and are listed as what they are."""
     result = run("submit", file(an_order("A"), an_order("B")))
 
-    assert (0, "2 order(s) submitted.\n") == (result.exit_code, result.stdout)
+    assert (0, "2 orders submitted.\n") == (result.exit_code, result.stdout)
     assert "No system is running" in result.stderr
     assert [("B", "SUBMITTED"), ("A", "SUBMITTED")] == [
         (order["order_id"], order["status"]) for order in run_json("orders")
@@ -42,7 +42,7 @@ def test_the_same_file_twice_changes_nothing_and_says_so(run, system, file):
 
     assert 0 == result.exit_code
     assert (
-        "Nothing changed: 0 order(s) submitted; 2 already there, with the same content.\n"
+        "Nothing changed: 0 orders submitted; 2 already there, with the same content.\n"
         == result.stdout
     )
     assert 1 == len(system.told("A"))
@@ -54,7 +54,7 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(run, file):
     result = run("submit", path)
 
     assert 1 == result.exit_code
-    assert "2 order(s) submitted; 2 refused.\n" == result.stdout
+    assert "2 orders submitted; 2 refused.\n" == result.stdout
     assert f"{path}:2: not JSON" in result.stderr
     assert f"{path}:3: lines[0]: object missing required field quantity" in result.stderr
 

@@ -1,12 +1,21 @@
 """The doorbell: heard at once, and never mistaken for another's."""
 
+import os
 import queue
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from bridges import doorbell
 from bridges.doorbell import Doorbell, ring
+from tests.support.users import as_nobody, needs_root
 
 
 @pytest.fixture(params=["short", "long"])
@@ -86,3 +95,155 @@ def test_two_ways_of_naming_one_file_are_one_bell(tmp_path, monkeypatch):
 
     assert 1 == ring("sqlite:///orders.db")
     bell.close()
+
+
+# --- what others can do -----------------------------------------------------------------------
+
+
+@contextmanager
+def listening(database, **how):
+    """A bell that is listened to, and what was heard."""
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    bell = Doorbell(database, lambda: heard.put("look"), **how)
+    bell.listen()
+    try:
+        yield bell, heard
+    finally:
+        bell.close()
+
+
+def send(path: Path, *datagrams: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        for each in datagrams:
+            sender.sendto(each, str(path))
+
+
+def bell_of(database: str) -> Path:
+    (path,) = doorbell._bells(database)
+    return path
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A database whose bell is beside it."""
+    return f"sqlite:///{tmp_path / 'orders.db'}"
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A database whose bell is in the temporary directory, which is the test's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        database = f"sqlite:///{tmp_path / ('d' * 90) / 'orders.db'}"
+        yield database, Path(short) / f"order-sagas-{os.geteuid()}"
+
+
+@pytest.mark.parametrize("datagram", [b"", b"c", b"close", bytes(range(256)), b"x" * 60_000])
+def test_nothing_that_is_sent_to_it_ends_it(beside, datagram):
+    """It looks for records, and goes on listening."""
+    with listening(beside) as (_, heard):
+        send(bell_of(beside), datagram)
+        first = heard.get(timeout=10)
+        ring(beside)
+
+        assert ("look", "look") == (first, heard.get(timeout=10))
+
+
+def test_a_process_looks_by_itself_when_nothing_is_rung(beside):
+    """A ring may have been lost between the commit and the bell."""
+    with listening(beside, look_every=0.01) as (_, heard):
+        assert ["look"] * 3 == [heard.get(timeout=10) for _ in range(3)]
+
+    assert doorbell.LOOK_SECONDS <= 60
+
+
+def test_a_bell_that_cannot_be_made_is_said_once_and_the_process_looks_by_itself(
+    beside, monkeypatch
+):
+    """A directory of its name, say, which nothing takes away."""
+    only = [place for place in doorbell._places(beside) if not place[2]]
+    monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
+    ((directory, name, _),) = only
+    (directory / f"{name}{os.getpid()}").mkdir()
+    with capture_logs() as logged, listening(beside, look_every=0.01) as (_, heard):
+        assert ["look"] * 2 == [heard.get(timeout=10) for _ in range(2)]
+
+    assert ["doorbell.not_bound"] == [line["event"] for line in logged]
+
+
+def test_the_socket_is_closed_to_other_users(database):
+    """Also where there is no umask."""
+    before = os.umask(0)
+    try:
+        with listening(database):
+            mode = stat.S_IMODE(bell_of(database).stat().st_mode)
+    finally:
+        os.umask(before)
+
+    assert 0 == mode & 0o117
+
+
+def test_the_place_of_long_paths_is_a_directory_of_the_users_own(elsewhere):
+    """Its names could be guessed, and taken, in a directory that everybody shares."""
+    database, directory = elsewhere
+    with listening(database) as (_, heard):
+        assert directory == bell_of(database).parent
+        assert 0o700 == stat.S_IMODE(directory.stat().st_mode)
+        assert 1 == ring(database)
+        assert "look" == heard.get(timeout=10)
+
+
+def squat_with_link(directory: Path) -> None:
+    target = directory.with_name("elsewhere")
+    target.mkdir(mode=0o700)
+    directory.symlink_to(target)
+
+
+def squat_open(directory: Path) -> None:
+    directory.mkdir()
+    directory.chmod(0o777)
+
+
+def squat_as_nobody(directory: Path) -> None:
+    directory.mkdir(mode=0o700)
+    os.chown(directory, 65534, 65534)
+
+
+@pytest.mark.parametrize(
+    "squat",
+    [squat_with_link, squat_open, pytest.param(squat_as_nobody, marks=needs_root)],
+)
+def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, monkeypatch):
+    """Neither to listen in, nor to ring in; the process looks by itself."""
+    database, directory = elsewhere
+    squat(directory)
+    only = [place for place in doorbell._places(database) if place[0] == directory]
+    monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
+    with capture_logs() as logged, listening(database, look_every=0.01) as (_, heard):
+        stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        stranger.bind(str(directory / f"{only[0][1]}1"))
+
+        assert "look" == heard.get(timeout=10)
+        assert 0 == ring(database)
+        stranger.close()
+
+    assert ["doorbell.not_bound"] == [line["event"] for line in logged]
+
+
+@needs_root
+def test_another_user_can_not_ring():
+    """In a directory that everybody may enter."""
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as directory,
+        listening(database := f"sqlite:///{directory}/orders.db") as (_, heard),
+    ):
+        Path(directory).chmod(0o755)
+        done = as_nobody(
+            "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+            f"s.sendto(b'c', {str(bell_of(database))!r})"
+        )
+        assert "PermissionError" in done.stderr
+        ring(database)
+
+        assert "look" == heard.get(timeout=10)
+        assert heard.empty()

@@ -1,5 +1,7 @@
 """When lines reach the file, and what happens to the file."""
 
+import errno
+import io
 import threading
 
 import pytest
@@ -125,3 +127,22 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported_once(tmp_pat
 
     assert 2 == sink.lost
     assert 1 == capsys.readouterr().err.count("Log lines are being lost")
+
+
+class FullDisk(io.StringIO):
+    """A file that takes nothing more."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_and_a_standard_error_that_are_full_stop_nothing(tmp_path, monkeypatch):
+    """They are often files on one disk."""
+    (tmp_path / "logs").write_text("in the way of the directory")
+    sink = LogSink(tmp_path / "logs" / "x.jsonl", max_bytes=1000, backups=1)
+    monkeypatch.setattr("sys.stderr", FullDisk())
+    sink.append_now(b"one")
+    sink.append_now(b"two")
+    sink.close()
+
+    assert 2 == sink.lost

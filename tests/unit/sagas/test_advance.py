@@ -1,10 +1,13 @@
 """What a saga decides: every transition, and every message that it ignores."""
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from actors.messages import (
     CancelSaga,
     LoadStock,
+    Message,
     OrderCreated,
     OrderRolledBack,
     PaymentCompleted,
@@ -156,6 +159,85 @@ def test_a_late_success_after_its_undo_was_sent_is_recorded() -> None:
         turns.progress.history[-1].step,
         turns.progress.history[-1].cause,
     )
+
+
+def test_a_thousand_late_duplicates_are_one_entry_of_the_history() -> None:
+    """Their count and the time of the last are kept, and the saga takes no more room."""
+    turns = Turns(PLACE_ORDER, START)
+    for _ in range(5):
+        turns.time_out()
+    turns.answer(PaymentCompleted, event_id="late", attempt=3)
+    assert turns.progress
+    first, size = turns.progress.history[-1], len(turns.progress.history)
+    for attempt in range(999):
+        turns.tell(PaymentCompleted(order_id="o-1", event_id="again", attempt=attempt), after=1.0)
+
+    assert size == len(turns.progress.history)
+    assert replace(first, times=1000, last=turns.now) == turns.progress.history[-1]
+    assert 1000 == len(turns.ignored)
+    assert turns.progress == decode(encode(turns.progress), PLACE_ORDER)
+
+
+def test_late_successes_of_two_steps_are_counted_apart() -> None:
+    """Each step has an entry of its own."""
+    turns = Turns(PLACE_ORDER, START)
+    turns.answer(PaymentCompleted)
+    for _ in range(5):
+        turns.time_out()
+    turns.answer(StockRolledBack)
+    for _ in range(3):
+        turns.answer(StockReserved)
+        turns.answer(PaymentCompleted)
+
+    assert turns.progress
+    assert {("reserve stock", 3), ("process payment", 3)} == {
+        (entry.step, entry.times)
+        for entry in turns.progress.history
+        if entry.event == "saga.message_ignored"
+    }
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        PaymentFailed(order_id="o-1", attempt=3),
+        PaymentCompleted(order_id="o-1", attempt=3),
+        StockReserved(order_id="o-1"),
+        StockReservationFailed(order_id="o-1"),
+        StockRolledBack(order_id="o-1"),
+        LoadStock(order_id="o-1"),
+        CancelSaga(order_id="o-1", why="again"),
+        RetryStep(order_id="o-1", step="reserve stock"),
+        SkipStep(order_id="o-1", step="process payment", why="again"),
+        ResumeSaga(order_id="o-1"),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_no_message_that_is_ignored_makes_the_history_grow_without_bound(message: Message) -> None:
+    """Duplicates, early and late replies, and an operator's command that comes too late."""
+    turns = Turns(PLACE_ORDER, START)
+    for _ in range(5):
+        turns.time_out()
+    assert turns.progress
+    size = len(turns.progress.history)
+    for _ in range(1000):
+        turns.tell(message)
+
+    assert len(turns.progress.history) <= size + 1
+
+
+def test_a_history_of_an_earlier_version_is_read() -> None:
+    """Its entries have no counts: each message came once."""
+    turns = Turns(PLACE_ORDER, START)
+    turns.time_out()
+    assert turns.progress
+    raw = msgspec.json.decode(encode(turns.progress))
+    assert 1 < len(raw["history"])
+    for entry in raw["history"]:
+        assert {"times", "last"}.isdisjoint(entry)
+
+    assert turns.progress == decode(msgspec.json.encode(raw), PLACE_ORDER)
+    assert {(1, 0.0)} == {(entry.times, entry.last) for entry in turns.progress.history}
 
 
 def test_what_does_not_fit_changes_nothing_and_says_why() -> None:

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.messages import (
     CancelSaga,
@@ -19,7 +20,7 @@ from actors.messages import (
 )
 from actors.place_order import PLACE_ORDER
 from actors.sagas import Phase, Progress, Saga, Status
-from actors.sagas.progress import decode, encode
+from actors.sagas.progress import Entry, decode, encode
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
 
@@ -48,6 +49,11 @@ events = st.lists(
 )
 
 
+def _first(entry: Entry) -> Entry:
+    """An entry as it was before its message came again."""
+    return replace(entry, times=1, last=0.0)
+
+
 def keeps_the_rules(saga: Saga, before: Progress | None, after: Progress) -> None:
     """What must hold of every progress, and from one to the next."""
     if after.ended:
@@ -61,13 +67,17 @@ def keeps_the_rules(saga: Saga, before: Progress | None, after: Progress) -> Non
     if after.status == Status.CANCELLED:
         undone = {Phase.IDLE, Phase.FAILED, Phase.UNDONE}
         assert {Phase(state.phase) for state in after.steps} <= undone
+    recorded = [(e.step, e.note) for e in after.history if e.event == "saga.message_ignored"]
+    assert len(recorded) == len(set(recorded))
     told = [entry for entry in after.history if entry.event != "saga.message_ignored"]
     assert len(told) == after.seq
     stage_of = {saga.rows[i].name: n for n, found in enumerate(saga.stage_steps) for i in found}
     undone_stages = [stage_of[e.step] for e in after.history if e.event == "saga.step_undone"]
     assert sorted(undone_stages, reverse=True) == undone_stages
     if before:
-        assert after.history[: len(before.history)] == before.history
+        kept = after.history[: len(before.history)]
+        assert [*map(_first, kept)] == [*map(_first, before.history)]
+        assert all(new.times >= old.times for new, old in zip(kept, before.history, strict=True))
         if before.ended:
             assert before is after
 

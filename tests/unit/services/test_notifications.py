@@ -9,6 +9,7 @@ from actors.messages import Message, OrderCancelled, OrderCompleted
 from actors.services.notifications import (
     ATTEMPTS,
     LONGEST_WAIT,
+    NotificationDue,
     NotificationOwed,
     NotificationSent,
     NotificationService,
@@ -45,13 +46,14 @@ class Customer:
         nobody: Any = None
         self.service.receive_other(UseChannel(self.letterbox), nobody)
         self.known: Notification | None = None
+        self.now = 1000.0
         for message in messages:
             self.tell(message)
 
     def tell(self, message: Message) -> Answer:
         """What the service answers; it is stored, and calls are left to the test."""
         handler = self.service.handlers[type(message)]
-        answer = handler(self.service, self.known, message, 1000.0)
+        answer = handler(self.service, self.known, message, self.now)
         for write in answer.writes:
             assert isinstance(write, Notification)
             self.known = write
@@ -113,7 +115,47 @@ def test_a_failure_is_tried_again_further_and_further_apart() -> None:
     assert waits == sorted(waits)
     assert [1.0, 2.0, 4.0] == waits[:3]
     assert LONGEST_WAIT >= waits[-1]
+    assert 1 == len(customer.tell(NotificationDue(order_id="o", attempts=ATTEMPTS - 1)).calls)
+
+
+def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
+    """A shard that comes back is no reason to try a mail server earlier."""
+    customer = Customer(COMPLETED, FAILED, FAILED)
+    failed = customer.known
+
+    early = customer.tell(NotificationOwed(order_id="o"))
+    customer.now += 1.5
+    later = customer.tell(NotificationOwed(order_id="o"))
+    customer.now += 0.5
+    due = customer.tell(NotificationOwed(order_id="o"))
+
+    assert ([2.0], [0.5]) == ([s for s, _ in early.later], [s for s, _ in later.later])
+    assert ((), (), 1) == (early.calls, later.calls, len(due.calls))
+    assert failed == customer.known
+
+
+def test_a_restart_tries_at_once_what_failed_before_it() -> None:
+    """The cause may have been mended by the very restart."""
+    customer = Customer(COMPLETED, FAILED)
+    nobody: Any = None
+    customer.service.receive_other(UseChannel(customer.letterbox, customer.now + 0.1), nobody)
+
     assert 1 == len(customer.tell(NotificationOwed(order_id="o")).calls)
+
+
+def test_a_clock_that_was_set_back_makes_a_pause_no_longer() -> None:
+    customer = Customer(COMPLETED, FAILED)
+    customer.now -= 3600
+
+    assert [1.0] == [s for s, _ in customer.tell(NotificationOwed(order_id="o")).later]
+
+
+def test_a_timer_of_an_earlier_attempt_is_ignored() -> None:
+    """Another worker has tried it since, and waits with a timer of its own."""
+    customer = Customer(COMPLETED, FAILED, FAILED)
+
+    assert Answer() == customer.tell(NotificationDue(order_id="o", attempts=1))
+    assert 1 == len(customer.tell(NotificationDue(order_id="o", attempts=2)).calls)
 
 
 def test_in_the_end_it_is_given_up_and_stays_visible() -> None:

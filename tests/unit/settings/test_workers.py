@@ -3,7 +3,7 @@
 import pytest
 
 from system.settings import Settings, load_settings
-from system.supervision.cores import usable_cores, worker_count
+from system.supervision.cpu_count import usable_cores, worker_count
 
 
 @pytest.fixture

@@ -4,18 +4,20 @@ import msgspec
 import pytest
 
 from actors.entities import Notification, Order, Payment, Reservation
-from actors.messages import OrderLine, OrderRolledBack, ProcessPayment
+from actors.messages import OrderCompleted, OrderLine, OrderRolledBack, ProcessPayment
 from bridges.errors import LostShardError
 from bridges.intake import Intake, Verdict
 from bridges.operations import PauseOperations
-from bridges.store import queries
+from bridges.store import queries, retention
 from bridges.store.retention import CHUNK, Pruned, Round
 from bridges.store.store import Changes
 from system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
+from tests.support.role_starts import RoleStarts
 
 DAY = hours(24)
 MANY = (OrderLine(sku="PEN", quantity=500, unit_price=1),)
+NO_NOTIFICATION = ("orchestrator", "orders", "payment", "stock")
 TABLES = ("sagas", "orders", "payments", "reservations", "notifications")
 
 
@@ -241,3 +243,62 @@ def test_a_batch_that_has_read_an_order_before_it_was_pruned_is_not_stored(keepi
         keeping.store.commit(Changes(entities=[read]), 1.0)
 
     assert dict.fromkeys(TABLES, 0) == rows(keeping)
+
+
+def test_what_waits_for_a_role_that_has_run_stays_and_so_does_its_order(tmp_path) -> None:
+    """The customers are told, however long the role was away."""
+    with RoleStarts(tmp_path, keep_finished=DAY) as starts:
+        starts.start()
+        starts.load(100)
+        starts.start(NO_NOTIFICATION)
+        starts.order(2)
+        starts.run()
+        starts.advance(2 * DAY, step=600)
+        waiting, left = starts.waiting(), rows(starts.first, "orders", "pruned")
+        starts.start()
+        told = len(starts.first.all_of(Notification))
+        starts.advance(2 * DAY, step=600)
+
+        assert {"notification-events": 2} == waiting
+        assert {"orders": 2, "pruned": 0} == left
+        assert 2 == told
+        assert {"orders": 0, "pruned": 2} == rows(starts.first, "orders", "pruned")
+        assert 1 == rows(starts.first, "log")["log"]
+        assert [] == starts.first.violations()
+
+
+def test_what_waits_for_a_role_that_never_ran_goes_with_its_order(tmp_path) -> None:
+    """It is run elsewhere, or never will be; what is about no order of ours stays."""
+    with RoleStarts(tmp_path, keep_finished=DAY) as starts:
+        starts.start(NO_NOTIFICATION)
+        starts.load(100)
+        starts.order(2)
+        starts.run()
+        other = OrderCompleted(order_id="another's", customer_id="c-1")
+        starts.append("notification-events", "k", msgspec.json.encode(other))
+        starts.run()
+        before = starts.waiting()
+        starts.advance(2 * DAY, step=600)
+
+        assert {"notification-events": 3} == before
+        assert {"notification-events": 1} == starts.waiting()
+        assert {"orders": 0, "pruned": 2} == rows(starts.first, "orders", "pruned")
+
+
+def test_orders_stay_while_very_many_records_wait_for_a_role(tmp_path, monkeypatch) -> None:
+    """It is not looked up then of which orders they are."""
+    monkeypatch.setattr(retention, "WAITING", 1)
+    with RoleStarts(tmp_path) as starts:
+        starts.start()
+        starts.load(100)
+        starts.order(1)
+        starts.run()
+        starts.start(NO_NOTIFICATION)
+        starts.order(2)
+        starts.run()
+        starts.clock.advance(DAY)
+        now = starts.clock.now()
+        kept = prune(starts.first, now, dry=True).orders
+        starts.start()
+
+        assert (0, 3) == (kept, prune(starts.first, now, dry=True).orders)

@@ -13,6 +13,7 @@ from bridges.embedded_log import EmbeddedLetters, EmbeddedLog
 from bridges.http.metrics import MetricRoutes
 from bridges.http.options import Surroundings
 from bridges.http.reading import Reader
+from bridges.store.lag import Lag
 from system.bootstrap import Parts
 from system.settings import Settings
 from system.telemetry.catalogue import METRICS, PROCESS
@@ -52,7 +53,7 @@ def of_http(tmp_path: Path) -> set[str]:
         open_log=lambda: EmbeddedLog(settings.database, settings.partitions),
         letters=lambda: EmbeddedLetters(settings.database),
         running=lambda: 1,
-        lag=lambda: {"order-events": 1},
+        lag=lambda: Lag({"order-events": 1}, {"orders": 1}),
     )
     routes = MetricRoutes(around, Reader(settings.database, registry), lambda: 0)
     routes.observe("GET", "/v1/orders", 200, 0.1)

@@ -10,11 +10,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.entities import Notification
 from actors.services.simulation import SimulatedGateway
-from bridges.world import Report
+from bridges.messages import Report
 from system.telemetry.catalogue import METRICS, PROCESS
 from system.telemetry.distribution import Distribution
-from system.telemetry.endpoint import Endpoint, Labelled, OneWorker, WholeRun, note_of
+from system.telemetry.endpoint import Labelled, OneWorker, WholeRun, text_of
 from system.telemetry.exposition import Exposition
 from system.telemetry.meter import Meter
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
@@ -157,6 +158,41 @@ def test_dead_letters_and_batches_are_counted(tmp_path: Path) -> None:
     assert 0 == value(samples, "rollbacks_total")
 
 
+class NoMailServer:
+    """A way to customers that leads nowhere."""
+
+    name = "mail"
+    local = False
+
+    def send(self, notification: Notification, now: float) -> None:
+        """Refuse."""
+        raise ConnectionRefusedError("port 25 is closed")
+
+
+def test_calls_that_fail_are_counted_by_what_they_were_and_why(tmp_path: Path) -> None:
+    """Each attempt is one."""
+    system, meter = metered(tmp_path, channel=NoMailServer())
+    with system:
+        system.load({"PEN": 100})
+        system.put(an_order("o-1"), an_order("o-2"))
+        system.advance(1.0)
+        samples = shown(Exposition(meter, lambda: None))
+
+    assert 4 == value(
+        samples, "external_call_failures_total",
+        service="notifications", operation="send", reason="exception",
+    )  # fmt: skip
+
+
+def test_calls_under_way_and_stale_acknowledgements_are_shown() -> None:
+    """As the bridge reports them."""
+    report = attrs.evolve(REPORT, calls={"payments": 3}, stale_acks=2)
+    samples = shown(Exposition(Meter(), lambda: report))
+
+    assert 3 == value(samples, "worker_external_calls", service="payments")
+    assert 2 == value(samples, "stale_acknowledgements_total")
+
+
 def test_a_distribution_counts_what_is_not_above_a_bound() -> None:
     """As Prometheus means `le`."""
     distribution = Distribution((1.0, 2.0))
@@ -178,19 +214,17 @@ def test_the_catalogue_names_what_is_exposed() -> None:
     assert {metric.name for metric in (*METRICS, *PROCESS)} == exposed
 
 
-def test_one_endpoint_shows_every_worker_of_a_run(tmp_path: Path) -> None:
-    """A worker that does not answer is down, and does not hide the others."""
+def test_one_endpoint_shows_every_worker_of_a_run() -> None:
+    """A worker that does not answer is shown to be down, and does not hide the others."""
     first, second = Meter(), Meter()
     first.rolled_back()
-    with (
-        Endpoint("127.0.0.1", 0, OneWorker(first, lambda: None)) as one,
-        Endpoint("127.0.0.1", 0, OneWorker(second, lambda: None)) as two,
-    ):
-        note_of(str(tmp_path), 0).write_text(str(one.port))
-        note_of(str(tmp_path), 1).write_text(str(two.port))
-        both = shown(WholeRun(tmp_path))
-        two.close()
-        left = shown(WholeRun(tmp_path))
+    texts: dict[int, str | None] = {
+        number: text_of(OneWorker(meter, lambda: None))
+        for number, meter in enumerate((first, second))
+    }
+    both = shown(WholeRun(lambda: texts))
+    texts[1] = None
+    left = shown(WholeRun(lambda: texts))
 
     assert 1 == value(both, "rollbacks_total", worker="0")
     assert 0 == value(both, "rollbacks_total", worker="1")

@@ -1,4 +1,4 @@
-"""How many workers a machine is good for."""
+"""The default number of workers on this machine."""
 
 import math
 import os
@@ -8,11 +8,11 @@ from bridges.store.location import file_of
 from system.settings import Settings
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-"""Where Linux tells a container how much it may use: microseconds of CPU in so many, or `max`."""
+"""The CPU limit of a container on Linux: microseconds of CPU time (or `max`) in each period."""
 
 
 def usable_cores(limit: Path = CPU_LIMIT) -> int:
-    """The cores that this process may run on, and may use up."""
+    """The number of cores that this process may use: by its affinity and its container's limit."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -24,9 +24,9 @@ def usable_cores(limit: Path = CPU_LIMIT) -> int:
 
 
 def worker_count(settings: Settings) -> int:
-    """How many workers the settings ask for: one a core, and none that would have no shard.
+    """The number of workers to start: as set, or one for each core; at most one for each shard.
 
-    A database in memory is one process's alone.
+    An in-memory database can be used by one process only, so it gets one worker.
     """
     if not settings.kafka and file_of(settings.database) is None:
         return 1

@@ -1,0 +1,140 @@
+"""The Unix socket by which `order-sagas status` and `order-sagas stop` reach a running supervisor.
+
+Its path is in a directory that only the owner can enter, its mode is 0600, and where the system
+tells who connects (SO_PEERCRED), users other than the owner and root are turned away. What arrives
+is checked msgspec; anything else closes the connection.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from system.supervision.channel import HEADER, ChannelError, decode, decoder_of, encode
+from system.supervision.messages import AskStatus, AskStop, ControlRequest, Status, Stopping
+from system.supervision.run_registry import OwnRun, remove_socket, socket_places
+
+LARGEST_REQUEST = 1024
+"""Bytes of a request; those that there are have some 20."""
+REQUEST_WITHIN = 5.0
+"""Seconds in which a client has to send its request and to take the answer."""
+BACKLOG = 128
+"""Clients that may wait to be accepted."""
+MOST_CLIENTS = 64
+"""Clients that are served at once; when more come, those that came first are turned away."""
+
+
+def bind_control_socket(run: OwnRun) -> tuple[socket.socket, Path]:
+    """A listening socket for this run, and its path. Raises OSError if no place takes one."""
+    failure = OSError("there is no directory whose path is short enough for a Unix socket")
+    for place in socket_places(run):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            place.unlink(missing_ok=True)
+            listener.bind(str(place))
+            place.chmod(0o600)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            with suppress(OSError):
+                remove_socket(place)
+            failure = error
+        else:
+            return listener, place
+    raise failure
+
+
+class ControlSocket:
+    """Answers the clients of a listening socket, on a thread of its own.
+
+    `status` is called for each `AskStatus`, on a thread that it may block; `stop` is called for
+    each `AskStop`, on the event loop. A client that sends anything else, or nothing, or does not
+    read, is disconnected and keeps nobody else waiting.
+
+    A client that asked to stop stays connected until this process ends, so that it sees the end.
+    """
+
+    def __init__(
+        self, listener: socket.socket, status: Callable[[], Status], stop: Callable[[], None]
+    ) -> None:
+        self._listener = listener
+        self._status = status
+        self._stop = stop
+        self._requests = decoder_of(ControlRequest)
+        self._clients: dict[asyncio.Task[None], None] = {}
+        """Those that have no answer yet, in the order in which they came."""
+        self._stopping: list[asyncio.StreamWriter] = []
+        self._closed = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="control socket", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more clients. Those that asked to stop stay connected."""
+        self._loop.call_soon_threadsafe(self._closed.set)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_unix_server(
+            self._client, sock=self._listener, backlog=BACKLOG, limit=2 * LARGEST_REQUEST
+        )
+        await self._closed.wait()
+        server.close()
+        for client in list(self._clients):
+            client.cancel()
+        await asyncio.gather(*self._clients)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._clients) >= MOST_CLIENTS:
+            next(iter(self._clients)).cancel()
+        self._clients[task] = None
+        try:
+            async with asyncio.timeout(REQUEST_WITHIN):
+                stays = await self._answer(reader, writer)
+        except (OSError, EOFError, TimeoutError, ChannelError, asyncio.CancelledError):
+            stays = False
+        finally:
+            self._clients.pop(task, None)
+        if stays:
+            self._stopping.append(writer)
+        else:
+            writer.transport.abort()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; returns whether the client stays connected."""
+        if not _may_ask(writer.get_extra_info("socket")):
+            return False
+        (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
+        if length > LARGEST_REQUEST:
+            return False
+        match decode(self._requests, await reader.readexactly(length)):
+            case AskStatus():
+                writer.write(encode(await asyncio.to_thread(self._status)))
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+                return False
+            case AskStop():
+                writer.write(encode(Stopping(os.getpid())))
+                await writer.drain()
+                self._stop()
+                return True
+        return False
+
+
+def _may_ask(client: socket.socket) -> bool:
+    """Whether the peer is the owner of this process, or root; yes where the system cannot tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    layout = struct.Struct("3i")
+    peer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
+    return layout.unpack(peer)[1] in (0, os.geteuid())

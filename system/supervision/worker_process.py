@@ -1,0 +1,185 @@
+"""The actor that represents one child process: it starts it, speaks to it, and reports its end."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Literal
+
+import attrs
+from thespian.actors import Actor, ActorAddress, ActorExitRequest, WakeupMessage
+
+from system.supervision.child_process import ChildProcess
+from system.supervision.messages import (
+    AskMetrics,
+    AskStatus,
+    ChildMetrics,
+    ChildStatus,
+    Failed,
+    Finished,
+    RunHttp,
+    RunWorker,
+    Shutdown,
+    Started,
+)
+
+ANSWER_WITHIN = timedelta(seconds=2)
+"""How long a child may take to answer a question before it counts as not answering."""
+
+Post = Callable[[ActorAddress, Any], None]
+"""Sends a message to an actor, from any thread."""
+
+
+@attrs.frozen
+class StartProcess:
+    """First message, from the supervisor; `lock` is the descriptor of the run's lock."""
+
+    name: str
+    first: RunWorker | RunHttp = attrs.field(repr=False)
+    lock: int
+    post: Post
+
+
+@attrs.frozen
+class ProcessStatus:
+    """To the supervisor, for each `AskStatus`; `answer` is None unless `state` is "running"."""
+
+    number: int
+    pid: int
+    state: Literal["starting", "running", "not answering"]
+    answer: ChildStatus | None = None
+
+
+@attrs.frozen
+class ProcessMetrics:
+    """To the supervisor, for each `AskMetrics`; `text` is None if it did not answer in time."""
+
+    number: int
+    text: str | None
+
+
+@attrs.frozen
+class ProcessEnded:
+    """To the supervisor, last: the process is gone, and so is this actor."""
+
+    number: int
+    reason: str
+    clean: bool
+    """Whether it had committed every batch in hand, or had none."""
+
+
+@attrs.frozen
+class _Heard:
+    message: Any
+
+
+@attrs.frozen
+class _Ended:
+    how: str
+
+
+@attrs.frozen
+class _Overdue:
+    kind: type
+    question: int
+
+
+class WorkerProcess(Actor):
+    """Owns one child process, from its start to its end, and exits with it.
+
+    A question that the child has not answered yet is not sent a second time, so that a child that
+    hangs never fills its channel. If the actor is asked to exit, the child is killed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._child: ChildProcess | None = None
+        self._running = False
+        self._reason = ""
+        self._clean: bool | None = None
+        self._questions = 0
+        self._sent: set[type] = set()
+        """Questions that the child has yet to answer."""
+        self._waiting: dict[type, int] = {}
+        """Questions that the supervisor waits for, with their numbers."""
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        match message:
+            case StartProcess():
+                self._supervisor = sender
+                self._start(message)
+            case AskStatus() | AskMetrics():
+                self._ask(message)
+            case Shutdown() if self._child:
+                self._child.send(message)
+            case _Heard():
+                self._heard(message.message)
+            case WakeupMessage(payload=_Overdue(kind=kind, question=question)):
+                if self._waiting.get(kind) == question:
+                    self._answer(kind, None)
+            case _Ended():
+                self._ended(message.how)
+            case ActorExitRequest() if self._child:
+                self._child.kill()
+
+    def _start(self, order: StartProcess) -> None:
+        self._number = order.first.number
+        post, here = order.post, self.myAddress
+        try:
+            self._child = ChildProcess(
+                order.name,
+                order.lock,
+                order.first,
+                lambda message: post(here, _Heard(message)),
+                lambda how: post(here, _Ended(how)),
+            )
+        except OSError as error:
+            self._ended(f"it could not be started: {error}")
+
+    def _ask(self, question: AskStatus | AskMetrics) -> None:
+        kind = type(question)
+        if self._child is None or not self._running:
+            self._answer(kind, None)
+            return
+        if kind not in self._sent:
+            self._sent.add(kind)
+            self._child.send(question)
+        self._questions += 1
+        self._waiting[kind] = self._questions
+        self.wakeupAfter(ANSWER_WITHIN, _Overdue(kind, self._questions))
+
+    def _heard(self, message: Any) -> None:
+        match message:
+            case Started():
+                self._running = True
+            case ChildStatus():
+                self._sent.discard(AskStatus)
+                if AskStatus in self._waiting:
+                    self._answer(AskStatus, message)
+            case ChildMetrics(text=text):
+                self._sent.discard(AskMetrics)
+                if AskMetrics in self._waiting:
+                    self._answer(AskMetrics, text)
+            case Failed(reason=reason):
+                self._reason = reason
+            case Finished(clean=clean):
+                self._clean = clean
+
+    def _answer(self, kind: type, answer: Any) -> None:
+        self._waiting.pop(kind, None)
+        if kind is AskMetrics:
+            self.send(self._supervisor, ProcessMetrics(self._number, answer))
+            return
+        pid = self._child.pid if self._child else 0
+        if answer is not None and answer.report is not None:
+            status = ProcessStatus(self._number, pid, "running", answer)
+        else:
+            state: Literal["starting", "not answering"]
+            state = "not answering" if self._running else "starting"
+            status = ProcessStatus(self._number, pid, state)
+        self.send(self._supervisor, status)
+
+    def _ended(self, how: str) -> None:
+        # One that never ran had no batch in hand.
+        clean = self._clean if self._clean is not None else not self._running
+        self._child = None
+        self.send(self._supervisor, ProcessEnded(self._number, self._reason or how, clean))
+        self.send(self.myAddress, ActorExitRequest())

@@ -1,0 +1,170 @@
+"""Workers of overlapping sets of roles and their offsets: on SQLite and on PostgreSQL."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from actors.place_order import PLACE_ORDER
+from actors.sagas.registry import Registry
+from bridges.errors import LostShardError
+from bridges.record import Outgoing
+from bridges.store.consumers import consumer_of_set
+from bridges.store.role_offsets import RoleClaim, RoleOffsets
+from bridges.store.store import Changes, Store
+from system.roles import TOPICS_OF_ROLES
+
+TOPIC = "payment-events"
+ALL = (*TOPICS_OF_ROLES,)
+
+
+class Worker:
+    """A store with a set of roles."""
+
+    def __init__(self, store: Store, roles: tuple[str, ...]) -> None:
+        self.store = store
+        topics = {role: TOPICS_OF_ROLES[role] for role in roles}
+        self.offsets = RoleOffsets(store.db, store.consumer, "g", topics)
+
+    def claim(self, *shards: int) -> RoleClaim:
+        return self.store.claim_for_roles(self.offsets, shards)
+
+    def handle(self, claim: RoleClaim, up_to: int, outgoing: int = 0) -> list[int]:
+        """Handle shard 0 of the topic up to an offset."""
+        moves = [
+            (TOPIC, 0, self.offsets.name[role], at, up_to)
+            for role, at in claim.offsets[TOPIC, 0].items()
+        ]
+        outbox = [(0, Outgoing(TOPIC, 0, b"k", b"%d" % n)) for n in range(outgoing)]
+        return self.store.commit(Changes(moves=moves, outbox=outbox, epochs=claim.epochs), 0.0)
+
+
+Open = Callable[..., Worker]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'orders.db'}"
+
+
+@pytest.fixture
+def worker(database: str) -> Iterator[Open]:
+    """Opens the database once more, as a worker of some roles."""
+    with contextlib.ExitStack() as stores:
+
+        def opened(*roles: str) -> Worker:
+            consumer = consumer_of_set("g", roles, ALL)
+            store = Store(database, Registry([PLACE_ORDER]), 4, consumer, group="g")
+            stores.callback(store.close)
+            return Worker(store, roles)
+
+        yield opened
+
+
+def test_a_role_goes_on_where_it_was_in_whatever_set(worker: Open) -> None:
+    """In sets that have it alone, with others, or with all."""
+    some = worker("orchestrator", "stock")
+    some.handle(some.claim(0), 9)
+    every = worker(*ALL)
+    first = every.claim(0).offsets[TOPIC, 0]
+    alone = worker("payment")
+    alone.handle(alone.claim(0), 4)
+    second = every.claim(0).offsets[TOPIC, 0]
+
+    assert {"orchestrator": 9, "payment": 0} == first
+    assert {"orchestrator": 9, "payment": 4} == second
+
+
+def test_offsets_are_kept_for_topics_on_which_a_role_takes_something(worker: Open) -> None:
+    """A worker need not read the others."""
+    claim = worker("payment", "stock").claim(0, 1)
+
+    assert {(t, s) for t in ("payment-events", "stock-events") for s in (0, 1)} == {*claim.offsets}
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["a batch of records", "a batch of timers"])
+def test_a_worker_whose_role_was_claimed_in_another_set_stores_nothing(
+    worker: Open, moves: bool
+) -> None:
+    """It may have been frozen while it was replaced by workers of other sets."""
+    frozen, other = worker(*ALL), worker("payment")
+    claim = frozen.claim(0, 1)
+    taken = other.claim(0)
+
+    store = partial(frozen.handle, claim, 7)
+    if not moves:
+        store = partial(frozen.store.commit, Changes(epochs=claim.epochs), 0.0)
+    with pytest.raises(LostShardError, match="shard 0"):
+        store()
+    assert ("g",) == taken.rivals
+    other.handle(taken, 7)
+
+
+def test_workers_of_other_roles_leave_one_another_alone(worker: Open) -> None:
+    """They share shards, but no role."""
+    one, other = worker("payment"), worker("orchestrator", "orders", "stock", "notification")
+    claim, others = one.claim(0), other.claim(0)
+
+    one.handle(claim, 5)
+    other.handle(others, 7)
+    assert ((), ()) == (others.rivals, one.claim(0).rivals)
+
+
+def test_what_a_set_had_committed_and_not_published_is_found_by_the_next(worker: Open) -> None:
+    """As long as they have a role in common: it may be on its way where they have none."""
+    died = worker("orchestrator", "payment")
+    ids = died.handle(died.claim(0), 5, outgoing=2)
+    heir, stranger = worker("payment", "stock"), worker("notification")
+    rivals = heir.claim(0).rivals
+    none = stranger.claim(0).rivals
+
+    found = heir.store.unpublished([0], heir.store.consumer, *rivals)
+    assert ids == [number for number, _ in found]
+    assert [] == heir.store.unpublished([0], stranger.store.consumer, *none)
+
+
+FORMER = [
+    ("#epochs", 0, "acme.eu", 3),
+    ("payment-events", 0, "acme.eu", 10),
+    ("payment-events", 0, "acme.eu.payment", 4),
+    ("payment-events", 0, "acme.eu.orchestrator+orders", 30),
+    ("order-events", 1, "acme.eu.orchestrator+orders", 7),
+]
+"""Offsets as they were when each set of roles had its own."""
+
+
+def test_a_role_takes_over_the_furthest_offset_of_the_sets_it_was_in(database: str) -> None:
+    """On its topics; and what was kept for paused services is found by every set."""
+    with (
+        contextlib.closing(Store(database, Registry(()), 4)) as store,
+        store.db.transaction() as cursor,
+    ):
+        cursor.execute("DROP INDEX log_of_roles")
+        cursor.execute("ALTER TABLE log DROP COLUMN role")
+        for topic, partition, consumer, position in FORMER:
+            cursor.execute(
+                "INSERT INTO offsets (topic, partition, consumer, position) "
+                f"VALUES ('{topic}', {partition}, '{consumer}', {position})"
+            )
+        cursor.execute(
+            "INSERT INTO parked (target, consumer, shard, receiver, order_id, topic, "
+            "partition, position, at) "
+            "VALUES ('stock', 'acme.eu.stock', 0, 'stock', 'o', 't', 0, 1, 0.0)"
+        )
+    with contextlib.closing(Store(database, Registry(()), 4)) as store:
+        rows = {*store.db.rows("SELECT topic, partition, consumer, position FROM offsets", ())}
+        parked = [*store.db.rows("SELECT consumer FROM parked", ())]
+
+    assert {
+        *(row for row in FORMER if row[2] != "acme.eu.payment"),
+        ("payment-events", 0, "acme.eu.orchestrator", 30),
+        ("payment-events", 0, "acme.eu.payment", 10),
+        ("order-events", 1, "acme.eu.orchestrator", 7),
+        ("order-events", 1, "acme.eu.orders", 7),
+    } == rows
+    assert [("acme.eu",)] == parked

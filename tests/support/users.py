@@ -1,0 +1,23 @@
+"""What another user of the machine can do: programs run as `nobody`."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can be another user, and setpriv makes it one",
+)
+NOBODY = 65534
+
+
+def as_nobody(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program, of the standard library alone, as a user with no rights here."""
+    return subprocess.run(
+        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+         shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c", program],
+        capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip

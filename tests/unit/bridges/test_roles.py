@@ -1,0 +1,215 @@
+"""A role has a progress of its own, whatever sets of roles ran: each record is handled once."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from actors.entities import Notification, Payment
+from actors.messages import ProcessPayment
+from tests.support.embedded import Crash
+from tests.support.role_starts import ALL, RoleStarts
+
+NO_PAYMENT = ("orchestrator", "orders", "stock", "notification")
+GARBAGE = b"no JSON"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_commands_wait_for_the_role_that_does_not_run(tmp_path: Path, workers: int) -> None:
+    """Its sagas have given up meanwhile: three attempts each, and eight to undo them."""
+    with RoleStarts(tmp_path, workers) as starts:
+        starts.start(NO_PAYMENT)
+        starts.order(3)
+        starts.append("payment-events", "k", GARBAGE)
+        starts.run()
+        starts.advance(3600)
+        stuck, waits = starts.statuses(), starts.waiting()
+        starts.start()
+        starts.advance(60)
+
+        assert ["NEEDS_ATTENTION"] * 3 == stuck
+        assert {"payment-events": 33} == waits
+        assert ["CANCELLED"] * 3 == starts.statuses()
+        assert {} == starts.waiting()
+        assert {GARBAGE: 1} == starts.letters()
+        assert {} == starts.handled.repeated
+        assert [] == starts.first.violations()
+        assert [33] == [
+            sum(n for (who, _), n in starts.handled.counts.items() if who == "payments")
+        ]
+        # No saga was told once more of what began it.
+        assert "ORDER_CREATED" not in {line["status"] for line in starts.ignored()}
+
+
+def test_a_role_that_comes_in_time_lets_the_sagas_complete(tmp_path: Path) -> None:
+    """It finds one command for each order, and those that run go on in the same batch."""
+    with RoleStarts(tmp_path) as starts:
+        starts.start(NO_PAYMENT)
+        starts.load(100)
+        starts.order(3)
+        starts.run()
+        starts.start()
+
+        assert ["COMPLETED"] * 3 == starts.statuses()
+        assert 3 == len(starts.first.all_of(Notification))
+        assert {} == starts.handled.repeated
+        assert [] == starts.first.violations()
+
+
+@pytest.mark.parametrize("one_by_one", [ALL, ALL[::-1]], ids=["forwards", "backwards"])
+def test_each_role_alone_in_turns(tmp_path: Path, one_by_one: tuple[str, ...]) -> None:
+    """Nothing but the log leads from one to the next."""
+    with RoleStarts(tmp_path) as starts:
+        starts.start(("stock",))
+        starts.load(100)
+        starts.order(3)
+        starts.append("stock-events", "k", GARBAGE)
+        for _ in range(6):
+            for role in one_by_one:
+                starts.start((role,))
+
+        assert ["COMPLETED"] * 3 == starts.statuses()
+        assert {} == starts.waiting()
+        assert {GARBAGE: 1} == starts.letters()
+        assert {} == starts.handled.repeated
+        assert [] == starts.first.violations()
+
+
+def test_what_was_left_comes_before_what_is_new_of_the_same_key(tmp_path: Path) -> None:
+    """However many batches it takes, and whatever comes meanwhile."""
+    with RoleStarts(tmp_path, batch_size=2) as starts:
+        seen: list[str] = []
+        starts.start(NO_PAYMENT)
+        starts.order(5)
+        starts.run()
+        starts.advance(3600)
+        for row in starts.rows("SELECT value FROM log WHERE role = 'payment' ORDER BY position"):
+            seen.append(msgspec.json.decode(row[0])["eventId"])
+        last = ProcessPayment(order_id="o-0", amount=1, currency="EUR", event_id="last")
+        starts.append("payment-events", "o-0", msgspec.json.encode(last))
+        handled_before = [*starts.handled.counts]
+        starts.start()
+        after = [name for who, name in starts.handled.counts if who == "payments"]
+
+        assert len(seen) == 55
+        assert not [who for who, _ in handled_before if who == "payments"]
+        assert seen == after[:55]
+        assert msgspec.json.encode(last) in after[55:]
+
+
+def test_batches_still_follow_their_own_outputs(tmp_path: Path) -> None:
+    """What is for a role that runs is written as handled by the batch that sent it."""
+    with RoleStarts(tmp_path) as starts:
+        starts.start(("orchestrator", "orders", "payment"))
+        starts.order(1)
+        starts.run()
+
+        assert [
+            ("PROCESS_PAYMENT", 1, None), ("PAYMENT_COMPLETED", 1, None),
+            ("RESERVE_STOCK", 3, "stock"),
+        ] == [
+            (msgspec.json.decode(value)["status"], handled, role)
+            for value, handled, role in starts.rows(
+                "SELECT value, handled, role FROM log WHERE topic <> 'order-events' "
+                "ORDER BY position"
+            )
+        ]  # fmt: skip
+
+
+def test_a_record_that_two_roles_take_is_left_for_the_one_that_does_not_run(
+    tmp_path: Path,
+) -> None:
+    """The record that begins an order is for its saga and for the order service."""
+    with RoleStarts(tmp_path) as starts:
+        starts.start(("orchestrator",))
+        starts.order(1)
+        starts.run()
+        left = starts.rows("SELECT topic, role FROM log WHERE handled = 3 ORDER BY position")
+        starts.start(("orders",))
+
+        assert [("payment-events", "payment"), ("order-events", "orders")] == sorted(
+            left, key=lambda row: row[1] == "orders"
+        )
+        assert Counter({("orchestrator", 1): 1, ("orders", 1): 1}) == Counter(
+            (who, times) for (who, _), times in starts.handled.counts.items()
+        )
+
+
+def test_a_pause_holds_what_was_left_for_a_role(tmp_path: Path) -> None:
+    """What was kept for a paused service waits while the role does not run, and comes first."""
+    with RoleStarts(tmp_path) as starts:
+        pause = "INSERT INTO pauses (name, by, why, since) VALUES (?, 'me', '', ?)"
+        with starts.first.log.db.transaction() as cursor:
+            cursor.execute(pause, ("payments", starts.clock.now()))
+        starts.start()
+        starts.load(100)
+        starts.order(2)
+        starts.run()
+        parked = starts.rows("SELECT receiver, count(*) FROM parked GROUP BY 1")
+        with starts.first.log.db.transaction() as cursor:
+            cursor.execute("UPDATE pauses SET until = ?", (starts.clock.now(),))
+        starts.start(NO_PAYMENT)
+        kept = starts.rows("SELECT count(*) FROM parked")
+        starts.order(1)
+        starts.run()
+        starts.start(("payment",))
+        paid = [name for who, name in starts.handled.counts if who == "payments"]
+        starts.start()
+
+        assert [("payments", 2)] == parked
+        assert [(2,)] == kept
+        assert [f"place-order/o-{i}/process payment/1" for i in range(3)] == paid
+        assert ["COMPLETED"] * 3 == starts.statuses()
+        assert 3 == len(starts.first.all_of(Payment))
+        assert {} == starts.handled.repeated
+        assert [] == starts.first.violations()
+
+
+def some_roles(rng: random.Random) -> tuple[str, ...]:
+    """Any set of roles."""
+    return tuple(rng.sample(ALL, rng.randint(1, len(ALL))))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("seed", range(15))
+def test_any_sets_of_roles_in_any_order(tmp_path: Path, seed: int, workers: int) -> None:
+    """Killed and stopped anywhere, with orders between; with all roles at last, all ends."""
+    rng = random.Random(seed)
+    safe = False
+
+    def watch(point: str) -> None:
+        if not safe and rng.random() < 0.05:
+            raise Crash
+
+    with RoleStarts(tmp_path, workers, watch, batch_size=rng.choice([1, 3, 500])) as starts:
+        starts.start(some_roles(rng))
+        starts.load(50)
+        garbage: Counter[bytes] = Counter()
+        for _ in range(40):
+            happens = rng.random()
+            if happens < 0.35:
+                starts.order(rng.randint(1, 4))
+                starts.run()
+            elif happens < 0.45:
+                letter = f"garbage {len(garbage)}".encode()
+                garbage[letter] += 1
+                topic = rng.choice(["order-events", "payment-events", "notification-events"])
+                starts.append(topic, letter.decode(), letter)
+            elif happens < 0.6:
+                starts.advance(rng.choice([1.0, 20.0, 400.0]))
+            elif happens < 0.7:
+                starts.kill()
+            else:
+                starts.start(some_roles(rng))
+            assert [] == starts.first.violations(ended=False)
+        safe = True
+        starts.start()
+        starts.advance(900)
+
+        assert {"COMPLETED", "CANCELLED"} >= {*starts.statuses()}
+        assert {} == starts.waiting()
+        assert garbage == starts.letters()
+        assert {} == starts.handled.repeated
+        assert [] == starts.first.violations()

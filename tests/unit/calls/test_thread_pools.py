@@ -1,0 +1,125 @@
+"""Calls on threads: a pool for each service, so many at a time, and an end that waits for none."""
+
+import subprocess
+import sys
+import threading
+
+from bridges.thread_pools import ThreadPools
+from tests.support.calls import PATIENCE, Results, a_call
+from tests.unit.calls.conftest import Events
+
+
+class Gate:
+    """What calls wait at."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.reached = threading.Semaphore(0)
+
+    def __call__(self) -> None:
+        self.reached.release()
+        assert self.open.wait(PATIENCE)
+
+    def wait_for(self, count: int) -> None:
+        """Until so many calls have come."""
+        for _ in range(count):
+            assert self.reached.acquire(timeout=PATIENCE)
+
+
+def test_a_service_that_hangs_delays_no_other() -> None:
+    """However many of its calls wait."""
+    pools, gate, results = ThreadPools(threads=2), Gate(), Results()
+    for n in range(50):
+        pools.run(a_call(f"o-{n}", gate, service="notifications"), results)
+    gate.wait_for(2)
+
+    pools.run(a_call("o-1", service="payments"), results)
+
+    assert ["payments"] == [done.service for done in results.wait_for(1)]
+    gate.open.set()
+    assert 51 == len(results.wait_for(51))
+
+
+def test_no_more_calls_run_at_a_time_than_there_are_threads() -> None:
+    pools, gate, results = ThreadPools(threads=3), Gate(), Results()
+    for n in range(10):
+        pools.run(a_call(f"o-{n}", gate), results)
+    gate.wait_for(3)
+
+    assert not gate.reached.acquire(blocking=False)
+
+    gate.open.set()
+    results.wait_for(10)
+
+
+def test_calls_of_one_thread_are_made_in_their_order() -> None:
+    pools, results = ThreadPools(threads=1), Results()
+    for n in range(100):
+        pools.run(a_call(f"o-{n}"), results)
+
+    assert [f"o-{n}" for n in range(100)] == [done.key for done in results.wait_for(100)]
+
+
+def test_a_stop_gives_back_what_had_not_begun() -> None:
+    """Those that run may still report."""
+    pools, gate, results = ThreadPools(threads=1), Gate(), Results()
+    for n in range(3):
+        pools.run(a_call(f"o-{n}", gate), results)
+    gate.wait_for(1)
+
+    assert ["o-1", "o-2"] == [call.key for call in pools.stop()]
+    assert [] == pools.stop()
+
+    gate.open.set()
+    assert ["o-0"] == [done.key for done in results.wait_for(1)]
+
+
+def test_a_client_that_ends_its_thread_is_a_failure_like_any_other() -> None:
+    """And the thread is there for the next call."""
+    pools, results = ThreadPools(threads=1), Results()
+    pools.run(a_call("o-1", lambda: sys.exit("no licence")), results)
+    pools.run(a_call("o-2"), results)
+    first, second = results.wait_for(2)
+
+    assert ("exception", "SystemExit: no licence") == (first.failure, first.error)
+    assert ("o-2", "") == (second.key, second.failure)
+
+
+def test_a_report_that_raises_is_logged_and_its_thread_goes_on(logged: Events) -> None:
+    def refuse(done: object) -> None:
+        raise RuntimeError("nobody listens")
+
+    pools, results = ThreadPools(threads=1), Results()
+    pools.run(a_call("o-1"), refuse)
+    pools.run(a_call("o-2"), results)
+    results.wait_for(1)
+
+    (line,) = logged()
+    assert ("external_call.not_reported", "o-1", "nobody listens") == (
+        line["event"], line["order_id"], line["error"],
+    )  # fmt: skip
+
+
+HANGING = """
+import threading
+from bridges.thread_pools import ThreadPools
+from tests.support.calls import a_call
+
+begun = threading.Event()
+ThreadPools(threads=1).run(a_call("o-1", lambda: (begun.set(), threading.Event().wait())), print)
+begun.wait()
+print("ended")
+"""
+
+
+def test_a_process_ends_though_a_call_hangs() -> None:
+    """The threads are daemons: none is waited for."""
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+
+    assert "ended\n" == ended.stdout

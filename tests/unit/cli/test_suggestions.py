@@ -1,0 +1,241 @@
+"""Commands that are suggested are whole: with the flags that lead to the same system, quoted."""
+
+import ast
+import re
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from actors.sagas.definition import hours
+from bridges.errors import NoDatabaseError, OldDatabaseError
+from bridges.http.options import NoTokensError
+from bridges.kafka.errors import TopicMissingError
+from system.cli.main import main
+from system.cli.suggest import NO_CONFIG, SAME_SYSTEM, TAKEN, suggestion
+from system.settings import settings_options
+from system.settings.model import declared
+from tests.support.cli import ROOT
+from tests.support.embedded import EmbeddedSystem, an_order
+from tests.unit.cli.test_putting_right import NeverRefunds
+
+
+def command_of(words):
+    """The command, and the words behind its name."""
+    found: click.Command = main
+    rest = list(words)
+    while isinstance(found, click.Group):
+        found = found.commands[rest.pop(0)]
+    return found, rest
+
+
+@pytest.fixture
+def suggested():
+    """What `suggestion` makes of words within a command that was given these flags."""
+
+    @click.command()
+    @click.option("--words", multiple=True)
+    @settings_options()
+    def anything(words, settings):
+        click.echo(suggestion(*words))
+
+    def suggested(words, *flags):
+        given = [part for word in words for part in ("--words", word)]
+        result = CliRunner().invoke(anything, [*given, *flags])
+        assert 0 == result.exit_code, result.output
+        return result.stdout.splitlines()[-1]
+
+    return suggested
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_a_suggested_command_takes_is_so(name):
+    """As its own options say."""
+    command, _ = command_of(name.split())
+    options = {parameter.name for parameter in command.params}
+    everything = {setting.name for setting in declared() if not setting.kind.secret}
+    stated = TAKEN[name]
+    taken = everything if stated is None else set(stated)
+
+    assert taken <= options
+    assert taken & SAME_SYSTEM == options & SAME_SYSTEM
+    assert (name in NO_CONFIG) == ("config_path" not in options)
+
+
+def test_flags_that_lead_to_the_same_system_are_repeated(suggested, tmp_path):
+    """Those that the command takes; others say nothing of which system it is."""
+    flags = (
+        "--database", "sqlite:///my data/o.db", "--partitions", "4", "--log-dir", "my logs",
+        "--workers", "2", "--batch-size", "7",
+    )  # fmt: skip
+
+    assert (
+        "order-sagas start --database 'sqlite:///my data/o.db' --log-dir 'my logs' --partitions 4"
+        == suggested(["start"], *flags)
+    )
+    assert (
+        "order-sagas submit 'my file.jsonl' --wait --database 'sqlite:///my data/o.db' "
+        "--partitions 4" == suggested(["submit", "my file.jsonl", "--wait"], *flags)
+    )
+    assert (
+        "order-sagas trace \"it's\" --database 'sqlite:///my data/o.db' --log-dir 'my logs'"
+        == suggested(["trace", "it's"], *flags).replace("'it'\"'\"'s'", '"it\'s"')
+    )
+
+
+def test_a_file_of_settings_is_named_again(suggested, tmp_path):
+    """By --config; a file that is found by itself needs no naming."""
+    file = tmp_path / "shop.toml"
+    file.write_text("seed = 1\n")
+
+    assert f"order-sagas start --config {file}" == suggested(["start"], "--config", file)
+    assert "order-sagas simulate" == suggested(["simulate"], "--config", file)
+
+
+def test_the_environment_holds_for_the_next_command_anyway(suggested, monkeypatch):
+    """So it is not repeated."""
+    monkeypatch.setenv("ORDER_SAGAS_DATABASE", "sqlite:///else.db")
+
+    assert "order-sagas start" == suggested(["start"])
+
+
+def test_the_way_into_kafka_goes_along(suggested):
+    """As flags where the command has them, else as variables; never to one that needs no Kafka."""
+    flags = ("--kafka", "k:9092", "--kafka-group", "shop 1", "--kafka-security-protocol", "SSL",
+             "--no-kafka-ssl-check-hostname")  # fmt: skip
+
+    assert (
+        "order-sagas start --kafka k:9092 --kafka-group 'shop 1' --kafka-security-protocol SSL "
+        "--no-kafka-ssl-check-hostname" == suggested(["start"], *flags)
+    )
+    assert (
+        "ORDER_SAGAS_KAFKA_GROUP='shop 1' ORDER_SAGAS_KAFKA_SECURITY_PROTOCOL=SSL "
+        "ORDER_SAGAS_KAFKA_SSL_CHECK_HOSTNAME=False order-sagas unpause stock --kafka k:9092"
+        == suggested(["unpause", "stock"], *flags)
+    )
+    assert "order-sagas orders" == suggested(["orders"], *flags)
+
+
+def test_a_password_in_a_flag_is_not_printed(suggested):
+    """It was typed here, and may be read there."""
+    flags = ("--database", "postgresql://shop:secret@db/orders")
+
+    assert "order-sagas orders --database 'postgresql://shop:***@db/orders'" == suggested(
+        ["orders"], *flags
+    )
+
+
+def test_what_a_variable_says_of_true_and_false_can_be_read_back(suggested, monkeypatch):
+    """As a setting takes it."""
+    monkeypatch.setenv("ORDER_SAGAS_KAFKA_SSL_CHECK_HOSTNAME", "False")
+
+    assert "order-sagas start" == suggested(["start"])
+
+
+MENTIONED = re.compile(r"\border-sagas (?:-|[a-z]+\b)")
+
+
+def texts(file):
+    """Every string of a module that is no docstring and no help, each with its line."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    # A text below a field says what the field is.
+    docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("layer", ["actors", "bridges", "system"])
+def test_no_command_is_suggested_in_any_other_way(layer):
+    """A string with `order-sagas start` in it would be wrong for whoever has a --database."""
+    names = set(main.commands)
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {text!r}"
+        for file in sorted((ROOT / layer).rglob("*.py"))
+        for line, text in texts(file)
+        if any(each.split()[1] in names for each in MENTIONED.findall(text))
+    ]
+
+    assert [] == found
+
+
+ERRORS = (NoDatabaseError, NoTokensError, OldDatabaseError, TopicMissingError)
+"""Those that name a command that helps."""
+
+
+def suggested_in_the_source():
+    """The first words of each call of `suggestion`, as far as they stand there."""
+    for file in sorted((ROOT / "system").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "suggestion":
+                words = [each.value for each in node.args if isinstance(each, ast.Constant)]
+                if words:
+                    yield [*map(str, words)]
+
+
+def test_every_command_that_is_suggested_is_listed():
+    """In the source of the commands, and by errors."""
+    named = [*suggested_in_the_source(), *(error.command for error in ERRORS)]
+    names = {name if (name := " ".join(words[:2])) in TAKEN else words[0] for words in named}
+
+    assert {"start", "submit", "topics create", "http token", "dead-letters replay"} <= names
+    assert names <= set(TAKEN)
+
+
+DATABASE = "sqlite:///elsewhere/o.db"
+PENS = '{"orderId": "A", "customerId": "c", "currency": "EUR", "lines": []}'
+
+
+@pytest.fixture
+def elsewhere(run, tmp_path, monkeypatch):
+    """Runs a command with a flag for its database; the environment says nothing."""
+    monkeypatch.delenv("ORDER_SAGAS_DATABASE")
+    monkeypatch.delenv("ORDER_SAGAS_PARTITIONS")
+    (tmp_path / "elsewhere").mkdir()
+
+    return lambda *words, **given: run(*words, "--database", DATABASE, **given)
+
+
+def said_by(result):
+    """All that it printed, as one line."""
+    return " ".join(result.output.split())
+
+
+def test_commands_that_send_say_how_to_start_that_system(elsewhere):
+    """Not the one on the usual database."""
+    start = f"order-sagas start --database {DATABASE}"
+
+    assert f"`{start}`" in said_by(elsewhere("submit", "-", "--format", "jsonl", stdin=PENS))
+    assert f"`{start}`" in said_by(elsewhere("pause", "stock", "--why", "x"))
+    assert start in said_by(elsewhere("status"))
+    paused = said_by(elsewhere("pause", "intake", "--why", "x"))
+    assert f"order-sagas unpause intake --database {DATABASE}" in paused
+
+
+def test_an_error_names_the_command_that_helps(elsewhere):
+    """Here: what makes the database that is not there."""
+    result = elsewhere("orders")
+
+    assert 1 == result.exit_code
+    assert f"Try: order-sagas start --database {DATABASE}" in said_by(result)
+
+
+def test_operators_commands_say_how_to_look_at_that_system(run, tmp_path):
+    """And `show` how to put it right."""
+    with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as stuck:
+        stuck.put(an_order("A"))  # there are no pens
+        stuck.advance(hours(2))
+        database = stuck.settings.database
+        shown = said_by(run("show", "A", "--database", database))
+        asked = said_by(run("resume", "A", "--database", database))
+
+    assert f"order-sagas resume A --database {shlex.quote(database)}" in shown
+    assert f"order-sagas trace A --database {shlex.quote(database)}" in asked
