@@ -26,6 +26,7 @@ from bridges.errors import LostShardError, StoreUnavailableError, UnreadableReco
 from bridges.external_calls import ExternalCalls
 from bridges.log_side import FIRST_WAIT, LONGEST_WAIT
 from bridges.messages import AskReport, Connect, RecordsWaiting, Report, Stop, Stopped
+from bridges.order_mark import OrderMark
 from bridges.outcome_queue import Outcome
 from bridges.owed_calls import OwedCalls
 from bridges.parking import LOOK_SECONDS
@@ -156,8 +157,10 @@ class Bridge(Waves):
         self._owed = OwedCalls(world.store, self._calls, here)
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
+        keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
         if connect.coordinator:
-            keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
+            self._mark = OrderMark(world.store)
+        if (keep, keep_keys) != (None, None) and connect.coordinator:
             self._pruner = Pruner(world.store, world.clock, keep, keep_keys)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
         self._look_at_pauses()
@@ -414,6 +417,8 @@ class Bridge(Waves):
             self._calls.issue(batch.calls_to_make())
         self.between_batches()
         self._prune()
+        if self._mark and self._batch is None and not self._away:
+            self._mark.note(self._counts.begun, self._epochs)
         self._proceed_soon()
 
     def _observe(self, batch: Batch, took: float) -> None:

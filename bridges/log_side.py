@@ -9,6 +9,7 @@ from actors.delivery import NO_BATCH, Handled
 from actors.messages import Message
 from bridges.batch import Batch, Item
 from bridges.external_calls import ExternalCalls
+from bridges.order_mark import OrderMark
 from bridges.outcome_queue import OutcomeQueue
 from bridges.owed_calls import OwedCalls
 from bridges.pruning import Pruner
@@ -72,6 +73,7 @@ class LogSide(Actor):
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
         self._prune_due = False
+        self._mark: OrderMark | None = None
         self._away = False
         """Whether the batch was broken off, and its actors wait to be restored."""
 

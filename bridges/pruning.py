@@ -1,4 +1,4 @@
-"""Housekeeping by a running worker: a little between two batches, so that nothing waits for it."""
+"""Pruning by a running worker: a little between two batches, so that nothing waits for it."""
 
 from typing import Protocol
 
@@ -9,7 +9,6 @@ from bridges.errors import StoreUnavailableError
 from bridges.store.client_keys import KeyRound
 from bridges.store.retention import Round
 from bridges.store.store import Store
-from bridges.store.waiting_orders import MarkRound
 
 log = structlog.get_logger("bridge")
 
@@ -22,11 +21,11 @@ REST = 3.0
 """So many times as long as it worked, it rests: pruning takes a quarter of the time at most."""
 SHORTEST_REST = 0.01
 KEYS_SHARD = 0
-"""Clients' keys, and the mark of waiting orders, belong to no shard: its owner sees to them."""
+"""Keys belong to no shard; one worker sees to all of them."""
 
 
 class Pruner:
-    """Prunes what a worker need not keep, and moves the mark of waiting orders, each in its time.
+    """Prunes what a worker need not keep, each kind in its own time.
 
     Orders of its shards go that ended more than `keep` seconds ago, and clients' keys that were
     first used more than `keep_keys` seconds ago; None for those that are kept for ever.
@@ -40,7 +39,6 @@ class Pruner:
         self._kinds: list[_Kind] = [self._orders] if self._orders else []
         if keep_keys is not None:
             self._kinds.append(_Keys(store, keep_keys))
-        self._kinds.append(_WaitingOrders(store))
         self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
         """When each goes on."""
         self.pause = min([kind.pause for kind in self._kinds])
@@ -133,31 +131,6 @@ class _Keys:
         keys, self._round = self._round.keys, None
         if keys:
             log.info("idempotency_keys.pruned", keys=keys)
-        return True
-
-    def drop(self) -> None:
-        self._round = None
-
-
-class _WaitingOrders:
-    """Rarer and rarer while there is nothing to do: an idle worker shall hardly be woken for it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._round: MarkRound | None = None
-        self.pause = LONGEST_PAUSE
-
-    def step(self, epochs: dict[int, int], now: float) -> bool:
-        if KEYS_SHARD not in epochs:
-            self._round = None
-            return True
-        if self._round is None:
-            self._round = MarkRound(self._store)
-        self._round.step()
-        if not self._round.done:
-            return False
-        moved, self._round = self._round.moved, None
-        self.pause = LONGEST_PAUSE if moved else min(2 * self.pause, LONGEST_KEY_PAUSE)
         return True
 
     def drop(self) -> None:

@@ -100,8 +100,6 @@ class MarkRound:
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
         )
         self.done = False
-        self.moved = False
-        """Whether the mark was moved, or an order was taken off the list."""
 
     def step(self) -> None:
         """Move it by one chunk, in one transaction; none is begun where there is nothing to do."""
@@ -111,7 +109,6 @@ class MarkRound:
         self.done = len(newer) < 2 * CHUNK
         if self.done and not known:
             return
-        self.moved = True
         with self._db.transaction() as cursor:
             # Whoever takes orders in has committed: no smaller number comes after the mark's.
             self._db.alone(cursor)
