@@ -306,13 +306,17 @@ def test_the_mark_passes_what_is_stored_and_lists_what_is_not(tmp_path: Path) ->
     with store.db.transaction() as cursor:
         cursor.execute("UPDATE meta SET value = '0' WHERE name = 'stored_up_to'")
         cursor.execute("DELETE FROM orders WHERE no IN (2, 4, 14000)")
-    before = waiting(database)
+        # Two numbers without a fingerprint, of which one holds goods.
+        cursor.execute("UPDATE order_keys SET fingerprint = NULL WHERE no IN (6, 8)")
+        cursor.execute("DELETE FROM orders WHERE no IN (6, 8)")
+        cursor.execute("UPDATE reservations SET status = 'RELEASED' WHERE no = 8")
+    before, held = waiting(database), goods_held(database)
     done = MarkRound(store)
     while not done.done:
         done.step()
     ((mark,),) = store.db.rows("SELECT value FROM meta WHERE name = 'stored_up_to'", ())
     listed = [no for (no,) in store.db.rows("SELECT no FROM submitted ORDER BY no", ())]
-    after = waiting(database)
+    after, held_after = waiting(database), goods_held(database)
     with store.db.transaction() as cursor:
         cursor.execute("INSERT INTO pruned VALUES (2, 'COMPLETED', '', 1, 1)")
     then = waiting(database)
@@ -321,11 +325,19 @@ def test_the_mark_passes_what_is_stored_and_lists_what_is_not(tmp_path: Path) ->
     store.close()
 
     assert {"h-2", "h-4", "h-14000"} <= before
-    assert (str(2 * CHUNK), [2, 4], before) == (mark, listed, after)
-    assert (before - {"h-2"}, [4]) == (then, left)
+    assert (str(2 * CHUNK), [2, 4, 6], before) == (mark, listed, after)
+    assert {"h-6", "h-8"}.isdisjoint(before)
+    assert held == held_after
+    assert (before - {"h-2"}, [4, 6]) == (then, left)
 
 
 def waiting(database: str) -> set[str]:
     """The ids of the orders that wait."""
     with reading(database) as db:
         return {row["order_id"] for row in queries.orders(db, (queries.SUBMITTED,))}
+
+
+def goods_held(database: str) -> int:
+    """Pieces that are held."""
+    with reading(database) as db:
+        return sum(int(row["held"]) for row in queries.stock(db))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridges.store.connect import connect
+from bridges.store.migrations import version_5
 from bridges.store.preparation import migrate
 from tests.support.role_starts import RoleStarts
 
@@ -19,9 +20,12 @@ beginning, began `part-1`, and passed over a PROCESS_PAYMENT of `outside-1`. `un
 FULL, PART, UNREAD = "full-2", "part-1", "unread-1"
 
 
-@pytest.fixture
-def starts(tmp_path: Path) -> Iterator[RoleStarts]:
-    """On the database as it was, migrated."""
+@pytest.fixture(params=[version_5.CHUNK, 1], ids=["at once", "one by one"])
+def starts(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RoleStarts]:
+    """On the database as it was, migrated, with so many records in memory."""
+    monkeypatch.setattr(version_5, "CHUNK", request.param)
     file = tmp_path / "orders.db"
     with closing(sqlite3.connect(file)) as db:
         db.executescript(DUMP.read_text())
