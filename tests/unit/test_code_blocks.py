@@ -9,7 +9,7 @@ from bridges.order_form import read_order
 from tests.support.markdown import PAGES, ROOT, Block, blocks
 from tests.support.pasted import commands
 
-LANGUAGES = {"console", "json", "mermaid", "python", "text", "toml"}
+LANGUAGES = {"console", "json", "mermaid", "python", "sql", "text", "toml"}
 ALL = [block for page in PAGES for block in blocks(page)]
 
 
