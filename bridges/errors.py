@@ -28,9 +28,19 @@ class StoreError(BridgeError):
 
 
 class NoDatabaseError(StoreError):
-    """There is no database where one is to be read."""
+    """There is no database where one is to be read, or one without tables of ours."""
 
     command = ("start",)
+
+
+class OldDatabaseError(StoreError):
+    """The database is of a former schema version, and this process does not migrate it."""
+
+    command = ("database", "migrate")
+
+
+class NewerDatabaseError(StoreError):
+    """The database is of a schema version that this program does not know."""
 
 
 class StoreUnavailableError(StoreError, ConnectionError):

@@ -1,12 +1,71 @@
 """Times in which no answer could come: the log or the database was away, or a service paused."""
 
-from collections import deque
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from typing import Protocol
 
-KEPT = 64
-"""Outages that are remembered; older ones lie before any deadline that still counts."""
+MOST = 1000
+"""Separate outages that are remembered. Of more, the two with the shortest time between them become
+one, which includes that time: a deadline is put off by a little more, and never by less."""
 
-Span = tuple[float, float]
+
+class Spans:
+    """Stretches of time, as (begun, ended) in seconds; those that touch each other are one."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._begun: list[float] = []
+        self._ended: list[float] = []
+        self._before: list[float] = [0.0]
+        """The length of all stretches before each, and of all of them at the end."""
+
+    def __bool__(self) -> bool:
+        return bool(self._begun)
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def add(self, begun: float, ended: float) -> None:
+        """Add a stretch; nothing happens if it has no length, or is known."""
+        if ended <= begun:
+            return
+        first = bisect_left(self._ended, begun)
+        last = bisect_right(self._begun, ended)
+        if first < last:
+            begun, ended = min(begun, self._begun[first]), max(ended, self._ended[last - 1])
+        self._begun[first:last], self._ended[first:last] = [begun], [ended]
+        if len(self._begun) > self._most:
+            self._join_nearest()
+        lengths = [end - begin for begin, end in zip(self._begun, self._ended, strict=True)]
+        self._before = [0.0, *accumulate(lengths)]
+
+    def covered(self, since: float, until: float) -> float:
+        """Seconds between the two moments that are part of a stretch."""
+        return max(0.0, self._up_to(until) - self._up_to(since))
+
+    def _up_to(self, moment: float) -> float:
+        known = bisect_right(self._begun, moment)
+        if not known:
+            return 0.0
+        last = known - 1
+        return self._before[last] + min(moment, self._ended[last]) - self._begun[last]
+
+    def _join_nearest(self) -> None:
+        between = [
+            after - before for before, after in zip(self._ended[:-1], self._begun[1:], strict=True)
+        ]
+        nearest = between.index(min(between))
+        del self._ended[nearest], self._begun[nearest + 1]
+
+
+class Journal(Protocol):
+    """Is told when an outage begins and ends, so that a restart does not forget it."""
+
+    def began(self, what: str, since: float) -> None:
+        """`what` is away. Raises nothing."""
+
+    def ended(self, what: str, since: float, until: float) -> None:
+        """`what` is back. Raises nothing."""
 
 
 class Outages:
@@ -18,20 +77,30 @@ class Outages:
 
     def __init__(self, grace: float = 3600.0) -> None:
         self.grace = grace
-        self._past: deque[Span] = deque(maxlen=KEPT)
+        self.journal: Journal | None = None
+        self._past = Spans()
         self._since: dict[str, float] = {}
-        self._past_pauses: dict[str, deque[Span]] = {}
+        self._past_pauses: dict[str, Spans] = {}
         self._paused_since: dict[str, float] = {}
 
     def begin(self, what: str, now: float) -> None:
         """`what` is away; saying so twice changes nothing."""
-        self._since.setdefault(what, now)
+        if what not in self._since:
+            self._since[what] = now
+            if self.journal:
+                self.journal.began(what, now)
 
     def end(self, what: str, now: float) -> None:
         """`what` is back, or was never away."""
         since = self._since.pop(what, None)
         if since is not None:
-            self._past.append((since, now))
+            self.add(since, now)
+            if self.journal:
+                self.journal.ended(what, since, now)
+
+    def add(self, since: float, until: float) -> None:
+        """There was an outage once; saying so twice changes nothing."""
+        self._past.add(since, until)
 
     def pause(self, service: str, since: float) -> None:
         """The service is paused; saying so twice changes nothing."""
@@ -44,8 +113,8 @@ class Outages:
             self.paused(service, since, now)
 
     def paused(self, service: str, since: float, until: float) -> None:
-        """The service was paused once."""
-        self._past_pauses.setdefault(service, deque(maxlen=KEPT)).append((since, until))
+        """The service was paused once; saying so twice changes nothing."""
+        self._past_pauses.setdefault(service, Spans()).add(since, until)
 
     def is_paused(self, service: str) -> bool:
         """Whether it is paused now."""
@@ -56,22 +125,19 @@ class Outages:
 
     def length(self, since: float, now: float) -> float:
         """Seconds of outage between the two moments, at most the grace."""
-        spans = [*self._past, *((begun, now) for begun in self._since.values())]
-        return min(_covered(spans, since, now), self.grace)
+        begun = min(self._since.values(), default=now)
+        return min(_covered(self._past, begun, since, now), self.grace)
 
     def paused_for(self, service: str, since: float, now: float) -> float:
         """Seconds between the two moments in which the service was paused."""
-        spans = [*self._past_pauses.get(service, ())]
-        if service in self._paused_since:
-            spans.append((self._paused_since[service], now))
-        return _covered(spans, since, now)
+        begun = self._paused_since.get(service, now)
+        return _covered(self._past_pauses.get(service, _NEVER), begun, since, now)
 
 
-def _covered(spans: Iterable[Span], since: float, now: float) -> float:
-    total, covered = 0.0, since
-    for begun, ended in sorted(spans):
-        begun, ended = max(begun, covered), min(ended, now)
-        if ended > begun:
-            total += ended - begun
-            covered = ended
-    return total
+_NEVER = Spans()
+
+
+def _covered(past: Spans, begun: float, since: float, now: float) -> float:
+    """Of past stretches, and of one that began and lasts, the seconds between two moments."""
+    lasting = max(0.0, now - max(since, begun))
+    return lasting + past.covered(since, max(since, min(begun, now)))

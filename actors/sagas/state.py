@@ -1,4 +1,10 @@
-"""How far a saga has come: the record of it, which is what the store keeps."""
+"""How far a saga has come: the record of it, which is what the store keeps.
+
+A stored record is a JSON object with the names of these fields; a field that has its default value
+is left out. `format` says how to read it: a record with another number is refused. So a field can
+be added, with a default, without a new format; to rename one, or to give it another meaning, takes
+a new FORMAT and a migration (`bridges/storage/migrations`) that rewrites what is stored.
+"""
 
 from enum import IntEnum
 from sys import intern
@@ -41,7 +47,11 @@ IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, U
 RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
-class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+FORMAT = 2
+"""Of stored records; 1 was an array of the fields' values, in their order."""
+
+
+class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One step: its phase, the attempt (of the command, or of the undo), since when, until when.
 
     `deadline` is 0.0 when nothing is waited for; times are seconds since the Unix epoch.
@@ -56,7 +66,7 @@ class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NOT_STARTED = StepState()
 
 
-class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of a saga's history: what happened to which step, when, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
@@ -69,16 +79,18 @@ class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 0
     cause: str = ""
     note: str = ""
-    # Histories that were stored by earlier versions end here: append only, and with defaults.
     times: int = 1
     last: float = 0.0
 
 
-class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class SagaState(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="format", tag=FORMAT
+):
     """A saga in flight, or ended. `seq` counts its transitions from 1.
 
-    `start` is the message that started it, from which every command is made. `pivoted` is the
-    stage: all before it are complete (or, compensating, all after it are undone).
+    `stage` is the index of the current stage. While the saga runs, all earlier stages are complete;
+    while it compensates, all later ones are undone. `steps` are in the order of the definition's
+    rows. `start` is the message that started the saga, from which every command is made.
     """
 
     saga_id: str
@@ -120,10 +132,14 @@ _decoder = msgspec.json.Decoder(SagaState)
 encode = _encoder.encode
 """A progress as JSON, for the store."""
 
+decode_plain = _decoder.decode
+"""The progress that `encode` wrote, with `start` as plain data: for readers that have no definition
+of the saga. Raises msgspec.ValidationError for anything else, another format included."""
+
 
 def decode(raw: bytes | str, definition: Saga) -> SagaState:
     """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
-    progress = _decoder.decode(raw)
+    progress = decode_plain(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
     # A million sagas may wait in memory: what they have in common is kept once.
     return msgspec.structs.replace(

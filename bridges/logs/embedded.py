@@ -14,7 +14,30 @@ from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.headers import unpack
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.log_table import append
+from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.rows import Row
 from order_sagas.bridges.storage.store import Store
+
+_LETTERS = (
+    "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' ORDER BY position"
+)
+
+
+class EmbeddedLetters:
+    """The dead letters of an embedded log, read without opening it to write."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    def letters(self) -> Iterator[LetterRow]:
+        """See `LetterSource`; raises StoreError where the database can't be read."""
+        with reading(self._database) as db:
+            return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
+
+
+def _unpacked(rows: Iterable[Row]) -> Iterator[LetterRow]:
+    for number, key, value, headers in rows:
+        yield number, key, value, unpack(headers)
 
 
 class EmbeddedLog:
@@ -76,12 +99,7 @@ class EmbeddedLog:
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""
-        for number, key, value, headers in self.db.rows(
-            "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' "
-            "ORDER BY position",
-            (),
-        ):
-            yield number, key, value, unpack(headers)
+        return _unpacked(self.db.rows(_LETTERS, ()))
 
     def append(self, *records: Outgoing) -> int:
         """Put records in a transaction of their own; answers how many systems are running."""

@@ -27,6 +27,38 @@ WITHIN = 30.0
 """Seconds in which Kafka has to acknowledge what was written."""
 
 
+class TopicLetters:
+    """The dead letters in Kafka, read without the database and without a producer.
+
+    With `kept`, they are read on from where they were read before; without it, whole each time.
+    """
+
+    def __init__(
+        self, connection: KafkaConnection, partitions: int, kept: KeptTopic | None = None
+    ) -> None:
+        self._connection = connection
+        self._partitions = partitions
+        self._kept = kept
+
+    def letters(self) -> Iterator[LetterRow]:
+        """See `LetterSource`. A letter's number is made of its partition and its offset.
+
+        It never changes. Raises BrokerUnreachableError where Kafka does not answer.
+        """
+
+        def place(record: Record) -> tuple[bool, float, int, int]:
+            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
+            return is_mark, record.timestamp, record.partition, record.offset
+
+        if self._kept is not None:
+            records = self._kept.read()
+        else:
+            records = read_whole(self._connection, DEAD_LETTERS, self._partitions)
+        for record in sorted(records, key=place):
+            number = record.offset * self._partitions + record.partition
+            yield number, record.key, record.value, record.headers
+
+
 class OutboxLog:
     """Puts records into the outbox in the caller's transaction, and into Kafka after it.
 
@@ -118,22 +150,8 @@ class OutboxLog:
         return ends_of(self._connection, topic, self.partitions)
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters, the oldest first; marks come behind their letters.
-
-        A letter's number is made of its partition and its offset: it never changes.
-        """
-
-        def place(record: Record) -> tuple[bool, float, int, int]:
-            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
-            return is_mark, record.timestamp, record.partition, record.offset
-
-        if self._dead_letters is not None:
-            records = self._dead_letters.read()
-        else:
-            records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
-        for record in sorted(records, key=place):
-            number = record.offset * self.partitions + record.partition
-            yield number, record.key, record.value, record.headers
+        """What is among the dead letters; see `TopicLetters`."""
+        return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         """Delete from the outbox what Kafka has acknowledged, and count what it has not.

@@ -5,6 +5,7 @@ whom and why stays in the log beside the letter, and no letter is ever changed o
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -64,16 +65,23 @@ class LetterFilter:
     """Seconds since it became a dead letter, at least."""
 
 
-class Letters:
-    """The dead letters of a log."""
+class LetterSource(Protocol):
+    """Where dead letters are read: nothing is written there, and no log is opened to write to."""
 
-    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
-        self._log = log
+    def letters(self) -> Iterator[LetterRow]:
+        """What is among the dead letters, the oldest first; marks come behind their letters."""
+
+
+class LetterReader:
+    """The dead letters of a log, to look at."""
+
+    def __init__(self, source: LetterSource, clock: Clock | None = None) -> None:
+        self._source = source
         self._clock = clock or SystemClock()
 
     def all(self) -> list[Letter]:
         """Every letter, oldest first."""
-        return _letters(self._log.letters())
+        return _letters(self._source.letters())
 
     def get(self, number: int) -> Letter:
         """One letter; raises LetterError if there is none of this number."""
@@ -93,6 +101,14 @@ class Letters:
             and which.error.casefold() in letter.error.casefold()
             and (not which.older_than or "" < letter.time <= until)
         ]
+
+
+class Letters(LetterReader):
+    """The dead letters of a log, to see to."""
+
+    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
+        super().__init__(log, clock)
+        self._log = log
 
     def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
         """Put the records of these letters on their topics once more, whole, and mark the letters.
