@@ -1,4 +1,4 @@
-"""How far a saga has come: the record of it, which is what the store keeps."""
+"""The state of a saga, as it is stored."""
 
 from enum import IntEnum
 from sys import intern
@@ -10,7 +10,7 @@ from order_sagas.actors.sagas.definition import Saga
 
 
 class Status(IntEnum):
-    """Where a saga stands as a whole."""
+    """The state of a saga as a whole."""
 
     RUNNING = 0
     COMPENSATING = 1
@@ -20,7 +20,7 @@ class Status(IntEnum):
 
 
 class Phase(IntEnum):
-    """Where one step stands."""
+    """The state of one step."""
 
     IDLE = 0
     SENT = 1
@@ -34,7 +34,7 @@ class Phase(IntEnum):
     UNDONE = 9
 
 
-# As plain numbers: a member of an enum costs ten times as much to look up, at every transition.
+# As plain numbers, because looking up a member of an enum takes ten times as long.
 IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE = map(
     int, Phase
 )
@@ -42,9 +42,12 @@ RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
 class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One step: its phase, the attempt (of the command, or of the undo), since when, until when.
+    """The state of one step: phase, attempt, start of the current wait, deadline.
 
-    `deadline` is 0.0 when nothing is waited for; times are seconds since the Unix epoch.
+    `attempt` counts the sends of the command or, in the phases of the undo, of the compensation.
+
+    `since` and `deadline` are seconds since the Unix epoch; `deadline` is 0.0 if the step waits for
+    nothing.
     """
 
     phase: int = Phase.IDLE
@@ -54,10 +57,11 @@ class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 NOT_STARTED = StepState()
+"""The state of a step before it is sent; one object for all sagas."""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One line of a saga's history: what happened to which step, when, and what caused it.
+    """One entry of a saga's history: when what happened to which step, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
     the newest (0.0 if there was only one), and the other fields are those of the first.
@@ -69,16 +73,17 @@ class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 0
     cause: str = ""
     note: str = ""
-    # Histories that were stored by earlier versions end here: append only, and with defaults.
+    # Entries stored by earlier versions end here. Add fields at the end only, with defaults.
     times: int = 1
     last: float = 0.0
 
 
 class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A saga in flight, or ended. `seq` counts its transitions from 1.
+    """The state of a saga, in flight or ended. `seq` counts its transitions from 1.
 
-    `start` is the message that started it, from which every command is made. `pivoted` is the
-    stage: all before it are complete (or, compensating, all after it are undone).
+    `start` is the message that started it; every command is made from it. `stage` is the index of
+    the current stage. While running, all earlier stages are complete; while compensating, all later
+    stages are undone.
     """
 
     saga_id: str
@@ -99,18 +104,18 @@ class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def deadline(self) -> float | None:
-        """The earliest time at which something must happen; None when nothing is waited for."""
+        """The earliest deadline of a step (seconds since the Unix epoch), or None."""
         due = [step.deadline for step in self.steps if step.deadline]
         return min(due) if due else None
 
     @property
     def ended(self) -> bool:
-        """Whether the saga reached a final state."""
+        """True if the saga is completed or cancelled."""
         return self.status >= COMPLETED
 
 
 def saga_id_of(saga: str, order_id: str) -> str:
-    """The id of the one saga of this definition for this order."""
+    """The id of the saga of this definition for this order."""
     return f"{saga}/{order_id}"
 
 
@@ -118,14 +123,14 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SagaState)
 
 encode = _encoder.encode
-"""A progress as JSON, for the store."""
+"""The state of a saga as JSON."""
 
 
 def decode(raw: bytes | str, definition: Saga) -> SagaState:
-    """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
+    """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
     progress = _decoder.decode(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
-    # A million sagas may wait in memory: what they have in common is kept once.
+    # A million sagas may be in memory, so equal parts are shared.
     return msgspec.structs.replace(
         progress,
         start=start,
