@@ -1,6 +1,6 @@
-"""What the bridge needs of Kafka: a consumer, a producer, and a client that makes both.
+"""The ports to Kafka: a consumer, a producer, and a client that creates both.
 
-`KafkaLog` implements them on a broker. The harness implements them in memory, on virtual time.
+`KafkaLog` implements them on a Kafka cluster, the harness in memory and on virtual time.
 """
 
 from collections.abc import Mapping, Sequence

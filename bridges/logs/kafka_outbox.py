@@ -104,8 +104,7 @@ class OutboxLog:
             self._put.update(zip(ids, (record for _, record in rows), strict=True))
 
     def append(self, *records: Outgoing) -> int:
-        """Store records in one transaction and publish them; return how many workers are running.
-        """
+        """Store records in one transaction and publish them; return how many workers run."""
         with self.transaction() as cursor:
             self.put(cursor, records)
         return self.running or 0
