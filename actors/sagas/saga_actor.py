@@ -98,13 +98,13 @@ class SagaActor(Actor):
         outages, now = self._context.outages, self._context.clock.now()
         if outages and self._progress:
             state = self._progress.steps[wake.step]
-            still = self._still(wake, state, now)
-            if still > 0 and state.deadline == wake.at:
-                self.wakeupAfter(timedelta(seconds=still), wake)
+            delay = self._delay(wake, state, now)
+            if delay > 0 and state.deadline == wake.at:
+                self.wakeupAfter(timedelta(seconds=delay), wake)
                 return
         self._advance(wake, now, NO_BATCH, self._context.timers)
 
-    def _still(self, wake: Timer, state: StepState, now: float) -> float:
+    def _delay(self, wake: Timer, state: StepState, now: float) -> float:
         """Seconds until a deadline that was put off is checked again; 0.0 if it passes now."""
         outages = self._context.outages
         service = self._context.saga.rows[wake.step].to.name
@@ -115,8 +115,8 @@ class SagaActor(Actor):
             paused = LOOK_AGAIN_PAUSED if is_paused else 0.0
         else:
             paused = outages.paused_for(service, state.since, now)
-        still = wake.at + outages.length(state.since, now) + paused - now
-        return max(still, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if still > 0 else 0.0
+        delay = wake.at + outages.length(state.since, now) + paused - now
+        return max(delay, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if delay > 0 else 0.0
 
     def _advance(self, message: Message | Timer, now: float, batch: int, ticket: int) -> None:
         context, before = self._context, self._progress

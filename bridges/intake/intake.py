@@ -44,7 +44,7 @@ class Log(Protocol):
 
 
 class Verdict(Enum):
-    """The result of the intake of an order. Only ACCEPTED changes anything."""
+    """The result of the intake of an order. Only ACCEPTED stores an order."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

@@ -46,7 +46,7 @@ _FIELD = re.compile(r"([\w.\[\]]+): ")
 
 
 class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """One line of an order, as people write it. `unitPrice` is in minor units of the currency."""
+    """One line of a submitted order. `unitPrice` is in minor units of the currency."""
 
     sku: Id
     quantity: Quantity
@@ -54,9 +54,9 @@ class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class OrderForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """An order, as people write it. Other fields are ignored: real files carry more than we need.
+    """A submitted order. Unknown fields are ignored.
 
-    Only an order worth nothing may leave out the currency.
+    The currency is required unless the amount of the order is 0.
     """
 
     order_id: Id

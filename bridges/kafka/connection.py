@@ -46,11 +46,11 @@ class KafkaConnection:
 
     def __attrs_post_init__(self) -> None:
         if not self.servers:
-            raise ValueError("No Kafka server was named.")
+            raise ValueError("bootstrap_servers names no Kafka server.")
         if self.security_protocol.startswith("SASL") != (self.sasl_mechanism is not None):
             raise ValueError(
                 f"{self.security_protocol} and the login mechanism {self.sasl_mechanism} "
-                "do not go together: name a mechanism with SASL_*, and none without."
+                "do not go together: SASL_* needs a mechanism, the other protocols take none."
             )
         if self.sasl_mechanism == "OAUTHBEARER" and self.oauth_token is None:
             raise ValueError("OAUTHBEARER needs a source of tokens.")

@@ -131,7 +131,7 @@ class TopicReader:
             try:
                 consumer = self._connect()
             except Exception as error:
-                self._trouble("kafka.reader_not_connected", error)
+                self._log_failure("kafka.reader_not_connected", error)
             else:
                 pause = _RETRY
                 self._read_until_failure(consumer)
@@ -165,7 +165,7 @@ class TopicReader:
             while not self._stopping.is_set():
                 self._read_once(consumer, shares)
         except Exception as error:
-            self._trouble("kafka.reader_failed", error)
+            self._log_failure("kafka.reader_failed", error)
             shares.lose_all()
         finally:
             # Calls the listener for all assigned partitions, and leaves the group.
@@ -173,7 +173,7 @@ class TopicReader:
 
     def _read_once(self, consumer: KafkaConsumer, shares: Shares) -> None:
         room = self._outstanding.wait_for_room(_STALLED)
-        self._rewind_asked(shares)
+        self._rewind_requested(shares)
         if room:
             consumer.resume(*(consumer.paused() - shares.unready))
         else:
@@ -181,7 +181,7 @@ class TopicReader:
         try:
             polled = consumer.poll(timeout_ms=int(_POLL * 1000) if room else 0)
         except RetriableError as error:
-            self._trouble("kafka.reader_retries", error)
+            self._log_failure("kafka.reader_retries", error)
             self._stopping.wait(_POLL)
             return
         finish_what_was_begun(consumer)
@@ -205,7 +205,7 @@ class TopicReader:
             _log.warning("kafka.shards_wait", error=str(error))
             self._stopping.wait(_RETRY)
 
-    def _rewind_asked(self, shares: Shares) -> None:
+    def _rewind_requested(self, shares: Shares) -> None:
         while self._rewind:
             shares.rewind(self._rewind.popleft())
 
@@ -236,7 +236,7 @@ class TopicReader:
             _log.warning("kafka.disconnected", reason=reason)
             self._owner.on_disconnected(reason)
 
-    def _trouble(self, event: str, error: Exception) -> None:
+    def _log_failure(self, event: str, error: Exception) -> None:
         ours = mapped(error) if isinstance(error, KafkaError) else error
         _log.warning(event, error=str(ours), kind=type(ours).__name__)
         if isinstance(ours, BrokerUnreachableError):

@@ -92,7 +92,7 @@ class _Batch(ProducerBatch):
         if errors is None:
             self._settle(self._places, None)
         elif self.final_state == FinalState.ABORTED:
-            given_up = NotAcknowledgedError(f"Given up with another batch: {errors(0)}")
+            given_up = NotAcknowledgedError(f"Not sent because of another batch: {errors(0)}")
             self._settle(self._places, given_up)
         else:
             for index, place in enumerate(self._places):

@@ -238,7 +238,7 @@ class TopicWriter:
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             raise TopicMissingError(
-                f"Kafka has no topic {topic}; `topics create` makes what is missing"
+                f"Kafka has no topic {topic}; `topics create` creates missing topics"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error
@@ -281,7 +281,7 @@ class _Verdicts:
         if not isinstance(ours, RecordTooLargeError):
             return ours
         if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
-            return NotAcknowledgedError(f"Given up with another record: {ours}")
+            return NotAcknowledgedError(f"Not sent because of another record: {ours}")
         self._has_refused = True
         return ours
 

@@ -171,8 +171,8 @@ class Shares(AsyncConsumerRebalanceListener):
                     position=at,
                     earliest=earliest[tp],
                     latest=latest[tp],
-                    what="its records were removed, or the topic was made anew; "
-                    "reading goes on from the earliest record",
+                    what="its records were deleted, or the topic was created again; "
+                    "reading continues at the earliest record",
                 )
                 moved[tp.topic, tp.partition] = earliest[tp]
         return moved

@@ -91,7 +91,7 @@ def read_records(
         else:
             position += 1
         if position != end or end > len(body):
-            raise ValueError(f"Record {place} of a batch in {topic} is not as long as it says.")
+            raise ValueError(f"Record {place} of a batch in {topic} has a wrong length.")
         yield Record(
             topic, partition, base_offset + place, key, value, headers, (timestamp + later) / 1000
         )

@@ -78,7 +78,7 @@ def check_topics(
     missing = [topic for topic in topics if topic not in present]
     if missing:
         raise TopicMissingError(
-            f"Kafka has no topic {', '.join(missing)}; `topics create` makes what is missing"
+            f"Kafka has no topic {', '.join(missing)}; `topics create` creates missing topics"
         )
     count = next(iter(present.values())) if partitions is None else partitions
     _refuse_mismatch(present, count)

@@ -44,7 +44,7 @@ def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga) -> str:
         return "" if found else "no step is stuck"
     if command.step in found:
         return ""
-    said = f"stuck: {listed(found)}" if found else "nothing of this saga is"
+    said = f"stuck: {listed(found)}" if found else "no step of this saga is"
     return f"step {command.step!r} is not stuck; {said}"
 
 

@@ -125,7 +125,7 @@ class Letters:
                 mark = letter.mark
                 raise LetterError(
                     f"dead letter {number} was {mark.action} by {mark.by} at {mark.at}; "
-                    "--again does it once more"
+                    "--again repeats it"
                 )
         return [known[number] for number in dict.fromkeys(numbers)]
 

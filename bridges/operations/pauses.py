@@ -71,7 +71,7 @@ class PauseOperations:
     def _check(self, name: str) -> None:
         if name not in self._services:
             raise NoSuchTargetError(
-                f"nothing is named {name!r} that can be paused; there are {listed(self._services)}"
+                f"there is no {name!r} to pause; there are {listed(self._services)}"
             )
 
     def _store(self, sql: str, values: tuple[str | float, ...]) -> bool:
