@@ -28,9 +28,19 @@ class StoreError(BridgeError):
 
 
 class NoDatabaseError(StoreError):
-    """The database that is to be read does not exist."""
+    """The database that is to be read does not exist, or has no tables of this system."""
 
     command = ("start",)
+
+
+class OldDatabaseError(StoreError):
+    """The database has an older schema version, and this process does not migrate it."""
+
+    command = ("database", "migrate")
+
+
+class NewerDatabaseError(StoreError):
+    """The database has a schema version that is newer than this program."""
 
 
 class StoreUnavailableError(StoreError, ConnectionError):

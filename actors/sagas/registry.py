@@ -1,10 +1,11 @@
 """The registry of saga definitions: by version, by the message that starts them, by reply."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from order_sagas.actors.errors import DefinitionError, UnknownSagaError
-from order_sagas.actors.messages import Message
+from order_sagas.actors.messages import Message, OperatorCommand
 from order_sagas.actors.sagas.definition import Participant, Saga
+from order_sagas.actors.sagas.state import saga_id_of
 
 
 class Registry:
@@ -56,6 +57,23 @@ class Registry:
                 f"a stored saga was begun with version {version} of {name!r}; "
                 f"registered here: {known or 'none'}"
             ) from None
+
+    def saga_ids_of(self, message: Message) -> Sequence[str]:
+        """The ids of the sagas that a message may belong to; an order may have several sagas.
+
+        For a message that starts a saga there is exactly one. A reply without a saga id, as
+        services written elsewhere send it, may answer any saga of the order that waits for such a
+        reply.
+        """
+        saga = self.started_by.get(type(message))
+        if saga is not None:
+            return (saga_id_of(saga.name, message.order_id),)
+        if message.saga_id:
+            return (message.saga_id,)
+        names: Iterable[str] = self.answered_by.get(type(message), ())
+        if isinstance(message, OperatorCommand):
+            names = (message.saga,) if message.saga else self.newest
+        return [saga_id_of(name, message.order_id) for name in names]
 
     def participants(self) -> dict[str, Participant]:
         """Every participant of every saga, by name."""

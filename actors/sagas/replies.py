@@ -10,6 +10,7 @@ from order_sagas.actors.messages import (
 )
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.forward import Forward
+from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.state import (
     BACKOFF,
     DONE,
@@ -19,7 +20,6 @@ from order_sagas.actors.sagas.state import (
     STUCK,
     UNDO_BACKOFF,
     UNDO_SENT,
-    UNDO_STUCK,
     UNDONE,
     StepState,
 )
@@ -99,10 +99,9 @@ class Events(Forward):
 
         Ignored with a reason if the saga's state does not allow it.
         """
-        stuck = [i for i, s in enumerate(self.steps) if s.phase in (STUCK, UNDO_STUCK)]
+        if reason := refusal(command, self.saga, self.steps, self.stage, self.code):
+            return self.ignore(command, reason)
         if isinstance(command, CancelSaga):
-            if self.code or self.stage > self.saga.pivot_stage:
-                return self.ignore(command, "it is too late to cancel")
             undo: list[str] = []
             sent: list[str] = []
             self.operator_note(command, "cancel", "", undo=undo, sent=sent)
@@ -111,12 +110,9 @@ class Events(Forward):
             self.go_back(sent)
             return None
         if isinstance(command, RetryStep | SkipStep):
-            i = self.saga.index.get(command.step, -1)
-            if i not in stuck:
-                return self.ignore(command, f"step {command.step!r} is not stuck")
-            stuck = [i]
-        elif not stuck:
-            return self.ignore(command, "no step is stuck")
+            stuck = [self.saga.index[command.step]]
+        else:
+            stuck = stuck_steps(self.steps)
         if isinstance(command, SkipStep):
             if not command.why:
                 return self.ignore(command, "skipping a step needs a reason (`why`)")

@@ -78,6 +78,11 @@ class SagaActor(Actor):
     _context: Context
     _progress: SagaState | None
 
+    @property
+    def state(self) -> SagaState | None:
+        """The state of the saga after its last transition; None before the first."""
+        return self._progress
+
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         """Handle the first message, a delivery, or a wakeup."""
         kind = type(message)

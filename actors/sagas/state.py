@@ -1,4 +1,10 @@
-"""The state of a saga, as it is stored."""
+"""The state of a saga, as it is stored.
+
+It is stored as a JSON object by field name; fields with their default value are left out. `format`
+is the version of the format, and a record with another version is rejected. A field with a default
+can be added without a new version. To rename a field, or to change its meaning, increase FORMAT and
+add a migration (`bridges/storage/migrations`) that rewrites the stored records.
+"""
 
 from enum import IntEnum
 from sys import intern
@@ -41,7 +47,11 @@ IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, U
 RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
-class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+FORMAT = 2
+"""Version of the stored format. Version 1 was an array of the fields' values, in their order."""
+
+
+class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The state of one step: phase, attempt, start of the current wait, deadline.
 
     `attempt` counts the sends of the command or, in the phases of the undo, of the compensation.
@@ -60,7 +70,7 @@ NOT_STARTED = StepState()
 """The state of a step before it is sent; one object for all sagas."""
 
 
-class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One entry of a saga's history: when what happened to which step, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
@@ -73,17 +83,18 @@ class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 0
     cause: str = ""
     note: str = ""
-    # Entries stored by earlier versions end here. Add fields at the end only, with defaults.
     times: int = 1
     last: float = 0.0
 
 
-class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class SagaState(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="format", tag=FORMAT
+):
     """The state of a saga, in flight or ended. `seq` counts its transitions from 1.
 
-    `start` is the message that started it; every command is made from it. `stage` is the index of
-    the current stage. While running, all earlier stages are complete; while compensating, all later
-    stages are undone.
+    `stage` is the index of the current stage. While running, all earlier stages are complete; while
+    compensating, all later stages are undone. `steps` are in the order of the definition's rows.
+    `start` is the message that started the saga; every command is made from it.
     """
 
     saga_id: str
@@ -125,10 +136,14 @@ _decoder = msgspec.json.Decoder(SagaState)
 encode = _encoder.encode
 """The state of a saga as JSON."""
 
+decode_plain = _decoder.decode
+"""The state that `encode` wrote, with `start` as plain data, for readers without the definition of
+the saga. Raises msgspec.ValidationError for anything else, including other formats."""
+
 
 def decode(raw: bytes | str, definition: Saga) -> SagaState:
     """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
-    progress = _decoder.decode(raw)
+    progress = decode_plain(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
     # A million sagas may be in memory, so equal parts are shared.
     return msgspec.structs.replace(

@@ -7,6 +7,7 @@ import attrs
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.bridges.audit.rules import ALWAYS, Check, checks_for
 from order_sagas.bridges.audit.sql_dialects import Ledger
+from order_sagas.bridges.storage.queries import IN_FLIGHT
 
 
 @attrs.frozen
@@ -58,7 +59,9 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
         if ended or check.when == ALWAYS
     )
     in_flight = dict(
-        ledger.ask("SELECT status, count(*) FROM sagas WHERE ended_at IS NULL GROUP BY status")
+        ledger.ask(
+            f"SELECT status, count(*) FROM sagas WHERE status IN {IN_FLIGHT} GROUP BY status"
+        )
     )
     return Report(findings, sum(in_flight.values()), int(in_flight.get("NEEDS_ATTENTION", 0)))
 

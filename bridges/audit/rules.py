@@ -33,7 +33,7 @@ class Check:
 
 
 _PLACED = "s.saga = 'place-order'"
-_NOT_SKIPPED = "s.progress NOT LIKE '%\"skip by %'"
+_NOT_SKIPPED = "s.state NOT LIKE '%\"skip by %'"
 
 ORDERS = (
     Check(

@@ -7,15 +7,11 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.state import HistoryEntry, SagaState
 from order_sagas.bridges.storage.log_queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 """Runs a query, and returns its rows."""
 
-_HISTORY = SagaState.__struct_fields__.index("history")
-_EVENT = HistoryEntry.__struct_fields__.index("event")
-_STEP = HistoryEntry.__struct_fields__.index("step")
 _ENDS = (b'{"status":"ORDER_COMPLETED"', b'{"status":"ORDER_CANCELLED"')
 """First bytes of the records that end an order. Comparing them is faster than parsing all records.
 """
@@ -30,17 +26,18 @@ def _once(event: str, step: str) -> str:
     )
 
 
-_SQLITE_EVENT = f"json_extract(h.value, '$[{_EVENT}]')"
-_SQLITE_STEP = f"json_extract(h.value, '$[{_STEP}]')"
+# A field that is left out has its default: the step is "" if an entry is about the whole saga.
+_SQLITE_EVENT = "json_extract(h.value, '$.event')"
+_SQLITE_STEP = "coalesce(json_extract(h.value, '$.step'), '')"
 SQLITE = {
     "lines": "json_each(r.lines) line",
     "sku": "json_extract(line.value, '$.sku')",
     "quantity": "json_extract(line.value, '$.quantity')",
-    "history": f"json_each(s.progress, '$[{_HISTORY}]') h",
+    "history": "json_each(s.state, '$.history') h",
     "event": _SQLITE_EVENT,
     "step": _SQLITE_STEP,
     "once": _once(_SQLITE_EVENT, _SQLITE_STEP),
-    "last_event": f"json_extract(s.progress, '$[{_HISTORY}][#-1][{_EVENT}]')",
+    "last_event": "json_extract(s.state, '$.history[#-1].event')",
     "is_end": f"l.handled = {HANDLED} AND l.topic IN ('order-events', 'notification-events') "
     f"AND substr(l.value, 1, {len(_ENDS[0])}) IN (x'{_ENDS[0].hex()}', x'{_ENDS[1].hex()}')",
     "end": f"substr(l.value, 1, {len(_ENDS[0])})",
@@ -48,17 +45,17 @@ SQLITE = {
 }
 """The words in braces of the rules, for SQLite."""
 
-_POSTGRES_EVENT, _POSTGRES_STEP = f"(h.value->>{_EVENT})", f"(h.value->>{_STEP})"
+_POSTGRES_EVENT = "(h.value->>'event')"
+_POSTGRES_STEP = "coalesce(h.value->>'step', '')"
 POSTGRES = {
     "lines": "jsonb_array_elements(r.lines::jsonb) AS line(value)",
     "sku": "(line.value->>'sku')",
     "quantity": "(line.value->>'quantity')::bigint",
-    "history": f"jsonb_array_elements(s.progress::jsonb->{_HISTORY}) "
-    "WITH ORDINALITY AS h(value, key)",
+    "history": "jsonb_array_elements(s.state::jsonb->'history') WITH ORDINALITY AS h(value, key)",
     "event": _POSTGRES_EVENT,
     "step": _POSTGRES_STEP,
     "once": _once(_POSTGRES_EVENT, _POSTGRES_STEP),
-    "last_event": f"(s.progress::jsonb->{_HISTORY}->-1->>{_EVENT})",
+    "last_event": "(s.state::jsonb->'history'->-1->>'event')",
     "is_end": "false",  # the embedded log is a table of SQLite
     "end": "''",
     "event_id": "''",

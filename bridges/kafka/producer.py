@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
+from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
@@ -27,7 +28,7 @@ from order_sagas.bridges.kafka.fast_produce import (
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits
+from order_sagas.bridges.kafka.topics import batch_limits
 from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)

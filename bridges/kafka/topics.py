@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
@@ -16,11 +17,6 @@ from order_sagas.bridges.kafka.errors import (
     TopicMissingError,
     map_errors,
 )
-
-DEAD_LETTERS = "dead-letters"
-"""The topic of records that could not be handled."""
-TOPICS = ("order-events", "payment-events", "stock-events", "notification-events", DEAD_LETTERS)
-"""Every topic; all have the same number of partitions."""
 
 _MAX_BATCH = "max.message.bytes"
 _USUAL_LIMIT = 1_048_588

@@ -14,7 +14,30 @@ from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.headers import unpack
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.log_table import append
+from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.rows import Row
 from order_sagas.bridges.storage.store import Store
+
+_LETTERS = (
+    "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' ORDER BY position"
+)
+
+
+class EmbeddedLetters:
+    """The dead letters of an embedded log, read from a read-only connection."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    def letters(self) -> Iterator[LetterRow]:
+        """See `LetterSource`; raises StoreError if the database cannot be read."""
+        with reading(self._database) as db:
+            return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
+
+
+def _unpacked(rows: Iterable[Row]) -> Iterator[LetterRow]:
+    for number, key, value, headers in rows:
+        yield number, key, value, unpack(headers)
 
 
 class EmbeddedLog:
@@ -80,12 +103,7 @@ class EmbeddedLog:
 
     def letters(self) -> Iterator[LetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
-        for number, key, value, headers in self.db.rows(
-            "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' "
-            "ORDER BY position",
-            (),
-        ):
-            yield number, key, value, unpack(headers)
+        return _unpacked(self.db.rows(_LETTERS, ()))
 
     def append(self, *records: Outgoing) -> int:
         """Append records in a transaction of their own; return how many systems are running."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
@@ -14,7 +14,7 @@ from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
-from order_sagas.bridges.kafka.topics import TOPICS, check_topics
+from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.log_writer import LetterRow
 from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for
@@ -25,6 +25,38 @@ _log = structlog.get_logger(__name__)
 
 WITHIN = 30.0
 """Seconds to wait for Kafka's acknowledgement of what was published."""
+
+
+class TopicLetters:
+    """The dead letters in Kafka, read without the database and without a producer.
+
+    `kept` caches the topic; without it, the whole topic is read on each call of `letters`.
+    """
+
+    def __init__(
+        self, connection: KafkaConnection, partitions: int, kept: KeptTopic | None = None
+    ) -> None:
+        self._connection = connection
+        self._partitions = partitions
+        self._kept = kept
+
+    def letters(self) -> Iterator[LetterRow]:
+        """See `LetterSource`. Raises BrokerUnreachableError.
+
+        The number of a letter is computed from its partition and offset, so it never changes.
+        """
+
+        def place(record: Record) -> tuple[bool, float, int, int]:
+            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
+            return is_mark, record.timestamp, record.partition, record.offset
+
+        if self._kept is not None:
+            records = self._kept.read()
+        else:
+            records = read_whole(self._connection, DEAD_LETTERS, self._partitions)
+        for record in sorted(records, key=place):
+            number = record.offset * self._partitions + record.partition
+            yield number, record.key, record.value, record.headers
 
 
 class OutboxLog:
@@ -119,22 +151,8 @@ class OutboxLog:
         return ends_of(self._connection, topic, self.partitions)
 
     def letters(self) -> Iterator[LetterRow]:
-        """The records of `dead-letters`, oldest first; marks come after their letters.
-
-        The number of a letter is computed from its partition and offset, so it never changes.
-        """
-
-        def place(record: Record) -> tuple[bool, float, int, int]:
-            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
-            return is_mark, record.timestamp, record.partition, record.offset
-
-        if self._dead_letters is not None:
-            records = self._dead_letters.read()
-        else:
-            records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
-        for record in sorted(records, key=place):
-            number = record.offset * self.partitions + record.partition
-            yield number, record.key, record.value, record.headers
+        """The records of `dead-letters`; see `TopicLetters`."""
+        return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         """Publish records, and delete those that Kafka acknowledged from the outbox.

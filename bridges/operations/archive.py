@@ -10,11 +10,10 @@ import msgspec
 
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import Phase, SagaState
+from order_sagas.actors.sagas.state import Phase, SagaState, decode_plain
 from order_sagas.bridges.storage.order_retention import kinds_of
 from order_sagas.bridges.storage.store import Store
 
-_progress = msgspec.json.Decoder(SagaState)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -62,13 +61,13 @@ class ArchiveFile:
         for kind in kinds_of(self._store):
             for order_id, entity in self._store.load(kind, numbers).items():
                 by_id[order_id][kind.__name__.lower()] = msgspec.to_builtins(entity)
-        columns = "no, saga, version, status, code, reason, started_at, ended_at, progress"
+        columns = "no, saga, version, status, code, reason, started_at, ended_at, state"
         names = columns.split(", ")[1:-1]
         sql = f"SELECT {columns} FROM sagas WHERE {no_in} ORDER BY no, started_at"
-        for no, *row, progress in db.rows(sql, which):
+        for no, *row, state in db.rows(sql, which):
             saga: dict[str, Any] = dict(zip(names, row, strict=True))
             sagas = found[no].setdefault("sagas", [])
-            sagas.append({**saga, **self._details(_progress.decode(progress))})
+            sagas.append({**saga, **self._details(decode_plain(state))})
         return list(by_id.values())
 
     def _details(self, progress: SagaState) -> dict[str, Any]:

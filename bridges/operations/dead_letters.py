@@ -5,6 +5,7 @@ shows what was done, by whom and why, and no letter is changed or removed.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -64,16 +65,23 @@ class LetterFilter:
     """Minimum age as a dead letter, in seconds."""
 
 
-class Letters:
-    """The dead letters of a log."""
+class LetterSource(Protocol):
+    """Where dead letters are read from. Reading does not open a log for writing."""
 
-    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
-        self._log = log
+    def letters(self) -> Iterator[LetterRow]:
+        """The records of `dead-letters`, oldest first; marks come after their letters."""
+
+
+class LetterReader:
+    """Reads the dead letters of a log."""
+
+    def __init__(self, source: LetterSource, clock: Clock | None = None) -> None:
+        self._source = source
         self._clock = clock or SystemClock()
 
     def all(self) -> list[Letter]:
         """Every letter, oldest first."""
-        return _letters(self._log.letters())
+        return _letters(self._source.letters())
 
     def get(self, number: int) -> Letter:
         """The letter with this number; raises LetterError if there is none."""
@@ -93,6 +101,14 @@ class Letters:
             and which.error.casefold() in letter.error.casefold()
             and (not which.older_than or "" < letter.time <= until)
         ]
+
+
+class Letters(LetterReader):
+    """Replays and discards the dead letters of a log."""
+
+    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
+        super().__init__(log, clock)
+        self._log = log
 
     def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
         """Append the records of these letters to their topics again, and mark the letters.

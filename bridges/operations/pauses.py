@@ -6,8 +6,8 @@ import attrs
 import sqlalchemy as sa
 
 from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.checks import listed
 from order_sagas.bridges.operations.errors import (
     AlreadySoError,
     NoSuchTargetError,

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 
 from order_sagas.actors.messages import OperatorCommand
 from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.checks import check, check_reason, listed
+from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.selection import Choice, SagaFilter, choose
 from order_sagas.bridges.records.record import Outgoing

@@ -7,11 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import sqlalchemy as sa
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.storage.connection import Connection, SqliteConnection
+from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.store import Changes, Claim, Store
@@ -24,16 +24,9 @@ if TYPE_CHECKING:
 @cache
 def _empty() -> sqlite3.Connection:
     """A database with all the tables: to copy one takes a tenth of the time of making one."""
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    _make(connection, metadata, [*metadata.tables.values()])
+    connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    prepare(OneLife(connection), metadata)
     return connection
-
-
-def _make(
-    connection: sqlite3.Connection, metadata: sa.MetaData, tables: Sequence[sa.Table]
-) -> None:
-    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
-    metadata.create_all(engine, tables)
 
 
 class OneLife(SqliteConnection):
@@ -48,9 +41,6 @@ class OneLife(SqliteConnection):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.use(connection)
-
-    def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        _make(self._connection, metadata, missing)
 
     def close(self) -> None:
         if self._connection.in_transaction:
