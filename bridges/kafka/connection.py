@@ -46,7 +46,7 @@ class KafkaConnection:
 
     def __attrs_post_init__(self) -> None:
         if not self.servers:
-            raise ValueError("bootstrap_servers names no Kafka server.")
+            raise ValueError("No Kafka server is named in bootstrap_servers.")
         if self.security_protocol.startswith("SASL") != (self.sasl_mechanism is not None):
             raise ValueError(
                 f"{self.security_protocol} and the login mechanism {self.sasl_mechanism} "

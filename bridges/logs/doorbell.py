@@ -34,21 +34,21 @@ def ring(database: str) -> int:
     0 means that no system is running, or only systems of users whose sockets this user may not
     write to. Sockets that were left by dead processes are removed.
     """
-    heard = 0
+    reached = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        for path in _bells(database):
+        for path in _sockets_of(database):
             try:
                 sender.sendto(b"r", str(path))
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
             except BlockingIOError:
-                heard += 1  # its buffer is full of rings that it has not read yet
+                reached += 1  # its buffer is full of rings that it has not read yet
             except OSError:
                 continue  # removed meanwhile, or another user's
             else:
-                heard += 1
-    return heard
+                reached += 1
+    return reached
 
 
 class Doorbell:
@@ -128,7 +128,7 @@ class Doorbell:
                 self._on_ring()
 
 
-def _bells(database: str) -> Iterator[Path]:
+def _sockets_of(database: str) -> Iterator[Path]:
     for directory, name, temporary in _places(database):
         with contextlib.suppress(OSError):
             if temporary:
