@@ -21,15 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from benchmarks.orders import orders
 from benchmarks.rows import print_result
 from benchmarks.running import Running, quantiles, since, worker_cpu
 from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.sagas.state import SagaState, decode_plain
 from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.storage.store import Changes
 
@@ -37,7 +35,6 @@ Result = dict[str, Any]
 
 WARM_UP = 500
 CHUNK = 1000
-_progress = msgspec.json.Decoder(SagaState)
 
 
 def timers(folder: Path, options: argparse.Namespace) -> Result:
@@ -92,8 +89,8 @@ def _park(system: Running, count: int, begins: float, within: float) -> dict[str
 def _lateness(system: Running, due: dict[str, float]) -> list[float]:
     """Return the delay of each deadline, in seconds."""
     late = []
-    for (raw,) in system.db.execute("SELECT progress FROM sagas"):
-        progress = _progress.decode(raw)
+    for (raw,) in system.db.execute("SELECT state FROM sagas"):
+        progress = decode_plain(raw)
         at = due.get(progress.order_id)
         if at is not None:
             fired = next(e.at for e in progress.history if e.event == "saga.step_timed_out")

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
+from sqlalchemy import make_url
 from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.actors.clock import Clock, SystemClock
@@ -26,6 +28,7 @@ from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGate
 from order_sagas.actors.services.stock import StockService
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
+from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedBridge
@@ -37,6 +40,7 @@ from order_sagas.bridges.processor.thread_pools import ThreadPools
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.storage.connection import Connection, connect
+from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.log_client import check_log
@@ -73,6 +77,8 @@ class Parts:
     outages: Outages = attrs.field(
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
+    outage_folder: Path | None = None
+    """Where outages of the database are noted for the next worker; None to note them nowhere."""
     call_runner: Callable[[], CallRunner] = ThreadPools
     call_capacity: int = CAPACITY
     """External calls of one service that may be under way; others wait in the database."""
@@ -102,8 +108,13 @@ def open_store(
     registry: Registry,
     services: Iterable[type[Service]],
     connect: Callable[[str], Connection] = connect,
+    *,
+    migrating: bool = False,
 ) -> Store:
-    """The store that the settings name; raises StoreError if it can't be used."""
+    """The store that the settings name; raises StoreError if it can't be used.
+
+    A database of a former schema version is migrated if `migrating`, and refused if not.
+    """
     entities = {
         entity: None
         for service in services
@@ -117,6 +128,7 @@ def open_store(
         consumer_of(settings),
         entities=[*entities],
         group=settings.kafka_group if settings.kafka else CONSUMER,
+        migrating=migrating,
     )
 
 
@@ -137,8 +149,13 @@ def open_world(
     tell: Callable[[Any], None],
 ) -> ProcessorContext:
     """What the bridge needs, opened in the process and thread where the bridge runs."""
+    store = open_store(parts.settings, registry, parts.services, parts.connect)
+    url = parts.settings.database
+    name = str(file_of(url) or make_url(url).render_as_string(hide_password=True))
+    journal = OutageJournal(store.outages, name, parts.outage_folder)
+    parts.outages.journal = journal
     return ProcessorContext(
-        store=open_store(parts.settings, registry, parts.services, parts.connect),
+        store=store,
         wire=MessageCodec(wire_messages(registry, parts.services)),
         routes=Routes(registry, parts.services),
         registry=registry,
@@ -151,6 +168,7 @@ def open_world(
         watch=parts.watch,
         batch_size=parts.settings.batch_size,
         outages=parts.outages,
+        journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
         shards=parts.shards,

@@ -81,6 +81,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         database=settings.database,
         registry=registry_of(settings),
         open_log=access.open,
+        letters=access.letters,
         running=_kept(access.running),
         timeline=lambda order_id: _timeline(settings, order_id),
         lag=access.lag,

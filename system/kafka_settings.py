@@ -15,8 +15,9 @@ from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.logs.kafka_outbox import OutboxLog
+from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
@@ -71,17 +72,20 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
 class KafkaAccess:
     """The log is Kafka's topics; the database knows how far the workers have come.
 
-    With `letters`, dead letters are read on from where they were read before.
+    With `kept`, dead letters are read on from where they were read before.
     """
 
     settings: Settings
-    letters: KeptTopic | None = None
+    kept: KeptTopic | None = None
 
     def open(self) -> LogWriter:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group, self.letters,
+            self.settings.kafka_group, self.kept,
         )  # fmt: skip
+
+    def letters(self) -> LetterSource:
+        return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:
         self._connection.knock()

@@ -9,8 +9,9 @@ from typing import Protocol
 import attrs
 
 from order_sagas.bridges.errors import StoreError
-from order_sagas.bridges.logs.embedded import EmbeddedLog
+from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -23,6 +24,9 @@ class LogAccess(Protocol):
 
     def open(self) -> LogWriter:
         """To write to."""
+
+    def letters(self) -> LetterSource:
+        """To read dead letters: nothing is opened to write to."""
 
     def knock(self) -> None:
         """Raise BridgeError unless somebody is there."""
@@ -65,6 +69,10 @@ class EmbeddedAccess:
     def open(self) -> LogWriter:
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
+
+    def letters(self) -> LetterSource:
+        check_log(self.settings)
+        return EmbeddedLetters(self.settings.database)
 
     def knock(self) -> None:
         """Where the database is, it is."""

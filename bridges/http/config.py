@@ -10,6 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.storage.lag import Lag
 
 
@@ -64,6 +65,8 @@ class Dependencies:
     registry: Registry
     open_log: Callable[[], LogWriter]
     """A log to write to, for the thread that calls it. Raises BridgeError if there is none."""
+    letters: Callable[[], LetterSource]
+    """Where dead letters are read, for the thread that calls it."""
     running: Callable[[], int]
     """How many processes handle what is written."""
     timeline: Callable[[str], Any] = lambda order_id: None

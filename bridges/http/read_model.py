@@ -39,8 +39,7 @@ from order_sagas.bridges.http.schemas import (
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.storage import queries
-from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
-from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
 Row = dict[str, Any]
@@ -73,11 +72,9 @@ class Reader:
         self._totals: tuple[dict[str, int], dict[str, int]] | None = None
         self._totals_until = float("-inf")
         self._counting = threading.Lock()
-        url = sa.make_url(database)
-        self._sqlite = file_of(database) is not None
-        self._engine = (
-            sqlite_engine(url) if self._sqlite else postgres_engine(url, pool_pre_ping=True)
-        )
+        self._engine = reading_engine(database, pool_pre_ping=True)
+        self._fits = False
+        """Whether the database was found to have the schema version of this program."""
 
     def close(self) -> None:
         """Close what is not in use."""
@@ -87,13 +84,11 @@ class Reader:
     def moment(self) -> Iterator[sa.Connection]:
         """A connection that sees one moment of the database."""
         try:
-            with self._engine.connect() as connection:
-                if self._sqlite:
-                    connection.exec_driver_sql("BEGIN")
-                try:
-                    yield connection
-                finally:
-                    connection.rollback()
+            with one_moment(self._engine) as connection:
+                if not self._fits:
+                    check_readable(connection)
+                    self._fits = True
+                yield connection
         except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
             words = getattr(error, "orig", None) or error
             raise StoreUnavailableError(f"the database can't be read: {words}") from error
@@ -231,7 +226,7 @@ class Reader:
         now = time.time()
         in_flight = (
             sa.select(sagas.c.status, sa.func.count())
-            .where(sagas.c.ended_at.is_(None))
+            .where(sagas.c.status.in_(queries.IN_FLIGHT))  # by the index of statuses
             .group_by(sagas.c.status)
         )
         steps = (
@@ -278,22 +273,12 @@ class Reader:
             began = time.monotonic()
             sagas_by_status = queries.saga_counts(db)
             ended = {s: n for s, n in sagas_by_status.items() if s in ENDED}
-            totals = _counts(db, _orders_by_status()), ended
+            totals = queries.order_counts(db), ended
             now = time.monotonic()
             self._totals, self._totals_until = totals, now + RARER * (now - began - QUICK)
             return totals
         finally:
             self._counting.release()
-
-
-def _orders_by_status() -> sa.Executable:
-    status = sa.func.coalesce(_orders.c.status, queries.SUBMITTED)
-    return (
-        sa.select(status, sa.func.count())
-        .select_from(order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no))
-        .where(sa.or_(_orders.c.no.is_not(None), order_keys.c.fingerprint.is_not(None)))
-        .group_by(status)
-    )
 
 
 def _pause(pause: Paused) -> PauseView:

@@ -41,6 +41,8 @@ class Parking(Shards):
         self._look_due = False
         self._look_later = False
         self._looked = False
+        self._pauses_since: float | None = None
+        """Pauses that ended before this moment (epoch seconds) matter to no saga in flight."""
 
     def _dead_letter(
         self, batch: Batch, record: Record, error: str, details: str | None = None
@@ -53,7 +55,9 @@ class Parking(Shards):
         """See in the database who is paused, and since when no more."""
         outages, now = self._world.outages, self._world.clock.now()
         table = self._world.store.parking
-        found = table.pauses()
+        if self._pauses_since is None:
+            self._pauses_since = min(now, self._world.store.outages.oldest())
+        found = table.pauses(self._pauses_since)
         lasting = {pause.name: pause for pause in found if pause.until is None}
         if not self._looked:
             self._looked = True
@@ -66,7 +70,7 @@ class Parking(Shards):
                 log.warning("service.paused", service=name, by=pause.by, why=pause.why)
                 outages.pause(name, min(pause.since, now))
         over = self._pauses.keys() - lasting.keys()
-        for pause in found:
+        for pause in reversed(found):  # the newest of a name first
             if pause.name in over and pause.until is not None:
                 over.discard(pause.name)
                 log.warning(
@@ -86,6 +90,8 @@ class Parking(Shards):
 
     def gain(self, epochs: dict[int, int]) -> None:
         super().gain(epochs)
+        if self._world.journal:
+            self._world.journal.recall(self._world.outages, self._world.clock.now())
         table, shards = self._world.store.parking, [*self._epochs]
         ours = [*self._receivers]
         self._parked = table.targets(shards, ours)

@@ -43,6 +43,8 @@ MAX_OUTSTANDING = 4
 """Batches of records that are handed over by the consumer and not settled, at most."""
 SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
+SWEEP_RECORDS = 1000
+"""Records of submitters at one look, at most."""
 
 
 # What the consumer tells the bridge.
@@ -485,10 +487,13 @@ class KafkaBridge(Bridge):
             self._publish(left)
 
     def _sweep(self) -> None:
-        """Publish what submitters have left: what was there at the last look is no slow one's."""
+        """Publish records that submitters committed and did not publish, some at a time.
+
+        Those that were there at the last look too: newer ones may be on their way.
+        """
         if not self._epochs or self._away or self._closed:
             return
-        rows = dict(self._world.store.unpublished(sorted(self._epochs), SUBMITTED))
+        rows = dict(self._world.store.submitted(sorted(self._epochs), SWEEP_RECORDS))
         known = {*self._unpublished, *self._published}
         left = {i: row for i, row in rows.items() if i in self._left and i not in known}
         self._left = {*rows}

@@ -10,6 +10,7 @@ from order_sagas.actors.protocol import NO_BATCH, Ack
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.order_mark import OrderMark
 from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
@@ -72,6 +73,7 @@ class LogSide(Actor):
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
         self._prune_due = False
+        self._mark: OrderMark | None = None
         self._away = False
         """Whether the batch was broken off, and its actors wait to be restored."""
 

@@ -35,6 +35,7 @@ from order_sagas.bridges.processor.messages import (
     Stop,
     Stopped,
 )
+from order_sagas.bridges.processor.order_mark import OrderMark
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
@@ -164,6 +165,8 @@ class Bridge(Waves):
         self._counts.since = now = self._world.clock.now()
         self._rates = Rates(now, 0, 0)
         keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
+        if connect.coordinator:
+            self._mark = OrderMark(world.store)
         if (keep, keep_keys) != (None, None) and connect.coordinator:
             self._pruner = Pruner(world.store, world.clock, keep, keep_keys)
             self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
@@ -424,6 +427,8 @@ class Bridge(Waves):
             self._calls.issue(batch.calls_to_make())
         self.between_batches()
         self._prune()
+        if self._mark and self._batch is None and not self._away:
+            self._mark.note(self._counts.begun, self._epochs)
         self._proceed_soon()
 
     def _observe(self, batch: Batch, took: float) -> None:

@@ -53,6 +53,10 @@ SECTIONS = {
             "prune:prune_command",
             "Delete orders that ended long ago, with all that belongs to them.",
         ),
+        "database": Listed(
+            "database:database_group",
+            "Tell the schema version of the database, and bring it up to date.",
+        ),
     },
     "Send": {
         "submit": Listed(

@@ -8,11 +8,12 @@ import click
 from rich.table import Table
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import Letter, LetterFilter, Letters
+from order_sagas.bridges.operations.dead_letters import Letter, LetterFilter, LetterReader, Letters
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
+    dead_letters,
     open_log,
     plain_table,
     print_json,
@@ -84,8 +85,7 @@ def _asked(function: Any) -> Any:
 @settings_options(*LOG_SETTINGS)
 def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
     """List dead letters, the oldest first."""
-    with open_log(settings) as log:
-        letters = Letters(log).all()
+    letters = dead_letters(settings).all()
     shown = [letter for letter in letters if everything or not letter.mark]
     if as_json:
         print_json([_as_json(letter) for letter in shown])
@@ -103,8 +103,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
 @settings_options(*LOG_SETTINGS)
 def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> None:
     """Show one letter whole: where it came from, the error, its key, headers and value."""
-    with open_log(settings) as log:
-        letter = Letters(log).get(letter_id)
+    letter = dead_letters(settings).get(letter_id)
     fields = _as_json(letter)
     if as_json:
         print_json(fields)
@@ -123,12 +122,11 @@ def replay_command(asked: Asked) -> None:
 
     With --all, those of all letters that fit; --dry-run tells which they are.
     """
+    chosen = _chosen(dead_letters(asked.settings), asked, "replay")
+    if not chosen:
+        return
     with open_log(asked.settings) as log:
-        letters = Letters(log)
-        chosen = _chosen(letters, asked, "replay")
-        if not chosen:
-            return
-        letters.replay(chosen, asked.by, asked.why, again=asked.again)
+        Letters(log).replay(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{many(len(chosen), 'record')} replayed.")
     say_if_idle(log)
 
@@ -142,16 +140,15 @@ def discard_command(asked: Asked) -> None:
     """
     if not asked.why.strip():
         raise click.UsageError("discarding needs a reason; give it with --why")
+    chosen = _chosen(dead_letters(asked.settings), asked, "discard")
+    if not chosen:
+        return
     with open_log(asked.settings) as log:
-        letters = Letters(log)
-        chosen = _chosen(letters, asked, "discard")
-        if not chosen:
-            return
-        letters.discard(chosen, asked.by, asked.why, again=asked.again)
+        Letters(log).discard(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{many(len(chosen), 'letter')} discarded.")
 
 
-def _chosen(letters: Letters, asked: Asked, verb: str) -> list[int]:
+def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
     """The numbers of the letters that are meant; none if nothing shall be done."""
     if bool(asked.letter_ids) == asked.everything:
         raise click.UsageError("name letters by their ids, or say --all")

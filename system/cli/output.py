@@ -14,6 +14,7 @@ from rich.text import Text
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.dead_letters import LetterReader
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
@@ -46,6 +47,17 @@ LOG_SETTINGS = ("database", "partitions", "kafka")
 
 def open_log(settings: Settings) -> LogWriter:
     """The log that the settings name, to write to."""
+    _quiet(settings)
+    return log_access(settings).open()
+
+
+def dead_letters(settings: Settings) -> LetterReader:
+    """The dead letters of the log that the settings name, to look at."""
+    _quiet(settings)
+    return LetterReader(log_access(settings).letters())
+
+
+def _quiet(settings: Settings) -> None:
     if settings.kafka:
         import structlog  # here, because it takes long to load, and nothing else logs
 
@@ -54,7 +66,6 @@ def open_log(settings: Settings) -> LogWriter:
             wrapper_class=structlog.make_filtering_bound_logger("warning"),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
-    return log_access(settings).open()
 
 
 def console(*, markup: bool = False) -> Console:

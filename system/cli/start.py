@@ -76,11 +76,12 @@ def start_command(settings: Settings) -> None:
         parts = Parts(
             settings=settings,
             clock=clock,
+            outage_folder=settings.log_dir,
             flush=sink.flush,
             observers=telemetry.observers,
             tracing=telemetry.tracing,
         )
-        open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
+        open_store(settings, parts.registry, parts.services, migrating=True).close()
         in_flight, waiting = _found(settings.database)
         running: RunningSystem | None = None
         with (
@@ -112,7 +113,7 @@ def start_command(settings: Settings) -> None:
 
 def _start_supervised(settings: Settings, workers: int) -> None:
     parts = Parts(settings=settings)
-    open_store(settings, parts.registry, parts.services).close()  # may it be used at all?
+    open_store(settings, parts.registry, parts.services, migrating=True).close()
     found = _found(settings.database)
     with StopRequests() as stops:
         outcome = run_supervised(

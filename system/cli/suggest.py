@@ -16,6 +16,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "resume": _LOG,
     "unpause": _LOG,
     "dead-letters replay": _LOG,
+    "database migrate": ("database",),
     "topics create": ("kafka", "partitions"),
     "trace": ("database", "log_dir"),
     "show": ("database",),

@@ -3,14 +3,11 @@
 from collections import Counter
 
 import attrs
-import msgspec
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.state import SagaState, Status
+from order_sagas.actors.sagas.state import Status, decode_plain
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.schema import sagas
-
-_decoder = msgspec.json.Decoder(SagaState)
 
 
 @attrs.define
@@ -40,8 +37,8 @@ def figures_of(database: str) -> Figures:
     took: list[float] = []
     most_undone, has_retry = 0, False
     with reading(database) as db:
-        for (raw,) in db.execute(sa.select(sagas.c.progress).order_by(sagas.c.no)):
-            progress = _decoder.decode(raw)
+        for (raw,) in db.execute(sa.select(sagas.c.state).order_by(sagas.c.no)):
+            progress = decode_plain(raw)
             events = Counter(entry.event.removeprefix("saga.") for entry in progress.history)
             figures.events.update(events)
             if progress.ended:

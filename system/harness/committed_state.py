@@ -22,7 +22,7 @@ class Books:
     def sagas(self, order_id: str | None = None) -> list[SagaState]:
         """Return the sagas of an order, or all, in the order of their start."""
         rows = self.connection.execute(
-            "SELECT progress, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
+            "SELECT state, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
             (order_id, order_id),
         ).fetchall()
         return [decode(raw, self._registry.get(saga, version)) for raw, saga, version in rows]

@@ -68,7 +68,7 @@ def _timed(worker: "Worker") -> set[str]:
     for timer in worker.base.timers():
         if isinstance(timer.payload, Timer):
             actor = timer.address.actor
-            saga = actor._progress if isinstance(actor, SagaActor) else None
+            saga = actor.state if isinstance(actor, SagaActor) else None
             # A timer of a deadline that was met long ago moves nothing.
             if saga and saga.steps[timer.payload.step].deadline == timer.payload.at:
                 found.add(saga.saga_id)

@@ -32,6 +32,7 @@ class Worker:
         parts = Parts(
             settings=settings,
             clock=clock,
+            outage_folder=settings.log_dir,
             shards=order.shards,
             flush=sink.flush,
             observers=telemetry.observers,

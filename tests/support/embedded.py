@@ -12,23 +12,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
+import attrs
 import msgspec
-import sqlalchemy as sa
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
+from order_sagas.bridges.processor.embedded import EmbeddedBridge
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
-from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
@@ -62,7 +64,8 @@ class EmbeddedSystem:
     """A system that runs only when the test lets it, and can be crashed and restarted.
 
     `settings` are those that differ from the defaults. `watch` is called at each point where a
-    crash is interesting, and may raise Crash. It runs `shards`, or all.
+    crash is interesting, and may raise Crash. It runs `shards`, or all. `database` is a URL to use
+    instead of a file in the directory; on PostgreSQL, the embedded log is a table of it, too.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class EmbeddedSystem:
         call_runner: Callable[[], CallRunner] = ImmediateCalls,
         call_capacity: int = CAPACITY,
         shards: frozenset[int] | None = None,
+        database: str | None = None,
+        outage_folder: Path | None = None,
+        began: float = BEGAN,
     ) -> None:
-        self.settings = Settings(
-            database=f"sqlite:///{directory / 'orders.db'}",
-            **{"partitions": 4, **(settings or {})},
-        )
-        self.clock = VirtualClock(BEGAN)
+        url = database or f"sqlite:///{directory / 'orders.db'}"
+        kafka = {} if url.startswith("sqlite") else {"kafka": "nobody.invalid:9092"}
+        self.settings = Settings(database=url, **{"partitions": 4, **kafka, **(settings or {})})
+        self.clock = VirtualClock(began)
         self.parts = Parts(
             settings=self.settings,
             sagas=sagas,
@@ -95,6 +100,8 @@ class EmbeddedSystem:
             call_runner=call_runner,
             call_capacity=call_capacity,
             shards=shards,
+            bridge=EmbeddedBridge,
+            outage_folder=outage_folder,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
         """A separate connection, for reading."""
@@ -132,7 +139,9 @@ class EmbeddedSystem:
         """Start it on the state in its database."""
         self.capture_logs()
         self.base = EventLoopBase(self.clock, threaded=False)
-        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        self.outages = Outages(self.settings.outage_grace)  # of a former life, nothing is known
+        parts = attrs.evolve(self.parts, outages=self.outages)
+        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
         self.run()
 
     def capture_logs(self) -> None:
@@ -260,10 +269,6 @@ class EmbeddedSystem:
 def violations(
     database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
 ) -> list[Violation]:
-    """Return the violated invariants of an SQLite database."""
-    engine = sqlite_engine(sa.make_url(database))
-    try:
-        with engine.connect() as connection:
-            return examine(ledger_of(connection), sagas, ended=ended).violations
-    finally:
-        engine.dispose()
+    """Return the violated invariants of a database."""
+    with reading(database) as connection:
+        return examine(ledger_of(connection), sagas, ended=ended).violations

@@ -33,7 +33,7 @@ PARTITIONS = 8
 _json = msgspec.json.Encoder()
 
 
-def fresh_topics(servers: str) -> None:
+def fresh_topics(servers: str, partitions: int = PARTITIONS) -> None:
     """Delete and create all topics; every test on a broker uses the same names."""
     connection = KafkaConnection(bootstrap_servers=servers)
     admin = KafkaAdminClient(**connection.client_settings())
@@ -41,7 +41,7 @@ def fresh_topics(servers: str) -> None:
         admin.delete_topics(list(TOPICS))
     wait_until(lambda: not set(TOPICS) & set(admin.list_topics()), "the old topics to be gone")
     admin.close()
-    create_topics(connection, partitions=PARTITIONS)
+    create_topics(connection, partitions=partitions)
 
 
 def orders(count: int, prefix: str = "o", **fields: Any) -> list[OrderCreated]:
@@ -65,9 +65,13 @@ class KafkaSystem:
         self.connection = KafkaConnection(bootstrap_servers=servers)
         self.env = environment(
             directory,
-            **{"kafka": servers, "session_timeout": "3s", **settings},
+            **{
+                "kafka": servers,
+                "session_timeout": "3s",
+                "partitions": PARTITIONS,
+                **settings,
+            },
             database=database,
-            partitions=PARTITIONS,
             log_dir=directory / "logs",
         )
         self._writer: TopicWriter | None = None

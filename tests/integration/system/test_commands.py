@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.system.conftest import MakeSystem
+from tests.support.cli import order_sagas
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_system import PARTITIONS, KafkaSystem
 from tests.support.waiting import wait_until
@@ -88,6 +89,8 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
     ]
     assert ["more nonsense"] == [each["value"] for each in system.said("dead-letters", "list")]
     assert second["id"] == system.said("dead-letters", "show", second["id"])["id"]
+    nowhere = {**system.env, "ORDER_SAGAS_DATABASE": "postgresql://nobody@127.0.0.1:1/nothing"}
+    assert 0 == order_sagas("dead-letters", "list", env=nowhere).returncode
 
 
 def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]]:
