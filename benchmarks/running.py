@@ -29,6 +29,7 @@ class QuietLog(EmbeddedLog):
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
+        """Run a transaction of appends, without a notification at its end."""
         with self.db.transaction() as cursor:
             yield cursor
 

@@ -72,6 +72,7 @@ class Saga(Actor):
     """The child of a cycle."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "start":
             self.wakeupAfter(FOREVER)
             self.send(sender, "started")
@@ -84,6 +85,7 @@ class Sleeper(Actor):
     """A parked saga."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "park":
             self.wakeupAfter(FOREVER)
 
@@ -92,6 +94,7 @@ class Echo(Actor):
     """Sends each message back."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         self.send(sender, message)
 
 
@@ -103,6 +106,7 @@ class Parent(Actor):
         self.asker: ActorAddress | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "started":
             self.send(sender, "go on")
         elif message == "ball":

@@ -23,10 +23,12 @@ class HeldCalls:
         """All calls, in the order of `run`."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """Hold a call."""
         self.begun.append(call)
         self.held.append((call, done))
 
     def stop(self) -> list[ExternalCall]:
+        """Return no calls: the held ones are dropped."""
         return []
 
     def let_go(self, count: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Databases as former versions of the program left them; `tests/golden` has them as SQL scripts."""
+"""Databases of former versions of the program, restored from SQL scripts in `tests/golden`."""
 
 import gzip
 import sqlite3
@@ -14,11 +14,11 @@ FOLDER = Path(__file__).parents[1] / "golden"
 B53E8B7 = "b53e8b7"
 """The commit whose databases are of schema version 1."""
 B53E8B7_ENDED = 1700100835.1
-"""What time it was when they were left, in seconds since the Unix epoch."""
+"""Time of the last change of these databases, in seconds since the Unix epoch."""
 
 
 def restore(name: str, database: str, commit: str = B53E8B7) -> None:
-    """Make the database of this name ("orders" or "own") at the URL of an empty one."""
+    """Restore a database ("orders" or "own") at the URL of an empty one."""
     kind = sa.make_url(database).get_backend_name()
     script = gzip.decompress((FOLDER / commit / f"{name}.{kind}.sql.gz").read_bytes()).decode()
     file = file_of(database)

@@ -46,7 +46,7 @@ transaction.state.log.num.partitions=3
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
-# A topic that nobody created is a mistake to be told, and tests do not wait for latecomers.
+# Topics are not created automatically, to detect mistakes; groups start without a delay.
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500

@@ -35,15 +35,19 @@ class ScriptedConsumer:
         """Do nothing: no thread runs."""
 
     def done(self, batch: Batch) -> None:
+        """Record a handled batch."""
         self.settled.append(batch)
 
     def released(self, shards: frozenset[int]) -> None:
+        """Record released shards."""
         self.freed.append(shards)
 
     def rewind(self, shards: frozenset[int]) -> None:
+        """Record a rewind."""
         self.rewound.append(shards)
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Record reported offsets."""
         self.reported.update(offsets)
 
 
@@ -58,6 +62,7 @@ class ScriptedProducer:
         """Do nothing: all topics exist."""
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
+        """Record a publication; the test acknowledges it."""
         publication = Publication(len(records))
         self.published += records
         self._waiting.append((len(records), publication))
@@ -86,12 +91,14 @@ class ScriptedClient:
         """Do nothing: all topics exist."""
 
     def producer(self) -> ScriptedProducer:
+        """Return the producer."""
         self.producers.append(ScriptedProducer())
         return self.producers[-1]
 
     def consumer(
         self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
     ) -> ScriptedConsumer:
+        """Return the consumer, with its owner."""
         self.consumers.append(ScriptedConsumer(owner))
         return self.consumers[-1]
 

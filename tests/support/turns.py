@@ -58,6 +58,7 @@ class Turns:
 
     @property
     def status(self) -> Status:
+        """The status of the saga."""
         assert self.progress
         return Status(self.progress.status)
 

@@ -56,6 +56,7 @@ class _Writer:
         self._broker = broker
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
+        """Publish records, with the outcomes that the test has set."""
         publication = Publication(len(records))
         self._broker.attempts.append([*records])
         for place, record in enumerate(records):
@@ -76,6 +77,7 @@ class _Reader:
         self._bridge = bridge
 
     def rewind(self, shards: frozenset[int]) -> None:
+        """Assign all shards again, from their stored offsets."""
         self._bridge.assign()
 
     def done(self, handover: Handover) -> None:
@@ -97,6 +99,7 @@ class VirtualKafkaBridge(KafkaBridge):
     broker: VirtualBroker
 
     def open_log(self) -> None:
+        """Open the log on the broker of the class."""
         self._writer = _Writer(self.broker)  # type: ignore[assignment]
         self._reader = _Reader(self)  # type: ignore[assignment]
         self._owner = _Owner(self._world.tell)
@@ -125,6 +128,7 @@ class VirtualKafkaSystem(EmbeddedSystem):
         self.parts = evolve(self.parts, bridge=bridge)
 
     def put(self, *messages: Message, topic: str = "") -> None:
+        """Append messages to their topics, and run."""
         for message in messages:
             key = message.order_id.encode()
             partition = partition_for(key, self.settings.partitions)
