@@ -158,7 +158,7 @@ def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
         address = f"127.0.0.1:{other.port}"
         with Started(tmp_path, env, "--workers", 1, "--http", address, wait=False) as system:
             assert 1 == system.process.wait(120)
-            assert "can't be had" in system.said
+            assert "can't listen on" in system.said
 
 
 def test_tokens_are_made_and_let_in(tmp_path, env):
