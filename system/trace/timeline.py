@@ -105,7 +105,7 @@ class Timeline:
 
 
 def in_force(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One saga's lines without those that were rolled back; see the head of this module."""
+    """Return a saga's lines without rolled back ones; see the module docstring."""
     kept: list[Mapping[str, Any]] = []
     highest = 0
     for line in lines:
