@@ -65,7 +65,7 @@ SECTIONS = {
             "Append the record VALUE (JSON, or - for standard input) to TOPIC.",
         ),
     },
-    "Look": {
+    "Inspect": {
         "orders": Listed("orders:orders_command", "List orders, the newest first."),
         "sagas": Listed(
             "orders:sagas_command",
@@ -85,7 +85,7 @@ SECTIONS = {
             "Check the consistency of the stored data, whether a system is running or not.",
         ),
     },
-    "Put right": {
+    "Repair": {
         "retry": Listed(
             "saga_actions:retry_command",
             "Send the stuck command or compensation of ORDER_ID again, with a fresh set of "
@@ -113,7 +113,7 @@ SECTIONS = {
             "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Prove": {
+    "Verify": {
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "

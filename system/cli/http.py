@@ -74,12 +74,12 @@ def _serve(settings: Settings) -> None:
         click.echo(f"  try   curl -i {server.address}/health/ready")
         click.echo(f"  page  {server.address}/")
         if not settings.http_tokens:
-            click.echo("  open  to everybody on this machine, without tokens")
+            click.echo("  open  to all users of this machine, without tokens")
         click.echo(f"  work  {suggestion('start')}  # handles the orders")
         stops.get()
     stopped = server.stop()
     if failures:
-        raise click.ClickException(f"HTTP could not go on: {failures[0]}")
+        raise click.ClickException(f"HTTP failed: {failures[0]}")
     if not stopped:
         raise click.ClickException("requests were still running, and were aborted")
     click.echo("Stopped. Orders answered with 201 are stored.")

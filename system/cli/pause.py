@@ -65,7 +65,7 @@ def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
             _operations(log).unpause(_participant(name), by, why)
         except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
-    click.echo(f"{name.capitalize()} goes on.")
+    click.echo(f"{name.capitalize()} is unpaused.")
     say_if_idle(log)
 
 

@@ -196,8 +196,8 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     with open_log(settings) as log:
         operations.send(chosen, log)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
-    count = f" {many(len(chosen), 'saga')}" if question.everything else ""
-    click.echo(f"Asked{count}. What comes of it: {suggestion(*look)}")
+    count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
+    click.echo(f"Sent{count}. Result: {suggestion(*look)}")
     say_if_idle(log)
 
 

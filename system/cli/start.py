@@ -94,7 +94,7 @@ def start_command(settings: Settings) -> None:
             click.echo(_banner(settings, 1, in_flight, waiting))
             asked = stops.get()
             if asked:
-                _announce(f"{asked}: finishing the batch in hand ...")
+                _announce(f"{asked}: finishing the current batch ...")
         bell.close()
         stopped = _stop(running)
         telemetry.close()
@@ -119,7 +119,7 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             workers,
             stops,
             started=lambda: click.echo(_banner(settings, workers, *found)),
-            stopping=lambda asked: _announce(f"{asked}: finishing the batches in hand ..."),
+            stopping=lambda asked: _announce(f"{asked}: finishing the current batches ..."),
         )
     if outcome.failure:
         raise click.ClickException(
@@ -185,6 +185,6 @@ def _orders_file() -> str:
 
 def _why(failure: BaseException, settings: Settings) -> str:
     return (
-        f"the system could not go on: {type(failure).__name__}: {failure}\n"
+        f"the system failed: {type(failure).__name__}: {failure}\n"
         f"Nothing that was committed is lost. The log has the details: {settings.log_dir}"
     )

@@ -36,5 +36,5 @@ def create_command(settings: Settings) -> None:
         retention=settings.retention_hours * 3600.0,
     )
     for topic in topics:
-        what = "made" if topic in made else "was there"
+        what = "created" if topic in made else "already exists"
         click.echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")

@@ -93,8 +93,8 @@ class Spans:
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
         attempt, began = (retried[-1].attempt, retried[-1].at) if retried else (1, sent)
         if not self._find(step, False, attempt, "timed_out"):
-            yield self._attempt(step, False, attempt, began, "given_up", "nobody waits for it")
-        yield from self._settled(step, False, "given_up", "nobody waits for it")
+            yield self._attempt(step, False, attempt, began, "given_up", "no longer waited for")
+        yield from self._settled(step, False, "given_up", "no longer waited for")
 
     def _told(self, step: str) -> Iterator[SpanOver]:
         row, undo = self._saga.rows[self._saga.index[step]], bool(self._progress.code)

@@ -71,7 +71,7 @@ def _subtitle(saga: SagaTimeline) -> Text:
     if saga.started is not None:
         moment = datetime.fromtimestamp(saga.started, UTC)
         started = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
-    when = f"started {started}" if saga.whole else f"its beginning is gone; from {started}"
+    when = f"started {started}" if saga.whole else f"beginning not in the logs; from {started}"
     return Text(f"  {when} · saga {saga.saga_id}", "dim")
 
 
@@ -143,4 +143,4 @@ def _bar(span: Span, whole: float, room: int) -> Text:
 def _length(span: Span, saga: SagaTimeline) -> str:
     if span.ended is not None:
         return f"{duration(span.ended - span.began)} {span.result}"
-    return "no answer yet" if saga.outcome == "running" else "told"
+    return "no reply yet" if saga.outcome == "running" else "no reply expected"

@@ -13,12 +13,12 @@ const KINDS = {
 const PHASES = {
   IDLE: ["not begun", "idle"],
   SENT: ["waits for its answer", "going"],
-  BACKOFF: ["will be asked again", "going"],
+  BACKOFF: ["will be sent again", "going"],
   STUCK: ["stuck", "stuck"],
   DONE: ["done", "done"],
   FAILED: ["failed", "failed"],
   UNDO_SENT: ["undo waits for its answer", "back"],
-  UNDO_BACKOFF: ["undo will be asked again", "back"],
+  UNDO_BACKOFF: ["undo will be sent again", "back"],
   UNDO_STUCK: ["undo stuck", "stuck"],
   UNDONE: ["undone", "back"],
 };

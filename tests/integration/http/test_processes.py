@@ -191,7 +191,7 @@ def test_people_see_the_banner_and_no_lines_of_the_log(tmp_path, env):
 
     said = http.output.read_text().splitlines()
     assert f"order-sagas is serving at {http.url}" == said[0]
-    assert "  open  to everybody on this machine, without tokens" in said
+    assert "  open  to all users of this machine, without tokens" in said
     assert not [line for line in said if line.startswith("[")]
 
 
