@@ -133,6 +133,8 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
+    """A uvicorn server that exposes its event loop, and sets `ready` when it accepts requests."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()

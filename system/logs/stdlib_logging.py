@@ -13,6 +13,8 @@ _log = structlog.get_logger("libraries")
 
 
 class _Handler(logging.Handler):
+    """Forwards records of the standard library's logging to structlog."""
+
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record at level warning: an error of a library need not be one of the system."""
         try:

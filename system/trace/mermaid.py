@@ -15,6 +15,8 @@ def render_mermaid(timeline: Timeline) -> str:
 
 
 class _Drawing:
+    """The lines of the diagram for one saga."""
+
     def __init__(self, saga: SagaTimeline, name: str) -> None:
         self._saga = saga
         self._name = name

@@ -143,4 +143,4 @@ def _bar(span: Span, whole: float, room: int) -> Text:
 def _length(span: Span, saga: SagaTimeline) -> str:
     if span.ended is not None:
         return f"{duration(span.ended - span.began)} {span.result}"
-    return "no reply yet" if saga.outcome == "running" else "no reply expected"
+    return "no reply yet" if saga.outcome == "running" else "no reply"
