@@ -1,1 +1,1 @@
-"""What the system costs: commands that measure it and print a table."""
+"""Benchmarks: commands that measure the system and print a table."""

@@ -1,9 +1,9 @@
-"""Every benchmark, as one table and one JSON file.
+"""Runs all benchmarks, and prints one table and writes one JSON file.
 
     python -m benchmarks [--quick] [--json FILE] [--only AREA ...]
 
-Each figure is measured in a process of its own, several times where it is short. CPU figures are
-scaled to the reference machine by the calibration loop; wall-clock figures are as they are here.
+Each figure is measured in a separate process, short ones several times. CPU figures are scaled to
+the reference machine by the calibration loop; wall-clock figures are not scaled.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Area = Callable[[bool], Iterator[Figure]]
 
 
 def embedded(quick: bool) -> Iterator[Figure]:
-    """The embedded durable log, alone and beside parked sagas, in turns."""
+    """The embedded log, alternately without and with parked sagas."""
     count, repeats = (2_000, 1) if quick else (20_000, 3)
     sizes = (0, 1_000, 10_000) if quick else (0, 1_000, 10_000, 100_000)
     runs: dict[int, list[dict[str, Any]]] = {parked: [] for parked in sizes}
@@ -71,7 +71,7 @@ def _options(count: int, parked: int) -> list[str]:
 
 
 def history(quick: bool) -> Iterator[Figure]:
-    """New orders beside a million that ended long ago: it takes minutes to write those."""
+    """New orders with a million finished ones in the database, which take minutes to write."""
     finished, count = (5_000, 2_000) if quick else (1_000_000, 20_000)
     for past in (0, finished):
         options = ["--orders", str(count), "--finished", str(past)]
@@ -88,7 +88,7 @@ def history(quick: bool) -> Iterator[Figure]:
 
 
 def runtime(quick: bool) -> Iterator[Figure]:
-    """The actor runtime alone, beside Thespian's own bases."""
+    """The actor runtime, compared with Thespian's system bases."""
     from benchmarks.runtime import compare
 
     for m in compare(scale(calibrate()), quick=quick):
@@ -99,14 +99,14 @@ def runtime(quick: bool) -> Iterator[Figure]:
 
 
 def simulation(quick: bool) -> Iterator[Figure]:
-    """Whole systems simulated, with all checks on."""
+    """Simulated systems, with all checks."""
     from benchmarks.simulation import area
 
     yield from area(quick)
 
 
 def kafka(quick: bool) -> Iterator[Figure]:
-    """Workers on a real Kafka, where there is one, with SQLite and PostgreSQL."""
+    """Workers on a real Kafka, if there is one, with SQLite and PostgreSQL."""
     from tests.support.kafka_jars import why_no_broker
 
     if why_no_broker():
@@ -148,7 +148,7 @@ def http(quick: bool) -> Iterator[Figure]:
 
 
 def scaling(quick: bool) -> Iterator[Figure]:
-    """Much of something: timers that are due, orders at once, workers, and one order alone."""
+    """Large loads: due timers, many orders, several workers; and a single order."""
     parked, within, count = (2_000, 5, 2_000) if quick else (100_000, 60, 20_000)
     command, r = _scale("timers", "--parked", str(parked), "--within", str(within))
     due = f"{parked:,} timers due within {within} s"
@@ -172,12 +172,12 @@ def scaling(quick: bool) -> Iterator[Figure]:
     for what in ("submitted", "handled"):
         rate = (r[f"{what}_per_second"],)
         yield _row([r], "scale", f"orders {what} under pressure", rate, "1/s", command)
-    # So many that the first and the last batches, in which one waits for the other, count little.
+    # Many orders, so that the first and last batches, with one idle worker, matter little.
     yield from _workers(3 * count, 1 if quick else 3)
 
 
 def _workers(count: int, repeats: int) -> Iterator[Figure]:
-    """One worker and two, in turns: on a busy machine their ratio says more than their rates."""
+    """One worker and two, alternately: on a busy machine the ratio is more reliable than rates."""
     runs: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
     for _ in range(repeats):
         for workers, results in runs.items():
@@ -230,18 +230,18 @@ def _run(module: str, *options: str) -> dict[str, Any]:
 
 
 def _scaled(result: dict[str, Any], name: str) -> float:
-    """Microseconds of CPU on the reference machine, by the loop that ran before and after it."""
+    """Return CPU microseconds scaled to the reference machine by the loops before and after."""
     return float(result[name]) * 1e6 * float(result["scale"])
 
 
 def _used() -> float:
-    """CPU seconds of all processes that have ended."""
+    """Return the CPU seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _row(results: Sequence[Mapping[str, Any]], *fields: Any) -> Figure:
-    """A figure of these runs, with the CPU of their processes."""
+    """Return a figure of these runs, with the CPU of their processes."""
     cpu = {
         name: statistics.median([r["cpu"].get(name, 0.0) for r in results])
         for name in results[0]["cpu"]
@@ -250,7 +250,7 @@ def _row(results: Sequence[Mapping[str, Any]], *fields: Any) -> Figure:
 
 
 def main() -> None:
-    """Measure, show progress, print the table, write the file."""
+    """Run the benchmarks, print the table, and write the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure.")
     parser.add_argument("--quick", action="store_true", help="smaller and fewer runs")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"), metavar="FILE")

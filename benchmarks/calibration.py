@@ -1,9 +1,9 @@
-"""How fast this machine is today: a fixed loop, so that figures of different days compare."""
+"""A fixed loop that measures the current speed of the machine, to make figures comparable."""
 
 import time
 
 REFERENCE_SECONDS = 0.116
-"""What the loop took on the quiet machine of the first figures."""
+"""CPU seconds of the loop on the reference machine."""
 
 
 def _loop() -> int:
@@ -16,7 +16,7 @@ def _loop() -> int:
 
 
 def calibrate(rounds: int = 5) -> float:
-    """CPU seconds that the loop takes here: the best of several rounds."""
+    """Return the CPU seconds of the loop on this machine: the best of several rounds."""
     best = float("inf")
     for _ in range(rounds):
         start = time.thread_time()
@@ -26,5 +26,5 @@ def calibrate(rounds: int = 5) -> float:
 
 
 def scale(measured: float) -> float:
-    """The factor from seconds on this machine to seconds on the reference machine."""
+    """Return the factor from CPU seconds on this machine to those on the reference machine."""
     return REFERENCE_SECONDS / measured

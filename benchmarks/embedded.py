@@ -1,11 +1,10 @@
-"""What an order costs on the embedded durable log, alone and beside sagas that wait.
+"""Measures the cost of an order on the embedded log, with and without parked sagas.
 
     python -m benchmarks.embedded [--orders N] [--parked N] [--json]
 
-Parked sagas are written to the database as they would be a moment after they began, and the
-system is started on it: that gives the restart time and the memory of a parked saga, and then the
-cost of other orders beside them. Every commit is durable (`synchronous=FULL`) and every
-transition is logged at level info.
+Parked sagas are written to the database in the state after their start, and the system is started
+on it: this gives the restart time and the memory of a parked saga, and then the cost of other
+orders. Every commit is durable (`synchronous=FULL`), and every transition is logged at level info.
 """
 
 import argparse
@@ -47,7 +46,7 @@ CHUNK = 1000
 
 @attrs.frozen
 class Result:
-    """One run, in this process. Times are seconds, not scaled."""
+    """The result of a run in this process. Times are in seconds, not scaled."""
 
     parked: int
     orders: int
@@ -71,7 +70,7 @@ def run(
     log_level: str = "info",
     watched: Callable[..., Any] = _call,
 ) -> Result:
-    """Measure it in a fresh directory. `watched` calls the function that is measured."""
+    """Run the benchmark in a new directory. `watched` calls the measured function."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             database=f"sqlite:///{folder}/orders.db",
@@ -110,7 +109,7 @@ def run(
 
 
 def append(store: Store, topic: str, messages: Iterable[Message], now: float) -> None:
-    """Put messages into the embedded log, as `order-sagas submit` would."""
+    """Append messages to the embedded log, like `order-sagas submit`."""
     encode = msgspec.json.Encoder().encode
     batch: list[tuple[Outgoing, int]] = []
     for message in messages:
@@ -124,7 +123,7 @@ def append(store: Store, topic: str, messages: Iterable[Message], now: float) ->
 
 
 def _submit(settings: Settings, count: int) -> None:
-    """As `order-sagas submit` does, from where the orders are read."""
+    """Submit orders like `order-sagas submit`, after reading its file."""
     with EmbeddedLog(settings.database, settings.partitions) as log:
         intake, waiting = Intake(log), list(orders(count))
         for place in range(0, count, CHUNK):
@@ -132,7 +131,7 @@ def _submit(settings: Settings, count: int) -> None:
 
 
 def _park(store: Store, parts: Parts, count: int) -> None:
-    """Sagas whose payment has not answered: as many rows, and deadlines hours away."""
+    """Write sagas that wait for their payment, with deadlines in some hours."""
     saga = next(iter(parts.registry))
     now = time.time()
     entities, sagas = [], []
@@ -146,7 +145,7 @@ def _park(store: Store, parts: Parts, count: int) -> None:
 
 
 def _finish(store: Store, parts: Parts, count: int) -> None:
-    """Orders that ended well, long ago: every row that they leave behind."""
+    """Write orders that completed long ago, with all their rows."""
     saga = next(iter(parts.registry))
     now = time.time()
     written: Changes = Changes(entities=[], sagas=[])
@@ -192,13 +191,13 @@ def _proceed(running: RunningSystem, base: EventLoopBase) -> None:
 
 
 def _latencies(settings: Settings, count: int, finished: int) -> tuple[float, float]:
-    """Seconds from a saga's start to its end: half of them, and 99 of 100, are quicker."""
+    """Return p50 and p99 of the seconds from a saga's start to its end."""
     with sqlite_engine(sa.make_url(settings.database)).connect() as db:
         query = "SELECT ended_at - started_at FROM sagas WHERE ended_at IS NOT NULL ORDER BY 1"
         took = [row[0] for row in db.execute(sa.text(query))]
     if len(took) != count + finished:
         raise RuntimeError(f"{len(took) - finished} of {count} orders have ended")
-    took = took[finished:]  # those took no time at all
+    took = took[finished:]  # these have a duration of 0
     return took[len(took) // 2], took[len(took) * 99 // 100]
 
 
@@ -207,7 +206,7 @@ def _resident() -> int:
 
 
 def main() -> None:
-    """Print one result."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--orders", type=int, default=20_000, help="how many orders (20000)")
     parser.add_argument("--parked", type=int, default=0, help="sagas that wait meanwhile (0)")

@@ -1,10 +1,10 @@
-"""What an order costs that comes in over HTTP: throughput, latency, and CPU of the process.
+"""Measures orders over HTTP: throughput, latency, and CPU of the process.
 
     python -m benchmarks.http [--orders N] [--connections N] [--json]
 
-`order-sagas http` runs in a process of its own on the embedded log, with every commit synced and
-every request logged; no worker runs beside it. The clients are in this process: each has a
-connection that is kept open, and posts its next order when the last is answered.
+`order-sagas http` runs in a separate process on the embedded log, with every commit synced and
+every request logged, and without a worker. The clients are in this process: each keeps a
+connection open, and posts its next order after the response to the last one.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 
 @attrs.frozen
 class Result:
-    """One run. Times are seconds, not scaled."""
+    """The result of a run. Times are in seconds, not scaled."""
 
     orders: int
     connections: int
@@ -38,11 +38,11 @@ class Result:
     p50: float
     p99: float
     cpu_per_order: float
-    """Of the process that serves."""
+    """CPU of the serving process."""
 
 
 def run(count: int, connections: int) -> Result:
-    """Measure it in a fresh directory."""
+    """Run the benchmark in a new directory."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         env = environment(Path(folder), log_dir=Path(folder) / "logs", http_rate=0)
@@ -82,7 +82,7 @@ def _request(order: OrderCreated) -> bytes:
 
 
 async def _post_all(port: int, connections: int, requests: Iterator[bytes]) -> list[float]:
-    """The seconds that each order took to be answered."""
+    """Return the seconds to the response of each order."""
     took: list[float] = []
 
     async def client() -> None:
@@ -108,7 +108,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def main() -> None:
-    """Print one result."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--orders", type=int, default=20_000, help="how many orders (20000)")
     parser.add_argument("--connections", type=int, default=64, help="clients at once (64)")

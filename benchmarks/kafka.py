@@ -1,9 +1,9 @@
-"""Orders over a real Kafka: workers as processes, with SQLite or PostgreSQL behind them.
+"""Measures orders on a real Kafka: worker processes, with SQLite or PostgreSQL.
 
     python -m benchmarks.kafka [--orders 5000] [--workers 1] [--database sqlite] [--json]
 
-The CPU is that of the workers from before the first order until after the last, and, beside it,
-that of broker and database. Latencies are of sagas one after the other, which share no batch.
+CPU is that of workers, broker and database, from before the first order to after the last.
+Latencies are of sagas run one after the other, which share no batch.
 """
 
 import argparse
@@ -29,21 +29,21 @@ PATIENCE = 300.0
 
 @attrs.frozen
 class Result:
-    """Seconds and orders; CPU is for each order."""
+    """The result of a run, in seconds; CPU is per order."""
 
     orders: int
     workers: int
     worker_cpu: float
     broker_cpu: float
     database_cpu: float
-    """0 for SQLite, which is within the workers."""
+    """0 for SQLite, which runs in the workers."""
     wall: float
     p50: float
     p99: float
 
 
 def run(count: int, workers: int, database: str) -> Result:
-    """Start everything, warm up, measure orders one by one, then all at once."""
+    """Start everything, warm up, and measure single orders, then all orders at once."""
     with tempfile.TemporaryDirectory() as folder:
         broker = KafkaBroker(Path(folder) / "kafka")
         server = PostgresServer(Path(folder) / "postgres") if database == "postgresql" else None
@@ -105,7 +105,7 @@ def _measure(
 
 
 def _wait_seldom(system: KafkaSystem, count: int) -> None:
-    """Looking costs the database time, so look a few times a second."""
+    """Wait for a number of ended sagas. Polls a few times a second, since polling costs CPU."""
     until, pause = time.perf_counter() + PATIENCE, threading.Event()
     while system.ended() < count:
         if time.perf_counter() > until:
@@ -115,7 +115,7 @@ def _wait_seldom(system: KafkaSystem, count: int) -> None:
 
 
 def _latencies(system: KafkaSystem) -> tuple[float, float]:
-    """Seconds from a saga's start to its end, of those that were alone."""
+    """Return the durations of the sagas that ran alone, in seconds."""
     took = sorted(
         ended - started
         for ended, started in system.rows(
@@ -126,7 +126,7 @@ def _latencies(system: KafkaSystem) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one result."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--orders", type=int, default=5_000, help="how many orders (5000)")
     parser.add_argument("--workers", type=int, default=1, help="how many processes (1)")

@@ -1,10 +1,10 @@
-"""What a record costs on its way to and from Kafka, step by step.
+"""Measures the cost of a record in the Kafka client, step by step.
 
     python -m benchmarks.kafka_client [--records 20000] [--servers HOST:PORT]
 
-CPU of this process alone, in microseconds for each record of 290 bytes: every thread of the
-client's counts, the broker does not. Without `--servers`, a broker is started for it. The machine
-is not asked to be quiet, so compare lines of one run.
+CPU of this process (all threads of the client, not the broker), in microseconds per record of 290
+bytes. Without `--servers`, a broker is started. The figures are not scaled, so compare lines of one
+run only.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Publish = Callable[[Sequence[Outgoing]], None]
 
 
 def main() -> None:
-    """Print the tables."""
+    """Run the benchmark, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kafka_client", description=__doc__)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--servers")
@@ -63,7 +63,7 @@ def _producing(connection: KafkaConnection, topics: list[str], count: int) -> Ta
         ]
         for how, way in _ways_to_produce(connection, topics):
             with way as publish:
-                publish(records)  # connections, metadata, the producer's id
+                publish(records)  # connections, metadata, producer id
                 rounds = max(count // size // 4, 5)
                 cpu, wall = time.process_time(), time.monotonic()
                 for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The orders that every benchmark runs: 85% complete, 5% are declined, 10% are out of stock."""
+"""The orders of the benchmarks: 85% complete, 5% are declined, 10% are out of stock."""
 
 import random
 import uuid
@@ -12,13 +12,13 @@ OUT_OF_STOCK = 0.10
 
 
 def stock() -> LoadStock:
-    """More than any benchmark sells."""
+    """Pieces in stock: more than any benchmark sells."""
     lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=10**9) for n in range(SKUS))
     return LoadStock(order_id="stock-load", lines=lines)
 
 
 def orders(count: int, seed: int = 1) -> Iterator[OrderCreated]:
-    """So many orders of two lines, with random UUIDs for ids: the hard case for an index."""
+    """Return orders of two lines, with random UUIDs as ids, the worst case for an index."""
     rng = random.Random(seed)
     for n in range(count):
         first = "SKU-NONE" if rng.random() < OUT_OF_STOCK / (1 - DECLINED) else _sku(rng)

@@ -1,10 +1,9 @@
-"""Where the CPU of an order goes, by part of the system.
+"""Profiles the CPU of an order, by part of the system.
 
     python -m benchmarks.profile [--orders N] [--functions N]
 
-Shares are of what cProfile sees: it adds a fixed cost to every call, so that small functions look
-larger than they are, and one call into SQLite smaller. They tell where to look, not what it costs:
-that is what `python -m benchmarks.embedded` is for.
+The shares are those of cProfile, which adds a fixed cost to every call: small functions are
+overstated, and single calls into SQLite understated. For costs use `python -m benchmarks.embedded`.
 """
 
 import argparse
@@ -35,33 +34,33 @@ PARTS = {
     "system/logs": "log lines",
     "structlog": "log lines",
 }
-"""A part for the files below each path; the first that fits counts."""
+"""Parts by path prefix; the first match counts."""
 
 BUILT_IN = {
     "sqlite3": "SQLite",
     "msgspec": "wire: JSON to messages and back",
     "orjson": "log lines",
 }
-"""A part for the built-in functions whose names hold this."""
+"""Parts by a text in the name of a built-in function."""
 
 OTHER = "Python: lists, dicts, text, and the rest"
 
 
 @attrs.frozen
 class Profile:
-    """Seconds by part, and the functions that take the most: (seconds, calls, name)."""
+    """Seconds by part, and the most expensive functions: (seconds, calls, name)."""
 
     parts: Counter[str]
     functions: list[tuple[float, int, str]]
 
     @property
     def seconds(self) -> float:
-        """All there is."""
+        """The sum of all parts, in seconds."""
         return sum(self.parts.values())
 
 
 def profile(count: int) -> Profile:
-    """Run so many orders on the embedded log, and see where the time goes meanwhile."""
+    """Run a number of orders on the embedded log under the profiler."""
     profiler = cProfile.Profile()
     embedded.run(count, 0, watched=profiler.runcall)
     stats: Any = pstats.Stats(profiler)
@@ -74,7 +73,7 @@ def profile(count: int) -> Profile:
 
 
 def part_of(file: str, name: str) -> str:
-    """The part that a function belongs to."""
+    """Return the part of a function."""
     if file == "~":
         return next((part for word, part in BUILT_IN.items() if word in name), OTHER)
     path = _within(file)
@@ -82,7 +81,7 @@ def part_of(file: str, name: str) -> str:
 
 
 def _within(file: str) -> str:
-    """A file's path within this package, or within the directory of installed packages."""
+    """Return a file's path within this package, or within the installed packages."""
     path = Path(file)
     if path.is_relative_to(SOURCES):
         return str(path.relative_to(SOURCES))
@@ -96,7 +95,7 @@ def _named(file: str, line: int, name: str) -> str:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Run the profile, and print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--orders", type=int, default=5000, help="how many orders (5000)")
     parser.add_argument("--functions", type=int, default=20, help="how many functions (20)")

@@ -1,4 +1,4 @@
-"""One figure of a benchmark, and the table of them all."""
+"""A figure of a benchmark, and the table of all figures."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ from rich.table import Table
 
 @attrs.frozen
 class Figure:
-    """A figure: its median over the repeats, and how far they spread."""
+    """A figure: its median and range over the repeats."""
 
     area: str
     what: str
@@ -22,30 +22,30 @@ class Figure:
     command: str
     goal: str = ""
     cpu: Mapping[str, float] = attrs.field(factory=dict)
-    """CPU seconds of every process of a run, by name: the median of the repeats."""
+    """CPU seconds of each process of a run, by name: the median of the repeats."""
 
     @property
     def median(self) -> float:
-        """The middle of the repeats."""
+        """The median of the repeats."""
         return statistics.median(self.values)
 
     @property
     def spread(self) -> str:
-        """The smallest and the largest of the repeats; empty for a single one."""
+        """The smallest and the largest of the repeats; empty for one repeat."""
         if len(self.values) < 2:
             return ""
         return f"{show(min(self.values))} to {show(max(self.values))}"
 
 
 def show(value: float) -> str:
-    """Three digits are all that a noisy machine deserves."""
+    """Format a number with three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def print_table(console: Console, figures: Iterable[Figure], calibration: float) -> None:
-    """The figures as a table, with the machine's speed above it."""
+    """Format the figures as a table, with the machine's speed above it."""
     console.print(
         f"Calibration loop: {calibration:.3f} s of CPU here, 0.116 s on the reference machine. "
         "CPU figures are scaled, by the loops that ran beside them."
@@ -76,7 +76,7 @@ def print_table(console: Console, figures: Iterable[Figure], calibration: float)
 
 
 def write_json(path: Path, figures: Sequence[Figure], calibration: float) -> None:
-    """All that the table says, and the command behind each row."""
+    """Return the figures as data, with the command of each row."""
     rows: list[dict[str, Any]] = [
         {
             "area": f.area,
@@ -96,7 +96,7 @@ def write_json(path: Path, figures: Sequence[Figure], calibration: float) -> Non
 
 
 def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
-    """One run's numbers, for a program or for a person."""
+    """Print the result of a run, as JSON or as text."""
     if as_json:
         print(json.dumps(result))
         return

@@ -1,4 +1,4 @@
-"""A system as people run it, `order-sagas start` in processes of its own, and what they use."""
+"""Runs `order-sagas start` in separate processes, and measures them."""
 
 import json
 import sqlite3
@@ -25,16 +25,17 @@ PATIENCE = 600.0
 
 
 class QuietLog(EmbeddedLog):
-    """Rings for nobody: what is written waits until the whole load is there."""
+    """A doorbell that notifies no worker, so that the whole load can be written first."""
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
+        """Run a transaction of appends, without a notification at its end."""
         with self.db.transaction() as cursor:
             yield cursor
 
 
 class Running:
-    """One system on a fresh database with plenty of stock. `settings` differ from the defaults."""
+    """A system on a new database with plenty of stock; `settings` override the defaults."""
 
     def __init__(self, folder: Path, workers: int = 1, **settings: object) -> None:
         self.folder = folder
@@ -58,7 +59,7 @@ class Running:
         self._started: Started | None = None
 
     def start(self) -> None:
-        """Return once it has said that it runs, and has handled the stock."""
+        """Wait until it runs and has handled the stock."""
         self._started = Started(self.folder, self.env)
         self.wait(lambda: self.number("SELECT count(*) FROM stock_loads") == 1)
         first = psutil.Process(self._started.process.pid)
@@ -72,7 +73,7 @@ class Running:
             }
 
     def _answering(self) -> dict[int, int]:
-        """The process of each worker that runs."""
+        """Return the processes of the running workers."""
         status = json.loads(order_sagas("status", "--json", env=self.env).stdout)
         return {w["number"]: w["pid"] for w in status["workers"] if w["report"]}
 
@@ -87,47 +88,47 @@ class Running:
         self.db.close()
 
     def stop(self) -> int:
-        """Let it finish the batch in hand; answers its exit code."""
+        """Stop it in good order, and return its exit code."""
         return self._started.stop() if self._started else 0
 
     def submit(self, orders: Sequence[OrderCreated], *, heard: bool = True) -> None:
-        """Take orders in; with `heard`, the system hears of each thousand."""
+        """Submit orders; with `heard`, the workers are notified after each thousand."""
         for place in range(0, len(orders), CHUNK):
             self.intake.take(orders[place : place + CHUNK])
             if heard:
                 self.ring()
 
     def ring(self) -> None:
-        """Tell the system that records wait."""
+        """Notify the workers of new records."""
         ring(self.settings.database)
 
-    # --- what came of it ----------------------------------------------------------------------
+    # --- results ------------------------------------------------------------------------------
 
     def number(self, sql: str) -> int:
-        """The one number that a query finds."""
+        """Return the number that a query finds."""
         return int(self.db.execute(sql).fetchone()[0])
 
     def in_flight(self) -> int:
-        """Sagas that have not ended: a quick question, by an index."""
+        """Return the number of sagas in flight, by a fast query on an index."""
         return self.number("SELECT count(*) FROM sagas WHERE ended_at IS NULL")
 
     def wait_for_ends(self, count: int) -> None:
-        """Return when so many sagas have ended; looking often would cost the workers time."""
+        """Wait for a number of ended sagas. Polls rarely, since polling costs CPU."""
         last = "SELECT count(*) FROM sagas"
         self.wait(lambda: self.number(last) >= count and not self.in_flight(), 0.1)
 
     def wait(self, condition: Callable[[], bool], pause: float = 0.02) -> None:
-        """Return when it holds; raises RuntimeError if that takes too long."""
+        """Wait for a condition. Raises RuntimeError if that takes too long."""
         until, waiting = time.perf_counter() + PATIENCE, threading.Event()
         while not condition():
             if time.perf_counter() > until:
                 raise RuntimeError("it takes too long")
             waiting.wait(pause)
 
-    # --- what it uses -------------------------------------------------------------------------
+    # --- resources ----------------------------------------------------------------------------
 
     def cpu(self) -> Mapping[str, float]:
-        """CPU seconds of every process so far."""
+        """Return the CPU seconds of each process so far."""
         used: dict[str, float] = {}
         for process, name in self.processes.items():
             with suppress(psutil.NoSuchProcess):
@@ -136,11 +137,11 @@ class Running:
         return {**used, "benchmark": time.process_time()}
 
     def memory(self) -> int:
-        """Resident bytes of the workers."""
+        """Return the resident memory of the workers, in bytes."""
         return sum(int(process.memory_info().rss) for process in self._workers())
 
     def files(self) -> int:
-        """Open file handles of the workers."""
+        """Return the number of open file handles of the workers."""
         return sum(int(process.num_fds()) for process in self._workers())
 
     def _workers(self) -> list[Any]:
@@ -148,17 +149,17 @@ class Running:
 
 
 def since(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What each process used meanwhile."""
+    """Return the difference of two measurements, by process."""
     return {name: after[name] - before.get(name, 0.0) for name in after}
 
 
 def worker_cpu(used: Mapping[str, float]) -> list[float]:
-    """That of each worker."""
+    """Return the values of the workers."""
     return [seconds for name, seconds in used.items() if name.startswith("worker")]
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
-    """The middle, the worst of a hundred, and the worst."""
+    """Return p50, p99 and the maximum."""
     ordered = sorted(values)
     return {
         "p50": ordered[len(ordered) // 2],

@@ -1,11 +1,11 @@
-"""What the actor runtime costs, side by side with Thespian's own bases.
+"""Measures the actor runtime, compared with Thespian's system bases.
 
     python -m benchmarks.runtime [--json FILE] [--quick]
 
-A cycle is the life of a small saga: its parent creates it and starts it; it sets a wakeup and
-answers; it gets one more message, answers and exits; the parent hears of the exit. Parked actors
-are created before, each with one timer, and wait. Figures are CPU time of all processes involved,
-scaled to the reference machine.
+A cycle is the life of a small saga: its parent creates and starts it; it sets a wakeup and replies;
+it gets one more message, replies and exits; the parent gets its ChildActorExited. Parked actors are
+created before, each with one timer. Figures are CPU time of all processes, scaled to the reference
+machine.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PATIENCE = 600
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure; `per_cpu_second` and `cpu_us` are scaled to the reference machine."""
+    """A figure; `per_cpu_second` and `cpu_us` are scaled to the reference machine."""
 
     base: str
     what: str
@@ -49,29 +49,30 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cycles:
-    """Run this many cycles, some of them at once, and report."""
+    """A request to run cycles, some of them concurrently, and report."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Park:
-    """Create this many children that do nothing but wait."""
+    """A request to create parked children."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Rally:
-    """Send a message back and forth this many times."""
+    """A request to send a message back and forth."""
 
     count: int
 
 
 class Saga(Actor):
-    """The child of one cycle."""
+    """The child of a cycle."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "start":
             self.wakeupAfter(FOREVER)
             self.send(sender, "started")
@@ -84,25 +85,28 @@ class Sleeper(Actor):
     """A parked saga."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "park":
             self.wakeupAfter(FOREVER)
 
 
 class Echo(Actor):
-    """Sends back what it gets."""
+    """Sends each message back."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         self.send(sender, message)
 
 
 class Parent(Actor):
-    """Does what it is told to, and answers when it is done."""
+    """Executes a request, and replies when it is done."""
 
     def __init__(self) -> None:
         self.to_start = self.to_finish = self.rallies = 0
         self.asker: ActorAddress | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message."""
         if message == "started":
             self.send(sender, "go on")
         elif message == "ball":
@@ -134,7 +138,7 @@ class Parent(Actor):
 
 @contextmanager
 def running(base: str) -> Iterator[tuple[ActorSystem, ActorAddress]]:
-    """A system on the named base, with a Parent; shut down in the end."""
+    """Yield a system on the named base, with a `Parent`; it is shut down at the end."""
     silent = {"version": 1, "disable_existing_loggers": False}
     capabilities = {"Admin Port": _free_port()} if base.startswith("multiproc") else None
     system = ActorSystem(
@@ -150,14 +154,14 @@ def running(base: str) -> Iterator[tuple[ActorSystem, ActorAddress]]:
 
 
 def measure(base: str, order: Cycles | Rally, parked: int, factor: float) -> Measurement:
-    """Carry out one order on a fresh system with so many parked actors.
+    """Execute a request on a new system with a number of parked actors.
 
-    Raises RuntimeError if it was not carried out in ten minutes.
+    Raises RuntimeError after ten minutes.
     """
     with running(base) as (system, parent):
         if parked:
             system.ask(parent, Park(parked), PATIENCE)
-        # A first few, so that what is paid once is not counted.
+        # Warm up, so that one-time costs are not measured.
         system.ask(parent, type(order)(min(order.count, 200)), PATIENCE)
         gc.collect()
         wall, cpu = time.perf_counter(), _cpu_seconds(base)
@@ -173,7 +177,7 @@ def measure(base: str, order: Cycles | Rally, parked: int, factor: float) -> Mea
 
 
 def bytes_per_parked_actor(count: int) -> float:
-    """Memory that one parked actor adds: instance, address, timer, and its place in the tree."""
+    """Return the memory of a parked actor: instance, address, timer, and entry in the tree."""
     with running(OURS) as (system, parent):
         system.ask(parent, Park(1000), PATIENCE)
         gc.collect()
@@ -184,7 +188,7 @@ def bytes_per_parked_actor(count: int) -> float:
 
 
 def compare(factor: float, *, quick: bool = False) -> list[Measurement]:
-    """Every figure, ours at four sizes and Thespian's bases at what they can do."""
+    """Return all figures: this base at four sizes, Thespian's bases at sizes they can handle."""
     size = 10 if quick else 1
     found = []
     for parked in (0, 1_000, 10_000, 100_000):
@@ -200,7 +204,7 @@ def compare(factor: float, *, quick: bool = False) -> list[Measurement]:
 
 
 def table(measurements: list[Measurement]) -> Table:
-    """The figures, for a terminal."""
+    """Format the figures as a table."""
     shown = Table(title="Actor runtime, CPU time scaled to the reference machine")
     for heading in ("base", "what", "parked", "count", "per CPU s", "CPU µs", "wall s"):
         shown.add_column(
@@ -220,10 +224,10 @@ def table(measurements: list[Measurement]) -> Table:
 
 
 def _cpu_seconds(base: str) -> float:
-    """CPU time spent so far by a system on this base.
+    """Return the CPU seconds used so far by a system on this base.
 
-    The processes of a multi-process base leave our process tree, so they are known by our own
-    command line, which a fork keeps. One that ended counts if its parent waited for it: at least.
+    The processes of a multi-process base leave this process tree; they are found by the command
+    line, which a fork keeps. Ended processes are included only if their parent waited for them.
     """
     if not base.startswith("multiproc"):
         return time.process_time()
@@ -252,7 +256,7 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Measure, print, and write JSON if asked to."""
+    """Run the benchmark, print the table, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")

@@ -1,4 +1,4 @@
-"""How the system behaves when there is much of something: timers, orders, time, workers.
+"""Measures the system under large loads: timers, orders, time, workers.
 
     python -m benchmarks.scale timers [--parked 100000] [--within 60] [--rate 200]
     python -m benchmarks.scale alone [--orders 200]
@@ -6,8 +6,8 @@
     python -m benchmarks.scale workers [--orders 20000] [--workers 2]
     python -m benchmarks.scale soak [--minutes 10] [--rate 100]
 
-Each runs `order-sagas start` on the embedded log, as people do, with every commit synced and every
-transition logged. CPU is told of each process.
+Each runs `order-sagas start` on the embedded log, with every commit synced and every transition
+logged. CPU is measured for each process.
 """
 
 import argparse
@@ -21,15 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from benchmarks.orders import orders
 from benchmarks.rows import print_result
 from benchmarks.running import Running, quantiles, since, worker_cpu
 from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.sagas.state import SagaState, decode_plain
 from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.storage.store import Changes
 
@@ -37,14 +35,13 @@ Result = dict[str, Any]
 
 WARM_UP = 500
 CHUNK = 1000
-_progress = msgspec.json.Decoder(SagaState)
 
 
 def timers(folder: Path, options: argparse.Namespace) -> Result:
-    """Parked sagas whose deadlines fall into one stretch of time, and other orders meanwhile."""
+    """Measure parked sagas whose deadlines are due within a period, with other orders meanwhile."""
     system: Running = options.use(Running(folder))
     count, within = options.parked, options.within
-    begins = time.time() + 20 + count * options.writing  # by then they are written and restored
+    begins = time.time() + 20 + count * options.writing  # the time to write and restore them
     first_due = _park(system, count, begins, within)
     system.start()
     spare = begins - time.time()
@@ -70,7 +67,7 @@ def timers(folder: Path, options: argparse.Namespace) -> Result:
 
 
 def _park(system: Running, count: int, begins: float, within: float) -> dict[str, float]:
-    """Sagas that wait for their payment until a moment of their own; answers when that is."""
+    """Write sagas that wait for their payment, and return their deadlines."""
     saga = system.parts.registry.get(PLACE_ORDER.name, PLACE_ORDER.version)
     patience = saga.rows[1].within
     draw, due = random.Random(4), {}
@@ -90,10 +87,10 @@ def _park(system: Running, count: int, begins: float, within: float) -> dict[str
 
 
 def _lateness(system: Running, due: dict[str, float]) -> list[float]:
-    """Seconds between each deadline and the moment at which its saga saw to it."""
+    """Return the delay of each deadline, in seconds."""
     late = []
-    for (raw,) in system.db.execute("SELECT progress FROM sagas"):
-        progress = _progress.decode(raw)
+    for (raw,) in system.db.execute("SELECT state FROM sagas"):
+        progress = decode_plain(raw)
         at = due.get(progress.order_id)
         if at is not None:
             fired = next(e.at for e in progress.history if e.event == "saga.step_timed_out")
@@ -102,7 +99,7 @@ def _lateness(system: Running, due: dict[str, float]) -> list[float]:
 
 
 def alone(folder: Path, options: argparse.Namespace) -> Result:
-    """Orders one after the other, each until its end can be read: what a single customer sees."""
+    """Measure single orders, one after the other, each until its end is committed."""
     system: Running = options.use(Running(folder))
     system.start()
     everything = list(orders(WARM_UP + options.orders))
@@ -121,12 +118,12 @@ def alone(folder: Path, options: argparse.Namespace) -> Result:
 
 
 def _has_ended(system: Running, no: int) -> bool:
-    """Whether the order of this number has; the delivery of the stock has one too."""
+    """Return True if the order with this number has ended; the stock has a number, too."""
     return system.number(f"SELECT count(ended_at) FROM sagas WHERE no = {no}") == 1
 
 
 def pressure(folder: Path, options: argparse.Namespace) -> Result:
-    """More orders than can be handled, as fast as they can be submitted."""
+    """Measure an overload: orders submitted as fast as possible."""
     system: Running = options.use(Running(folder))
     system.start()
     everything = list(orders(WARM_UP + options.orders))
@@ -149,7 +146,7 @@ def pressure(folder: Path, options: argparse.Namespace) -> Result:
 
 
 def workers(folder: Path, options: argparse.Namespace) -> Result:
-    """Orders that all wait in the log: how soon so many workers have handled them."""
+    """Measure how fast a number of workers handles orders that wait in the log."""
     system: Running = options.use(Running(folder, options.workers))
     system.start()
     everything = list(orders(WARM_UP + options.orders))
@@ -171,7 +168,7 @@ def workers(folder: Path, options: argparse.Namespace) -> Result:
 
 
 def soak(folder: Path, options: argparse.Namespace) -> Result:
-    """A steady load for a long time, with silent services and pruning: does anything grow?"""
+    """Measure the growth of memory and file handles under a steady load, with pruning."""
     system: Running = options.use(
         Running(
             folder, options.workers, payment_silent_rate=0.05, stock_silent_rate=0.05,
@@ -207,7 +204,7 @@ def soak(folder: Path, options: argparse.Namespace) -> Result:
 
 
 class _Sampling:
-    """Asks something again and again, on a thread of its own, while it is open."""
+    """Calls a function periodically on a separate thread, inside its context."""
 
     def __init__(self, every: float, ask: Callable[[], int]) -> None:
         self.values: list[int] = []
@@ -239,7 +236,7 @@ def _submit_steadily(system: Running, everything: list[Any], rate: float) -> Non
 
 
 def _from_submission(system: Running, among: Iterable[Any]) -> list[float]:
-    """Seconds from an order's submission to the end of its saga."""
+    """Return the seconds from each order's submission to the end of its saga."""
     wanted = {order.order_id for order in among}
     appended = {
         bytes(key).decode(): at
@@ -255,7 +252,7 @@ def _from_submission(system: Running, among: Iterable[Any]) -> list[float]:
 
 
 def _check(system: Running) -> None:
-    """Nothing was lost, and the books are right; raises RuntimeError."""
+    """Check that nothing was lost and the audit passes; raises RuntimeError."""
     code = system.stop()
     report = examine(ledger_of(system.db), [PLACE_ORDER], ended=True)
     if code or report.violations:
@@ -266,7 +263,7 @@ RUNS = {each.__name__: each for each in (timers, alone, pressure, workers, soak)
 
 
 def main() -> None:
-    """Print one result."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("what", choices=RUNS)
     parser.add_argument("--orders", type=int, help="how many orders")

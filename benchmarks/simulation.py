@@ -1,9 +1,9 @@
-"""How many order sagas a CPU-second can be simulated, everything going wrong and all checks on.
+"""Measures simulated order sagas per CPU-second, with all faults and all checks.
 
     python -m benchmarks.simulation [--seeds N] [--orders N] [--json]
 
-The calibration loop runs between the seeds, every few of them: the machine may be busier in one
-moment than in the next, and a figure is scaled by the loops that ran beside it.
+The calibration loop runs after every few seeds, because the load of the machine changes: a figure
+is scaled by the loops before and after it.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from benchmarks.rows import Figure
 LEVELS = ("none", "light", "heavy")
 ROUNDS = 5
 EMBEDDED = 0
-"""Workers that share a simulated Kafka: none, everything runs on the embedded log."""
+"""Number of workers on a simulated Kafka; 0: everything runs on the embedded log."""
 BESIDE = 4
-"""Seeds from one calibration to the next."""
+"""Seeds between two calibrations."""
 
 
 def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
-    """For each round, orders a CPU-second as measured, and the factor of the machine then."""
+    """Measured orders per CPU-second of each round, and the calibration factor at that time."""
     from order_sagas.system.harness.campaign import run_seed
 
     run_seed(0, orders, level, EMBEDDED)
@@ -45,7 +45,7 @@ def rates(level: str, seeds: int, orders: int) -> list[tuple[float, float]]:
 
 
 def area(quick: bool) -> Iterator[Figure]:
-    """The rates, each round scaled by the calibration beside it."""
+    """The rates of the rounds, each scaled by its calibration."""
     seeds, orders = (2, 50) if quick else (20, 50)
     command = f"python -m benchmarks.simulation --seeds {seeds} --orders {orders}"
     for level in LEVELS:
@@ -56,7 +56,7 @@ def area(quick: bool) -> Iterator[Figure]:
 
 
 def main() -> None:
-    """Measure, and print a table or JSON."""
+    """Run the benchmark, and print a table or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="seeds of a round")
     parser.add_argument("--orders", type=int, default=50, help="orders of a seed")

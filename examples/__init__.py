@@ -1,1 +1,1 @@
-"""Sagas of your own, as short as they can be; the tests run them."""
+"""Short examples of sagas, run by the tests."""

@@ -1,9 +1,9 @@
-"""A saga of your own: goods come back; refund and restock them at once, then thank the customer.
+"""An example saga: goods are returned, refunded and restocked in parallel; then a thank-you.
 
-`order_sagas.system.bootstrap` runs it: `Parts(sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])`.
+Run it with `system.bootstrap.Parts(sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])`.
 """
 
-# ruff: noqa: E701, E702 - messages and entities are a list of names, and read as one
+# ruff: noqa: E701, E702 - short declarations are easier to read as a list
 # fmt: off
 from order_sagas import Answer, Entity, Message, Parallel, Participant, Saga, Service, Step, hours
 
@@ -30,7 +30,7 @@ class Till(Service):
         done = (ReturnRefunded(order_id=do.order_id),) if refund.status == "PAID" else ()
         return Answer((refund,), done)
     def charge(self, known: Refund | None, do: ChargeReturnAgain, now: float) -> Answer:
-        charged = Refund(order_id=do.order_id, status="CHARGED")  # blocks a refund it overtook
+        charged = Refund(order_id=do.order_id, status="CHARGED")  # refuses a late refund
         return Answer((charged,), (ReturnChargedAgain(order_id=do.order_id),))
     handlers = {RefundReturn: refund, ChargeReturnAgain: charge}
 

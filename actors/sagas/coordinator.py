@@ -1,24 +1,24 @@
-"""The parent of all sagas in flight: starts them, and finds the one a message is for."""
+"""The coordinator: the parent of all saga actors of a worker, which routes messages to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
-from order_sagas.actors.messages import Message, OperatorCommand, status
+from order_sagas.actors.messages import status
 from order_sagas.actors.protocol import Ack, Delivery, Ended, EvictSagas, Restore, timer_ticket
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.saga_actor import Begin, Context, SagaActor
-from order_sagas.actors.sagas.state import saga_id_of
 
 log = structlog.get_logger("sagas")
 
 
 class Coordinate:
-    """The coordinator's first message: the definitions, the bridge, and what time it is."""
+    """The first message to the coordinator, with everything that it needs."""
 
     def __init__(
         self, registry: Registry, bridge: ActorAddress, clock: Clock, outages: Outages
@@ -30,10 +30,11 @@ class Coordinate:
 
 
 class SagaCoordinator(Actor):
-    """Holds the address of every saga in flight.
+    """Starts saga actors, and keeps the address of each saga in flight.
 
-    A saga lives until its end is committed: until then a duplicate still finds it, and is
-    ignored by it for the right reason. A message for no saga in flight is ignored, and logged.
+    A saga actor is stopped only when the end of its saga has been committed, so that a duplicate
+    that arrives before is ignored by the saga, with the right reason. A message that belongs to no
+    saga in flight is logged as ignored, and acknowledged.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class SagaCoordinator(Actor):
         self._sagas: dict[str, ActorAddress] = {}
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a delivery, or start, restore, end or evict sagas."""
         kind = type(message)
         if kind is Delivery:
             self._deliver(message)
@@ -61,29 +63,17 @@ class SagaCoordinator(Actor):
 
     def _deliver(self, delivery: Delivery) -> None:
         message = delivery.message
+        saga_ids = self._registry.saga_ids_of(message)
         saga = self._registry.started_by.get(type(message))
-        if saga is None:
-            self._forward(delivery, self._addressed(message))
+        if saga is None or saga_ids[0] in self._sagas or delivery.state is not None:
+            self._forward(delivery, saga_ids)
             return
-        saga_id = saga_id_of(saga.name, message.order_id)
-        if saga_id in self._sagas or delivery.state is not None:
-            self._forward(delivery, [saga_id])
-            return
+        saga_id = saga_ids[0]
         address = self.createActor(SagaActor)
         self._sagas[saga_id] = address
         self.send(address, Begin(self._context(saga, 0), delivery))
 
-    def _addressed(self, message: Message) -> list[str]:
-        """The ids of the sagas that a message may be for, by what it says of itself."""
-        if message.saga_id:
-            return [message.saga_id]
-        if isinstance(message, OperatorCommand):
-            names = [message.saga] if message.saga else [*self._registry.newest]
-        else:
-            names = [*self._registry.answered_by.get(type(message), ())]
-        return [saga_id_of(name, message.order_id) for name in names]
-
-    def _forward(self, delivery: Delivery, saga_ids: list[str]) -> None:
+    def _forward(self, delivery: Delivery, saga_ids: Sequence[str]) -> None:
         for saga_id in saga_ids:
             if saga_id in self._sagas:
                 self.send(self._sagas[saga_id], delivery)
@@ -110,7 +100,7 @@ class SagaCoordinator(Actor):
             self.send(address, begin)
 
     def _context(self, saga: Saga, epoch: int) -> Context:
-        """What the sagas of one definition that were begun in one epoch have in common."""
+        """The context that the sagas of one definition and one epoch share."""
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:
             self._contexts[key] = Context(

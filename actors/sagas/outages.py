@@ -1,77 +1,145 @@
-"""Times in which no answer could come: the log or the database was away, or a service paused."""
+"""Times in which no reply could come: the log or the database was away, or a service was paused."""
 
-from collections import deque
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from typing import Protocol
 
-KEPT = 64
-"""Outages that are remembered; older ones lie before any deadline that still counts."""
+MOST = 1000
+"""Maximum number of separate outages that are kept. If there are more, the two with the shortest
+time in between are joined, including that time, so that deadlines are put off by slightly more,
+never by less."""
 
-Span = tuple[float, float]
+
+class Spans:
+    """Intervals of time, as (begin, end) in seconds. Intervals that touch or overlap are joined."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._begun: list[float] = []
+        self._ended: list[float] = []
+        self._before: list[float] = [0.0]
+        """The total length of the intervals before each, and of all intervals at the end."""
+
+    def __bool__(self) -> bool:
+        return bool(self._begun)
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def add(self, begun: float, ended: float) -> None:
+        """Add an interval. Has no effect if its length is 0, or if it is covered already."""
+        if ended <= begun:
+            return
+        first = bisect_left(self._ended, begun)
+        last = bisect_right(self._begun, ended)
+        if first < last:
+            begun, ended = min(begun, self._begun[first]), max(ended, self._ended[last - 1])
+        self._begun[first:last], self._ended[first:last] = [begun], [ended]
+        if len(self._begun) > self._most:
+            self._join_nearest()
+        lengths = [end - begin for begin, end in zip(self._begun, self._ended, strict=True)]
+        self._before = [0.0, *accumulate(lengths)]
+
+    def covered(self, since: float, until: float) -> float:
+        """Seconds between the two times that are inside intervals."""
+        return max(0.0, self._up_to(until) - self._up_to(since))
+
+    def _up_to(self, moment: float) -> float:
+        known = bisect_right(self._begun, moment)
+        if not known:
+            return 0.0
+        last = known - 1
+        return self._before[last] + min(moment, self._ended[last]) - self._begun[last]
+
+    def _join_nearest(self) -> None:
+        between = [
+            after - before for before, after in zip(self._ended[:-1], self._begun[1:], strict=True)
+        ]
+        nearest = between.index(min(between))
+        del self._ended[nearest], self._begun[nearest + 1]
+
+
+class Journal(Protocol):
+    """Stores outages, so that they are known after a restart."""
+
+    def began(self, what: str, since: float) -> None:
+        """Note that `what` is away since `since`. Raises nothing."""
+
+    def ended(self, what: str, since: float, until: float) -> None:
+        """Note that `what` was away from `since` to `until`. Raises nothing."""
 
 
 class Outages:
-    """What the deadlines of waiting sagas are put off by, so that an outage times nobody out.
+    """Computes how long deadlines are put off, so that outages do not make steps time out.
 
-    At most `grace` seconds in all for one wait; after that a deadline passes, outage or not. A
-    pause is meant: it counts for those who wait for the paused service, for as long as it lasts.
+    An outage puts off a wait by at most `grace` seconds in total, a pause by its whole length, and
+    only for the steps of the paused service. If there is a `journal`, it is notified of each begin
+    and end.
     """
 
     def __init__(self, grace: float = 3600.0) -> None:
         self.grace = grace
-        self._past: deque[Span] = deque(maxlen=KEPT)
+        self.journal: Journal | None = None
+        self._past = Spans()
         self._since: dict[str, float] = {}
-        self._past_pauses: dict[str, deque[Span]] = {}
+        self._past_pauses: dict[str, Spans] = {}
         self._paused_since: dict[str, float] = {}
 
     def begin(self, what: str, now: float) -> None:
-        """`what` is away; saying so twice changes nothing."""
-        self._since.setdefault(what, now)
+        """Note that `what` is away since `now`. Has no effect if that is known already."""
+        if what not in self._since:
+            self._since[what] = now
+            if self.journal:
+                self.journal.began(what, now)
 
     def end(self, what: str, now: float) -> None:
-        """`what` is back, or was never away."""
+        """Note that `what` is available at `now`. Has no effect if it was not away."""
         since = self._since.pop(what, None)
         if since is not None:
-            self._past.append((since, now))
+            self.add(since, now)
+            if self.journal:
+                self.journal.ended(what, since, now)
+
+    def add(self, since: float, until: float) -> None:
+        """Add an outage that is over. Has no effect if it is known already."""
+        self._past.add(since, until)
 
     def pause(self, service: str, since: float) -> None:
-        """The service is paused; saying so twice changes nothing."""
+        """Note that a service is paused since `since`. Has no effect if that is known already."""
         self._paused_since.setdefault(service, since)
 
     def unpause(self, service: str, now: float) -> None:
-        """The service works again, or was never paused."""
+        """Note that the pause of a service ended at `now`. Has no effect if it was not paused."""
         since = self._paused_since.pop(service, None)
         if since is not None:
             self.paused(service, since, now)
 
     def paused(self, service: str, since: float, until: float) -> None:
-        """The service was paused once."""
-        self._past_pauses.setdefault(service, deque(maxlen=KEPT)).append((since, until))
+        """Add a pause that is over. Has no effect if it is known already."""
+        self._past_pauses.setdefault(service, Spans()).add(since, until)
 
     def is_paused(self, service: str) -> bool:
-        """Whether it is paused now."""
+        """True if the service is paused now."""
         return service in self._paused_since
 
     def __bool__(self) -> bool:
         return bool(self._past or self._since or self._past_pauses or self._paused_since)
 
     def length(self, since: float, now: float) -> float:
-        """Seconds of outage between the two moments, at most the grace."""
-        spans = [*self._past, *((begun, now) for begun in self._since.values())]
-        return min(_covered(spans, since, now), self.grace)
+        """Seconds of outage between the two times, at most `grace`."""
+        begun = min(self._since.values(), default=now)
+        return min(_covered(self._past, begun, since, now), self.grace)
 
     def paused_for(self, service: str, since: float, now: float) -> float:
-        """Seconds between the two moments in which the service was paused."""
-        spans = [*self._past_pauses.get(service, ())]
-        if service in self._paused_since:
-            spans.append((self._paused_since[service], now))
-        return _covered(spans, since, now)
+        """Seconds between the two times in which the service was paused."""
+        begun = self._paused_since.get(service, now)
+        return _covered(self._past_pauses.get(service, _NEVER), begun, since, now)
 
 
-def _covered(spans: Iterable[Span], since: float, now: float) -> float:
-    total, covered = 0.0, since
-    for begun, ended in sorted(spans):
-        begun, ended = max(begun, covered), min(ended, now)
-        if ended > begun:
-            total += ended - begun
-            covered = ended
-    return total
+_NEVER = Spans()
+
+
+def _covered(past: Spans, begun: float, since: float, now: float) -> float:
+    """Seconds between two times that are in past intervals or after `begun`."""
+    lasting = max(0.0, now - max(since, begun))
+    return lasting + past.covered(since, max(since, min(begun, now)))

@@ -1,4 +1,4 @@
-"""What can happen to a saga under way: a reply, a deadline that passes, an operator."""
+"""What happens to a saga in flight: a reply, a deadline that passes, an operator's command."""
 
 from order_sagas.actors.messages import (
     CancelSaga,
@@ -10,6 +10,7 @@ from order_sagas.actors.messages import (
 )
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.forward import Forward
+from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.state import (
     BACKOFF,
     DONE,
@@ -19,7 +20,6 @@ from order_sagas.actors.sagas.state import (
     STUCK,
     UNDO_BACKOFF,
     UNDO_SENT,
-    UNDO_STUCK,
     UNDONE,
     StepState,
 )
@@ -27,11 +27,15 @@ from order_sagas.actors.sagas.transition import GOING, UNDOING
 
 
 class Events(Forward):
-    """Decides what each event means in the present state; what does not fit is ignored."""
+    """Decides what an event means in the current state. An event that does not fit is ignored."""
 
     __slots__ = ()
 
     def reply(self, message: Message) -> None:
+        """Handle the reply of a participant.
+
+        Ignored with a reason if it is stale, a duplicate, or late.
+        """
         places = self.saga.answers.get(type(message), ())
         if not places:
             return self.ignore(message, "this saga knows no such reply")
@@ -57,7 +61,7 @@ class Events(Forward):
         return self.ignore(message, _why_no_reply(state), step)
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
-        """Which step a reply answers: the one it names, else the one that waits for it."""
+        """The step that a reply answers: the one it names, otherwise the one that waits for it."""
         if len(places) == 1:
             return places[0]
         for place in places:
@@ -70,6 +74,10 @@ class Events(Forward):
         return places[0]
 
     def deadline_passed(self, wake: Timer) -> None:
+        """Handle a timer: time out the step, or send it again after its backoff.
+
+        Ignores stale timers.
+        """
         state = self.steps[wake.step]
         if state.deadline != wake.at:
             return  # stale: the step was answered, or waits for another attempt
@@ -87,10 +95,13 @@ class Events(Forward):
             self.send_undo(wake.step, step, state.attempt + 1)
 
     def operator(self, command: OperatorCommand) -> None:
-        stuck = [i for i, s in enumerate(self.steps) if s.phase in (STUCK, UNDO_STUCK)]
+        """Carry out an operator's command.
+
+        Ignored with a reason if the saga's state does not allow it.
+        """
+        if reason := refusal(command, self.saga, self.steps, self.stage, self.code):
+            return self.ignore(command, reason)
         if isinstance(command, CancelSaga):
-            if self.code or self.stage > self.saga.pivot_stage:
-                return self.ignore(command, "it is too late to cancel")
             undo: list[str] = []
             sent: list[str] = []
             self.operator_note(command, "cancel", "", undo=undo, sent=sent)
@@ -99,12 +110,9 @@ class Events(Forward):
             self.go_back(sent)
             return None
         if isinstance(command, RetryStep | SkipStep):
-            i = self.saga.index.get(command.step, -1)
-            if i not in stuck:
-                return self.ignore(command, f"step {command.step!r} is not stuck")
-            stuck = [i]
-        elif not stuck:
-            return self.ignore(command, "no step is stuck")
+            stuck = [self.saga.index[command.step]]
+        else:
+            stuck = stuck_steps(self.steps)
         if isinstance(command, SkipStep):
             if not command.why:
                 return self.ignore(command, "skipping a step needs a reason (`why`)")
@@ -119,6 +127,7 @@ class Events(Forward):
         return None
 
     def skip(self, command: SkipStep, i: int) -> None:
+        """Treat stuck step `i` as done, or as undone, and go on."""
         state, step = self.steps[i], self.saga.rows[i]
         sent: list[str] = []
         self.operator_note(command, "skip", step.name, sent=sent)
@@ -134,6 +143,7 @@ class Events(Forward):
     def operator_note(
         self, command: OperatorCommand, action: str, step: str, **more: list[str]
     ) -> None:
+        """Note an operator's action, with who asked for it and why, in the saga's history."""
         named = {"step": step} if step else {}
         by = {"action": action, "by": command.by, "why": command.why}
         self.note("saga.operator", **by, **named, **more)

@@ -1,4 +1,10 @@
-"""How far a saga has come: the record of it, which is what the store keeps."""
+"""The state of a saga, as it is stored.
+
+It is stored as a JSON object by field name; fields with their default value are left out. `format`
+is the version of the format, and a record with another version is rejected. A field with a default
+can be added without a new version. To rename a field, or to change its meaning, increase FORMAT and
+add a migration (`bridges/storage/migrations`) that rewrites the stored records.
+"""
 
 from enum import IntEnum
 from sys import intern
@@ -10,7 +16,7 @@ from order_sagas.actors.sagas.definition import Saga
 
 
 class Status(IntEnum):
-    """Where a saga stands as a whole."""
+    """The state of a saga as a whole."""
 
     RUNNING = 0
     COMPENSATING = 1
@@ -20,7 +26,7 @@ class Status(IntEnum):
 
 
 class Phase(IntEnum):
-    """Where one step stands."""
+    """The state of one step."""
 
     IDLE = 0
     SENT = 1
@@ -34,17 +40,24 @@ class Phase(IntEnum):
     UNDONE = 9
 
 
-# As plain numbers: a member of an enum costs ten times as much to look up, at every transition.
+# As plain numbers, because looking up a member of an enum takes ten times as long.
 IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE = map(
     int, Phase
 )
 RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
-class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One step: its phase, the attempt (of the command, or of the undo), since when, until when.
+FORMAT = 2
+"""Version of the stored format. Version 1 was an array of the fields' values, in their order."""
 
-    `deadline` is 0.0 when nothing is waited for; times are seconds since the Unix epoch.
+
+class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The state of one step: phase, attempt, start of the current wait, deadline.
+
+    `attempt` counts the sends of the command or, in the phases of the undo, of the compensation.
+
+    `since` and `deadline` are seconds since the Unix epoch; `deadline` is 0.0 if the step waits for
+    nothing.
     """
 
     phase: int = Phase.IDLE
@@ -54,10 +67,11 @@ class StepState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 NOT_STARTED = StepState()
+"""The state of a step before it is sent; one object for all sagas."""
 
 
-class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One line of a saga's history: what happened to which step, when, and what caused it.
+class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One entry of a saga's history: when what happened to which step, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
     the newest (0.0 if there was only one), and the other fields are those of the first.
@@ -69,16 +83,18 @@ class HistoryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 0
     cause: str = ""
     note: str = ""
-    # Histories that were stored by earlier versions end here: append only, and with defaults.
     times: int = 1
     last: float = 0.0
 
 
-class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A saga in flight, or ended. `seq` counts its transitions from 1.
+class SagaState(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="format", tag=FORMAT
+):
+    """The state of a saga, in flight or ended. `seq` counts its transitions from 1.
 
-    `start` is the message that started it, from which every command is made. `pivoted` is the
-    stage: all before it are complete (or, compensating, all after it are undone).
+    `stage` is the index of the current stage. While running, all earlier stages are complete; while
+    compensating, all later stages are undone. `steps` are in the order of the definition's rows.
+    `start` is the message that started the saga; every command is made from it.
     """
 
     saga_id: str
@@ -99,18 +115,18 @@ class SagaState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def deadline(self) -> float | None:
-        """The earliest time at which something must happen; None when nothing is waited for."""
+        """The earliest deadline of a step (seconds since the Unix epoch), or None."""
         due = [step.deadline for step in self.steps if step.deadline]
         return min(due) if due else None
 
     @property
     def ended(self) -> bool:
-        """Whether the saga reached a final state."""
+        """True if the saga is completed or cancelled."""
         return self.status >= COMPLETED
 
 
 def saga_id_of(saga: str, order_id: str) -> str:
-    """The id of the one saga of this definition for this order."""
+    """The id of the saga of this definition for this order."""
     return f"{saga}/{order_id}"
 
 
@@ -118,14 +134,18 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SagaState)
 
 encode = _encoder.encode
-"""A progress as JSON, for the store."""
+"""The state of a saga as JSON."""
+
+decode_plain = _decoder.decode
+"""The state that `encode` wrote, with `start` as plain data, for readers without the definition of
+the saga. Raises msgspec.ValidationError for anything else, including other formats."""
 
 
 def decode(raw: bytes | str, definition: Saga) -> SagaState:
-    """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
-    progress = _decoder.decode(raw)
+    """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
+    progress = decode_plain(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
-    # A million sagas may wait in memory: what they have in common is kept once.
+    # A million sagas may be in memory, so equal parts are shared.
     return msgspec.structs.replace(
         progress,
         start=start,

@@ -1,4 +1,4 @@
-"""The books as the checks read them: SQLite or PostgreSQL, through whatever connection there is."""
+"""The SQL dialects of the audit: SQLite and PostgreSQL, through any kind of connection."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -7,20 +7,18 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.state import HistoryEntry, SagaState
 from order_sagas.bridges.storage.log_queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
+"""Runs a query, and returns its rows."""
 
-_HISTORY = SagaState.__struct_fields__.index("history")
-_EVENT = HistoryEntry.__struct_fields__.index("event")
-_STEP = HistoryEntry.__struct_fields__.index("step")
 _ENDS = (b'{"status":"ORDER_COMPLETED"', b'{"status":"ORDER_CANCELLED"')
-"""How the system's own records of an end begin: to look at that is quicker than to parse all."""
+"""First bytes of the records that end an order. Comparing them is faster than parsing all records.
+"""
 
 
 def _once(event: str, step: str) -> str:
-    """Names what happens once in a saga's life; NULL for what may happen more often."""
+    """SQL that names an event that happens once in a saga; NULL for events that may be repeated."""
     return (
         f"CASE WHEN {event} IN ('saga.step_completed', 'saga.step_undone') "
         f"THEN {event} || ' ' || {step} "
@@ -28,57 +26,60 @@ def _once(event: str, step: str) -> str:
     )
 
 
-_SQLITE_EVENT = f"json_extract(h.value, '$[{_EVENT}]')"
-_SQLITE_STEP = f"json_extract(h.value, '$[{_STEP}]')"
+# A field that is left out has its default: the step is "" if an entry is about the whole saga.
+_SQLITE_EVENT = "json_extract(h.value, '$.event')"
+_SQLITE_STEP = "coalesce(json_extract(h.value, '$.step'), '')"
 SQLITE = {
     "lines": "json_each(r.lines) line",
     "sku": "json_extract(line.value, '$.sku')",
     "quantity": "json_extract(line.value, '$.quantity')",
-    "history": f"json_each(s.progress, '$[{_HISTORY}]') h",
+    "history": "json_each(s.state, '$.history') h",
     "event": _SQLITE_EVENT,
     "step": _SQLITE_STEP,
     "once": _once(_SQLITE_EVENT, _SQLITE_STEP),
-    "last_event": f"json_extract(s.progress, '$[{_HISTORY}][#-1][{_EVENT}]')",
+    "last_event": "json_extract(s.state, '$.history[#-1].event')",
     "is_end": f"l.handled = {HANDLED} AND l.topic IN ('order-events', 'notification-events') "
     f"AND substr(l.value, 1, {len(_ENDS[0])}) IN (x'{_ENDS[0].hex()}', x'{_ENDS[1].hex()}')",
     "end": f"substr(l.value, 1, {len(_ENDS[0])})",
     "event_id": "json_extract(CAST(l.value AS TEXT), '$.eventId')",
 }
+"""The words in braces of the rules, for SQLite."""
 
-_POSTGRES_EVENT, _POSTGRES_STEP = f"(h.value->>{_EVENT})", f"(h.value->>{_STEP})"
+_POSTGRES_EVENT = "(h.value->>'event')"
+_POSTGRES_STEP = "coalesce(h.value->>'step', '')"
 POSTGRES = {
     "lines": "jsonb_array_elements(r.lines::jsonb) AS line(value)",
     "sku": "(line.value->>'sku')",
     "quantity": "(line.value->>'quantity')::bigint",
-    "history": f"jsonb_array_elements(s.progress::jsonb->{_HISTORY}) "
-    "WITH ORDINALITY AS h(value, key)",
+    "history": "jsonb_array_elements(s.state::jsonb->'history') WITH ORDINALITY AS h(value, key)",
     "event": _POSTGRES_EVENT,
     "step": _POSTGRES_STEP,
     "once": _once(_POSTGRES_EVENT, _POSTGRES_STEP),
-    "last_event": f"(s.progress::jsonb->{_HISTORY}->-1->>{_EVENT})",
+    "last_event": "(s.state::jsonb->'history'->-1->>'event')",
     "is_end": "false",  # the embedded log is a table of SQLite
     "end": "''",
     "event_id": "''",
 }
+"""The words in braces of the rules, for PostgreSQL."""
 
 
 @attrs.frozen
 class Ledger:
-    """A way to ask, and the words in which to ask."""
+    """Runs the SQL of rules on a database."""
 
     query: Query
     words: dict[str, str]
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """What a check's SQL finds."""
+        """The rows of a rule's SQL."""
         return [tuple(row) for row in self.query(sql.format_map(self.words))]
 
 
 def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
-    """The books behind a connection; nothing is written to them."""
+    """The ledger of a connection. It only reads."""
     if isinstance(connection, sqlite3.Connection):
         return Ledger(connection.execute, SQLITE)
     if connection.dialect.name == "postgresql":
-        # psycopg reads `%` as the beginning of a placeholder, even where no value is given.
+        # psycopg takes `%` for a placeholder even if there are no parameters.
         return Ledger(lambda sql: connection.exec_driver_sql(sql.replace("%", "%%")), POSTGRES)
     return Ledger(connection.exec_driver_sql, SQLITE)

@@ -1,4 +1,4 @@
-"""`/api/v1/dead-letters`: see records that nobody could handle, and see to them."""
+"""`/api/v1/dead-letters`: list, show, replay and discard dead letters."""
 
 from typing import Any
 
@@ -14,30 +14,30 @@ from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, answer
 from order_sagas.bridges.http.schemas import Asked, LetterPage, LetterView
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.operations.dead_letters import Letter, LetterError, Letters
+from order_sagas.bridges.operations.dead_letters import Letter, LetterError, LetterReader, Letters
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18
-"""Digits."""
+"""Maximum number of digits of a dead letter's number."""
 
 
 class LetterWish(msgspec.Struct, frozen=True):
-    """What an operator says beside the action."""
+    """Optional request body of an action on one dead letter."""
 
     why: str = ""
     again: bool = False
-    """Even if the letter was seen to already."""
+    """Act even if the dead letter was already replayed or discarded."""
 
 
 class LetterRoutes:
-    """Dead letters are read from the log, and seen to by records of the log."""
+    """Endpoints of single dead letters. They are read from the log, and acted on by log records."""
 
     def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
         self._options = options
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("GET", PATH, Role.READ, self._list),
             Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
@@ -82,12 +82,10 @@ class LetterRoutes:
             return Asked(asked=action, by=by, workers=log.running or 0, dead_letter=number)
 
     def _one(self, number: int) -> LetterView:
-        with self._around.open_log() as log:
-            return _view(_get(Letters(log), number))
+        return _view(_get(LetterReader(self._around.letters()), number))
 
     def _page(self, limit: int, after: int | None, everything: bool) -> LetterPage:
-        with self._around.open_log() as log:
-            letters = Letters(log).all()
+        letters = LetterReader(self._around.letters()).all()
         numbers = [letter.number for letter in letters]
         begin = numbers.index(after) + 1 if after in numbers else 0
         wanted = [each for each in letters[begin:] if everything or not each.mark]
@@ -102,7 +100,7 @@ def _number(request: Request) -> int:
     return int(text)
 
 
-def _get(letters: Letters, number: int) -> Letter:
+def _get(letters: LetterReader, number: int) -> Letter:
     try:
         return letters.get(number)
     except LetterError as error:

@@ -1,4 +1,4 @@
-"""Kafka as the log: topics, one reader and one writer for a whole worker."""
+"""The Kafka client: one consumer and one producer for each worker, assignor, topics."""
 
 from order_sagas.bridges.kafka.connection import KafkaConnection, LoginMechanism, SecurityProtocol
 from order_sagas.bridges.kafka.consumer import TopicReader
@@ -14,10 +14,9 @@ from order_sagas.bridges.kafka.errors import (
 )
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.topics import TOPICS, check_topics, create_topics
+from order_sagas.bridges.kafka.topics import check_topics, create_topics
 
 __all__ = [
-    "TOPICS",
     "Batch",
     "BrokerUnreachableError",
     "KafkaBridgeError",

@@ -1,4 +1,4 @@
-"""Writing to Kafka's topics from outside the system: submitters, operators, testers."""
+"""Writer for Kafka's topics, used from outside the system: submitters, operators, tests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
@@ -14,7 +14,7 @@ from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
-from order_sagas.bridges.kafka.topics import TOPICS, check_topics
+from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.log_writer import LetterRow
 from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for
@@ -24,15 +24,47 @@ from order_sagas.bridges.storage.store import SUBMITTED, Store
 _log = structlog.get_logger(__name__)
 
 WITHIN = 30.0
-"""Seconds in which Kafka has to acknowledge what was written."""
+"""Seconds to wait for Kafka's acknowledgement of what was published."""
+
+
+class TopicLetters:
+    """The dead letters in Kafka, read without the database and without a producer.
+
+    `kept` caches the topic; without it, the whole topic is read on each call of `letters`.
+    """
+
+    def __init__(
+        self, connection: KafkaConnection, partitions: int, kept: KeptTopic | None = None
+    ) -> None:
+        self._connection = connection
+        self._partitions = partitions
+        self._kept = kept
+
+    def letters(self) -> Iterator[LetterRow]:
+        """See `LetterSource`. Raises BrokerUnreachableError.
+
+        The number of a letter is computed from its partition and offset, so it never changes.
+        """
+
+        def place(record: Record) -> tuple[bool, float, int, int]:
+            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
+            return is_mark, record.timestamp, record.partition, record.offset
+
+        if self._kept is not None:
+            records = self._kept.read()
+        else:
+            records = read_whole(self._connection, DEAD_LETTERS, self._partitions)
+        for record in sorted(records, key=place):
+            number = record.offset * self._partitions + record.partition
+            yield number, record.key, record.value, record.headers
 
 
 class OutboxLog:
-    """Puts records into the outbox in the caller's transaction, and into Kafka after it.
+    """Stores records in the outbox in the caller's transaction, then publishes them to Kafka.
 
-    A crash in between is healed: whoever writes next, or runs the system, publishes what was left.
-    Raises BrokerUnreachableError when nobody answers, TopicMissingError, TopicMismatchError, and
-    StoreError where the database cannot be used.
+    Delivery: at least once. If the process dies in between, the next writer or a worker publishes
+    what is left in the outbox. Raises BrokerUnreachableError if Kafka cannot be reached,
+    TopicMissingError, TopicMismatchError, and StoreError if the database cannot be used.
     """
 
     nobody = "No worker is running: the records wait in Kafka."
@@ -47,8 +79,8 @@ class OutboxLog:
     ) -> None:
         """`group` is the consumer group of workers that have all roles.
 
-        `dead_letters` are read on from where they were read before; without it, they are read
-        whole each time.
+        `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
+        call of `letters`.
         """
         self.partitions = partitions
         self._connection = connection
@@ -60,14 +92,14 @@ class OutboxLog:
         self._put: dict[int, Outgoing] = {}
         self._wrote = False
         self.left = 0
-        """Records that are committed, and were not acknowledged: a worker will publish them."""
+        """Records that are committed but not acknowledged by Kafka; a worker will publish them."""
         self._writer = TopicWriter(connection)
         self._writer.start(TOPICS)
         self._publish(dict(self._store.unpublished([*range(partitions)])))
         self.left = 0
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close the connections to Kafka and to the database."""
         self._writer.close()
         self._store.close()
 
@@ -79,9 +111,10 @@ class OutboxLog:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A cursor whose work is committed at the end, or not at all; then Kafka gets the records.
+        """A cursor whose statements are committed together; then the records are published.
 
-        Returns once Kafka has acknowledged them, or has not for long: then they are in `left`.
+        Returns when Kafka has acknowledged them, or after WITHIN seconds; those that were not
+        acknowledged are counted in `left`.
         """
         self._put = {}
         with self.db.transaction() as cursor:
@@ -91,54 +124,41 @@ class OutboxLog:
         self._wrote = True
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """A record with the partition of its key."""
         raw = key.encode()
         return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
-        """Put records into the outbox within a transaction."""
+        """Store records in the outbox within a transaction. `handled` has no effect here."""
         rows = [(record.partition, record) for record in records]
         if rows:
             ids = self._store.fill_outbox(cursor, rows)
             self._put.update(zip(ids, (record for _, record in rows), strict=True))
 
     def append(self, *records: Outgoing) -> int:
-        """Put records in a transaction of their own; answers how many workers are running."""
+        """Store records in one transaction and publish them; return how many workers run."""
         with self.transaction() as cursor:
             self.put(cursor, records)
         return self.running or 0
 
     @property
     def running(self) -> int | None:
-        """How many workers are in the consumer groups; None before anything was written."""
+        """The number of members of the consumer groups; None before the first write."""
         return members_of(self._connection, self._group) if self._wrote else None
 
     def end(self, topic: str) -> Mapping[int, int]:
-        """The offset behind the last record of each partition of a topic."""
+        """The offset after the last record of each partition of a topic."""
         return ends_of(self._connection, topic, self.partitions)
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters, the oldest first; marks come behind their letters.
-
-        A letter's number is made of its partition and its offset: it never changes.
-        """
-
-        def place(record: Record) -> tuple[bool, float, int, int]:
-            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
-            return is_mark, record.timestamp, record.partition, record.offset
-
-        if self._dead_letters is not None:
-            records = self._dead_letters.read()
-        else:
-            records = read_whole(self._connection, DEAD_LETTERS, self.partitions)
-        for record in sorted(records, key=place):
-            number = record.offset * self.partitions + record.partition
-            yield number, record.key, record.value, record.headers
+        """The records of `dead-letters`; see `TopicLetters`."""
+        return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
-        """Delete from the outbox what Kafka has acknowledged, and count what it has not.
+        """Publish records, and delete those that Kafka acknowledged from the outbox.
 
-        A record that is larger than its topic takes is left too: a worker makes it a dead letter.
+        The others are counted in `left`. A record that is too large for its topic stays in the
+        outbox too; a worker makes it a dead letter.
         """
         if not rows:
             return

@@ -9,6 +9,7 @@ from order_sagas.actors.clock import Clock
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
+from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
@@ -42,6 +43,8 @@ class ProcessorContext:
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
+    journal: OutageJournal | None = None
+    """What workers noted of outages; None where nobody notes any."""
     keep_finished: float | None = None
     """Seconds for which finished orders are kept; None for ever."""
     keep_idempotency_keys: float | None = None

@@ -55,6 +55,8 @@ class Deferral:
         self._deferred_orders: set[str] = set()
         """Orders that are deferred at the intake: messages about them come after them."""
         self._looked = False
+        self._pauses_since: float | None = None
+        """Pauses that ended before this moment (epoch seconds) matter to no saga in flight."""
         self.pending: set[str] = set()
         """Names of the pauses for which messages of the owned shards may be deferred."""
         self.holding: frozenset[str] = frozenset()
@@ -73,7 +75,9 @@ class Deferral:
         """Read from the database which services are paused, and which pauses have ended."""
         outages, now = self._context.outages, self._context.clock.now()
         table = self._context.store.parking
-        found = table.pauses()
+        if self._pauses_since is None:
+            self._pauses_since = min(now, self._context.store.outages.oldest())
+        found = table.pauses(self._pauses_since)
         lasting = {pause.name: pause for pause in found if pause.until is None}
         if not self._looked:
             self._looked = True
@@ -86,7 +90,7 @@ class Deferral:
                 log.warning("service.paused", service=name, by=pause.by, why=pause.why)
                 outages.pause(name, min(pause.since, now))
         over = self._pauses.keys() - lasting.keys()
-        for pause in found:
+        for pause in reversed(found):  # the newest of a name first
             if pause.name in over and pause.until is not None:
                 over.discard(pause.name)
                 log.warning(

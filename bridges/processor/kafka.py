@@ -44,6 +44,8 @@ MAX_OUTSTANDING = 4
 """Batches of records that are handed over by the consumer and not settled, at most."""
 SWEEP_SECONDS = 5.0
 """Between looks for what a submitter has committed and not published, because it died."""
+SWEEP_RECORDS = 1000
+"""Records of submitters at one look, at most."""
 
 
 # What the consumer tells the bridge.
@@ -492,10 +494,13 @@ class KafkaLogAdapter:
             self._publish(left)
 
     def _sweep(self) -> None:
-        """Publish what submitters have left: what was there at the last look is no slow one's."""
+        """Publish records that submitters committed and did not publish, some at a time.
+
+        Those that were there at the last look too: newer ones may be on their way.
+        """
         if not self._ownership.epochs or self._host.state not in (State.IDLE, State.OPEN):
             return
-        rows = dict(self._context.store.unpublished(sorted(self._ownership.epochs), SUBMITTED))
+        rows = dict(self._context.store.submitted(sorted(self._ownership.epochs), SWEEP_RECORDS))
         known = {*self._unpublished, *self._published}
         left = {i: row for i, row in rows.items() if i in self._left and i not in known}
         self._left = {*rows}

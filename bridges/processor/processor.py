@@ -39,6 +39,7 @@ from order_sagas.bridges.processor.messages import (
     Stop,
     Stopped,
 )
+from order_sagas.bridges.processor.order_mark import OrderMark
 from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
@@ -131,6 +132,7 @@ class BatchProcessor(Actor):
         """Batches that were lost to another worker's claim since the last one that was stored."""
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
+        self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         try:
@@ -210,6 +212,8 @@ class BatchProcessor(Actor):
         self._make_parts(context, connect.adapter)
         self.counts.since = now = context.clock.now()
         self._rates = Rates(now, 0, 0)
+        if connect.coordinator:
+            self._mark = OrderMark(context.store)
         keep, keep_keys = context.keep_finished, context.keep_idempotency_keys
         if (keep, keep_keys) != (None, None) and connect.coordinator:
             self._pruner = Pruner(context.store, context.clock, keep, keep_keys)
@@ -466,6 +470,8 @@ class BatchProcessor(Actor):
             self._calls.issue(batch.calls_to_make())
         adapter.between_batches()
         self._prune()
+        if self._mark and self._state is State.IDLE:
+            self._mark.note(self.counts.begun, self.ownership.epochs)
         self.proceed_soon()
 
     def _observe(self, batch: Batch, took: float) -> None:
@@ -545,6 +551,8 @@ class BatchProcessor(Actor):
         self._outcomes.bring_back()
         self._owed.begin()
         self.proceed_soon()
+        if self.context.journal:
+            self.context.journal.recall(self.context.outages, self.context.clock.now())
         self._deferral.shards_gained()
 
     def lose(self, shards: frozenset[int]) -> None:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,17 +18,21 @@ from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.storage.bulk_insert import insert
 from order_sagas.bridges.storage.rows import Row
-from order_sagas.bridges.storage.upgrade import lacking, upgrade
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
 LOOK_SECONDS = 0.0005
-"""From one look at whether it has to the next."""
+"""Seconds between two attempts to get SQLite's write lock."""
+SCHEMA_SECONDS = 600.0
+"""How long a process waits for another one that changes the schema: a migration of a large database
+takes minutes."""
 
 
 class Connection(Protocol):
     """What the store needs of a database."""
 
+    dialect: str
+    """"sqlite" or "postgresql"."""
     placeholder: str
 
     def is_in(self, kind: str) -> str:
@@ -74,8 +78,18 @@ class Connection(Protocol):
     lock_alone: str
     """The same, and nobody else may lock them either."""
 
-    def create(self, metadata: sa.MetaData) -> None:
-        """Make the tables that are not there."""
+    def names(self) -> set[str]:
+        """The names of all tables and indexes."""
+
+    def columns(self) -> dict[str, set[str]]:
+        """The names of the columns of each table."""
+
+    def changing_schema(self) -> AbstractContextManager[Any]:
+        """A cursor in a transaction that excludes every other one of this method, of any process.
+
+        Commits at its end, rolls back on any exception. On SQLite nobody else writes meanwhile.
+        Parameters are as in `rows`; what was executed is answered by `fetchall`.
+        """
 
     def close(self) -> None:
         """Drop what is not committed, and close."""
@@ -166,6 +180,7 @@ _sqlite_errors = _SqliteErrors()
 class SqliteConnection:
     """SQLite in WAL mode with `synchronous=FULL`: a commit survives the loss of power."""
 
+    dialect = "sqlite"
     placeholder = "?"
 
     def __init__(self, url: sa.URL) -> None:
@@ -191,11 +206,17 @@ class SqliteConnection:
         with _sqlite_errors:
             return iter(self._connection.execute(sql, parameters))
 
+    def transaction(self) -> AbstractContextManager[Any]:
+        return self._transaction(BUSY_SECONDS)
+
+    def changing_schema(self) -> AbstractContextManager[Any]:
+        return self._transaction(SCHEMA_SECONDS)
+
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
+    def _transaction(self, patience: float) -> Iterator[Any]:
         with _sqlite_errors:
             cursor = self._cursor
-            self._begin(cursor)
+            self._begin(cursor, patience)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
@@ -204,14 +225,14 @@ class SqliteConnection:
                     cursor.execute("ROLLBACK")
                 raise
 
-    def _begin(self, cursor: sqlite3.Cursor) -> None:
-        """Begin to write, as soon as nobody else does.
+    def _begin(self, cursor: sqlite3.Cursor, patience: float) -> None:
+        """Begin to write, as soon as nobody else does; wait for that at most so many seconds.
 
         SQLite itself waits in steps of up to 100 ms, of which two workers would lose many.
         """
         cursor.execute("PRAGMA busy_timeout=0")
         try:
-            latest = time.monotonic() + BUSY_SECONDS
+            latest = time.monotonic() + patience
             while True:
                 try:
                     cursor.execute("BEGIN IMMEDIATE")
@@ -254,27 +275,19 @@ class SqliteConnection:
 
     lock = lock_alone = ""  # a transaction that writes has the whole database
 
-    def create(self, metadata: sa.MetaData) -> None:
-        # One question rather than one for each table: most starts find them all.
-        known = {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
-        missing = [table for table in metadata.tables.values() if table.name not in known]
-        if missing or lacking(metadata, known):
-            with _sqlite_errors:
-                self.make(metadata, missing)
+    def names(self) -> set[str]:
+        return {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
 
-    def make(self, metadata: sa.MetaData, missing: Sequence[sa.Table]) -> None:
-        """Make those of these tables that nobody has made meanwhile, and what the others lack."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            metadata.create_all(connection, missing)
-            upgrade(connection, lacking(metadata, _indexes(connection)))
-            connection.commit()
+    def columns(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for table, column in self.rows(
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+            "WHERE m.type = 'table'",
+            (),
+        ):
+            found.setdefault(table, set()).add(column)
+        return found
 
     def close(self) -> None:
         self._lent.close()
         self._engine.dispose()
-
-
-def _indexes(connection: sa.Connection) -> set[str]:
-    query = "SELECT name FROM sqlite_master WHERE type = 'index'"
-    return {name for (name,) in connection.exec_driver_sql(query)}

@@ -54,9 +54,6 @@ parked = sa.Table(
 """What is kept for `receiver` because of the pause of `target`, in the order of its coming."""
 sa.Index("parked_for", parked.c.target, parked.c.consumer, parked.c.id)
 
-RECENT = 64
-"""Pauses that a worker looks at: those that ended before are of no more interest to a deadline."""
-
 
 @attrs.frozen
 class Pause:
@@ -111,12 +108,17 @@ class ParkingTable:
         self._any = f"SELECT 1 FROM parked WHERE target = {mark} LIMIT 1"
         self._pauses = (
             "SELECT name, by, why, since, until, coalesce(ended_by, ''), coalesce(ended_why, '') "
-            f"FROM pauses WHERE until IS NULL OR id > (SELECT max(id) FROM pauses) - {RECENT}"
+            f"FROM pauses WHERE until IS NULL OR until >= {mark} "
+            "OR id IN (SELECT max(id) FROM pauses GROUP BY name) ORDER BY id"
         )
 
-    def pauses(self) -> list[Pause]:
-        """Those that last, and the last that ended."""
-        return [Pause(*row) for row in self._db.rows(self._pauses, ())]
+    def pauses(self, since: float) -> list[Pause]:
+        """In the order they began: those that last, the last of each name, those that ended since.
+
+        A pause ends by the clock of whoever ended it, so that the last of a name may seem to have
+        ended before `since`.
+        """
+        return [Pause(*row) for row in self._db.rows(self._pauses, (since,))]
 
     def targets(self, shards: Sequence[int], receivers: Sequence[str]) -> set[str]:
         """For whose pauses something of these shards is kept, for these receivers."""

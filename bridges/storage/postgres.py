@@ -9,15 +9,16 @@ import sqlalchemy as sa
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.storage.rows import Row
-from order_sagas.bridges.storage.upgrade import lacking, upgrade
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20
 """After which a worker that was frozen within a transaction holds up nobody else any more."""
 IDS_AT_ONCE = 500
 """How many ids are fetched from a sequence together."""
+SCHEMA = 7205759403792793
+"""The advisory lock of a process that makes or changes tables."""
 ALONE = 7205759403792794
-"""The advisory lock of those who want to be alone."""
+"""The advisory lock of transactions that exclude one another (`PostgresConnection.alone`)."""
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -34,7 +35,12 @@ def _errors() -> Iterator[None]:
         yield
     except _AWAY as error:
         raise StoreUnavailableError(f"PostgreSQL: {str(error).strip()}") from error
-    except psycopg.errors.InsufficientPrivilege as error:
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        # Another version of the program changed the tables meanwhile.
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+    ) as error:
         raise StoreError(f"PostgreSQL: {str(error).strip()}") from error
 
 
@@ -44,12 +50,12 @@ class PostgresConnection:
     Commits are synchronous, whatever the server's default: what is acknowledged survives a crash.
     """
 
+    dialect = "postgresql"
     placeholder = "%s"
 
     def __init__(self, url: sa.URL) -> None:
         plain = url.set(drivername="postgresql")
         self._dsn = plain.render_as_string(hide_password=False)
-        self._url = url.set(drivername="postgresql+psycopg")
         self._connection: psycopg.Connection[Any] | None = None
         self._ids: dict[str, list[int]] = {}
         with _errors():
@@ -63,7 +69,8 @@ class PostgresConnection:
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
         with _errors():
-            return iter(self._working().execute(sql, parameters).fetchall())
+            # Without parameters, `%` is no placeholder.
+            return iter(self._working().execute(sql, parameters or None).fetchall())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -126,21 +133,37 @@ class PostgresConnection:
     lock = " FOR SHARE"
     lock_alone = " FOR UPDATE"
 
-    def create(self, metadata: sa.MetaData) -> None:
-        engine = sa.create_engine(self._url, poolclass=sa.NullPool)
-        try:
-            with engine.begin() as connection:
-                # Workers that start at once would trip over each other's tables.
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7205759403792793)"))
-                metadata.create_all(connection)
-                found = connection.exec_driver_sql(
-                    "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
-                )
-                upgrade(connection, lacking(metadata, {name for (name,) in found}))
-        except sa.exc.OperationalError as error:
-            raise StoreUnavailableError(f"PostgreSQL: {error.orig}") from error
-        finally:
-            engine.dispose()
+    def names(self) -> set[str]:
+        query = (
+            "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'i') "
+            "AND c.relnamespace = current_schema()::regnamespace"
+        )
+        return {name for (name,) in self.rows(query, ())}
+
+    def columns(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for table, column in self.rows(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema()",
+            (),
+        ):
+            found.setdefault(table, set()).add(column)
+        return found
+
+    @contextlib.contextmanager
+    def changing_schema(self) -> Iterator[Any]:
+        """On a connection of its own, without the time limits that a worker's transactions have."""
+        with (
+            _errors(),
+            psycopg.connect(
+                self._dsn,
+                connect_timeout=CONNECT_SECONDS,
+                options="-c synchronous_commit=on -c statement_timeout=0",
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
+            yield cursor
 
     def close(self) -> None:
         if self._connection is not None:

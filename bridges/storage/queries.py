@@ -4,8 +4,7 @@ Everything here runs beside a running system and slows it no more than any reade
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,11 +19,8 @@ from order_sagas.actors.entities import (
     StockLoad,
 )
 from order_sagas.actors.messages import MAIN, OrderLine
-from order_sagas.actors.sagas.state import SagaState, Status
-from order_sagas.bridges.errors import NoDatabaseError, StoreError
-from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
+from order_sagas.actors.sagas.state import Status, decode_plain
 from order_sagas.bridges.storage.consumers import consumer_of_role
-from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.log_queues import (
     LEFT,
     LEFT_FOR_OTHERS,
@@ -33,7 +29,17 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
     queue_of,
 )
-from order_sagas.bridges.storage.schema import log, offsets, order_keys, pruned, sagas, table_of
+from order_sagas.bridges.storage.reading import reading as reading
+from order_sagas.bridges.storage.schema import (
+    log,
+    meta,
+    offsets,
+    order_keys,
+    pruned,
+    sagas,
+    table_of,
+)
+from order_sagas.bridges.storage.waiting_orders import numbers_without_order, waiting_numbers
 
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
@@ -51,43 +57,13 @@ _reservations, _stock = table_of(Reservation), table_of(StockLevel)
 _loads, _notifications = table_of(StockLoad), table_of(Notification)
 
 _lines = msgspec.json.Decoder(tuple[OrderLine, ...])
-_progress = msgspec.json.Decoder(SagaState)
 
 Row = dict[str, Any]
 
 
-@contextmanager
-def reading(database: str) -> Iterator[sa.Connection]:
-    """A connection that sees one moment of the database.
-
-    Raises NoDatabaseError if there is none, rather than making one, and StoreError if it can't be
-    read.
-    """
-    file = file_of(database)
-    if file is not None and not file.exists():
-        raise NoDatabaseError(
-            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
-            "`start` and `submit` make one"
-        )
-    url = sa.make_url(database)
-    engine = sqlite_engine(url) if file is not None else postgres_engine(url)
-    try:
-        with engine.connect() as connection:
-            if file is not None:
-                connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
-    except sa.exc.DBAPIError as error:
-        raise StoreError(f"the database can't be read: {error.orig}") from error
-    finally:
-        engine.dispose()
-
-
 def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None) -> list[Row]:
     """Orders, the newest first, each with its saga's status and what that waits for."""
-    return _rows(db, _orders_query(statuses).limit(limit))
+    return _rows(db, _newest_orders(_orders_query(), statuses, limit))
 
 
 def orders_page(
@@ -100,37 +76,62 @@ def orders_page(
     """As `orders`, with their numbers `no`: those older than the one numbered `after`, whose ids
     begin with `prefix`.
     """
-    query = _orders_query(statuses).add_columns(order_keys.c.no)
+    query = _orders_query().add_columns(order_keys.c.no)
+    if not prefix:
+        return _rows(db, _newest_orders(query, statuses, limit, after))
+    gone = pruned.c.no.is_not(None)
+    query = query.outerjoin(pruned, pruned.c.no == order_keys.c.no).where(
+        sa.or_(_orders.c.no.is_not(None), sa.and_(order_keys.c.fingerprint.is_not(None), ~gone)),
+        # Not LIKE: SQLite's takes no notice of case.
+        sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix,
+    )
     if after is not None:
         query = query.where(order_keys.c.no < after)
-    if prefix:
-        # Not LIKE: SQLite's takes no notice of case.
-        query = query.where(sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix)
-        numbers = _numbers_beginning(db, prefix)
-        if numbers is not None:
-            query = query.where(order_keys.c.no.in_(numbers))
+    if statuses:
+        query = query.where(_STATUS.in_(statuses))
+    numbers = _numbers_beginning(db, prefix)
+    if numbers is not None:
+        query = query.where(order_keys.c.no.in_(numbers))
     return _rows(db, query.limit(limit))
 
 
 def _numbers_beginning(db: sa.Connection, prefix: str) -> list[int] | None:
-    """The numbers of the orders whose ids begin so; None where they are many, or not in this order.
-
-    SQLite compares ids as bytes; PostgreSQL in the order of some language.
-    """
-    if db.dialect.name != "sqlite":
-        return None
+    """The numbers of the orders whose ids begin so; None where they are many."""
     ids, last = order_keys.c.order_id, chr(0x10FFFF)
     query = sa.select(order_keys.c.no).where(ids >= prefix, ids <= prefix + last * 200)
     numbers = [no for (no,) in db.execute(query.limit(FEW + 1))]
     return numbers if len(numbers) <= FEW else None
 
 
-def _orders_query(statuses: Sequence[str]) -> sa.Select[Any]:
-    status = sa.func.coalesce(_orders.c.status, SUBMITTED)
-    query = (
+def _newest_orders(
+    query: sa.Select[Any], statuses: Sequence[str], limit: int | None, after: int | None = None
+) -> sa.Select[Any]:
+    """Of the newest orders in each of these statuses, or of all, the newest; by their indexes."""
+    stored = [_orders.c.status == each for each in statuses if each != SUBMITTED]
+    parts = [sa.select(_orders.c.no).where(of_status) for of_status in stored]
+    if not statuses:
+        parts = [sa.select(_orders.c.no)]
+    if after is not None:
+        parts = [part.where(_orders.c.no < after) for part in parts]
+    parts = [part.order_by(_orders.c.no.desc()).limit(limit) for part in parts]
+    if not statuses or SUBMITTED in statuses:
+        parts += waiting_numbers(limit, after)
+    return query.where(order_keys.c.no.in_(_any_of(parts))).limit(limit)
+
+
+def _any_of(parts: Sequence[sa.Select[tuple[int]]]) -> Any:
+    """The numbers that any of these queries finds; each may be limited."""
+    return sa.union_all(*(sa.select(part.subquery().c.no) for part in parts))
+
+
+_STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
+
+
+def _orders_query() -> sa.Select[Any]:
+    return (
         sa.select(
             order_keys.c.order_id,
-            status.label("status"),
+            _STATUS.label("status"),
             _orders.c.customer_id,
             _orders.c.amount,
             _orders.c.currency,
@@ -146,72 +147,96 @@ def _orders_query(statuses: Sequence[str]) -> sa.Select[Any]:
                 sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == "place-order")
             )
         )
-        .where(
-            sa.or_(
-                _orders.c.no.is_not(None),
-                sa.and_(
-                    order_keys.c.fingerprint.is_not(None),
-                    ~sa.exists().where(pruned.c.no == order_keys.c.no),
-                ),
-            )
-        )
         .order_by(order_keys.c.no.desc())
     )
-    return query.where(status.in_(statuses)) if statuses else query
+
+
+def order_counts(db: sa.Connection) -> dict[str, int]:
+    """How many orders there are in each status."""
+    query = sa.select(_orders.c.status, sa.func.count()).group_by(_orders.c.status)
+    found = {row[0]: row[1] for row in db.execute(query)}
+    waiting = db.execute(
+        sa.select(sa.func.count()).select_from(_any_of(waiting_numbers(None)).subquery())
+    ).scalar_one()
+    return found | ({SUBMITTED: waiting} if waiting else {})
 
 
 def sagas_of(
     db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None
 ) -> list[Row]:
     """Sagas, the newest first."""
-    return _rows(db, _sagas_query(statuses).limit(limit))
+    return _rows(db, _newest_sagas(_sagas_query(), statuses, limit))
 
 
 def sagas_page(
     db: sa.Connection, statuses: Sequence[str], limit: int, after: tuple[int, str] | None = None
 ) -> list[Row]:
     """As `sagas_of`, with their orders' numbers `no`: those behind `after`, a number and a name."""
-    query = _sagas_query(statuses).add_columns(sagas.c.no)
+    query = _sagas_query().add_columns(sagas.c.no)
+    return _rows(db, _newest_sagas(query, statuses, limit, after))
+
+
+def _newest_sagas(
+    query: sa.Select[Any],
+    statuses: Sequence[str],
+    limit: int | None,
+    after: tuple[int, str] | None = None,
+) -> sa.Select[Any]:
+    """Of the newest sagas in each of these statuses, or of all, the newest; by their index."""
     if after is not None:
         no, name = after
-        query = query.where(sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)))
-    if statuses and set(statuses).issubset(IN_FLIGHT):
-        query = query.where(sagas.c.no.in_(_newest(db, statuses, limit + 1, after)))
-    return _rows(db, query.limit(limit))
+        # The first condition is for the index, which cannot use the second.
+        query = query.where(
+            sagas.c.no <= no,
+            sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)),
+        )
+    if not statuses:
+        return query.limit(limit)
+    # An order may have several sagas, and `after` leave out some: of an order, all count as one.
+    more = None if limit is None else limit + 1
+    parts = []
+    for status in statuses:
+        part = sa.select(sagas.c.no).where(sagas.c.status == status)
+        part = part if after is None else part.where(sagas.c.no <= after[0])
+        parts.append(part.distinct().order_by(sagas.c.no.desc()).limit(more))
+    chosen = query.where(sagas.c.status.in_(statuses), sagas.c.no.in_(_any_of(parts)))
+    return chosen.limit(limit)
 
 
-def _newest(
-    db: sa.Connection, statuses: Sequence[str], limit: int, after: tuple[int, str] | None = None
-) -> list[int]:
-    """The numbers of the newest sagas in flight; however many have ended, they cost nothing."""
-    query = sa.select(sagas.c.no).where(sagas.c.ended_at.is_(None), sagas.c.status.in_(statuses))
-    if after is not None:
-        query = query.where(sagas.c.no <= after[0])
-    return sorted({no for (no,) in db.execute(query)}, reverse=True)[:limit]
+def _sagas_query() -> sa.Select[Any]:
+    return sa.select(*_SAGA_COLUMNS).order_by(sagas.c.no.desc(), sagas.c.saga)
 
 
-def _sagas_query(statuses: Sequence[str]) -> sa.Select[Any]:
-    query = sa.select(*(c for c in sagas.c if c.name not in ("no", "progress"))).order_by(
-        sagas.c.no.desc(), sagas.c.saga
-    )
-    return query.where(sagas.c.status.in_(statuses)) if statuses else query
+_SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipped"))
 
 
 def oldest(db: sa.Connection, limit: int) -> list[Row]:
     """Sagas in flight that wait for a deadline, the oldest deadline first."""
+    parts = [
+        sa.select(sagas.c.no, sagas.c.saga)
+        .where(sagas.c.ended_at.is_(None), sagas.c.shard == shard, sagas.c.deadline.is_not(None))
+        .order_by(sagas.c.deadline)
+        .limit(limit)
+        for shard in range(partitions(db))
+    ]
+    first = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
     query = (
-        sa.select(*(c for c in sagas.c if c.name not in ("no", "progress")))
-        .where(sagas.c.ended_at.is_(None), sagas.c.deadline.is_not(None))
+        sa.select(*_SAGA_COLUMNS)
+        .join(first, sa.and_(first.c.no == sagas.c.no, first.c.saga == sagas.c.saga))
         .order_by(sagas.c.deadline, sagas.c.no)
     )
     return _rows(db, query.limit(limit))
 
 
+def partitions(db: sa.Connection) -> int:
+    """How many partitions, and with them shards, the database was made with."""
+    query = sa.select(meta.c.value).where(meta.c.name == "partitions")
+    return int(db.execute(query).scalar() or 1)
+
+
 def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
-    """Sagas that need attention, the newest first; however many have ended, they cost nothing."""
-    wanted = [Status.NEEDS_ATTENTION.name]
-    found = _sagas_query(wanted).where(sagas.c.no.in_(_newest(db, wanted, limit)))
-    return _rows(db, found.limit(limit))
+    """Sagas that need attention, the newest first."""
+    return sagas_of(db, [Status.NEEDS_ATTENTION.name], limit)
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:
@@ -253,7 +278,7 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
     elif whole["order"] is None and fingerprint is not None:
         whole["order"] = {"order_id": order_id, "status": SUBMITTED}
     whole["sagas"] = [
-        (row, _progress.decode(row.pop("progress")))
+        (row, decode_plain(row.pop("state")))
         for row in _rows(db, sa.select(sagas).where(sagas.c.no == no).order_by(sagas.c.saga))
     ]
     return whole
@@ -262,7 +287,9 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
 def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
     """Each SKU of each warehouse: loaded = on_hand + held + sold.
 
-    `held` waits for the end of an order, `sold` belongs to completed ones.
+    `held` waits for the end of an order, or was left to a cancelled one by a person who skipped its
+    release; `sold` belongs to completed ones. Where the stock service runs without the order
+    service, nobody here knows which orders are completed, and all is held.
     """
     held: dict[tuple[str, str], int] = {}
     query = (
@@ -273,6 +300,8 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
             sa.or_(_orders.c.status.is_(None), _orders.c.status != Order.COMPLETED),
         )
     )
+    if db.execute(sa.select(sa.func.max(_orders.c.no))).scalar() is not None:
+        query = query.where(_reservations.c.no.in_(_may_hold(db)))
     for warehouse, lines in db.execute(query):
         for line in _lines.decode(lines):
             held[warehouse, line.sku] = held.get((warehouse, line.sku), 0) + line.quantity
@@ -290,6 +319,17 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
         }
         for row in _rows(db, levels)
     ]
+
+
+def _may_hold(db: sa.Connection) -> Any:
+    """The numbers of the orders that may hold goods without being completed: few, by indexes."""
+    return sa.union_all(
+        sa.select(_orders.c.no).where(_orders.c.status.in_((Order.CREATED, Order.ROLLED_BACK))),
+        sa.select(sagas.c.no).where(sagas.c.ended_at.is_(None)),
+        # The number is written out, or no partial index would serve.
+        sa.select(sagas.c.no).where(sagas.c.skipped == sa.literal_column("1")),
+        *numbers_without_order(db),
+    )
 
 
 def waiting(db: sa.Connection) -> dict[str, int]:

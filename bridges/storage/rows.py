@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import Phase, SagaState, Status, encode
+from order_sagas.actors.sagas.state import CANCELLED, Phase, SagaState, Status, encode
 from order_sagas.bridges.storage.schema import sagas, table_of
 
 Row = tuple[Any, ...]
@@ -82,6 +82,14 @@ class Rows:
         return self._entity(**values)
 
 
+def _was_skipped(progress: SagaState) -> bool:
+    """Whether a person skipped one of its steps."""
+    return any(
+        entry.event == "saga.operator" and entry.note.startswith("skip")
+        for entry in progress.history
+    )
+
+
 class SagaRows:
     """How a saga's progress is written to the table of sagas."""
 
@@ -106,6 +114,7 @@ class SagaRows:
             progress.started_at,
             progress.ended_at or None,
             encode(progress).decode(),
+            int(progress.status == CANCELLED and _was_skipped(progress)),
         )
 
     def _waiting_for(self, progress: SagaState) -> str:

@@ -1,4 +1,6 @@
-"""The tables, for SQLite and PostgreSQL from one definition.
+"""The tables, for SQLite and PostgreSQL from one definition: those of the newest schema version.
+
+Whoever changes a definition adds a migration (see `order_sagas.bridges.storage.migrations`).
 
 Every order id has one row in `order_keys`, whose number the other tables use as their key: orders
 arrive in about that order, so that their rows are appended rather than scattered over an index.
@@ -10,41 +12,45 @@ from functools import cache
 import msgspec
 import sqlalchemy as sa
 
-from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.actors.entities import ENTITIES, Entity, Order, StockLevel
 from order_sagas.bridges.storage.log_queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
 
 metadata = sa.MetaData()
 
 
 def partial_index(
-    name: str, *columns: sa.Column[typing.Any], where: sa.ColumnElement[bool], unique: bool = False
+    name: str,
+    *columns: sa.Column[typing.Any],
+    where: sa.ColumnElement[bool],
+    unique: bool = False,
 ) -> None:
     """An index of those rows alone for which the condition holds, on either database.
 
-    PostgreSQL is told of the condition when it makes the index: to name it here loads all that
-    SQLAlchemy knows of PostgreSQL, which a command on SQLite should not wait for.
+    PostgreSQL gets the condition from `ddl`: to name it here loads all that SQLAlchemy knows of
+    PostgreSQL, which a command on SQLite should not wait for.
     """
     sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
 
 
-@sa.event.listens_for(metadata, "before_create")
-def _tell_postgresql(target: sa.MetaData, connection: sa.Connection, **_: typing.Any) -> None:
-    if connection.dialect.name == "postgresql":
-        for table in target.tables.values():
-            for index in table.indexes:
-                index.dialect_options["postgresql"]["where"] = index.info.get("where")
-
-
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Bytewise = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, so that an index finds what begins alike; SQLite's always is."""
 
 order_keys = sa.Table(
     "order_keys",
     metadata,
     sa.Column("no", Number, sa.Identity(), primary_key=True),
-    sa.Column("order_id", sa.Text, nullable=False, unique=True),
+    sa.Column("order_id", Bytewise, nullable=False, unique=True),
     sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("fingerprint", sa.LargeBinary),
 )
+
+submitted = sa.Table(
+    "submitted",
+    metadata,
+    sa.Column("no", Number, primary_key=True, autoincrement=False),
+)
+"""What the mark of `storage.waiting_orders` has passed before its order was stored."""
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -72,9 +78,15 @@ sagas = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("started_at", sa.Float(53), nullable=False),
     sa.Column("ended_at", sa.Float(53)),
-    sa.Column("progress", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
+"""`skipped` is 1 for a saga that was cancelled though a person had skipped a step of it: what that
+step did, goods that are held say, may be there still."""
 partial_index("sagas_in_flight", sagas.c.shard, sagas.c.deadline, where=sagas.c.ended_at.is_(None))
+sa.Index("sagas_by_status", sagas.c.status, sagas.c.no)
+
+partial_index("sagas_skipped", sagas.c.no, where=sagas.c.skipped == sa.literal_column("1"))
 
 log = sa.Table(
     "log",
@@ -119,6 +131,9 @@ outbox = sa.Table(
     sqlite_autoincrement=True,  # two processes may know a row: its id is never another's
 )
 """Records that are committed and not yet known to be published; `shard` caused them."""
+partial_index(
+    "outbox_submitted", outbox.c.shard, outbox.c.id, where=outbox.c.consumer == "#submitted"
+)
 
 pruned = sa.Table(
     "pruned",
@@ -146,9 +161,7 @@ meta = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-"""What the database was made with: the schema's version, the number of partitions."""
-
-SCHEMA = "1"
+"""The schema's version (`schema`), and the number of `partitions` it was made with."""
 
 _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
     str: sa.Text(),
@@ -181,3 +194,6 @@ def table_of(entity: type[Entity]) -> sa.Table:
 
 for _entity in ENTITIES:
     table_of(_entity)
+
+sa.Index("orders_by_status", table_of(Order).c.status, table_of(Order).c.no)
+sa.Index("stock_by_sku", table_of(StockLevel).c.sku)

@@ -23,12 +23,16 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
+from order_sagas.bridges.storage.outages import OutageTable
+from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
-from order_sagas.bridges.storage.schema import SCHEMA, metadata
+from order_sagas.bridges.storage.schema import metadata
 
 SUBMITTED = "#submitted"
 """The consumer under which the outbox keeps what came from outside, from submitters say."""
+ALL = 2**31 - 1
+"""As many as there are."""
 KNOWN_KEYS = 200_000
 """How many order ids are remembered with their numbers."""
 
@@ -85,8 +89,14 @@ class Store:
         consumer: str = CONSUMER,
         entities: Iterable[type[Entity]] = ENTITIES,
         group: str = CONSUMER,
+        *,
+        migrating: bool = False,
     ) -> None:
-        """`consumer` stands for the worker's set of roles, `group` for those of all roles."""
+        """`consumer` stands for the worker's set of roles, `group` for those of all roles.
+
+        An empty database is made; one of a former version is migrated if `migrating`. Raises
+        OldDatabaseError where it is not, and NewerDatabaseError.
+        """
         self.partitions = partitions
         self.consumer = consumer
         self._registry = registry
@@ -100,7 +110,9 @@ class Store:
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.parking = ParkingTable(self.db, group)
-        self._create()
+        self.outages = OutageTable(self.db)
+        prepare(self.db, metadata, migrating=migrating)
+        self._check_partitions()
 
     def close(self) -> None:
         """Close the connection; what is not committed is dropped."""
@@ -135,7 +147,7 @@ class Store:
         numbers = self._perhaps_stored("sagas", numbers)
         if not numbers:
             return {}
-        sql = f"SELECT progress, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
+        sql = f"SELECT state, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
         found = map(self._progress, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {progress.saga_id: progress for progress in found}
 
@@ -164,7 +176,7 @@ class Store:
         Raises UnknownSagaError if one was begun with a definition that is not registered.
         """
         sql = (
-            f"SELECT progress, saga, version FROM sagas WHERE ended_at IS NULL "
+            f"SELECT state, saga, version FROM sagas WHERE ended_at IS NULL "
             f"AND shard {self.db.is_in('int')} ORDER BY deadline IS NULL, deadline, no"
         )
         return map(self._progress, self.db.rows(sql, (self.db.many(shards, int),)))
@@ -253,13 +265,16 @@ class Store:
 
         Without `consumers`, what an earlier worker of our own group has left.
         """
-        return [
-            (number, Outgoing(topic, partition, key, value, unpack(headers)))
-            for number, topic, partition, key, value, headers in self.db.rows(
-                self._sql["unpublished"],
-                (self.db.many(list(consumers or (self.consumer,)), str), self.db.many(shards, int)),
-            )
-        ]
+        names = list(consumers or (self.consumer,))
+        if names == [SUBMITTED]:
+            return self.submitted(shards, ALL)
+        values = (self.db.many(names, str), self.db.many(shards, int))
+        return _outgoing(self.db.rows(self._sql["unpublished"], values))
+
+    def submitted(self, shards: Sequence[int], limit: int) -> list[tuple[int, Outgoing]]:
+        """Of what submitters committed for these shards and may not have published, the oldest."""
+        values = (self.db.many(shards, int), limit)
+        return _outgoing(self.db.rows(self._sql["submitted"], values))
 
     # --- the one transaction ------------------------------------------------------------------
 
@@ -300,9 +315,11 @@ class Store:
         cursor.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
 
         def check() -> None:
-            for shard, epoch in cursor.fetchall():
-                if epochs[shard] != epoch:
-                    raise LostShardError(f"shard {shard} was claimed by another worker")
+            found = dict(cursor.fetchall())
+            for shard, epoch in epochs.items():
+                if found.get(shard) != epoch:
+                    lost = "was claimed by another worker" if shard in found else "has no epoch"
+                    raise LostShardError(f"shard {shard} {lost}")
 
         return check
 
@@ -415,21 +432,30 @@ class Store:
 
     # --- the schema ---------------------------------------------------------------------------
 
-    def _create(self) -> None:
-        self.db.create(metadata)
-        wanted = {"schema": SCHEMA, "partitions": str(self.partitions)}
-        with self.db.transaction() as db:
-            db.executemany(self._sql["meta"], list(wanted.items()))
-        for name, value in self.db.rows("SELECT name, value FROM meta", ()):
-            if name in wanted and wanted[name] != value:
-                raise StoreError(
-                    f"the database was made with {name} = {value}, and {wanted[name]} is wanted; "
-                    f"set {name} to {value}, or use another database"
-                )
+    def _check_partitions(self) -> None:
+        """Nothing is written unless the database was just made."""
+        made_with = list(self.db.rows(self._sql["partitions"], ()))
+        if not made_with:
+            with self.db.transaction() as db:
+                db.execute(self._sql["set_partitions"], (str(self.partitions),))
+            made_with = list(self.db.rows(self._sql["partitions"], ()))
+        ((value,),) = made_with
+        if value != str(self.partitions):
+            raise StoreError(
+                f"the database was made with partitions = {value}, and {self.partitions} is "
+                f"wanted; set partitions to {value}, or use another database"
+            )
 
     def _progress(self, row: Row) -> SagaState:
         raw, saga, version = row
         return decode(raw, self._registry.get(saga, version))
+
+
+def _outgoing(rows: Iterable[Row]) -> list[tuple[int, Outgoing]]:
+    return [
+        (number, Outgoing(topic, partition, key, value, unpack(headers)))
+        for number, topic, partition, key, value, headers in rows
+    ]
 
 
 def _nothing() -> None:
@@ -486,5 +512,13 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "SELECT id, topic, partition, key, value, headers FROM outbox "
             f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
         ),
-        "meta": f"INSERT INTO meta (name, value) VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING",
+        # The name is written out, or no partial index would serve.
+        "submitted": (
+            "SELECT id, topic, partition, key, value, headers FROM outbox "
+            f"WHERE consumer = '{SUBMITTED}' AND shard {is_in('int')} ORDER BY id LIMIT {mark}"
+        ),
+        "partitions": "SELECT value FROM meta WHERE name = 'partitions'",
+        "set_partitions": (
+            f"INSERT INTO meta (name, value) VALUES ('partitions', {mark}) ON CONFLICT DO NOTHING"
+        ),
     }

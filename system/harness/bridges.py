@@ -58,6 +58,7 @@ class Staged(BatchProcessor):
         )
 
     def send(self, target: ActorAddress, message: Any) -> None:
+        """Send a message; deliveries to services are subject to the service faults in force."""
         troubles = self.stage.troubles
         if type(message) is not Delivery or not troubles:
             super().send(target, message)

@@ -30,6 +30,7 @@ class StagedKafka(KafkaLogAdapter):
         return super().emit(batch, outgoing, shard)
 
     def given_back(self, batch: Batch) -> None:
+        """Drop the outgoing records of a batch that is rolled back."""
         super().given_back(batch)
         self.worker.placed.clear()
 

@@ -1,4 +1,4 @@
-"""Whether anything will move each saga in flight: no order may wait without a timer."""
+"""Checks that every saga that waits for a reply has a timer in the worker that owns its shard."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,10 +18,10 @@ RULE = "none waits without a timer"
 
 
 def check_waiting(harness: "Harness", *, owned: bool = False) -> Iterator[Broken]:
-    """Each saga that has a deadline has a timer with the worker that owns its shard.
+    """Yield a violation for each saga with a deadline, but without a timer in its worker.
 
-    To be called when nothing can be done without time passing. Workers in the middle of a batch,
-    which wait for the database, are passed over. If `owned`, every shard must have an owner.
+    Call it when nothing can be done without time passing. Workers with an open batch, which wait
+    for the database, are skipped. If `owned`, every shard must have an owner.
     """
     stage = harness.stage
     epochs = dict(
@@ -63,13 +63,13 @@ def _open(harness: "Harness") -> Iterator[SagaState]:
 
 
 def _timed(worker: "Worker") -> set[str]:
-    """The ids of the sagas for which a timer will fire."""
+    """Return the ids of the sagas with a timer for their current deadline."""
     found = set()
     for timer in worker.base.timers():
         if isinstance(timer.payload, Timer):
             actor = timer.address.actor
-            saga = actor._progress if isinstance(actor, SagaActor) else None
-            # A timer of a deadline that was met long ago moves nothing.
+            saga = actor.state if isinstance(actor, SagaActor) else None
+            # A timer for an earlier deadline is stale, and has no effect.
             if saga and saga.steps[timer.payload.step].deadline == timer.payload.at:
                 found.add(saga.saga_id)
     return found

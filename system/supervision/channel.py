@@ -1,8 +1,8 @@
 """Messages between two processes over a stream socket: length-prefixed msgpack, never pickle.
 
-A frame is a length in bytes (4 bytes, unsigned, big-endian) and that many bytes of msgpack. What is
-encoded is a tagged `msgspec.Struct`; what is received is checked against the expected types, so a
-frame of any other content is an error and runs nothing.
+A frame is a length (4 bytes, unsigned, big-endian) followed by that number of bytes of msgpack: a
+tagged `msgspec.Struct`. Received data is validated against the expected types; any other content is
+an error, and no code of it runs.
 """
 
 import os
@@ -17,28 +17,28 @@ import msgspec
 
 HEADER = struct.Struct("!I")
 LARGEST = 16 * 1024 * 1024
-"""Bytes of the largest frame that a channel accepts; the metrics of a worker are some 50 kB."""
+"""Largest accepted frame, in bytes. The metrics of a worker are some 50 kB."""
 
 T = TypeVar("T")
 
 
 class ChannelError(Exception):
-    """A frame that is too large, cut off, or of no expected type. The channel cannot go on."""
+    """A frame that is too large, truncated, or of an unexpected type. The channel is unusable."""
 
 
 def encode(message: Any) -> bytes:
-    """A message as one frame. Raises TypeError or ValueError for what msgspec cannot encode."""
+    """Encode a message as one frame. Raises TypeError or ValueError if msgspec cannot encode it."""
     body = msgspec.msgpack.encode(message, enc_hook=path_to_bytes)
     return HEADER.pack(len(body)) + body
 
 
 def decoder_of(types: Any) -> msgspec.msgpack.Decoder[Any]:
-    """A decoder for one message of the union `types`."""
+    """Return a decoder for messages of the union `types`."""
     return msgspec.msgpack.Decoder(types)
 
 
 def decode(decoder: msgspec.msgpack.Decoder[Any], body: bytes) -> Any:
-    """The message in the body of a frame; raises ChannelError if it is none of the types."""
+    """Decode the body of a frame. Raises ChannelError if it is not one of the expected types."""
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -46,17 +46,17 @@ def decode(decoder: msgspec.msgpack.Decoder[Any], body: bytes) -> Any:
 
 
 def path_to_bytes(value: Any) -> bytes:
-    """An encoding hook of msgspec: paths as bytes, since a path need not be valid UTF-8."""
+    """Encoding hook of msgspec: encode paths as bytes, since a path need not be valid UTF-8."""
     if isinstance(value, Path):
         return os.fsencode(value)
     raise NotImplementedError(f"{type(value).__name__} is not sent between processes")
 
 
 def limit_sends(connection: socket.socket, seconds: float) -> None:
-    """Let `connect` and sends fail with OSError when they block for so long.
+    """Let `connect` and sends raise OSError if they block for longer than `seconds`.
 
-    Unlike `settimeout` this does not limit how long a receive waits, and `connect` waits for a
-    place in the queue of a Unix socket that is busy, where it would fail at once.
+    Unlike `settimeout` this does not limit receives, and `connect` to a Unix socket with a full
+    queue waits instead of failing at once.
     """
     timeout = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
@@ -67,7 +67,7 @@ class Channel:
 
     Messages arrive in the order in which they were sent. `receives` is the union of the types that
     the other end may send. A send blocks for at most `send_timeout` seconds while the other end
-    does not read; then it fails, and so does every send after it.
+    does not read; then it fails, and every later send fails too.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Channel:
         limit_sends(connection, send_timeout)
 
     def send(self, message: Any) -> None:
-        """Send a message. Raises OSError if the other end is gone or does not read."""
+        """Send a message. Raises OSError if the other end is closed or does not read."""
         frame = encode(message)
         with self._sending:
             if self._broken:
@@ -89,14 +89,14 @@ class Channel:
             try:
                 self._socket.sendall(frame)
             except OSError:
-                self._broken = True  # part of the frame may be on its way: nothing can follow it
+                self._broken = True  # part of the frame may have been sent: no other can follow
                 raise
 
     def receive(self) -> Any:
-        """The next message; None once the other end is closed.
+        """Return the next message, or None after the other end was closed.
 
-        Raises ChannelError for a bad frame, after which nothing more can be received, and OSError
-        if the connection fails.
+        Raises ChannelError for an invalid frame, after which nothing more can be received, and
+        OSError if the connection fails.
         """
         header = self._read(HEADER.size)
         if header is None:
@@ -108,7 +108,7 @@ class Channel:
         return None if body is None else decode(self._decoder, body)
 
     def _read(self, count: int) -> bytes | None:
-        """So many bytes; None if the other end was closed first, in a frame or before one."""
+        """Read `count` bytes; None if the other end was closed before, within a frame or not."""
         try:
             found = self._reader.read(count)
         except ValueError:  # `close` was called by another thread
@@ -116,7 +116,7 @@ class Channel:
         return found if len(found) == count else None
 
     def close(self) -> None:
-        """Close the connection; a thread that is in `receive` gets None."""
+        """Close the connection; a pending `receive` in another thread returns None."""
         # The other end may have been closed first.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

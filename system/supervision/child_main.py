@@ -1,4 +1,4 @@
-"""The entry point of a child process: runs a worker, or serves HTTP, as its first message says."""
+"""The entry point of a child process: runs a worker or the HTTP server, by its first message."""
 
 import os
 import signal
@@ -23,31 +23,35 @@ from order_sagas.system.supervision.messages import (
 )
 
 LONGEST_REASON = 4000
-"""Characters of a reason that are sent; a database error can hold a whole batch of values."""
+"""Characters of a reason that are sent; a database error can include a whole batch of values."""
 
 
 class Part(Protocol):
-    """What a child runs."""
+    """The part of the system that a child process runs."""
 
-    def status(self) -> ChildStatus: ...
+    def status(self) -> ChildStatus:
+        """Return the state of the process."""
+        ...
 
-    def metrics(self) -> ChildMetrics: ...
+    def metrics(self) -> ChildMetrics:
+        """Return the metrics of the process."""
+        ...
 
     def stop(self) -> bool:
-        """Finish what is in hand; returns whether that was possible."""
+        """Finish the current work; return True if everything was finished in time."""
         ...
 
 
 def main() -> None:
     """Run until the supervisor sends `Shutdown`, or until its end of the channel is closed.
 
-    The arguments are a name for `ps`, the descriptors of the channel and of the run's lock, and the
-    import path. The exit status is 0 after `Shutdown` and 1 otherwise.
+    The arguments are a name (for `ps`), the descriptors of the channel and of the run's lock, and
+    the import path. The exit status is 0 after `Shutdown` and 1 otherwise.
     """
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # the first process handles them, and asks us to stop
+        signal.signal(each, signal.SIG_IGN)  # the first process handles them, and sends `Shutdown`
     channel_fd, lock_fd = map(int, sys.argv[2:4])
-    os.set_inheritable(lock_fd, False)  # what a worker starts does not belong to the run
+    os.set_inheritable(lock_fd, False)  # processes that a worker starts do not belong to the run
     channel = Channel(socket.socket(fileno=channel_fd), ToChild)
     try:
         _run(channel)
@@ -56,10 +60,10 @@ def main() -> None:
 
 
 def fail(channel: Channel, error: BaseException) -> NoReturn:
-    """Exit at once with status 1; tell the supervisor why, if it still can be told.
+    """Send the reason to the supervisor, if possible, and exit at once with status 1.
 
-    Nothing that can go wrong in the telling keeps the process from exiting: a worker that cannot
-    work and does not exit is never started again, and its sagas stand still.
+    The process exits even if sending fails: a broken worker that does not exit would not be
+    restarted, and its sagas would not continue.
     """
     try:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
@@ -88,16 +92,16 @@ def _run(channel: Channel) -> None:
                 channel.send(Finished(part.stop()))
                 sys.stdout.flush()
                 sys.stderr.flush()
-                os._exit(0)  # threads that call the outside world may not keep the run from ending
+                os._exit(0)  # does not wait for threads with external calls
 
 
 def _receive(channel: Channel, requests: SimpleQueue[Any]) -> None:
-    """Pass requests to the main thread, and end this process when the first process is gone."""
+    """Pass requests to the main thread, and exit when the first process has ended."""
     try:
         while (message := channel.receive()) is not None:
             requests.put(message)
     except (ChannelError, OSError):
-        pass  # the same as the end of it
+        pass  # handled like the end of the channel
     finally:
         os._exit(1)
 
@@ -106,7 +110,7 @@ def _started(channel: Channel, first: Any) -> Part:
     def failed(error: BaseException) -> None:
         fail(channel, error)
 
-    # Imported here, since each part needs what the other does not.
+    # Imported here, since each part has dependencies that the other does not need.
     if isinstance(first, RunWorker):
         from order_sagas.system.supervision.worker import Worker
 

@@ -1,4 +1,4 @@
-"""An operating system process that this process starts, and the channel to it."""
+"""A child process, and the channel to it."""
 
 import signal
 import socket
@@ -12,22 +12,21 @@ from order_sagas.system.supervision.channel import Channel, ChannelError
 from order_sagas.system.supervision.messages import FromChild
 
 EXIT_WITHIN = 10.0
-"""Seconds that a child has to exit after it closed its end of the channel; then it is killed."""
+"""Seconds in which a child has to exit after closing its channel; then it is killed."""
 
-# With this process's import path, whatever the folder or the environment it was started in.
+# With this process's import path, independent of working directory and environment.
 CODE = f"import sys; sys.path[:] = sys.argv[4:]; from {__package__}.child_main import main; main()"
 
 
 class ChildProcess:
     """A child that runs `child_main`, and a thread that reads what it sends.
 
-    `on_message` is called with each message, and `on_end` once, last, with how it ended; both are
-    called on that thread. `lock` is a descriptor that the child inherits and keeps open for as long
-    as it lives. Raises OSError if no process can be started.
+    `on_message` is called with each message, and `on_end` once, last, with a description of the
+    end; both are called on that thread. `lock` is a descriptor that the child inherits and keeps
+    open until it exits. Raises OSError if the process cannot be started.
 
-    The child is in a session of its own: Ctrl-C in a terminal reaches this process alone, and the
-    child is asked to stop over its channel. If this process dies, the channel is closed and the
-    child exits.
+    The child has its own session: Ctrl-C in a terminal is sent to this process only, which stops
+    the child over the channel. If this process dies, the channel is closed and the child exits.
     """
 
     def __init__(
@@ -66,14 +65,14 @@ class ChildProcess:
         self.send(first)
 
     def send(self, message: Any) -> None:
-        """Send a message; a child that does not read its channel is killed."""
+        """Send a message. A child that does not read its channel is killed."""
         try:
             self._channel.send(message)
         except OSError:
-            self._process.kill()  # if it has ended already, this does nothing
+            self._process.kill()  # has no effect if it has exited
 
     def kill(self) -> None:
-        """End it at once, and wait until it is gone."""
+        """Kill the child, and wait until it has exited."""
         self._process.kill()
         self._thread.join(EXIT_WITHIN)
 

@@ -1,4 +1,4 @@
-"""Asks the supervisors of this machine from another process, over their control sockets."""
+"""The client of the control socket, for `order-sagas status` and `order-sagas stop`."""
 
 import socket
 from typing import Any
@@ -15,13 +15,13 @@ from order_sagas.system.supervision.messages import (
 from order_sagas.system.supervision.run_registry import Run, runs_of
 
 ANSWER_WITHIN = 5.0
-"""Seconds that a supervisor has to answer; it gives its workers two."""
+"""Seconds in which a supervisor has to answer; its workers have two."""
 
 
 def ask_status(settings: Settings) -> dict[Run, Status]:
-    """The state of every supervised run on this database that shares our log directory.
+    """Return the state of all supervised runs with this database and log directory.
 
-    A run that has ended or does not answer is left out.
+    Runs that have ended or do not answer are left out.
     """
     answers: dict[Run, Status] = {}
     for run in runs_of(settings):
@@ -35,15 +35,15 @@ def ask_status(settings: Settings) -> dict[Run, Status]:
 
 
 class StopRequest:
-    """A run that was asked to stop, and the connection that closes when it has ended."""
+    """A run that was asked to stop. Its connection closes when the first process ends."""
 
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid = pid
-        """The first process of the run."""
+        """Process id of the first process of the run."""
         self._connection = connection
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the end of its first process; returns whether it came within `timeout` s."""
+        """Wait for the end of the first process; return False after `timeout` seconds."""
         self._connection.settimeout(max(timeout, 0.001))
         try:
             return self._connection.recv(1) == b""
@@ -56,7 +56,7 @@ class StopRequest:
 
 
 def ask_to_stop(settings: Settings) -> list[StopRequest]:
-    """Ask every supervised run on this database that shares our log directory to stop."""
+    """Ask all supervised runs with this database and log directory to stop."""
     asked = []
     for run in runs_of(settings):
         with_answer = _ask(run, AskStop())

@@ -1,8 +1,8 @@
-"""The Unix socket by which `order-sagas status` and `order-sagas stop` reach a running supervisor.
+"""The control socket: a Unix socket on which a supervisor answers `status` and `stop`.
 
-Its path is in a directory that only the owner can enter, its mode is 0600, and where the system
-tells who connects (SO_PEERCRED), users other than the owner and root are turned away. What arrives
-is checked msgspec; anything else closes the connection.
+It is in a directory that only the owner can enter, and has mode 0600. On systems with SO_PEERCRED,
+connections of users other than the owner and root are refused. Requests are validated msgspec
+messages; anything else closes the connection.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ from order_sagas.system.supervision.messages import (
 from order_sagas.system.supervision.run_registry import OwnRun, remove_socket, socket_places
 
 LARGEST_REQUEST = 1024
-"""Bytes of a request; those that there are have some 20."""
+"""Largest accepted request, in bytes; the existing ones have some 20."""
 REQUEST_WITHIN = 5.0
-"""Seconds in which a client has to send its request and to take the answer."""
+"""Seconds in which a client has to send its request and read the answer."""
 BACKLOG = 128
-"""Clients that may wait to be accepted."""
+"""Length of the queue of connections that are not accepted yet."""
 MOST_CLIENTS = 64
-"""Clients that are served at once; when more come, those that came first are turned away."""
+"""Maximum number of clients at a time; further connections close the oldest ones."""
 
 
 def bind_control_socket(run: OwnRun) -> tuple[socket.socket, Path]:
-    """A listening socket for this run, and its path. Raises OSError if no place takes one."""
+    """Return a listening socket and its path. Raises OSError if no directory is suitable."""
     failure = OSError("there is no directory whose path is short enough for a Unix socket")
     for place in socket_places(run):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -57,11 +57,11 @@ def bind_control_socket(run: OwnRun) -> tuple[socket.socket, Path]:
 class ControlSocket:
     """Answers the clients of a listening socket, on a thread of its own.
 
-    `status` is called for each `AskStatus`, on a thread that it may block; `stop` is called for
+    `status` is called for each `AskStatus`, on a thread, so that it may block; `stop` is called for
     each `AskStop`, on the event loop. A client that sends anything else, or nothing, or does not
-    read, is disconnected and keeps nobody else waiting.
+    read, is disconnected, and does not delay other clients.
 
-    A client that asked to stop stays connected until this process ends, so that it sees the end.
+    After `AskStop` a client stays connected until this process ends, so that it notices the end.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ControlSocket:
         self._stop = stop
         self._requests = decoder_of(ControlRequest)
         self._clients: dict[asyncio.Task[None], None] = {}
-        """Those that have no answer yet, in the order in which they came."""
+        """Clients without an answer, in the order of their connections."""
         self._stopping: list[asyncio.StreamWriter] = []
         self._closed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -80,7 +80,7 @@ class ControlSocket:
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more clients. Those that asked to stop stay connected."""
+        """Accept no more clients. Clients that sent `AskStop` stay connected."""
         self._loop.call_soon_threadsafe(self._closed.set)
 
     def _run(self) -> None:
@@ -116,7 +116,7 @@ class ControlSocket:
             writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; returns whether the client stays connected."""
+        """Answer one request; return True if the client stays connected."""
         if not _may_ask(writer.get_extra_info("socket")):
             return False
         (length,) = HEADER.unpack(await reader.readexactly(HEADER.size))
@@ -138,7 +138,7 @@ class ControlSocket:
 
 
 def _may_ask(client: socket.socket) -> bool:
-    """Whether the peer is the owner of this process, or root; yes where the system cannot tell."""
+    """Return True if the peer is this user or root, or if the system cannot tell."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     layout = struct.Struct("3i")

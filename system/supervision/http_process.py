@@ -1,4 +1,4 @@
-"""What the child process that serves HTTP runs."""
+"""The part that a child process for HTTP runs."""
 
 from collections.abc import Callable
 
@@ -7,19 +7,19 @@ from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, R
 
 
 class HttpProcess:
-    """Serves as `order-sagas http` does; `on_failure` is called when it cannot go on."""
+    """Serves HTTP like `order-sagas http`. `on_failure` is called if it cannot continue."""
 
     def __init__(self, order: RunHttp, on_failure: Callable[[BaseException], None]) -> None:
         self._server = serve_http(order.settings, on_failure, restarts=order.restarts)
 
     def status(self) -> ChildStatus:
-        """Not asked for by the supervisor: the process has a card of its own."""
+        """Return an empty status: the supervisor does not query this process."""
         return ChildStatus(None, 0.0)
 
     def metrics(self) -> ChildMetrics:
-        """Nothing: they are served at its own address."""
+        """Return no metrics: they are served at the HTTP address."""
         return ChildMetrics("")
 
     def stop(self) -> bool:
-        """Finish the requests that are under way; returns whether all were answered in time."""
+        """Finish the current requests; return True if all were answered in time."""
         return self._server.stop()

@@ -40,7 +40,7 @@ class RunHttp(Plain, frozen=True):
 
     number: int
     restarts: int
-    """How often its process was started again before."""
+    """Number of earlier restarts of its process."""
     plain_settings: dict[str, Any]
 
     @property
@@ -53,23 +53,23 @@ class RunHttp(Plain, frozen=True):
 
 
 class AskStatus(Plain, frozen=True):
-    """To the supervisor or a worker: how are you doing?"""
+    """To the supervisor or a worker: a request for its status."""
 
 
 class AskMetrics(Plain, frozen=True):
-    """To the supervisor or a worker: what did you count?"""
+    """To the supervisor or a worker: a request for its metrics."""
 
 
 class Shutdown(Plain, frozen=True):
-    """To a child: finish the batch in hand, commit, and exit."""
+    """To a child: finish and commit the current batch, and exit."""
 
 
 class Started(Plain, frozen=True):
-    """From a child: it runs. Sent once."""
+    """From a child, once: it is running."""
 
 
 class ChildStatus(Plain, frozen=True):
-    """From a worker, to `AskStatus`; `report` is None if its bridge did not answer in time."""
+    """From a worker, to `AskStatus`; `report` is None if its batch processor did not answer."""
 
     report: Report | None
     cpu: float
@@ -83,13 +83,13 @@ class ChildMetrics(Plain, frozen=True):
 
 
 class Finished(Plain, frozen=True):
-    """From a child, to `Shutdown`; `clean` if every batch in hand was committed."""
+    """From a child, to `Shutdown`; `clean` if every open batch was committed."""
 
     clean: bool
 
 
 class Failed(Plain, frozen=True):
-    """From a child, last: why it cannot go on. It exits whether or not this could be sent."""
+    """From a child, last: why it cannot continue. It exits even if this cannot be sent."""
 
     reason: str
 
@@ -103,7 +103,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     number: int
     pid: int
-    """0 while it waits to be started again."""
+    """0 while it waits for its restart."""
     restarts: int
     state: Literal["starting", "running", "not answering", "restarting"]
     report: Report | None = None
@@ -113,7 +113,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
 
 class Status(Plain, frozen=True):
-    """The answer of a supervisor: every worker in the order of their numbers."""
+    """The answer of a supervisor to `AskStatus`: all workers, by number."""
 
     workers: list[WorkerStatus]
     last_error: str = ""
@@ -136,10 +136,10 @@ ControlReply = Status | Stopping
 def run_worker(
     settings: Settings, number: int, name: str, shards: frozenset[int] | None
 ) -> RunWorker:
-    """The first message to a worker."""
+    """Return the first message to a worker."""
     return RunWorker(number, name, shards, settings_to_plain(settings))
 
 
 def run_http(settings: Settings, number: int, restarts: int = 0) -> RunHttp:
-    """The first message to the process that serves HTTP."""
+    """Return the first message to the process that serves HTTP."""
     return RunHttp(number, restarts, settings_to_plain(settings))

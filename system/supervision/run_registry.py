@@ -1,8 +1,8 @@
-"""The supervised runs that share a log directory: each has a folder, a lock in it, and a card.
+"""The supervised runs that share a log directory: each has a folder with a lock and a card.
 
-The folder is readable by its owner alone. The lock is held by every process of the run, so that it
-is free when the last of them has ended. The card says which database the run is on, and where its
-control socket is.
+Only the owner can read the folder. Every process of the run holds the lock, so that it is free when
+the last of them has ended. The card is a JSON file with the process id, the database and the path
+of the control socket.
 """
 
 import fcntl
@@ -24,49 +24,49 @@ CARD = "supervisor.json"
 LOCK = "supervisor.lock"
 SOCKET = "supervisor.sock"
 PRIVATE = "order-sagas-"
-"""How the names of directories begin that are made for sockets elsewhere."""
+"""Prefix of the names of directories for sockets outside of the log directory."""
 LONGEST = 100
-"""Bytes of the longest path of a Unix socket that is used: Linux takes 107, macOS 103."""
+"""Maximum length of the path of a Unix socket, in bytes; Linux allows 107, macOS 103."""
 
 
 @attrs.frozen
 class OwnRun:
-    """The run of this process: its number among those of the log directory, folder and lock."""
+    """The run of this process: its number in the log directory, its folder and its lock."""
 
     number: int
-    """From 1; the first that was free."""
+    """The lowest free number, from 1."""
     folder: Path
     lock: int
-    """A descriptor, to be inherited by every process of the run."""
+    """The descriptor of the lock, which every process of the run inherits."""
 
 
 @attrs.frozen
 class Run:
-    """A run as its card tells of it. It may have been killed: its socket then refuses."""
+    """A run, as read from its card. After a kill the card remains, and its socket refuses."""
 
     number: int
     pid: int
-    """Its first process."""
+    """Process id of its first process."""
     socket: Path
 
 
 @contextmanager
 def own_run(settings: Settings) -> Iterator[OwnRun]:
-    """A run of our own, for as long as this process and its children live."""
+    """Register a run for the time of the context; children that live longer keep its lock."""
     for number in count(1):
         folder = settings.log_dir / "run" / str(number)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
         if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
-            continue  # another user's
-        folder.chmod(0o700)  # it may have been made by an earlier version
+            continue  # belongs to another user
+        folder.chmod(0o700)  # earlier versions created it with another mode
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                # Not `lockf`: this lock belongs to the open file, which the children inherit.
+                # Not `lockf`: a `flock` belongs to the open file, which the children inherit.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                continue  # taken by a run that lives, or by the last worker of one that was killed
+                continue  # held by a live run, or by a worker left over from a killed one
             _clear(folder)
             yield OwnRun(number, folder, lock)
             return
@@ -75,10 +75,10 @@ def own_run(settings: Settings) -> Iterator[OwnRun]:
 
 
 def socket_places(run: OwnRun) -> Iterator[Path]:
-    """Paths for the control socket, each in a directory that only its owner can enter.
+    """Yield paths for the control socket, each in a directory that only the owner can enter.
 
-    In the run's folder; and, where that path is too long for a socket or its file system has none,
-    in directories that are made when they are asked for.
+    First in the run's folder; then, in case that path is too long or the file system does not
+    support sockets, in new private directories, created when the iterator reaches them.
     """
     place = run.folder.absolute() / SOCKET
     if _fits(place):
@@ -93,7 +93,7 @@ def socket_places(run: OwnRun) -> Iterator[Path]:
 
 
 def write_card(run: OwnRun, settings: Settings, socket: Path) -> None:
-    """Let `status` and `stop` find the run."""
+    """Write the card, so that `status` and `stop` find the run."""
     card = {"pid": os.getpid(), "database": place_of(settings.database), "socket": str(socket)}
     written = run.folder / f"{CARD}.new"
     written.write_text(json.dumps(card))
@@ -101,13 +101,13 @@ def write_card(run: OwnRun, settings: Settings, socket: Path) -> None:
 
 
 def remove_card(run: OwnRun) -> None:
-    """Let nobody find the run any more, and remove what was made for its socket."""
-    with suppress(OSError):  # whatever became of the folder, the run ends as it would have
+    """Remove the card, the socket and the directory that was created for it."""
+    with suppress(OSError):  # a missing folder does not matter at the end of the run
         _clear(run.folder)
 
 
 def runs_of(settings: Settings) -> list[Run]:
-    """The runs on this database, as far as this user may look at them."""
+    """Return the runs on this database whose cards this user can read."""
     found = []
     for path in sorted((settings.log_dir / "run").glob(f"*/{CARD}")):
         with suppress(OSError, ValueError, TypeError, KeyError):
@@ -119,7 +119,7 @@ def runs_of(settings: Settings) -> list[Run]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the card in a folder, and the socket that it names."""
+    """Remove the card of a folder, and the socket named in it."""
     card = folder / CARD
     with suppress(OSError, ValueError, TypeError, KeyError):
         remove_socket(Path(json.loads(card.read_text())["socket"]))
@@ -127,7 +127,7 @@ def _clear(folder: Path) -> None:
 
 
 def remove_socket(socket: Path) -> None:
-    """Remove a control socket, and the directory that was made for it."""
+    """Remove a control socket, and the directory that was created for it, if any."""
     if socket.name != SOCKET:
         return
     socket.unlink(missing_ok=True)

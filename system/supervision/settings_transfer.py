@@ -1,4 +1,4 @@
-"""Settings as plain data for a child process; they hold secrets, so not on its command line."""
+"""Converts settings to plain data and back, to send them to a child process."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ from order_sagas.system.settings import Settings
 
 
 def settings_to_plain(settings: Settings) -> dict[str, Any]:
-    """Every setting by its name, as msgspec encodes it; paths are left to the encoding hook."""
+    """Return all settings by name. Paths are encoded by the hook in `channel`."""
     return attrs.asdict(settings, recurse=False)
 
 
 def settings_from_plain(plain: dict[str, Any]) -> Settings:
-    """The settings that were sent. Raises msgspec.ValidationError for a value of a wrong type."""
+    """Return the settings. Raises msgspec.ValidationError for a value of a wrong type."""
     # Field by field: msgspec does not decode attrs classes whose defaults depend on other fields.
     return Settings(
         **{

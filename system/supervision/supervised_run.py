@@ -1,4 +1,4 @@
-"""A run under a supervisor, as `order-sagas start` sees it."""
+"""A run under a supervisor: used by `order-sagas start`."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,16 +23,16 @@ from order_sagas.system.supervision.supervisor import (
 from order_sagas.system.telemetry.setup import metrics_of_run
 
 STOP_WITHIN = timedelta(seconds=70)
-"""How long the children have to stop; each gives the batch in hand 60 seconds."""
+"""Time for the children to stop; each allows 60 seconds for its current batch."""
 BREAK_OFF_WITHIN = timedelta(seconds=15)
-"""How long the other workers have to stop when one could not be kept running."""
+"""Time for the other workers to stop when one keeps failing."""
 ANSWER_WITHIN = timedelta(seconds=4)
-"""How long the supervisor has to answer a question; it gives its workers two seconds."""
+"""Time for the supervisor to answer a request; its workers have two seconds."""
 
 
 @attrs.frozen
 class Outcome:
-    """How a run ended; `failure` says why it could not go on, if it could not."""
+    """The result of a run; `failure` is the reason if it could not continue, else empty."""
 
     clean: bool
     failure: str = ""
@@ -46,15 +46,14 @@ def run_supervised(
     stopping: Callable[[str], None],
     stop_within: timedelta = STOP_WITHIN,
 ) -> Outcome:
-    """Run until there is a reason to stop: the name of a signal, or what is put into `stops` here.
+    """Run until `stops` has a reason to stop, and stop all processes.
 
-    That is "stop" when the control socket was asked to stop the run, and "" when the supervisor
-    gave up. `started` is called when the run has begun, and `stopping`
-    when it was asked to stop, with the name of what asked. Children that have not ended within
-    `stop_within` are killed. If this process is killed, the channels to its children close, and
-    they exit by themselves.
+    The reason is the name of a signal, "stop" after a request on the control socket, or "" if the
+    supervisor gave up. `started` is called when the run has begun, and `stopping` with the reason,
+    unless it is "". Children that have not exited within `stop_within` are killed. If this process
+    is killed, the channels to its children close, and they exit.
 
-    Raises OSError if there is no place for the run's files or for its control socket.
+    Raises OSError if the run's files or its control socket cannot be created.
     """
     with own_run(settings) as run:
         listener, place = bind_control_socket(run)

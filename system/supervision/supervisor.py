@@ -1,4 +1,4 @@
-"""The supervisor: starts the child processes, restarts those that die, gives up, and stops all."""
+"""The supervisor: starts the child processes, restarts them when they die, and stops them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,8 +31,9 @@ from order_sagas.system.supervision.worker_process import (
 )
 
 RESTARTS = Retry(attempts=5, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
-"""A process that dies for the fifth time without a quiet minute in between is given up."""
+"""Restarts are delayed by this backoff. After the fifth death within `QUIET` the run ends."""
 QUIET = timedelta(minutes=1)
+"""Time without a death after which the deaths of a process are counted from zero again."""
 
 
 @attrs.frozen
@@ -42,17 +43,17 @@ class Supervise:
     settings: Settings
     workers: int
     names: str
-    """Put before the numbers of the workers to name their log files."""
+    """Prefix of the workers' numbers in the names of their log files."""
     lock: int
     """The descriptor of the run's lock, which every process of the run keeps open."""
     post: Post
     gave_up: Callable[[str], None]
-    """Called with the reason when a process cannot be kept running; the run is to be stopped."""
+    """Called with the reason when a process keeps failing; the caller then stops the run."""
 
 
 @attrs.frozen
 class StopRun:
-    """Stop every process; answered by `RunEnded` when all of them are gone."""
+    """Stop every process; answered by `RunEnded` when all of them have exited."""
 
 
 @attrs.frozen
@@ -60,12 +61,12 @@ class RunEnded:
     """The answer to `StopRun`."""
 
     clean: bool
-    """Whether every batch in hand was committed."""
+    """True if every open batch was committed."""
 
 
 @attrs.frozen
 class RunMetrics:
-    """The answer to `AskMetrics`: by worker, its metrics in Prometheus's text format, or None."""
+    """The answer to `AskMetrics`: metrics in Prometheus's text format, or None, by worker."""
 
     texts: dict[int, str | None]
 
@@ -75,15 +76,15 @@ class _Process:
     name: str
     first: RunWorker | RunHttp
     actor: ActorAddress | None = None
-    """None while the process is dead."""
+    """None while the process does not run."""
     deaths: int = 0
-    """Since it last ran for a quiet minute."""
+    """Deaths since it last ran for `QUIET`."""
     restarts: int = 0
 
 
 @attrs.define
 class _Round:
-    """One question put to all workers; who asks while it is under way gets the same answer."""
+    """A request to all workers; requests of the same kind meanwhile get the same answer."""
 
     waiting: set[int]
     asked_by: list[ActorAddress]
@@ -102,7 +103,7 @@ class _WasQuiet:
 
 
 class Supervisor(Actor):
-    """One for each run, in its first process; its children are `WorkerProcess` actors."""
+    """The supervisor of a run, in its first process. Its children are `WorkerProcess` actors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,6 +114,7 @@ class Supervisor(Actor):
         self._last_error = ""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message of the run, of a `WorkerProcess`, or a timer."""
         match message:
             case Supervise():
                 self._start_all(message)
@@ -127,7 +129,7 @@ class Supervisor(Actor):
             case StopRun():
                 self._stop(sender)
             case PoisonMessage():
-                # Loudly rather than not at all: a process is perhaps watched by nobody now.
+                # End the run: a process may not be supervised any more.
                 self._order.gave_up(f"a fault of the supervision itself:\n{message.details}")
             case WakeupMessage(payload=_StartAgain(number=number)):
                 self._start_again(self._processes[number])
@@ -141,7 +143,7 @@ class Supervisor(Actor):
         self._order = order
         settings = order.settings
         for number in range(order.workers):
-            # Kafka assigns shards itself; those of the embedded log are divided here, for good.
+            # Kafka assigns shards; those of the embedded log are divided here, for the whole run.
             shards = (
                 None
                 if settings.kafka or order.workers == 1
@@ -210,7 +212,7 @@ class Supervisor(Actor):
             self._look_at(kind)
 
     def _look_at(self, kind: type) -> None:
-        """Answer those who asked, once every worker has answered, or its actor for it."""
+        """Answer the requests when every worker, or its actor in its place, has answered."""
         if self._rounds[kind].waiting:
             return
         question = self._rounds.pop(kind)

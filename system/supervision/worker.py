@@ -1,4 +1,4 @@
-"""What the child process of a worker runs: the whole system, for the shards that it was given."""
+"""The part that a worker process runs: the whole system, for its shards."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, R
 from order_sagas.system.telemetry.setup import metrics_text, telemetry_of
 
 PATIENCE = 60.0
-"""Seconds that the batch in hand has to finish."""
+"""Seconds in which the current batch has to finish at a stop."""
 
 
 class Worker:
-    """Runs the system on an event loop; `on_failure` is called when it cannot go on.
+    """Runs the system on an event loop. `on_failure` is called if it cannot continue.
 
-    Raises what keeps the system from being started.
+    The constructor raises any exception of the start of the system.
     """
 
     def __init__(self, order: RunWorker, on_failure: Callable[[BaseException], None]) -> None:
@@ -32,6 +32,7 @@ class Worker:
         parts = Parts(
             settings=settings,
             clock=clock,
+            outage_folder=settings.log_dir,
             shards=order.shards,
             flush=sink.flush,
             observers=telemetry.observers,
@@ -41,19 +42,19 @@ class Worker:
         self._running = running = start(parts, actors, on_failure)
         self._bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
         self._bell.listen()
-        running.tell_bridge(RecordsWaiting())  # for records appended before the bell was there
+        running.tell_bridge(RecordsWaiting())  # for records appended before the doorbell existed
         tune_garbage_collection()
 
     def status(self) -> ChildStatus:
-        """What its bridge reports, and the CPU time of its process."""
+        """Return the report of its batch processor, and the CPU time of its process."""
         return ChildStatus(self._running.report(), time.process_time())
 
     def metrics(self) -> ChildMetrics:
-        """Its metrics in Prometheus's text format."""
+        """Return its metrics in Prometheus's text format."""
         return ChildMetrics(metrics_text(self._telemetry, self._running.report))
 
     def stop(self) -> bool:
-        """Finish the batch in hand and commit it; returns whether that was done in time."""
+        """Finish and commit the current batch; return True if that was done in time."""
         self._bell.close()
         stopped = self._running.stop(PATIENCE)
         self._telemetry.close()

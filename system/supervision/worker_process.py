@@ -1,4 +1,4 @@
-"""The actor that represents one child process: it starts it, speaks to it, and reports its end."""
+"""The actor that owns one child process: it starts it, queries it, and reports its end."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,15 +22,15 @@ from order_sagas.system.supervision.messages import (
 )
 
 ANSWER_WITHIN = timedelta(seconds=2)
-"""How long a child may take to answer a question before it counts as not answering."""
+"""Time for a child to answer a request; after that it is reported as not answering."""
 
 Post = Callable[[ActorAddress, Any], None]
-"""Sends a message to an actor, from any thread."""
+"""Sends a message to an actor. Safe in any thread."""
 
 
 @attrs.frozen
 class StartProcess:
-    """First message, from the supervisor; `lock` is the descriptor of the run's lock."""
+    """The first message, from the supervisor. `lock` is the descriptor of the run's lock."""
 
     name: str
     first: RunWorker | RunHttp = attrs.field(repr=False)
@@ -58,12 +58,12 @@ class ProcessMetrics:
 
 @attrs.frozen
 class ProcessEnded:
-    """To the supervisor, last: the process is gone, and so is this actor."""
+    """To the supervisor, last: the process has exited, and this actor exits."""
 
     number: int
     reason: str
     clean: bool
-    """Whether it had committed every batch in hand, or had none."""
+    """True if it had no open batch, or has committed it."""
 
 
 @attrs.frozen
@@ -83,10 +83,10 @@ class _Overdue:
 
 
 class WorkerProcess(Actor):
-    """Owns one child process, from its start to its end, and exits with it.
+    """Owns one child process from its start to its end, and exits after it.
 
-    A question that the child has not answered yet is not sent a second time, so that a child that
-    hangs never fills its channel. If the actor is asked to exit, the child is killed.
+    A request that the child has not answered is not sent a second time, so that a hanging child
+    does not fill its channel. If the actor is asked to exit, the child is killed.
     """
 
     def __init__(self) -> None:
@@ -97,11 +97,12 @@ class WorkerProcess(Actor):
         self._clean: bool | None = None
         self._questions = 0
         self._sent: set[type] = set()
-        """Questions that the child has yet to answer."""
+        """Kinds of requests that the child has not answered yet."""
         self._waiting: dict[type, int] = {}
-        """Questions that the supervisor waits for, with their numbers."""
+        """Kinds of requests that the supervisor waits for, with the number of the last one."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message of the supervisor or the child, or a timer."""
         match message:
             case StartProcess():
                 self._supervisor = sender
@@ -178,7 +179,7 @@ class WorkerProcess(Actor):
         self.send(self._supervisor, status)
 
     def _ended(self, how: str) -> None:
-        # One that never ran had no batch in hand.
+        # A child that never ran had no open batch.
         clean = self._clean if self._clean is not None else not self._running
         self._child = None
         self.send(self._supervisor, ProcessEnded(self._number, self._reason or how, clean))

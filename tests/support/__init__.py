@@ -1,1 +1,1 @@
-"""What tests need around them: a broker, a database server."""
+"""Support for tests: servers, whole systems, and helpers."""

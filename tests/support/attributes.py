@@ -1,4 +1,4 @@
-"""The names that a class provides, found in its source, so that no instance has to be made."""
+"""Finds the attributes of a class in its source, without creating an instance."""
 
 import ast
 import inspect
@@ -14,7 +14,7 @@ def attributes_of(owner: type) -> frozenset[str]:
 
 @cache
 def own_attributes(owner: type) -> frozenset[str]:
-    """What the body of this class alone defines, and what its methods assign to `self`."""
+    """Return the names in this class's body, and those assigned to `self` in its methods."""
     found = {
         *vars(owner),
         *vars(owner).get("__slots__", ()),
@@ -28,7 +28,7 @@ def own_attributes(owner: type) -> frozenset[str]:
 
 
 def self_attributes(tree: ast.AST) -> list[ast.Attribute]:
-    """Every `self.x` and `super().x`."""
+    """Yield every `self.x` and `super().x`."""
     return [
         node
         for node in ast.walk(tree)
@@ -41,5 +41,5 @@ def self_attributes(tree: ast.AST) -> list[ast.Attribute]:
 
 
 def is_stored(node: ast.Attribute) -> bool:
-    """Whether a value is assigned to it."""
+    """Return True if a value is assigned to the attribute."""
     return isinstance(node.ctx, ast.Store)

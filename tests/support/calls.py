@@ -1,4 +1,4 @@
-"""External calls of tests: made when the test says so, or that hang until it lets them go."""
+"""Fakes for external calls: a runner controlled by the test, and a channel that hangs."""
 
 import threading
 from collections.abc import Callable
@@ -11,33 +11,35 @@ from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 
 PATIENCE = 30.0
-"""Seconds that a test waits for what takes milliseconds."""
+"""Seconds that a test waits for something that takes milliseconds."""
 
 
 class HeldCalls:
-    """A runner that makes no call until it is told to."""
+    """A call runner that holds all calls until the test makes them."""
 
     def __init__(self) -> None:
         self.held: list[tuple[ExternalCall, Done]] = []
         self.begun: list[ExternalCall] = []
-        """Every call that it was given, in their order."""
+        """All calls, in the order of `run`."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """Hold a call."""
         self.begun.append(call)
         self.held.append((call, done))
 
     def stop(self) -> list[ExternalCall]:
+        """Return no calls: the held ones are dropped."""
         return []
 
     def let_go(self, count: int | None = None) -> None:
-        """Make the calls that are held, or the first few of them."""
+        """Make the held calls, or the first few of them."""
         now, self.held = self.held[:count], self.held[len(self.held[:count]) :]
         for call, done in now:
             done(perform(call))
 
 
 class HangingChannel:
-    """A mail server that answers nobody until it is let go."""
+    """A notification channel that blocks until it is released."""
 
     name = "hanging"
     local = False
@@ -48,7 +50,7 @@ class HangingChannel:
         self.sent: list[str] = []
 
     def send(self, notification: Notification, now: float) -> None:
-        """Hang."""
+        """Block until released."""
         self.reached.release()
         if not self.let_go.wait(PATIENCE):
             raise TimeoutError
@@ -56,7 +58,7 @@ class HangingChannel:
 
 
 class Results:
-    """Takes what became of calls, from any thread."""
+    """Collects the results of calls. Safe in any thread."""
 
     def __init__(self) -> None:
         self.results: list[CallDone] = []
@@ -68,7 +70,7 @@ class Results:
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> list[CallDone]:
-        """The results, once there are so many."""
+        """Wait for a number of results, and return them."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.results) >= count, PATIENCE)
             return list(self.results)
@@ -81,7 +83,7 @@ def a_call(
     operation: str = "charge",
     then: Any = None,
 ) -> ExternalCall:
-    """A call about the order that its key names."""
+    """Return a call about the order that its key names."""
 
     def outcome(result: Any, error: BaseException | None) -> CallOutcome:
         return CallOutcome(order_id=key, failure=EXCEPTION if error else "", error=str(error or ""))

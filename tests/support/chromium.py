@@ -1,4 +1,4 @@
-"""A Chromium of the machine's own, for tests of the page."""
+"""Finds an installed Chromium, for tests of the dashboard."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium() -> str:
-    """Its path; skips the test where there is none, or fails it if REQUIRE_BROWSER=1."""
+    """Return its path. Skips the test if there is none, or fails it if REQUIRE_BROWSER=1."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         skip_or_fail(

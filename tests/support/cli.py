@@ -1,4 +1,4 @@
-"""The command line as a user has it: in processes of its own."""
+"""Runs the command line in separate processes."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ COMMAND = (sys.executable, "-m", "order_sagas.system.cli.main")
 
 
 def environment(directory: Path, **settings: object) -> dict[str, str]:
-    """This process's environment without settings of the machine's own, and with these.
+    """Return this process's environment without its ORDER_SAGAS settings, and with these.
 
-    One worker, unless they say otherwise, whatever the machine has.
+    The default is one worker, independent of the number of cores.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("ORDER_SAGAS_")}
     settings = {"workers": 1, **settings}
@@ -32,7 +32,7 @@ def environment(directory: Path, **settings: object) -> dict[str, str]:
 def order_sagas(
     *args: object, env: Mapping[str, str], stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command, and wait for its end."""
     return subprocess.run(
         [*COMMAND, *map(str, args)],
         env=dict(env), input=stdin, capture_output=True, text=True, timeout=TIMEOUT * 2,
@@ -40,16 +40,16 @@ def order_sagas(
 
 
 def number(sql: str, env: Mapping[str, str]) -> int:
-    """The one number that a query finds in the database of the commands.
+    """Return the number that a query finds in the database of the commands.
 
-    For waiting: each look by a command would be a process more.
+    For waiting: a command would need a process for each check.
     """
     with reading(env["ORDER_SAGAS_DATABASE"]) as db:
         return int(db.execute(sa.text(sql)).scalar_one())
 
 
 class Started:
-    """`order-sagas start` in a process of its own, from its first word until the test is over."""
+    """Run `order-sagas start` in a separate process, stopped at the end of the context."""
 
     def __init__(
         self,
@@ -69,18 +69,18 @@ class Started:
             wait_until(self.is_running, "the system to run")
 
     def is_running(self) -> bool:
-        """Whether it has said so; fails the test if it has ended."""
+        """Return True if this text was printed; fails the test if the process has ended."""
         if self.process.poll() is not None:
             raise AssertionError(f"it ended at once: {self.said}")
         return "order-sagas is running" in self.said
 
     @property
     def said(self) -> str:
-        """What it has printed so far."""
+        """Return the output so far."""
         return self.output.read_text()
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop, and wait; answers its exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         self.process.send_signal(with_signal)
         return self.process.wait(TIMEOUT)
 

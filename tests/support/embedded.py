@@ -12,23 +12,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
+import attrs
 import msgspec
-import sqlalchemy as sa
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
-from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
@@ -38,31 +40,32 @@ from order_sagas.system.settings import Settings
 E = TypeVar("E", bound=Entity)
 
 BEGAN = 1_700_000_000.0
-"""What time it is when a system of a test is started, in seconds since the Unix epoch."""
+"""Wall time at the start of a test system, in seconds since the Unix epoch."""
 
 _json = msgspec.json.Encoder()
 
 
 class Crash(BaseException):
-    """The process is dead. No handler may catch it."""
+    """A simulated crash; a BaseException, so that no handler catches it."""
 
 
 def _nothing(point: str) -> None:
-    """Watch nothing; a function with a name, so that it may be sent to other processes."""
+    """Do nothing. A named function, so that it can be pickled."""
 
 
 def an_order(order_id: str = "o-1", **fields: Any) -> OrderCreated:
-    """An order for two pens at 1.50 each."""
+    """Return an order for two pens at 1.50 each."""
     pens = (OrderLine(sku="PEN", quantity=2, unit_price=150),)
     fields = {"customer_id": "c-1", "currency": "EUR", "lines": pens, **fields}
     return OrderCreated(order_id=order_id, **fields)
 
 
 class EmbeddedSystem:
-    """Runs only when told to, and survives its own death as far as its database does.
+    """A system that runs only when the test lets it, and can be crashed and restarted.
 
-    `settings` are those that differ from the defaults. `watch` is told of each point at which a
-    crash would matter, and raises Crash to die there. It runs `shards`, or all there are.
+    `settings` are those that differ from the defaults. `watch` is called at each point where a
+    crash is interesting, and may raise Crash. It runs `shards`, or all. `database` is a URL to use
+    instead of a file in the directory; on PostgreSQL, the embedded log is a table of it, too.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class EmbeddedSystem:
         call_runner: Callable[[], CallRunner] = ImmediateCalls,
         call_capacity: int = CAPACITY,
         shards: frozenset[int] | None = None,
+        database: str | None = None,
+        outage_folder: Path | None = None,
+        began: float = BEGAN,
     ) -> None:
-        self.settings = Settings(
-            database=f"sqlite:///{directory / 'orders.db'}",
-            **{"partitions": 4, **(settings or {})},
-        )
-        self.clock = VirtualClock(BEGAN)
+        url = database or f"sqlite:///{directory / 'orders.db'}"
+        kafka = {} if url.startswith("sqlite") else {"kafka": "nobody.invalid:9092"}
+        self.settings = Settings(database=url, **{"partitions": 4, **kafka, **(settings or {})})
+        self.clock = VirtualClock(began)
         self.parts = Parts(
             settings=self.settings,
             sagas=sagas,
@@ -95,9 +100,11 @@ class EmbeddedSystem:
             call_runner=call_runner,
             call_capacity=call_capacity,
             shards=shards,
+            adapter=EmbeddedLogAdapter,
+            outage_folder=outage_folder,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
-        """A connection of its own, to read with."""
+        """A separate connection, for reading."""
         self.log = EmbeddedLog(self.settings.database, self.settings.partitions, self.clock)
         self._topics = {
             message: service.participant.topic
@@ -109,12 +116,12 @@ class EmbeddedSystem:
                 self._topics[reply] = saga.rows[places[0][0]].to.topic
             self._topics.setdefault(saga.starts_on, saga.rows[0].to.topic)
         self.logged = LogCapture(self.clock.now)
-        """What it logs; loggers that were bound unprepared would write past every later capture."""
+        """The captured log. Opened before loggers are bound, which would bypass a later capture."""
         self._logging = False
         self.base: EventLoopBase | None = None
         self.running: RunningSystem | None = None
 
-    # --- its life -----------------------------------------------------------------------------
+    # --- life cycle ---------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         self.start()
@@ -129,38 +136,40 @@ class EmbeddedSystem:
             self._logging = False
 
     def start(self) -> None:
-        """Start it on what its database holds."""
+        """Start it on the state in its database."""
         self.capture_logs()
         self.base = EventLoopBase(self.clock, threaded=False)
-        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        self.outages = Outages(self.settings.outage_grace)  # of a former life, nothing is known
+        parts = attrs.evolve(self.parts, outages=self.outages)
+        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
         self.run()
 
     def capture_logs(self) -> None:
-        """Keep what is logged from now on, until the end."""
+        """Capture the log from now on."""
         if not self._logging:
             self._logging = True
             self.logged.open()
 
     def crash(self) -> None:
-        """End it at once: what is not committed is gone."""
+        """Crash it: everything uncommitted is lost."""
         if self.base:
             self.base.crash()
         self.base = self.running = None
 
     def restart(self) -> None:
-        """End it at once, and start it again."""
+        """Crash it, and start it again."""
         self.crash()
         self.start()
 
     def stop(self) -> bool:
-        """End it in good order."""
+        """Stop it in good order."""
         assert self.running
         return self.running.stop()
 
-    # --- what happens to it -------------------------------------------------------------------
+    # --- input --------------------------------------------------------------------------------
 
     def put(self, *messages: Message, topic: str = "") -> None:
-        """Put these on their topics, in one transaction, and let what follows happen."""
+        """Append messages to their topics in one transaction, and run."""
         self.append(
             *(
                 self.log.outgoing(
@@ -176,21 +185,21 @@ class EmbeddedSystem:
     def put_raw(
         self, topic: str, value: bytes | None, key: bytes | None = b"k", headers: Headers = ()
     ) -> None:
-        """Put any bytes on a topic."""
+        """Append bytes to a topic."""
         self.append(Outgoing(topic, 0, key, value, headers))
         self.run()
 
     def append(self, *records: Outgoing) -> None:
-        """Put records into the log; nothing happens yet."""
+        """Append records to the log, without running."""
         self.log.append(*records)
 
     def load(self, stock: Mapping[str, int], delivery: str = "delivery") -> None:
-        """Let goods arrive: so many of each SKU."""
+        """Add stock: a quantity of each SKU."""
         lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in stock.items())
         self.put(LoadStock(order_id=delivery, lines=lines))
 
     def run(self) -> None:
-        """Let all happen that takes no time."""
+        """Do everything that needs no time to pass."""
         if self.base and self.running:
             self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
             self.base.run_until_idle()
@@ -198,27 +207,27 @@ class EmbeddedSystem:
                 raise self.running.failure
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and what is due happen at its time."""
+        """Let time pass; timers fire at their due times."""
         assert self.base
         self.base.advance(seconds)
         assert self.running
         if self.running.failure:
             raise self.running.failure
 
-    # --- what came of it ----------------------------------------------------------------------
+    # --- results ------------------------------------------------------------------------------
 
     def saga(self, order_id: str, name: str = PLACE_ORDER.name) -> SagaState | None:
-        """The stored progress of an order's saga."""
+        """Return the stored state of an order's saga."""
         sagas = self.store.load_sagas([*self.store.numbers([order_id]).values()])
         return sagas.get(saga_id_of(name, order_id))
 
     def status(self, order_id: str, name: str = PLACE_ORDER.name) -> str:
-        """The status of an order's saga; empty if there is none."""
+        """Return the status of an order's saga; empty if there is none."""
         saga = self.saga(order_id, name)
         return Status(saga.status).name if saga else ""
 
     def history(self, order_id: str, name: str = PLACE_ORDER.name) -> list[str]:
-        """What happened to the saga, as `event step`, without the prefix they share."""
+        """Return the saga's log lines as `event step`, without their common prefix."""
         saga = self.saga(order_id, name)
         return [
             f"{entry.event.removeprefix('saga.')} {entry.step}".strip()
@@ -226,16 +235,16 @@ class EmbeddedSystem:
         ]
 
     def entity(self, kind: type[E], order_id: str) -> E | None:
-        """The stored entity of an order."""
+        """Return the stored entity of an order."""
         found = self.store.load(kind, [*self.store.numbers([order_id]).values()])
         return cast("E | None", found.get(order_id))
 
     def all_of(self, kind: type[E]) -> list[E]:
-        """Every stored entity of a class."""
+        """Return all stored entities of a class."""
         return [cast(E, entity) for entity in self.store.all_of(kind)]
 
     def records(self, topic: str = "") -> list[dict[str, Any]]:
-        """The values of the records in the log that are JSON objects, oldest first."""
+        """Return the values of all records in the log that are JSON objects, oldest first."""
         rows = self.log.db.rows(
             "SELECT value FROM log WHERE ? IN ('', topic) ORDER BY position", (topic,)
         )
@@ -249,21 +258,17 @@ class EmbeddedSystem:
         return [fields for fields in found if isinstance(fields, dict)]
 
     def told(self, order_id: str) -> list[str]:
-        """The statuses of all records about an order, oldest first."""
+        """Return the statuses of all records about an order, oldest first."""
         return [r["status"] for r in self.records() if r.get("orderId") == order_id]
 
     def violations(self, *, ended: bool = True) -> list[Violation]:
-        """What is not as it must be."""
+        """Return the violated invariants."""
         return violations(self.settings.database, self.parts.sagas, ended=ended)
 
 
 def violations(
     database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
 ) -> list[Violation]:
-    """What is not as it must be in an SQLite database."""
-    engine = sqlite_engine(sa.make_url(database))
-    try:
-        with engine.connect() as connection:
-            return examine(ledger_of(connection), sagas, ended=ended).violations
-    finally:
-        engine.dispose()
+    """Return the violated invariants of a database."""
+    with reading(database) as connection:
+        return examine(ledger_of(connection), sagas, ended=ended).violations

@@ -1,4 +1,4 @@
-"""The HTTP bridge on a database, on a thread of this process or in a process of its own."""
+"""Serves HTTP on a database, in a thread of this process or in a separate process."""
 
 import signal
 import subprocess
@@ -27,16 +27,16 @@ ORDER = {
     "lines": [{"sku": "PEN", "quantity": 2, "unitPrice": 150}],
 }
 TOKENS = {"reader": ("read", "os_read"), "shop": ("operate", "os_operate")}
-"""Name to role and token."""
+"""Role and token, by name."""
 
 
 def an_order_body(order_id: str = "o-1", **fields: Any) -> dict[str, Any]:
-    """An order as people write it."""
+    """Return an order as the body of a request."""
     return {**ORDER, "orderId": order_id, **fields}
 
 
 def tokens_file(directory: Path) -> Path:
-    """A file with TOKENS."""
+    """Write a file with TOKENS."""
     lines = [
         f'{name} = {{ role = "{role}", sha256 = "{hash_of(token)}" }}\n'
         for name, (role, token) in TOKENS.items()
@@ -50,7 +50,7 @@ def tokens_file(directory: Path) -> Path:
 def serving(
     settings: Settings, token: str = "", around: Mapping[str, Any] | None = None, **options: Any
 ) -> Iterator[httpx.Client]:
-    """A client of a server in this process; `around` and `options` replace what settings say."""
+    """Yield a client of a server in this process; `around` and `options` override the settings."""
     given: HttpOptions = attrs.evolve(options_of(settings), **{"port": 0, **options})
     surroundings = attrs.evolve(surroundings_of(settings, lambda: None), **(around or {}))
     actors = ActorSystem(EventLoopBase(), transientUnique=True)
@@ -65,7 +65,7 @@ def serving(
 
 
 class HttpProcess:
-    """`order-sagas http` in a process of its own."""
+    """Run `order-sagas http` in a separate process."""
 
     def __init__(self, directory: Path, env: Mapping[str, str], *args: object) -> None:
         self.port = free_port()
@@ -85,16 +85,16 @@ class HttpProcess:
 
     @property
     def said(self) -> str:
-        """What it has printed so far."""
+        """Return the output so far."""
         return self.output.read_text()
 
     def stop(self) -> int:
-        """Ask it to stop, and wait; answers its exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(TIMEOUT)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 

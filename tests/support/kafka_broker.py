@@ -1,7 +1,7 @@
 """A real Kafka broker: one node, KRaft, no Docker.
 
-`python -m tests.support.kafka_broker run|start|stop [--port 9092]` is what `make kafka` and
-`make kafka-stop` do. Tests get theirs from `tests.support.kafka_fixtures`.
+`make kafka` and `make kafka-stop` run `python -m tests.support.kafka_broker run|start|stop
+[--port 9092]`. Tests use the fixtures in `tests.support.kafka_fixtures`.
 """
 
 import argparse
@@ -21,48 +21,48 @@ from tests.support.processes import is_alive, wait_until_gone
 
 _JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC")
 QUICK_START = (*_JVM, "-XX:TieredStopAtLevel=1")
-"""For brokers that serve a few tests: starting costs half as much, serving more."""
+"""JVM options for short-lived brokers: start-up takes half the time, serving more."""
 
 _STARTED = b"Kafka Server started"
 
 
 @attrs.define
 class KafkaBroker:
-    """A broker whose data lives in `home`; its address stays the same over restarts.
+    """A broker with its data in `home`. Its address stays the same over restarts.
 
-    Any process may hold one of the same `home` and stop or restart it: what runs is found
-    through the pid file, not through being its parent.
+    Any process can create an object for the same `home`, and stop or restart the broker: the
+    running process is found by its pid file.
     """
 
     home: Path
     port: int = attrs.field(factory=free_port)
     sasl_port: int = attrs.field(factory=free_port)
-    """Where `kafka_config.USERS` log in, over TLS."""
+    """Address of the listener with TLS and SASL, for `kafka_config.USERS`."""
     controller_port: int = attrs.field(factory=free_port)
     jvm_options: tuple[str, ...] = _JVM
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where clients connect to without TLS or login."""
+        """Address of the listener without TLS and authentication."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def secure_bootstrap_servers(self) -> str:
-        """Where clients connect to with TLS and SASL."""
+        """Address of the listener with TLS and SASL."""
         return f"127.0.0.1:{self.sasl_port}"
 
     @property
     def certificate(self) -> Path:
-        """The PEM file that a client needs to trust this broker's TLS."""
+        """The PEM file with the certificate of this broker."""
         return self.home / "broker.crt"
 
     @property
     def log(self) -> Path:
-        """What the broker had to say."""
+        """The log of the broker."""
         return self.home / "broker.log"
 
     def start(self, timeout: float = 60) -> None:
-        """Start with the data there is, and return once clients are served.
+        """Start with the existing data, and return when clients are served.
 
         Raises `RuntimeError` with the end of the log when the broker dies or takes longer than
         `timeout` seconds.
@@ -81,11 +81,11 @@ class KafkaBroker:
             time.sleep(0.05)
 
     def stop(self, timeout: float = 30) -> None:
-        """Shut down cleanly; after `timeout` seconds, kill."""
+        """Stop it in good order; kill it after `timeout` seconds."""
         self._end(signal.SIGTERM, timeout)
 
     def kill(self) -> None:
-        """End it as a power cut would: nothing is flushed, nobody is told."""
+        """Kill it, like a power failure: nothing is flushed."""
         self._end(signal.SIGKILL, 10)
 
     def restart(self) -> None:
@@ -94,11 +94,11 @@ class KafkaBroker:
         self.start()
 
     def is_running(self) -> bool:
-        """Whether the process is there; it may still be starting."""
+        """Return True if the process runs; it may still be starting."""
         return self._process() is not None
 
     def cpu_seconds(self) -> float:
-        """The processor time the broker used since it started."""
+        """Return the CPU seconds of the broker since its start."""
         process = self._process()
         if process is None:
             return 0.0
@@ -148,7 +148,7 @@ class KafkaBroker:
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = self._java("kafka.Kafka", str(self.home / "server.properties"))
         with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal is for the tests, not for the broker.
+            # A separate session, so that Ctrl-C in the terminal does not stop the broker.
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         created = psutil.Process(process.pid).create_time()
         (self.home / "pid").write_text(f"{process.pid} {created}")

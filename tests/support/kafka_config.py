@@ -1,4 +1,4 @@
-"""How the broker of the tests is set up: two listeners, one plain and one with TLS and SASL."""
+"""Configuration of the test broker: a plain listener, and one with TLS and SASL."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ _STORE_PASSWORD = "for-tests-only"
 
 
 class User(NamedTuple):
-    """Somebody who may log in at the secure listener, by any mechanism but OAUTHBEARER."""
+    """A user of the secure listener, for all mechanisms except OAUTHBEARER."""
 
     name: str
     password: str
@@ -46,7 +46,7 @@ transaction.state.log.num.partitions=3
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
-# A topic that nobody created is a mistake to be told, and tests do not wait for latecomers.
+# Topics are not created automatically, to detect mistakes; groups start without a delay.
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
@@ -83,7 +83,7 @@ def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> Non
         password=_STORE_PASSWORD,
         plain=f"{_SECURITY}.plain.PlainLoginModule required {users};",
         scram=f"{_SECURITY}.scram.ScramLoginModule required;",
-        # Takes unsigned tokens: good for tests, and for nothing else.
+        # Accepts unsigned tokens: for tests only.
         oauth=f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required "
         'unsecuredLoginStringClaim_sub="broker";',
     )
@@ -93,7 +93,7 @@ def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> Non
 
 
 def scram_credentials() -> list[str]:
-    """The users, in the words of `StorageTool format --add-scram`."""
+    """Return the users as arguments of `StorageTool format --add-scram`."""
     return [
         f"{mechanism}=[name={user.name},password={user.password}]"
         for user in USERS

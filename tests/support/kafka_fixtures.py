@@ -1,7 +1,7 @@
 """Fixtures for tests against a real Kafka.
 
-`KAFKA_BOOTSTRAP_SERVERS` names a broker to use; without it one is started where Java and Maven
-are found. Elsewhere these tests are skipped, or fail where `REQUIRE_KAFKA=1`.
+`KAFKA_BOOTSTRAP_SERVERS` names a broker to use; without it one is started if Java and Maven are
+installed. Otherwise these tests are skipped, or fail if `REQUIRE_KAFKA=1`.
 """
 
 import os
@@ -28,14 +28,14 @@ def kafka_servers() -> str:
 
 @pytest.fixture(scope="session")
 def local_kafka() -> KafkaBroker:
-    """The shared broker as we set it up: for what a broker given by others may lack (TLS, SASL)."""
+    """The shared broker with our configuration, for tests of TLS and SASL."""
     need_kafka()
     return shared_broker()
 
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
-    """A broker, running, that this test alone uses: it may stop, kill and restart it."""
+    """A running broker for this test only, which may stop, kill and restart it."""
     need_kafka()
     broker = KafkaBroker(tmp_path / "kafka", jvm_options=QUICK_START)
     broker.start()
@@ -45,11 +45,11 @@ def own_kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def unique() -> str:
-    """A prefix for topics and groups, so that tests that share a broker do not meet."""
+    """A unique prefix for topics and groups, since tests share a broker."""
     return f"test-{uuid4().hex[:12]}"
 
 
 def need_kafka() -> None:
-    """Skip the test, or fail it where Kafka is required, if there is none."""
+    """Skip the test if there is no Kafka, or fail it if Kafka is required."""
     if missing := why_no_broker():
         skip_or_fail("REQUIRE_KAFKA", missing)

@@ -1,4 +1,4 @@
-"""Apache Kafka itself, as jars that Maven brings."""
+"""Downloads the jars of Apache Kafka with Maven."""
 
 import os
 import shutil
@@ -30,16 +30,16 @@ _POM = f"""\
 
 
 def why_no_broker() -> str:
-    """What is missing on this machine to run a broker; empty when nothing is."""
+    """Return what is missing on this machine to run a broker; empty if nothing is."""
     wanted = {"java": "a Java 17 or newer", "mvn": "Maven, which brings Kafka's jars"}
     missing = [reason for program, reason in wanted.items() if shutil.which(program) is None]
     return f"Not found: {' and '.join(missing)}." if missing else ""
 
 
 def jars() -> Path:
-    """The directory with the broker's jars, downloaded on the first call on this machine.
+    """Return the directory with the broker's jars, which the first call downloads.
 
-    Raises `RuntimeError` with Maven's own words when it cannot get them.
+    Raises RuntimeError with Maven's output if the download fails.
     """
     directory = CACHE / KAFKA
     with locked(CACHE / "lock"):

@@ -1,4 +1,4 @@
-"""A worker on ports to Kafka that do nothing by themselves: the test plays the broker."""
+"""A worker on fake Kafka ports that the test controls."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ PARTITIONS = 8
 
 
 class ScriptedConsumer:
-    """Implements `ConsumerPort`; notes what the owner answers."""
+    """Implements `ConsumerPort`, and records the calls of the owner."""
 
     def __init__(self, owner: ShardOwner) -> None:
         self.owner = owner
@@ -29,48 +29,53 @@ class ScriptedConsumer:
         self.reported: dict[tuple[str, int], int] = {}
 
     def start(self) -> None:
-        """Nothing is read but what the test hands over."""
+        """Do nothing: the test passes records."""
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """Nothing runs."""
+        """Do nothing: no thread runs."""
 
     def done(self, batch: Batch) -> None:
+        """Record a handled batch."""
         self.settled.append(batch)
 
     def released(self, shards: frozenset[int]) -> None:
+        """Record released shards."""
         self.freed.append(shards)
 
     def rewind(self, shards: frozenset[int]) -> None:
+        """Record a rewind."""
         self.rewound.append(shards)
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Record reported offsets."""
         self.reported.update(offsets)
 
 
 class ScriptedProducer:
-    """Implements `ProducerPort`; the test says when records are acknowledged."""
+    """Implements `ProducerPort`; the test acknowledges records."""
 
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
         self._waiting: list[tuple[int, Publication]] = []
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """Every topic is there."""
+        """Do nothing: all topics exist."""
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
+        """Record a publication; the test acknowledges it."""
         publication = Publication(len(records))
         self.published += records
         self._waiting.append((len(records), publication))
         return publication
 
     def acknowledge(self, publications: int = 1_000) -> None:
-        """Acknowledge the first so many publications."""
+        """Acknowledge the first `count` publications."""
         acknowledged, self._waiting = self._waiting[:publications], self._waiting[publications:]
         for count, publication in acknowledged:
             publication.settle(count)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 class ScriptedClient:
@@ -83,23 +88,25 @@ class ScriptedClient:
         self.producers: list[ScriptedProducer] = []
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """All are there."""
+        """Do nothing: all topics exist."""
 
     def producer(self) -> ScriptedProducer:
+        """Return the producer."""
         self.producers.append(ScriptedProducer())
         return self.producers[-1]
 
     def consumer(
         self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
     ) -> ScriptedConsumer:
+        """Return the consumer, with its owner."""
         self.consumers.append(ScriptedConsumer(owner))
         return self.consumers[-1]
 
 
 class WorkerOnPorts:
-    """A whole worker on virtual time, a database in memory, and scripted ports.
+    """A whole worker on virtual time, with a database in memory and fake ports.
 
-    Whatever the test does, the actors have reacted to it when it returns.
+    When a method returns, the actors have handled its effects.
     """
 
     def __init__(self, adapter: type[KafkaLogAdapter] = KafkaLogAdapter) -> None:
@@ -122,26 +129,26 @@ class WorkerOnPorts:
 
     @property
     def owner(self) -> ShardOwner:
-        """Whom the consumer tells what it reads and owns."""
+        """The owner that the consumer notifies of records and shards."""
         return self.consumer.owner
 
     def tell(self, message: Any) -> None:
-        """Send the bridge a message."""
+        """Send a message to the batch processor."""
         self.running.tell_bridge(message)
 
     def read(self, *records: Record) -> Batch:
-        """Let the consumer hand over these records."""
+        """Let the consumer pass these records to the owner."""
         batch = Batch([*records], frozenset(record.partition for record in records))
         self.owner.on_batch(batch)
         return batch
 
     def report(self) -> Report:
-        """What the bridge says of itself."""
+        """Return the report of the batch processor."""
         report = self.running.report()
         assert report
         return report
 
     def outbox(self) -> int:
-        """How many records are stored and not known to be published."""
+        """Return the number of records in the outbox."""
         ((count,),) = self.database.connection.execute("SELECT count(*) FROM outbox").fetchall()
         return int(count)

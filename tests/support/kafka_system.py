@@ -1,4 +1,4 @@
-"""A whole system on Kafka: topics, a database, and workers in processes of their own."""
+"""A whole system on Kafka: topics, a database, and workers in separate processes."""
 
 import json
 import subprocess
@@ -33,26 +33,26 @@ PARTITIONS = 8
 _json = msgspec.json.Encoder()
 
 
-def fresh_topics(servers: str) -> None:
-    """Make all topics anew: they have one name for every test of a broker."""
+def fresh_topics(servers: str, partitions: int = PARTITIONS) -> None:
+    """Delete and create all topics; every test on a broker uses the same names."""
     connection = KafkaConnection(bootstrap_servers=servers)
     admin = KafkaAdminClient(**connection.client_settings())
     with suppress(UnknownTopicOrPartitionError):
         admin.delete_topics(list(TOPICS))
     wait_until(lambda: not set(TOPICS) & set(admin.list_topics()), "the old topics to be gone")
     admin.close()
-    create_topics(connection, partitions=PARTITIONS)
+    create_topics(connection, partitions=partitions)
 
 
 def orders(count: int, prefix: str = "o", **fields: Any) -> list[OrderCreated]:
-    """So many orders, of one pen each unless said otherwise."""
+    """Return a number of orders, of one pen each by default."""
     pen = (OrderLine(sku="PEN", quantity=1, unit_price=150),)
     fields = {"customer_id": "c-1", "currency": "EUR", "lines": pen, **fields}
     return [OrderCreated(order_id=f"{prefix}-{number}", **fields) for number in range(count)]
 
 
 def goods(count: int = 1_000_000) -> LoadStock:
-    """So many pens for the main warehouse."""
+    """Return stock for the main warehouse: a number of pens."""
     return LoadStock(order_id="delivery", lines=(OrderLine(sku="PEN", quantity=count),))
 
 
@@ -65,40 +65,44 @@ class KafkaSystem:
         self.connection = KafkaConnection(bootstrap_servers=servers)
         self.env = environment(
             directory,
-            **{"kafka": servers, "session_timeout": "3s", **settings},
+            **{
+                "kafka": servers,
+                "session_timeout": "3s",
+                "partitions": PARTITIONS,
+                **settings,
+            },
             database=database,
-            partitions=PARTITIONS,
             log_dir=directory / "logs",
         )
         self._writer: TopicWriter | None = None
         self.workers: list[Started] = []
 
     def make_tables(self) -> None:
-        """As the first process does that uses the database."""
+        """Create the tables, as the first process does."""
         Store(self.database, Registry(()), PARTITIONS).close()
 
     def start(self, *args: object, **settings: object) -> Started:
-        """A worker, once it says that it runs; stopped at the test's end if it still is."""
+        """Start a worker, and wait until it runs; it is stopped at the end of the test."""
         named = {f"ORDER_SAGAS_{name.upper()}": str(each) for name, each in settings.items()}
         worker = Started(self.directory, {**self.env, **named}, *args)
         self.workers.append(worker)
         return worker
 
     def begin(self, *args: object) -> Started:
-        """A worker that may not run yet, or ever."""
+        """Start a worker without waiting until it runs."""
         worker = Started(self.directory, self.env, *args, wait=False)
         self.workers.append(worker)
         return worker
 
     def start_special(self, *args: object, wait: bool = True) -> Started:
-        """A worker of `tests.support.special_worker`."""
+        """Start a worker of `tests.support.special_worker`."""
         command = (sys.executable, "-m", "tests.support.special_worker")
         worker = Started(self.directory, self.env, *args, wait=wait, command=command)
         self.workers.append(worker)
         return worker
 
     def log(self, event: str) -> list[dict[str, Any]]:
-        """The lines of all workers' logs that tell of an event."""
+        """Return the lines of all workers' logs with this event."""
         lines = [
             line
             for file in (self.directory / "logs").glob("*.jsonl")
@@ -108,17 +112,17 @@ class KafkaSystem:
         return [json.loads(line) for line in lines]
 
     def run(self, *args: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A command, to its end."""
+        """Run a command, and wait for its end."""
         return order_sagas(*args, env=self.env, stdin=stdin)
 
     def said(self, *args: object) -> Any:
-        """What a command prints as JSON."""
+        """Return the JSON output of a command."""
         done = self.run(*args, "--json")
         assert "" == done.stderr
         return json.loads(done.stdout)
 
     def close(self) -> None:
-        """Kill what runs."""
+        """Kill all running processes."""
         for worker in self.workers:
             worker.__exit__(None, None, None)
         if self._writer:
@@ -134,7 +138,7 @@ class KafkaSystem:
         partition: int | None = None,
         headers: Headers = (),
     ) -> None:
-        """Write records; one without a partition goes where its key or its order id belongs."""
+        """Write records; without a partition, the key or the order id decides."""
         records = []
         for value in values:
             raw = value if isinstance(value, bytes) or value is None else _json.encode(value)
@@ -149,42 +153,42 @@ class KafkaSystem:
         self._writer.publish(records).wait(30)
 
     def load(self, count: int = 1_000_000) -> None:
-        """Bring goods."""
+        """Add stock."""
         self.put("stock-events", goods(count))
 
     def limit(self, topic: str, size: int) -> None:
-        """Let a topic take batches of at most so many bytes."""
+        """Set the maximum size of a batch of a topic, in bytes."""
         admin = KafkaAdminClient(**self.connection.client_settings())
         admin.alter_configs([ConfigResource("TOPIC", topic, {"max.message.bytes": str(size)})])
         admin.close()
 
     def read(self, topic: str) -> list[Record]:
-        """Every record of a topic."""
+        """Return all records of a topic."""
         return read_whole(self.connection, topic, PARTITIONS)
 
     # --- the database -------------------------------------------------------------------------
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that sees one moment."""
+        """Return a connection with a consistent snapshot."""
         with reading(self.database) as db:
             yield db
 
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows of a query."""
         with self.reading() as db:
             return [tuple(row) for row in db.execute(sa.text(sql), values)]
 
     def number(self, sql: str, **values: Any) -> int:
-        """The one number that a query finds."""
+        """Return the number that a query finds."""
         return int(self.rows(sql, **values)[0][0])
 
     def ended(self) -> int:
-        """How many sagas have ended."""
+        """Return the number of sagas that have ended."""
         return self.number("SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL")
 
     def wait_for_ends(self, count: int, timeout: float = TIMEOUT) -> None:
-        """Return once so many sagas have ended, their orders too, and their customers are told."""
+        """Wait until `count` sagas and orders have ended and customers are notified."""
         wait_until(lambda: self.ended() >= count, f"{count} sagas to end", timeout)
         closed = "SELECT count(*) FROM orders WHERE status IN ('COMPLETED', 'CANCELLED')"
         told = "SELECT count(*) FROM notifications WHERE status IN ('SENT', 'FAILED')"
@@ -192,11 +196,11 @@ class KafkaSystem:
         wait_until(lambda: self.number(told) >= count, f"{count} customers to be told", timeout)
 
     def statuses(self) -> dict[str, int]:
-        """How many sagas there are in each status."""
+        """Return the number of sagas by status."""
         return dict(self.rows("SELECT status, count(*) FROM sagas GROUP BY status"))
 
     def violations(self, ended: bool = True) -> Sequence[Violation]:
-        """What the books have wrong."""
+        """Return the violated invariants."""
         with self.reading() as db:
             return examine(ledger_of(db), [PLACE_ORDER], ended=ended).violations
 

@@ -1,4 +1,4 @@
-"""What a test kills: a process that runs the system on a database, as unlucky as can be."""
+"""A process for tests to kill: it runs the system with many simulated failures."""
 
 import os
 import signal
@@ -15,10 +15,10 @@ from order_sagas.system.settings import Settings
 
 
 def unlucky(database: str) -> Settings:
-    """Declines, silence, slow answers, and deadlines of hundredths of a second.
+    """Settings with declines, silence, slow replies, and deadlines of hundredths of a second.
 
-    Batches are small, but not so small that a life which ends at its sixth commit gets no further
-    than to ask again for all that is owed.
+    Batches are small, but large enough that a process killed at its sixth commit makes progress
+    beyond repeating its external calls.
     """
     return Settings(
         database=database,
@@ -30,15 +30,15 @@ def unlucky(database: str) -> Settings:
         payment_silent_attempts=2,
         payment_delay=0.01,
         stock_silent_rate=0.1,
-        keep_idempotency_keys=None,  # or it would never be idle: pruning has a timer
+        keep_idempotency_keys=None,  # pruning has a timer, so that the system would never be idle
     )
 
 
 def run_until_idle(database: str, point: str = "", count: int = 0) -> None:
-    """Handle what is in the log and wait for every timer; then stop in good order.
+    """Handle all records and timers; then stop in good order.
 
-    With a point ("before commit") and a count, the process kills itself there, when it has come by
-    so many times.
+    With a point ("before commit") and a count, the process kills itself at that occurrence of the
+    point.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     passed: Counter[str] = Counter()

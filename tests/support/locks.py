@@ -1,4 +1,4 @@
-"""One at a time, over all processes of this machine."""
+"""A lock between the processes of this machine."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock inside the block; the system frees it should the process die."""
+    """Hold the file's lock inside the context; it is released if the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

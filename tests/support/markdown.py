@@ -11,12 +11,12 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S
 )
-_COMMENT = re.compile(r"<!-- *(?P<said>.*?) *-->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- *(?P<said>(?:(?!-->).)*?) *-->\s*\Z", re.S)
 
 
 @attrs.frozen
 class Block:
-    """A fenced code block, with the line it begins at and the HTML comment above it, if any."""
+    """A fenced code block, with its first line and the HTML comment above it, if any."""
 
     page: Path
     line: int
@@ -26,12 +26,12 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Where it stands, for reports."""
+        """File and line, for reports."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
-    """The blocks of these languages, or all, from top to bottom."""
+    """Return the blocks of these languages, or all, in their order."""
     source = page.read_text(encoding="utf-8")
     found = []
     for match in _FENCE.finditer(source):

@@ -1,4 +1,4 @@
-"""A collector of traces, as OpenTelemetry's exporters know it: OTLP over HTTP."""
+"""A collector of traces: OTLP over HTTP."""
 
 import threading
 from gzip import decompress
@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """Keeps every span that it is sent, from the moment it is entered."""
+    """A context manager that keeps every span it receives."""
 
     def __init__(self) -> None:
         self._spans: list[Span] = []
@@ -26,13 +26,13 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
-                """Nothing: tests have nobody who reads it."""
+                """Do not log requests."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
 
     def take(self, request: ExportTraceServiceRequest) -> None:
-        """Keep the spans of a request."""
+        """Add the spans of a request."""
         self._spans += [
             span
             for resource in request.resource_spans
@@ -42,7 +42,7 @@ class Collector:
 
     @property
     def spans(self) -> list[Span]:
-        """What came so far."""
+        """Return the spans received so far."""
         return self._spans[:]
 
     def __enter__(self) -> "Collector":

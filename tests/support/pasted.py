@@ -1,20 +1,20 @@
-"""Commands of a console block, and a shell that runs them as if a person pasted them.
+"""Parses the commands of console blocks, and runs them in a shell as if they were pasted.
 
-The convention, for those who write such blocks:
+The notation of console blocks:
 
-- A line that begins with `$ ` is a command. It goes on in the following lines for as long as bash
-  says that it is not whole.
-- The lines below a command are what it prints, on both streams, with spaces folded; `...` stands
-  for anything, and a line of its own for any lines. With no lines below, it may print anything.
-  In any case it has to exit with 0.
-- `# until Ctrl-C` behind a command: it runs on in a terminal of its own. The next command comes
-  when it has printed what is below it. It is interrupted at the end of the page, if it still runs,
-  and then has to exit with 0, or 130 as programs do that handle no Ctrl-C.
-- `# repeat until ...` behind a command: it is repeated until it exits with 0 and prints what is
+- A line that begins with `$ ` is a command. It continues in the following lines as long as bash
+  reports it as incomplete.
+- The lines below a command are its expected output on both streams, with spaces folded; `...`
+  matches any text, and as a separate line any number of lines. Without lines below, any output is
+  accepted. The command has to exit with 0.
+- `# until Ctrl-C` after a command: it keeps running in a separate terminal. The next command starts
+  when it has printed the lines below it. It is interrupted at the end of the page, if it still
+  runs, and has to exit with 0, or with 130 if it does not handle Ctrl-C.
+- `# repeat until ...` after a command: it is repeated until it exits with 0 and prints the lines
   below it.
 - `<!-- not run: REASON -->` above a block: it is not run.
 
-A page is one session: variables, the directory and the virtual environment last to its end.
+A page is one session: it keeps variables, directory and virtual environment.
 """
 
 import os
@@ -33,12 +33,12 @@ from tests.support.waiting import TIMEOUT, wait_until
 UNTIL_CTRL_C = "# until Ctrl-C"
 REPEAT = "# repeat until"
 PATIENCE = 10 * TIMEOUT
-"""Seconds for one command; installing takes the longest."""
+"""Time limit of a command, in seconds; installations take longest."""
 
 
 @attrs.frozen
 class Command:
-    """One command of a block, and what it prints."""
+    """A command of a block, and its expected output."""
 
     text: str
     expected: str
@@ -46,28 +46,28 @@ class Command:
 
     @property
     def runs_on(self) -> bool:
-        """Whether it is left running."""
+        """True if it keeps running (`# until Ctrl-C`)."""
         return UNTIL_CTRL_C in self.text
 
     @property
     def repeated(self) -> bool:
-        """Whether it is tried until it does as the page says."""
+        """True if it is repeated until its output matches."""
         return REPEAT in self.text
 
     def matches(self, printed: str) -> bool:
-        """Whether this is what the page says, if it says anything."""
+        """Return True if this output matches the page."""
         if not self.expected:
             return True
         words = " ".join(self.expected.split())
         pattern = re.escape(words).replace(r"\ ", " ").replace(re.escape("..."), ".*")
-        # An ellipsis stands for nothing, too.
+        # An ellipsis also matches an empty text.
         pattern = pattern.replace(" .*", "(?: .*)?").replace(".* ", "(?:.* )?")
         plain = " ".join(printed.split())
         return bool(re.match(pattern, plain) if self.runs_on else re.fullmatch(pattern, plain))
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a console block; raises ValueError for a line that belongs to none."""
+    """Return the commands of a block. Raises ValueError for a line before the first one."""
     found: list[Command] = []
     lines = block.text.splitlines()
     number = 0
@@ -90,7 +90,7 @@ def commands(block: Block) -> list[Command]:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether bash would run it; its other syntax errors are found when it does."""
+    """Return True if bash accepts it as complete; other syntax errors show at its run."""
     if text.endswith("\\"):
         return False
     checked = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True)
@@ -98,10 +98,10 @@ def _is_whole(text: str) -> bool:
 
 
 class Shell:
-    """One bash, which keeps its variables and its directory from command to command.
+    """A bash process that keeps its variables and its directory between commands.
 
-    `replaced` are texts of the page that differ on each machine, such as addresses, and what they
-    are here; in what is printed they are put back.
+    `replaced` maps texts of the page that depend on the machine, such as addresses, to their values
+    here; in the output they are replaced back.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class Shell:
             ["bash", "--norc", "--noprofile"],
             cwd=directory, env=dict(env), stdin=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
-        self._tell("set -m")  # a job of its own can be interrupted
+        self._tell("set -m")  # a separate job, so that it can be interrupted
 
     def run(self, command: Command) -> None:
-        """Raises AssertionError if the command does not do what the page says."""
+        """Run a command. Raises AssertionError if it does not do what the page says."""
         if command.runs_on:
             self._start(command)
             return
@@ -140,7 +140,7 @@ class Shell:
             raise AssertionError(_difference(command, last[1])) from None
 
     def interrupt(self) -> None:
-        """Ctrl-C in each terminal where something runs; each has to end with 0."""
+        """Interrupt all commands that still run; each has to exit with 0 (or 130)."""
         for command, out, code in reversed(self._running):
             if not code.exists():
                 for pid in _children(self._pid_of(out)):
@@ -151,7 +151,7 @@ class Shell:
         self._running.clear()
 
     def close(self) -> None:
-        """End it, and all that still runs in it."""
+        """Kill the shell, and all commands that still run."""
         for _, out, code in self._running:
             if not code.exists():
                 for pid in _children(self._pid_of(out)):
@@ -216,7 +216,7 @@ class Shell:
 
 
 def _children(pid: int) -> Sequence[int]:
-    """What a job's own subshell runs: the first process of each command, not its workers."""
+    """Return the first process of each command of a job, without its workers."""
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.NoSuchProcess:

@@ -12,11 +12,11 @@ from sqlalchemy import URL
 from tests.support.processes import is_alive, wait_until_gone
 
 _FAST = "fsync = off\nfull_page_writes = off\n"
-"""Survives a killed server, not a power cut; tests kill servers only."""
+"""Options for speed: data survives a killed server, but not a power failure."""
 
 
 def why_no_postgres() -> str:
-    """What is missing on this machine to run a server; empty when nothing is."""
+    """Return what is missing on this machine to run a server; empty if nothing is."""
     try:
         _wheel()
     except ImportError:
@@ -25,22 +25,22 @@ def why_no_postgres() -> str:
 
 
 class PostgresServer:
-    """A server whose data lives in `home`; it listens on a Unix socket there, never on a network.
+    """A server with its data in `home`. It listens only on a Unix socket in there.
 
-    Any process may hold one of the same `home` and stop or restart it.
+    Any process can create an object for the same `home`, and stop or restart the server.
     """
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
-        """`durable=False` never waits for the disk: faster, and safe but for a power cut."""
+        """`durable=False` does not wait for the disk: faster, but unsafe at a power failure."""
         self.home = home.resolve()
         self.durable = durable
 
     def start(self) -> None:
-        """Start with the data there is, and return once clients are served; no-op when it runs."""
+        """Start with the existing data, and return when clients are served; no-op if it runs."""
         new = not (self.home / "PG_VERSION").exists()
         self.home.mkdir(parents=True, exist_ok=True)
         if not self.is_running():
-            # What a killed server left would be taken for a running one.
+            # Files of a killed server would look like a running one.
             for left in (*self.home.glob("postmaster.pid"), *self.home.glob(".s.PGSQL.*")):
                 left.unlink()
         server = self._server()
@@ -50,18 +50,18 @@ class PostgresServer:
                 settings.write(_FAST)
         try:
             server.ensure_postgres_running()
-        except subprocess.TimeoutExpired:  # of its own ten seconds, on a busy machine
+        except subprocess.TimeoutExpired:  # its ten seconds are too short on a busy machine
             server.ensure_postgres_running()
 
     def stop(self) -> None:
-        """Shut down cleanly; clients are cut off."""
+        """Stop it in good order; clients are disconnected."""
         if self._postmaster() is not None:
             server = self._server()
             server.ensure_postgres_running()
             server.stop()
 
     def kill(self) -> None:
-        """End it and all its sessions as a crash would."""
+        """Kill it and all its sessions."""
         postmaster = self._postmaster()
         if postmaster is None:
             return
@@ -78,11 +78,11 @@ class PostgresServer:
         self.start()
 
     def is_running(self) -> bool:
-        """Whether the server's process is there."""
+        """Return True if the server's process runs."""
         return self._postmaster() is not None
 
     def url(self, database: str = "postgres") -> str:
-        """The SQLAlchemy URL of a database, `postgresql+psycopg://...`."""
+        """Return the SQLAlchemy URL of a database, `postgresql+psycopg://...`."""
         url = URL.create(
             "postgresql+psycopg",
             username="postgres",
@@ -92,7 +92,7 @@ class PostgresServer:
         return url.render_as_string(hide_password=False)
 
     def cpu_seconds(self) -> float:
-        """The processor time of the server and its present sessions since they started."""
+        """Return the CPU seconds of the server and its current sessions since their start."""
         postmaster = self._postmaster()
         if postmaster is None:
             return 0.0

@@ -1,7 +1,7 @@
 """Fixtures for tests against a real PostgreSQL.
 
 `POSTGRES_URL` names a server (and a database to connect to first); without it one is started from
-the wheel. Where neither is there, these tests are skipped, or fail where `REQUIRE_POSTGRES=1`.
+the wheel. If neither exists, these tests are skipped, or fail if `REQUIRE_POSTGRES=1`.
 """
 
 import os
@@ -29,7 +29,7 @@ def postgres_server_url() -> str:
 
 @pytest.fixture
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database that this test alone uses."""
+    """The SQLAlchemy URL of an empty database for this test only."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(postgres_server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -43,7 +43,7 @@ def postgres_url(postgres_server_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server, running, that this test alone uses: it may stop, kill and restart it."""
+    """A running server for this test only, which may stop, kill and restart it."""
     _need_postgres()
     server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")), durable=False)
     server.start()

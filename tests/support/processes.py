@@ -1,4 +1,4 @@
-"""Ending processes that may not be our own children."""
+"""Checks for processes that need not be children of this one."""
 
 import time
 
@@ -6,7 +6,7 @@ import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dep
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs: a dead child that nobody asked about yet (a zombie) does not."""
+    """Return True if it runs; a zombie (dead, and not waited for) does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -14,7 +14,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def wait_until_gone(process: psutil.Process, timeout: float) -> bool:
-    """Whether it ended within `timeout` seconds."""
+    """Wait for its end; return False after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while is_alive(process):
         if time.monotonic() > deadline:

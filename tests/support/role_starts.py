@@ -1,4 +1,4 @@
-"""One embedded database, started with one set of roles after another, and who handled what."""
+"""An embedded database, started with several sets of roles, and a count of handled records."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4
 STEP = 2.0
-"""Seconds of virtual time between two looks at the timers."""
+"""Virtual seconds between two checks of the timers."""
 ALL = ROLES
 
 
 class HandledCounter:
-    """Counts how often each receiver has handled each record, in committed batches."""
+    """Counts, by receiver and record, how often it was handled in committed batches."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, Any]] = Counter()
@@ -45,25 +45,25 @@ class HandledCounter:
         return CountedLog
 
     def reached(self, point: str) -> None:
-        """A bridge has come to this point."""
+        """Handle a point that a batch processor has reached."""
         if point == "after commit" and self._batch:
             for ticket in self._batch.tickets:
                 item = ticket.item
-                # An event id that is not ours is the record's place, which a copy of it has not.
+                # A generated event id contains the record's position, which differs for a copy.
                 ours = item.message.schema_version
                 name = item.message.event_id if ours or not item.record else item.record.value
                 self.counts[ticket.route.receiver, name] += 1
 
     @property
     def repeated(self) -> dict[tuple[str, Any], int]:
-        """What was handled more than once."""
+        """Return everything that was handled more than once."""
         return {what: times for what, times in self.counts.items() if times > 1}
 
 
 class RoleStarts:
-    """One or two workers, of which each has its shards; both run the same roles at a time.
+    """One or two workers with separate shards, both with the same roles at a time.
 
-    With `watch`, it is told of each point at which a crash would matter, and may raise Crash.
+    `watch` is called at each point where a crash is interesting, and may raise Crash.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class RoleStarts:
             system.__exit__()
 
     def start(self, roles: Iterable[str] = ALL) -> None:
-        """Start the workers with these roles; those that run are stopped first."""
+        """Start the workers with these roles; running ones are stopped first."""
         self.stop()
         for system in self.systems:
             settings = attrs.evolve(system.parts.settings, roles=tuple(roles))
@@ -120,69 +120,69 @@ class RoleStarts:
         self.run()
 
     def stop(self) -> None:
-        """Stop them in good order."""
+        """Stop the workers in good order."""
         for system in self.systems:
             if system.running:
                 self._alive(system, system.stop)
             system.crash()
 
     def kill(self) -> None:
-        """End them at once."""
+        """Crash the workers."""
         for system in self.systems:
             system.crash()
 
     def run(self) -> None:
-        """Let them do what takes no time, until none can do more."""
+        """Do everything that needs no time to pass."""
         before: object = None
         while before != (before := (self._records(), self.crashes)):
             for system in self.systems:
                 self._alive(system, system.run)
 
     def advance(self, seconds: float, step: float = STEP) -> None:
-        """Let time pass in steps, so that timers fire a little late, and what is due happen."""
+        """Let time pass in steps, so that timers fire slightly late."""
         while seconds > 0:
             self.clock.advance(min(step, seconds))
             seconds -= step
             self.run()
 
     def load(self, pens: int) -> None:
-        """Let goods arrive."""
+        """Add stock."""
         lines = (OrderLine(sku="PEN", quantity=pens),)
         load = LoadStock(order_id="delivery", lines=lines)
         self.append("stock-events", "main", msgspec.json.encode(load))
         self.run()
 
     def order(self, count: int = 1) -> None:
-        """Submit orders: their records are in the log, and nothing happens yet."""
+        """Append the records of orders to the log, without running."""
         for _ in range(count):
             order_id = f"o-{len(self.orders)}"
             self.orders.append(order_id)
             self.append("order-events", order_id, msgspec.json.encode(an_order(order_id)))
 
     def append(self, topic: str, key: str, value: bytes) -> None:
-        """Append any record."""
+        """Append a record."""
         raw = key.encode()
         self.first.append(Outgoing(topic, partition_for(raw, PARTITIONS), raw, value))
 
     def statuses(self) -> list[str]:
-        """Those of the orders' sagas, in the order in which they were submitted."""
+        """Return the statuses of the sagas, in the order of submission."""
         return [self.first.status(order_id) for order_id in self.orders]
 
     def letters(self) -> Counter[bytes | None]:
-        """How often each record stands among the dead letters."""
+        """Return the number of dead letters by record."""
         return Counter(value for _, _, value, _ in self.first.log.letters())
 
     def waiting(self) -> dict[str, int]:
-        """Records that wait, by topic."""
+        """Return the number of waiting records, by topic."""
         with queries.reading(self.first.settings.database) as db:
             return queries.waiting(db)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows of a query."""
         return [*self.first.log.db.rows(sql, ())]
 
     def ignored(self) -> list[dict[str, Any]]:
-        """What sagas were told and had no use for."""
+        """Return the messages that sagas ignored."""
         lines = [msgspec.json.decode(line) for line in self.first.logged.lines]
         return [line for line in lines if line["event"] == "saga.message_ignored"]
 
@@ -191,7 +191,7 @@ class RoleStarts:
         return int(count)
 
     def _alive(self, system: EmbeddedSystem, act: Callable[[], object]) -> None:
-        """Do it, and start the worker again if it died of it."""
+        """Run an action, and restart the worker if it crashed in it."""
         try:
             act()
         except Crash:

@@ -1,7 +1,7 @@
-"""One server for a whole test run: its workers (pytest-xdist) share it, and it ends with the run.
+"""Servers shared by all workers (pytest-xdist) of a test run, and stopped at its end.
 
-The first worker that needs a server starts it under a lock; the process that began the run stops
-it. Should that process be killed, a watcher stops the servers a moment later.
+The first worker that needs a server starts it under a lock; the process that started the run stops
+it. If that process is killed, a watcher process stops the servers shortly after.
 """
 
 import os
@@ -20,11 +20,11 @@ from tests.support.locks import locked
 from tests.support.postgres import PostgresServer
 
 _RUN = "ORDER_SAGAS_TEST_RUN"
-"""The environment variable that tells workers the run's directory."""
+"""The environment variable with the run's directory, for workers."""
 
 
 def shared_broker() -> KafkaBroker:
-    """The run's Kafka broker, started by whoever asks first."""
+    """Return the run's Kafka broker; the first call starts it."""
     home = _directory() / "kafka"
     with locked(_directory() / "kafka.lock"):
         broker = _broker_in(home)
@@ -35,7 +35,7 @@ def shared_broker() -> KafkaBroker:
 
 
 def shared_postgres() -> PostgresServer:
-    """The run's PostgreSQL server, started by whoever asks first."""
+    """Return the run's PostgreSQL server; the first call starts it."""
     with locked(_directory() / "postgres.lock"):
         server = PostgresServer(_directory() / "postgres", durable=False)
         _watch()
@@ -44,13 +44,13 @@ def shared_postgres() -> PostgresServer:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the run's directory, in the process that began the run."""
+    """Create the run's directory, in the process that started the run."""
     if not hasattr(config, "workerinput"):
         os.environ[_RUN] = tempfile.mkdtemp(prefix="order-sagas-tests-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was started, after the last worker is done."""
+    """Stop the started servers, after the last worker has finished."""
     if not hasattr(config, "workerinput") and _RUN in os.environ:
         _stop_all(Path(os.environ.pop(_RUN)))
 
@@ -76,14 +76,16 @@ def _broker_in(home: Path) -> KafkaBroker:
 
 def _stop_all(run: Path) -> None:
     if (run / "kafka").exists():
-        _broker_in(run / "kafka").kill()  # its data goes as well: nothing to shut down cleanly for
+        _broker_in(
+            run / "kafka"
+        ).kill()  # its data is deleted too, so that a clean stop is unnecessary
     if (run / "postgres").exists():
         PostgresServer(run / "postgres").kill()
     shutil.rmtree(run, ignore_errors=True)
 
 
 def _watch() -> None:
-    """Start the watcher, once: it outlives the worker that needs it, and even the run's process."""
+    """Start the watcher once. It outlives this worker and the run's first process."""
     began = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     with suppress(FileExistsError):
         (_directory() / "watched").touch(exist_ok=False)

@@ -1,4 +1,4 @@
-"""What a tree of processes listens on, read from /proc: every socket that strangers can reach."""
+"""Lists the sockets on which a tree of processes listens, from /proc."""
 
 import os
 import socket
@@ -12,20 +12,20 @@ ACCEPTS = 0x10000
 DATAGRAM = 2
 TCP_LISTEN = "0A"
 NOBODY = {"00000000:0000", "0" * 32 + ":0000"}
-"""The remote address of a socket that takes packets from anybody."""
+"""The remote address of a socket that accepts packets of any sender."""
 
 Listener = tuple[str, str]
 """Protocol ("tcp", "udp6", "unix", ...), and address: HOST:PORT or the path of a socket."""
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process and all its descendants, living now."""
+    """Return a process and all its running descendants."""
     first = psutil.Process(pid)
     return [first, *first.children(recursive=True)]
 
 
 def listeners(pid: int) -> set[Listener]:
-    """What a process and its descendants listen on, in every address family."""
+    """Return the listening sockets of a process and its descendants, of all address families."""
     found = set()
     for process in tree(pid):
         try:
@@ -34,7 +34,7 @@ def listeners(pid: int) -> set[Listener]:
                 if inode in open_now:
                     found.add((protocol, address))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
+            continue  # the process has ended
     return found
 
 

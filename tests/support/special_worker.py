@@ -1,4 +1,4 @@
-"""A worker as `order-sagas start` runs it, that does something which no user can ask for.
+"""A worker like that of `order-sagas start`, with failures that have no setting.
 
 python -m tests.support.special_worker [--die POINT COUNT] [--silent PARTICIPANT ...]
 """
@@ -24,7 +24,7 @@ from order_sagas.system.settings import load_settings
 
 
 def with_silent(participants: list[str]) -> Saga:
-    """The business process, with participants that never acknowledge a compensation."""
+    """Return the business process with participants that never confirm a compensation."""
     steps = [
         attrs.evolve(step, undone=None) if step.to.name in participants else step
         for step in PLACE_ORDER.rows
@@ -33,7 +33,7 @@ def with_silent(participants: list[str]) -> Saga:
 
 
 def main() -> int:
-    """Run until told to stop, or until the time to die has come."""
+    """Run until a stop is requested, or until the planned crash."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--die", nargs=2, default=("", "0"), metavar=("POINT", "COUNT"))
     parser.add_argument("--silent", nargs="+", default=[], metavar="PARTICIPANT")

@@ -1,4 +1,4 @@
-"""A system on virtual time whose spans are kept in memory."""
+"""A system on virtual time that keeps its spans in memory."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from order_sagas.system.telemetry.tracing import SagaTracing
 from tests.support.embedded import BEGAN, EmbeddedSystem
 
 ELSEWHERE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-"""The example of the W3C's recommendation."""
+"""The example of the W3C recommendation."""
 
 
 class Traced(EmbeddedSystem):
-    """A system whose spans are kept."""
+    """An `EmbeddedSystem` that keeps its spans."""
 
     def __init__(self, directory: Path, **more: Any) -> None:
         super().__init__(directory, **more)
@@ -30,14 +30,14 @@ class Traced(EmbeddedSystem):
         return self
 
     def spans(self) -> dict[str, ReadableSpan]:
-        """By name; fails the test if a name or an id comes twice."""
+        """Return the spans by name; fails the test if a name or an id is repeated."""
         spans = self.exported.get_finished_spans()
         assert len({span.context.span_id for span in spans if span.context}) == len(spans)
         assert len({span.name for span in spans}) == len(spans)
         return {span.name: span for span in spans}
 
     def tree(self) -> dict[str, tuple[Any, ...]]:
-        """Name: (name of the parent, when it began and when it ended, from the beginning on)."""
+        """Return, by name: the parent's name, start and end in seconds since the system's start."""
         spans = self.spans()
         names = {span.context.span_id: name for name, span in spans.items() if span.context}
         return {
@@ -50,11 +50,11 @@ class Traced(EmbeddedSystem):
         }
 
     def traces(self) -> set[str]:
-        """The ids of all traces."""
+        """Return the ids of all traces."""
         return {format_trace_id(s.context.trace_id) for s in self.spans().values() if s.context}
 
 
 def seconds(at: int | None) -> float:
-    """Since the system was started."""
+    """Convert a time to seconds since the start of the system."""
     assert at is not None
     return round(at / 1e9 - BEGAN, 3)

@@ -1,4 +1,4 @@
-"""A saga advanced by hand: messages and time go in, what it decides is kept."""
+"""A saga that the test advances with messages and time; it keeps all effects."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from order_sagas.actors.sagas import (
 
 
 class Turns:
-    """One saga, and all that it has sent, noted, and waits for."""
+    """A saga, with all messages it has sent, its log events, and its timers."""
 
     def __init__(self, saga: Saga, start: Message | None = None, now: float = 1000.0) -> None:
         self.saga = saga
@@ -29,7 +29,7 @@ class Turns:
             self.tell(start)
 
     def tell(self, message: Message | Timer, after: float = 0.0) -> Decision:
-        """Let time pass, and a message come."""
+        """Let time pass, and deliver a message."""
         self.now += after
         decision = advance(self.saga, self.progress, message, self.now)
         self.progress = decision.progress
@@ -39,7 +39,7 @@ class Turns:
         return decision
 
     def time_out(self) -> Decision:
-        """Jump to the next deadline that counts, and let its timer fire."""
+        """Jump to the next valid deadline, and fire its timer."""
         assert self.progress
         due = self.progress.deadline
         assert due is not None
@@ -52,21 +52,22 @@ class Turns:
         return self.progress.steps[wake.step].deadline == wake.at
 
     def answer(self, kind: type[Message], **fields: Any) -> Decision:
-        """Tell it this, for the order."""
+        """Deliver a message about the order."""
         assert self.progress
         return self.tell(kind(order_id=self.progress.order_id, **fields))
 
     @property
     def status(self) -> Status:
+        """The status of the saga."""
         assert self.progress
         return Status(self.progress.status)
 
     @property
     def sent(self) -> list[str]:
-        """The names of the messages sent, oldest first."""
+        """Return the names of the messages sent, oldest first."""
         return [type(send.message).__name__ for send in self.sends]
 
     @property
     def ignored(self) -> list[str]:
-        """Why messages were ignored."""
+        """Return the reasons for which messages were ignored."""
         return [n.fields["reason"] for n in self.notes if n.event == "saga.message_ignored"]

@@ -1,4 +1,4 @@
-"""What another user of the machine can do: programs run as `nobody`."""
+"""Runs programs as the user `nobody`, to test file permissions."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ NOBODY = 65534
 
 
 def as_nobody(program: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program, of the standard library alone, as a user with no rights here."""
+    """Run a Python program (standard library only) as an unprivileged user."""
     return subprocess.run(
         ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
          shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c", program],

@@ -1,6 +1,6 @@
 """A system on Kafka's adapter, on virtual time, with a real database; Kafka is a list.
 
-The broker answers each record as the test says: acknowledged, or with an error.
+The test decides if a record is acknowledged or fails.
 """
 
 from collections import defaultdict
@@ -31,19 +31,19 @@ Answer = Callable[[Outgoing], KafkaBridgeError | None]
 
 
 class VirtualBroker:
-    """What Kafka has, which survives any worker."""
+    """The records in Kafka, which outlive the workers."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.records: list[Record] = []
         self.answer: Answer = lambda record: None
         self.attempts: list[list[Outgoing]] = []
-        """What each publication asked for."""
+        """The records of each publication."""
         self.on_record: Callable[[Record], None] = lambda record: None
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
 
     def append(self, record: Outgoing) -> None:
-        """Take a record."""
+        """Append a record."""
         place = (record.topic, record.partition)
         offset = self._ends[place]
         self._ends[place] += 1
@@ -52,7 +52,7 @@ class VirtualBroker:
         self.on_record(read)
 
     def of(self, topic: str) -> list[Record]:
-        """The records of a topic, oldest first."""
+        """Return the records of a topic, oldest first."""
         return [record for record in self.records if record.topic == topic]
 
 
@@ -61,6 +61,7 @@ class _Writer:
         self._broker = broker
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
+        """Publish records, with the outcomes that the test has set."""
         publication = Publication(len(records))
         self._broker.attempts.append([*records])
         for place, record in enumerate(records):
@@ -73,7 +74,7 @@ class _Writer:
         return publication
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 class _Reader:
@@ -84,16 +85,16 @@ class _Reader:
         self._adapter.assign()
 
     def done(self, handover: Handover) -> None:
-        """There is room without it."""
+        """Do nothing: there is no limit of outstanding records."""
 
     def report(self, offsets: Any) -> None:
-        """Nobody asks for a lag."""
+        """Do nothing: the lag is not used."""
 
     def released(self, shards: frozenset[int]) -> None:
-        """Nobody else waits for them."""
+        """Do nothing: no other worker waits for the shards."""
 
     def stop(self, *, finished: bool) -> None:
-        """Nothing runs."""
+        """Do nothing: no thread runs."""
 
 
 class VirtualKafka(KafkaLogAdapter):
@@ -121,7 +122,7 @@ class VirtualKafka(KafkaLogAdapter):
 
 
 class VirtualKafkaSystem(EmbeddedSystem):
-    """As EmbeddedSystem, on a broker instead of the embedded log."""
+    """Like `EmbeddedSystem`, on a broker instead of the embedded log."""
 
     def __init__(self, directory: Path, **how: Any) -> None:
         super().__init__(directory, **how)
@@ -130,6 +131,7 @@ class VirtualKafkaSystem(EmbeddedSystem):
         self.parts = evolve(self.parts, adapter=adapter)
 
     def put(self, *messages: Message, topic: str = "") -> None:
+        """Append messages to their topics, and run."""
         for message in messages:
             key = message.order_id.encode()
             partition = partition_for(key, self.settings.partitions)
@@ -139,6 +141,6 @@ class VirtualKafkaSystem(EmbeddedSystem):
         self.run()
 
     def outbox(self) -> list[Outgoing]:
-        """What the database has for Kafka, oldest first."""
+        """Return the records in the outbox, oldest first."""
         shards = [*range(self.settings.partitions)]
         return [row for _, row in self.store.unpublished(shards, self.store.consumer)]

@@ -1,4 +1,4 @@
-"""Waiting for something to be so, for as long as it takes and no longer than is sensible."""
+"""Waits for a condition, with a time limit."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 TIMEOUT = 60.0
-"""Seconds; only a test that fails ever waits for them."""
+"""Time limit in seconds; reached only by a failing test."""
 
 
 def wait_until(condition: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
-    """The first true answer of `condition`; fails the test, saying `what` was waited for."""
+    """Return the first true result of `condition`; fails the test with `what` after the limit."""
     deadline = time.monotonic() + timeout
     pause = threading.Event()
     while not (answer := condition()):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.kafka import (
     BrokerUnreachableError,
     KafkaConnection,
@@ -10,7 +11,7 @@ from order_sagas.bridges.kafka import (
     check_topics,
     create_topics,
 )
-from order_sagas.bridges.kafka.topics import DEAD_LETTERS, batch_limits
+from order_sagas.bridges.kafka.topics import batch_limits
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.ports import free_port
 

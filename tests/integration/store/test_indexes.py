@@ -34,6 +34,8 @@ def test_an_index_of_what_is_pending_holds_nothing_else(kind, request, tmp_path)
         "log_left": "handled",
         "log_of_roles": "handled",
         "log_letters": "topic",
+        "sagas_skipped": "skipped",
+        "outbox_submitted": "consumer",
         "payments_pending": "status",
         "notifications_pending": "status",
         "pauses_that_last": "until",

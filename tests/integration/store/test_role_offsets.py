@@ -146,6 +146,7 @@ def test_a_role_takes_over_the_furthest_offset_of_the_sets_it_was_in(database: s
     ):
         cursor.execute("DROP INDEX log_of_roles")
         cursor.execute("ALTER TABLE log DROP COLUMN role")
+        cursor.execute("UPDATE meta SET value = '4' WHERE name = 'schema'")
         for topic, partition, consumer, position in FORMER:
             cursor.execute(
                 "INSERT INTO offsets (topic, partition, consumer, position) "
@@ -156,7 +157,7 @@ def test_a_role_takes_over_the_furthest_offset_of_the_sets_it_was_in(database: s
             "partition, position, at) "
             "VALUES ('stock', 'acme.eu.stock', 0, 'stock', 'o', 't', 0, 1, 0.0)"
         )
-    with contextlib.closing(Store(database, Registry(()), 4)) as store:
+    with contextlib.closing(Store(database, Registry(()), 4, migrating=True)) as store:
         rows = {*store.db.rows("SELECT topic, partition, consumer, position FROM offsets", ())}
         parked = [*store.db.rows("SELECT consumer FROM parked", ())]
 

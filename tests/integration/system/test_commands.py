@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.system.conftest import MakeSystem
+from tests.support.cli import order_sagas
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_system import PARTITIONS, KafkaSystem
 from tests.support.waiting import wait_until
@@ -88,6 +89,8 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
     ]
     assert ["more nonsense"] == [each["value"] for each in system.said("dead-letters", "list")]
     assert second["id"] == system.said("dead-letters", "show", second["id"])["id"]
+    nowhere = {**system.env, "ORDER_SAGAS_DATABASE": "postgresql://nobody@127.0.0.1:1/nothing"}
+    assert 0 == order_sagas("dead-letters", "list", env=nowhere).returncode
 
 
 def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]]:
@@ -124,7 +127,7 @@ def test_topics_are_made_once_and_a_mismatch_is_refused(system: KafkaSystem) -> 
     other = system.run("topics", "create", "--partitions", PARTITIONS + 1)
     start = system.run("start", "--partitions", PARTITIONS + 1)
 
-    assert 5 == again.stdout.count("was there")
+    assert 5 == again.stdout.count("already exists")
     assert (1, 1) == (other.returncode, start.returncode)
     assert f"order-events has {PARTITIONS}" in other.stderr
 
@@ -141,7 +144,7 @@ def test_a_start_against_missing_topics_says_what_to_do(
     assert (1, 1, 0) == (started.returncode, submitted.returncode, made.returncode)
     assert "order-sagas topics create" in started.stderr
     assert "order-sagas topics create" in submitted.stderr
-    assert 5 == made.stdout.count("made")
+    assert 5 == made.stdout.count("created")
 
 
 def test_a_start_without_its_database_or_its_broker_says_so(

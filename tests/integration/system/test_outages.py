@@ -1,5 +1,6 @@
 """Kafka and the database go away and come back: sagas wait, and go on by themselves."""
 
+import signal
 import threading
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = [
 ]
 
 WAITING = "SELECT count(*) FROM sagas WHERE step = 'process payment'"
+OTHERS = "orchestrator,orders,stock,notification"
+"""All roles but the one that answers payments."""
 SCALE = 0.15
 OUTAGE = SCALE * 30
 """Seconds in which a payment has to be answered."""
@@ -31,7 +34,7 @@ def test_no_deadline_passes_while_the_broker_is_away(
 ) -> None:
     """Longer than the deadline: it is put off by the outage, but for no longer than the grace."""
     system = make_system(postgres_url, deadline_scale=SCALE, outage_grace=grace)
-    system.start("--roles", "orchestrator,orders,stock,notification")
+    system.start("--roles", OTHERS)
     system.load()
     system.put("order-events", *orders(10))
     wait_until(lambda: 10 == system.number(WAITING), "payments to be asked for")
@@ -69,3 +72,63 @@ def test_orders_wait_while_the_database_is_away(
     assert [] == system.log("saga.step_timed_out")
     assert [] == system.violations()
     assert 0 == worker.stop()
+
+
+@pytest.mark.parametrize(
+    ("grace", "times_out"), [("1h", False), ("100ms", True)], ids=["put off", "put off for no time"]
+)
+def test_no_deadline_passes_by_a_restart_while_the_database_is_away(
+    make_system: MakeSystem, own_postgres: PostgresServer, grace: str, times_out: bool
+) -> None:
+    """The worker is killed in the outage; one that is started in it gives up, and the next waits
+    no less for the payments than the first would have."""
+    system = make_system(own_postgres.url(), deadline_scale=SCALE, outage_grace=grace)
+    worker = system.start("--roles", OTHERS)
+    system.load()
+    system.put("order-events", *orders(10))
+    wait_until(lambda: 10 == system.number(WAITING), "payments to be asked for")
+    own_postgres.stop()
+    notes = system.directory / "logs"
+    wait_until(lambda: any(notes.glob("outage-*.json")), "the worker to note the outage")
+    worker.stop(signal.SIGKILL)
+    too_early = system.begin("--roles", OTHERS)
+    assert 1 == too_early.process.wait(60)
+    threading.Event().wait(OUTAGE)
+    own_postgres.start()
+    for order in orders(10):
+        answer = {"orderId": order.order_id, "status": "PAYMENT_COMPLETED"}
+        system.put("payment-events", answer)
+    system.start("--roles", OTHERS)
+    system.wait_for_ends(10)
+
+    assert times_out == bool(system.log("saga.step_timed_out"))
+    assert {"COMPLETED": 10} == system.statuses()
+    assert [] == system.violations()
+    assert [] == list(notes.glob("outage-*"))
+
+
+def test_no_deadline_passes_by_a_restart_while_the_broker_is_away(
+    make_system: MakeSystem, broker: KafkaBroker, postgres_url: str
+) -> None:
+    """That outage is noted in the database, and is over when the next worker has its shards."""
+    system = make_system(postgres_url, deadline_scale=SCALE)
+    worker = system.start("--roles", OTHERS)
+    system.load()
+    system.put("order-events", *orders(10))
+    wait_until(lambda: 10 == system.number(WAITING), "payments to be asked for")
+    broker.stop()
+    noted = "SELECT count(*) FROM outages WHERE what = 'kafka' AND until IS NULL"
+    wait_until(lambda: 1 == system.number(noted), "the worker to note the outage")
+    worker.stop(signal.SIGKILL)
+    threading.Event().wait(OUTAGE)
+    broker.start()
+    for order in orders(10):
+        answer = {"orderId": order.order_id, "status": "PAYMENT_COMPLETED"}
+        system.put("payment-events", answer)
+    system.start("--roles", OTHERS)
+    system.wait_for_ends(10)
+
+    assert [] == system.log("saga.step_timed_out")
+    assert {"COMPLETED": 10} == system.statuses()
+    assert 0 == system.number(noted)
+    assert [] == system.violations()

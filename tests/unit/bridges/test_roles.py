@@ -9,7 +9,10 @@ import pytest
 
 from order_sagas.actors.entities import Notification, Payment
 from order_sagas.actors.messages import ProcessPayment
-from tests.support.embedded import Crash
+from order_sagas.bridges.intake.intake import Intake
+from order_sagas.bridges.storage import queries, waiting_orders
+from order_sagas.system.roles import TOPICS_OF_ROLES
+from tests.support.embedded import Crash, an_order
 from tests.support.role_starts import ALL, RoleStarts
 
 NO_PAYMENT = ("orchestrator", "orders", "stock", "notification")
@@ -56,6 +59,40 @@ def test_a_role_that_comes_in_time_lets_the_sagas_complete(tmp_path: Path) -> No
         assert 3 == len(starts.first.all_of(Notification))
         assert {} == starts.handled.repeated
         assert [] == starts.first.violations()
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["behind the mark", "listed"])
+def test_an_order_waits_as_long_as_its_record_waits_for_the_orders_role(
+    tmp_path: Path, marked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its saga has completed meanwhile; what is told of orders and of records is the same."""
+    monkeypatch.setattr(waiting_orders, "CHUNK", 1)
+    with RoleStarts(tmp_path) as starts:
+        starts.start(("orchestrator", "payment", "stock", "notification"))
+        starts.load(100)
+        ids = [f"a-{number}" for number in range(4)]
+        Intake(starts.first.log).take([an_order(order_id) for order_id in ids], [""] * len(ids))
+        starts.run()
+        if marked:
+            waiting_orders.MarkRound(starts.first.store).step()
+        before, left = waits(starts), starts.rows("SELECT key FROM log WHERE role = 'orders'")
+        sagas = {starts.first.status(order_id) for order_id in ids}
+        starts.start(("orders",))
+        after = waits(starts)
+
+        assert {"COMPLETED"} == sagas
+        assert marked == bool(starts.rows("SELECT 1 FROM meta WHERE name = 'stored_up_to'"))
+        assert ({*ids}, len(ids), len(left)) == before
+        assert {*ids} == {key.decode() for (key,) in left}
+        assert (set(), 0, 0) == after
+
+
+def waits(starts: RoleStarts) -> tuple[set[str], int, int]:
+    """The orders that are told to wait, how many are counted, and records of the orders role."""
+    with queries.reading(starts.first.settings.database) as db:
+        listed = {row["order_id"] for row in queries.orders(db, (queries.SUBMITTED,))}
+        counted = queries.order_counts(db).get(queries.SUBMITTED, 0)
+        return listed, counted, queries.waiting_by_role(db, TOPICS_OF_ROLES)["orders"]
 
 
 @pytest.mark.parametrize("one_by_one", [ALL, ALL[::-1]], ids=["forwards", "backwards"])

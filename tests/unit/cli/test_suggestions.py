@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from order_sagas.actors.sagas.definition import hours
-from order_sagas.bridges.errors import NoDatabaseError
+from order_sagas.bridges.errors import NoDatabaseError, OldDatabaseError
 from order_sagas.bridges.http.config import NoTokensError
 from order_sagas.bridges.kafka.errors import TopicMissingError
 from order_sagas.system.cli.main import main
@@ -167,7 +167,7 @@ def test_no_command_is_suggested_in_any_other_way(layer):
     assert [] == found
 
 
-ERRORS = (NoDatabaseError, NoTokensError, TopicMissingError)
+ERRORS = (NoDatabaseError, NoTokensError, OldDatabaseError, TopicMissingError)
 """Those that name a command that helps."""
 
 

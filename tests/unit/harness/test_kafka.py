@@ -127,11 +127,7 @@ def test_a_refused_record_leaves_a_dead_letter():
         run_orders(system, 1)
 
         assert system.kafka
-        letters = [
-            record
-            for record in system.kafka.topics
-            if record.topic == "dead-letters"
-        ]
+        letters = [record for record in system.kafka.topics if record.topic == "dead-letters"]
         assert [b"PAYMENT_COMPLETED" in (record.value or b"") for record in letters] == [True]
 
 

@@ -17,6 +17,7 @@ from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.bridges.audit import Report, examine, ledger_of
 from order_sagas.bridges.storage.connection import sqlite_engine
+from order_sagas.bridges.storage.ddl import create_table
 from order_sagas.bridges.storage.schema import metadata, sagas, table_of
 from order_sagas.bridges.storage.store import Store
 from tests.support.embedded import EmbeddedSystem, an_order
@@ -44,7 +45,9 @@ def books(made, tmp_path) -> Iterator[sa.Connection]:
     engine = sqlite_engine(sa.make_url(f"sqlite:///{tmp_path / 'copy.db'}"))
     with engine.connect() as copy:
         copy.exec_driver_sql(f"ATTACH '{made.settings.database.removeprefix('sqlite:///')}' AS old")
-        metadata.create_all(copy)
+        for table in metadata.sorted_tables:
+            for statement in create_table(table, copy.dialect):
+                copy.exec_driver_sql(statement)
         for table in metadata.sorted_tables:
             copy.exec_driver_sql(f"INSERT INTO main.{table.name} SELECT * FROM old.{table.name}")
         yield copy
@@ -74,15 +77,16 @@ SPOILT = {
     "no oversell": "UPDATE stock SET on_hand = -1, reserved = loaded + 1 WHERE sku = 'PEN'",
     "stock conserved": "UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'PEN'",
     "deadline": "UPDATE sagas SET status = 'RUNNING', ended_at = NULL WHERE order_id = 'done'",
-    "nothing after the end": "UPDATE sagas SET progress = replace(progress, "
+    "nothing after the end": "UPDATE sagas SET state = replace(state, "
     "'\"saga.completed\"', '\"saga.step_retried\"') WHERE order_id = 'done'",
-    "each step once": "UPDATE sagas SET progress = replace(progress, "
+    "each step once": "UPDATE sagas SET state = replace(state, "
     "'\"reserve stock\"', '\"process payment\"') WHERE order_id = 'done'",
-    "newest first": "UPDATE sagas SET progress = replace(replace(replace(progress, "
+    "newest first": "UPDATE sagas SET state = replace(replace(replace(state, "
     "'\"create order\"', '\"x\"'), '\"process payment\"', '\"create order\"'), "
     "'\"x\"', '\"process payment\"') WHERE order_id = 'sold-out'",
-    "undone whole": "UPDATE sagas SET progress = replace(progress, "
-    '\'"saga.step_undone","process payment"\', \'"saga.undo_retried","process payment"\')'
+    "undone whole": "UPDATE sagas SET state = replace(state, "
+    '\'"saga.step_undone","step":"process payment"\', '
+    '\'"saga.undo_retried","step":"process payment"\')'
     " WHERE order_id = 'sold-out'",
     "notified once": "UPDATE notifications SET sends = 2 WHERE order_id = 'done'",
     "told once": "INSERT INTO log (topic, partition, key, value, handled, appended_at) SELECT "
@@ -122,13 +126,12 @@ def test_goods_that_were_never_brought_are_not_in_the_books(books) -> None:
 def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
     """A refund skipped with a reason keeps a charge, and is no violation of the system's."""
     books.exec_driver_sql(SPOILT["no charge kept"])
-    books.exec_driver_sql(
-        "UPDATE sagas SET progress = replace(progress, '\"rolled_back\"', '\"x\"')"
-    )
+    books.exec_driver_sql("UPDATE sagas SET state = replace(state, '\"rolled_back\"', '\"x\"')")
     before = broken(examine(ledger_of(books), [PLACE_ORDER]))
     books.exec_driver_sql(
-        "UPDATE sagas SET progress = substr(progress, 1, length(progress) - 2) || "
-        '\',[1.0,"saga.operator","process payment",0,"c","skip by ann: paid in cash"]]]\''
+        "UPDATE sagas SET state = substr(state, 1, length(state) - 2) || "
+        '\',{"at":1.0,"event":"saga.operator","step":"process payment",\' || '
+        '\'"note":"skip by ann: paid in cash"}]}\''
         " WHERE order_id = 'sold-out'"
     )
 

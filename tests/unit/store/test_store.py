@@ -63,6 +63,18 @@ def test_whoever_claims_a_shard_fences_off_the_one_before(url, store) -> None:
     assert ["kept"] == [payment.order_id for payment in store.all_of(Payment)]
 
 
+def test_a_shard_whose_epoch_is_gone_cannot_be_committed_for(store) -> None:
+    """Somebody deleted the row: that is no proof that the shard is still ours."""
+    claim = store.claim(["log"], [0, 1])
+    with store.db.transaction() as cursor:
+        cursor.execute("DELETE FROM offsets WHERE topic = '#epochs' AND partition = 1")
+
+    with pytest.raises(LostShardError, match="shard 1 has no epoch"):
+        store.commit(Changes(entities=[a_payment()], epochs=claim.epochs), 1.0)
+
+    assert [] == [*store.all_of(Payment)]
+
+
 def test_a_claim_reads_on_where_the_last_owner_left_off(store) -> None:
     """Positions survive; epochs grow."""
     first = store.claim(["log"], [2])

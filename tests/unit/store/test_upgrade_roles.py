@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.migrations import version_5
+from order_sagas.bridges.storage.preparation import migrate
 from tests.support.role_starts import RoleStarts
 
 DUMP = Path(__file__).parent / "sets_of_roles.sql"
@@ -17,11 +20,17 @@ beginning, began `part-1`, and passed over a PROCESS_PAYMENT of `outside-1`. `un
 FULL, PART, UNREAD = "full-2", "part-1", "unread-1"
 
 
-@pytest.fixture
-def starts(tmp_path: Path) -> Iterator[RoleStarts]:
-    """On the database as it was."""
-    with closing(sqlite3.connect(tmp_path / "orders.db")) as db:
+@pytest.fixture(params=[version_5.CHUNK, 1], ids=["at once", "one by one"])
+def starts(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RoleStarts]:
+    """On the database as it was, migrated, with so many records in memory."""
+    monkeypatch.setattr(version_5, "CHUNK", request.param)
+    file = tmp_path / "orders.db"
+    with closing(sqlite3.connect(file)) as db:
         db.executescript(DUMP.read_text())
+    with closing(connect(f"sqlite:///{file}")) as migrated:
+        migrate(migrated)
     with RoleStarts(tmp_path, partitions=2) as starts:
         yield starts
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.metrics import MetricRoutes
 from order_sagas.bridges.http.read_model import Reader
-from order_sagas.bridges.logs.embedded import EmbeddedLog
+from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.settings import Settings
@@ -51,6 +51,7 @@ def of_http(tmp_path: Path) -> set[str]:
         database=settings.database,
         registry=registry,
         open_log=lambda: EmbeddedLog(settings.database, settings.partitions),
+        letters=lambda: EmbeddedLetters(settings.database),
         running=lambda: 1,
         lag=lambda: Lag({"order-events": 1}, {"orders": 1}),
     )

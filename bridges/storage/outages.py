@@ -1,0 +1,80 @@
+"""Outages that were noted, so that a worker that is started knows what deadlines are put off by."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from order_sagas.bridges.storage.schema import metadata
+
+if TYPE_CHECKING:
+    from order_sagas.bridges.storage.connection import Connection
+
+outages = sa.Table(
+    "outages",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("since", sa.Float(53), nullable=False),
+    sa.Column("until", sa.Float(53)),
+)
+"""Kafka or the database was away from a worker; no `until` while nobody has noted the end."""
+
+
+class Outage(NamedTuple):
+    """`what` ("kafka", "database") was away. Times are seconds since the Unix epoch."""
+
+    id: str
+    what: str
+    since: float
+    until: float | None = None
+
+
+class OutageTable:
+    """The table, on the connection of a store."""
+
+    def __init__(self, db: "Connection") -> None:
+        self._db = db
+        mark = db.placeholder
+        values = f"INSERT INTO outages (id, what, since, until) VALUES ({', '.join([mark] * 4)}) "
+        self._note = values + "ON CONFLICT (id) DO UPDATE SET until = excluded.until"
+        self._add = values + "ON CONFLICT (id) DO NOTHING"
+        self._end = f"UPDATE outages SET until = {mark} WHERE until IS NULL"
+        self._forget = f"DELETE FROM outages WHERE until < {mark}"
+
+    def note(self, outage: Outage) -> None:
+        """Store it, or its end."""
+        with self._db.transaction() as cursor:
+            cursor.execute(self._note, outage)
+
+    def recall(self, others: Iterable[Outage], now: float) -> list[Outage]:
+        """All that matter to a deadline, with `others` that were noted elsewhere.
+
+        Call it when all is there: those without an end end now. Those that ended before the oldest
+        saga in flight began are deleted. Nothing is written if there is nothing to change.
+        """
+        others = list(others)
+        known = self._all()
+        if not (known or others):
+            return []
+        oldest = self.oldest()
+        old = [each for each in known if each.until is not None and each.until < oldest]
+        if others or old or any(each.until is None for each in known):
+            with self._db.transaction() as cursor:
+                for other in others:
+                    cursor.execute(self._add, other)
+                cursor.execute(self._end, (now,))
+                if old:
+                    cursor.execute(self._forget, (oldest,))
+            known = self._all()
+        return known
+
+    def oldest(self) -> float:
+        """When the oldest saga in flight began; infinity if none is in flight."""
+        query = "SELECT min(started_at) FROM sagas WHERE ended_at IS NULL"
+        ((oldest,),) = self._db.rows(query, ())
+        return float("inf") if oldest is None else float(oldest)
+
+    def _all(self) -> list[Outage]:
+        query = "SELECT id, what, since, until FROM outages"
+        return [Outage(*row) for row in self._db.rows(query, ())]

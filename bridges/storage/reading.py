@@ -1,0 +1,130 @@
+"""Reading a database without ever writing to it: beside running systems, and on a read-only disk.
+
+A reader takes no write lock, waits for no writer, and makes no tables: a database of another schema
+version is refused, since only a process that may write can migrate it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from order_sagas.bridges.errors import NoDatabaseError, StoreError
+from order_sagas.bridges.storage.connection import BUSY_SECONDS, postgres_engine
+from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.migrations import FIRST
+from order_sagas.bridges.storage.preparation import READ_VERSION, as_version, check_version
+
+_TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE name IN ('meta', 'order_keys')",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
+    "AND tablename IN ('meta', 'order_keys')",
+}
+
+
+@contextmanager
+def reading(database: str) -> Iterator[sa.Connection]:
+    """A connection that sees one moment of the database.
+
+    Raises NoDatabaseError if there is none, rather than making one; OldDatabaseError and
+    NewerDatabaseError if it has another schema version than this program; MissingExtraError, and
+    StoreError if it can't be read.
+    """
+    file = file_of(database)
+    if file is not None and not file.exists():
+        raise NoDatabaseError(
+            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
+            "`start` and `submit` make one"
+        )
+    engine = reading_engine(database, poolclass=sa.NullPool)
+    try:
+        with one_moment(engine) as connection:
+            check_readable(connection)
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise StoreError(f"the database can't be read: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def reading_engine(database: str, **options: Any) -> sa.Engine:
+    """An engine whose connections cannot write; `options` are those of `create_engine`.
+
+    Raises MissingExtraError.
+    """
+    file = file_of(database)
+    if file is not None:
+        return sa.create_engine(
+            "sqlite://", creator=lambda: _open(file), **{"poolclass": sa.QueuePool, **options}
+        )
+    url = sa.make_url(database)
+    if url.get_backend_name() == "sqlite":  # in memory, where nobody else writes
+        return sa.create_engine(url, **options)
+    engine = postgres_engine(url, **options)
+
+    @sa.event.listens_for(engine, "connect")
+    def _read_only(connection: Any, _: Any) -> None:
+        connection.read_only = True
+
+    return engine
+
+
+@contextmanager
+def one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection of a `reading_engine`, in a transaction that sees one moment."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+
+
+def check_readable(db: sa.Connection) -> None:
+    """Raise OldDatabaseError or NewerDatabaseError unless it has the version of this program.
+
+    Raises NoDatabaseError if it has no tables of ours.
+    """
+    check_version(stored_version(db))
+
+
+def stored_version(db: sa.Connection) -> int:
+    """The schema version; raises NoDatabaseError if the database has no tables of ours."""
+    names = {name for (name,) in db.exec_driver_sql(_TABLES[db.dialect.name])}
+    if "order_keys" not in names:
+        raise NoDatabaseError(
+            "the database has no tables of order-sagas; `start` and `submit` make them"
+        )
+    found = db.exec_driver_sql(READ_VERSION).scalar() if "meta" in names else None
+    return FIRST if found is None else as_version(str(found))
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    connection = _connect(file, "mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return connection
+    except sqlite3.OperationalError:
+        connection.close()
+        # SQLite shares a WAL database by way of two files beside it, which nobody can make here;
+        # where there is none, nobody has the database open, and it may be taken as it is.
+        wal = file.with_name(f"{file.name}-wal")
+        if os.access(file.parent, os.W_OK) or wal.exists():
+            raise
+    return _connect(file, "immutable=1")
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(file))}?{mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )

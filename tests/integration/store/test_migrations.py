@@ -1,0 +1,374 @@
+"""Databases of former versions, as those versions left them, on SQLite and on PostgreSQL."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.returns import RETURN_GOODS, Desk, Shelf, Till
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import NewerDatabaseError, OldDatabaseError, StoreError
+from order_sagas.bridges.intake.intake import Intake, Verdict
+from order_sagas.bridges.logs.embedded import EmbeddedLog
+from order_sagas.bridges.operations import PauseOperations, pauses_that_last
+from order_sagas.bridges.operations.dead_letters import Letters
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.connection import Connection, connect
+from order_sagas.bridges.storage.deferred import INTAKE
+from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST
+from order_sagas.bridges.storage.preparation import migrate, plan, version_of
+from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.store import Store
+from order_sagas.system.bootstrap import SERVICES, open_store
+from order_sagas.system.settings import Settings
+from tests.support.embedded import EmbeddedSystem, an_order
+from tests.support.golden import B53E8B7_ENDED, restore
+
+ROOT = Path(__file__).parents[3]
+DAY = 86400.0
+PARTITIONS = 4
+NAMES = ("orders", "payments", "stock", "notifications", "till", "shelf", "desk", INTAKE)
+EVERYTHING = {
+    "orders": ((PLACE_ORDER,), SERVICES),
+    "own": ((PLACE_ORDER, RETURN_GOODS), (*SERVICES, Till, Shelf, Desk)),
+}
+"""The sagas and services of each database."""
+COMPLETED = (
+    "kept", "kept-2", "kept-3", "kept-4", "held", "stock-sent", "stock-backoff", "parked-stock",
+    "parked-1", "parked-2", "waiting-1", "waiting-2", "pay-backoff", "pay-sent", "pay-pending",
+    "new",
+)  # fmt: skip
+CANCELLED = (
+    "refund-silent-stuck", "refund-silent-backoff", "refund-silent-sent", "refund-slow",
+    "pay-cancelled", "parked-mail",
+)  # fmt: skip
+ENDS = dict.fromkeys(COMPLETED, "COMPLETED") | dict.fromkeys(CANCELLED, "CANCELLED")
+"""How each order's saga ends once every service answers."""
+KAFKA: dict[str, Any] = {"kafka": "nobody.invalid:9092", "partitions": PARTITIONS}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'orders.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def former(database: str) -> str:
+    """One of version 1, with the sagas of orders."""
+    restore("orders", database)
+    return database
+
+
+@contextlib.contextmanager
+def connected(database: str) -> Iterator[Connection]:
+    """A connection of a worker."""
+    db = connect(database)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def migrated(database: str) -> list[int]:
+    """Migrate it; the versions that were made."""
+    made: list[int] = []
+    with connected(database) as db:
+        migrate(db, lambda migration: made.append(migration.version))
+    return made
+
+
+def content(database: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with connected(database) as db:
+        return {
+            table: sorted((tuple(row) for row in db.rows(f"SELECT * FROM {table}", ())), key=repr)
+            for table in sorted(db.columns())
+            if not table.startswith("sqlite_") and table in db.names()
+        }
+
+
+def paused(database: str) -> dict[str, int]:
+    """How many messages are kept for each that is paused."""
+    with reading(database) as db:
+        return {pause.name: pause.kept for pause in pauses_that_last(db)}
+
+
+def outcomes(database: str) -> dict[str, str]:
+    """The status of each order's saga."""
+    with reading(database) as db:
+        return {row["order_id"]: row["saga_status"] for row in queries.orders(db)}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_what_was_in_flight_is_driven_to_its_end(name, database, tmp_path) -> None:
+    """Every saga, whatever step it was in; pauses are kept, and what waits for them."""
+    restore(name, database)
+    versions = migrated(database)
+    sagas, services = EVERYTHING[name]
+    pauses = paused(database)
+    with EmbeddedSystem(
+        tmp_path, database=database, sagas=sagas, services=services, began=B53E8B7_ENDED
+    ) as system:
+        system.advance(DAY)
+        while_paused = system.history("parked-stock")
+        operations = PauseOperations(system.log, NAMES, system.clock)
+        for each in pauses:
+            operations.unpause(each, "ada")
+            system.run()
+        system.put(an_order("new"))
+        system.advance(DAY)
+        returned = [system.status(each, "return-goods") for each in ("kept-2", "kept-3", "kept-4")]
+        violations = system.violations(ended=True)
+
+    assert [2, 3, 4, 5] == versions
+    assert {"stock": 1, "notifications": 1, INTAKE: 4} == {
+        each: pauses[each] for each in ("stock", "notifications", INTAKE)
+    }
+    assert ["started", "step_completed process payment"] == while_paused
+    assert ENDS == outcomes(database)
+    assert [] == violations
+    if name == "own":
+        assert ["COMPLETED", "CANCELLED", "CANCELLED"] == returned
+
+
+def test_orders_that_were_pruned_and_keys_that_were_used_are_known(former) -> None:
+    """Whoever brings them again is told so."""
+    migrated(former)
+    with EmbeddedLog(former, PARTITIONS) as log:
+        verdicts = Intake(log).take(
+            [an_order("done-1"), an_order("kept"), an_order("other"), an_order("waiting-1")],
+            ["key-1", "", "key-kept", ""],
+        )
+    with reading(former) as db:
+        pruned, kept = queries.order(db, "done-1"), queries.order(db, "kept")
+
+    assert [Verdict.DUPLICATE, Verdict.DUPLICATE, Verdict.KEY_REUSED, Verdict.DUPLICATE] == verdicts
+    assert pruned
+    assert kept
+    assert "COMPLETED" == pruned["pruned"]["status"]
+    assert [("saga.started", ""), ("saga.step_completed", "process payment")] == [
+        (entry.event, entry.step) for _, progress in kept["sagas"] for entry in progress.history[:2]
+    ]
+
+
+def test_dead_letters_can_be_read_and_replayed(former, tmp_path) -> None:
+    """With what was done about them before."""
+    migrated(former)
+    with EmbeddedSystem(tmp_path, database=former, began=B53E8B7_ENDED) as system:
+        letters = Letters(system.log, system.clock)
+        before = [letter.mark and letter.mark.action for letter in letters.all()]
+        untouched = [letter for letter in letters.all() if not letter.mark]
+        letters.replay([untouched[0].number], "bob")
+        system.run()
+        after = [letter.mark and letter.mark.action for letter in letters.all()]
+
+    assert ["replayed", "discarded", None, None] == before
+    assert b"\x00\xff" == dict(untouched[0].headers)["trace"]
+    assert ["replayed", "discarded", "replayed", None, None] == after
+
+
+def test_records_that_were_not_published_are_still_to_be(former) -> None:
+    """Those of a worker, and those of a submitter."""
+    migrated(former)
+    with contextlib.closing(Store(former, Registry(()), PARTITIONS)) as store:
+        of_worker = store.unpublished([*range(PARTITIONS)])
+        of_submitter = store.submitted([*range(PARTITIONS)], 10)
+
+    assert ["stock-events", "stock-events"] == [record.topic for _, record in of_worker]
+    assert [(b"outbox-1", (("a", b"\xff"),))] == [(r.key, r.headers) for _, r in of_submitter]
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_a_migrated_database_is_made_as_a_new_one_is(name, database) -> None:
+    """The same columns of the same types, and the same indexes."""
+    restore(name, database)
+    migrated(database)
+    sagas, services = EVERYTHING[name]
+    settings, registry = Settings(database=database, **KAFKA), Registry(sagas)
+    open_store(settings, registry, services).close()  # a service that is new brings its table
+    migrated_schema = schema(database)
+    with connected(database) as db, db.transaction() as cursor:
+        for table in db.columns():
+            if table in db.names() and not table.startswith("sqlite_"):
+                cursor.execute(f"DROP TABLE {table}")
+    open_store(settings, registry, services).close()
+
+    assert schema(database) == migrated_schema
+
+
+def schema(database: str) -> dict[str, object]:
+    """Each column and each index, as the database tells them."""
+    with connected(database) as db:
+        if db.dialect == "sqlite":
+            columns = db.rows(
+                'SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk FROM sqlite_master '
+                "m JOIN pragma_table_info(m.name) c WHERE m.name NOT LIKE 'sqlite_%'",
+                (),
+            )
+            indexes = db.rows("SELECT name, sql FROM sqlite_master WHERE type = 'index'", ())
+        else:
+            columns = db.rows(
+                "SELECT table_name, column_name, data_type, is_nullable, column_default, "
+                "is_identity, collation_name FROM information_schema.columns "
+                "WHERE table_schema = current_schema()",
+                (),
+            )
+            indexes = db.rows(
+                "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()", ()
+            )
+        made = {name: " ".join((sql or "").split()) for name, sql in indexes}
+        return {
+            "columns": sorted(tuple(row) for row in columns),
+            "indexes": {name: sql.replace("IF NOT EXISTS ", "") for name, sql in made.items()},
+        }
+
+
+def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(former) -> None:
+    """The statements, and how many rows each changes."""
+    before = content(former)
+    with connected(former) as db:
+        planned = plan(db)
+
+    assert before == content(former)
+    assert [2, 3, 4, 5] == [each.migration.version for each in planned]
+    steps = {step.statements[0]: step.rows for each in planned for step in each.steps}
+    assert "ALTER TABLE sagas RENAME COLUMN progress TO state" in steps
+    assert [17] == [rows for says, rows in steps.items() if says.startswith("Rewrite")]
+    assert [4] == [rows for says, rows in steps.items() if says.startswith("INSERT INTO submitted")]
+
+
+def test_a_database_of_before_any_version_gets_what_it_lacks(former) -> None:
+    """Keys without a date, dead letters without an index, nothing to prune or to pause."""
+    with connected(former) as db, db.transaction() as cursor:
+        for statement in (
+            "DROP TABLE idempotency_keys", "DROP INDEX log_letters", "DROP INDEX log_left",
+            "CREATE TABLE idempotency_keys (key TEXT PRIMARY KEY, order_id TEXT NOT NULL)",
+            "INSERT INTO idempotency_keys VALUES ('k', 'kept')",
+            "DROP TABLE pauses", "DROP TABLE parked", "DROP TABLE pruned_goods",
+            "DELETE FROM meta WHERE name = 'schema'",
+        ):  # fmt: skip
+            cursor.execute(statement)
+    with connected(former) as db:
+        told = [line for step in plan(db)[0].steps for line in step.statements]
+        migrate(db)
+        (key,) = db.rows("SELECT key, order_id, used_at FROM idempotency_keys", ())
+        names = db.names()
+
+    assert ("k", "kept", None) == key
+    assert 7 <= len([line for line in told if line.startswith(("CREATE", "ALTER TABLE idemp"))])
+    assert {"log_letters", "log_left", "pauses", "parked", "pruned_goods"} <= names
+
+
+def test_a_database_of_another_version_is_refused(former) -> None:
+    """An older one by whoever does not migrate, a newer one by everybody; neither is touched."""
+    before = content(former)
+    with pytest.raises(OldDatabaseError, match=f"version 1, .* needs {NEWEST}: .*database migrate"):
+        Store(former, Registry(()), PARTITIONS)
+    with pytest.raises(OldDatabaseError, match="version 1"), reading(former):
+        pass
+    assert before == content(former)
+
+    migrated(former)
+    with connected(former) as db, db.transaction() as cursor:
+        cursor.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+    newer = f"version 99, .* versions up to {NEWEST}: "
+    with pytest.raises(NewerDatabaseError, match=newer):
+        Store(former, Registry(()), PARTITIONS, migrating=True)
+    with pytest.raises(NewerDatabaseError, match=newer), reading(former):
+        pass
+
+
+def test_a_worker_of_the_former_version_can_go_on_no_more(former) -> None:
+    """It reads and writes a column that is there no longer, and says so."""
+    migrated(former)
+    with connected(former) as db, pytest.raises(StoreError, match="progress"):
+        next(db.rows("SELECT progress, saga, version FROM sagas", ()), None)
+
+
+MIGRATE = """
+import sys
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.preparation import migrate
+
+db = connect(sys.argv[1])
+sys.stdin.read(1)
+migrate(db, lambda migration: print(migration.version, flush=True))
+"""
+
+
+def test_two_processes_that_migrate_at_once_run_each_migration_once(former) -> None:
+    """One waits for the other, and finds it done."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, former], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("x")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60) for process in processes]
+
+    assert [0, 0] == [process.returncode for process in processes], said
+    assert ["2", "3", "4", "5"] == sorted(line for out, _ in said for line in out.split())
+
+
+INTERRUPTED = """
+import os, signal, sys
+import attrs
+from order_sagas.bridges.storage import preparation
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.migrations import MIGRATIONS
+
+class Die:
+    def describe(self, dialect, ask): return ["die"]
+    def count(self, ask): return None
+    def run(self, target): os.kill(os.getpid(), signal.SIGKILL)
+
+first, second, *rest = MIGRATIONS
+killed = attrs.evolve(second, steps=(*second.steps[:-1], Die()))
+preparation.MIGRATIONS = (first, killed, *rest)
+preparation.migrate(connect(sys.argv[1]))
+"""
+
+
+def test_a_migration_that_was_interrupted_is_done_by_the_next_run(former) -> None:
+    """Killed in the middle of the second: the first is there whole, of the second nothing."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, former], cwd=ROOT, timeout=60)
+    with connected(former) as db:
+        version, names = version_of(db), db.names()
+        (state,) = db.rows("SELECT state FROM sagas WHERE order_id = 'held'", ())
+    versions = migrated(former)
+
+    assert -signal.SIGKILL == done.returncode
+    assert (2, False) == (version, "submitted" in names)
+    assert state[0].startswith('{"format":2,')
+    assert [3, 4, 5] == versions
+    Store(former, Registry([PLACE_ORDER]), PARTITIONS).close()
+
+
+def test_a_saga_that_cannot_be_read_stops_the_migration(former) -> None:
+    """It is named, and the database stays as it was."""
+    with connected(former) as db, db.transaction() as cursor:
+        cursor.execute("UPDATE sagas SET progress = '[1]' WHERE order_id = 'held'")
+    before = content(former)
+    with pytest.raises(StoreError, match="saga 'place-order' of the order numbered 20 cannot be"):
+        migrated(former)
+
+    assert before == content(former)
+
+
+def test_versions_are_counted_without_gaps() -> None:
+    """From the first, by one."""
+    assert [*range(FIRST + 1, NEWEST + 1)] == [each.version for each in MIGRATIONS]

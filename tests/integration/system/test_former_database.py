@@ -1,0 +1,51 @@
+"""A database of a former version is migrated by `start`, and a real system goes on with it."""
+
+import pytest
+
+from tests.integration.system.conftest import MakeSystem
+from tests.support.golden import restore
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_system import fresh_topics
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.postgres,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("kafka system"),
+]
+
+PARTITIONS = 4
+PAUSED = ("stock", "notification", "intake")
+
+
+def test_start_migrates_a_database_and_its_sagas_go_on(
+    make_system: MakeSystem, broker: KafkaBroker, postgres_url: str
+) -> None:
+    """Whoever only reads it refuses it before; pauses hold, and what was not published is."""
+    restore("orders", postgres_url)
+    fresh_topics(broker.bootstrap_servers, PARTITIONS)
+    system = make_system(postgres_url, partitions=PARTITIONS, deadline_scale=0.1)
+    refused = [system.run(*command) for command in (("orders",), ("status",), ("pause", "stock"))]
+    dry = system.run("database", "migrate", "--dry-run")
+    system.start()
+    wait_until(
+        lambda: 0 == system.number("SELECT count(*) FROM sagas WHERE step = 'process payment'"),
+        "every payment to be answered",
+    )
+    waiting = system.number("SELECT count(*) FROM sagas WHERE step = 'reserve stock'")
+    for name in PAUSED:
+        assert 0 == system.run("unpause", name).returncode
+    wait_until(lambda: 0 == system.number(IN_FLIGHT), "all sagas to end")
+    wait_until(lambda: 0 == system.number("SELECT count(*) FROM outbox"), "all to be published")
+    system.wait_for_ends(system.ended())
+
+    assert all("database migrate" in done.stderr and done.returncode for done in refused)
+    assert "ALTER TABLE sagas RENAME COLUMN progress TO state" in dry.stdout
+    assert waiting >= 3
+    assert {"COMPLETED": 14, "CANCELLED": 6} == system.statuses()
+    assert [] == system.violations()
+    assert 5 == system.said("database", "version")["version"]
+
+
+IN_FLIGHT = "SELECT count(*) FROM sagas WHERE ended_at IS NULL"

@@ -1,0 +1,52 @@
+"""The mark of waiting orders moves with the orders, and wakes nobody."""
+
+from order_sagas.actors.entities import Order
+from order_sagas.bridges.intake.intake import Intake
+from order_sagas.bridges.processor.order_mark import OrderMark
+from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.waiting_orders import CHUNK
+from tests.support.embedded import EmbeddedSystem, an_order
+
+
+def mark(system: EmbeddedSystem) -> int:
+    """The number up to which every order is stored, or listed."""
+    rows = system.store.db.rows("SELECT value FROM meta WHERE name = 'stored_up_to'", ())
+    return next((int(value) for (value,) in rows), 0)
+
+
+def test_it_moves_after_a_few_thousand_orders_and_not_before(tmp_path) -> None:
+    """By the owner of one shard, as far as orders are stored, or listed as waiting."""
+    system = EmbeddedSystem(tmp_path)
+    intake, many = Intake(system.log, system.clock), [an_order(f"o-{n}") for n in range(3 * CHUNK)]
+    for first in range(0, len(many), 1000):
+        intake.take(many[first : first + 1000])
+    stored = [Order(order_id=f"o-{n}", status=Order.CREATED) for n in range(1, 3 * CHUNK)]
+    system.store.commit(Changes(entities=stored), 1.0)
+    ours, of_another = OrderMark(system.store), OrderMark(system.store)
+    of_another.note(10 * CHUNK, {1: 1})
+    ours.note(CHUNK - 1, {0: 1})
+    before = mark(system)
+    ours.note(CHUNK, {0: 1})
+    listed = list(system.store.db.rows("SELECT no FROM submitted", ()))
+    system.__exit__()
+
+    assert (0, 2 * CHUNK) == (before, mark_of(tmp_path))
+    assert [(1,)] == listed
+
+
+def mark_of(tmp_path) -> int:
+    """The mark in the database, by whoever opens it next."""
+    system = EmbeddedSystem(tmp_path)
+    try:
+        return mark(system)
+    finally:
+        system.__exit__()
+
+
+def test_no_timer_is_set_for_it(tmp_path) -> None:
+    """An idle system that keeps everything for ever is never woken."""
+    with EmbeddedSystem(tmp_path, settings={"keep_idempotency_keys": None}) as system:
+        assert system.base
+        timers = system.base.timers()
+
+    assert [] == timers
