@@ -29,7 +29,8 @@ PARTS = {
     "actors/services": "services: orders, payments, stock, notifications",
     "actors": "messages and entities",
     "bridges/storage": "store: rows and statements",
-    "bridges": "bridge: batches, records, routes",
+    "bridges/processor": "processor: batches, rounds, the log adapter",
+    "bridges": "records and routes",
     "system/logs": "log lines",
     "structlog": "log lines",
 }

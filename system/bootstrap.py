@@ -31,11 +31,12 @@ from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.log_adapter import AdapterFactory
 from order_sagas.bridges.processor.messages import AskReport, Connect, Report, Stop, Stopped
 from order_sagas.bridges.processor.observers import Observer, Tracing
-from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.processor.thread_pools import ThreadPools
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
@@ -67,10 +68,11 @@ class Parts:
     settings: Settings
     sagas: Sequence[Saga] = SAGAS
     services: Sequence[type[Service]] = SERVICES
-    bridge: type[Bridge] | None = None
-    """Class of the batch processor. None: chosen by the settings, for Kafka or the embedded log."""
+    processor: type[BatchProcessor] = BatchProcessor
+    adapter: AdapterFactory | None = None
+    """The log that the processor reads and writes; None for the one that the settings name."""
     log: Any = None
-    """The processor's access to its log, a `ClientPort` for Kafka. None: as the settings say."""
+    """How the adapter reaches its log, a `ClientPort` for Kafka; None for what settings name."""
     connect: Callable[[str], Connection] = connect
     """Opens a connection to the database URL in the settings."""
     clock: Clock = attrs.field(factory=SystemClock)
@@ -134,15 +136,15 @@ def open_store(
     )
 
 
-def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
-    """Return the batch processor for the log that the settings name, and its access to that log."""
+def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
+    """The adapter of the log that the settings name, and what it needs to reach it."""
     if settings.kafka:
-        # Imported here, because the Kafka client takes long to load.
-        from order_sagas.bridges.processor.kafka import KafkaBridge
+        # Here, because Kafka's client takes long to load, and only those who name one need it.
+        from order_sagas.bridges.processor.kafka import KafkaLogAdapter
         from order_sagas.system.kafka_settings import kafka_log
 
-        return KafkaBridge, kafka_log(settings)
-    return EmbeddedBridge, None
+        return KafkaLogAdapter, kafka_log(settings)
+    return EmbeddedLogAdapter, None
 
 
 def open_world(
@@ -177,7 +179,7 @@ def open_world(
         observers=parts.observers,
         tracing=parts.tracing,
         ring=partial(ring, parts.settings.database),
-        log=bridge_of(parts.settings)[1] if parts.log is None else parts.log,
+        log=adapter_of(parts.settings)[1] if parts.log is None else parts.log,
         roles=roles_of(parts.services),
     )
 
@@ -233,7 +235,7 @@ def start(
     `on_failure` is called with the error, on the event loop's thread, if the system fails.
     """
     settings, registry = parts.settings, parts.registry
-    bridge = actors.createActor(parts.bridge or bridge_of(settings)[0])
+    bridge = actors.createActor(parts.processor)
     running = RunningSystem(actors, bridge, on_failure)
     coordinator = None
     if ORCHESTRATOR in settings.roles:
@@ -248,12 +250,13 @@ def start(
     for name, message in _configuration(parts).items():
         if name in services:
             actors.tell(services[name], message)
+    adapter = parts.adapter or adapter_of(settings)[0]
     if parts.apart:
         world = partial(open_world, parts, registry, _no_op)
-        actors.tell(bridge, Connect(world, coordinator, services, apart=True))
+        actors.tell(bridge, Connect(world, coordinator, services, adapter, apart=True))
     else:
         world = partial(open_world, parts, registry, running.tell_bridge)
-        actors.tell(bridge, Connect(world, coordinator, services, running.fail))
+        actors.tell(bridge, Connect(world, coordinator, services, adapter, running.fail))
     return running
 
 

@@ -1,17 +1,22 @@
-"""A pause: what is for a paused service is kept in the database, and given to it afterwards.
+"""Deferral: messages for a paused service are kept in the database, and delivered afterwards.
 
-Order is kept: what was kept is delivered before anything newer for the same receiver, which is
-kept too until then. A message that no topic carries, the outcome of a call, stays in memory: after
-a restart the call is made again, from what the entity owes.
+Order is kept: deferred messages are delivered before anything newer for the same receiver, which
+is deferred too until then. A message that no topic carries, the outcome of a call, stays in
+memory: after a restart the call is made again, from the entity that is `pending`.
 """
+
+from collections.abc import Callable, Mapping
 
 import structlog
 from msgspec.structs import replace
+from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message
 from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.shard_ownership import Shards
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
@@ -20,43 +25,58 @@ from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
 log = structlog.get_logger("bridge")
 
 LOOK_SECONDS = 1.0
-"""Between looks at whether a pause is over for every worker, once somebody ended it."""
+"""Seconds between reads of the pauses, while one that was ended is not over for every worker."""
 
 
-class Parking(Shards):
-    """Knows who is paused; keeps what comes for them, and delivers what was kept."""
+class Deferral:
+    """Knows which services are paused; defers their messages, and gives back the deferred ones.
 
-    def __init__(self) -> None:
-        super().__init__()
+    `pauses_changed` is called whenever messages may be deferred or delivered that were not before.
+    """
+
+    def __init__(
+        self,
+        context: ProcessorContext,
+        ownership: ShardOwnership,
+        receivers: Mapping[str, ActorAddress],
+        dead_letters: DeadLetters,
+        pauses_changed: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._ownership = ownership
+        self._receivers = receivers
+        self._dead_letters = dead_letters
+        self._pauses_changed = pauses_changed
         self._pauses: dict[str, Pause] = {}
-        """Those that last."""
+        """Pauses that last, by service."""
         self._ending: dict[str, float] = {}
-        """Those whose pause is over and for whom something may still be kept somewhere: since."""
-        self._parked: set[str] = set()
-        """For whose pauses something of our shards may be kept."""
-        self._parked_orders: set[str] = set()
-        """Orders that are kept at the intake: what comes for them comes after them."""
-        self._holding: frozenset[str] = frozenset()
-        """Whose messages are kept: because of a pause, or because older ones are."""
-        self._look_due = False
-        self._look_later = False
+        """Services whose pause has ended but which may still have deferred messages, mapped to the
+        end of the pause (seconds since the epoch)."""
+        self._deferred_orders: set[str] = set()
+        """Orders that are deferred at the intake: messages about them come after them."""
         self._looked = False
         self._pauses_since: float | None = None
         """Pauses that ended before this moment (epoch seconds) matter to no saga in flight."""
-
-    def _dead_letter(
-        self, batch: Batch, record: Record, error: str, details: str | None = None
-    ) -> None:
-        raise NotImplementedError
+        self.pending: set[str] = set()
+        """Names of the pauses for which messages of the owned shards may be deferred."""
+        self.holding: frozenset[str] = frozenset()
+        """Names whose messages are deferred: because of a pause, or because older ones are."""
+        self.look_due = False
+        """Whether the database is to be read for pauses before the next batch."""
 
     # --- who is paused ------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        """See in the database who is paused, and since when no more."""
-        outages, now = self._world.outages, self._world.clock.now()
-        table = self._world.store.parking
+    @property
+    def ending(self) -> bool:
+        """Whether a pause has ended whose deferred messages are not all delivered."""
+        return bool(self._ending)
+
+    def look(self) -> None:
+        """Read from the database which services are paused, and which pauses have ended."""
+        outages, now = self._context.outages, self._context.clock.now()
+        table = self._context.store.parking
         if self._pauses_since is None:
-            self._pauses_since = min(now, self._world.store.outages.oldest())
+            self._pauses_since = min(now, self._context.store.outages.oldest())
         found = table.pauses(self._pauses_since)
         lasting = {pause.name: pause for pause in found if pause.until is None}
         if not self._looked:
@@ -86,29 +106,29 @@ class Parking(Shards):
             if name not in lasting:
                 outages.unpause(name, now)
         self._hold()
-        self._look_due = False  # only now: a look that the database refused is made again
+        self.look_due = False  # only now: a look that the database refused is made again
 
-    def gain(self, epochs: dict[int, int]) -> None:
-        super().gain(epochs)
-        if self._world.journal:
-            self._world.journal.recall(self._world.outages, self._world.clock.now())
-        table, shards = self._world.store.parking, [*self._epochs]
+    def shards_gained(self) -> None:
+        """Read which messages of the owned shards are deferred, and former outages."""
+        if self._context.journal:
+            self._context.journal.recall(self._context.outages, self._context.clock.now())
+        table, shards = self._context.store.parking, [*self._ownership.epochs]
         ours = [*self._receivers]
-        self._parked = table.targets(shards, ours)
-        if INTAKE in self._parked:
-            self._parked_orders = table.orders(INTAKE, shards, ours)
+        self.pending = table.targets(shards, ours)
+        if INTAKE in self.pending:
+            self._deferred_orders = table.orders(INTAKE, shards, ours)
         else:
-            self._parked_orders = set()
+            self._deferred_orders = set()
         self._hold()
 
     def _hold(self) -> None:
-        self._holding = frozenset(self._parked | self._pauses.keys())
-        self._outcomes.resume()  # those whose service is still paused are deferred again
+        self.holding = frozenset(self.pending | self._pauses.keys())
+        self._pauses_changed()
 
-    # --- what is kept -------------------------------------------------------------------------
+    # --- deferring ----------------------------------------------------------------------------
 
-    def _park(self, batch: Batch, items: list[Item], passed: str = "") -> list[Item]:
-        """Keep what is for somebody who is paused; answers the rest. What was `passed` is open."""
+    def defer(self, batch: Batch, items: list[Item], passed: str = "") -> list[Item]:
+        """Defer items for paused services; return the others. `passed` is a pause to ignore."""
         kept = []
         for item in items:
             routes = []
@@ -117,10 +137,10 @@ class Parking(Shards):
                 if not target or route.receiver not in self._receivers:
                     routes.append(route)
                     continue
-                batch.parked.append(self._parked_as(item, route, target))
-                self._parked.add(target)
+                batch.parked.append(self._as_deferred(item, route, target))
+                self.pending.add(target)
                 if target == INTAKE:
-                    self._parked_orders.add(item.message.order_id)
+                    self._deferred_orders.add(item.message.order_id)
             if len(routes) == len(item.routes):
                 kept.append(item)
             elif routes:
@@ -128,35 +148,37 @@ class Parking(Shards):
         return kept
 
     def _held_by(self, message: Message, route: Route, passed: str) -> str:
-        """For whose pause a delivery is kept; for nobody's if it is empty."""
-        holding = self._holding
+        """Name of the pause that defers this delivery, or "" if none does."""
+        holding = self.holding
         if INTAKE in holding and passed != INTAKE:
             # An order from outside waits whole; what one saga sends may start another.
-            begins = type(message) in self._world.registry.started_by and (
+            begins = type(message) in self._context.registry.started_by and (
                 route.receiver == ORCHESTRATOR or not message.saga_id
             )
-            if begins or message.order_id in self._parked_orders:
+            if begins or message.order_id in self._deferred_orders:
                 return INTAKE
         return route.receiver if route.receiver in holding else ""
 
-    def _parked_as(self, item: Item, route: Route, target: str) -> Parked:
-        message, partitions = item.message, self._world.store.partitions
+    def _as_deferred(self, item: Item, route: Route, target: str) -> Parked:
+        message, partitions = item.message, self._context.store.partitions
         key = route.keyed_by(message).encode()
         partition = partition_for(key, partitions)
         record = item.record or Record(
-            item.topic, partition, -1, key, self._world.wire.encode(message)
+            item.topic, partition, -1, key, self._context.wire.encode(message)
         )
         return Parked(partition, target, route.receiver, message.order_id, record)
 
-    # --- what was kept ------------------------------------------------------------------------
+    # --- delivering what was deferred ---------------------------------------------------------
 
-    def _unpark(self, batch: Batch, limit: int) -> list[Item]:
+    def take(self, batch: Batch, limit: int) -> list[Item]:
         """At most `limit` deferred messages of services that are no longer paused, oldest first."""
-        due = self._parked - self._pauses.keys()
+        due = self.pending - self._pauses.keys()
         if not due:
             return []
         target = min(due)
-        rows = self._world.store.parking.next(target, [*self._epochs], [*self._receivers], limit)
+        rows = self._context.store.parking.next(
+            target, [*self._ownership.epochs], [*self._receivers], limit
+        )
         if len(rows) < limit:
             self._drained(target)
         items = []
@@ -167,26 +189,26 @@ class Parking(Shards):
                 items.append(item)
         if target != INTAKE:
             return items
-        return self._park(batch, items, passed=INTAKE)
+        return self.defer(batch, items, passed=INTAKE)
 
     def _drained(self, target: str) -> None:
-        """All that was kept for it is in the batch that begins: newer messages may follow."""
-        self._parked.discard(target)
+        """All that was deferred for it is in the batch that begins: newer messages may follow."""
+        self.pending.discard(target)
         if target == INTAKE:
-            self._parked_orders.clear()
+            self._deferred_orders.clear()
         self._hold()
-        self._look_due = True
+        self.look_due = True
 
     def _as_item(self, batch: Batch, receiver: str, record: Record) -> Item | None:
-        world = self._world
+        context = self._context
         try:
-            message = world.wire.decode(record)
-            if world.tracing and record.headers and type(message) in world.registry.started_by:
-                message = world.tracing.received(message, record.headers)
-            for route in world.routes.of(record.topic, type(message)):
+            message = context.wire.decode(record)
+            if context.tracing and record.headers and type(message) in context.registry.started_by:
+                message = context.tracing.received(message, record.headers)
+            for route in context.routes.of(record.topic, type(message)):
                 if route.receiver == receiver:
                     return Item(message, record.topic, record, (route,))
             raise UnreadableRecordError(f"{receiver} takes no {type(message).__name__} any more")
         except UnreadableRecordError as error:
-            self._dead_letter(batch, record, str(error))
+            self._dead_letters.write(batch, record, str(error))
             return None

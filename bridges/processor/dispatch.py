@@ -1,18 +1,22 @@
-"""A wave of messages: shown to their actors, and answered by what the next wave is made of."""
+"""Delivers a batch's messages to actors in rounds: what one round answers is the next round."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from thespian.actors import ActorAddress, PoisonMessage
+from thespian.actors import ActorAddress
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, status
 from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.processor.batch import Batch, Item, Ticket
-from order_sagas.bridges.processor.deferral import Parking
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.deferral import Deferral
+from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.processor.observers import header_of
-from order_sagas.bridges.records.dead_letter import dead_letter
+from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
@@ -23,53 +27,41 @@ TRIES = 2
 """How often a handler may fail on a record before the record is a dead letter."""
 
 
-class Waves(Parking):
-    """Delivers, and deals with what actors could not handle."""
+class Dispatcher:
+    """Sends deliveries, and counts acknowledgements; retries what failed, then dead-letters it.
 
-    def _take_outcomes(self, batch: Batch, limit: int) -> list[Item]:
-        """The next outcomes and reminders, at most `limit`; what cannot be handled now is kept."""
-        queue, calls, inside = self._outcomes, self._calls, self._world.routes.inside
-        holding = self._holding
-        items: list[Item] = []
-        while len(items) < limit and queue:
-            outcome = queue.pop()
-            message = outcome.message
-            item = Item(message, "", None, inside(type(message)))
-            if holding and any(route.receiver in holding for route in item.routes):
-                queue.defer(outcome)
-            elif self.elsewhere(item) is None:
-                batch.outcomes.append(outcome)
-                items.append(item)
-            else:
-                # If the shard comes back, the outcome is used; another owner makes the call again.
-                batch.look_again = True  # its capacity is free
-                if outcome.call:
-                    calls.set_aside(outcome.call)
-                given_up = queue.set_aside(outcome)
-                if given_up and given_up.call:
-                    calls.settled((given_up.call,))
-        return items
+    Each delivery has a ticket, its place in `Batch.tickets`. When a batch has no more deliveries
+    and no output to deliver, `done` is called with it.
+    """
 
-    def _commit(self) -> None:
-        """Every wave of the batch is over."""
-        raise NotImplementedError
+    def __init__(
+        self,
+        context: ProcessorContext,
+        ownership: ShardOwnership,
+        deferral: Deferral,
+        log_adapter: LogAdapter,
+        dead_letters: DeadLetters,
+        receivers: Mapping[str, ActorAddress],
+        send: Callable[[ActorAddress, Any], None],
+        done: Callable[[Batch], None],
+    ) -> None:
+        self._context = context
+        self._ownership = ownership
+        self._deferral = deferral
+        self._log = log_adapter
+        self._dead_letters = dead_letters
+        self._receivers = receivers
+        self._send = send
+        self._done = done
 
-    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
-        """Send an item's record on to the partition where its entity lives, whole."""
-        record = item.record
-        assert record is not None
-        partition = partition_for(key, self._world.store.partitions)
-        outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
-        self.place(batch, outgoing, record.partition)
-
-    def _deliver(self, batch: Batch, items: list[Item], *, first: bool = False) -> None:
-        """Deliver these items; if none has a receiver in this process, the wave is over at once."""
-        now = self._world.clock.now()
+    def deliver(self, batch: Batch, items: list[Item], *, first: bool = False) -> None:
+        """Deliver these items; if none has a receiver in this process, the round is over."""
+        now = self._context.clock.now()
         states = self._load(batch, items)
         if first:  # those that follow are of orders that are being handled
             items = self._without_pruned(items, now)
-        receivers, in_flight = self._receivers, self._in_flight
-        starts = self._world.registry.started_by
+        receivers, in_flight, send = self._receivers, self._ownership.in_flight, self._send
+        starts = self._context.registry.started_by
         for item in items:
             message = item.message
             for route in item.routes:
@@ -85,17 +77,18 @@ class Waves(Parking):
                 batch.tickets.append(Ticket(item, route))
                 batch.waiting += 1
                 state = self._state(states, route, message) if states else None
-                self.send(receiver, Delivery(batch.number, ticket, message, state, now))
+                send(receiver, Delivery(batch.number, ticket, message, state, now))
         if not batch.waiting:
-            self._wave_done(batch)
+            self.round_over(batch)
 
     def _without_pruned(self, items: list[Item], now: float) -> list[Item]:
         """Without what still comes for orders of which nothing is left: it changes nothing."""
-        store = self._world.store
+        store = self._context.store
         old = {
             item.message.order_id
             for item in items
-            if store.may_be_pruned(item.message.order_id) and not self._is_in_flight(item.message)
+            if store.may_be_pruned(item.message.order_id)
+            and not self._ownership.is_in_flight(item.message)
         }
         pruned = store.pruned(old) if old else ()
         if not pruned:
@@ -109,7 +102,7 @@ class Waves(Parking):
             log.info(
                 "saga.message_ignored",
                 timestamp=iso(now),
-                saga_id=next(iter(self._sagas_for(message)), ""),
+                saga_id=next(iter(self._ownership.sagas_for(message)), ""),
                 order_id=message.order_id,
                 seq=0,
                 cause=message.event_id,
@@ -119,9 +112,13 @@ class Waves(Parking):
         return kept
 
     def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
-        """What the store knows of the entities in a wave, in one query for each table."""
+        """What the store knows of the entities in a round, in one query for each table."""
         wanted: dict[type[Entity] | None, dict[str, None]] = {}
-        receivers, entities, is_in_flight = self._receivers, batch.entities, self._is_in_flight
+        receivers, entities, is_in_flight = (
+            self._receivers,
+            batch.entities,
+            self._ownership.is_in_flight,
+        )
         for item in items:
             message = item.message
             order_id = message.order_id
@@ -134,7 +131,7 @@ class Waves(Parking):
                     wanted.setdefault(entity, {})[order_id] = None
         if not wanted:
             return {}
-        store = self._world.store
+        store = self._context.store
         numbers = store.numbers(order_id for ids in wanted.values() for order_id in ids)
         found: dict[Any, Any] = {}
         for entity, order_ids in wanted.items():
@@ -153,21 +150,11 @@ class Waves(Parking):
         """What a receiver has to be shown of the entity, or of the saga, that a message is for."""
         if route.entity is not None:
             return states.get((route.entity, message.order_id))
-        known = (states.get((None, saga_id)) for saga_id in self._sagas_for(message))
+        known = (states.get((None, saga_id)) for saga_id in self._ownership.sagas_for(message))
         return next((saga for saga in known if saga), None)
 
-    def _note_stale_ack(self, number: int) -> None:
-        """Count an acknowledgement for a batch that was rolled back; log one of each batch."""
-        self._counts.stale_acks += 1
-        if number > self._last_stale:
-            self._last_stale = number
-            log.info("batch.stale_acknowledgement", batch=number, current=self._batches)
-
-    def _not_handled(self, failed: Nack) -> None:
-        batch = self._batch
-        if batch is None or failed.batch != batch.number or self._closed or self._away:
-            self._note_stale_ack(failed.batch)
-            return
+    def not_handled(self, batch: Batch, failed: Nack) -> None:
+        """Deliver once more, or make a dead letter of the record after so many tries."""
         number, error = failed.ticket, failed.error
         ticket = batch.tickets[number]
         message = ticket.item.message
@@ -175,35 +162,35 @@ class Waves(Parking):
             ticket.tries += 1
             receiver = self._receivers[ticket.route.receiver]
             state = self._state(self._load(batch, [ticket.item]), ticket.route, message)
-            now = self._world.clock.now()
-            self.send(receiver, Delivery(batch.number, number, message, state, now))
+            now = self._context.clock.now()
+            self._send(receiver, Delivery(batch.number, number, message, state, now))
             return
         record = ticket.item.record or self._as_record(ticket)
-        self._dead_letter(batch, record, error.strip().rsplit("\n", 1)[-1], details=error)
+        self._dead_letters.write(batch, record, error.strip().rsplit("\n", 1)[-1], details=error)
         batch.waiting -= 1
         if not batch.waiting:
-            self._wave_done(batch)
+            self.round_over(batch)
+
+    def failed(self, batch: Batch, delivery: Delivery, error: str) -> None:
+        """The actor itself failed on a delivery: make a dead letter of it at once."""
+        batch.tickets[delivery.ticket].tries = TRIES
+        self.not_handled(batch, Nack(delivery.batch, delivery.ticket, error))
 
     def _as_record(self, ticket: Ticket) -> Record:
         """The record of a message that never was in a log."""
         message, topic = ticket.item.message, ticket.item.topic
         key = message.order_id.encode()
-        partition = partition_for(key, self._world.store.partitions)
-        return Record(topic, partition, -1, key, self._world.wire.encode(message))
+        partition = partition_for(key, self._context.store.partitions)
+        return Record(topic, partition, -1, key, self._context.wire.encode(message))
 
-    def _poisoned(self, poison: PoisonMessage) -> None:
-        delivery = poison.poisonMessage
-        if isinstance(delivery, Delivery) and self._batch and delivery.batch == self._batch.number:
-            self._batch.tickets[delivery.ticket].tries = TRIES
-            error = str(poison.details or "the actor failed")
-            self._not_handled(Nack(delivery.batch, delivery.ticket, error))
-
-    def _wave_done(self, batch: Batch) -> None:
+    def round_over(self, batch: Batch) -> None:
+        """Every delivery of the round is acknowledged: deliver its outputs, or end the batch."""
         outputs, batch.outputs = batch.outputs, []
         if outputs:
-            world = self._world
-            encode, routes, tracing = world.wire.encode, world.routes, world.tracing
-            partitions, absent = world.store.partitions, self._absent
+            context = self._context
+            encode, routes, tracing = context.wire.encode, context.routes, context.tracing
+            partitions, adapter = context.store.partitions, self._log
+            absent, emit = adapter.absent, adapter.emit
             items = []
             for output in outputs:
                 topic, message = output.topic, output.message
@@ -222,33 +209,16 @@ class Waves(Parking):
                 outgoing = Outgoing(topic, partition, raw, encode(message), headers)
                 if absent:
                     to = routes.of(topic, type(message))
-                    here = self.leave(batch, outgoing, to)
+                    here = adapter.leave(batch, outgoing, to)
                     if to and not here:
                         continue
-                    if self.place(batch, outgoing, shard):
+                    if emit(batch, outgoing, shard):
                         items.append(Item(message, topic, None, here))
-                elif self.place(batch, outgoing, shard):
+                elif emit(batch, outgoing, shard):
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
-            if self._holding:
-                items = self._park(batch, items)
+            if self._deferral.holding:
+                items = self._deferral.defer(batch, items)
             if items:
-                self._deliver(batch, items)
+                self.deliver(batch, items)
                 return
-        self._commit()
-
-    def _dead_letter(
-        self, batch: Batch, record: Record, error: str, details: str | None = None
-    ) -> None:
-        world = self._world
-        self._counts.dead_letters += 1
-        batch.dead_letters += 1
-        log.error(
-            "record.dead_lettered",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            error=error,
-            **({"details": details} if details else {}),
-        )
-        letter = dead_letter(record, error, world.clock.now(), world.store.partitions)
-        self.place(batch, letter, record.partition)
+        self._done(batch)

@@ -1,4 +1,4 @@
-"""The bridge to the embedded log: a table of the same SQLite database that holds everything else.
+"""The adapter of the embedded log: a table of the SQLite database that holds everything else.
 
 State, offsets and outgoing records are one commit there, so that a batch follows its own outputs:
 what a handler sends is handled in the same batch, and the whole cascade is one transaction. What
@@ -7,21 +7,26 @@ role that does not run here is left in the log for that role, which finds it whe
 """
 
 from collections.abc import Sequence
+from typing import Any
+
+from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.log_adapter import ProcessorHost
+from order_sagas.bridges.processor.positions import Positions
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.storage.log_queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
+from order_sagas.bridges.storage.store import Changes
 
 NEW = 4
 """The fourth part of a batch is for new orders, however much is under way."""
 
 
-class EmbeddedBridge(Bridge):
+class EmbeddedLogAdapter:
     """Reads the records of its shards in the order in which they were appended, whatever topic.
 
     What was left for its roles while they did not run comes first, and nothing else is read until
@@ -31,9 +36,16 @@ class EmbeddedBridge(Bridge):
     for a role and all that follows it, and per key within each of the other two queues.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._positions: dict[str, dict[int, int]] = {}
+    polls_pauses = False
+    untidy = False
+
+    def __init__(self, host: ProcessorHost) -> None:
+        self._host = host
+        self._context = host.context
+        self._ownership = host.ownership
+        self._receivers = host.receivers
+        self._positions = Positions()
+        self.absent: dict[str, str] = {}
         self._left_for_others = False
         self._left_for_us = True
         self._behind: list[str] = []
@@ -41,25 +53,32 @@ class EmbeddedBridge(Bridge):
         self._role_of_record: dict[int, str] = {}
         """The role that a record of this batch was left for, by its position."""
 
-    def open_log(self) -> None:
-        store, roles = self._world.store, self._world.roles
-        shards = sorted(self._world.shards or range(store.partitions))
+    def open(self) -> None:
+        store, roles = self._context.store, self._context.roles
+        shards = sorted(self._context.shards or range(store.partitions))
         here = sorted({role for receiver, role in roles.items() if receiver in self._receivers})
         queues = [LEFT, LOG, *map(queue_of, here)]
         claim = store.claim(queues, shards)
-        self._positions = {
-            queue: {shard: claim.offsets[queue, shard] for shard in shards} for queue in queues
-        }
+        self._positions.clear()
+        self._positions.claimed(
+            {(queue, shard): claim.offsets[queue, shard] for queue in queues for shard in shards}
+        )
         self._left_for_us = True
         self._behind = here
-        self._absent = dict(roles)
-        self.gain(claim.epochs)
+        self.absent = dict(roles)
+        self._host.gain(claim.epochs)
+
+    def close(self) -> None:
+        """The log is the database, which the processor closes."""
+
+    def receive(self, message: Any, sender: ActorAddress) -> None:
+        """It knows no message of its own."""
 
     @property
     def selective(self) -> bool:
-        return bool(self._absent or self._role_of_record)
+        return bool(self.absent or self._role_of_record)
 
-    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+    def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
         left: list[Record] = []
         if self._behind or self._role_of_record:
             left = self._left_for_roles(batch, limit)
@@ -87,9 +106,9 @@ class EmbeddedBridge(Bridge):
             new = self._unhandled(queue, records, batch)
             self._role_of_record.update((record.offset, role) for record in new)
             found += new
-        self._absent = {
+        self.absent = {
             receiver: role
-            for receiver, role in self._world.roles.items()
+            for receiver, role in self._context.roles.items()
             if receiver not in self._receivers or role in self._behind
         }
         return found
@@ -97,21 +116,21 @@ class EmbeddedBridge(Bridge):
     @property
     def _shards(self) -> list[int] | None:
         """Ours; None for all there are."""
-        ours = self._positions[LOG]
-        return sorted(ours) if len(ours) < self._world.store.partitions else None
+        ours = self._positions.of(LOG)
+        return sorted(ours) if len(ours) < self._context.store.partitions else None
 
     def _read(self, queue: str, limit: int, batch: Batch) -> list[Record]:
         return self._unhandled(queue, self._rows(queue, limit), batch)
 
     def _rows(self, queue: str, limit: int) -> list[Record]:
-        begin = min(self._positions[queue].values())
-        return self._world.store.read_log(begin, limit, self._shards, queue)
+        begin = min(self._positions.of(queue).values())
+        return self._context.store.read_log(begin, limit, self._shards, queue)
 
     def _unhandled(self, queue: str, records: list[Record], batch: Batch) -> list[Record]:
         """Note in the batch up to where a queue was read; answers what is to be handled of it."""
         if not records:
             return records
-        positions, end = self._positions[queue], records[-1].offset
+        positions, end = self._positions.of(queue), records[-1].offset
         for shard, at in positions.items():
             batch.offsets[queue, shard] = (at, max(at, end))
         # A record that was put among the dead letters is one, and is not made one again.
@@ -126,13 +145,13 @@ class EmbeddedBridge(Bridge):
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
         """Leave the record for those of its receivers that get no records now."""
-        roles = self._world.roles
+        roles = self._context.roles
         role = self._role_of_record.get(record.offset)
         if role is not None and (message is not None or role == roles[ORCHESTRATOR]):
             return tuple(route for route in routes if roles[route.receiver] == role)
         if message is not None and self.elsewhere(Item(message, record.topic, record, routes)):
             return routes  # it is sent on whole, and the shard's owner leaves it
-        absent, partitions = self._absent, self._world.store.partitions
+        absent, partitions = self.absent, self._context.store.partitions
         left: dict[str, int] = {}
         for route in routes:
             if route.receiver in absent:
@@ -149,32 +168,43 @@ class EmbeddedBridge(Bridge):
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        if outgoing.partition not in self._epochs:
+        if outgoing.partition not in self._ownership.epochs:
             return routes  # the shard's owner leaves it
-        absent = self._absent
+        absent = self.absent
         roles = dict.fromkeys([absent[r.receiver] for r in routes if r.receiver in absent])
         batch.left += [(outgoing, role) for role in roles]
         return tuple(route for route in routes if route.receiver not in absent)
 
     def elsewhere(self, item: Item) -> bytes | None:
-        if self._world.shards is None:
+        if self._context.shards is None:
             return None
         if item.record is not None and item.record.offset in self._role_of_record:
             return None  # it was left by its shard
-        return self.key_elsewhere(item)
+        return self._ownership.key_elsewhere(item)
 
-    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        ours = outgoing.partition in self._epochs or outgoing.topic == DEAD_LETTERS
+    def forwards(self, item: Item) -> bool:
+        return True
+
+    def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        ours = outgoing.partition in self._ownership.epochs or outgoing.topic == DEAD_LETTERS
         self._left_for_others = self._left_for_others or not ours
         batch.appended.append((outgoing, HANDLED if ours else LEFT_FOR_OTHERS))
         return ours
 
-    def committed(self, batch: Batch, outbox: list[int]) -> None:
-        for (queue, shard), (_, end) in batch.offsets.items():
-            self._positions[queue][shard] = end
+    def on_committed(self, batch: Batch, outbox: list[int]) -> None:
+        self._positions.committed(batch.offsets)
         if self._left_for_others:
             self._left_for_others = False
-            self._world.ring()
+            self._context.ring()
 
-    def rolled_back(self) -> None:
-        self.open_log()
+    def on_rolled_back(self) -> None:
+        self.open()
+
+    def given_back(self, batch: Batch) -> None:
+        """Nothing is kept of a batch."""
+
+    def between_batches(self) -> None:
+        """Its shards are the same for good."""
+
+    def changes(self, batch: Batch, changes: Changes) -> Changes:
+        return changes

@@ -1,4 +1,4 @@
-"""The bridge to Kafka: a batch of records, one database transaction, then what it published.
+"""The adapter of Kafka: a batch of records, one database transaction, then what it published.
 
 At least once on the wire, exactly once in effect: the offsets are compared and set in the same
 transaction as everything else, every shard is claimed with a fencing token, and what a crash has
@@ -9,7 +9,6 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -25,8 +24,10 @@ from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeErr
 from order_sagas.bridges.kafka.ports import ClientPort, ConsumerPort
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.log_adapter import ProcessorHost
+from order_sagas.bridges.processor.positions import Positions
 from order_sagas.bridges.processor.role_progress import RoleProgress
+from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
@@ -120,7 +121,7 @@ class _Sweep:
     """To itself: look for what submitters have left."""
 
 
-class KafkaBridge(Bridge):
+class KafkaLogAdapter:
     """One consumer and one producer for all the roles of this worker; see `ports`.
 
     Each role has offsets of its own on the topics on which it takes records: it goes on where it
@@ -131,11 +132,15 @@ class KafkaBridge(Bridge):
     written elsewhere may write without a key.
     """
 
-    asks_for_pauses = True
+    polls_pauses = True
+    absent: Mapping[str, str] = {}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._positions: dict[tuple[str, int], int] = {}
+    def __init__(self, host: ProcessorHost) -> None:
+        self._host = host
+        self._context = host.context
+        self._ownership = host.ownership
+        self._receivers = host.receivers
+        self._positions = Positions()
         """Up to where each partition was handled by all roles of this worker, as it is stored."""
         self._progress = RoleProgress()
         self._offsets: RoleOffsets
@@ -170,36 +175,36 @@ class KafkaBridge(Bridge):
 
     # --- opening and closing ------------------------------------------------------------------
 
-    def open_log(self) -> None:
-        client: ClientPort = self._world.log
-        topics = self._world.routes.topics
+    def open(self) -> None:
+        client: ClientPort = self._context.log
+        topics = self._context.routes.topics
         self._offsets = self._offsets_of_roles(client.group)
         read = set[str]().union(*self._offsets.topics.values())
-        client.check_topics(topics, self._world.store.partitions)
+        client.check_topics(topics, self._context.store.partitions)
         self._writer = client.producer()
         self._writer.start(topics)
-        self._owner = _Owner(self._world.tell)
+        self._owner = _Owner(self._context.tell)
         self._reader = client.consumer(
             [topic for topic in topics if topic in read],
             self._owner,
-            self._world.batch_size,
+            self._context.batch_size,
             MAX_OUTSTANDING,
         )
         self._owner.reader = self._reader
         self._reader.start()
-        self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
+        self._host.wake_up(SWEEP_SECONDS, _Sweep())
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:
         """The offsets of the roles that run here, on the topics that each of them takes."""
         taken: dict[str, set[str]] = {}
         for receiver in self._receivers:
-            of_receiver = self._world.routes.topics_of(receiver)
-            taken.setdefault(self._world.roles[receiver], set()).update(of_receiver)
-        store = self._world.store
+            of_receiver = self._context.routes.topics_of(receiver)
+            taken.setdefault(self._context.roles[receiver], set()).update(of_receiver)
+        store = self._context.store
         topics = {role: sorted(of_role) for role, of_role in sorted(taken.items())}
         return RoleOffsets(store.db, store.consumer, group, topics)
 
-    def close_log(self) -> None:
+    def close(self) -> None:
         if self._owner is None:
             return
         self._owner.close()
@@ -210,8 +215,8 @@ class KafkaBridge(Bridge):
                 self._published += flight.rows
         if self._published:
             try:
-                self._world.store.commit(
-                    Changes(published=self._published), self._world.clock.now()
+                self._context.store.commit(
+                    Changes(published=self._published), self._context.clock.now()
                 )
             except StoreUnavailableError as error:
                 # Whoever has the shards next publishes once more what is in Kafka already.
@@ -219,11 +224,11 @@ class KafkaBridge(Bridge):
 
     # --- what the reader says -----------------------------------------------------------------
 
-    def receive_other(self, message: Any, sender: ActorAddress) -> None:
+    def receive(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is RecordsRead:
             self._queue.append((message.handover, message.handover.records))
-            self._proceed_soon()
+            self._host.proceed_soon()
         elif kind is Published:
             self._note_published(message)
         elif kind is ShardsAssigned:
@@ -245,26 +250,26 @@ class KafkaBridge(Bridge):
             self._publish_again()
         elif kind is WakeupMessage and isinstance(message.payload, _Tidy):
             self._tidying = False
-            self._proceed_soon()
+            self._host.proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, _Sweep):
-            self.wakeupAfter(timedelta(seconds=SWEEP_SECONDS), _Sweep())
-            self._world.flush()  # what is told of Kafka shall be read while nothing is stored
+            self._host.wake_up(SWEEP_SECONDS, _Sweep())
+            self._context.flush()  # what is told of Kafka shall be read while nothing is stored
             self._sweep()
 
     def _note_connection(self, up: bool) -> None:
-        outages, now = self._world.outages, self._world.clock.now()
+        outages, now = self._context.outages, self._context.clock.now()
         if up:
             outages.end("kafka", now)
         else:
             outages.begin("kafka", now)
 
     def between_batches(self) -> None:
-        if self._batch is not None or self._away or self._owner is None:
+        if self._host.state is not State.IDLE or self._owner is None:
             return
         if self._to_release:
             shards = frozenset(self._to_release)
             self._to_release.clear()
-            self.lose(shards)
+            self._host.lose(shards)
             self._drop_queued()
             self._reader.released(shards)
         claims, self._to_claim = self._to_claim, []
@@ -279,10 +284,10 @@ class KafkaBridge(Bridge):
                 raise
 
     def _claim(self, asked: ShardsAssigned) -> None:
-        store, shards = self._world.store, sorted(asked.shards)
-        again = asked.shards & self._epochs.keys()
+        store, shards = self._context.store, sorted(asked.shards)
+        again = asked.shards & self._ownership.epochs.keys()
         if again:
-            self.lose(again)
+            self._host.lose(again)
         # What was read before is from another place than what will be.
         self._queue = deque(
             (handover, [r for r in records if r.partition not in asked.shards])
@@ -290,41 +295,41 @@ class KafkaBridge(Bridge):
         )
         claim = store.claim_for_roles(self._offsets, shards)
         begins = self._progress.claimed(claim.offsets)
-        self._positions.update(begins)
+        self._positions.claimed(begins)
         for place in begins:
             self._moved.pop(place, None)
-        self.gain(claim.epochs)
+        self._host.gain(claim.epochs)
         left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         if left:
             log.info("outbox.published_again", count=len(left))
             self._publish(dict(left))
-        self._database_is_back()
+        self._host.database_is_back()
         asked.positions.set_result({at: n for at, n in begins.items() if n})
 
     def _shards_lost(self, shards: frozenset[int]) -> None:
         self._to_release -= shards
-        mine = shards & self._epochs.keys()
+        mine = shards & self._ownership.epochs.keys()
         if not mine:
             return
-        if self._batch is not None:
+        if self._host.has_batch:
             # Its commit would be refused, or tear what another worker has begun.
-            self._roll_back()
+            self._host.roll_back()
         else:
-            self.lose(frozenset(mine))
+            self._host.lose(frozenset(mine))
             self._drop_queued()
 
     def _drop_queued(self) -> None:
         """Let go of batches that hold records of nobody's here any more."""
-        mine = self._epochs.keys()
+        mine = self._ownership.epochs.keys()
         for queued in [q for q in self._queue if not q[0].shards & mine]:
             self._queue.remove(queued)
             self._reader.done(queued[0])
 
     # --- a batch ------------------------------------------------------------------------------
 
-    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+    def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
         taken: list[Record] = []
-        positions, moved, epochs = self._positions, self._moved, self._epochs
+        positions, moved, epochs = self._positions, self._moved, self._ownership.epochs
         while self._queue and len(taken) < limit:
             handover, records = self._queue[0]
             room = limit - len(taken)
@@ -336,12 +341,11 @@ class KafkaBridge(Bridge):
                 batch.sources.append(handover)
             for record in records:
                 place = (record.topic, record.partition)
-                if record.partition not in epochs or place not in positions:
+                before = positions.of(record.topic).get(record.partition)
+                if record.partition not in epochs or before is None:
                     continue  # of a shard that is ours no longer, or not yet again
-                begin = positions[place] if not moved else moved.get(place, positions[place])
-                if record.offset >= begin:
+                if record.offset >= (moved.get(place, before) if moved else before):
                     taken.append(record)
-                    before = batch.offsets[place][0] if place in batch.offsets else positions[place]
                     batch.offsets[place] = (before, record.offset + 1)
         return taken
 
@@ -353,7 +357,7 @@ class KafkaBridge(Bridge):
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
         """Those of our roles that have not handled the record before."""
-        roles = self._world.roles
+        roles = self._context.roles
         place = (record.topic, record.partition)
         handled = self._progress.have_handled(place, record.offset)
         return tuple(
@@ -363,28 +367,30 @@ class KafkaBridge(Bridge):
         )
 
     def elsewhere(self, item: Item) -> bytes | None:
-        return self.key_elsewhere(item)
+        return self._ownership.key_elsewhere(item)
 
-    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
-        """Send it on, unless a worker with the orchestrator does: other roles read it there too."""
-        every = self._world.routes.of(item.topic, type(item.message))
-        if any(route.receiver == ORCHESTRATOR for route in every) and not (
+    def forwards(self, item: Item) -> bool:
+        """Not if a worker with the orchestrator sends it on: other roles read it there too."""
+        every = self._context.routes.of(item.topic, type(item.message))
+        return not any(route.receiver == ORCHESTRATOR for route in every) or (
             ORCHESTRATOR in self._receivers
             and any(route.receiver == ORCHESTRATOR for route in item.routes)
-        ):
-            return
-        super()._forward(batch, item, key)
+        )
 
-    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        if shard not in self._epochs:
+    def leave(
+        self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        return routes  # each role reads Kafka from a position of its own
+
+    def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        if shard not in self._ownership.epochs:
             # A service that answers about an order of another shard. If this worker dies before
             # the record is published, it is published by whoever claims one of its own shards.
-            shard = next(iter(self._epochs), shard)
+            shard = next(iter(self._ownership.epochs), shard)
         batch.outbox.append((shard, outgoing))
         return False
 
-    def changes(self, batch: Batch) -> Changes:
-        changes = super().changes(batch)
+    def changes(self, batch: Batch, changes: Changes) -> Changes:
         changes.offsets = {}
         changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
         self._retried = self._attempted == batch.number
@@ -400,10 +406,11 @@ class KafkaBridge(Bridge):
         """Whether there is something to store though nothing happened."""
         return bool(self._published or self._refused) and not self._tidying
 
-    def committed(self, batch: Batch, outbox: list[int]) -> None:
-        for place, (_, after) in batch.offsets.items():
-            self._positions[place] = after
-            self._moved.pop(place, None)
+    def on_committed(self, batch: Batch, outbox: list[int]) -> None:
+        self._positions.committed(batch.offsets)
+        if self._moved:
+            for place in batch.offsets:
+                self._moved.pop(place, None)
         self._progress.committed(batch.offsets)
         # What came meanwhile was appended behind what this commit deleted.
         del self._published[: self._deleting]
@@ -425,7 +432,7 @@ class KafkaBridge(Bridge):
         for handover in batch.sources:
             self._reader.done(handover)
 
-    def rolled_back(self) -> None:
+    def on_rolled_back(self) -> None:
         """Ask for every shard again: what was handed over for them is stale."""
         assert self._owner is not None
         for handover, _ in self._queue:
@@ -443,9 +450,9 @@ class KafkaBridge(Bridge):
         self._unpublished.update(rows)
         flight = Published(rows, self._writer.publish(list(rows.values())))
         self._flights.append(flight)
-        tell = self._world.tell
+        tell = self._context.tell
         flight.publication.add_done_callback(lambda _: tell(flight))
-        self._world.watch("after publish")
+        self._context.watch("after publish")
 
     def _note_published(self, published: Published) -> None:
         self._flights.remove(published)
@@ -464,13 +471,13 @@ class KafkaBridge(Bridge):
         self._failures = self._failures + 1 if failures else 0
         if self._failed and not self._again_due:
             self._again_due = True
-            wait = AGAIN.wait_after(max(1, self._failures), self._world.store.consumer)
+            wait = AGAIN.wait_after(max(1, self._failures), self._context.store.consumer)
             assert wait is not None
             log.warning("publish.waiting", records=len(self._failed), retry_in=round(wait, 3))
-            self.wakeupAfter(timedelta(seconds=wait), _Again())
+            self._host.wake_up(wait, _Again())
         if (self._published or self._refused) and not self._tidying:
             self._tidying = True
-            self.wakeupAfter(timedelta(seconds=TIDY_SECONDS), _Tidy())
+            self._host.wake_up(TIDY_SECONDS, _Tidy())
 
     def _publish_left_over(self) -> None:
         """Publish outbox rows of which this worker does not know.
@@ -478,9 +485,9 @@ class KafkaBridge(Bridge):
         A batch of timers moves no offset: if the answer of its commit is lost, the next attempt
         stores its records once more, under other ids.
         """
-        store = self._world.store
+        store = self._context.store
         known = {*self._unpublished, *self._published}
-        rows = store.unpublished(sorted(self._epochs), store.consumer)
+        rows = store.unpublished(sorted(self._ownership.epochs), store.consumer)
         left = {number: row for number, row in rows if number not in known}
         if left:
             log.info("outbox.published_again", count=len(left))
@@ -491,9 +498,9 @@ class KafkaBridge(Bridge):
 
         Those that were there at the last look too: newer ones may be on their way.
         """
-        if not self._epochs or self._away or self._closed:
+        if not self._ownership.epochs or self._host.state not in (State.IDLE, State.OPEN):
             return
-        rows = dict(self._world.store.submitted(sorted(self._epochs), SWEEP_RECORDS))
+        rows = dict(self._context.store.submitted(sorted(self._ownership.epochs), SWEEP_RECORDS))
         known = {*self._unpublished, *self._published}
         left = {i: row for i, row in rows.items() if i in self._left and i not in known}
         self._left = {*rows}
@@ -517,17 +524,17 @@ class KafkaBridge(Bridge):
         if outgoing.topic == DEAD_LETTERS:
             problem = f"dead letter {number} of the outbox stays in the database: {error}"
             log.error("dead_letter.too_large", outbox_id=number, size=size, error=str(error))
-            self._counts.last_error = problem
+            self._host.counts.last_error = problem
             return
         log.error(
             "record.too_large", topic=outgoing.topic, outbox_id=number, size=size, error=str(error)
         )
-        self._counts.dead_letters += 1
+        self._host.counts.dead_letters += 1
         record = Record(
             outgoing.topic, outgoing.partition, -1, outgoing.key, outgoing.value, outgoing.headers
         )
-        world = self._world
-        letter = dead_letter(record, str(error), world.clock.now(), world.store.partitions)
+        context = self._context
+        letter = dead_letter(record, str(error), context.clock.now(), context.store.partitions)
         self._refused[number] = letter
 
 

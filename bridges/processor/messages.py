@@ -9,6 +9,7 @@ from thespian.actors import ActorAddress
 if TYPE_CHECKING:
     # Whoever only asks for a report loads neither the store nor the services.
     from order_sagas.bridges.processor.context import ProcessorContext
+    from order_sagas.bridges.processor.log_adapter import AdapterFactory
 
 
 def _nothing(*_: Any) -> None:
@@ -22,6 +23,8 @@ class Connect:
     world: "Callable[[], ProcessorContext]"
     coordinator: ActorAddress | None
     services: dict[str, ActorAddress]
+    adapter: "AdapterFactory"
+    """Makes the adapter of the log that it reads and writes."""
     fatal: Callable[[BaseException], None] = _nothing
     """Told what went wrong when the bridge cannot go on."""
     apart: bool = False

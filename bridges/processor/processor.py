@@ -1,6 +1,6 @@
-"""The bridge: turns records into messages and messages into records, a batch at a time.
+"""The batch processor: turns records into messages and messages into records, a batch at a time.
 
-One batch is one transaction. The bridge takes records, delivers them, waits until every delivery
+One batch is one transaction. The processor takes records, delivers them, waits until every delivery
 is acknowledged, and stores all that came of them together: entities, sagas, outgoing records and
 the offsets. What is not committed did not happen: after a rollback the actors are restored from
 the store.
@@ -10,23 +10,27 @@ idempotent participants, it is exactly once in effect. Order is kept per key.
 """
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import attrs
 import structlog
-from thespian.actors import ActorAddress, PoisonMessage, WakeupMessage
+from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
-from order_sagas.actors.protocol import NO_BATCH, Ack, Ended, InternalMessage, Nack
+from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Ended, InternalMessage, Nack
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnreadableRecordError
-from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
+from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
-from order_sagas.bridges.processor.deferral import LOOK_SECONDS
-from order_sagas.bridges.processor.dispatch import Waves
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.counts import Counts
+from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.deferral import LOOK_SECONDS, Deferral
+from order_sagas.bridges.processor.dispatch import Dispatcher
 from order_sagas.bridges.processor.external_calls import ExternalCalls
-from order_sagas.bridges.processor.log_adapter import FIRST_WAIT, LONGEST_WAIT
+from order_sagas.bridges.processor.log_adapter import AdapterFactory, LogAdapter
 from order_sagas.bridges.processor.messages import (
     AskReport,
     Connect,
@@ -36,11 +40,14 @@ from order_sagas.bridges.processor.messages import (
     Stopped,
 )
 from order_sagas.bridges.processor.order_mark import OrderMark
-from order_sagas.bridges.processor.outcome_queue import Outcome
+from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.processor.rates import Rates
-from order_sagas.bridges.records.routing import ORCHESTRATOR, TO_DEAD_LETTERS
+from order_sagas.bridges.processor.reader import BatchReader
+from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.state import State
+from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage.store import Changes
 
 log = structlog.get_logger("bridge")
@@ -74,13 +81,58 @@ class Prune:
 
 
 PROCEED = Proceed()
+OPEN = State.OPEN  # compared with for each acknowledgement
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Seconds before something is tried again: at first, and at most."""
 
 DRAIN_SECONDS = 5.0
 """How long a stop waits for external calls that run; a call that hangs is not waited for longer."""
 
 
-class Bridge(Waves):
-    """What the bridges to the different logs have in common."""
+class BatchProcessor(Actor):
+    """Opens, commits and rolls back batches; what happens in one is done by its parts.
+
+    It reads and writes by way of a `LogAdapter`, which gets it as its `ProcessorHost`. The parts
+    are made when `Connect` comes, in the process and thread where the processor runs.
+    """
+
+    context: ProcessorContext
+    ownership: ShardOwnership
+    _give_up: Callable[[BaseException], None]
+    _calls: ExternalCalls
+    _owed: OwedCalls
+    _log: LogAdapter
+    _deferral: Deferral
+    _dispatcher: Dispatcher
+    _reader: BatchReader
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.receivers: dict[str, ActorAddress] = {}
+        self.counts = Counts()
+        self._state = State.IDLE
+        self._batch: Batch | None = None
+        """The batch that is open or being committed; if AWAY, perhaps one to be rolled back."""
+        self._batches = 0
+        self._last_stale = NO_BATCH
+        """The newest batch for which a stale acknowledgement was logged."""
+        self._early: dict[str, list[Ack]] = {}
+        """What timers did while a batch was under way, by saga: the next batch takes it."""
+        self._outcomes = OutcomeQueue()
+        self._proceed_pending = False
+        self._look_pending = False
+        self._prune_due = False
+        self._stopping: list[ActorAddress] = []
+        """Who has asked for a stop, each to be told of it."""
+        self._draining: bool | None = None
+        """Whether the stop waits for calls that run; None before there is a stop."""
+        self._wait = FIRST_WAIT
+        self._lost = 0
+        """Batches that were lost to another worker's claim since the last one that was stored."""
+        self._rates = Rates(0.0, 0, 0)
+        self._pruner: Pruner | None = None
+        self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         try:
@@ -93,12 +145,12 @@ class Bridge(Waves):
                 self._fatal(error)
                 return
             # While reading: nothing of the batch is stored, and its records will come again.
-            self._world.outages.begin("database", self._world.clock.now())
-            self._counts.last_error = str(error)
+            self.context.outages.begin("database", self.context.clock.now())
+            self.counts.last_error = str(error)
             log.warning("batch.waiting", error=str(error), retry_in=self._wait)
             self._begin_again_later()
         except LostShardError as error:
-            self._counts.last_error = str(error)
+            self.counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
             self._begin_again_later()
         except Exception as error:
@@ -107,16 +159,16 @@ class Bridge(Waves):
     def _dispatch(self, message: Any, sender: ActorAddress) -> None:
         kind = type(message)
         if kind is Proceed:
-            self._proceeding = False
+            self._proceed_pending = False
             self._proceed()
         elif kind is RecordsWaiting:
-            self._look_due = True
-            self._proceed_soon()
+            self._deferral.look_due = True
+            self.proceed_soon()
         elif kind is Nack:
             self._not_handled(message)
         elif kind is InternalMessage:
             self._outcomes.put(Outcome(message.message))
-            self._proceed_soon()
+            self.proceed_soon()
         elif kind is CallDone:
             self._call_done(message)
         elif kind is PoisonMessage:
@@ -124,17 +176,18 @@ class Bridge(Waves):
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
             # Not if the batch that waited was rolled back meanwhile: another has its own timer.
             batch = self._batch
-            if self._closed and batch and batch.number == message.payload.number:
-                self._commit()
+            committing = self._state is State.COMMITTING
+            if committing and batch and batch.number == message.payload.number:
+                self._commit(batch)
         elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
             self._begin_again()
         elif kind is WakeupMessage and isinstance(message.payload, LookAgain):
-            self._look_later = False
-            self._look_due = True
-            self._proceed_soon()
+            self._look_pending = False
+            self._deferral.look_due = True
+            self.proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, Drained):
             self._draining = False
-            self._proceed_soon()
+            self.proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
             self._prune()
@@ -142,43 +195,60 @@ class Bridge(Waves):
             self.send(sender, self._report())
         elif kind is Stop:
             self._stopping.append(sender)
-            self._proceed_soon()
+            self.proceed_soon()
         elif kind is Connect:
             self._connect(message)
         else:
-            self.receive_other(message, sender)
+            self._log.receive(message, sender)
 
     def _connect(self, connect: Connect) -> None:
-        self._receivers = dict(connect.services)
+        self.receivers.update(connect.services)
         self._give_up = connect.fatal
         if connect.coordinator:
-            self._receivers[ORCHESTRATOR] = connect.coordinator
-        world = connect.world()
+            self.receivers[ORCHESTRATOR] = connect.coordinator
+        context = connect.world()
         if connect.apart:
-            world = attrs.evolve(world, tell=partial(self.send, self.myAddress))
-        self._world = world
-        self._calls = ExternalCalls(
-            world.call_runner, self._tell_done, self._call_failed, world.call_capacity
-        )
-        here = [each for each in world.services if each.participant.name in self._receivers]
-        self._owed = OwedCalls(world.store, self._calls, here)
-        self._counts.since = now = self._world.clock.now()
+            context = attrs.evolve(context, tell=partial(self.send, self.myAddress))
+        self._make_parts(context, connect.adapter)
+        self.counts.since = now = context.clock.now()
         self._rates = Rates(now, 0, 0)
-        keep, keep_keys = world.keep_finished, world.keep_idempotency_keys
         if connect.coordinator:
-            self._mark = OrderMark(world.store)
+            self._mark = OrderMark(context.store)
+        keep, keep_keys = context.keep_finished, context.keep_idempotency_keys
         if (keep, keep_keys) != (None, None) and connect.coordinator:
-            self._pruner = Pruner(world.store, world.clock, keep, keep_keys)
-            self.wakeupAfter(timedelta(seconds=self._pruner.pause), Prune())
+            self._pruner = Pruner(context.store, context.clock, keep, keep_keys)
+            self.wake_up(self._pruner.pause, Prune())
         self._look_at_pauses()
-        self.open_log()
+        self._log.open()
+
+    def _make_parts(self, context: ProcessorContext, make_adapter: AdapterFactory) -> None:
+        self.context = context
+        receivers, send = self.receivers, self.send
+        ownership = self.ownership = ShardOwnership(context, receivers, send)
+        adapter = self._log = make_adapter(self)
+        dead_letters = DeadLetters(context, self.counts, adapter.emit)
+        self._calls = ExternalCalls(
+            context.call_runner, context.tell, self._call_failed, context.call_capacity
+        )
+        here = [each for each in context.services if each.participant.name in receivers]
+        self._owed = OwedCalls(context.store, self._calls, here)
+        deferral = self._deferral = Deferral(
+            context, ownership, receivers, dead_letters, self._outcomes.resume
+        )
+        self._reader = BatchReader(
+            context, ownership, deferral, adapter, dead_letters, receivers,
+            self._outcomes, self._calls, self._owed,
+        )  # fmt: skip
+        self._dispatcher = Dispatcher(
+            context, ownership, deferral, adapter, dead_letters, receivers, send, self._commit
+        )
 
     def _report(self) -> Report:
-        counts, now = self._counts, self._world.clock.now()
+        counts, now = self.counts, self.context.clock.now()
         begun_rate, ended_rate = self._rates.at(now, counts.begun, counts.ended)
         return Report(
-            shards=sorted(self._epochs),
-            in_flight=len(self._in_flight),
+            shards=sorted(self.ownership.epochs),
+            in_flight=len(self.ownership.in_flight),
             batches=self._batches,
             records=counts.records,
             ended=counts.ended,
@@ -193,51 +263,54 @@ class Bridge(Waves):
         )
 
     def _fatal(self, error: BaseException) -> None:
-        self._away = True
+        self._enter(State.STOPPED)
         try:
             log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
         finally:
             self._give_up(error)  # even if the line cannot be logged
 
     def _stop(self) -> None:
-        self._away = True  # whatever still comes, nothing is begun
-        self._world.flush()
-        self.close_log()
+        self._enter(State.STOPPED)
+        self.context.flush()
+        self._log.close()
         self._calls.close()
-        self._world.store.close()
+        self.context.store.close()
         waiting, self._stopping = self._stopping, []
-        self._receivers = {}
+        self.receivers.clear()
         for asker in waiting:
             self.send(asker, Stopped())
 
     # --- the life of a batch ------------------------------------------------------------------
 
-    def _proceed_soon(self) -> None:
-        if not (self._proceeding or self._away) and self._batch is None:
-            self._proceeding = True
+    def proceed_soon(self) -> None:
+        """There may be something to handle: begin a batch, if none is open."""
+        if self._state is State.IDLE and not self._proceed_pending:
+            self._proceed_pending = True
             self.send(self.myAddress, PROCEED)
 
     def _proceed(self) -> None:
-        if self._away:
-            return
-        if self._batch is not None:
-            if not self._closed and not self._batch.tickets:
+        if self._state is State.OPEN:
+            assert self._batch
+            if not self._batch.tickets:
                 self._fill(self._batch)
+            return
+        if self._state is not State.IDLE:
             return
         if self._is_ready_to_stop():
             self._stop()
             return
-        if self._look_due:
+        if self._deferral.look_due:
             self._look_at_pauses()
         self._fill(self._open())
 
     def _look_at_pauses(self) -> None:
-        self._look()
-        if (self._ending or self.asks_for_pauses) and not self._look_later:
-            self._look_later = True
-            self.wakeupAfter(timedelta(seconds=LOOK_SECONDS), LookAgain())
+        self._deferral.look()
+        if (self._deferral.ending or self._log.polls_pauses) and not self._look_pending:
+            self._look_pending = True
+            self.wake_up(LOOK_SECONDS, LookAgain())
 
     def _open(self) -> Batch:
+        self._enter(State.OPEN)
         self._batches += 1
         batch = self._batch = Batch(self._batches)
         early, self._early = self._early, {}
@@ -247,61 +320,9 @@ class Bridge(Waves):
         return batch
 
     def _fill(self, batch: Batch) -> None:
-        """Take what there is, and deliver it; a batch of timers may hold no record at all."""
-        world = self._world
-        tracing, starts = world.tracing, world.registry.started_by
-        items: list[Item] = []
-        outcomes: list[Item] = []
-        if self._owed.waiting:
-            self._remind()
-        size = world.batch_size
-        if self._outcomes:
-            # At most half while records wait; of an odd number, the rest in turns.
-            outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
-        if not self._stopping:
-            limit = size - len(outcomes)
-            kept = self._unpark(batch, limit) if self._parked and limit else []
-            # Deferred records come first, and nothing new while there are more of them.
-            taken = () if batch.unparked or not limit else self.take(batch, limit)
-            selective = self.selective
-            for record in taken:
-                batch.records += 1
-                try:
-                    message = world.wire.decode(record)
-                    if tracing and record.headers and type(message) in starts:
-                        message = tracing.received(message, record.headers)
-                    routes = world.routes.of(record.topic, type(message))
-                    if not routes:
-                        raise UnreadableRecordError(
-                            f"nobody on {record.topic} takes {type(message).__name__}"
-                        )
-                    if selective:
-                        routes = self.routes_here(batch, record, message, routes)
-                        if not routes:
-                            continue
-                except UnreadableRecordError as error:
-                    # One role makes dead letters, or each would make one of the same record.
-                    if (
-                        self.routes_here(batch, record, None, TO_DEAD_LETTERS)
-                        if selective
-                        else ORCHESTRATOR in self._receivers
-                    ):
-                        self._dead_letter(batch, record, str(error))
-                    continue
-                item = Item(message, record.topic, record, routes)
-                key = self.elsewhere(item)
-                if key is None:
-                    items.append(item)
-                else:
-                    self._forward(batch, item, key)
-            if self._holding:
-                items = self._park(batch, items)
-            items = kept + items
-        if self._outcomes:
-            room = size - len(outcomes) - batch.records - len(batch.unparked)
-            outcomes += self._take_outcomes(batch, room)
-        items += outcomes
-        self._deliver(batch, items, first=True)
+        """Read what there is, and deliver it; a batch of timers may hold no record at all."""
+        items = self._reader.read(batch, stopping=bool(self._stopping))
+        self._dispatcher.deliver(batch, items, first=True)
 
     def _handled(self, handled: Ack, sender: ActorAddress) -> None:
         number = handled.batch
@@ -309,7 +330,7 @@ class Bridge(Waves):
             self._timer_handled(handled, sender)
             return
         batch = self._batch
-        if batch is None or number != batch.number or self._closed or self._away:
+        if self._state is not OPEN or batch is None or number != batch.number:
             self._note_stale_ack(number)
             return
         if self._early:
@@ -319,32 +340,56 @@ class Bridge(Waves):
             self._note_saga(saga.saga_id, sender)
         batch.waiting -= 1
         if not batch.waiting:
-            self._wave_done(batch)
+            self._dispatcher.round_over(batch)
+
+    def _not_handled(self, failed: Nack) -> None:
+        batch = self._batch
+        if self._state is not OPEN or batch is None or failed.batch != batch.number:
+            self._note_stale_ack(failed.batch)
+            return
+        self._dispatcher.not_handled(batch, failed)
+
+    def _poisoned(self, poison: PoisonMessage) -> None:
+        delivery, batch = poison.poisonMessage, self._batch
+        if isinstance(delivery, Delivery) and batch and delivery.batch == batch.number:
+            if self._state is not OPEN:
+                self._note_stale_ack(delivery.batch)
+                return
+            error = str(poison.details or "the actor failed")
+            self._dispatcher.failed(batch, delivery, error)
+
+    def _note_stale_ack(self, number: int) -> None:
+        """Count an acknowledgement for a batch that was rolled back; log one of each batch."""
+        self.counts.stale_acks += 1
+        if number > self._last_stale:
+            self._last_stale = number
+            log.info("batch.stale_acknowledgement", batch=number, current=self._batches)
 
     def _timer_handled(self, handled: Ack, sender: ActorAddress) -> None:
-        if not self._is_current(handled, sender):
+        if not self.ownership.is_current(handled, sender):
             return  # a saga that was released meanwhile
         saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
         self._note_saga(saga_id, sender)
-        if self._away:
+        state, batch = self._state, self._batch
+        if state is State.AWAY or state is State.STOPPED:
             return
-        batch = self._batch
-        if self._closed or (batch is not None and batch.tickets):
+        if state is State.COMMITTING or (batch is not None and batch.tickets):
             # Timers that joined a batch under way would never let it end, if many are due.
             self._early.setdefault(saga_id, []).append(handled)
             return
         if batch is None:
             # A timer began this batch: let others that are due join it.
             batch = self._open()
-            if not self._proceeding:
-                self._proceeding = True
+            if not self._proceed_pending:
+                self._proceed_pending = True
                 self.send(self.myAddress, PROCEED)
         batch.absorb(handled)
 
     def _note_saga(self, saga_id: str, actor: ActorAddress) -> None:
-        if saga_id not in self._in_flight:
-            self._counts.begun += 1
-        self._in_flight[saga_id] = actor
+        in_flight = self.ownership.in_flight
+        if saga_id not in in_flight:
+            self.counts.begun += 1
+        in_flight[saga_id] = actor
 
     def _catch_up(self, batch: Batch, handled: Ack) -> None:
         """What a timer of the same saga did before is stored with what came of this, not after."""
@@ -355,142 +400,130 @@ class Bridge(Waves):
 
     # --- the end of a batch -------------------------------------------------------------------
 
-    def _commit(self) -> None:
-        batch = self._batch
-        if batch is None:
-            return
-        if batch.empty and not self.untidy:
+    def _commit(self, batch: Batch) -> None:
+        """Every round of the batch is over: store it, or try again to."""
+        adapter = self._log
+        if batch.empty and not adapter.untidy:
             # A commit that failed may have had nothing but published records to delete, and those
             # wait for another batch meanwhile; records may have come since then.
-            retried, self._closed = self._closed, False
-            self._batch = None
-            self._world.flush()
-            self.given_back(batch)
-            self.between_batches()
+            retried = self._state is State.COMMITTING
+            self._close_batch()
+            self.context.flush()
+            adapter.given_back(batch)
+            adapter.between_batches()
             self._calls.settled(batch.calls_over())
             if self._is_ready_to_stop():
                 self._stop()
                 return
             self._prune()
             if self._early or batch.outcomes or batch.look_again or retried:
-                self._proceed_soon()
+                self.proceed_soon()
             return
-        self._closed = True
-        world = self._world
+        self._enter(State.COMMITTING)
+        context = self.context
         try:
-            world.flush()
-            world.watch("before commit")
+            context.flush()
+            context.watch("before commit")
             began = time.perf_counter()
-            outbox = world.store.commit(self.changes(batch), world.clock.now())
+            outbox = context.store.commit(self._changes(batch), context.clock.now())
             took = time.perf_counter() - began
-            world.watch("after commit")
+            context.watch("after commit")
         except StoreUnavailableError as error:
-            world.outages.begin("database", world.clock.now())
-            self._counts.last_error = str(error)
+            context.outages.begin("database", context.clock.now())
+            self.counts.last_error = str(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
-            self.wakeupAfter(timedelta(seconds=self._wait), CommitAgain(batch.number))
+            self.wake_up(self._wait, CommitAgain(batch.number))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return
         except LostShardError as error:
-            self._counts.last_error = str(error)
+            self.counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
             self._lost += 1
             if self._lost == 1:
-                self._roll_back()
+                self.roll_back()
             else:
                 # Two that claim the same shards in turns would never let each other commit.
-                self._away = True
+                self._enter(State.AWAY)
                 wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
-                self.wakeupAfter(timedelta(seconds=wait), BeginAgain())
+                self.wake_up(wait, BeginAgain())
             return
         except Exception as error:
             self._fatal(error)
             return
-        self._database_is_back()
+        self.database_is_back()
         self._lost = 0
-        self._closed = False
-        self._batch = None
-        self.committed(batch, outbox)
-        self.given_back(batch)
+        self._close_batch()
+        adapter.on_committed(batch, outbox)
+        adapter.given_back(batch)
         ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
-        self._counts.ended += len(ended)
-        self._counts.records += batch.records
-        self._rates.note(world.clock.now(), self._counts.begun, self._counts.ended)
+        self.counts.ended += len(ended)
+        self.counts.records += batch.records
+        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
         if ended:
             for saga_id in ended:
-                self._in_flight.pop(saga_id, None)
-            self.send(self._receivers[ORCHESTRATOR], Ended(ended))
+                self.ownership.in_flight.pop(saga_id, None)
+            self.send(self.receivers[ORCHESTRATOR], Ended(ended))
         self._observe(batch, took)
         if batch.outcomes:
             self._calls.settled(batch.calls_over())
         if batch.calls:
             self._calls.issue(batch.calls_to_make())
-        self.between_batches()
+        adapter.between_batches()
         self._prune()
-        if self._mark and self._batch is None and not self._away:
-            self._mark.note(self._counts.begun, self._epochs)
-        self._proceed_soon()
+        if self._mark and self._state is State.IDLE:
+            self._mark.note(self.counts.begun, self.ownership.epochs)
+        self.proceed_soon()
 
     def _observe(self, batch: Batch, took: float) -> None:
         """Tell those who watch; what is wrong with them is no reason to stop."""
-        for observer in self._world.observers:
+        for observer in self.context.observers:
             try:
-                observer.committed(batch, self._world, took)
+                observer.committed(batch, self.context, took)
             except Exception as error:
                 log.error("observer.failed", error=str(error), exc_info=error)
 
     def _prune(self) -> None:
         """Prune a little if it is time to, and no batch is open that may have read what goes."""
         pruner = self._pruner
-        idle = self._batch is None and not (self._away or self._stopping)
+        idle = self._state is State.IDLE and not self._stopping
         if pruner is None or not self._prune_due or not idle:
             return
         self._prune_due = False
         seconds = pruner.pause
         try:
-            seconds = pruner.work(self._epochs)
+            seconds = pruner.work(self.ownership.epochs)
         finally:
-            self.wakeupAfter(timedelta(seconds=seconds), Prune())
+            self.wake_up(seconds, Prune())
 
-    def changes(self, batch: Batch) -> Changes:
+    def _changes(self, batch: Batch) -> Changes:
         """All that the batch did, for the store."""
-        return Changes(
+        changes = Changes(
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
             appended=batch.appended,
             left=batch.left,
             outbox=batch.outbox,
             offsets=batch.offsets,
-            epochs=self._epochs,
+            epochs=self.ownership.epochs,
             parked=batch.parked,
             unparked=batch.unparked,
         )
+        return self._log.changes(batch, changes)
 
     # --- external calls -----------------------------------------------------------------------
-
-    def _tell_done(self, done: CallDone) -> None:
-        """See `ExternalCalls`; `tell` is looked up each time, since the world may be replaced."""
-        self._world.tell(done)
 
     def _call_done(self, done: CallDone) -> None:
         self._calls.finished(done)
         if done.message is not None:
             self._outcomes.put(Outcome(done.message, done.id, bool(done.failure)))
-        self._proceed_soon()
+        self.proceed_soon()
 
     def _call_failed(self, done: CallDone) -> None:
-        for observer in self._world.observers:
+        for observer in self.context.observers:
             try:
                 observer.call_failed(done)
             except Exception as error:
                 log.error("observer.failed", error=str(error), exc_info=error)
-
-    def _remind(self) -> None:
-        """Queue a batch of reminders of the calls that the database says are owed."""
-        room = self._world.batch_size - len(self._outcomes)
-        if room > 0 and not self._stopping:
-            for reminder in self._owed.next(room, [*self._epochs], self._holding):
-                self._outcomes.put(Outcome(reminder))
 
     def _is_ready_to_stop(self) -> bool:
         """Whether nothing is under way that should be stored before the end.
@@ -505,36 +538,86 @@ class Bridge(Waves):
             self._calls.stop()
             if self._calls.running:
                 log.info("external_calls.draining", count=self._calls.running)
-                self.wakeupAfter(timedelta(seconds=DRAIN_SECONDS), Drained())
+                self.wake_up(DRAIN_SECONDS, Drained())
         if self._draining and not self._calls.running and not self._outcomes:
             self._draining = False
         return not self._draining
 
-    # --- rollback -----------------------------------------------------------------------------
+    # --- shards, and rollback -----------------------------------------------------------------
 
-    def _roll_back(self) -> None:
-        """Forget the batch, and every actor's memory of what did not happen; begin again."""
-        batch, self._batch = self._batch, None
-        self._closed = False
+    def gain(self, epochs: Mapping[int, int]) -> None:
+        """These shards were claimed: restore their actors. Call it between batches."""
+        self.ownership.restore(epochs)
+        self._outcomes.bring_back()
+        self._owed.begin()
+        self.proceed_soon()
+        self._deferral.shards_gained()
+
+    def lose(self, shards: frozenset[int]) -> None:
+        """These shards are not owned any more: release their sagas. Call it between batches."""
+        self.ownership.evict(shards)
+        # What their timers did while the last batch was being stored is the next owner's to do.
+        in_flight = self.ownership.in_flight
+        self._early = {i: early for i, early in self._early.items() if i in in_flight}
+
+    def roll_back(self) -> None:
+        """Drop the batch and every actor's memory of it, and claim the shards again.
+
+        Outcomes of calls are kept: the shards may come back.
+        """
+        batch = self._batch
+        if self._state is State.OPEN or self._state is State.COMMITTING:
+            self._close_batch()
+        self._batch = None
         self._early = {}
-        for observer in self._world.observers:
+        for observer in self.context.observers:
             observer.rolled_back()
-        self.lose_all()
+        self._outcomes.drop_reminders()
+        self.ownership.evict_all()
         if batch:
             self._outcomes.give_back(batch.outcomes)
-            self.given_back(batch)
-        self.rolled_back()
+            self._log.given_back(batch)
+        self._log.on_rolled_back()
 
     def _begin_again_later(self) -> None:
-        self._away = True
-        self.wakeupAfter(timedelta(seconds=self._wait), BeginAgain())
+        if self._state is State.STOPPED:
+            return
+        self._enter(State.AWAY)
+        self.wake_up(self._wait, BeginAgain())
         self._wait = min(self._wait * 2, LONGEST_WAIT)
 
     def _begin_again(self) -> None:
-        self._away = False
-        self._roll_back()
+        if self._state is State.AWAY:
+            self._enter(State.IDLE)
+            self.roll_back()
 
-    def _database_is_back(self) -> None:
+    def database_is_back(self) -> None:
+        """The database has answered: end its outage."""
         self._wait = FIRST_WAIT
-        if self._world.outages:
-            self._world.outages.end("database", self._world.clock.now())
+        if self.context.outages:
+            self.context.outages.end("database", self.context.clock.now())
+
+    # --- the state ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self._state
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether a batch is open, or was broken off and is not rolled back yet."""
+        return self._batch is not None
+
+    def _enter(self, state: State) -> None:
+        if not self._state.may_become(state):
+            raise RuntimeError(f"a processor that is {self._state.value} cannot be {state.value}")
+        self._state = state
+
+    def _close_batch(self) -> None:
+        self._enter(State.IDLE)
+        self._batch = None
+
+    def wake_up(self, seconds: float, payload: Any) -> None:
+        """Send itself a WakeupMessage with this payload after so many seconds."""
+        self.wakeupAfter(timedelta(seconds=seconds), payload)

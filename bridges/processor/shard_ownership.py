@@ -1,7 +1,12 @@
-"""Shards that come and go: what their actors get back from the store, and what they give up."""
+"""The shards that a processor owns, the sagas in flight on them, and where their actors are.
 
-from collections.abc import Iterable, Sequence
+A shard that is gained is restored: its sagas in flight are read from the store and sent to the
+coordinator. A shard that is lost is evicted: the actors of its sagas are released.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import structlog
 from thespian.actors import ActorAddress
@@ -11,7 +16,7 @@ from order_sagas.actors.messages import Message, OperatorCommand
 from order_sagas.actors.protocol import Ack, EvictSagas, Restore, RestoreEntities, timer_ticket
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.processor.batch import Item
-from order_sagas.bridges.processor.log_adapter import LogSide
+from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 
@@ -21,52 +26,66 @@ RESTORE_AT_ONCE = 1000
 """Sagas in one message to their coordinator."""
 
 
-class Shards(LogSide):
-    """Which shards are ours, which sagas are in flight, and where their actors are."""
+class ShardOwnership:
+    """Knows which shards are owned, which sagas are in flight, and restores and evicts them.
 
-    def gain(self, epochs: dict[int, int]) -> None:
-        """These shards are ours now: give the actors what the store knows of them.
+    `receivers` are the actors that take messages, by name; `send` sends a message to an actor.
+    """
 
-        Call it between batches. Sagas come back in the order of their deadlines, so that overdue
+    def __init__(
+        self,
+        context: ProcessorContext,
+        receivers: Mapping[str, ActorAddress],
+        send: Callable[[ActorAddress, Any], None],
+    ) -> None:
+        self._context = context
+        self._receivers = receivers
+        self._send = send
+        self._restores = 0
+        self.epochs: dict[int, int] = {}
+        """The owned shards, each with the epoch in which it was claimed."""
+        self.in_flight: dict[str, ActorAddress | int] = {}
+        """Every saga in flight: its address, or the number of its restore until it has answered."""
+
+    # --- gaining and losing shards ------------------------------------------------------------
+
+    def restore(self, epochs: Mapping[int, int]) -> None:
+        """Own these shards, and give the actors what the store knows of them.
+
+        Call it between batches. Sagas are restored in the order of their deadlines, so that overdue
         ones fire in it.
         """
-        self._epochs.update(epochs)
+        self.epochs.update(epochs)
         self._restore_sagas(sorted(epochs))
-        for service in self._world.services:
+        for service in self._context.services:
             address = self._receivers.get(service.participant.name)
             if address is not None and service.memory:
                 owned = [entity for kind in service.memory for entity in self._owned(kind)]
-                self.send(address, RestoreEntities(owned))
-        self._outcomes.bring_back()
-        self._owed.begin()
-        self._proceed_soon()
+                self._send(address, RestoreEntities(owned))
 
-    def lose(self, shards: frozenset[int]) -> None:
-        """These shards are ours no longer: release their sagas. Call it between batches."""
+    def evict(self, shards: frozenset[int]) -> None:
+        """Own these shards no longer, and release their sagas. Call it between batches."""
         for shard in shards:
-            self._epochs.pop(shard, None)
+            self.epochs.pop(shard, None)
         coordinator = self._receivers.get(ORCHESTRATOR)
         if coordinator is None:
             return
-        partitions = self._world.store.partitions
+        partitions = self._context.store.partitions
         gone = [
             saga_id
-            for saga_id in self._in_flight
+            for saga_id in self.in_flight
             if partition_for(saga_id.partition("/")[2].encode(), partitions) in shards
         ]
         for saga_id in gone:
-            del self._in_flight[saga_id]
-        # What their timers did while the last batch was being stored is the next owner's to do.
-        self._early = {i: early for i, early in self._early.items() if i in self._in_flight}
-        self.send(coordinator, EvictSagas(gone))
+            del self.in_flight[saga_id]
+        self._send(coordinator, EvictSagas(gone))
 
-    def lose_all(self) -> None:
-        """No shard is ours any more. Outcomes of calls are kept: the shards may come back."""
-        self._outcomes.drop_reminders()
-        self._epochs.clear()
-        self._in_flight.clear()
+    def evict_all(self) -> None:
+        """Own no shard, and release every saga."""
+        self.epochs.clear()
+        self.in_flight.clear()
         if ORCHESTRATOR in self._receivers:
-            self.send(self._receivers[ORCHESTRATOR], EvictSagas())
+            self._send(self._receivers[ORCHESTRATOR], EvictSagas())
 
     def _restore_sagas(self, shards: Sequence[int]) -> None:
         coordinator = self._receivers.get(ORCHESTRATOR)
@@ -74,49 +93,52 @@ class Shards(LogSide):
             return
         self._restores += 1
         count = 0
-        in_flight = self._world.store.in_flight(shards)
+        in_flight = self._context.store.in_flight(shards)
         while chunk := list(islice(in_flight, RESTORE_AT_ONCE)):
             count += len(chunk)
             for progress in chunk:
-                self._in_flight[progress.saga_id] = self._restores
-            self.send(coordinator, Restore(chunk, self._restores))
+                self.in_flight[progress.saga_id] = self._restores
+            self._send(coordinator, Restore(chunk, self._restores))
         if count:
             log.info("sagas.restored", count=count, shards=len(shards))
 
     def _owned(self, kind: type[Entity]) -> list[Entity]:
-        partitions = self._world.store.partitions
+        partitions = self._context.store.partitions
         return [
             entity
-            for entity in self._world.store.all_of(kind)
-            if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self._epochs
+            for entity in self._context.store.all_of(kind)
+            if partition_for(getattr(entity, kind.key[0]).encode(), partitions) in self.epochs
         ]
 
-    def _is_current(self, handled: Ack, sender: ActorAddress) -> bool:
+    # --- which saga, and where ----------------------------------------------------------------
+
+    def is_current(self, handled: Ack, sender: ActorAddress) -> bool:
         """Whether what a timer did was done by the saga actor that now stands for the saga."""
-        known = self._in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
+        known = self.in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
         if type(known) is int:
             return handled.ticket == timer_ticket(known)
         return known is not None and known == sender
 
     def key_elsewhere(self, item: Item) -> bytes | None:
         """The key of what an item is about, if a shard of another worker holds that."""
-        partitions = self._world.store.partitions
+        partitions = self._context.store.partitions
         for route in item.routes:
             if route.receiver in self._receivers:
                 key = route.keyed_by(item.message).encode()
-                if partition_for(key, partitions) not in self._epochs:
+                if partition_for(key, partitions) not in self.epochs:
                     return key
         return None
 
-    def _is_in_flight(self, message: Message) -> bool:
-        in_flight = self._in_flight
-        if message.saga_id in in_flight and type(message) not in self._world.registry.started_by:
+    def is_in_flight(self, message: Message) -> bool:
+        """Whether a message is for a saga in flight."""
+        in_flight = self.in_flight
+        if message.saga_id in in_flight and type(message) not in self._context.registry.started_by:
             return True  # by far the most messages
-        return any(saga_id in in_flight for saga_id in self._sagas_for(message))
+        return any(saga_id in in_flight for saga_id in self.sagas_for(message))
 
-    def _sagas_for(self, message: Message) -> Sequence[str]:
+    def sagas_for(self, message: Message) -> Sequence[str]:
         """The ids of the sagas that a message may be for; an order may have several sagas."""
-        registry, kind = self._world.registry, type(message)
+        registry, kind = self._context.registry, type(message)
         saga = registry.started_by.get(kind)
         if saga:
             return (saga_id_of(saga.name, message.order_id),)

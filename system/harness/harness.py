@@ -27,11 +27,11 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.processor.external_calls import CAPACITY
-from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.bridges import HarnessEmbeddedBridge
+from order_sagas.system.harness.bridges import StagedEmbeddedLog
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -146,10 +146,10 @@ class Harness:
         self.notifications = ServiceControl(self, "notifications")
         self.kafka: SimulatedKafka | None = None
         """The simulated Kafka; None with the embedded log."""
-        bridge: type[Bridge] = HarnessEmbeddedBridge
+        adapter: type[LogAdapter] = StagedEmbeddedLog
         self.stage.arrive = self._append_to_log
         if log == "topics":
-            bridge, self.kafka = simulated(self.stage, seed, latency)
+            adapter, self.kafka = simulated(self.stage, seed, latency)
         self._parts = Parts(
             settings=Settings(
                 database="sqlite:///:memory:",
@@ -161,7 +161,7 @@ class Harness:
             connect=self.stage.database.connect,
             sagas=sagas,
             services=services,
-            bridge=bridge,
+            adapter=adapter,
             call_capacity=call_capacity,
             gateway=self.provider,
             channel=self.mailbag,
@@ -558,14 +558,14 @@ class Harness:
 _encode = msgspec.json.Encoder().encode
 
 
-def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[Bridge], SimulatedKafka]":
-    """Return the batch processor of Kafka, and a simulated Kafka in this environment."""
-    # Imported here: Kafka's client is slow to import, and the embedded log does not need it.
-    from order_sagas.system.harness.kafka_bridge import HarnessKafkaBridge
+def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
+    """The adapter of Kafka, and a simulated Kafka on the stage."""
+    # Here, because Kafka's client takes long to load, and the embedded log does not need it.
+    from order_sagas.system.harness.kafka_bridge import StagedKafka
     from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
 
     kafka = SimulatedKafka(stage, seed, latency)
     stage.client = partial(SimulatedClient, kafka)
     stage.arrive = kafka.append
     stage.between_messages = kafka.step
-    return HarnessKafkaBridge, kafka
+    return StagedKafka, kafka

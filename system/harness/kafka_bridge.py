@@ -1,34 +1,33 @@
-"""The batch processor of Kafka in a harness, on the harness's database and a simulated Kafka."""
+"""The adapter of Kafka in a harness: the real one, on a simulated Kafka."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.kafka import KafkaBridge, ShardsAssigned
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter, ShardsAssigned
 from order_sagas.bridges.records.record import Outgoing, Record
-from order_sagas.system.harness.bridges import Staged
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.environment import Stage
+    from order_sagas.system.harness.simulated_worker import Worker
 
 
-class HarnessKafkaBridge(KafkaBridge, Staged):
-    """The batch processor of Kafka. The simulated broker applies the faults of records."""
+class StagedKafka(KafkaLogAdapter):
+    """The adapter of Kafka. Faults of records and acknowledgements are those of the broker."""
 
-    asks_for_pauses = False  # the harness notifies it of each pause
+    stage: ClassVar["Stage"]
+    worker: ClassVar["Worker"]
+    polls_pauses = False  # the harness tells it of each pause
 
-    def open_log(self) -> None:
-        """Open the log, with a watched store."""
-        self.watch_store()
-        super().open_log()
-
-    def take(self, batch: Batch, limit: int) -> Sequence[Record]:
-        """Take records; raises StoreUnavailableError if a `ReadFails` is planned."""
-        taken = super().take(batch, limit)
+    def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
+        taken = super().poll(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken
 
-    def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """Place an outgoing record, and remember it until the commit."""
+    def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         self.worker.placed.append(outgoing)
-        return super().place(batch, outgoing, shard)
+        return super().emit(batch, outgoing, shard)
 
     def given_back(self, batch: Batch) -> None:
         """Drop the outgoing records of a batch that is rolled back."""

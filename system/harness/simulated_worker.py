@@ -62,8 +62,9 @@ class Worker:
         """Its open stores."""
         self.call_runners: list[VirtualCalls] = []
         self.kafka: SimulatedClient | None = stage.client(self)
-        kind = parts.bridge
-        assert kind
+        adapter: Any = parts.adapter
+        assert adapter
+        here = {"stage": stage, "worker": self}
         self.parts = attrs.evolve(
             parts,
             clock=clock,
@@ -71,7 +72,8 @@ class Worker:
             call_runner=self._call_runner,
             watch=self.reach,
             log=self.kafka,
-            bridge=type(kind.__name__, (kind,), {"stage": stage, "worker": self}),
+            processor=type("Processor", (Staged,), here),
+            adapter=type(adapter.__name__, (adapter,), here),
         )
         self._interceptors = interceptors
 

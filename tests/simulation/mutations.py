@@ -30,11 +30,12 @@ from order_sagas.actors.services.stock import StockService
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.external_calls import ExternalCalls
-from order_sagas.bridges.processor.kafka import KafkaBridge
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
-from order_sagas.bridges.processor.processor import Bridge
-from order_sagas.bridges.processor.shard_ownership import Shards
+from order_sagas.bridges.processor.processor import BatchProcessor
+from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.storage.store import Changes, Store
 
 
@@ -317,19 +318,18 @@ def _(monkeypatch):
 
 @mutation("a batch that another worker's claim outdated is committed all the same")
 def _(monkeypatch):
-    right = Bridge._roll_back
+    right = BatchProcessor.roll_back
 
     def wrong(self):
         batch = self._batch
-        if batch is None or not self._closed:
+        if batch is None or self.state is not State.COMMITTING:
             right(self)
             return
-        self._closed = False
-        self._batch = None
-        self.committed(batch, [0] * len(batch.outbox))
-        self._proceed_soon()
+        self._close_batch()
+        self._log.on_committed(batch, [0] * len(batch.outbox))
+        self.proceed_soon()
 
-    monkeypatch.setattr(Bridge, "_roll_back", wrong)
+    monkeypatch.setattr(BatchProcessor, "roll_back", wrong)
 
 
 @mutation("calls that were owed at a crash are not made again")
@@ -398,35 +398,37 @@ def _(monkeypatch):
 def _(monkeypatch):
     def wrong(self, shards):
         for shard in shards:
-            self._epochs.pop(shard, None)
+            self.epochs.pop(shard, None)
 
-    monkeypatch.setattr(Shards, "lose", wrong)
+    monkeypatch.setattr(ShardOwnership, "evict", wrong)
 
 
 @mutation("shards are released while a batch with their records is open", 60, workers=2)
 def _(monkeypatch):
-    right = KafkaBridge.between_batches
+    right = KafkaLogAdapter.between_batches
 
     def wrong(self):
-        batch, self._batch = self._batch, None
-        closed, to_claim, self._to_claim = self._closed, self._to_claim, []
+        processor, state = self._host, self._host.state
+        to_claim, self._to_claim = self._to_claim, []
+        if state in (State.OPEN, State.COMMITTING):
+            processor._state = State.IDLE
         right(self)
-        self._batch, self._closed, self._to_claim = batch, closed, to_claim
-        if batch is None:
+        processor._state, self._to_claim = state, to_claim
+        if state is State.IDLE:
             right(self)
 
-    monkeypatch.setattr(KafkaBridge, "between_batches", wrong)
+    monkeypatch.setattr(KafkaLogAdapter, "between_batches", wrong)
 
 
 @mutation("sagas in flight are restored by the first claim only", workers=2)
 def _(monkeypatch):
-    right = Shards._restore_sagas
+    right = ShardOwnership._restore_sagas
 
     def wrong(self, shards):
         if not self._restores:
             right(self, shards)
 
-    monkeypatch.setattr(Shards, "_restore_sagas", wrong)
+    monkeypatch.setattr(ShardOwnership, "_restore_sagas", wrong)
 
 
 @mutation("after a rollback the shards are not claimed again", workers=2)
@@ -437,7 +439,7 @@ def _(monkeypatch):
         self._queue.clear()
         self._positions.clear()
 
-    monkeypatch.setattr(KafkaBridge, "rolled_back", wrong)
+    monkeypatch.setattr(KafkaLogAdapter, "on_rolled_back", wrong)
 
 
 @mutation("a record that Kafka did not acknowledge counts as published", workers=2)
@@ -447,7 +449,7 @@ def _(monkeypatch):
 
 @mutation("what Kafka did not acknowledge is not published again", workers=2)
 def _(monkeypatch):
-    monkeypatch.setattr(KafkaBridge, "_publish_again", lambda self: None)
+    monkeypatch.setattr(KafkaLogAdapter, "_publish_again", lambda self: None)
 
 
 @mutation("a record that is too large leaves no dead letter", workers=2)
@@ -456,7 +458,7 @@ def _(monkeypatch):
         self._unpublished.pop(number)
         self._published.append(number)
 
-    monkeypatch.setattr(KafkaBridge, "_too_large", wrong)
+    monkeypatch.setattr(KafkaLogAdapter, "_too_large", wrong)
 
 
 @mutation("what a former owner of a shard had not published stays in the outbox", workers=2)

@@ -26,7 +26,7 @@ from order_sagas.actors.services.service import Service
 from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
-from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
@@ -100,7 +100,7 @@ class EmbeddedSystem:
             call_runner=call_runner,
             call_capacity=call_capacity,
             shards=shards,
-            bridge=EmbeddedBridge,
+            adapter=EmbeddedLogAdapter,
             outage_folder=outage_folder,
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)

@@ -7,7 +7,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.processor.kafka import KafkaBridge
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.messages import Report
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.system.bootstrap import Parts, start
@@ -109,7 +109,7 @@ class WorkerOnPorts:
     When a method returns, the actors have handled its effects.
     """
 
-    def __init__(self, bridge: type[KafkaBridge] = KafkaBridge) -> None:
+    def __init__(self, adapter: type[KafkaLogAdapter] = KafkaLogAdapter) -> None:
         self.database = Database(lambda worker, changes: None)
         self.clock = VirtualClock(1_750_000_000.0)
         self.base = EventLoopBase(self.clock, threaded=False)
@@ -118,7 +118,7 @@ class WorkerOnPorts:
             settings=Settings(
                 database="sqlite:///:memory:", partitions=PARTITIONS, keep_idempotency_keys=None
             ),
-            bridge=bridge,
+            adapter=adapter,
             log=client,
             clock=self.clock,
             connect=self.database.connect,

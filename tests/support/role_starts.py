@@ -11,8 +11,8 @@ import msgspec
 
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.embedded import EmbeddedBridge
-from order_sagas.bridges.processor.processor import Bridge
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
+from order_sagas.bridges.processor.log_adapter import AdapterFactory
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
@@ -33,16 +33,16 @@ class HandledCounter:
         self.counts: Counter[tuple[str, Any]] = Counter()
         self._batch: Batch | None = None
 
-    def bridge(self) -> type[Bridge]:
-        """Return a batch processor of the embedded log whose batches are counted."""
+    def adapter(self) -> AdapterFactory:
+        """An adapter of the embedded log whose batches are counted."""
         counter = self
 
-        class CountedBridge(EmbeddedBridge):
-            def changes(self, batch: Batch) -> Changes:
+        class CountedLog(EmbeddedLogAdapter):
+            def changes(self, batch: Batch, changes: Changes) -> Changes:
                 counter._batch = batch
-                return super().changes(batch)
+                return super().changes(batch, changes)
 
-        return CountedBridge
+        return CountedLog
 
     def reached(self, point: str) -> None:
         """Handle a point that a batch processor has reached."""
@@ -92,8 +92,8 @@ class RoleStarts:
         self.clock = self.first.clock
         for system in self.systems:
             system.clock = self.clock
-            bridge = self.handled.bridge()
-            system.parts = attrs.evolve(system.parts, clock=self.clock, bridge=bridge)
+            adapter = self.handled.adapter()
+            system.parts = attrs.evolve(system.parts, clock=self.clock, adapter=adapter)
         self.orders: list[str] = []
         self.crashes = 0
 

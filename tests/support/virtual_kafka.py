@@ -1,4 +1,4 @@
-"""A system on `KafkaBridge` and virtual time, with a real database and Kafka as a list.
+"""A system on Kafka's adapter, on virtual time, with a real database; Kafka is a list.
 
 The test decides if a record is acknowledged or fails.
 """
@@ -16,7 +16,12 @@ from order_sagas.actors.messages import Message
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaBridgeError
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.processor.kafka import KafkaBridge, RecordsRead, ShardsAssigned, _Owner
+from order_sagas.bridges.processor.kafka import (
+    KafkaLogAdapter,
+    RecordsRead,
+    ShardsAssigned,
+    _Owner,
+)
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
@@ -73,12 +78,11 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, bridge: "VirtualKafkaBridge") -> None:
-        self._bridge = bridge
+    def __init__(self, adapter: "VirtualKafka") -> None:
+        self._adapter = adapter
 
     def rewind(self, shards: frozenset[int]) -> None:
-        """Assign all shards again, from their stored offsets."""
-        self._bridge.assign()
+        self._adapter.assign()
 
     def done(self, handover: Handover) -> None:
         """Do nothing: there is no limit of outstanding records."""
@@ -93,29 +97,28 @@ class _Reader:
         """Do nothing: no thread runs."""
 
 
-class VirtualKafkaBridge(KafkaBridge):
-    """A batch processor on the broker of its class; it owns all shards."""
+class VirtualKafka(KafkaLogAdapter):
+    """Reads and writes the broker of its class; it owns every shard."""
 
     broker: VirtualBroker
 
-    def open_log(self) -> None:
-        """Open the log on the broker of the class."""
+    def open(self) -> None:
         self._writer = _Writer(self.broker)  # type: ignore[assignment]
         self._reader = _Reader(self)  # type: ignore[assignment]
-        self._owner = _Owner(self._world.tell)
+        self._owner = _Owner(self._context.tell)
         self._offsets = self._offsets_of_roles("virtual")
         self.broker.on_record = self._read
         self.assign()
 
     def assign(self) -> None:
-        """Own all shards, and read all records; the batch processor skips handled ones."""
-        self._world.tell(ShardsAssigned(frozenset(range(self.broker.partitions)), Future()))
+        """Own every shard, and read everything: the bridge leaves out what it has handled."""
+        self._context.tell(ShardsAssigned(frozenset(range(self.broker.partitions)), Future()))
         for record in self.broker.records:
             self._read(record)
 
     def _read(self, record: Record) -> None:
         if record.topic != DEAD_LETTERS:
-            self._world.tell(RecordsRead(Handover([record], frozenset([record.partition]))))
+            self._context.tell(RecordsRead(Handover([record], frozenset([record.partition]))))
 
 
 class VirtualKafkaSystem(EmbeddedSystem):
@@ -124,8 +127,8 @@ class VirtualKafkaSystem(EmbeddedSystem):
     def __init__(self, directory: Path, **how: Any) -> None:
         super().__init__(directory, **how)
         self.broker = VirtualBroker(self.settings.partitions)
-        bridge = type("Bridge", (VirtualKafkaBridge,), {"broker": self.broker})
-        self.parts = evolve(self.parts, bridge=bridge)
+        adapter = type("Adapter", (VirtualKafka,), {"broker": self.broker})
+        self.parts = evolve(self.parts, adapter=adapter)
 
     def put(self, *messages: Message, topic: str = "") -> None:
         """Append messages to their topics, and run."""

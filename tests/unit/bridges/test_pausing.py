@@ -18,7 +18,7 @@ from order_sagas.bridges.operations import (
     ReasonNeededError,
     pauses_that_last,
 )
-from order_sagas.bridges.processor.embedded import EmbeddedBridge
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.deferred import INTAKE
@@ -82,16 +82,16 @@ class RefusesOneLook:
         return self._connection.rows(sql, parameters)
 
 
-class LooksEachSecond(EmbeddedBridge):
+class LooksEachSecond(EmbeddedLogAdapter):
     """As on Kafka, where no bell tells of a pause."""
 
-    asks_for_pauses = True
+    polls_pauses = True
 
 
 def test_a_pause_is_heard_of_although_the_database_was_away_for_one_look(tmp_path):
     """The look is made again, and so are all that follow."""
     system = EmbeddedSystem(tmp_path)
-    system.parts = evolve(system.parts, connect=RefusesOneLook, bridge=LooksEachSecond)
+    system.parts = evolve(system.parts, connect=RefusesOneLook, adapter=LooksEachSecond)
     with system:
         operations = PauseOperations(system.log, NAMES, system.clock)
         RefusesOneLook.refuses = True

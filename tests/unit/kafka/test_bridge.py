@@ -1,4 +1,4 @@
-"""What the bridge to Kafka lets go of when shards move, without a broker and without actors."""
+"""What a processor on Kafka lets go of when shards move, without a broker and without actors."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +17,11 @@ from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.call_runners import ImmediateCalls
-from order_sagas.bridges.processor.external_calls import ExternalCalls
-from order_sagas.bridges.processor.kafka import KafkaBridge
+from order_sagas.bridges.processor.external_calls import CAPACITY
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.outcome_queue import Outcome
-from order_sagas.bridges.processor.owed_calls import OwedCalls
-from order_sagas.bridges.processor.processor import CommitAgain
+from order_sagas.bridges.processor.processor import BatchProcessor, CommitAgain
+from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
@@ -31,7 +31,7 @@ PARTITIONS = 8
 NOBODY = ActorAddress("nobody")
 
 
-class Bridge(KafkaBridge):
+class Processor(BatchProcessor):
     """Notes what it would send and store; all its shards are claimed but those it `lacks`."""
 
     def __init__(self) -> None:
@@ -45,31 +45,45 @@ class Bridge(KafkaBridge):
             commit=lambda *_: self.done.append("commit"),
         )
         registry = Registry([PLACE_ORDER])
-        self._world = SimpleNamespace(  # type: ignore[assignment]
+        context: Any = SimpleNamespace(
             store=store,
             registry=registry,
             routes=Routes(registry, SERVICES),
+            services=(),
             batch_size=10,
             tracing=None,
+            call_runner=ImmediateCalls(),
+            call_capacity=CAPACITY,
+            tell=self.sent.append,
             flush=lambda: None,
             watch=lambda point: None,
             clock=SimpleNamespace(now=lambda: 0.0),
         )
-        self._receivers = {ORCHESTRATOR: NOBODY, "payments": NOBODY}
-        self._epochs = dict.fromkeys(range(PARTITIONS), 1)
-        self._owner = SimpleNamespace()  # type: ignore[assignment]
-        self._calls = ExternalCalls(ImmediateCalls(), self.sent.append)
-        self._owed = OwedCalls(store, self._calls, ())  # type: ignore[arg-type]
-        self._offsets = SimpleNamespace(name={})  # type: ignore[assignment]
+        self.receivers.update({ORCHESTRATOR: NOBODY, "payments": NOBODY})
+        self._make_parts(context, KafkaLogAdapter)
+        self.ownership.epochs.update(dict.fromkeys(range(PARTITIONS), 1))
+        self.kafka._owner = SimpleNamespace()  # type: ignore[assignment]
+        self.kafka._offsets = SimpleNamespace(name={})  # type: ignore[assignment]
+
+    @property
+    def kafka(self) -> KafkaLogAdapter:
+        assert isinstance(self._log, KafkaLogAdapter)
+        return self._log
 
     def send(self, target: Any, message: Any) -> None:
         self.sent.append(message)
 
+    def has_open(self, batch: Batch) -> Batch:
+        """As if this batch had been opened."""
+        self._enter(State.OPEN)
+        self._batch = batch
+        return batch
+
 
 @pytest.fixture
-def bridge() -> Bridge:
-    """A bridge that owns every shard."""
-    return Bridge()
+def processor() -> Processor:
+    """A processor on Kafka that owns every shard."""
+    return Processor()
 
 
 def shard_of(order_id: str) -> int:
@@ -80,92 +94,96 @@ def a_saga(order_id: str) -> SagaState:
     return advance(PLACE_ORDER, None, OrderCreated(order_id=order_id), 0.0).progress
 
 
-def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(bridge: Bridge) -> None:
+def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(
+    processor: Processor,
+) -> None:
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
     mine, gone = a_saga("o-1"), a_saga("o-2")
-    bridge._in_flight = {mine.saga_id: NOBODY, gone.saga_id: NOBODY}
-    bridge._early = {
+    processor.ownership.in_flight.update({mine.saga_id: NOBODY, gone.saga_id: NOBODY})
+    processor._early = {
         saga.saga_id: [Ack(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
     }
     assert shard_of("o-1") != shard_of("o-2")
 
-    bridge.lose(frozenset([shard_of("o-2")]))
+    processor.lose(frozenset([shard_of("o-2")]))
 
-    assert [mine.saga_id] == [*bridge._early]
+    assert [mine.saga_id] == [*processor._early]
 
 
-def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(bridge: Bridge) -> None:
+def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(
+    processor: Processor,
+) -> None:
     """Its new owner makes the call again, with the same key: two may not write one payment."""
     for order_id in ("o-1", "o-2"):
         call = ("payments", "charge", order_id)
-        bridge._outcomes.put(Outcome(PaymentSettled(order_id=order_id), call))
-    epoch = bridge._epochs.pop(shard_of("o-2"))
+        processor._outcomes.put(Outcome(PaymentSettled(order_id=order_id), call))
+    epoch = processor.ownership.epochs.pop(shard_of("o-2"))
 
-    bridge._fill(bridge._open())
+    processor._fill(processor._open())
 
-    assert ["o-1"] == [delivery.message.order_id for delivery in bridge.sent]
+    assert ["o-1"] == [delivery.message.order_id for delivery in processor.sent]
 
-    bridge._batch = None
-    bridge._epochs[shard_of("o-2")] = epoch
-    bridge._outcomes.bring_back()
-    bridge._fill(bridge._open())
+    processor._close_batch()
+    processor.ownership.epochs[shard_of("o-2")] = epoch
+    processor._outcomes.bring_back()
+    processor._fill(processor._open())
 
-    assert ["o-1", "o-2"] == [delivery.message.order_id for delivery in bridge.sent]
+    assert ["o-1", "o-2"] == [delivery.message.order_id for delivery in processor.sent]
 
 
-def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(bridge: Bridge) -> None:
+def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(processor: Processor) -> None:
     """The batch that waited for the database was rolled back; this one still waits for actors."""
-    bridge._batch = Batch(2, waiting=1)
+    processor.has_open(Batch(2, waiting=1))
 
-    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
-    bridge._closed = True  # it waits for the database by now, with a timer of its own
-    bridge.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
+    processor.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
+    processor._enter(State.COMMITTING)  # it waits for the database by now, with a timer of its own
+    processor.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
 
-    assert [] == bridge.done
+    assert [] == processor.done
 
 
 def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
-    bridge: Bridge,
+    processor: Processor,
 ) -> None:
     """A lost shard rolls a batch back while its deliveries are out; their answers come later."""
-    bridge._batch = present = Batch(2, waiting=2)
+    present = processor.has_open(Batch(2, waiting=2))
     saga = a_saga("o-1")
 
-    bridge.receiveMessage(Ack(1, 0, (), (saga,)), NOBODY)
-    bridge.receiveMessage(Nack(1, 0, "too late"), NOBODY)
+    processor.receiveMessage(Ack(1, 0, (), (saga,)), NOBODY)
+    processor.receiveMessage(Nack(1, 0, "too late"), NOBODY)
 
     assert 2 == present.waiting
     assert {} == present.sagas
-    assert 2 == bridge._report().stale_acks
+    assert 2 == processor._report().stale_acks
 
 
-def test_an_acknowledgement_of_the_open_batch_counts(bridge: Bridge) -> None:
-    bridge._batch = present = Batch(2, waiting=2)
+def test_an_acknowledgement_of_the_open_batch_counts(processor: Processor) -> None:
+    present = processor.has_open(Batch(2, waiting=2))
 
-    bridge.receiveMessage(Ack(2, 0), NOBODY)
+    processor.receiveMessage(Ack(2, 0), NOBODY)
 
     assert 1 == present.waiting
-    assert 0 == bridge._report().stale_acks
+    assert 0 == processor._report().stale_acks
 
 
 def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_takes(
-    bridge: Bridge,
+    processor: Processor,
 ) -> None:
     """What was handed over is given back once the last of it is taken."""
     place = ("order-events", 3)
     records = [Record(*place, offset, b"k", b"{}") for offset in range(25)]
     handover = Handover(records, frozenset([3]))
-    bridge._positions = {place: 0}
-    bridge._queue.append((handover, records))
+    processor.kafka._positions.claimed({place: 0})
+    processor.kafka._queue.append((handover, records))
     batches: list[Any] = []
     for limit in (10, 10, 10):
         batch = Batch(len(batches) + 1)
-        taken = bridge.take(batch, limit)
+        taken = processor.kafka.poll(batch, limit)
         batches.append((len(taken), batch.offsets[place], batch.sources))
-        bridge._positions[place] = batch.offsets[place][1]
+        processor.kafka._positions.committed(batch.offsets)
 
     assert [(10, (0, 10), []), (10, (10, 20), []), (5, (20, 25), [handover])] == batches
-    assert not bridge._queue
+    assert not processor.kafka._queue
 
 
 @pytest.mark.parametrize(
@@ -177,22 +195,23 @@ def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_ta
     ],
 )
 def test_a_record_of_another_shard_is_sent_on_by_one_set_of_roles(
-    bridge: Bridge, receivers: list[str], sent_on: int
+    processor: Processor, receivers: list[str], sent_on: int
 ) -> None:
     """Each set reads it, and each would find it twice in the other partition."""
-    bridge._receivers = dict.fromkeys(receivers, NOBODY)
-    routes = bridge._world.routes.of("order-events", OrderCreated)
+    processor.receivers.clear()
+    processor.receivers.update(dict.fromkeys(receivers, NOBODY))
+    routes = processor.context.routes.of("order-events", OrderCreated)
     record = Record("order-events", (shard_of("o-1") + 1) % PARTITIONS, 3, None, b"{}")
-    batch = bridge._open()
+    batch = processor._open()
 
     item = Item(OrderCreated(order_id="o-1"), record.topic, record, routes)
-    bridge._forward(batch, item, b"o-1")
+    processor._reader._forward(batch, item, b"o-1")
 
     assert [shard_of("o-1")] * sent_on == [outgoing.partition for _, outgoing in batch.outbox]
 
 
 def test_sets_that_claim_the_same_shards_in_turns_let_one_another_commit(
-    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+    processor: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first loss is a shard that has moved; after the second, the other may go on first."""
     waits: list[float] = []
@@ -201,12 +220,19 @@ def test_sets_that_claim_the_same_shards_in_turns_let_one_another_commit(
     def lost(*_: Any) -> None:
         raise LostShardError("shard 0 was claimed by another worker")
 
-    monkeypatch.setattr(bridge, "wakeupAfter", lambda after, _: waits.append(after.total_seconds()))
-    monkeypatch.setattr(bridge, "_roll_back", lambda: rolled_back.append(bridge._lost))
-    monkeypatch.setattr(bridge._world.store, "commit", lost)
+    def give_up() -> None:
+        rolled_back.append(processor._lost)
+        processor._close_batch()
+
+    monkeypatch.setattr(
+        processor, "wakeupAfter", lambda after, _: waits.append(after.total_seconds())
+    )
+    monkeypatch.setattr(processor, "roll_back", give_up)
+    monkeypatch.setattr(processor.context.store, "commit", lost)
     for number in range(5):
-        bridge._batch = Batch(number, records=1)
-        bridge._commit()
+        processor._commit(processor.has_open(Batch(number, records=1)))
+        if processor.state is State.AWAY:
+            processor._enter(State.IDLE)
 
     assert [1] == rolled_back
     assert len(waits) == 4

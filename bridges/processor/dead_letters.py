@@ -1,0 +1,46 @@
+"""Writes the dead letters of a batch."""
+
+from collections.abc import Callable
+
+import structlog
+
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.counts import Counts
+from order_sagas.bridges.records.dead_letter import dead_letter
+from order_sagas.bridges.records.record import Outgoing, Record
+
+log = structlog.get_logger("bridge")
+
+
+class DeadLetters:
+    """Adds to a batch the dead letter of a record that is unreadable, or that no actor can handle.
+
+    `emit` adds an outgoing record of a shard to a batch.
+    """
+
+    def __init__(
+        self,
+        context: ProcessorContext,
+        counts: Counts,
+        emit: Callable[[Batch, Outgoing, int], bool],
+    ) -> None:
+        self._context = context
+        self._counts = counts
+        self._emit = emit
+
+    def write(self, batch: Batch, record: Record, error: str, details: str | None = None) -> None:
+        """Log the error, and add the record's dead letter to the batch."""
+        context = self._context
+        self._counts.dead_letters += 1
+        batch.dead_letters += 1
+        log.error(
+            "record.dead_lettered",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            error=error,
+            **({"details": details} if details else {}),
+        )
+        letter = dead_letter(record, error, context.clock.now(), context.store.partitions)
+        self._emit(batch, letter, record.partition)

@@ -1,0 +1,149 @@
+"""Chooses what a batch handles: outcomes of calls, deferred messages, and new records."""
+
+from collections.abc import Mapping
+
+from thespian.actors import ActorAddress
+
+from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.processor.batch import Batch, Item
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.deferral import Deferral
+from order_sagas.bridges.processor.external_calls import ExternalCalls
+from order_sagas.bridges.processor.log_adapter import LogAdapter
+from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
+from order_sagas.bridges.processor.owed_calls import OwedCalls
+from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.records.partitioner import partition_for
+from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.records.routing import ORCHESTRATOR, TO_DEAD_LETTERS
+
+
+class BatchReader:
+    """Reads at most `batch_size` items for a batch, and decodes the records among them.
+
+    A record that cannot be decoded becomes a dead letter; one whose key belongs to a shard of
+    another worker is sent on to the partition of that shard.
+    """
+
+    def __init__(
+        self,
+        context: ProcessorContext,
+        ownership: ShardOwnership,
+        deferral: Deferral,
+        log_adapter: LogAdapter,
+        dead_letters: DeadLetters,
+        receivers: Mapping[str, ActorAddress],
+        outcomes: OutcomeQueue,
+        calls: ExternalCalls,
+        owed: OwedCalls,
+    ) -> None:
+        self._context = context
+        self._ownership = ownership
+        self._deferral = deferral
+        self._log = log_adapter
+        self._dead_letters = dead_letters
+        self._receivers = receivers
+        self._outcomes = outcomes
+        self._calls = calls
+        self._owed = owed
+
+    def read(self, batch: Batch, *, stopping: bool) -> list[Item]:
+        """The items of a batch; none if there is nothing to handle. `stopping`: only outcomes."""
+        context, adapter, deferral = self._context, self._log, self._deferral
+        tracing, starts = context.tracing, context.registry.started_by
+        items: list[Item] = []
+        outcomes: list[Item] = []
+        if self._owed.waiting:
+            self._remind(stopping=stopping)
+        size = context.batch_size
+        if self._outcomes:
+            # At most half while records wait; of an odd number, the rest in turns.
+            outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
+        if not stopping:
+            limit = size - len(outcomes)
+            kept = deferral.take(batch, limit) if deferral.pending and limit else []
+            # Deferred records come first, and nothing new while there are more of them.
+            taken = () if batch.unparked or not limit else adapter.poll(batch, limit)
+            selective = adapter.selective
+            for record in taken:
+                batch.records += 1
+                try:
+                    message = context.wire.decode(record)
+                    if tracing and record.headers and type(message) in starts:
+                        message = tracing.received(message, record.headers)
+                    routes = context.routes.of(record.topic, type(message))
+                    if not routes:
+                        raise UnreadableRecordError(
+                            f"nobody on {record.topic} takes {type(message).__name__}"
+                        )
+                    if selective:
+                        routes = adapter.routes_here(batch, record, message, routes)
+                        if not routes:
+                            continue
+                except UnreadableRecordError as error:
+                    # One role makes dead letters, or each would make one of the same record.
+                    if (
+                        adapter.routes_here(batch, record, None, TO_DEAD_LETTERS)
+                        if selective
+                        else ORCHESTRATOR in self._receivers
+                    ):
+                        self._dead_letters.write(batch, record, str(error))
+                    continue
+                item = Item(message, record.topic, record, routes)
+                key = adapter.elsewhere(item)
+                if key is None:
+                    items.append(item)
+                else:
+                    self._forward(batch, item, key)
+            if deferral.holding:
+                items = deferral.defer(batch, items)
+            items = kept + items
+        if self._outcomes:
+            room = size - len(outcomes) - batch.records - len(batch.unparked)
+            outcomes += self._take_outcomes(batch, room)
+        items += outcomes
+        return items
+
+    def _take_outcomes(self, batch: Batch, limit: int) -> list[Item]:
+        """The next outcomes and reminders, at most `limit`; what cannot be handled now is kept."""
+        queue, calls, inside = self._outcomes, self._calls, self._context.routes.inside
+        holding, elsewhere = self._deferral.holding, self._log.elsewhere
+        items: list[Item] = []
+        while len(items) < limit and queue:
+            outcome = queue.pop()
+            message = outcome.message
+            item = Item(message, "", None, inside(type(message)))
+            if holding and any(route.receiver in holding for route in item.routes):
+                queue.defer(outcome)
+            elif elsewhere(item) is None:
+                batch.outcomes.append(outcome)
+                items.append(item)
+            else:
+                # If the shard comes back, the outcome is used; another owner makes the call again.
+                batch.look_again = True  # its capacity is free
+                if outcome.call:
+                    calls.set_aside(outcome.call)
+                given_up = queue.set_aside(outcome)
+                if given_up and given_up.call:
+                    calls.settled((given_up.call,))
+        return items
+
+    def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
+        """Send an item's record on to the partition where its entity lives, whole."""
+        record = item.record
+        assert record is not None
+        if not self._log.forwards(item):
+            return
+        partition = partition_for(key, self._context.store.partitions)
+        outgoing = Outgoing(record.topic, partition, key, record.value, record.headers)
+        self._log.emit(batch, outgoing, record.partition)
+
+    def _remind(self, *, stopping: bool) -> None:
+        """Queue a batch of reminders of the calls that the database says are owed."""
+        room = self._context.batch_size - len(self._outcomes)
+        if room > 0 and not stopping:
+            for reminder in self._owed.next(
+                room, [*self._ownership.epochs], self._deferral.holding
+            ):
+                self._outcomes.put(Outcome(reminder))
