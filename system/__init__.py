@@ -1,1 +1,1 @@
-"""Running it: the Thespian base, settings, wiring, command line, trace, harness."""
+"""Runs the system: Thespian base, settings, wiring, command line, telemetry, trace, harness."""

@@ -1,4 +1,4 @@
-"""The one place where the system is put together; everything it needs is an argument."""
+"""Wires the system together; every collaborator is an argument."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -56,23 +56,23 @@ SERVICES: tuple[type[Service], ...] = (
 )
 
 
-def _nothing(*_: Any) -> None:
+def _no_op(*_: Any) -> None:
     return None
 
 
 @attrs.frozen(kw_only=True)
 class Parts:
-    """Everything that the system is made of, and that a test may want to replace."""
+    """The collaborators of the system, each of which a test can replace."""
 
     settings: Settings
     sagas: Sequence[Saga] = SAGAS
     services: Sequence[type[Service]] = SERVICES
     bridge: type[Bridge] | None = None
-    """None for the one that the settings ask for: to Kafka, or to the embedded log."""
+    """Class of the batch processor. None: chosen by the settings, for Kafka or the embedded log."""
     log: Any = None
-    """How that bridge reaches its log, a `ClientPort` for Kafka; None for what settings name."""
+    """The processor's access to its log, a `ClientPort` for Kafka. None: as the settings say."""
     connect: Callable[[str], Connection] = connect
-    """Opens the database that the settings name."""
+    """Opens a connection to the database URL in the settings."""
     clock: Clock = attrs.field(factory=SystemClock)
     outages: Outages = attrs.field(
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
@@ -81,25 +81,27 @@ class Parts:
     """Where outages of the database are noted for the next worker; None to note them nowhere."""
     call_runner: Callable[[], CallRunner] = ThreadPools
     call_capacity: int = CAPACITY
-    """External calls of one service that may be under way; others wait in the database."""
+    """Maximum number of running external calls per service; others wait in the database."""
     apart: bool = False
-    """Whether each actor is in a process of its own, as on Thespian's multi-process bases, which
-    only tests use. All this is then pickled to get there, nothing but messages leads back, and the
-    bridge makes external calls on its own thread."""
+    """True if each actor runs in its own process, as on Thespian's multi-process bases.
+
+    Only tests use this. The parts are pickled for the actors' processes, results return only as
+    messages, and the batch processor makes external calls on its own thread.
+    """
     gateway: Any = None
-    """The payment provider; None for the simulated one that the settings describe."""
+    """The payment provider. None: the simulated one, as the settings say."""
     channel: Channel | None = None
-    """How customers are told; None for the one that the settings name."""
+    """The channel of notifications. None: as the settings say."""
     shards: frozenset[int] | None = None
-    """The shards of the embedded log that this worker runs; None for all."""
+    """The shards of the embedded log that this worker owns. None: all."""
     observers: Sequence[Observer] = ()
     tracing: Tracing | None = None
-    flush: Callable[[], None] = _nothing
-    watch: Callable[[str], None] = _nothing
+    flush: Callable[[], None] = _no_op
+    watch: Callable[[str], None] = _no_op
 
     @property
     def registry(self) -> Registry:
-        """The definitions, with the deadlines that the settings ask for."""
+        """The saga definitions, with deadlines scaled by the settings."""
         return registry_of(self.settings, self.sagas)
 
 
@@ -111,7 +113,7 @@ def open_store(
     *,
     migrating: bool = False,
 ) -> Store:
-    """The store that the settings name; raises StoreError if it can't be used.
+    """Open the store that the settings name. Raises StoreError if it can't be used.
 
     A database of a former schema version is migrated if `migrating`, and refused if not.
     """
@@ -133,9 +135,9 @@ def open_store(
 
 
 def bridge_of(settings: Settings) -> tuple[type[Bridge], Any]:
-    """The bridge to the log that the settings name, and what it needs to reach it."""
+    """Return the batch processor for the log that the settings name, and its access to that log."""
     if settings.kafka:
-        # Here, because Kafka's client takes long to load, and only those who name one need it.
+        # Imported here, because the Kafka client takes long to load.
         from order_sagas.bridges.processor.kafka import KafkaBridge
         from order_sagas.system.kafka_settings import kafka_log
 
@@ -148,7 +150,7 @@ def open_world(
     registry: Registry,
     tell: Callable[[Any], None],
 ) -> ProcessorContext:
-    """What the bridge needs, opened in the process and thread where the bridge runs."""
+    """Open the dependencies of the batch processor, in the process and thread where it runs."""
     store = open_store(parts.settings, registry, parts.services, parts.connect)
     url = parts.settings.database
     name = str(file_of(url) or make_url(url).render_as_string(hide_password=True))
@@ -181,40 +183,40 @@ def open_world(
 
 
 class RunningSystem:
-    """Actors that are up, and the way to stop them."""
+    """The started actors of a worker, with access to the batch processor."""
 
     def __init__(
         self,
         actors: ActorSystem,
         bridge: ActorAddress,
-        on_failure: Callable[[BaseException], Any] = _nothing,
+        on_failure: Callable[[BaseException], Any] = _no_op,
     ) -> None:
         self.actors = actors
         self.bridge = bridge
         self._on_failure = on_failure
         self.failure: BaseException | None = None
         self.failed = threading.Event()
-        """Set when the system cannot go on; `failure` says why."""
+        """Set when the system has failed; `failure` is the error."""
 
     def tell_bridge(self, message: Any) -> None:
-        """Send the bridge a message, from any thread."""
+        """Send the batch processor a message. May be called from any thread."""
         with self.actors.private() as context:
             context.tell(self.bridge, message)
 
     def report(self, timeout: float = 1.0) -> Report | None:
-        """How the bridge is doing; None if it did not answer within `timeout` seconds."""
+        """Return the batch processor's report, or None if it did not answer within `timeout` s."""
         with self.actors.private() as context:
             answer = context.ask(self.bridge, AskReport(), timeout)
         return answer if isinstance(answer, Report) else None
 
     def fail(self, error: BaseException) -> None:
-        """Note that the system cannot go on."""
+        """Record that the system has failed, and call `on_failure`."""
         self.failure = error
         self.failed.set()
         self._on_failure(error)
 
     def stop(self, timeout: float = 60.0) -> bool:
-        """Finish the batch, commit, and stop; answers whether that was done within `timeout`."""
+        """Finish and commit the batch, then stop. Returns False if `timeout` seconds passed."""
         with self.actors.private() as context:
             answer = context.ask(self.bridge, Stop(), timeout)
         self.actors.shutdown()
@@ -224,11 +226,11 @@ class RunningSystem:
 def start(
     parts: Parts,
     actors: ActorSystem,
-    on_failure: Callable[[BaseException], Any] = _nothing,
+    on_failure: Callable[[BaseException], Any] = _no_op,
 ) -> RunningSystem:
-    """Create the actors of the roles that this process has, and connect the bridge to them.
+    """Create the batch processor and the actors of this process's roles, and connect them.
 
-    `on_failure` is told, on the loop's thread, what went wrong when the system cannot go on.
+    `on_failure` is called with the error, on the event loop's thread, if the system fails.
     """
     settings, registry = parts.settings, parts.registry
     bridge = actors.createActor(parts.bridge or bridge_of(settings)[0])
@@ -247,7 +249,7 @@ def start(
         if name in services:
             actors.tell(services[name], message)
     if parts.apart:
-        world = partial(open_world, parts, registry, _nothing)
+        world = partial(open_world, parts, registry, _no_op)
         actors.tell(bridge, Connect(world, coordinator, services, apart=True))
     else:
         world = partial(open_world, parts, registry, running.tell_bridge)
@@ -265,7 +267,7 @@ def _configuration(parts: Parts) -> dict[str, Any]:
 
 
 def channel_of(settings: Settings) -> Channel:
-    """The way to reach customers that the settings name."""
+    """Return the channel of notifications that the settings name."""
     if settings.notification_channel == "maildir":
         return MaildirChannel(settings.maildir, settings.smtp_from)
     if settings.notification_channel == "smtp":
@@ -281,7 +283,7 @@ def channel_of(settings: Settings) -> Channel:
 
 
 def simulated_gateway(settings: Settings) -> SimulatedGateway:
-    """The payment provider that the settings describe."""
+    """Return the simulated payment provider that the settings describe."""
     return SimulatedGateway(
         decline_above=settings.payment_decline_above,
         decline_customers=frozenset(settings.payment_decline_customers),

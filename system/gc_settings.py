@@ -1,16 +1,16 @@
-"""How the garbage collector is set for a process that runs the system."""
+"""Garbage collector settings for a process that runs the system."""
 
 import gc
 
 YOUNG = 50_000
-"""Allocations between two looks at the youngest objects; Python's own default is 700 or 2,000."""
+"""Allocations between two collections of the youngest generation; default 700 or 2,000."""
 
 
 def tune_garbage_collection() -> None:
-    """Call it once everything is imported and made.
+    """Exclude existing objects from collection, and collect less often.
 
-    What lives as long as the process is never looked at again. A batch makes tens of thousands of
-    objects that die with it by their reference counts, so that frequent looks find nothing.
+    Call it once everything is imported and created. A batch allocates tens of thousands of objects
+    that reference counting frees, so that frequent collections find nothing.
     """
     gc.collect()
     gc.freeze()

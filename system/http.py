@@ -1,4 +1,4 @@
-"""The HTTP process, put together: what the settings say, and what the system knows."""
+"""Wires the HTTP process together from the settings."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ from order_sagas.system.settings import Settings
 from order_sagas.system.trace import Timeline, read_lines, render_json
 
 USUAL_ADDRESS = "127.0.0.1:8080"
-"""Where `order-sagas http` serves if it is not told."""
+"""Default address of `order-sagas http`."""
 
 T = TypeVar("T")
 
@@ -34,11 +34,11 @@ def serve_http(
     console: Any = None,
     restarts: int = 0,
 ) -> HttpServer:
-    """A server that serves, with the log lines of this process going to a file of its own.
+    """Start an HTTP server, and log to a file of this process.
 
-    `order-sagas status` lists it from now on, and how often it was started again.
+    The server is registered for `order-sagas status`, with its number of `restarts`.
 
-    Raises HttpError, StoreError or KafkaBridgeError where that cannot be.
+    Raises HttpError, StoreError or KafkaBridgeError if it cannot be started.
     """
     tightened = tighten(settings)
     check_log(settings)
@@ -60,7 +60,7 @@ def serve_http(
 
 
 def options_of(settings: Settings) -> HttpOptions:
-    """What the settings say about HTTP."""
+    """Return the HTTP options in the settings."""
     host, _, port = (settings.http or USUAL_ADDRESS).rpartition(":")
     return HttpOptions(
         host=host,
@@ -75,7 +75,7 @@ def options_of(settings: Settings) -> HttpOptions:
 
 
 def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependencies:
-    """The system, as far as the HTTP bridge has to do with it."""
+    """Return the dependencies of the HTTP server. `flush` writes buffered log lines."""
     access = log_access(settings, again_and_again=True)
     return Dependencies(
         database=settings.database,
@@ -99,11 +99,11 @@ def _timeline(settings: Settings, order_id: str) -> Any:
 
 
 KEPT = 5.0
-"""Seconds for which an answer of Kafka holds."""
+"""Seconds for which the number of workers is cached, to limit requests to Kafka."""
 
 
 def _kept(ask: Callable[[], T]) -> Callable[[], T]:
-    """The same answer for a few seconds; one thread asks at a time."""
+    """Cache the result of a function for KEPT seconds. One thread at a time calls it."""
     lock = threading.Lock()
     known: list[T] = []
     known_at = float("-inf")

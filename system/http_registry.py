@@ -1,4 +1,4 @@
-"""The processes that serve HTTP, as they are seen from others that share their log directory."""
+"""Registry of the HTTP processes, in the log directory that they share."""
 
 import fcntl
 import json
@@ -15,22 +15,22 @@ from order_sagas.system.settings.value_types import database_url
 
 @attrs.frozen
 class HttpCard:
-    """One process that serves HTTP."""
+    """The registry entry of one HTTP process."""
 
     pid: int
     address: str
     since: float
-    """When it began, in seconds since the Unix epoch."""
+    """Start time in seconds since the Unix epoch."""
     restarts: int
-    """How often its supervisor has started it again; 0 for one that has none."""
+    """Number of restarts by the supervisor; 0 without a supervisor."""
     database: str
-    """As it may be shown to anybody."""
+    """Absolute path, or URL without passwords."""
 
 
 def leave_card(settings: Settings, name: str, address: str, restarts: int) -> None:
-    """Tell others that this process serves; `name` is its own alone.
+    """Register this process under a `name` that no other uses.
 
-    The kernel lets go of the lock on the card when the process ends, however it does.
+    The entry is valid while its file is locked; the kernel releases the lock when the process ends.
     """
     folder = settings.log_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,13 +42,13 @@ def leave_card(settings: Settings, name: str, address: str, restarts: int) -> No
 
 
 def cards_of(settings: Settings) -> list[HttpCard]:
-    """The processes that serve HTTP on this database and live, in the order of their names."""
+    """Return the entries of running HTTP processes of this database, ordered by name."""
     found = []
     for path in sorted((settings.log_dir / "run").glob("http-*.json")):
         try:
             card = HttpCard(**json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError):
-            continue  # it is being written
+            continue  # incomplete: it is being written
         if card.database == place_of(settings.database) and _is_held(path):
             found.append(card)
     return found
@@ -64,6 +64,6 @@ def _is_held(path: Path) -> bool:
 
 
 def place_of(database: str) -> str:
-    """A file by its whole path, a server without passwords."""
+    """Return the absolute path of an SQLite file, or the URL of a server without passwords."""
     file = file_of(database)
     return str(file) if file else database_url().show(database)

@@ -1,4 +1,4 @@
-"""What the settings say about Kafka, as the bridges want to hear it."""
+"""Converts the settings of Kafka to the types of the bridges."""
 
 import shlex
 import subprocess
@@ -25,7 +25,7 @@ from order_sagas.system.settings import Settings
 
 
 def connection_of(settings: Settings) -> KafkaConnection:
-    """How to reach and log in to Kafka; raises ValueError where the settings do not fit."""
+    """Return the connection parameters of Kafka. Raises ValueError if they are inconsistent."""
 
     def path(text: str) -> Path | None:
         return Path(text) if text else None
@@ -47,11 +47,11 @@ def connection_of(settings: Settings) -> KafkaConnection:
 
 
 TOKEN_SECONDS = 20.0
-"""How long the command that prints a token may take."""
+"""Time limit in seconds for the command that prints a token."""
 
 
 def token_source(settings: Settings) -> Callable[[], str] | None:
-    """Where tokens for OAUTHBEARER come from: asked at each connection, since they expire."""
+    """Return the source of OAUTHBEARER tokens, or None. Called per connection, as tokens expire."""
     if settings.kafka_token_command:
         command = shlex.split(settings.kafka_token_command)
 
@@ -70,15 +70,16 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
 
 @attrs.frozen
 class KafkaAccess:
-    """The log is Kafka's topics; the database knows how far the workers have come.
+    """Access to the log in Kafka. The workers' offsets are read from the database.
 
-    With `kept`, dead letters are read on from where they were read before.
+    With `kept`, reading dead letters continues where the previous reading ended.
     """
 
     settings: Settings
     kept: KeptTopic | None = None
 
     def open(self) -> LogWriter:
+        """Open a writer that stores records in the outbox, then publishes them to Kafka."""
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
             self.settings.kafka_group, self.kept,
@@ -88,21 +89,26 @@ class KafkaAccess:
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:
+        """Raise BridgeError unless a broker accepts connections."""
         self._connection.knock()
 
     def check_topics(self, topics: Sequence[str]) -> None:
+        """Raise BridgeError unless the topics exist with the right number of partitions."""
         check_topics(self._connection, topics, partitions=self.settings.partitions)
 
     def running(self) -> int:
+        """Return the number of workers: the members of the consumer groups of all roles."""
         return members_of(self._connection, self.settings.kafka_group)
 
     def lag(self) -> Lag:
+        """Return the number of records not handled yet, from Kafka's ends and stored offsets."""
         topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
             return lag_of_topics(db, ends, self.settings.kafka_group, TOPICS_OF_ROLES)
 
     def dead_letters(self) -> int:
+        """Return the number of records in the dead-letter topic, including marks."""
         ends = ends_of(self._connection, DEAD_LETTERS, self.settings.partitions)
         return sum(ends.values())
 
@@ -112,12 +118,12 @@ class KafkaAccess:
 
 
 def kept_letters(settings: Settings) -> KeptTopic:
-    """The newest dead letters, for a process that looks at them again and again."""
+    """Return a cache of the newest dead letters, for a process that reads them repeatedly."""
     return KeptTopic(connection_of(settings), DEAD_LETTERS, settings.partitions)
 
 
 def kafka_log(settings: Settings) -> KafkaLog:
-    """All that the bridge needs to reach its log."""
+    """Return the batch processor's access to Kafka."""
     return KafkaLog(
         connection_of(settings), settings.kafka_group, group_of(settings), settings.session_timeout
     )

@@ -1,6 +1,6 @@
-"""Reaching the log that the settings name: the embedded one, or Kafka's topics.
+"""Access to the log that the settings name, embedded or Kafka, from outside the workers.
 
-Kafka's client takes long to load: whoever does not name a Kafka must not wait for it.
+The Kafka client takes long to load, so it is imported only if the settings name a Kafka.
 """
 
 from collections.abc import Sequence
@@ -20,38 +20,38 @@ from order_sagas.system.settings import Settings
 
 
 class LogAccess(Protocol):
-    """What is asked of a log from outside the system. Raises BridgeError where nobody can tell."""
+    """Access to a log from outside the workers. Methods raise BridgeError if it is unavailable."""
 
     def open(self) -> LogWriter:
-        """To write to."""
+        """Open a writer, for the calling thread."""
 
     def letters(self) -> LetterSource:
         """To read dead letters: nothing is opened to write to."""
 
     def knock(self) -> None:
-        """Raise BridgeError unless somebody is there."""
+        """Raise BridgeError unless the log is reachable."""
 
     def check_topics(self, topics: Sequence[str]) -> None:
-        """Raise BridgeError unless they are as they must be."""
+        """Raise BridgeError unless the topics exist with the right number of partitions."""
 
     def running(self) -> int:
-        """How many systems handle what is written."""
+        """Return the number of running workers or systems that handle records."""
 
     def lag(self) -> Lag:
-        """Records that wait, by topic and by role."""
+        """Return the number of records not handled yet, by topic and by role."""
 
     def dead_letters(self) -> int:
-        """Records among the dead letters, with the marks of those seen to."""
+        """Return the number of records in the dead-letter topic, including marks."""
 
 
 def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAccess:
-    """The way to the log that the settings name.
+    """Return the access to the log that the settings name.
 
-    Who looks `again_and_again`, for as long as it lives, is told of the newest dead letters only
-    where there are very many, and need not read all of them each time.
+    With `again_and_again`, for a long-running process, dead letters in Kafka are cached: they are
+    not read again each time, and if there are very many, only the newest are returned.
     """
     if settings.kafka:
-        from order_sagas.system.kafka_settings import (  # here, for those who name one
+        from order_sagas.system.kafka_settings import (  # imported here, as it loads the client
             KafkaAccess,
             kept_letters,
         )
@@ -62,11 +62,12 @@ def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAcces
 
 @attrs.frozen
 class EmbeddedAccess:
-    """The log is a table of the database, which is asked for everything."""
+    """Access to the embedded log, a table of the database."""
 
     settings: Settings
 
     def open(self) -> LogWriter:
+        """Open a writer. Raises StoreError if the database cannot hold the embedded log."""
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
@@ -75,25 +76,28 @@ class EmbeddedAccess:
         return EmbeddedLetters(self.settings.database)
 
     def knock(self) -> None:
-        """Where the database is, it is."""
+        """Do nothing: the log is available if the database is."""
 
     def check_topics(self, topics: Sequence[str]) -> None:
-        """A topic is there with its first record."""
+        """Do nothing: a topic exists from its first record on."""
 
     def running(self) -> int:
+        """Return 1 if a system holds the lock of the database, else 0."""
         return int(running_process(self.settings.database) is not None)
 
     def lag(self) -> Lag:
+        """Return the number of records not handled yet, by topic and by role."""
         with queries.reading(self.settings.database) as db:
             return lag_of_embedded(db, TOPICS_OF_ROLES)
 
     def dead_letters(self) -> int:
+        """Return the number of records in the dead-letter topic, including marks."""
         with queries.reading(self.settings.database) as db:
             return dead_letter_records(db)
 
 
 def check_log(settings: Settings) -> None:
-    """Raise StoreError unless the settings name a log that goes with the database."""
+    """Raise StoreError if the embedded log is configured with a database other than SQLite."""
     if not settings.kafka and not settings.database.startswith("sqlite"):
         raise StoreError(
             "the embedded log is a table of SQLite: "

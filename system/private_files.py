@@ -1,8 +1,8 @@
-"""Who may read and write the files of the system: their owner, or a group of users too.
+"""Access rights of the system's files: for their owner, or for a group of users too.
 
-Files get their modes from the umask of the process, which its children inherit, and their group
-from the directory they are in: a directory of the group with the set-group-ID bit (`chmod g+s`)
-passes both on to whatever is made in it.
+Files get their mode from the umask of the process, which child processes inherit, and their group
+from their directory: the set-group-ID bit (`chmod g+s`) of a directory passes its group on to new
+files and directories in it.
 """
 
 import grp
@@ -22,11 +22,11 @@ _log = structlog.get_logger(__name__)
 
 
 def share_directories(settings: Settings, source: str) -> None:
-    """See to it that what is made in the directories of `settings` belongs to `file_group`.
+    """Make new files in the directories of `settings` belong to `file_group`.
 
-    Directories that are missing are made for the group. One that is there is the user's own, and
-    is not changed: raises SettingError, which says how to share it, unless it is shared already.
-    `source` is where `file_group` came from.
+    Missing directories are created for the group. An existing directory is not changed: if it is
+    not shared with the group, SettingError is raised, with the commands that share it. `source` is
+    the source of the setting `file_group`.
     """
     try:
         _share_directories(settings)
@@ -58,10 +58,10 @@ def _share_directories(settings: Settings) -> None:
 
 
 def tighten(settings: Settings) -> list[Path]:
-    """Take from other users what former versions let them have; answers what was changed.
+    """Remove access of other users that earlier versions granted. Returns the changed paths.
 
-    Only what belongs to this user: the database's files, logs and mails, and the directories that
-    have their default names. Call it before the database is opened or locked.
+    Only files of this user are changed: the database's files, logs and mails, and directories with
+    their default names. Call it before the database is opened or locked.
     """
     gid = grp.getgrnam(settings.file_group).gr_gid if settings.file_group else None
     changed = []
@@ -75,12 +75,12 @@ def tighten(settings: Settings) -> list[Path]:
                 path.chmod(mode & ~0o777 | mode & allowed)
                 changed.append(path)
         except FileNotFoundError:
-            continue  # moved on: a log that was rotated, a mail that was read
+            continue  # moved meanwhile, such as a rotated log or a mail that was read
     return changed
 
 
 def warn_of_access(settings: Settings, tightened: list[Path]) -> None:
-    """Log what `tighten` has changed, and the directories in which other users can write."""
+    """Log the paths that `tighten` changed, and the directories in which other users can write."""
     if tightened:
         _log.warning("files.tightened", count=len(tightened), first=str(tightened[0]))
     for directory in open_to_others(settings):
@@ -88,7 +88,7 @@ def warn_of_access(settings: Settings, tightened: list[Path]) -> None:
 
 
 def open_to_others(settings: Settings) -> list[Path]:
-    """The directories of ours in which other users can make, move and remove files."""
+    """Return the system's directories in which other users can create, move and delete files."""
     shared = {os.getegid()}
     if settings.file_group:
         shared.add(grp.getgrnam(settings.file_group).gr_gid)
@@ -112,7 +112,7 @@ def _directories(settings: Settings) -> list[Path]:
 
 
 def _own_directories(settings: Settings) -> Iterator[Path]:
-    """Those that the system has made: their user has chosen no other place."""
+    """Yield the directories that the system created, which are those at their default places."""
     usual = Settings(database=settings.database)
     if settings.database == Settings().database:
         yield usual.log_dir.parent
@@ -126,7 +126,7 @@ def _own_directories(settings: Settings) -> Iterator[Path]:
 def _files(settings: Settings) -> Iterator[Path]:
     database = file_of(settings.database)
     if database:
-        # The database first: SQLite makes the others with its mode.
+        # The database first: SQLite creates the others with its mode.
         for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             yield database.with_name(database.name + suffix)
     yield from settings.log_dir.glob("order-sagas*.jsonl*")

@@ -1,4 +1,4 @@
-"""Who does which part of the work."""
+"""Roles: which process runs which services, and the consumer groups that result."""
 
 from collections.abc import Iterable
 
@@ -19,33 +19,33 @@ from order_sagas.system.settings.model import ROLES
 
 ROLE_OF = {"orders": "orders", "payments": "payment", "stock": "stock",
            "notifications": "notification"}  # fmt: skip
-"""The role that runs each participant's service; `orchestrator` runs those of your own."""
+"""Participant to the role that runs its service. `orchestrator` runs all other services."""
 
 
 TOPICS_OF_ROLES = {
     ORCHESTRATOR: tuple(topic for topic in TOPICS if topic != DEAD_LETTERS),
     **{ROLE_OF[p.name]: (p.topic,) for p in (ORDERS, PAYMENTS, STOCK, NOTIFICATIONS)},
 }
-"""The topics on which each role takes records."""
+"""Role to the topics that it consumes."""
 
 
 def roles_of(services: Iterable[type[Service]]) -> dict[str, str]:
-    """The role that runs each receiver: each service by its participant's name, and the sagas.
+    """Map each receiver to its role: services by their participant's name, and the orchestrator.
 
-    A service of your own is run by the role of the sagas.
+    Services that are not in ROLE_OF are run by the orchestrator.
     """
     names = [service.participant.name for service in services]
     return {ORCHESTRATOR: ORCHESTRATOR, **{n: ROLE_OF.get(n, ORCHESTRATOR) for n in names}}
 
 
 def consumer_of(settings: Settings) -> str:
-    """The consumer that a worker is to the database: the same for all that run the same roles.
+    """Return the name under which the database stores a worker's offsets: one per set of roles.
 
-    The embedded log has one, whatever roles are run: it keeps the progress of each role itself.
+    The embedded log has one consumer for any set of roles, as it stores the progress of each role.
     """
     return group_of(settings) if settings.kafka else CONSUMER
 
 
 def group_of(settings: Settings) -> str:
-    """The consumer group of Kafka of this worker's roles: other roles need every record too."""
+    """Return the Kafka consumer group of this worker's roles. Other roles get all records too."""
     return consumer_of_set(settings.kafka_group, settings.roles, ROLES)

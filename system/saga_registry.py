@@ -1,4 +1,4 @@
-"""The sagas that run here unless someone names others, with what the settings say about them."""
+"""The default sagas, and the registry with deadlines scaled by the settings."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,5 +11,5 @@ SAGAS: Sequence[Saga] = (PLACE_ORDER,)
 
 
 def registry_of(settings: Settings, sagas: Iterable[Saga] = SAGAS) -> Registry:
-    """The definitions, with the deadlines that the settings ask for."""
+    """Return the registry of the sagas, with deadlines scaled by `deadline_scale`."""
     return Registry(saga.scaled(settings.deadline_scale) for saga in sagas)

@@ -1,4 +1,4 @@
-"""Waiting in the main thread for what ends a process: a signal, a request, or a failure."""
+"""Waits in the main thread for a reason to stop: a signal, a request, or a failure."""
 
 import signal
 import socket
@@ -10,14 +10,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequests:
-    """Reasons to stop, in the order in which they came.
+    """A queue of reasons to stop, in order of arrival.
 
-    Within its context the first SIGINT or SIGTERM is such a reason, by its name; a second one ends
-    the process at once, also after the context. Use it in the main thread; `put` is for any thread.
+    Within its context, the first SIGINT or SIGTERM is such a reason, by its name; a second one ends
+    the process immediately, also after the context. Use it in the main thread; `put` may be called
+    from any thread.
 
-    No signal is missed. A thread that waits for a lock, as `SimpleQueue.get` does, is not woken by
-    a signal that arrives when it is about to wait, since Python only takes a note of it; so `get`
-    waits for a socket, to which Python writes when a signal arrives.
+    No signal is missed. A signal that arrives just before a thread waits for a lock, as
+    `SimpleQueue.get` does, would not wake it, because Python handlers run between bytecodes. So
+    `get` waits on a socket, to which Python's signal handler writes.
     """
 
     def __init__(self) -> None:
@@ -27,13 +28,13 @@ class StopRequests:
         self._former = -1
 
     def put(self, reason: str) -> None:
-        """Make `get` return this reason."""
+        """Add a reason, which `get` returns. May be called from any thread."""
         self._reasons.put(reason)
-        with suppress(OSError):  # full of wakes that have yet to be read, or closed
+        with suppress(OSError):  # full of wakes that are not read yet, or closed
             self._waker.send(b"\0")
 
     def get(self) -> str:
-        """Wait for the next reason."""
+        """Wait for the next reason and return it."""
         while self._reasons.empty():
             self._wakes.recv(64)
         return self._reasons.get()

@@ -1,7 +1,7 @@
-"""Orders over HTTP: an API, its metrics, and the actor that stores what comes in.
+"""The HTTP server: the API, its metrics, the dashboard, and the actor that stores new orders.
 
-A process of its own serves it, beside the workers or far from them: it writes to the log as every
-submitter does, and reads the database as everybody may.
+It runs in a process of its own, on the machine of the workers or on another. It appends records to
+the log as every submitter does, and reads the database.
 """
 
 from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions

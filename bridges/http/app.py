@@ -1,4 +1,4 @@
-"""The application: every route, and what errors become."""
+"""The HTTP application: all routes, and the mapping of errors to responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,11 +34,11 @@ from order_sagas.bridges.http.tokens import Role
 _log = structlog.get_logger(__name__)
 
 AWAY = 5.0
-"""Seconds after which somebody may try again who found the database or Kafka away."""
+"""Retry-After seconds of 503 responses while the database or Kafka is unavailable."""
 
 
 class HttpApp:
-    """All that is served; `asgi` is what a server runs."""
+    """The whole HTTP application; `asgi` is the ASGI application to serve."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class HttpApp:
         self.asgi: ASGIApp = Gate(app, access, metrics.observe)
 
     async def end(self) -> None:
-        """Let those go who listen, and who wait for the end of an order."""
+        """End event streams and requests that wait for the end of an order."""
         await self._orders.end()
         await self._events.end()
 
@@ -90,7 +90,7 @@ def _as_problem(request: Request, error: Any) -> Response:
         words = detail.get(error.status_code, "")
         return Problem(error.status_code, words, headers=error.headers).response()
     if not isinstance(error, Problem):
-        # What went wrong may name hosts and files: it is in the log, and not for clients.
+        # The error text may name hosts and files: it is logged, and not sent to clients.
         _log.warning("http.unavailable", error=str(error))
         error = retry_later(503, "the database or the log is away", AWAY)
     response: Response = error.response()
@@ -98,4 +98,4 @@ def _as_problem(request: Request, error: Any) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    return Problem(500, "").response()  # the gate logs it
+    return Problem(500, "").response()  # Gate logs the exception

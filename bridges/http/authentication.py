@@ -1,4 +1,4 @@
-"""Who may ask, and how often."""
+"""Authentication, authorisation and rate limiting of requests."""
 
 from typing import Any
 
@@ -10,14 +10,18 @@ from order_sagas.bridges.http.rate_limit import Buckets
 from order_sagas.bridges.http.tokens import Caller, Role, Tokens
 
 LOCAL = Caller("local", Role.OPERATE)
-"""Everybody on this machine, where no tokens are set."""
+"""The caller of every request if no tokens are configured."""
 STRANGER = Caller("", Role.NONE)
+"""The caller of a request without a token."""
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Access:
-    """Finds out who asks. Raises NoTokensError where nobody would be kept out."""
+    """Identifies callers, and limits their request rate.
+
+    Raises NoTokensError if the address is reachable from other machines and no tokens are set.
+    """
 
     def __init__(self, options: HttpOptions) -> None:
         self._tokens = Tokens(options.tokens) if options.tokens else None
@@ -32,11 +36,14 @@ class Access:
 
     @property
     def is_open(self) -> bool:
-        """Whether no token is asked for."""
+        """True if requests need no token."""
         return self._tokens is None
 
     def identify(self, scope: Any) -> Caller:
-        """Who asks; a stranger if there is no token. Raises Problem: 401, 403, or 429."""
+        """Return the caller of a request; STRANGER if it has no token.
+
+        Raises Problem: 401 (unknown token), 403 (request of another site) or 429 (rate limit).
+        """
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("",))[0]
         if self._tokens is None:
@@ -55,7 +62,7 @@ class Access:
             raise retry_later(429, "too many requests", seconds)
 
     def _check_local(self, headers: Headers) -> None:
-        """Without tokens, what a browser was made to send by a page of another site is refused."""
+        """Without tokens, reject cross-site browser requests and foreign Host headers."""
         host = headers.get("host", "localhost")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):
@@ -65,7 +72,7 @@ class Access:
 
 
 def permit(caller: Caller, role: Role) -> None:
-    """Raise Problem unless the caller may do what needs this role."""
+    """Raise Problem (401 or 403) unless the caller has this role or a higher one."""
     if caller.role >= role:
         return
     if caller.role is Role.NONE:

@@ -1,4 +1,4 @@
-"""`/api/v1/sagas/actions` and `/api/v1/dead-letters/actions`: the same of all that fit a filter."""
+"""Endpoints that apply one action to every saga, or every dead letter, that matches a filter."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.operations.dead_letters import LetterError, LetterFilter, Letters
 
 MOST = 1000
-"""Sagas, or letters, that one request sees to; what is left is for the next."""
+"""Maximum number of sagas, or dead letters, that one request acts on."""
 
 Text = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\u0000-\u001f\u007f]*\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
@@ -38,24 +38,25 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
 class SagaChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Sagas in flight that fit all of it; what is left out fits any. The oldest come first."""
+    """Filter of sagas in flight. All given fields must match. Oldest sagas are taken first."""
 
     saga: Text = ""
-    """The name of their definition."""
+    """Name of the saga definition."""
     statuses: tuple[Literal["RUNNING", "COMPENSATING", "NEEDS_ATTENTION"], ...] = ()
-    """Those that need attention if it is left out; of `cancel`, any."""
+    """Statuses to match. By default NEEDS_ATTENTION, or any status for `cancel`."""
     step: Text = ""
-    """A step that they wait for, or are stuck in; `retry` and `skip` need it."""
+    """The step that the saga waits for or is stuck in. Required for `retry` and `skip`."""
     code: Text = ""
-    """Why they are being undone."""
+    """Failure code of the compensation."""
     older_than: Seconds = 0.0
-    """Seconds since they began, at least."""
+    """Minimum age in seconds, counted from the start of the saga."""
     limit: Limit = MOST
 
 
 class SagasWish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What an operator asks of many sagas. A field that is not known is refused: it might have been
-    meant to leave some out.
+    """Request body of a bulk action on sagas.
+
+    Unknown fields are rejected, because a misspelt filter would match more sagas than intended.
     """
 
     action: Literal["retry", "skip", "resume", "cancel"]
@@ -66,19 +67,19 @@ class SagasWish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class LetterChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Dead letters that nobody has seen to and that fit all of it; what is left out fits any."""
+    """Filter of open dead letters. All given fields must match; omitted ones match any."""
 
     topic: Text = ""
-    """Where they came from."""
+    """The topic that the record came from."""
     error: Text = ""
-    """A part of the error's text, in any case."""
+    """Text that the error contains, case-insensitive."""
     older_than: Seconds = 0.0
-    """Seconds since they became dead letters, at least."""
+    """Minimum age in seconds, counted from when the record became a dead letter."""
     limit: Limit = MOST
 
 
 class LettersWish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What an operator asks of many dead letters; `discard` needs a `why`."""
+    """Request body of a bulk action on dead letters. `discard` requires a `why`."""
 
     action: Literal["replay", "discard"]
     filter: LetterChoice
@@ -97,7 +98,10 @@ _NEED_STEP = ("retry", "skip")
 
 
 class ManyRoutes:
-    """Chosen and checked as the commands with --all do it; each saga decides for itself."""
+    """Bulk endpoints, with the selection and checks of the CLI commands with `--all`.
+
+    Each saga decides for itself whether the command still applies when it arrives.
+    """
 
     def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
@@ -105,7 +109,7 @@ class ManyRoutes:
         self._operations = SagaOperations(around.database, around.registry)
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("POST", "/api/v1/sagas/actions", Role.OPERATE, self._sagas),
             Endpoint("POST", "/api/v1/dead-letters/actions", Role.OPERATE, self._letters),
@@ -183,7 +187,7 @@ class ManyRoutes:
                         letters.discard(numbers, by, wish.why)
                         workers = log.running or 0
                 except LetterError as error:
-                    # Somebody else was quicker with one of them: none is done twice.
+                    # Another request handled one of them first. None is replayed twice.
                     raise Problem(409, str(error)) from None
         lost = len(found) - len(fit)
         return AskedOfMany(

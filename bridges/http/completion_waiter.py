@@ -1,4 +1,4 @@
-"""Waiting for the end of orders: one look at the database for all who wait."""
+"""Waits for the end of orders, with one shared database query for all waiting requests."""
 
 import asyncio
 from collections import Counter
@@ -9,13 +9,13 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.read_model import Reader
 
 SHORTEST, LONGEST = 0.05, 0.5
-"""Seconds between two looks: few at first, since most orders end at once."""
+"""Seconds between two queries. The interval starts short, as most orders end quickly, and grows."""
 AT_ONCE = 500
-"""Orders that are asked for in one query."""
+"""Maximum number of orders in one query."""
 
 
 class CompletionWaiter:
-    """Tells when orders have ended, as long as somebody wants to know."""
+    """Polls the database for the end of orders while requests wait for them."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -27,13 +27,13 @@ class CompletionWaiter:
         self._ending = False
 
     async def end(self) -> None:
-        """Let all who wait go."""
+        """Make every pending `wait` return now."""
         self._ending = True
         async with self._looked:
             self._looked.notify_all()
 
     async def wait(self, order_id: str, seconds: float) -> None:
-        """Return when the order has ended or needs attention, or after so many seconds."""
+        """Return when the order has ended or needs attention, at the latest after `seconds`."""
         self._wanted[order_id] += 1
         self._pause = SHORTEST
         if self._looking is None or self._looking.done():
@@ -57,7 +57,7 @@ class CompletionWaiter:
                 try:
                     found = await run_in_threadpool(self._reader.ended, chunk)
                 except BridgeError:
-                    break  # the database is away: look again after the pause
+                    break  # the database is unavailable: query again after the pause
                 self._ended |= found & self._wanted.keys()
             async with self._looked:
                 self._looked.notify_all()

@@ -1,4 +1,4 @@
-"""What the HTTP bridge is told when it is made."""
+"""Options and dependencies of the HTTP server, and its errors."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -15,36 +15,37 @@ from order_sagas.bridges.storage.lag import Lag
 
 
 class HttpError(BridgeError):
-    """HTTP cannot be served as it is asked for; says what to do."""
+    """The HTTP server cannot be started with these options. The message says what to change."""
 
 
 class NoTokensError(HttpError):
-    """Other machines could reach it, and no tokens are set."""
+    """The address is reachable from other machines, but no tokens are configured."""
 
     command = ("http", "token", "NAME")
 
 
 @attrs.frozen(kw_only=True)
 class HttpOptions:
-    """Where to serve, whom, and how much. Times are seconds, sizes bytes."""
+    """Address, token file and limits of the HTTP server. Times are in seconds, sizes in bytes."""
 
     host: str = "127.0.0.1"
     port: int = 8080
-    """0 for any that is free."""
+    """0 for any free port."""
     tokens: Path | None = None
-    """The file of those who are let in; None for everybody on this machine."""
+    """The token file. None: no authentication, allowed only on a loopback address."""
     rate: float = 1000.0
-    """Requests a second from one caller; 0 for any number."""
+    """Maximum requests per second of one caller; 0 for no limit."""
     max_body: int = 256 * 1024
     queue: int = 1000
-    """Orders that may wait to be stored."""
+    """Maximum number of orders that wait to be stored; further ones get 503."""
     connections: int = 1000
+    """Maximum number of open connections."""
     timeout: float = 10.0
-    """How long a request may take to arrive, and a connection may be silent."""
+    """Time limit for a request to arrive, and for an idle connection."""
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can reach it."""
+        """True if `host` is reachable only from this machine."""
         if self.host == "localhost":
             return True
         try:
@@ -53,29 +54,29 @@ class HttpOptions:
             return False
 
 
-def _nothing() -> None:
+def _no_op() -> None:
     return None
 
 
 @attrs.frozen(kw_only=True)
 class Dependencies:
-    """What the HTTP bridge uses of the system around it. Whatever may block runs on a thread."""
+    """Functions of the surrounding system that the HTTP server calls, on threads, as they block."""
 
     database: str
     registry: Registry
     open_log: Callable[[], LogWriter]
-    """A log to write to, for the thread that calls it. Raises BridgeError if there is none."""
+    """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
     letters: Callable[[], LetterSource]
-    """Where dead letters are read, for the thread that calls it."""
+    """Opens a source of dead letters for the calling thread."""
     running: Callable[[], int]
-    """How many processes handle what is written."""
+    """Number of running worker processes."""
     timeline: Callable[[str], Any] = lambda order_id: None
-    """The life of an order from the logs, as JSON has it; None if they do not know of it."""
+    """Timeline of an order from the log files, as JSON values; None if they do not mention it."""
     lag: Callable[[], Lag] = lambda: Lag({}, {})
-    """Records that nobody has handled yet, by topic."""
+    """Number of records not handled yet, by topic and by role."""
     dead_letters: Callable[[], int] = lambda: 0
-    """Records among the dead letters, with their marks."""
-    check_log: Callable[[], None] = _nothing
-    """Raises BridgeError if the log is away."""
-    flush: Callable[[], None] = _nothing
-    """Writes the log lines that have gathered."""
+    """Number of records in the dead-letter topic, including replay and discard marks."""
+    check_log: Callable[[], None] = _no_op
+    """Raises BridgeError if the log is unavailable."""
+    flush: Callable[[], None] = _no_op
+    """Writes buffered log lines."""

@@ -1,4 +1,4 @@
-"""The live page at `/`: plain files, the same for everybody. What they show comes from the API."""
+"""The dashboard at `/`: static files. The page gets its data from the API."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from order_sagas.bridges.http.middleware import ROUTE
 FILES = Path(__file__).parent / "page"
 ASSETS = "/page"
 
-# Nothing of another place, nothing inline, and no markup made from text: what is in an order can
-# never become a script.
+# No other origins, nothing inline, and no markup made from text: the content of an order can never
+# run as a script.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -37,20 +37,22 @@ HEADERS = {
 
 
 class Assets(StaticFiles):
-    """The files beside the page, which need a policy too: an SVG can be opened by itself."""
+    """The files of the page. They get the policy too, as an SVG can be opened as a document."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file with the security headers."""
         response = await super().get_response(path, scope)
         response.headers.update(HEADERS)
         return response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a file. All files are one route in logs and metrics."""
         scope[ROUTE] = ASSETS
         await super().__call__(scope, receive, send)
 
 
 def page_routes() -> list[BaseRoute]:
-    """The page, and the files it loads. Nobody needs a token to see them: they hold no data."""
+    """Return the routes of the page and its files. They need no token, as they contain no data."""
     return [Route("/", _page), Mount(ASSETS, Assets(directory=FILES))]
 
 

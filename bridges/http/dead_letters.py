@@ -1,4 +1,4 @@
-"""`/api/v1/dead-letters`: see records that nobody could handle, and see to them."""
+"""`/api/v1/dead-letters`: list, show, replay and discard dead letters."""
 
 from typing import Any
 
@@ -18,26 +18,26 @@ from order_sagas.bridges.operations.dead_letters import Letter, LetterError, Let
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18
-"""Digits."""
+"""Maximum number of digits of a dead letter's number."""
 
 
 class LetterWish(msgspec.Struct, frozen=True):
-    """What an operator says beside the action."""
+    """Optional request body of an action on one dead letter."""
 
     why: str = ""
     again: bool = False
-    """Even if the letter was seen to already."""
+    """Act even if the dead letter was already replayed or discarded."""
 
 
 class LetterRoutes:
-    """Dead letters are read from the log, and seen to by records of the log."""
+    """Endpoints of single dead letters. They are read from the log, and acted on by log records."""
 
     def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
         self._options = options
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("GET", PATH, Role.READ, self._list),
             Endpoint("GET", PATH + "/{number}", Role.READ, self._show),

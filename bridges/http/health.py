@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`."""
+"""Health endpoints: `/health/live` and `/health/ready`."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from order_sagas.bridges.http.schemas import Alive, Health, HealthCheck
 from order_sagas.bridges.http.tokens import Role
 
 KEPT = 2.0
-"""Seconds for which an answer holds: however many ask, Kafka is asked no more often."""
+"""Seconds for which a readiness result is cached, to limit requests to Kafka and the database."""
 
 
 class HealthRoutes:
-    """Live while it answers at all; ready while orders can be stored.
+    """Live: the process answers. Ready (200, else 503): new orders can be stored.
 
-    That no worker runs is said, and is no reason not to be ready: orders wait in the log.
+    The absence of workers is reported but does not affect readiness: orders wait in the log.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class HealthRoutes:
         self._looking = asyncio.Lock()
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("GET", "/health/live", Role.NONE, self._live),
             Endpoint("GET", "/health/ready", Role.NONE, self._ready),

@@ -1,6 +1,6 @@
-"""The Idempotency-Key of a request: the same key brings the same order, whatever happens between.
+"""The Idempotency-Key of a request: repeating a key always yields the same order.
 
-Of the key, only a hash is kept, together with who used it: two clients may choose the same.
+Only a hash of the caller's name and the key is stored, so keys of different callers never collide.
 """
 
 import hashlib
@@ -18,11 +18,14 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 def client_key(request: Request) -> str:
-    """What stands for the key in the database; empty if there is none. Raises Problem: 400."""
+    """Return the stored form of the request's key, or "" if it has none.
+
+    Raises Problem 400 unless the key is 1 to 255 printable ASCII characters.
+    """
     given = request.headers.get(HEADER)
     if given is None:
         return ""
-    # The draft has a quoted string there; most clients send it bare.
+    # The IETF draft specifies a quoted string; most clients send the bare key.
     key = given[1:-1] if len(given) > 1 and given[0] == given[-1] == '"' else given
     if not _KEY.fullmatch(key):
         words = "it has to be 1 to 255 printable ASCII characters"
@@ -32,5 +35,5 @@ def client_key(request: Request) -> str:
 
 
 def order_id_for(key: str) -> str:
-    """The id of an order that has none of its own: the same one for the same key."""
+    """Return an id for an order without one: derived from the key, or random without a key."""
     return str(uuid.uuid5(_ORDERS, key) if key else uuid.uuid4())

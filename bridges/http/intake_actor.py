@@ -1,4 +1,4 @@
-"""The actor that takes orders over HTTP: those that wait are stored in one transaction."""
+"""The actor that stores orders received over HTTP, in groups of one transaction each."""
 
 import os
 import platform
@@ -22,17 +22,17 @@ from order_sagas.bridges.logs.log_writer import LogWriter
 _log = structlog.get_logger(__name__)
 
 RECONNECT = Retry(attempts=sys.maxsize, backoff=0.25, factor=2.0, longest=5.0, jitter=0.5)
-"""Pauses between attempts to open a log that is away: at least half of 5 s in a long outage."""
+"""Pauses between attempts to open an unavailable log. In a long outage 2.5 to 5 s, with jitter."""
 
 Answer = tuple[int, Verdict | Exception]
-"""What became of the order of a ticket."""
+"""The ticket of an order, and its verdict or the error that prevented storing it."""
 Open = Callable[[], LogWriter]
 
 
 def on_a_thread(call: Callable[[], Any]) -> "Future[Any]":
-    """Call it on a thread of its own: to find that a server is away may take many seconds.
+    """Run `call` on a new thread, as connecting to an unreachable server may block for long.
 
-    The thread is a daemon: a process that stops does not wait for a server that does not answer.
+    It is a daemon thread, so that a stopping process does not wait for the server's answer.
     """
     future: Future[Any] = Future()
 
@@ -55,21 +55,22 @@ class ServeHttp:
     """The first message to an OrderIntakeActor."""
 
     open_log: Open
-    """Raises BridgeError while the log is away."""
+    """Opens the log. Raises BridgeError while it is unavailable."""
     answer: Callable[[Sequence[Answer]], None]
-    """Called on the loop's thread with what became of orders."""
+    """Called on the actor's thread with the answers of a group, after its commit."""
     flush: Callable[[], None]
+    """Writes buffered log lines."""
     tell: Callable[[Any], None]
     """Sends the actor a message, from any thread."""
     background: Callable[[Callable[[], Any]], "Future[Any]"] = on_a_thread
     """Opens logs, and closes those that have failed."""
     seed: str = attrs.field(factory=_this_process)
-    """Of the jitter: processes that lost one server do not all come back at once."""
+    """Seed of the jitter, different in each process, to spread reconnects over time."""
 
 
 @attrs.frozen
 class TakeOrder:
-    """Take this order; `client_key` is empty for none. Answered with its ticket."""
+    """Store this order. The answer carries the ticket. `client_key` is "" if there is none."""
 
     ticket: int
     order: OrderCreated
@@ -78,42 +79,42 @@ class TakeOrder:
 
 @attrs.frozen
 class TakeWaiting:
-    """To itself: take the orders that have come by now."""
+    """Sent by the actor to itself: store the orders that are waiting now."""
 
 
 @attrs.frozen
 class AskWhetherOpen:
-    """Is the log open? Answered by `TakesOrders`, once the first attempt to open it is over."""
+    """Asks if the log is open. Answered with `TakesOrders` after the first attempt to open it."""
 
 
 @attrs.frozen
 class TakesOrders:
-    """`problem` is empty if orders are taken."""
+    """Answer to `AskWhetherOpen`. `problem` is "" if orders are accepted."""
 
     problem: str = ""
 
 
 @attrs.frozen(eq=False)
 class _Opened:
-    """To itself: an attempt to open the log is over."""
+    """Sent by the actor to itself: an attempt to open the log has ended."""
 
     attempt: "Future[LogWriter]"
 
 
 @attrs.frozen
 class _OpenAgain:
-    """To itself, after a pause: try to open the log once more."""
+    """Sent by the actor to itself after a pause: try to open the log again."""
 
 
 class OrderIntakeActor(Actor):
-    """Takes orders in groups: those that come while one group is committed are the next group.
+    """Stores orders in groups: orders that arrive during a commit form the next group.
 
-    An order is answered after its commit, never before.
+    An order is answered after the commit of its group, never before.
 
-    A log that fails is closed and opened again: once immediately, since a server that was only
-    restarted is back, then with pauses of RECONNECT until a group is stored. There is never more
-    than one attempt, or one timer for the next, however many requests come meanwhile. Orders wait
-    for the immediate attempt; during the rest of an outage they are refused at once.
+    A log that fails is closed and opened again: the first time immediately, since the server may
+    only have restarted, then after pauses of RECONNECT until a group is stored. At most one attempt
+    or one timer for the next attempt exists at a time. Orders wait for the immediate attempt;
+    during the rest of the outage they are refused immediately.
     """
 
     _serve: ServeHttp
@@ -125,14 +126,15 @@ class OrderIntakeActor(Actor):
         self._log: LogWriter | None = None
         self._intake: Intake
         self._attempt: Future[LogWriter] | None = None
-        """The attempt to open the log that is under way."""
+        """The running attempt to open the log."""
         self._failures = 0
-        """How often the log has failed since a group was stored."""
+        """Number of failures of the log since a group was last stored."""
         self._error: Exception | None = None
-        """Why no orders are taken; None if they are, and until that is known."""
+        """The error for which orders are refused; None if the log is open or being opened."""
         self._asking: list[ActorAddress] = []
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Dispatch a message by its class. Other messages are ignored."""
         match message:
             case TakeOrder():
                 self._waiting.append(message)
@@ -165,7 +167,7 @@ class OrderIntakeActor(Actor):
 
     def _take_waiting(self) -> None:
         if self._log is None and self._error is None:
-            return  # the log is being opened: they are taken after that
+            return  # the log is being opened; the orders are stored afterwards
         group = self._waiting[:CHUNK]
         del self._waiting[:CHUNK]
         answers = self._refused(group) if self._log is None else self._take(self._log, group)
@@ -188,7 +190,7 @@ class OrderIntakeActor(Actor):
             _log.exception("http.orders_not_taken", count=len(group))
             return [(take.ticket, error) for take in group]
         if log.left:
-            # They are stored, and are sent by the log when it is opened anew.
+            # The orders are stored; the log publishes the records when it is opened again.
             self._lost(log, BridgeError(f"{log.left} records wait to be acknowledged by Kafka"))
         else:
             self._failures = 0
@@ -197,7 +199,7 @@ class OrderIntakeActor(Actor):
     # --- the log ------------------------------------------------------------------------------
 
     def _lost(self, log: LogWriter, error: Exception) -> None:
-        """The open log has failed: close it, and open it again, at once if that is the first."""
+        """Close the failed log, and open it again: immediately after the first failure."""
         self._failures += 1
         self._log = None
         self._serve.background(lambda: log.__exit__(None, None, None))
@@ -241,6 +243,6 @@ class OrderIntakeActor(Actor):
 
 
 def _close_opened(attempt: "Future[LogWriter]") -> None:
-    """Close a log that was opened for an actor that is gone."""
+    """Close a log whose opening ended after the actor did."""
     if attempt.exception() is None:
         attempt.result().__exit__(None, None, None)

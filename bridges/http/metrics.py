@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus asks for, read from the database when it does."""
+"""`/metrics`: Prometheus metrics. Gauges are read from the database when they are scraped."""
 
 import threading
 import time
@@ -21,13 +21,13 @@ from order_sagas.bridges.http.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 KEPT = 5.0
-"""Seconds for which what was read holds, however often it is asked for."""
+"""Seconds for which the gauges that were read are cached."""
 
 T = TypeVar("T")
 
 
 class MetricRoutes:
-    """Requests are counted as they come; everything else is asked of the database."""
+    """The `/metrics` endpoint. Requests are counted as they end; the rest is read from storage."""
 
     def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -35,23 +35,23 @@ class MetricRoutes:
         self._registry.register(_Books(around, reader, waiting))
         self._requests = Counter(
             "order_sagas_http_requests",
-            "Requests that were answered.",
+            "Requests answered.",
             ("method", "route", "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "order_sagas_http_request_seconds",
-            "How long a request took, from its head to its last byte.",
+            "Seconds from the head of a request to the last byte of its response.",
             ("method", "route"),
             registry=self._registry,
         )
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [Endpoint("GET", "/metrics", Role.READ, self._show)]
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
+        """Count one request, and its duration in seconds."""
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
@@ -61,7 +61,10 @@ class MetricRoutes:
 
 
 class _Books:
-    """What the database says, as gauges. What cannot be read is left out."""
+    """Collector of the gauges that are read from the database and the log.
+
+    Gauges whose source cannot be read are left out of the scrape.
+    """
 
     def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
         self._around = around
@@ -82,21 +85,19 @@ class _Books:
         yield queue
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known ahead: without this, the database would be asked at the start."""
+        """Return nothing. Without this method, registering would call `collect` at start."""
         return ()
 
     def _state(self) -> Iterable[Metric]:
         snapshot = _or_none(self._reader.snapshot)
-        yield _gauge("database_up", "Whether the database could be read.", int(bool(snapshot)))
+        yield _gauge("database_up", "1 if the database could be read, else 0.", int(bool(snapshot)))
         if snapshot is None:
             return
         orders = {**dict.fromkeys(ORDER_STATUSES, 0), **snapshot.orders}
         sagas = {**dict.fromkeys(SAGA_STATUSES, 0), **snapshot.sagas}
         yield _by("orders", "Orders, by status.", "status", orders)
         yield _by("sagas", "Sagas, by status.", "status", sagas)
-        yield _by(
-            "sagas_at_step", "Sagas in flight, by what they wait for.", "step", snapshot.steps
-        )
+        yield _by("sagas_at_step", "Sagas in flight, by current step.", "step", snapshot.steps)
         yield _gauge("sagas_in_flight", "Sagas that have not ended.", snapshot.in_flight)
         attention = sagas["NEEDS_ATTENTION"]
         yield _gauge("sagas_needing_attention", "Sagas that wait for a person.", attention)
@@ -111,14 +112,14 @@ class _Books:
     def _lag(self) -> Iterable[Metric]:
         lag = _or_none(self._around.lag)
         if lag is not None:
-            about = "Records that some role has yet to handle, by topic."
+            about = "Records that are not handled yet, by topic."
             yield _by("records_waiting", about, "topic", lag.topics)
-            about = "Records to which a role has yet to come, by role; none for one never started."
+            about = "Records that are not handled yet, by role. Absent for a role never started."
             started = {role: count for role, count in lag.roles.items() if count is not None}
             yield _by("role_records_waiting", about, "role", started)
         letters = _or_none(self._around.dead_letters)
         if letters is not None:
-            about = "Records in the topic of dead letters, marks of what was done included."
+            about = "Records in the dead-letter topic, including replay and discard marks."
             yield _gauge("dead_letter_records", about, letters)
 
     def _workers(self) -> Iterable[Metric]:

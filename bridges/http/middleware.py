@@ -1,6 +1,7 @@
-"""What every request passes: who asks, how long it took, what is logged of it, what it ends with.
+"""The outermost middleware: identifies the caller, measures and logs requests, adds headers.
 
-Neither bodies nor headers are logged, and of the path only the route: an id may be an address.
+Bodies and headers are not logged, and the route is logged in place of the path, because an id in
+the path may be personal data such as a mail address.
 """
 
 import time
@@ -17,15 +18,15 @@ from order_sagas.bridges.http.problems import Problem
 _log = structlog.get_logger(__name__)
 
 Observe = Callable[[str, str, int, float], None]
-"""Told of each request: its method, route, status and seconds."""
+"""Called after each request with its method, route, status and duration in seconds."""
 
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 OPEN = ("/health/", "/page/")
-"""Asked by machines and browsers that have no token, and are never told to wait."""
+"""Path prefixes that need no token and are not rate-limited: health checks and page files."""
 
 
 class Gate:
-    """The outermost application."""
+    """The outermost ASGI application. Turns a Problem, and any other exception, into a response."""
 
     def __init__(self, app: ASGIApp, access: Access, observe: Observe) -> None:
         self._app = app
@@ -33,6 +34,7 @@ class Gate:
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one HTTP request; other scopes are ignored."""
         if scope["type"] != "http":
             return
         began = time.perf_counter()
@@ -54,7 +56,7 @@ class Gate:
             except Problem as problem:
                 await problem.response()(scope, receive, sending)
         except ClientDisconnect:
-            status = status or 499  # as servers have it that log what no client saw
+            status = status or 499  # nginx's code for "client closed request"
         except Exception:
             _log.exception("http.failed", route=route_of(scope))
             if not status:
@@ -76,15 +78,15 @@ class Gate:
 
 
 ROUTE = "order-sagas.route"
-"""Where in a request's scope its route is noted, once it is known."""
+"""Key of the ASGI scope under which the matched route is stored."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def method_of(scope: Scope) -> str:
-    """The method, if it is one of the usual ones: anybody can make up others."""
+    """Return the method if it is a standard one, else "other", to bound the metric's labels."""
     return scope["method"] if scope["method"] in METHODS else "other"
 
 
 def route_of(scope: Any) -> str:
-    """The route as it was declared; empty if there is none for the path."""
+    """Return the declared path of the matched route, or "" if none matched."""
     return str(scope.get(ROUTE, ""))

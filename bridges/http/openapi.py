@@ -1,4 +1,4 @@
-"""`/openapi.json`: the API described, its schemas made of the very structs that are answered."""
+"""`/openapi.json`: the OpenAPI description, with schemas generated from the response structs."""
 
 import json
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ _Json = dict[str, Any]
 
 
 class OpenApiRoutes:
-    """The description; it never changes while the process lives."""
+    """The endpoint of the description, which is generated once."""
 
     def __init__(self) -> None:
         self._text = json.dumps(describe()).encode()
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [Endpoint("GET", "/openapi.json", Role.NONE, self._show)]
 
     async def _show(self, request: Request) -> Response:
@@ -40,16 +40,16 @@ class OpenApiRoutes:
 
 
 def describe() -> _Json:
-    """The whole description, as OpenAPI 3.1 has it."""
+    """Return the OpenAPI 3.1 description of the API."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "order-sagas",
             "version": "1",
             "description": "Orders, their sagas, and what an operator does with them. Times are "
-            "ISO 8601 in UTC, amounts whole minor units of the order's currency by ISO 4217; "
-            "`amountText` is the same for people. Every error is "
-            "a problem (RFC 9457).",
+            "ISO 8601 in UTC. Amounts are whole minor units of the order's currency (ISO 4217); "
+            "`amountText` is the same amount formatted for display. Every error is a problem "
+            "(RFC 9457).",
         },
         "paths": _paths(),
         "components": {
@@ -83,20 +83,21 @@ def _paths() -> _Json:
                 ],
             ),
             "post": _operation(
-                "Bring an order; it is stored when this answers", {201: "Receipt", 200: "Receipt"},
+                "Submit an order; it is stored before the response",
+                {201: "Receipt", 200: "Receipt"},
                 _BODY | {409},
                 parameters=[
                     {
                         "name": "Idempotency-Key",
                         "in": "header",
-                        "description": "The same key brings the same order, however often.",
+                        "description": "Requests with the same key create one order.",
                         "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
                     },
                     {
                         "name": "traceparent",
                         "in": "header",
-                        "description": "W3C Trace Context: the span that the order's saga becomes "
-                        "a part of, where traces are on. A malformed one is ignored.",
+                        "description": "W3C Trace Context: the parent span of the order's saga, if "
+                        "tracing is enabled. A malformed value is ignored.",
                         "schema": {"type": "string"},
                     },
                 ],
@@ -105,7 +106,8 @@ def _paths() -> _Json:
         },
         orders + "/{id}": {
             "get": _operation(
-                "All that is known of an order", {200: "OrderView"}, _ONE | {422},
+                "An order with its payment, reservation, notification and sagas",
+                {200: "OrderView"}, _ONE | {422},
                 parameters=[
                     an_id,
                     _query("wait", wait, "Seconds to wait for the end of the order."),
@@ -120,7 +122,7 @@ def _paths() -> _Json:
         },
         sagas + "/actions": {
             "post": _operation(
-                "Ask the same of all sagas that fit, or say which they are",
+                "Apply an action to all sagas that match, or list them (dry run)",
                 {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY, body="SagasWish",
             ),
         },
@@ -140,25 +142,25 @@ def _paths() -> _Json:
             for action in ACTIONS
         },
         "/api/v1/stock": {
-            "get": _operation("Goods: on hand, held, sold", {200: "StockView"}, _SOME),
+            "get": _operation("Stock levels: on hand, held, sold", {200: "StockView"}, _SOME),
         },
         letters: {
             "get": _operation(
-                "Records that nobody could handle, the oldest first", {200: "LetterPage"}, _LIST,
+                "List dead letters, the oldest first", {200: "LetterPage"}, _LIST,
                 parameters=[
                     *page,
-                    _query("all", {"type": "boolean"}, "Also those that were seen to."),
+                    _query("all", {"type": "boolean"}, "Include replayed and discarded ones."),
                 ],
             ),
         },
         letters + "/actions": {
             "post": _operation(
-                "See to all dead letters that fit, or say which they are",
+                "Apply an action to all dead letters that match, or list them (dry run)",
                 {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY | {409}, body="LettersWish",
             ),
         },
         letters + "/{number}": {
-            "get": _operation("One of them", {200: "LetterView"}, _ONE, parameters=[number]),
+            "get": _operation("A dead letter", {200: "LetterView"}, _ONE, parameters=[number]),
         },
         **{
             f"{letters}/{{number}}/{action}": {
@@ -168,8 +170,8 @@ def _paths() -> _Json:
                 ),
             }
             for action, about in (
-                ("replay", "Put the record on its topic once more"),
-                ("discard", "Say that it needs nothing more; needs a `why`"),
+                ("replay", "Append the record to its topic again"),
+                ("discard", "Mark the record as needing no further action; needs a `why`"),
             )
         },
         **{
@@ -181,13 +183,13 @@ def _paths() -> _Json:
                 ),
             }
             for action, about in (
-                ("pause", "Let a service, or the `intake`, rest; needs a `why`"),
-                ("unpause", "End its pause: what was kept for it is handled first"),
+                ("pause", "Pause a service, or the `intake`; needs a `why`"),
+                ("unpause", "End the pause; deferred messages are handled first"),
             )
         },
         "/api/v1/events": {
             "get": _operation(
-                "A snapshot a second, as server-sent events named `snapshot`", {}, _SOME,
+                "One snapshot per second, as server-sent events named `snapshot`", {}, _SOME,
                 other=("text/event-stream", {"type": "string", "contentSchema": _ref("Snapshot")}),
             ),
         },
@@ -199,23 +201,26 @@ def _paths() -> _Json:
         },
         "/metrics": {
             "get": _operation(
-                "For Prometheus", {}, _SOME, other=("text/plain", {"type": "string"})
+                "Metrics in the Prometheus text format", {}, _SOME,
+                other=("text/plain", {"type": "string"}),
             ),
         },
         "/openapi.json": {
-            "get": _operation("This", {}, _SOME, other=(JSON, {"type": "object"})),
+            "get": _operation(
+                "This OpenAPI description", {}, _SOME, other=(JSON, {"type": "object"})
+            ),
         },
     }  # fmt: skip
 
 
 _ABOUT = {
     "retry": "Send the stuck command or compensation of `step` again",
-    "skip": "Take the stuck `step` as done; needs a `why`",
+    "skip": "Treat the stuck `step` as done; needs a `why`",
     "resume": "Retry every stuck step",
-    "cancel": "Undo the order, if it can still be undone; needs a `why`",
+    "cancel": "Compensate the order, unless its pivot has passed; needs a `why`",
 }
 _SOME = {401, 403, 429, 500, 503}
-"""Problems that any request may end with."""
+"""Error statuses that any request may be answered with."""
 _LIST = _SOME | {422}
 _ONE = _SOME | {404}
 _BODY = _SOME | {400, 408, 413, 415, 422}
@@ -260,7 +265,7 @@ def _query(name: str, schema: _Json, about: str) -> _Json:
 
 def _limit() -> _Json:
     schema = {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE}
-    return _query("limit", schema, "How many on a page.")
+    return _query("limit", schema, "Maximum number of items on the page.")
 
 
 def _statuses(known: tuple[str, ...]) -> _Json:
@@ -289,7 +294,7 @@ def _schemas() -> _Json:
     plain_id = _plain_patterns(msgspec.json.schema(Id))
     found["OrderById"] = {
         "title": "OrderById",
-        "description": "An order of nothing but an id: it is worth nothing.",
+        "description": "An order with only an id, without amount.",
         "type": "object",
         "properties": {"id": plain_id},
         "required": ["id"],
@@ -300,7 +305,7 @@ def _schemas() -> _Json:
 
 
 def _plain_patterns(value: Any) -> Any:
-    """JSON Schema's patterns are those of JavaScript, which write the two ends differently."""
+    r"""Replace `\A` and `\Z` in patterns by `^` and `$`: JSON Schema uses JavaScript's syntax."""
     if isinstance(value, dict):
         plain = {key: _plain_patterns(each) for key, each in value.items()}
         if isinstance(plain.get("pattern"), str):

@@ -1,4 +1,4 @@
-"""`/api/v1/orders`: bring an order, and see what became of it."""
+"""`/api/v1/orders`: submit, list and show orders."""
 
 from typing import Any
 from urllib.parse import quote
@@ -27,11 +27,11 @@ from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
 LONGEST_PARENT = 200
-"""Characters of a `traceparent`; of version 00, it has 55."""
+"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
 
 
 class OrderRoutes:
-    """Orders come in through the desk, and are read from the database."""
+    """Endpoints of orders. New ones are stored through the desk; reads go to the database."""
 
     def __init__(self, desk: PendingOrders, reader: Reader, options: HttpOptions) -> None:
         self._desk = desk
@@ -40,7 +40,7 @@ class OrderRoutes:
         self._ends = CompletionWaiter(reader)
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("POST", PATH, Role.OPERATE, self._bring),
             Endpoint("GET", PATH, Role.READ, self._list),
@@ -48,7 +48,7 @@ class OrderRoutes:
         ]
 
     async def end(self) -> None:
-        """Let those go who wait for the end of an order."""
+        """Answer requests that wait for the end of an order now."""
         await self._ends.end()
 
     async def _bring(self, request: Request) -> Response:
@@ -56,7 +56,7 @@ class OrderRoutes:
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         order = read_order(raw, key)
         parents = request.headers.getlist(TRACEPARENT)
-        # Handed on as it is: whether it is well-formed is for the workers to say, if they trace.
+        # Passed on unchecked: workers validate it, if tracing is enabled.
         if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
             order = msgspec.structs.replace(order, traceparent=parents[0])
         verdict = await self._desk.bring(order, key)
@@ -96,9 +96,10 @@ _REFUSED = {
 
 
 def read_order(raw: bytes, key: str) -> OrderCreated:
-    """The order in a body; its client's key is for one without an id. Raises Problem: 400 or 422.
+    """Return the order in a body. Raises Problem: 400 if not JSON, 422 if it does not validate.
 
-    `id` does for `orderId`, and a body of nothing else is an order too: one that is worth nothing.
+    `id` is accepted for `orderId`; a body with only `id` is an order with no amount. If the id is
+    missing, it is derived from the client's idempotency `key`, or random without one.
     """
     fields = query.convert(raw, Any)
     named = "orderId"

@@ -1,4 +1,4 @@
-"""Between HTTP's event loop and the actor: an order goes in, what became of it comes back."""
+"""Connects the event loop of the HTTP server with the actor that stores orders."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from order_sagas.bridges.http.problems import retry_later
 from order_sagas.bridges.intake.intake import Verdict
 
 BUSY = 1.0
-"""Seconds after which somebody who was turned away may come again."""
+"""Retry-After seconds when the queue is full."""
 
 
 class PendingOrders:
-    """Hands orders to the actor and keeps who waits for which; never more than `size` at once."""
+    """Sends orders to the actor and awaits their verdicts; at most `size` are pending."""
 
     def __init__(self, tell: Callable[[Any], None], size: int) -> None:
         self._tell = tell
@@ -24,9 +24,9 @@ class PendingOrders:
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
 
     async def bring(self, order: OrderCreated, client_key: str = "") -> Verdict:
-        """What became of the order, once that is committed.
+        """Store the order and return the verdict, after the commit.
 
-        Raises Problem where too many wait, and BridgeError where it could not be stored.
+        Raises Problem 503 if too many orders are pending, and BridgeError if storing failed.
         """
         if len(self._waiting) >= self._size:
             raise retry_later(503, "too many orders wait to be stored", BUSY)
@@ -42,15 +42,15 @@ class PendingOrders:
             self._waiting.pop(ticket, None)
 
     def answer(self, answers: Sequence[Answer]) -> None:
-        """Tell those who wait, from any thread."""
+        """Complete pending orders by ticket. May be called from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._settle, answers)
         except RuntimeError:
-            return  # the loop has ended, and nobody waits
+            return  # the loop is closed, so no request is pending
 
     @property
     def waiting(self) -> int:
-        """Orders that wait to be stored."""
+        """Number of orders that wait to be stored."""
         return len(self._waiting)
 
     def _settle(self, answers: Sequence[Answer]) -> None:

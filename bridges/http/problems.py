@@ -1,4 +1,4 @@
-"""Errors as clients see them: problem details (RFC 9457), whatever went wrong."""
+"""Error responses: every error is answered with problem details (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,17 +13,17 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one part of a request: of its body, or of its query."""
+    """An error in one part of a request: a body field, a query parameter or a header."""
 
     detail: str
     pointer: str = ""
-    """A JSON pointer into the body, as in `#/lines/0/quantity`."""
+    """JSON pointer into the body, such as `#/lines/0/quantity`."""
     parameter: str = ""
-    """The name of a query parameter or a header."""
+    """Name of the query parameter or header."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of every answer that is an error. Its `type` is `about:blank`, and left out."""
+    """Body of every error response. Its `type` is always `about:blank`, and omitted."""
 
     title: str
     status: int
@@ -32,7 +32,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Problem(BridgeError):
-    """A request that is answered with an error."""
+    """Raised to answer a request with an error status and problem details."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Problem(BridgeError):
         return _again, (self.status, self.detail, self.errors, self.headers)
 
     def body(self) -> bytes:
-        """The problem details, as JSON."""
+        """Return the problem details as JSON."""
         details = ProblemDetails(
             title=HTTPStatus(self.status).phrase,
             status=self.status,
@@ -62,7 +62,7 @@ class Problem(BridgeError):
         return msgspec.json.encode(details)
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the error response."""
         return Response(self.body(), self.status, self.headers, MEDIA_TYPE)
 
 
@@ -73,15 +73,15 @@ def _again(
 
 
 def retry_later(status: int, detail: str, seconds: float) -> Problem:
-    """A problem that goes away by itself, in about so many seconds."""
+    """Return a problem for a temporary condition, with `Retry-After: seconds` (at least 1)."""
     return Problem(status, detail, headers={"Retry-After": str(max(1, ceil(seconds)))})
 
 
 def wrong_field(pointer: str, detail: str) -> Problem:
-    """One field of the body is wrong."""
+    """Return a 422 problem for one invalid field of the body."""
     return Problem(422, f"{pointer}: {detail}", errors=[FieldError(detail, pointer=pointer)])
 
 
 def wrong_parameter(name: str, detail: str) -> Problem:
-    """One parameter of the query, or a header, is wrong."""
+    """Return a 422 problem for one invalid query parameter or header."""
     return Problem(422, f"{name}: {detail}", errors=[FieldError(detail, parameter=name)])

@@ -1,4 +1,4 @@
-"""Reading the parameters of a request. Each raises Problem for what it does not understand."""
+"""Parsers of request parameters and bodies. Each raises Problem (4xx) for invalid input."""
 
 import re
 from collections.abc import Sequence
@@ -10,18 +10,21 @@ from starlette.requests import Request
 from order_sagas.bridges.http.problems import Problem, wrong_field, wrong_parameter
 
 LONGEST_PAGE = 1000
+"""Maximum `limit` of a page."""
 USUAL_PAGE = 50
+"""Default `limit` of a page."""
 LONGEST_WAIT = 60.0
-"""Seconds that a request may wait for the end of an order."""
+"""Maximum seconds that a request may wait for the end of an order."""
 LARGEST = 2**63 - 1
+"""Largest integer that the databases store."""
 LONGEST_ID = 200
-"""Characters of an order's id."""
+"""Maximum number of characters of an order id."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def order_id_of(request: Request, name: str = "id") -> str:
-    """The id in the path; 404 for one that no order can have."""
+    """Return the id in the path. Raises Problem 404 if it contains control characters."""
     value = str(request.path_params[name])
     if _CONTROL.search(value):
         raise Problem(404, "there is no such id")
@@ -29,7 +32,7 @@ def order_id_of(request: Request, name: str = "id") -> str:
 
 
 def statuses(request: Request, known: Sequence[str]) -> list[str]:
-    """`status`, as often as one likes, or with commas between."""
+    """Return the values of `status`, which may be repeated or comma-separated."""
     wanted = [
         each.strip().upper()
         for text in request.query_params.getlist("status")
@@ -42,19 +45,19 @@ def statuses(request: Request, known: Sequence[str]) -> list[str]:
 
 
 def limit(request: Request) -> int:
-    """`limit`: how many on a page."""
+    """Return `limit`, the number of items on a page."""
     return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
 
 
 def number(request: Request, name: str) -> int | None:
-    """A cursor that is a number; None for none."""
+    """Return a numeric cursor, or None if it is missing."""
     if name not in request.query_params:
         return None
     return _whole(request, name, -LARGEST, LARGEST, 0)
 
 
 def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
-    """A cursor that is a number, a dot and a name; None for none."""
+    """Return a cursor of the form `number.name`, or None if it is missing."""
     text = request.query_params.get(name)
     if text is None:
         return None
@@ -65,7 +68,7 @@ def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
 
 
 def prefix(request: Request) -> str:
-    """`prefix`: what an order's id begins with; empty for anything."""
+    """Return `prefix`, the beginning of order ids; "" if it is missing."""
     text = request.query_params.get("prefix", "")
     if len(text) > LONGEST_ID or _CONTROL.search(text):
         words = f"it has to be the beginning of an id, {LONGEST_ID} characters at most"
@@ -74,7 +77,7 @@ def prefix(request: Request) -> str:
 
 
 def wait(request: Request) -> float:
-    """`wait`: seconds, 0 if it is not there."""
+    """Return `wait` in seconds; 0 if it is missing."""
     text = request.query_params.get("wait")
     if text is None:
         return 0.0
@@ -84,7 +87,7 @@ def wait(request: Request) -> float:
 
 
 def flag(request: Request, name: str) -> bool:
-    """`true` or `false`; false if it is not there."""
+    """Return a boolean parameter, `true` or `false`; False if it is missing."""
     text = request.query_params.get(name, "false")
     if text not in ("true", "false"):
         raise wrong_parameter(name, "it has to be true or false")
@@ -101,7 +104,7 @@ def _whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
 
 
 def convert(raw: bytes, kind: type[Any]) -> Any:
-    """The body as a struct: 400 for what is no JSON, 422 for what does not fit."""
+    """Decode the body as a struct. Raises Problem: 400 if not JSON, 422 if it does not validate."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -115,7 +118,10 @@ _MISSING = re.compile(r"missing required field [`']?(\w+)")
 
 
 def pointer_of(field: str, detail: str = "") -> str:
-    """A JSON pointer for `lines[0].quantity`; to the field itself, if it is one that is missing."""
+    """Return a JSON pointer for a path such as `lines[0].quantity`.
+
+    If `detail` reports a missing required field, the pointer names that field.
+    """
     parts = [part for part in re.split(r"[.\[\]]+", field) if part]
     if missing := _MISSING.search(detail):
         parts.append(missing[1])

@@ -1,14 +1,14 @@
-"""How often one caller may ask: a token bucket for each."""
+"""Rate limit of requests: one token bucket per caller."""
 
 import time
 from collections.abc import Callable
 
 MANY = 10_000
-"""Callers at which those are forgotten whose bucket is full again."""
+"""When this many callers are tracked, callers whose bucket is full are dropped."""
 
 
 class Buckets:
-    """`rate` requests a second on average, and as many at once; 0 for any number."""
+    """Token buckets that allow `rate` requests per second, in bursts of as many. 0: no limit."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -17,7 +17,7 @@ class Buckets:
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, caller: str) -> float:
-        """0 if the caller may ask now; otherwise the seconds until it may."""
+        """Take a token and return 0, or return the seconds until the next token if none is left."""
         if not self._rate:
             return 0.0
         now = self._now()

@@ -1,6 +1,6 @@
-"""What HTTP reads of the database: for the API, its events, the metrics and the page.
+"""Database queries of the HTTP server: for the API, its event stream, the metrics and the page.
 
-Every method is one moment of the database, and blocks: call it on a thread, never on a loop.
+Each method reads in one transaction and blocks: call it on a thread, not on an event loop.
 """
 
 import threading
@@ -45,21 +45,25 @@ from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 Row = dict[str, Any]
 
 CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
-"""Statuses that an order keeps."""
+"""Final statuses of an order."""
 ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
+"""Final statuses of a saga."""
 ATTENTION = 20
-"""Sagas that need attention, in a snapshot."""
+"""Maximum number of sagas that need attention in a snapshot."""
 DEADLINES = 8
-"""Sagas whose deadlines are the oldest, in a snapshot."""
+"""Maximum number of sagas with the earliest deadlines in a snapshot."""
 
 QUICK, RARER = 0.2, 10
-"""Totals that take longer than so many seconds to count hold for so many times longer."""
+"""If counting totals takes longer than QUICK seconds, cache them for RARER times the excess."""
 
 _orders = table_of(Order)
 
 
 class Reader:
-    """Reads with a few connections that are kept. Raises StoreError where that fails."""
+    """Reads through a small pool of connections.
+
+    Methods raise StoreUnavailableError if the database cannot be reached, StoreError if it fails.
+    """
 
     def __init__(self, database: str, registry: Registry) -> None:
         self._registry = registry
@@ -77,12 +81,15 @@ class Reader:
         """Whether the database was found to have the schema version of this program."""
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close the pooled connections that are not in use."""
         self._engine.dispose()
 
     @contextmanager
     def moment(self) -> Iterator[sa.Connection]:
-        """A connection that sees one moment of the database."""
+        """Open a connection in a transaction that is rolled back at the end.
+
+        Raises StoreUnavailableError if the database cannot be reached, StoreError for others.
+        """
         try:
             with one_moment(self._engine) as connection:
                 if not self._fits:
@@ -105,21 +112,21 @@ class Reader:
     def orders(
         self, statuses: Sequence[str], limit: int, after: int | None, prefix: str = ""
     ) -> OrderPage:
-        """A page of orders, the newest first; only those whose ids begin with `prefix`."""
+        """Return a page of orders whose ids begin with `prefix`, newest first."""
         with self.moment() as db:
             rows = queries.orders_page(db, statuses, limit + 1, after, prefix)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
 
     def order(self, order_id: str) -> OrderView | None:
-        """All that is known of an order; None for an id that nobody brought."""
+        """Return an order with its services' entities and sagas; None if the id is unknown."""
         with self.moment() as db:
             whole = queries.order(db, order_id)
         if whole is None:
             return None
         order = whole["order"] or whole.get("pruned")
         if order is None and not whole["sagas"]:
-            return None  # goods, say, whose delivery has an id too
+            return None  # an id of something else, such as a stock delivery
         order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
         found = [self._saga_view(row, progress) for row, progress in whole["sagas"]]
         own = next((each for each in found if each.saga == "place-order"), None)
@@ -136,7 +143,7 @@ class Reader:
         )
 
     def ended(self, order_ids: Sequence[str]) -> set[str]:
-        """Which of these orders have ended, or need a person's attention."""
+        """Return the given orders that have ended, or whose saga needs attention."""
         query = (
             sa.select(order_keys.c.order_id)
             .select_from(
@@ -158,7 +165,7 @@ class Reader:
     # --- sagas --------------------------------------------------------------------------------
 
     def sagas(self, statuses: Sequence[str], limit: int, after: tuple[int, str] | None) -> SagaPage:
-        """A page of sagas, the newest first."""
+        """Return a page of sagas, newest first."""
         with self.moment() as db:
             rows = queries.sagas_page(db, statuses, limit + 1, after)
         last = rows[limit - 1] if len(rows) > limit else None
@@ -166,7 +173,7 @@ class Reader:
         return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
 
     def saga(self, name: str) -> SagaView | None:
-        """The saga of this id; by its order's id too, if that order has only one."""
+        """Return the saga with this id, or the only saga of the order with this id, or None."""
         definition, _, order_id = name.partition("/")
         with self.moment() as db:
             exact = queries.order(db, order_id) if order_id else None
@@ -207,7 +214,7 @@ class Reader:
         )
 
     def _steps(self, progress: SagaState) -> list[str]:
-        """The names of the steps; by number if the definition is not known here."""
+        """Return the step names; numbered names if the saga's definition is not registered."""
         try:
             saga = self._registry.get(progress.saga, progress.version)
         except UnknownSagaError:
@@ -217,12 +224,15 @@ class Reader:
     # --- the rest -----------------------------------------------------------------------------
 
     def stock(self) -> StockView:
-        """Every SKU of every warehouse."""
+        """Return the stock levels of every SKU in every warehouse."""
         with self.moment() as db:
             return StockView(stock=[StockLevelView(**row) for row in queries.stock(db)])
 
     def snapshot(self) -> Snapshot:
-        """How many orders and sagas there are of each kind, and which need attention."""
+        """Return counts of orders and sagas, sagas that need attention, deadlines and pauses.
+
+        Totals may be older than the rest: see `_totals_of`.
+        """
         now = time.time()
         in_flight = (
             sa.select(sagas.c.status, sa.func.count())
@@ -259,15 +269,15 @@ class Reader:
             )
 
     def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
-        """How many orders there are in each status, and how many sagas have ended in each.
+        """Return the number of orders by status, and of ended sagas by status.
 
-        Every row is counted: with millions of them, that is done less often, and what was counted
-        before holds meanwhile.
+        Counting reads every row. With millions of rows the result is cached for a time that grows
+        with the duration of the count; concurrent calls get the previous result meanwhile.
         """
         if self._totals and time.monotonic() < self._totals_until:
             return self._totals
         if not self._counting.acquire(blocking=self._totals is None):
-            assert self._totals  # they have been counted before, and are being counted again
+            assert self._totals  # another thread is counting again; use the previous result
             return self._totals
         try:
             began = time.monotonic()
@@ -334,7 +344,7 @@ def _lines(row: Row) -> list[OrderLineView]:
 
 
 def _view(kind: type[Any], row: Row | None) -> Any:
-    """The fields of an entity's row that its view has."""
+    """Build a view from the fields of an entity's row that the view has."""
     if row is None:
         return None
     fields = {name: row[name] for name in kind.__struct_fields__ if name in row}

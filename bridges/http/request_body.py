@@ -1,4 +1,4 @@
-"""Reading the body of a request: JSON, not too large, and not too slowly."""
+"""Reads request bodies, with checks of content type, size and time."""
 
 import asyncio
 
@@ -7,16 +7,19 @@ from starlette.requests import Request
 from order_sagas.bridges.http.problems import Problem
 
 CLOSE = {"Connection": "close"}
-"""The rest of what such a client sends is not waited for."""
+"""Closes the connection, so that the unread rest of the body need not be received."""
 
 
 async def read_body(
     request: Request, max_body: int, timeout: float, *, optional: bool = False
 ) -> bytes:
-    """The body; raises Problem: 413, 408, or 415 unless it says that it is JSON.
+    """Return the body.
 
-    An `optional` one may be left out, and has to say what it is even then: no page of another site
-    can make a browser send that unasked.
+    Raises Problem: 400 (empty), 408 (not received within `timeout` seconds), 413 (more than
+    `max_body` bytes) or 415 (content type is not JSON).
+
+    An `optional` body may be empty, but the content type is required even then: a browser does not
+    send `application/json` cross-site without a CORS preflight.
     """
     _check_type(request)
     length = request.headers.get("content-length", "")

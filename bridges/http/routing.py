@@ -1,4 +1,4 @@
-"""Routes as a table: a method, a path, who may, and what is done."""
+"""The endpoint table: method, path, required role and handler, turned into Starlette routes."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -18,7 +18,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 @attrs.frozen
 class Endpoint:
-    """What is done when a method meets a path. `{id:path}` may hold slashes."""
+    """One method of one path, with its required role and handler. `{id:path}` matches slashes."""
 
     method: str
     path: str
@@ -27,12 +27,12 @@ class Endpoint:
 
     @property
     def documented_path(self) -> str:
-        """The path as OpenAPI writes it."""
+        """The path in OpenAPI notation: `{id}` in place of `{id:path}`."""
         return self.path.replace(":path}", "}")
 
 
 def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
-    """A route for each path, in the order of the table: the first that matches is taken."""
+    """Return one route per path, in table order. The first route that matches handles a request."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
@@ -52,5 +52,5 @@ def _dispatch(methods: dict[str, Endpoint]) -> Handle:
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A struct as JSON."""
+    """Return a response with the struct `body` encoded as JSON."""
     return Response(msgspec.json.encode(body), status, headers, "application/json")

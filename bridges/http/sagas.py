@@ -1,4 +1,4 @@
-"""`/api/v1/sagas`: see how they are, and put them right."""
+"""`/api/v1/sagas`: list and show sagas, and send them operators' commands."""
 
 from collections.abc import Callable
 
@@ -30,10 +30,10 @@ PATH = "/api/v1/sagas"
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What an operator says beside the action."""
+    """Request body of an action on one saga."""
 
     step: str = ""
-    """Of `retry` and `skip`: the stuck step."""
+    """The stuck step; for `retry` and `skip`."""
     why: str = ""
 
 
@@ -56,7 +56,7 @@ ACTIONS: dict[str, Make] = {
 
 
 class SagaRoutes:
-    """Sagas are read from the database; what is asked of them goes through the log."""
+    """Endpoints of sagas. Reads go to the database; commands are checked and sent to the log."""
 
     def __init__(self, around: Dependencies, reader: Reader, options: HttpOptions) -> None:
         self._around = around
@@ -65,7 +65,7 @@ class SagaRoutes:
         self._operations = SagaOperations(around.database, around.registry)
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             *(
                 Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.OPERATE, self._ask(name, make))

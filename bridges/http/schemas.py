@@ -1,7 +1,7 @@
-"""What clients see: the bodies of answers, in camelCase. The OpenAPI description is made of them.
+"""Response bodies of the API, in camelCase. The OpenAPI schemas are generated from them.
 
-Times are ISO 8601 in UTC. Amounts are whole minor units of the order's currency; `amountText` says
-the same for people, by the rule of `order_sagas.actors.money`.
+Times are ISO 8601 in UTC. Amounts are whole minor units of the order's currency; `amountText` is
+the same amount formatted by `order_sagas.actors.money`.
 """
 
 from typing import Annotated, Any
@@ -21,25 +21,25 @@ MinorUnits = Annotated[
 AmountText = Annotated[
     str,
     msgspec.Meta(
-        description="The same amount for people, such as `EUR 3.00`; `300 minor units of ABC` "
-        "where ISO 4217 does not know the currency."
+        description="The amount formatted for display, such as `EUR 3.00`, or `300 minor units "
+        "of ABC` if ISO 4217 does not list the currency."
     ),
 ]
 
 
 class View(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, rename="camel"):
-    """A body, or a part of one."""
+    """Base class of response bodies and their parts."""
 
 
 class Receipt(View):
-    """An order that is stored, now or before."""
+    """Confirms that the order is stored, by this request or an earlier one."""
 
     order_id: str
     status: str = "ORDER_CREATED"
 
 
 class OrderLineView(View):
-    """So many of one SKU."""
+    """Quantity and unit price of one SKU in an order."""
 
     sku: str
     quantity: int
@@ -47,7 +47,7 @@ class OrderLineView(View):
 
 
 class OrderSummary(View):
-    """An order in a list. SUBMITTED waits in the log; CREATED is under way."""
+    """An order in a list. SUBMITTED: waiting in the log. CREATED: its saga is running."""
 
     order_id: str
     status: str
@@ -56,25 +56,25 @@ class OrderSummary(View):
     amount_text: AmountText | None = None
     currency: str | None = None
     code: str | None = None
-    """Why it was cancelled, for programs."""
+    """Machine-readable reason of the cancellation."""
     reason: str | None = None
-    """The same for people."""
+    """Human-readable reason of the cancellation."""
     created_at: str | None = None
     updated_at: str | None = None
     saga_status: str | None = None
     step: str | None = None
-    """What its saga waits for."""
+    """The step that its saga waits for."""
 
 
 class OrderPage(View):
-    """Orders, the newest first; `next` is the `after` of the next page, null on the last."""
+    """Orders, newest first. `next` is the `after` of the next page, null on the last page."""
 
     orders: list[OrderSummary]
     next: str | None = None
 
 
 class SagaSummary(View):
-    """A saga in a list, with the step that it waits for and until when."""
+    """A saga in a list, with the step it waits for and the deadline of that step."""
 
     saga_id: str
     order_id: str
@@ -90,14 +90,14 @@ class SagaSummary(View):
 
 
 class SagaPage(View):
-    """Sagas, the newest first; `next` is the `after` of the next page, null on the last."""
+    """Sagas, newest first. `next` is the `after` of the next page, null on the last page."""
 
     sagas: list[SagaSummary]
     next: str | None = None
 
 
 class StepView(View):
-    """One step of a saga: its phase, and the attempt of its command or its compensation."""
+    """One step of a saga: its phase, and the attempt number of its command or compensation."""
 
     step: str
     phase: str
@@ -107,28 +107,28 @@ class StepView(View):
 
 
 class HistoryEntry(View):
-    """What happened to a saga."""
+    """One entry of a saga's history."""
 
     at: str
     event: str
     step: str
     attempt: int
     cause: str
-    """The id of the event that brought it about, or `timer:<step>:<attempt>`."""
+    """Id of the event that caused it, or `timer:<step>:<attempt>`."""
     note: str
     times: int = 1
-    """How often an ignored message came; the other fields are those of the first."""
+    """How often an ignored message arrived; the other fields describe the first arrival."""
     last: str | None = None
-    """When it came last, if it came more than once."""
+    """Time of the last arrival, if there was more than one."""
 
 
 class SagaView(SagaSummary):
-    """A saga whole."""
+    """A saga with its steps and history."""
 
     steps: list[StepView]
     history: list[HistoryEntry]
     timeline: Any = None
-    """Its life as `order-sagas trace` tells it; null if the log files do not know of it."""
+    """Timeline as printed by `order-sagas trace`; null if the log files have no such order."""
 
 
 class PaymentView(View):
@@ -146,7 +146,7 @@ class PaymentView(View):
 
 
 class ReservationView(View):
-    """What an order holds of a warehouse."""
+    """The stock reservation of an order in one warehouse."""
 
     status: str
     warehouse: str
@@ -157,7 +157,7 @@ class ReservationView(View):
 
 
 class NotificationView(View):
-    """The message to the customer."""
+    """The notification of the customer about an order."""
 
     status: str
     about: str
@@ -168,7 +168,7 @@ class NotificationView(View):
 
 
 class OrderView(OrderSummary):
-    """An order whole, with what each service knows of it."""
+    """An order with its payment, reservation, notification and sagas."""
 
     warehouse: str | None = None
     lines: list[OrderLineView] = []
@@ -179,7 +179,7 @@ class OrderView(OrderSummary):
 
 
 class StockLevelView(View):
-    """A SKU in a warehouse: loaded = onHand + held + sold."""
+    """Stock of one SKU in one warehouse: loaded = onHand + held + sold."""
 
     sku: str
     warehouse: str
@@ -190,13 +190,13 @@ class StockLevelView(View):
 
 
 class StockView(View):
-    """Every SKU of every warehouse."""
+    """Stock levels of every SKU in every warehouse."""
 
     stock: list[StockLevelView]
 
 
 class LetterView(View):
-    """A record that nobody could handle. `action` is `replayed`, `discarded` or empty."""
+    """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open."""
 
     number: int
     topic: str
@@ -214,14 +214,14 @@ class LetterView(View):
 
 
 class LetterPage(View):
-    """Dead letters, the oldest first; `next` is the `after` of the next page, null on the last."""
+    """Dead letters, oldest first. `next` is the `after` of the next page, null on the last page."""
 
     dead_letters: list[LetterView]
     next: str | None = None
 
 
 class Asked(View):
-    """What an operator asked for is in the log; `workers` is how many processes will see it."""
+    """Confirms that an operator's command is in the log. `workers`: number of running workers."""
 
     asked: str
     by: str
@@ -232,46 +232,46 @@ class Asked(View):
 
 
 class AskedOfMany(View):
-    """What was asked of all that fit, or of a dry run: would be. The oldest come first."""
+    """Result of a bulk action, or of its dry run. Oldest first."""
 
     asked: str
     by: str
     dry_run: bool
     count: int
-    """How many do as they are told."""
+    """Number of sagas or dead letters that the action applies to."""
     more: bool
-    """Whether others fit that the limit leaves for the next request."""
+    """True if others match the filter but exceed the limit."""
     refused: dict[str, int]
-    """Those that fit and are left alone: how many for which reason."""
+    """Number of matches that the action does not apply to, by reason."""
     workers: int | None
-    """How many processes will see it; null of a dry run."""
+    """Number of running workers; null for a dry run."""
     saga_ids: list[str] | None = None
     dead_letters: list[int] | None = None
-    """Their numbers."""
+    """Numbers of the dead letters."""
 
 
 class HealthCheck(View):
-    """One thing that readiness depends on."""
+    """Result of one readiness check."""
 
     ok: bool
     detail: str = ""
 
 
 class Health(View):
-    """`ready` as a whole, and what it is made of."""
+    """Readiness, and the checks it depends on."""
 
     ready: bool
     checks: dict[str, HealthCheck]
 
 
 class Alive(View):
-    """The process answers."""
+    """Liveness: the process answers requests."""
 
     alive: bool = True
 
 
 class PauseView(View):
-    """A service, or the intake, that rests; `kept` messages wait for it."""
+    """A paused service, or the paused intake. `kept` is the number of its deferred messages."""
 
     name: str
     by: str
@@ -281,27 +281,27 @@ class PauseView(View):
 
 
 class Snapshot(View):
-    """How the system is at one moment."""
+    """State of the whole system at one moment."""
 
     at: str
     orders: dict[str, int]
-    """How many there are in each status."""
+    """Number of orders, by status."""
     sagas: dict[str, int]
-    """The same of sagas."""
+    """Number of sagas, by status."""
     steps: dict[str, int]
-    """Of the sagas in flight, how many wait for which step; the newest definitions' come first."""
+    """Number of sagas in flight, by the step they wait for. Steps of current definitions first."""
     needs_attention: list[SagaSummary]
-    """The newest of them."""
+    """The newest sagas that need attention."""
     in_flight: int
     overdue: int
     """Sagas in flight whose deadline has passed."""
     oldest_deadline: str | None
     oldest_deadlines: list[SagaSummary]
-    """The sagas whose deadlines come first, or have passed the longest ago."""
+    """Sagas in flight with the earliest deadlines, overdue ones included."""
     paused: list[PauseView]
-    """What rests, the longest first."""
+    """Current pauses, the longest first."""
 
 
 def moment(at: float | None) -> str | None:
-    """Epoch seconds as ISO 8601; None for none."""
+    """Return epoch seconds as ISO 8601 in UTC, or None for None and 0."""
     return iso(at) if at else None

@@ -1,4 +1,4 @@
-"""An HTTP server on a thread of its own, beside the actor that takes orders."""
+"""The HTTP server: uvicorn on its own thread, and the actor that stores orders."""
 
 import asyncio
 import logging
@@ -28,22 +28,22 @@ from order_sagas.bridges.http.protocol import LimitedProtocol
 _log = structlog.get_logger(__name__)
 
 READERS = 8
-"""Threads that read; each may keep a connection to the database."""
+"""Number of threads for blocking calls; each may keep a database connection."""
 GRACE = 10
-"""Seconds that requests under way get at the end."""
+"""Seconds in which running requests may finish during shutdown."""
 FLUSH_EVERY = 1.0
-"""Seconds that a log line waits for others, at most."""
+"""Maximum seconds that a log line stays buffered."""
 
 
-def _nothing(error: BaseException) -> None:
+def _no_op(error: BaseException) -> None:
     return None
 
 
 class HttpServer:
-    """Serves from `start` to `stop`.
+    """Serves HTTP between `start` and `stop`.
 
-    Raises HttpError where it would let everybody in, or where the address cannot be had; and,
-    from `start`, where orders have nowhere to go.
+    The constructor binds the address. It raises NoTokensError if the address is public and no
+    tokens are set, and HttpError if the address cannot be bound.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class HttpServer:
         around: Dependencies,
         options: HttpOptions,
         actors: ActorSystem,
-        on_failure: Callable[[BaseException], Any] = _nothing,
+        on_failure: Callable[[BaseException], Any] = _no_op,
     ) -> None:
-        """`on_failure` is told, on the server's thread, why it cannot go on."""
+        """Bind the address. `on_failure` is called on the server's thread if serving fails."""
         self._around = around
         self._options = options
         self._access = Access(options)
@@ -68,7 +68,10 @@ class HttpServer:
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     def start(self) -> None:
-        """Open the log, and serve."""
+        """Open the log, and serve. Returns when requests are accepted.
+
+        Raises HttpError if the log cannot be opened.
+        """
         _forward_logs()
         around = self._around
         self._tell(ServeHttp(around.open_log, self._desk.answer, around.flush, self._tell))
@@ -82,7 +85,7 @@ class HttpServer:
         _log.info("http.serving", address=self.address)
 
     def stop(self, timeout: float = GRACE + 5.0) -> bool:
-        """Answer what is under way, and end; whether that was done within `timeout` seconds."""
+        """Finish running requests and stop. Returns False if `timeout` seconds were too few."""
         loop = self._server.loop
         if loop is not None and self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(self._app.end(), loop)
@@ -95,7 +98,7 @@ class HttpServer:
 
     @property
     def address(self) -> str:
-        """Where it serves."""
+        """The base URL."""
         return f"http://{self._options.host}:{self.port}"
 
     def _tell(self, message: Any) -> None:
@@ -113,7 +116,7 @@ class HttpServer:
         except BaseException as error:
             try:
                 _log.exception("http.ended")
-            finally:  # even if the line cannot be logged
+            finally:  # also if logging fails
                 self._server.ready.set()
                 self._on_failure(error)
 
@@ -130,6 +133,8 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
+    """A uvicorn server that exposes its event loop, and sets `ready` when it accepts requests."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
@@ -170,12 +175,12 @@ def _bound(options: HttpOptions) -> socket.socket:
     except OSError as error:
         listener.close()
         words = error.strerror or error
-        raise HttpError(f"{options.host}:{options.port} can't be had: {words}") from None
+        raise HttpError(f"can't listen on {options.host}:{options.port}: {words}") from None
     return listener
 
 
 class _Forward(logging.Handler):
-    """What uvicorn has to say goes where everything else goes."""
+    """Forwards uvicorn's log records to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _log.warning("http.server", detail=record.getMessage())

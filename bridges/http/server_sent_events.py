@@ -1,4 +1,4 @@
-"""`/api/v1/events`: how the system is, once a second, as server-sent events."""
+"""`/api/v1/events`: one snapshot of the system per second, as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,13 +16,13 @@ from order_sagas.bridges.http.tokens import Role
 
 PATH = "/api/v1/events"
 EVERY = 1.0
-"""Seconds from one event to the next."""
+"""Seconds between two events."""
 MOST = 100
-"""Clients that are told at once."""
+"""Maximum number of clients connected to the stream at the same time."""
 
 
 class EventRoutes:
-    """One snapshot a second for all who listen, and none while nobody does."""
+    """Streams one shared snapshot per second to all clients. Nothing is read while none listens."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -33,11 +33,11 @@ class EventRoutes:
         self._ending = False
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [Endpoint("GET", PATH, Role.READ, self._listen)]
 
     async def end(self) -> None:
-        """Let all who listen go."""
+        """End every open stream."""
         self._ending = True
         async with self._told:
             self._told.notify_all()
@@ -46,7 +46,7 @@ class EventRoutes:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         if self._listeners >= MOST:
-            raise retry_later(503, "too many listen already", 10)
+            raise retry_later(503, "too many clients listen already", 10)
         return StreamingResponse(self._events(), media_type="text/event-stream")
 
     async def _events(self) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""`/api/v1/services`: let a service, or the intake of new orders, rest; and let it go on."""
+"""`/api/v1/services`: pause and unpause a service, or the intake of new orders."""
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -25,13 +25,13 @@ ACTIONS = ("pause", "unpause")
 
 
 class PauseWish(msgspec.Struct, frozen=True):
-    """What an operator says beside the action; a pause needs a `why`."""
+    """Request body of pause and unpause. A pause requires a `why`."""
 
     why: str = ""
 
 
 class ServiceRoutes:
-    """Pauses are noted in the database; the snapshot tells of those that last."""
+    """Endpoints of pauses. Pauses are stored in the database; the snapshot lists current ones."""
 
     def __init__(self, around: Dependencies, options: HttpOptions) -> None:
         self._around = around
@@ -39,7 +39,7 @@ class ServiceRoutes:
         self._names = (*around.registry.participants(), INTAKE)
 
     def endpoints(self) -> list[Endpoint]:
-        """Their table."""
+        """Return the endpoints of this class."""
         return [
             Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.OPERATE, self._ask(action))
             for action in ACTIONS

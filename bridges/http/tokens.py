@@ -1,6 +1,6 @@
-"""Bearer tokens: who may do what. The file holds their hashes, never the tokens.
+"""Bearer tokens and their roles. The token file holds SHA-256 hashes, never the tokens.
 
-It is TOML or JSON, a name to a role and a hash:
+The file is TOML or JSON and maps a caller's name to a role and a hash:
 
     shop = { role = "operate", sha256 = "..." }
 """
@@ -24,17 +24,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Role(IntEnum):
-    """What a caller may do; a higher one may do what the lower ones may."""
+    """Permissions of a caller. A higher role includes all lower ones."""
 
     NONE = 0
     READ = 1
     OPERATE = 2
-    """Bring orders, and put sagas and dead letters right."""
+    """Submit orders, and act on sagas, dead letters and services."""
 
 
 @attrs.frozen
 class Caller:
-    """Who asks; `name` stands in histories, and counts requests."""
+    """An identified caller. `name` is stored in saga histories and is the key of the rate limit."""
 
     name: str
     role: Role
@@ -48,19 +48,20 @@ class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def new_token() -> str:
-    """A token that nobody can guess."""
+    """Return a new random token with 256 bits of entropy."""
     return f"os_{secrets.token_urlsafe(32)}"
 
 
 def hash_of(token: str) -> str:
-    """What the file holds of a token."""
+    """Return the SHA-256 hash of a token in hexadecimal, as the token file stores it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Tokens:
-    """The file of tokens, read again when it changes: a token taken out is refused at once.
+    """The token file, read again when it changes, so a removed token is rejected immediately.
 
-    Raises HttpError if the file cannot be read at first; later, what was read before holds.
+    Raises HttpError if the file cannot be read at construction. If a later read fails, the error
+    is logged and the tokens read before stay valid.
     """
 
     def __init__(self, file: Path) -> None:
@@ -70,7 +71,7 @@ class Tokens:
         self._read()
 
     def caller_of(self, token: str) -> Caller | None:
-        """Who has this token; takes as long for every token that is wrong."""
+        """Return the caller with this token, or None. Takes constant time for wrong tokens."""
         self._refresh()
         given = hash_of(token).encode()
         found = None

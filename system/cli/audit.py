@@ -1,4 +1,4 @@
-"""`order-sagas audit`: check the books, and say what was checked."""
+"""`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
 import click
 
@@ -10,7 +10,7 @@ from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
-"""Violations of a check that are printed for people; JSON has them all."""
+"""Maximum number of violations printed per check; JSON lists all."""
 
 
 @click.command("audit")
@@ -19,11 +19,11 @@ SHOWN = 20
 @click.pass_context
 @settings_options("database")
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
-    """Check every rule of the books, on any database, whether a system is running or not.
+    """Check the consistency of the stored data, whether a system is running or not.
 
-    Orders in flight are counted, and are no violation unless --ended is given.
+    Orders in flight are counted, and are a violation only with --ended.
 
-    Exit codes: 0 all is as it must be, 1 something is not.
+    Exit codes: 0 no violations, 1 violations.
     """
     with queries.reading(settings.database) as db:
         report = examine(ledger_of(db), [PLACE_ORDER], ended=ended)

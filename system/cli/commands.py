@@ -1,7 +1,7 @@
-"""Every command by its purpose: where it is, and the line that the help has for it.
+"""All commands by section, with their modules and help lines.
 
-A command is loaded when it is called, or asked for its own help: all of them together take many
-times as long as any of them does, for what the others need.
+A command's module is imported when it is called or asked for its help, because importing all of
+them takes many times as long as importing one.
 """
 
 import gc
@@ -18,9 +18,9 @@ class Listed(NamedTuple):
     """A command that is not loaded yet."""
 
     place: str
-    """A module beside this one, and the name of the command in it."""
+    """`module:attribute`, relative to this package."""
     line: str
-    """What its docstring begins with."""
+    """The first sentence of its docstring."""
 
 
 SECTIONS = {
@@ -29,21 +29,21 @@ SECTIONS = {
         "start": Listed("start:start_command", "Run the system until Ctrl-C or SIGTERM."),
         "http": Listed(
             "http:http_group",
-            "Serve orders over HTTP until Ctrl-C or SIGTERM, on 127.0.0.1:8080 unless --http says "
+            "Serve the HTTP API until Ctrl-C or SIGTERM, on 127.0.0.1:8080 unless --http says "
             "else.",
         ),
         "status": Listed(
             "status:status_command",
-            "Say how a running system is doing: its workers, shards, sagas in flight, rates, last "
+            "Show the state of a running system: workers, shards, sagas in flight, rates, last "
             "error.",
         ),
         "stop": Listed(
             "status:stop_command",
-            "Stop the system that runs on this database, as Ctrl-C would: batches in hand are "
+            "Stop the system that runs on this database, as Ctrl-C would: current batches are "
             "finished.",
         ),
         "topics": Listed(
-            "topics:topics_group", "Make the topics in Kafka that the system reads and writes."
+            "topics:topics_group", "Create the Kafka topics that the system reads and writes."
         ),
         "settings": Listed(
             "settings:settings_command",
@@ -63,19 +63,17 @@ SECTIONS = {
             "submit:submit_command",
             "Send the orders in FILE (.jsonl, .csv, or - for standard input).",
         ),
-        "stock": Listed(
-            "stock:stock_group", "Load goods into warehouses, and see what is on hand."
-        ),
+        "stock": Listed("stock:stock_group", "Load stock into warehouses, and show stock levels."),
         "inject": Listed(
             "inject:inject_command",
-            "Put the record VALUE (JSON, or - for standard input) on TOPIC.",
+            "Append the record VALUE (JSON, or - for standard input) to TOPIC.",
         ),
     },
-    "Look": {
+    "Inspect": {
         "orders": Listed("orders:orders_command", "List orders, the newest first."),
         "sagas": Listed(
             "orders:sagas_command",
-            "List sagas, the newest first, with the step that each waits for and until when.",
+            "List sagas, the newest first, with the step that each waits for and its deadline.",
         ),
         "show": Listed(
             "show:show_command",
@@ -84,14 +82,14 @@ SECTIONS = {
         ),
         "trace": Listed(
             "trace:trace_command",
-            "Tell the life of ORDER_ID: each step, retry and compensation, and what caused it.",
+            "Show the history of ORDER_ID: each step, retry and compensation, and its cause.",
         ),
         "audit": Listed(
             "audit:audit_command",
-            "Check every rule of the books, on any database, whether a system is running or not.",
+            "Check the consistency of the stored data, whether a system is running or not.",
         ),
     },
-    "Put right": {
+    "Repair": {
         "retry": Listed(
             "saga_actions:retry_command",
             "Send the stuck command or compensation of ORDER_ID again, with a fresh set of "
@@ -99,28 +97,27 @@ SECTIONS = {
         ),
         "skip": Listed(
             "saga_actions:skip_command",
-            "Take the stuck step of ORDER_ID as done, because someone has seen to it elsewhere.",
+            "Treat the stuck step of ORDER_ID as done, because it was settled by other means.",
         ),
         "resume": Listed("saga_actions:resume_command", "Retry every stuck step of ORDER_ID."),
         "cancel": Listed(
             "saga_actions:cancel_command",
-            "Undo ORDER_ID, if it has not passed the point from which it can't be undone.",
+            "Cancel ORDER_ID and compensate its steps, unless it has passed its pivot.",
         ),
         "pause": Listed(
             "pause:pause_command",
-            "Let a service rest, or the intake of new orders, until `unpause`.",
+            "Pause a service, or the intake of new orders, until `unpause`.",
         ),
         "unpause": Listed(
             "pause:unpause_command",
-            "End the pause of a service, or of the intake: what was kept is handled first, in "
-            "order.",
+            "End the pause of a service, or of the intake: deferred messages are handled first.",
         ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",
-            "Records that nobody could handle: see why, replay them, or discard them.",
+            "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Prove": {
+    "Verify": {
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "
@@ -131,10 +128,10 @@ SECTIONS = {
 
 
 class CommandsByName(UserDict[str, Any]):
-    """Commands by their names, each loaded when it is first asked for."""
+    """Commands by name, each imported at first access."""
 
     def line_of(self, name: str) -> str:
-        """The line that a list of commands has for this one."""
+        """Return the help line of a command, without importing it."""
         found = self.data[name]
         if isinstance(found, Listed):
             return found.line
@@ -144,7 +141,7 @@ class CommandsByName(UserDict[str, Any]):
         found = self.data[name]
         if isinstance(found, Listed):
             module, _, attribute = found.place.partition(":")
-            with _nothing_is_garbage():
+            with _without_garbage_collection():
                 found = getattr(import_module(f"order_sagas.system.cli.{module}"), attribute)
             self.data[name] = found
         command: click.Command = found
@@ -152,8 +149,8 @@ class CommandsByName(UserDict[str, Any]):
 
 
 @contextmanager
-def _nothing_is_garbage() -> Iterator[None]:
-    """What is loaded stays: to look through it again and again takes a tenth of the time."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Disable the garbage collector, which takes a tenth of the import time and frees nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -164,7 +161,7 @@ def _nothing_is_garbage() -> Iterator[None]:
 
 
 def all_commands() -> CommandsByName:
-    """Those of all sections."""
+    """Return the commands of all sections."""
     return CommandsByName(
         {name: each for names in SECTIONS.values() for name, each in names.items()}
     )

@@ -1,4 +1,4 @@
-"""Before much is done at once: how much it is, and whether it is meant."""
+"""Options and confirmation of bulk commands."""
 
 import sys
 from collections.abc import Callable
@@ -12,17 +12,17 @@ _AGE = kinds.duration()
 
 
 def bulk_options(function: Any) -> Any:
-    """`--dry-run` and `--yes`."""
+    """Add `--dry-run` and `--yes` to a command."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask whether it is meant."),
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
+        click.option("--dry-run", is_flag=True, help="Only report what would be done."),
     ):
         function = option(function)
     return function
 
 
 def older_than_option(help_text: str) -> Callable[[Any], Any]:
-    """`--older-than`, as seconds; 0.0 when it is not given."""
+    """Add `--older-than` to a command, passed in seconds; 0.0 if it is not given."""
     return click.option(
         "--older-than", callback=_seconds, metavar="AGE",
         help=f"{help_text} Takes {_AGE.accepts}.",
@@ -30,9 +30,9 @@ def older_than_option(help_text: str) -> Callable[[Any], Any]:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask whoever sits at the terminal; raises click.Abort on a no.
+    """Ask for confirmation on a terminal; raises click.Abort if it is refused.
 
-    Nobody is asked where there is no terminal: a script means what it says.
+    Without a terminal, as in a script, or with `yes`, nothing is asked.
     """
     if not yes and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)

@@ -1,4 +1,4 @@
-"""`order-sagas dead-letters`: records that nobody could handle."""
+"""`order-sagas dead-letters`: list, show, replay and discard dead letters."""
 
 import functools
 from typing import Any
@@ -24,21 +24,21 @@ from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 60
-"""Characters of a value in the list."""
+"""Maximum number of characters of a value in the list."""
 
 
 @click.group("dead-letters")
 def dead_letters_group() -> None:
-    """Records that nobody could handle: see why, replay them, or discard them.
+    """Records that could not be handled: show why, replay or discard them.
 
-    A handler that fails on a record twice, or a record that can't be read, ends here whole. Put
-    right what was wrong, then replay.
+    A record that cannot be decoded, or on which a handler failed twice, is kept here unchanged.
+    Fix the cause, then replay the record.
     """
 
 
 @attrs.frozen
 class Asked:
-    """What was typed, whatever is to be done with the letters."""
+    """Arguments and options common to `replay` and `discard`."""
 
     letter_ids: tuple[int, ...]
     everything: bool
@@ -54,7 +54,7 @@ class Asked:
 
 
 def _asked(function: Any) -> Any:
-    """What both commands can be told."""
+    """Add the arguments and options of `Asked` to a command, and pass them as one object."""
 
     @functools.wraps(function)
     def asked(**given: Any) -> None:
@@ -64,14 +64,14 @@ def _asked(function: Any) -> Any:
     for decorate in (
         settings_options(*LOG_SETTINGS),
         bulk_options,
-        older_than_option("With --all: only letters of longer ago."),
-        click.option("--error", default="", help="With --all: only with this in the error."),
-        click.option("--topic", default="", help="With --all: only from this topic."),
-        click.option("--all", "everything", is_flag=True, help="All that nobody has seen to."),
-        click.option("--again", is_flag=True, help="Even letters that were seen to already."),
+        older_than_option("With --all: only dead letters older than this."),
+        click.option("--error", default="", help="With --all: only those whose error has this."),
+        click.option("--topic", default="", help="With --all: only those of this topic."),
+        click.option("--all", "everything", is_flag=True, help="All open dead letters."),
+        click.option("--again", is_flag=True, help="Also those already replayed or discarded."),
         click.option("--why", default="", help="The reason, for the log."),
         click.option(
-            "--by", default=current_user, help="Who does it, for the log; by default you."
+            "--by", default=current_user, help="The operator's name, for the log. Default: you."
         ),
         click.argument("letter_ids", type=int, nargs=-1),
     ):
@@ -80,7 +80,7 @@ def _asked(function: Any) -> Any:
 
 
 @dead_letters_group.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also those that were seen to.")
+@click.option("--all", "everything", is_flag=True, help="Include replayed and discarded ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options(*LOG_SETTINGS)
 def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
@@ -91,8 +91,8 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
         print_json([_as_json(letter) for letter in shown])
         return
     if not shown:
-        seen = f" {len(letters):,} seen to already; --all shows them." if letters else ""
-        click.echo(f"There are no dead letters.{seen}")
+        closed = f" {len(letters):,} replayed or discarded; --all shows them." if letters else ""
+        click.echo(f"There are no dead letters.{closed}")
         return
     console().print(_table(shown))
 
@@ -102,7 +102,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options(*LOG_SETTINGS)
 def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> None:
-    """Show one letter whole: where it came from, the error, its key, headers and value."""
+    """Show one dead letter: its topic, partition and offset, error, key, headers and value."""
     letter = dead_letters(settings).get(letter_id)
     fields = _as_json(letter)
     if as_json:
@@ -118,9 +118,9 @@ def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> No
 @dead_letters_group.command("replay")
 @_asked
 def replay_command(asked: Asked) -> None:
-    """Put the records of LETTER_IDS on their topics once more, as they first came.
+    """Append the records of LETTER_IDS to their topics again, unchanged.
 
-    With --all, those of all letters that fit; --dry-run tells which they are.
+    With --all, the records of all dead letters that match; --dry-run lists them.
     """
     chosen = _chosen(dead_letters(asked.settings), asked, "replay")
     if not chosen:
@@ -134,9 +134,9 @@ def replay_command(asked: Asked) -> None:
 @dead_letters_group.command("discard")
 @_asked
 def discard_command(asked: Asked) -> None:
-    """Say that LETTER_IDS need nothing more; needs --why. They stay in the log.
+    """Mark LETTER_IDS as needing no further action. Needs --why. They stay in the log.
 
-    With --all, all letters that fit; --dry-run tells which they are.
+    With --all, all dead letters that match; --dry-run lists them.
     """
     if not asked.why.strip():
         raise click.UsageError("discarding needs a reason; give it with --why")
@@ -149,7 +149,7 @@ def discard_command(asked: Asked) -> None:
 
 
 def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
-    """The numbers of the letters that are meant; none if nothing shall be done."""
+    """Return the numbers of the dead letters to act on; empty after a dry run."""
     if bool(asked.letter_ids) == asked.everything:
         raise click.UsageError("name letters by their ids, or say --all")
     if asked.letter_ids and (asked.topic or asked.error or asked.older_than):
@@ -182,7 +182,7 @@ def _table(letters: list[Letter]) -> Table:
 
 
 def _became(letter: Letter) -> str:
-    """What was done with it, by whom and why."""
+    """Describe the action on a dead letter, with operator and reason; "" while it is open."""
     mark = letter.mark
     if not mark:
         return ""

@@ -1,4 +1,4 @@
-"""`order-sagas demo`: a thousand orders, live, and what became of them."""
+"""`order-sagas demo`: run sample orders with live progress, and print their outcomes."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
 from order_sagas.system.trace import Timeline, read_lines, render_text
 
 OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")
-"""All that a demonstration leaves in its directory."""
+"""Files and directories that a demonstration creates, and the next one deletes."""
 
 REASONS = {
     "card_declined": "the card was declined",
@@ -36,14 +36,14 @@ REASONS = {
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="Where its database and logs are kept; an earlier demo there is replaced.",
+    help="Directory of its database and logs; replaces an earlier demo there.",
 )
 def demo_command(count: int, seed: int, directory: Path) -> None:
     """Run a thousand orders and watch them.
 
-    Some payments are declined, some goods are out of stock, and some calls to the payment service
-    get no answer: once, so that a retry helps, or ever, so that the order is undone. The same seed
-    gives the same outcome counts. Deadlines are forty times shorter than in real life.
+    Some payments are declined, some goods are out of stock, and some commands to the payment
+    service get no reply: once, so that a retry succeeds, or never, so that the order is
+    compensated. The same seed gives the same outcome counts. Deadlines are divided by forty.
     """
     _make_room(directory)
     out = console(markup=True)
@@ -68,7 +68,7 @@ def demo_command(count: int, seed: int, directory: Path) -> None:
 
 
 class _Live:
-    """Bars that grow while it runs; nothing where there is no terminal."""
+    """Progress bars; nothing if the output is not a terminal."""
 
     def __init__(self, out: Console, count: int) -> None:
         self._progress = Progress(

@@ -1,4 +1,4 @@
-"""What goes wrong, as one line and an exit code."""
+"""Prints known errors as one line, and exits with the matching code."""
 
 import sys
 
@@ -13,8 +13,8 @@ from order_sagas.system.settings import SettingError
 FAILED, USAGE = 1, 2
 
 
-def told(error: Exception) -> None:
-    """Tell an error that people can do something about, and exit; come back from any other."""
+def exit_with(error: Exception) -> None:
+    """Print a known error and exit with 1, or 2 for a setting. Return for any other error."""
     code = USAGE if isinstance(error, SettingError) else FAILED
     if isinstance(error, SettingError | BridgeError | SagaError):
         problem = str(error)

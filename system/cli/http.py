@@ -1,4 +1,4 @@
-"""`order-sagas http`: the API in a process of its own, and the tokens of those it lets in."""
+"""`order-sagas http`: serves the API in a process of its own, and creates tokens for it."""
 
 import sys
 
@@ -20,13 +20,13 @@ SETTINGS = (
 @settings_options(*SETTINGS)
 @click.pass_context
 def http_group(ctx: click.Context, settings: Settings) -> None:
-    """Serve orders over HTTP until Ctrl-C or SIGTERM, on 127.0.0.1:8080 unless --http says else.
+    """Serve the HTTP API until Ctrl-C or SIGTERM, on 127.0.0.1:8080 unless --http says else.
 
-    Beside the workers or far from them: it needs the database, and Kafka if they use it. An order
-    is answered when it is stored, whether or not a worker runs. `start --http` runs the same
-    beside the workers.
+    It runs on the machine of the workers or on another, and needs the database, and Kafka if the
+    workers use it. An order is confirmed when it is stored, whether or not a worker runs.
+    `start --http` runs the same server beside the workers.
 
-    Without --http-tokens it serves this machine alone; `http token NAME` makes a token.
+    Without --http-tokens it serves only this machine; `http token NAME` creates a token.
     """
     if ctx.invoked_subcommand is None:
         _serve(settings)
@@ -39,14 +39,13 @@ def http_group(ctx: click.Context, settings: Settings) -> None:
     type=click.Choice(["read", "operate"]),
     default="read",
     show_default=True,
-    help="Read only; or bring orders and put things right too.",
+    help="Read only; or also submit orders and act on sagas, dead letters and services.",
 )
 def token_command(name: str, role: str) -> None:
-    """Make a token for NAME: shown once, on standard error; on standard output, the line for the
-    file of --http-tokens.
+    """Create a token for NAME, and print it once, on standard error.
 
-    The file holds a hash, from which nobody gets the token back. Taking the line out of it takes
-    the token back at once.
+    Standard output gets the line for the file of --http-tokens. The file holds only a hash of the
+    token. Removing the line revokes the token immediately.
     """
     need("http")
     from order_sagas.bridges.http.tokens import hash_of, new_token
@@ -75,12 +74,12 @@ def _serve(settings: Settings) -> None:
         click.echo(f"  try   curl -i {server.address}/health/ready")
         click.echo(f"  page  {server.address}/")
         if not settings.http_tokens:
-            click.echo("  open  to everybody on this machine, without tokens")
+            click.echo("  open  to all users of this machine, without tokens")
         click.echo(f"  work  {suggestion('start')}  # handles the orders")
         stops.get()
     stopped = server.stop()
     if failures:
-        raise click.ClickException(f"HTTP could not go on: {failures[0]}")
+        raise click.ClickException(f"HTTP failed: {failures[0]}")
     if not stopped:
-        raise click.ClickException("requests were still under way, and were broken off")
-    click.echo("Stopped. What was answered with 201 is stored.")
+        raise click.ClickException("requests were still running, and were aborted")
+    click.echo("Stopped. Orders answered with 201 are stored.")

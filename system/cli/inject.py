@@ -1,4 +1,4 @@
-"""`order-sagas inject`: any record, on any topic."""
+"""`order-sagas inject`: append any record to any topic."""
 
 import sys
 
@@ -17,26 +17,26 @@ from order_sagas.system.settings import Settings, settings_options
 @click.argument("value")
 @click.option("--key", help="The record's key; by default the order id (or the warehouse).")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--raw", is_flag=True, help="Put VALUE as it is, even if nobody can read it.")
+@click.option("--raw", is_flag=True, help="Append VALUE unchecked, even if it cannot be decoded.")
 @settings_options(*LOG_SETTINGS)
 def inject_command(
     topic: str, value: str, key: str | None, headers: tuple[str, ...], raw: bool, settings: Settings
 ) -> None:
-    """Put the record VALUE (JSON, or - for standard input) on TOPIC.
+    """Append the record VALUE (JSON, or - for standard input) to TOPIC.
 
-    \b
-    For example, answer for a payment service that is silent:
+    \N{BACKSPACE}
+    For example, reply in place of a payment service that does not respond:
       order-sagas inject payment-events '{"orderId": "A-1", "status": "PAYMENT_COMPLETED"}'
 
-    VALUE has to be a JSON object with orderId and status; with --raw it may be anything, and goes
-    to the dead letters if it can't be read.
+    VALUE must be a JSON object with orderId and status. With --raw it may be anything; it becomes a
+    dead letter if it can't be decoded.
     """
     if topic not in TOPICS:
         raise click.UsageError(f"there is no topic {topic!r}; there are {', '.join(TOPICS)}")
     content = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
     fields, problem = _read(content)
     if problem and not raw:
-        raise click.UsageError(f"{problem}; --raw puts it there nevertheless")
+        raise click.UsageError(f"{problem}; --raw appends it nevertheless")
     if problem:
         click.echo(f"Warning: {problem}; it will be a dead letter.", err=True)
     with open_log(settings) as log:
@@ -49,7 +49,7 @@ def inject_command(
 
 
 def _read(content: bytes) -> tuple[dict[str, object], str]:
-    """The fields of a value, and what is wrong with them."""
+    """Return the fields of a value, and a description of the error, or ""."""
     try:
         fields = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -63,7 +63,7 @@ def _read(content: bytes) -> tuple[dict[str, object], str]:
 
 
 def _key(topic: str, fields: dict[str, object]) -> str:
-    """Commands to the warehouse are keyed by the warehouse, all else by the order."""
+    """Return the default key: the warehouse for stock commands, else the order id."""
     commands = ("RESERVE_STOCK", "ROLLBACK_STOCK", "LOAD_STOCK")
     if topic == STOCK.topic and fields.get("status") in commands:
         return str(fields.get("warehouse") or MAIN)

@@ -1,4 +1,4 @@
-"""`order-sagas`: every command, and how errors become one line and an exit code."""
+"""`order-sagas`: the root command, its help, and the conversion of errors to exit codes."""
 
 import os
 import sys
@@ -13,11 +13,12 @@ FAILED, INTERRUPTED = 1, 130
 
 
 class Commands(click.Group):
-    """A group whose help is sorted by purpose, and whose errors never are tracebacks."""
+    """The root group: help sorted by purpose, and known errors printed without traceback."""
 
     commands: CommandsByName
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands by section, without loading them."""
         named = {name for names in SECTIONS.values() for name in names}
         others = tuple(name for name in self.list_commands(ctx) if name not in named)
         width = max(len(name) for name in self.commands)
@@ -28,28 +29,28 @@ class Commands(click.Group):
                     formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names and options that begin so; no command is loaded for it."""
+        """Return the commands and options that begin with `incomplete`, loading no command."""
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         named = [CompletionItem(name, help=self.commands.line_of(name)) for name in names]
         return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error that people can do something about becomes one line."""
+        """Run a command. A known error is printed as one line, and ends the process."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            # Here, because the errors of all layers take longer to load than `--help` may.
-            from order_sagas.system.cli.error_messages import told
+            # Imported here, because the error classes of all layers take long to load.
+            from order_sagas.system.cli.error_messages import exit_with
 
-            told(error)
+            exit_with(error)
             raise
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit: 0 done, 1 failed, 2 wrong usage or setting, 130 interrupted."""
         extra["standalone_mode"] = False
-        os.umask(0o077)  # what is written is its user's alone, until a setting says else
+        os.umask(0o077)  # files are private to the user, unless the setting file_group is set
         try:
             code = super().main(*args, **extra)
         except click.ClickException as error:
@@ -87,19 +88,19 @@ def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     help="Show the version and exit.",
 )  # fmt: skip
 def main() -> None:
-    """Run every order as a saga: each step has its undo, and nothing is lost in between.
+    """Process every order as a saga with compensations, durably.
 
-    \b
+    \N{BACKSPACE}
     First steps:
-      order-sagas demo                          a thousand orders, live
+      order-sagas demo                          run a thousand sample orders
       order-sagas start                         run the system; Ctrl-C stops it
-      order-sagas stock load stock.csv          goods: sku,quantity,warehouse
-      order-sagas submit orders.jsonl --wait    orders, and what became of them
-      order-sagas trace ORDER_ID                the life of one order
+      order-sagas stock load stock.csv          load stock: sku,quantity,warehouse
+      order-sagas submit orders.jsonl --wait    submit orders and wait for their outcomes
+      order-sagas trace ORDER_ID                show the history of one order
 
     All commands find the database by --database or ORDER_SAGAS_DATABASE, an SQLAlchemy URL. Every
-    command but `start` and `demo` works with or without a running system; what it sends waits in
-    the log. `order-sagas settings` tells what is set, and where.
+    command but `start` and `demo` works with or without a running system; records that it sends
+    wait in the log. `order-sagas settings` lists the settings in force and their sources.
 
     Exit codes: 0 done, 1 failed or partly refused, 2 wrong usage or setting, 130 interrupted.
     """

@@ -1,4 +1,4 @@
-"""`order-sagas orders` and `order-sagas sagas`: lists of what there is."""
+"""`order-sagas orders` and `order-sagas sagas`: list orders and sagas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +15,14 @@ JSON_HELP = "Print JSON: amounts in minor units of their currency, times in epoc
 
 
 def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
-    """The options that both lists have."""
+    """Add the options of both lists to a command."""
 
     def decorate(function: Any) -> Any:
         for option in (
             click.option("--json", "as_json", is_flag=True, help=JSON_HELP),
             click.option(
                 "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True,
-                help="How many at most; 0 for all.",
+                help="Maximum number of rows; 0 for all.",
             ),
             click.option(
                 "--status", "wanted", multiple=True,
@@ -42,7 +42,7 @@ def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
 def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
     """List orders, the newest first.
 
-    SUBMITTED means that the order waits in the log; CREATED that its saga is under way.
+    SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
     with queries.reading(settings.database) as db:
         rows = queries.orders(db, wanted, limit or None)
@@ -67,9 +67,9 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
 @_listing(queries.SAGA_STATUSES)
 @settings_options("database")
 def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
-    """List sagas, the newest first, with the step that each waits for and until when.
+    """List sagas, the newest first, with the step that each waits for and its deadline.
 
-    NEEDS_ATTENTION means that a step got no answer and nothing was left to try: see `show`, then
+    NEEDS_ATTENTION means that a step got no reply and has no attempts left: see `show`, then use
     `retry`, `skip` or `resume`.
     """
     with queries.reading(settings.database) as db:
@@ -87,7 +87,7 @@ def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: 
 
 
 def amount(row: dict[str, Any]) -> str:
-    """The amount of an order or a payment with its currency; nothing if it is not known."""
+    """Return the amount of an order or a payment with its currency; "" if it is unknown."""
     if row.get("amount") is None:
         return ""
     return money(row["amount"], row.get("currency") or "")

@@ -1,4 +1,4 @@
-"""What several commands need: the log to write to, words about a running system, ways to print."""
+"""Shared by commands: opening the log, warning if no system runs, tables, JSON and styles."""
 
 import os
 import sys
@@ -42,26 +42,26 @@ STATUS_STYLES = {
 
 
 LOG_SETTINGS = ("database", "partitions", "kafka")
-"""Flags of a command that writes to the log; how to log in stands in a file or the environment."""
+"""Flags of commands that write to the log. Credentials come from the file or the environment."""
 
 
 def open_log(settings: Settings) -> LogWriter:
-    """The log that the settings name, to write to."""
+    """Open the log that the settings name, for writing. Raises BridgeError if it is unavailable."""
     _quiet(settings)
     return log_access(settings).open()
 
 
 def dead_letters(settings: Settings) -> LetterReader:
-    """The dead letters of the log that the settings name, to look at."""
+    """Open the dead letters of the log that the settings name, for reading."""
     _quiet(settings)
     return LetterReader(log_access(settings).letters())
 
 
 def _quiet(settings: Settings) -> None:
     if settings.kafka:
-        import structlog  # here, because it takes long to load, and nothing else logs
+        import structlog  # imported here, because it takes long to load
 
-        # Standard output is for what was asked for.
+        # Log lines go to standard error; standard output holds only the command's result.
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger("warning"),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -69,9 +69,9 @@ def _quiet(settings: Settings) -> None:
 
 
 def console(*, markup: bool = False) -> Console:
-    """Standard output; as wide as its content needs when it is no terminal.
+    """Return a console on standard output, 160 columns wide if it is not a terminal.
 
-    Without `markup`, square brackets in what people wrote are only brackets.
+    Without `markup`, square brackets in user data are printed literally.
     """
     made = Console(highlight=False, markup=markup, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
@@ -80,7 +80,7 @@ def console(*, markup: bool = False) -> Console:
 
 
 def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """A table without more lines than it needs; `numbers` are columns flushed right."""
+    """Return a table with minimal borders; `numbers` names the right-aligned columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -88,24 +88,24 @@ def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 def print_json(value: Any) -> None:
-    """Indented JSON on standard output."""
+    """Print indented JSON on standard output."""
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
 
 
 def styled(status: str, more: str = "") -> Text:
-    """A status in its colour, and more text behind it."""
+    """Return a status in its colour, followed by `more`."""
     return Text.assemble((status, STATUS_STYLES.get(status, "")), more)
 
 
 def moment(at: float | None) -> str:
-    """Epoch seconds for people, in UTC; nothing for none."""
+    """Return epoch seconds as date and time in UTC; "" for None and 0."""
     if not at:
         return ""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def say_if_idle(log: LogWriter) -> None:
-    """On standard error: nobody handles what was sent until a system is started."""
+    """Warn on standard error if no system runs to handle the records, or if some are unsent."""
     if not log.running:
         click.echo(f"{log.nobody} `{suggestion('start')}` handles them.", err=True)
     if log.left:

@@ -1,4 +1,4 @@
-"""`order-sagas pause` and `unpause`: let a service, or the intake, rest for a while."""
+"""`order-sagas pause` and `unpause`: pause a service or the intake of new orders."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ from order_sagas.system.roles import ROLE_OF
 from order_sagas.system.settings import Settings, settings_options
 
 PARTICIPANT_OF = {**{role: name for name, role in ROLE_OF.items()}, INTAKE: INTAKE}
-"""What can be paused, as it is called here, and the name of the participant."""
+"""Names on the command line, mapped to the names of the participants that can be paused."""
 NAME_OF = {participant: name for name, participant in PARTICIPANT_OF.items()}
 
 
 def _pausing(function: Any) -> Any:
     for decorate in (
         settings_options(*LOG_SETTINGS),
-        click.option("--by", default=current_user, help="Who does it; by default you."),
+        click.option("--by", default=current_user, help="The operator's name. Default: you."),
         click.option("--why", default="", help="The reason, for `status` and the log."),
         click.argument("name", metavar="|".join(PARTICIPANT_OF)),
     ):
@@ -39,11 +39,11 @@ def _pausing(function: Any) -> Any:
 @click.command("pause")
 @_pausing
 def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
-    """Let a service rest, or the intake of new orders, until `unpause`. Needs --why.
+    """Pause a service, or the intake of new orders, until `unpause`. Needs --why.
 
-    What is sent to a paused service is kept, and no saga that waits for it times out. While the
-    intake is paused, orders can be submitted, and wait; sagas that run go on. A pause holds for all
-    workers and across restarts.
+    Messages to a paused service are deferred, and no saga that waits for it times out. While the
+    intake is paused, orders can be submitted and wait; running sagas continue. A pause applies to
+    all workers, and survives restarts.
     """
     with open_log(settings) as log:
         try:
@@ -59,13 +59,13 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
 @click.command("unpause")
 @_pausing
 def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
-    """End the pause of a service, or of the intake: what was kept is handled first, in order."""
+    """End the pause of a service, or of the intake: deferred messages are handled first."""
     with open_log(settings) as log:
         try:
             _operations(log).unpause(_participant(name), by, why)
         except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
-    click.echo(f"{name.capitalize()} goes on.")
+    click.echo(f"{name.capitalize()} is unpaused.")
     say_if_idle(log)
 
 
@@ -82,14 +82,14 @@ def _participant(name: str) -> str:
 
 
 def paused(settings: Settings) -> list[dict[str, Any]]:
-    """The pauses that last, for `status`: who, why, since when, and how many messages are kept."""
+    """Return the current pauses for `status`: operator, reason, start, number of messages kept."""
     with queries.reading(settings.database) as db:
         found = pauses_that_last(db)
     return [{**attrs.asdict(each), "name": NAME_OF.get(each.name, each.name)} for each in found]
 
 
 def in_words(pause: dict[str, Any]) -> str:
-    """A pause as a line."""
+    """Describe a pause in one line."""
     return (
         f"{pause['name']} is paused since {moment(pause['since'])} UTC by {pause['by']} "
         f"({pause['why']}), {many(pause['kept'], 'message')} kept"

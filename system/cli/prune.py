@@ -1,4 +1,4 @@
-"""`order-sagas prune`: delete orders that ended long ago, and keep a copy of them if asked."""
+"""`order-sagas prune`: delete orders that ended long ago, optionally archiving them first."""
 
 import time
 from contextlib import ExitStack
@@ -32,9 +32,9 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
     required=True,
     callback=_seconds,
     metavar="DURATION",
-    help="How long ago an order must have ended, such as 30d.",
+    help="Minimum time since the end of an order, such as 30d.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Report what would be deleted, and delete nothing.")
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -48,17 +48,16 @@ def prune_command(
 ) -> None:
     """Delete orders that ended long ago, with all that belongs to them.
 
-    Orders in flight stay, and so do those that owe anything: a payment or a notification that is
-    under way, goods that are held. Old records of the embedded log go too, dead letters never. An
-    order's id stays, so that the order is recognised when it comes again; `audit` still adds up,
-    and `trace` still reads the logs.
+    Orders in flight are kept, and so are orders with unfinished work: a payment or a notification
+    in progress, or reserved stock. Old records of the embedded log are deleted too, dead letters
+    never. The ids of orders are kept, so that a duplicate is still recognised; `audit` still
+    balances, and `trace` still reads the logs.
 
-    A running system goes on meanwhile: it works in small transactions. It does the same by itself
-    where the setting keep_finished says for how long orders are kept. The file of an SQLite
-    database does not shrink; what was freed is used again.
+    It works in small transactions beside a running system, which prunes by itself if the setting
+    keep_finished is set. The file of an SQLite database does not shrink; freed space is reused.
     """
     with queries.reading(settings.database):
-        pass  # there is one
+        pass  # raises an error if there is no database
     parts = Parts(settings=settings)
     registry, now = parts.registry, time.time()
     with ExitStack() as stack:
@@ -72,7 +71,7 @@ def prune_command(
             began = time.monotonic()
             done.step(None, now)
             if not dry_run and file_of(settings.database):
-                # Whoever waits for the one writer of SQLite shall have its turn.
+                # Give other processes a chance to take SQLite's single write lock.
                 time.sleep(min(0.1, time.monotonic() - began))
     pruned = done.pruned
     if as_json:

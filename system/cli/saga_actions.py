@@ -1,4 +1,4 @@
-"""`retry`, `skip`, `resume`, `cancel`: what an operator asks of sagas in flight, one or many."""
+"""`retry`, `skip`, `resume`, `cancel`: send operators' commands to one saga or many."""
 
 import functools
 import getpass
@@ -35,11 +35,11 @@ from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
-"""Sagas that are listed before something is asked of them all."""
+"""Maximum number of sagas listed before a bulk command is confirmed."""
 
 
 def current_user() -> str:
-    """The operating system user, for the history."""
+    """Return the name of the operating system user, for the history; "unknown" if it has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a process without a user, as in a container
@@ -48,7 +48,7 @@ def current_user() -> str:
 
 @attrs.frozen
 class Question:
-    """What was typed, whatever the command."""
+    """Arguments and options common to the four commands."""
 
     order_id: str | None
     saga: str
@@ -66,12 +66,12 @@ class Question:
 
     @property
     def narrowed(self) -> bool:
-        """Whether something was said that only many sagas can be chosen by."""
+        """True if an option was given that is valid only with `--all`."""
         return bool(self.statuses or self.code or self.older_than or self.limit)
 
 
 def _question(function: Any) -> Any:
-    """What all four commands can be told."""
+    """Add the arguments and options of `Question` to a command, and pass them as one object."""
 
     @functools.wraps(function)
     def asked(**given: Any) -> None:
@@ -81,21 +81,23 @@ def _question(function: Any) -> Any:
     for decorate in (
         settings_options(*LOG_SETTINGS),
         bulk_options,
-        click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest."),
-        older_than_option("Only sagas that began longer ago."),
-        click.option("--code", default="", help="Only sagas being undone for this reason."),
+        click.option("--limit", type=click.IntRange(min=1), help="Only the oldest N sagas."),
+        older_than_option("Only sagas older than this."),
+        click.option("--code", default="", help="Only sagas compensating with this failure code."),
         click.option(
             "--status", "statuses", multiple=True, callback=_statuses,
             metavar="|".join(each.lower() for each in IN_FLIGHT),
             help="Only sagas with this status; may be given more than once.",
         ),
-        click.option("--all", "everything", is_flag=True, help="All that fit, and can be asked."),
-        click.option("--step", default="", help="A step, as `show` names it."),
+        click.option("--all", "everything", is_flag=True, help="All sagas that match."),
+        click.option("--step", default="", help="Name of a step, as in `show`."),
         click.option("--why", default="", help="The reason, for the history."),
         click.option(
-            "--by", default=current_user, help="Who asks, for the history; by default you."
+            "--by", default=current_user, help="The operator's name, for the history. Default: you."
         ),
-        click.option("--saga", default="place-order", show_default=True, help="Which saga of it."),
+        click.option(
+            "--saga", default="place-order", show_default=True, help="Name of the saga definition."
+        ),
         click.argument("order_id", required=False),
     ):  # fmt: skip
         command = decorate(command)
@@ -116,7 +118,7 @@ def _statuses(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> 
 def retry_command(question: Question) -> None:
     """Send the stuck command or compensation of ORDER_ID again, with a fresh set of attempts.
 
-    Of many orders at once with --all and what narrows it down, --dry-run first. Needs --step.
+    For many orders use --all with filters, first with --dry-run. Needs --step.
     """
     _needs_step(question)
     _ask(RetryStep, question)
@@ -125,10 +127,9 @@ def retry_command(question: Question) -> None:
 @click.command("skip")
 @_question
 def skip_command(question: Question) -> None:
-    """Take the stuck step of ORDER_ID as done, because someone has seen to it elsewhere.
+    """Treat the stuck step of ORDER_ID as done, because it was settled by other means.
 
-    Of many orders at once with --all and what narrows it down, --dry-run first. Needs --step and
-    --why.
+    For many orders use --all with filters, first with --dry-run. Needs --step and --why.
     """
     _needs_step(question)
     _ask(SkipStep, question)
@@ -139,7 +140,7 @@ def skip_command(question: Question) -> None:
 def resume_command(question: Question) -> None:
     """Retry every stuck step of ORDER_ID.
 
-    Of many orders at once with --all and what narrows it down, --dry-run first.
+    For many orders use --all with filters, first with --dry-run.
     """
     _ask(ResumeSaga, question)
 
@@ -147,10 +148,10 @@ def resume_command(question: Question) -> None:
 @click.command("cancel")
 @_question
 def cancel_command(question: Question) -> None:
-    """Undo ORDER_ID, if it has not passed the point from which it can't be undone.
+    """Cancel ORDER_ID and compensate its steps, unless it has passed its pivot.
 
-    Many orders at once with --all and what narrows it down, --dry-run first. Needs --why, which
-    the customers are told.
+    For many orders use --all with filters, first with --dry-run. Needs --why, which is included in
+    the notification of the customer.
     """
     _ask(CancelSaga, question)
 
@@ -161,7 +162,7 @@ def _needs_step(question: Question) -> None:
 
 
 def _ask(kind: type[OperatorCommand], question: Question) -> None:
-    """Put the command on the topic of each order whose saga is in a state for it."""
+    """Send the command to the given order, or to all that match and are in a state for it."""
     if bool(question.order_id) == question.everything:
         raise click.UsageError("name an ORDER_ID, or say --all and what narrows it down")
     if question.order_id and question.narrowed:
@@ -195,8 +196,8 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     with open_log(settings) as log:
         operations.send(chosen, log)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
-    count = f" {many(len(chosen), 'saga')}" if question.everything else ""
-    click.echo(f"Asked{count}. What comes of it: {suggestion(*look)}")
+    count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
+    click.echo(f"Sent{count}. Result: {suggestion(*look)}")
     say_if_idle(log)
 
 

@@ -1,4 +1,4 @@
-"""`order-sagas settings`: what is in force, and where each value came from."""
+"""`order-sagas settings`: print the settings in force and their sources."""
 
 import click
 from rich.console import Console
@@ -15,8 +15,8 @@ from order_sagas.system.settings.show import (
 @click.command("settings")
 @settings_options(provenance=True)
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--toml", "form", flag_value="toml", help="Print a file to start your own from.")
-@click.option("--markdown", "form", flag_value="markdown", help="Print the table of the manual.")
+@click.option("--toml", "form", flag_value="toml", help="Print a template of the settings file.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
 def settings_command(settings: Settings, provenance: Provenance, form: str | None) -> None:
     """Print the settings in force and where each value came from.
 

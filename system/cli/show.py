@@ -1,4 +1,4 @@
-"""`order-sagas show`: all that is known of one order."""
+"""`order-sagas show`: print one order with its entities and sagas."""
 
 from typing import Any
 
@@ -24,8 +24,7 @@ from order_sagas.system.settings import Settings, settings_options
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
 
-    Each step has its phase, the attempt it is at, and the deadline it waits for. The trace tells
-    the same life with everything that caused it.
+    Each step has its phase, current attempt and deadline. `trace` shows the causes too.
     """
     with queries.reading(settings.database) as db:
         whole = queries.order(db, order_id)
@@ -59,7 +58,7 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
 
 
 def _steps(progress: SagaState, settings: Settings) -> list[tuple[str, StepState]]:
-    """Each step with its name; by number if the definition is not known here."""
+    """Pair each step with its name, or with its number if the definition is not registered."""
     try:
         saga = registry_of(settings).get(progress.saga, progress.version)
         names = [step.name for step in saga.rows]

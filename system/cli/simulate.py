@@ -1,4 +1,4 @@
-"""`order-sagas simulate`: whole systems under random faults, each replayed from its seed."""
+"""`order-sagas simulate`: run whole systems under random faults, reproducible by seed."""
 
 import time
 from collections import Counter
@@ -27,21 +27,23 @@ def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> l
 
 
 @click.command("simulate")
-@click.option("--seeds", type=click.IntRange(1), default=1000, show_default=True, help="Runs.")
-@click.option("--first", type=click.IntRange(0), default=0, help="The first seed; from 0 on.")
-@click.option("--seed", type=click.IntRange(0), help="Replay this one.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=1000, show_default=True, help="Number of runs."
+)
+@click.option("--first", type=click.IntRange(0), default=0, help="The first seed. Default: 0.")
+@click.option("--seed", type=click.IntRange(0), help="Replay only this seed.")
 @click.option("--orders", type=click.IntRange(1), default=50, show_default=True,
-              help="Orders of each run.")  # fmt: skip
+              help="Orders per run.")  # fmt: skip
 @click.option("--faults", "level", type=click.Choice(list(LEVELS)), default="heavy",
-              show_default=True, help="How much goes wrong.")  # fmt: skip
+              show_default=True, help="Number and kinds of faults.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(0),
               help="Workers that share a simulated Kafka; 0 for the embedded log. By default the "
                    "seed decides: the embedded log, or one to three workers.")  # fmt: skip
 @click.option("--plan", callback=_plan, metavar="JSON",
-              help="With --seed: these faults instead of the seed's own.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1), help="Processes; by default one for each core.")
+              help="With --seed: inject these faults instead of the seed's.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), help="Number of processes. Default: one per core.")
 @click.option("--trace/--no-trace", "tell", default=True,
-              help="Tell the life of the order concerned.")  # fmt: skip
+              help="Print the trace of the order that violates an invariant.")  # fmt: skip
 def simulate_command(
     seeds: int,
     first: int,
@@ -55,11 +57,11 @@ def simulate_command(
 ) -> int:
     """Run whole systems in virtual time while records, services, workers and databases fail.
 
-    After every commit, and when all has come to rest, the invariants of `order-sagas audit` are
-    checked. At the first violation the faults are reduced to those that matter, and the command is
-    printed that replays them. Nothing of your data is touched; everything runs in memory.
+    The invariants of `order-sagas audit` are checked after every commit and at the end. At the
+    first violation, the faults are reduced to a minimal set that still causes it, and the command
+    that replays them is printed. Everything runs in memory; your data is not touched.
 
-    Exit code 1 if a rule was broken.
+    Exit code 1 if an invariant was violated.
     """
     if plan is not None and seed is None:
         raise click.UsageError("--plan replays one seed: name it with --seed")
@@ -73,8 +75,8 @@ def simulate_command(
     return _run_all(range(first, first + seeds), orders, level, jobs, workers, tell)
 
 
-TOLD = 10
-"""How often progress is told where no bar can be drawn, in a build's log say."""
+PROGRESS_LINES = 10
+"""Number of progress lines printed per campaign if the output is not a terminal."""
 
 
 def _run_all(
@@ -93,7 +95,7 @@ def _run_all(
             total["restarts"] += outcome.lives - 1
             total["faults"] += len(outcome.plan)
             progress.update(task, advance=1, description=f"seeds, {many(total['faults'], 'fault')}")
-            if not progress.console.is_terminal and done % (len(seeds) // TOLD or 1) == 0:
+            if not progress.console.is_terminal and done % (len(seeds) // PROGRESS_LINES or 1) == 0:
                 click.echo(f"{done:,} of {many(len(seeds), 'seed')}", err=True)
             if outcome.violations:
                 failed = outcome

@@ -1,4 +1,4 @@
-"""`order-sagas start`: run the system until it is told to stop."""
+"""`order-sagas start`: run the system until a signal or `order-sagas stop`."""
 
 import sys
 from collections.abc import Callable
@@ -36,7 +36,7 @@ from order_sagas.system.supervision.supervised_run import run_supervised
 from order_sagas.system.telemetry.setup import check_telemetry, metrics_served, telemetry_of
 
 PATIENCE = 60.0
-"""Seconds that the batch in hand gets to finish."""
+"""Maximum seconds to finish the current batch when stopping."""
 
 
 @click.command("start")
@@ -44,22 +44,21 @@ PATIENCE = 60.0
 def start_command(settings: Settings) -> None:
     """Run the system until Ctrl-C or SIGTERM.
 
-    Stopping finishes the batch in hand and commits it; sagas in flight continue, with their
-    deadlines, at the next start. An SQLite database is run by one `start` at a time. What was
-    submitted while nothing ran is handled at once. With --kafka and PostgreSQL, start as many as
-    you like, on any machine: they share the shards; --roles runs some of the services only.
+    Stopping finishes and commits the current batch; sagas in flight continue, with their
+    deadlines, at the next start. Orders submitted while no system ran are handled immediately. An
+    SQLite database is used by one `start` at a time. With --kafka and PostgreSQL, any number of
+    `start` on any machines share the shards; --roles runs only some of the services.
 
-    One process for each core shares the shards, or N with `--workers N`, under a supervisor, which
-    starts one again that dies; `order-sagas status` asks it how they are. `--workers 1` runs
-    everything in this process. With `--http ADDRESS`, one more process under the supervisor serves
-    the API.
+    A supervisor runs one worker process per core, or N with `--workers N`, and restarts those that
+    die; `order-sagas status` shows them. `--workers 1` runs everything in this process. With
+    `--http ADDRESS`, one more process under the supervisor serves the API.
 
-    Exit codes: 0 stopped as asked, 1 the system could not go on, 2 a wrong setting.
+    Exit codes: 0 stopped on request, 1 the system failed, 2 wrong setting.
     """
     clock = SystemClock()
     tightened = tighten(settings)
     with DatabaseLock(settings.database):
-        # What is wrong with the topics is said at once, rather than from within the running system.
+        # Report wrong topics here, before the system is started.
         log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
         workers = worker_count(settings)
         if settings.http:
@@ -91,12 +90,12 @@ def start_command(settings: Settings) -> None:
             running = _run(parts, lambda _: stops.put(""))
             bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
             bell.listen()
-            running.tell_bridge(RecordsWaiting())  # for what came before the bell was there
+            running.tell_bridge(RecordsWaiting())  # for records appended before `listen`
             tune_garbage_collection()
             click.echo(_banner(settings, 1, in_flight, waiting))
             asked = stops.get()
             if asked:
-                _announce(f"{asked}: finishing the batch in hand ...")
+                _announce(f"{asked}: finishing the current batch ...")
         bell.close()
         stopped = _stop(running)
         telemetry.close()
@@ -121,7 +120,7 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             workers,
             stops,
             started=lambda: click.echo(_banner(settings, workers, *found)),
-            stopping=lambda asked: _announce(f"{asked}: finishing the batches in hand ..."),
+            stopping=lambda asked: _announce(f"{asked}: finishing the current batches ..."),
         )
     if outcome.failure:
         raise click.ClickException(
@@ -137,7 +136,7 @@ def _start_supervised(settings: Settings, workers: int) -> None:
 
 
 def _announce(line: str) -> None:
-    """Print a line; a closed or full standard output must not keep the system from stopping."""
+    """Print a line. Errors are ignored: a closed or full standard output must not block a stop."""
     with suppress(OSError):
         click.echo(line)
 
@@ -180,13 +179,13 @@ def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> s
 
 
 def _orders_file() -> str:
-    """The orders that come with a clone, where this runs in one."""
+    """Return the path of the example orders of a source checkout, or a placeholder name."""
     shipped = Path("examples/orders.jsonl")
     return str(shipped) if shipped.is_file() else "orders.jsonl"
 
 
 def _why(failure: BaseException, settings: Settings) -> str:
     return (
-        f"the system could not go on: {type(failure).__name__}: {failure}\n"
+        f"the system failed: {type(failure).__name__}: {failure}\n"
         f"Nothing that was committed is lost. The log has the details: {settings.log_dir}"
     )

@@ -1,4 +1,4 @@
-"""`order-sagas status` and `order-sagas stop`: ask a running system, or end it, from outside."""
+"""`order-sagas status` and `order-sagas stop`: show the state of a running system, or stop it."""
 
 import os
 import signal
@@ -30,20 +30,23 @@ from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
 
 STOP_WITHIN = 75.0
+"""Seconds to wait for the system to stop."""
 
 
 @click.command("status")
 @settings_options("database", "log_dir", "kafka", "partitions")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line a second.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; with --watch, one line per second."
+)
 @click.option("--watch", is_flag=True, help="Print it again every second until Ctrl-C.")
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
-    """Say how a running system is doing: its workers, shards, sagas in flight, rates, last error.
+    """Show the state of a running system: workers, shards, sagas in flight, rates, last error.
 
-    The processes that serve HTTP are listed too, those of `order-sagas http` and of `start --http`.
-    Rates are those of the last seconds. A timer is due when the deadline of a saga has passed and
-    nobody has seen to it yet; records wait that no worker has handled yet.
+    The HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages
+    of the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
+    waiting records are those that no worker has handled yet.
 
-    Exit codes: 0 it runs, 1 nothing runs.
+    Exit codes: 0 a system runs, 1 none runs.
     """
     if watch and as_json:
         while True:
@@ -67,9 +70,9 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
 @click.command("stop")
 @settings_options("database", "log_dir", "kafka")
 def stop_command(settings: Settings) -> None:
-    """Stop the system that runs on this database, as Ctrl-C would: batches in hand are finished.
+    """Stop the system that runs on this database, as Ctrl-C would: current batches are finished.
 
-    Exit codes: 0 it stopped, 1 nothing ran, or it did not stop in time.
+    Exit codes: 0 it stopped, 1 none ran, or it did not stop in time.
     """
     until = time.monotonic() + STOP_WITHIN
     asked = ask_to_stop(settings)
@@ -97,33 +100,33 @@ def _does_not_stop(pid: int) -> click.ClickException:
 
 @attrs.frozen
 class Look:
-    """What can be told of a system at one moment."""
+    """State of a system at one moment."""
 
     pid: int | None
-    """The first process of the system that runs an SQLite database."""
+    """Process id of the system that has locked an SQLite database; None if there is none."""
     runs: Mapping[Run, Status]
     in_flight: int
     deadlines: Deadlines
     lag: Lag | None
-    """Records that wait; None where Kafka does not answer."""
+    """Number of records not handled yet; None if Kafka does not answer."""
     paused: list[dict[str, Any]]
     http: list[HttpCard]
 
     @property
     def workers(self) -> list[WorkerStatus]:
-        """Those of all runs."""
+        """The workers of all runs."""
         return [worker for status in self.runs.values() for worker in status.workers]
 
     @property
     def last_error(self) -> str:
-        """Of the supervisors, or else of a worker."""
+        """The last error of a supervisor, or else of a worker; "" if there is none."""
         errors = [status.last_error for status in self.runs.values()]
         errors += [worker.report.last_error for worker in self.workers if worker.report]
         return next(filter(None, errors), "")
 
 
 def look(settings: Settings) -> Look:
-    """Ask the supervisors, the database, and Kafka if there is one."""
+    """Collect the state from the supervisors, the database and, if configured, Kafka."""
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
     try:
@@ -135,7 +138,7 @@ def look(settings: Settings) -> Look:
 
 
 def as_fields(found: Look) -> dict[str, Any]:
-    """For JSON."""
+    """Return the state as the fields of the JSON output."""
     reports = [worker.report for worker in found.workers if worker.report]
     waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {

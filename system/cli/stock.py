@@ -1,4 +1,4 @@
-"""`order-sagas stock`: goods that came in, and what there is."""
+"""`order-sagas stock`: load stock, and show stock levels."""
 
 import secrets
 from pathlib import Path
@@ -26,20 +26,21 @@ from order_sagas.system.settings import Settings, settings_options
 
 @click.group("stock")
 def stock_group() -> None:
-    """Load goods into warehouses, and see what is on hand."""
+    """Load stock into warehouses, and show stock levels."""
 
 
 @stock_group.command("load")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--again", is_flag=True, help="Load it although the same content was loaded before.")
+@click.option(
+    "--again", is_flag=True, help="Load the file even if the same content was loaded before."
+)
 @settings_options(*LOG_SETTINGS)
 @click.pass_context
 def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings) -> None:
-    """Add the goods in FILE, a CSV with a header: sku,quantity,warehouse.
+    """Add the stock in FILE, a CSV with a header: sku,quantity,warehouse.
 
-    `warehouse` may be left out and is `main` then. A file is one delivery: with a bad line nothing
-    of it is loaded, so that it can be put right and loaded whole. The same delivery twice changes
-    nothing; --again says that it really came twice.
+    `warehouse` is optional, and `main` by default. A file is loaded as a whole: if a line is bad,
+    nothing is loaded. Loading the same content twice changes nothing; --again loads it again.
     """
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         rows, bad = read_stock(lines)
@@ -70,7 +71,7 @@ def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings
 
 
 def _put(log: LogWriter, loads: list[Any]) -> int:
-    """Append those that never were; a row of `order_keys` remembers each, from now on."""
+    """Append the loads that are new, and record their ids in `order_keys`. Returns their number."""
     db, mark = log.db, log.db.placeholder
     records = {
         load.order_id: log.outgoing(STOCK.topic, load.warehouse, msgspec.json.encode(load))
@@ -97,7 +98,7 @@ def _put(log: LogWriter, loads: list[Any]) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options("database")
 def stock_show_command(sku: str | None, as_json: bool, settings: Settings) -> None:
-    """Show each SKU: on hand, held for orders in flight, sold, and loaded altogether.
+    """Show each SKU: on hand, held for orders in flight, sold, and loaded in total.
 
     loaded = on hand + held + sold, always; `order-sagas audit` checks it.
     """

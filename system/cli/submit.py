@@ -1,4 +1,4 @@
-"""`order-sagas submit`: real orders, from a file or a pipe."""
+"""`order-sagas submit`: submit orders from a file or a pipe."""
 
 import io
 import sys
@@ -25,7 +25,7 @@ _WHY = {
 
 @attrs.define
 class _Tally:
-    """What became of the orders of a file."""
+    """Number of orders of a file by result."""
 
     accepted: int = 0
     already_there: int = 0
@@ -38,7 +38,7 @@ class _Tally:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv"]),
-    help="What FILE holds; by default its name tells. Needed for standard input.",
+    help="Format of FILE. Default: by its name. Required for standard input.",
 )
 @click.option("--wait", is_flag=True, help="Show progress until each order has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -49,19 +49,19 @@ def submit_command(
 ) -> None:
     """Send the orders in FILE (.jsonl, .csv, or - for standard input).
 
-    \b
-    JSON lines hold an order each:
+    \N{BACKSPACE}
+    JSON lines hold one order each:
       {"orderId": "A-1", "customerId": "C-7", "currency": "EUR",
        "lines": [{"sku": "PEN", "quantity": 2, "unitPrice": 150}]}
-    CSV holds an order line in each row; rows of one order_id are one order:
+    CSV rows hold one order line each; rows with the same order_id are one order:
       order_id,customer_id,currency,sku,quantity,unit_price
 
-    Prices are whole minor units (cents). `warehouse` may come beside them, and is `main` if not.
-    An order without lines, or worth nothing, is valid.
+    Prices are whole minor units (cents). `warehouse` is optional, and `main` by default. An order
+    without lines, or with an amount of 0, is valid.
 
-    A bad line is reported with its number on standard error, and the rest goes on; the exit code
-    is then 1. An order that is there already, with the same content, changes nothing; one with
-    other content is refused. With --wait, cancelled orders are an outcome, not an error.
+    A bad line is reported with its number on standard error and skipped; the exit code is then 1.
+    Submitting an order again with the same content changes nothing; with other content it is
+    refused. With --wait, cancelled orders are an outcome, not an error.
     """
     form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
     if form is None:
@@ -103,7 +103,7 @@ def _read(stream: BinaryIO, form: str) -> Iterator[Found]:
 
 
 def _chunks(found: Iterator[Found], name: str, tally: _Tally) -> Iterator[list[Found]]:
-    """Good orders, a transaction's worth at a time; the bad lines between are reported."""
+    """Yield valid orders in chunks, one per transaction, and report the bad lines between them."""
     chunk: list[Found] = []
     for each in found:
         if each.order is None:

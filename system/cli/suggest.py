@@ -1,4 +1,4 @@
-"""Commands that are suggested to people: whole, so that they can be pasted."""
+"""Suggested commands, complete with flags, ready to be pasted into a shell."""
 
 import shlex
 import shutil
@@ -11,7 +11,7 @@ from order_sagas.system.settings.options import given_flags
 
 _LOG = ("database", "partitions", "kafka")
 TAKEN: Mapping[str, tuple[str, ...] | None] = {
-    "start": None,  # every setting that is no secret
+    "start": None,  # every setting that is not a secret
     "submit": _LOG,
     "resume": _LOG,
     "unpause": _LOG,
@@ -25,23 +25,23 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "http token": (),
     "simulate": (),
 }
-"""Commands that are suggested, with their flags that decide which system they are about.
+"""Suggestible commands, with those of their flags that identify a system.
 
-Stated here, because loading `start` to look takes longer than many a command that suggests it.
+Listed here, because importing a command such as `start` to read its flags takes long.
 """
 NO_CONFIG = frozenset({"http token", "simulate"})
-"""Those that take no --config."""
+"""Commands without --config."""
 SAME_SYSTEM = frozenset({"database", "partitions", "log_dir", "kafka"})
-"""Settings that decide which system a command is about; those of Kafka's login go along."""
+"""Settings that identify a system, besides those of the Kafka login."""
 
 
 def suggestion(*words: str, **settings: str) -> str:
-    """`order-sagas WORDS...`, quoted for a shell, about the system that this command is about.
+    """Return `order-sagas WORDS...`, quoted for a shell, for the system of the current command.
 
-    Flags that say which system that is are repeated, as far as the suggested command takes them;
-    what the environment or a file says holds for it anyway. How to log in to Kafka is repeated as
-    variables, since most commands have no flags for it. Passwords are masked. `settings` are flags
-    that are needed in any case. Raises KeyError for a command that is not in TAKEN.
+    Flags of the current command that identify the system are repeated, if the suggested command
+    has them; the environment and the file apply to it anyway. Kafka login settings are repeated as
+    variables, since most commands have no flags for them. Passwords are masked. `settings` are
+    flags to add in any case. Raises KeyError for a command that is not in TAKEN.
     """
     flags = {**{name: str(value) for name, value in given_flags().items()}, **settings}
     known = {setting.name: setting for setting in declared()}
@@ -64,7 +64,7 @@ def suggestion(*words: str, **settings: str) -> str:
 
 
 def program() -> str:
-    """How this program was called, so that what is suggested can be typed."""
+    """Return the name or path by which this program can be called from the shell."""
     called = Path(sys.argv[0])
     if shutil.which("order-sagas") or called.name != "order-sagas":
         return "order-sagas"
@@ -75,7 +75,7 @@ def program() -> str:
 
 
 def _name(words: tuple[str, ...]) -> str:
-    """The command without its arguments, as TAKEN has it."""
+    """Return the key of TAKEN for a command with arguments."""
     both = " ".join(words[:2])
     return both if both in TAKEN else words[0]
 

@@ -1,4 +1,4 @@
-"""`order-sagas topics`: Kafka's topics."""
+"""`order-sagas topics`: create the Kafka topics."""
 
 import click
 
@@ -13,17 +13,17 @@ from order_sagas.system.settings import Settings, settings_options
 
 @click.group("topics")
 def topics_group() -> None:
-    """Make the topics in Kafka that the system reads and writes."""
+    """Create the Kafka topics that the system reads and writes."""
 
 
 @topics_group.command("create")
 @settings_options("kafka", "partitions", "replication", "retention_hours")
 def create_command(settings: Settings) -> None:
-    """Make the topics that are not there yet. What is there stays as it is.
+    """Create the missing topics. Existing topics are not changed.
 
-    All have the same number of partitions, which can never be changed: it decides which worker
-    owns an order. A topic that is there with another number is refused, and nothing is made.
-    Dead letters are kept for good, the others for --retention-hours.
+    All topics have the same number of partitions, which can never be changed: it decides which
+    worker owns an order. If a topic exists with another number, the command fails and creates
+    nothing. Dead letters are kept for ever, the others for --retention-hours.
     """
     if not settings.kafka:
         raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
@@ -36,5 +36,5 @@ def create_command(settings: Settings) -> None:
         retention=settings.retention_hours * 3600.0,
     )
     for topic in topics:
-        what = "made" if topic in made else "was there"
+        what = "created" if topic in made else "already exists"
         click.echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")

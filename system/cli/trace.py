@@ -19,13 +19,13 @@ from order_sagas.system.trace import Timeline, read_lines, render_json, render_m
     type=click.Choice(["text", "json", "mermaid"]),
     default="text",
     show_default=True,
-    help="Text for people, JSON for programs, or a Mermaid sequence diagram.",
+    help="Text, JSON, or a Mermaid sequence diagram.",
 )
 @settings_options("database", "log_dir")
 def trace_command(order_id: str, form: str, settings: Settings) -> None:
-    """Tell the life of ORDER_ID: each step, retry and compensation, and what caused it.
+    """Show the history of ORDER_ID: each step, retry and compensation, and its cause.
 
-    Reads the log files, those being written as well as rotated ones; nothing needs to be running.
+    Reads current and rotated log files; no system needs to be running.
     """
     timeline = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
     if not timeline.sagas and not timeline.others:
@@ -37,7 +37,7 @@ def trace_command(order_id: str, form: str, settings: Settings) -> None:
     else:
         console = Console(highlight=False)
         if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = 120  # a pipe or a file has no edge to fold at
+            console.width = 120  # a pipe or a file has no width of its own
         render_text(timeline, console)
 
 

@@ -1,4 +1,4 @@
-"""`submit --wait`: follow orders until each has ended, and tell what became of them."""
+"""`submit --wait`: wait until the submitted orders have ended, and print their outcomes."""
 
 import time
 from collections import Counter
@@ -23,30 +23,30 @@ from order_sagas.system.settings import Settings
 ENDED = ("COMPLETED", "CANCELLED", "NEEDS_ATTENTION")
 NEVER = ("NOT_HANDLED", "its record is among the dead letters")
 BLOCK = 1000
-"""Orders that are asked for at once."""
+"""Number of orders in one query."""
 SHORTEST, LONGEST = 0.05, 0.5
-"""Seconds between two looks; a look that takes long makes them rarer."""
+"""Minimum and maximum seconds between two polls; slow polls lengthen the interval."""
 
 
 @attrs.define
 class Watch:
-    """Which orders have not ended yet, by number, and the outcomes of those that have.
+    """Numbers of the orders that have not ended yet, and outcomes of those that have.
 
-    Orders are handled in about the order of their numbers, so a look ends at the first thousand
-    of which none has begun: it costs what has happened since the last one.
+    Orders are handled in about the order of their numbers, so a poll stops at the first block in
+    which no order has begun. Its cost depends on the progress since the last poll.
     """
 
     is_running: Callable[[], object]
-    """Whether anybody handles orders."""
+    """Returns a true value if a system is running."""
     all_handled: Callable[[sa.Connection], bool] = queries.all_handled
-    """Whether every record that was there when the last order was sent has been handled."""
+    """Returns True if every record up to the last submitted order has been handled."""
     pending: list[int] = attrs.field(factory=list)
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
 
     def look(self, database: str) -> None:
-        """See who has ended since."""
+        """Poll the database, and move orders that have ended from `pending` to `outcomes`."""
         with queries.reading(database) as db:
-            # One moment: if no record waits in it, an order without a saga will never have one.
+            # In one snapshot: if no record waits, an order without a saga will never get one.
             all_read = self.all_handled(db)
             kept: list[int] = []
             for begin in range(0, len(self.pending), BLOCK):
@@ -67,7 +67,7 @@ class Watch:
 
 
 def watch_of(log: LogWriter, settings: Settings) -> Watch:
-    """How to watch orders that were written to this log; make it behind the last of them."""
+    """Return a Watch for orders written to this log. Call it after the last one was written."""
     ends, group, left = log.end(ORDERS.topic), settings.kafka_group, log.left
     if ends is None:
         return Watch(lambda: ring(settings.database))
@@ -78,7 +78,7 @@ def watch_of(log: LogWriter, settings: Settings) -> Watch:
 
 
 def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, int]) -> None:
-    """Return when each order has ended, having printed the outcomes."""
+    """Wait until every order has ended, then print the outcomes."""
     count = len(watch.pending)
     began = time.monotonic()
     shown = Console(stderr=True)

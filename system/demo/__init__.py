@@ -1,4 +1,4 @@
-"""The demonstration: seeded orders, services that misbehave by rule, and what came of it."""
+"""The demonstration: seeded orders, services with deterministic failures, and their outcomes."""
 
 from order_sagas.system.demo.figures import Figures, figures_of
 from order_sagas.system.demo.run import Demo, run_demo

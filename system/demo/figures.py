@@ -1,4 +1,4 @@
-"""What came of a demonstration, counted from its database."""
+"""Outcome figures of a demonstration, computed from its database."""
 
 from collections import Counter
 
@@ -12,27 +12,27 @@ from order_sagas.bridges.storage.schema import sagas
 
 @attrs.define
 class Figures:
-    """Counts of outcomes, and how long a saga took (seconds from its start to its end)."""
+    """Counts of outcomes, and percentiles of saga durations (seconds from start to end)."""
 
     completed: int = 0
     cancelled: Counter[str] = attrs.field(factory=Counter)
-    """By the reason's code."""
+    """Number of cancelled orders by failure code."""
     events: Counter[str] = attrs.field(factory=Counter)
-    """Transitions of all sagas, by their name without `saga.`."""
+    """Number of transitions of all sagas, by event name without `saga.`."""
     p50: float = 0.0
     p99: float = 0.0
     retried: str = ""
-    """A completed order of which a step was retried, or else any completed one."""
+    """Id of the first completed order with a retried step, or else of a completed order."""
     compensated: str = ""
-    """A cancelled order with the most steps undone, the first of those."""
+    """Id of the first cancelled order with the maximum number of compensated steps."""
 
     def counts(self) -> dict[str, int]:
-        """What has to be the same for the same seed."""
+        """Return the counts that are determined by the seed."""
         return {"completed": self.completed, **dict(sorted(self.cancelled.items()))}
 
 
 def figures_of(database: str) -> Figures:
-    """Read every saga once."""
+    """Compute the figures from all sagas of a database."""
     figures = Figures()
     took: list[float] = []
     most_undone, has_retry = 0, False

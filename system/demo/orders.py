@@ -1,7 +1,7 @@
-"""What the demonstration sells and who misbehaves: all of it follows from the seed.
+"""Products, orders and failures of the demonstration, all derived from the seed.
 
-Nothing depends on timing: who is declined or silent depends on the order's id (and attempt), and
-what is out of stock on how many ask for it. So the same seed always ends in the same counts.
+Nothing depends on timing: declined and unanswered payments depend on the order id (and attempt),
+and stock shortages on the total demand. So the same seed always gives the same counts.
 """
 
 import random
@@ -16,19 +16,19 @@ CATALOGUE = {
     "TEAPOT-BLUE": 2490, "MUG-OWL": 990, "NOTEBOOK-A5": 450, "PEN-FINE": 180,
     "LAMP-DESK": 4900, "CHAIR-OAK": 18900, "BAG-CANVAS": 3200, "SOAP-CEDAR": 650,
 }  # fmt: skip
-"""SKUs of which there is plenty, and their prices in cents."""
+"""SKUs with ample stock, and their prices in cents."""
 PLENTY = 1_000_000
 DISCONTINUED = "CLOCK-1987"
-"""Still ordered by some, and never in stock."""
+"""A SKU that is ordered but never in stock."""
 LIMITED = "PRINT-SIGNED"
-"""Wanted by more than there are."""
+"""A SKU with more orders than stock."""
 TOO_EXPENSIVE = 150_000
-"""Cents above which the provider declines."""
+"""Amount in cents above which the provider declines payments."""
 
 
 @attrs.frozen
 class Troubles:
-    """Payment attempts without an answer: for ever for some orders, the first one for others."""
+    """Payment attempts without a reply: all attempts of some orders, the first of others."""
 
     seed: int
     forever: float = 0.01
@@ -37,30 +37,30 @@ class Troubles:
     rate: float = attrs.field(default=1.0, init=False)
 
     def falls_on(self, command: Message) -> bool:
-        """Whether this attempt of the command gets no answer."""
+        """Return True if this attempt of the command gets no reply."""
         drawn = share(self.seed, "demo-silent", command.order_id)
         return drawn < self.forever or (command.attempt <= 1 and drawn < self.forever + self.once)
 
 
 def gateway(seed: int) -> SimulatedGateway:
-    """The payment provider of the demonstration."""
+    """Return the simulated payment provider of the demonstration."""
     return SimulatedGateway(
         decline_above=TOO_EXPENSIVE,
         decline_rate=0.04,
-        silence=Troubles(seed),  # type: ignore[arg-type]  # all that is asked of a Silence
+        silence=Troubles(seed),  # type: ignore[arg-type]  # has all that is used of a Silence
         seed=seed,
     )
 
 
 def stock(orders: int) -> Iterator[tuple[str, str, int]]:
-    """(warehouse, SKU, quantity) of what is loaded."""
+    """Yield (warehouse, SKU, quantity) of the initial stock."""
     for sku in CATALOGUE:
         yield "main", sku, PLENTY
     yield "main", LIMITED, max(1, orders // 100)
 
 
 def orders(count: int, seed: int) -> Iterator[OrderCreated]:
-    """So many orders, the same for the same seed."""
+    """Yield `count` orders, the same for the same seed."""
     draw = random.Random(seed)
     skus = list(CATALOGUE)
     for number in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""Running the demonstration: a real database, a real log, the real system, in this process."""
+"""Runs the demonstration: the real system with a real database and log, in this process."""
 
 import threading
 import time
@@ -25,30 +25,30 @@ from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 
 DEADLINE_SCALE = 0.025
-"""Thirty seconds of patience become three quarters of a second."""
+"""Factor of all deadlines: 30 s become 0.75 s."""
 LOOK = 0.08
-"""Seconds between two looks at how far it has come."""
+"""Minimum seconds between two polls of the progress."""
 
 
 @attrs.frozen
 class Demo:
-    """What was run, and what only the running process could measure."""
+    """Parameters of a finished demonstration, and the durations measured while it ran."""
 
     settings: Settings
     orders: int
     seed: int
     submitting: float
-    """Seconds that it took to submit them all."""
+    """Seconds spent submitting the orders."""
     working: float
-    """Seconds from the start of the system until the last batch that had an order to begin with."""
+    """Seconds from the start of the system until the commit of the last waiting record."""
     whole: float
     """Seconds from the start of the system until the last order had ended."""
     cpu: float
-    """Seconds of CPU of the thread that runs the actors."""
+    """CPU seconds of the thread that runs the actors."""
 
 
 def demo_settings(directory: Path, seed: int) -> Settings:
-    """Defaults but for the places, the seed and the impatience."""
+    """Return default settings, except for directories, seed, deadlines and batch size."""
     return Settings(
         database=f"sqlite:///{directory / 'orders.db'}",
         seed=seed,
@@ -60,9 +60,9 @@ def demo_settings(directory: Path, seed: int) -> Settings:
 def run_demo(
     directory: Path, count: int, seed: int, show: Callable[[dict[str, int]], None]
 ) -> Demo:
-    """Submit the orders and run them to their ends; `show` is told of saga counts by status.
+    """Submit the orders and run until all have ended; `show` is called with saga counts by status.
 
-    `directory` must hold no database yet. Raises what made the system fail, if it does.
+    `directory` must not contain a database yet. If the system fails, its error is raised.
     """
     settings = demo_settings(directory, seed)
     with DatabaseLock(settings.database):
@@ -116,7 +116,7 @@ def _watch(
     failed: threading.Event,
     commits: list[float],
 ) -> float:
-    """Until each saga has ended; answers when the last waiting record was handled."""
+    """Wait until every saga has ended. Returns the time when the last record was handled."""
     drained = 0.0
     pause = LOOK
     while not failed.wait(pause):
@@ -133,7 +133,7 @@ def _watch(
 
 
 def _cpu_of(name: str) -> float:
-    """CPU seconds of a living thread; of the process, where threads have no clocks of their own."""
+    """Return the CPU seconds of a running thread, or of the process if threads have no clocks."""
     for thread in threading.enumerate():
         if thread.name == name and thread.ident and hasattr(time, "pthread_getcpuclockid"):
             return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))

@@ -1,6 +1,6 @@
-"""Structured logs: JSON lines that are gathered in memory and written once a batch.
+"""Structured logs: JSON lines, buffered in memory and written once per batch.
 
-Loggers are structlog's own: `log = structlog.get_logger()`, `log.info("saga.started", ...)`.
+Loggers are those of structlog: `log = structlog.get_logger()`, `log.info("saga.started", ...)`.
 """
 
 from order_sagas.system.logs.configure import configure_logging

@@ -1,4 +1,4 @@
-"""Log lines kept in memory, for whoever wants to look at them rather than write them."""
+"""Captures log lines in memory instead of writing them, for tests and simulations."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,19 @@ from order_sagas.system.logs.logger import logger_class
 
 
 class LogCapture:
-    """While it is open, every line of this process goes to `lines` and nowhere else.
+    """While open, every log line of this process goes to `lines` and nowhere else.
 
-    Captures may be nested; the innermost gets the lines. Closing gives back what was before.
+    Captures may be nested; the innermost gets the lines. Closing restores the previous state.
     """
 
     def __init__(self, now: Callable[[], float], level: str = "info") -> None:
         self.lines: list[bytes] = []
-        """JSON, without newlines, exactly as a log file would hold them."""
+        """JSON lines without newlines, as in a log file."""
         self._processor = JsonLine(now)
         self._level = level
 
     def open(self) -> None:
-        """Take the lines from now on."""
+        """Start capturing."""
         self._before = (list(_processors), vars(_relay).copy(), structlog.get_config())
         self._configured = structlog.is_configured()
         _processors[:] = [self._processor]
@@ -36,14 +36,14 @@ class LogCapture:
         )
 
     def close(self) -> None:
-        """Let the lines go where they went before; to nowhere, if logging was not set up."""
+        """Restore the previous destination; lines are dropped if logging was not configured."""
         _processors[:], methods, config = self._before
         if methods:
             vars(_relay).update(methods)
         else:
             for method in ("debug", "info", "warning", "error", "critical", "exception"):
                 setattr(_relay, method, _forget)
-            _processors[:] = [self._processor]  # loggers that were cached meanwhile still come here
+            _processors[:] = [self._processor]  # for loggers that were cached meanwhile
         if self._configured:
             structlog.configure(**config)
         else:
@@ -51,4 +51,4 @@ class LogCapture:
 
 
 def _forget(line: bytes) -> None:
-    """Nobody listens."""
+    """Drop the line."""

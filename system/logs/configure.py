@@ -1,4 +1,4 @@
-"""Set structlog up for this process."""
+"""Configures structlog for this process."""
 
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
@@ -21,12 +21,12 @@ def configure_logging(
 ) -> LogSink:
     """Send the log lines of this process to a file in `settings.log_dir`.
 
-    `worker` names the file; processes that share the directory each need a name of their own. On
-    `console`, if given, people also see what the runner says of itself, and errors; what happens
-    to single orders is for the trace; single requests, and what libraries say, are for the file.
+    `worker` names the file; processes that share the directory need different names. `console`, if
+    given, also gets the system's own events and errors, but no lines about single orders or
+    requests below level error, and no lines of libraries.
 
-    Call it once, before the first line is logged: loggers remember the level they began with. A
-    second call redirects every logger that there is to the new sink, and keeps that level.
+    Call it once, before the first line is logged, because loggers cache their level. A second call
+    redirects all existing loggers to the new sink, and keeps that level.
     """
     sink = LogSink(
         log_file(settings.log_dir, worker),
@@ -53,7 +53,7 @@ class _Writer(Protocol):
 
 
 class _Relay:
-    """What loggers write to. One for all time, since a cached logger never asks for another."""
+    """The object that loggers write to. It is never replaced, because cached loggers keep it."""
 
     debug: _Writer
     info: _Writer
@@ -67,19 +67,19 @@ class _Relay:
 
 
 _relay = _Relay()
-_processors: list[Processor] = []  # one list for all time, for the same reason
+_processors: list[Processor] = []  # mutated, never replaced, for the same reason
 
 
 _FOR_THE_FILE = ("http.request", "http.open_to_this_machine", "http.serving", SAID)
-"""Events that the console does not show: they are for the file, or the banner says the same."""
+"""Events that are not shown on the console: too frequent, or already in the start banner."""
 
 
 class _Console:
-    """Shows the runner's own events as a person likes to read them."""
+    """A structlog processor that prints selected events on the console in readable form."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        # The values in a traceback would be thousands of lines, and no business of a console's.
+        # Tracebacks without local variables: these would be thousands of lines, with user data.
         self._render = ConsoleRenderer(
             colors=file.isatty(), pad_event_to=0, exception_formatter=plain_traceback
         )
@@ -88,6 +88,6 @@ class _Console:
         single = "order_id" in event or event.get("event") in _FOR_THE_FILE
         if not single or method not in ("debug", "info", "warning"):
             shown = self._render(logger, method, {**event, "level": method})
-            with suppress(OSError):  # as in LogSink: a full disk stops no order
+            with suppress(OSError):  # as in LogSink, a full disk must not stop processing
                 print(shown, file=self._file, flush=True)
         return event

@@ -1,4 +1,4 @@
-"""What log files are called."""
+"""Names of log files."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,12 @@ _NAME = re.compile(r"order-sagas(?:-(?P<worker>.+?))?\.jsonl(?:\.(?P<age>\d+))?"
 
 
 def log_file(directory: Path, worker: str | None = None) -> Path:
-    """The file that one process writes; processes that share a directory need worker names."""
+    """Return the log file of a process; processes that share a directory need worker names."""
     return directory / (f"order-sagas-{worker}.jsonl" if worker else "order-sagas.jsonl")
 
 
 def log_files(directory: Path) -> dict[str, list[Path]]:
-    """The files there are, newest first, by worker (an empty name for a process without one)."""
+    """Return existing log files by worker name ("" for none), each list newest first."""
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in directory.glob("order-sagas*.jsonl*"):
         if match := _NAME.fullmatch(path.name):

@@ -1,4 +1,4 @@
-"""Names for the log files of processes that share a directory and know nothing of each other."""
+"""Reserves log file names for independent processes that share a directory."""
 
 import fcntl
 import os
@@ -7,9 +7,10 @@ from pathlib import Path
 
 
 def own_slot(directory: Path) -> str:
-    """The first of w1, w2, ... that no running process has; ours until this process ends.
+    """Reserve the first of w1, w2, ... that no running process holds, until this process ends.
 
-    The kernel lets go of a dead process's name, so that its successor goes on with its file.
+    The reservation is a file lock, which the kernel releases when the process ends, so that a
+    restarted process continues the same file.
     """
     folder = directory / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -22,4 +23,4 @@ def own_slot(directory: Path) -> str:
             os.close(file)
         else:
             return name
-    raise AssertionError("there are numbers enough")
+    raise AssertionError("unreachable: count() is infinite")

@@ -1,4 +1,4 @@
-"""The loggers of the system: structlog's, with a shorter way for what is logged most."""
+"""The logger class: structlog's, with a fast path for level info."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from structlog.typing import FilteringBoundLogger
 
 
 def logger_class(level: str) -> type[FilteringBoundLogger]:
-    """structlog's bound logger that filters by `level` ("debug", "info", ...).
+    """Return structlog's bound logger filtering by `level` ("debug", "info", ...).
 
-    A line at level info, of which an order writes some ten, takes one call and one dictionary
-    where structlog's own way makes three calls and copies the fields at each.
+    A line at level info, of which an order writes about ten, takes one call and one dictionary;
+    structlog makes three calls and copies the fields at each.
     """
     plain = structlog.make_filtering_bound_logger(level)
     if level not in ("debug", "info"):
@@ -19,7 +19,7 @@ def logger_class(level: str) -> type[FilteringBoundLogger]:
     base: Any = plain
 
     class Logger(base):
-        """Does what structlog's does, and a test holds the two side by side."""
+        """Behaves as structlog's logger; a test compares the two."""
 
         def info(self, event: str | None = None, /, *args: Any, **fields: Any) -> Any:
             """Log at level info; with `args`, `event` is a format as in the standard library."""

@@ -1,7 +1,7 @@
-"""Card numbers and mail addresses that slipped into text written by people or other systems.
+"""Redacts card numbers and mail addresses in free text of log lines.
 
-Only keys that hold free text are looked at. Ids are left alone: an order id that happens to look
-like an address or a card number must stay findable.
+Only keys that hold free text are checked. Ids are not changed: an order id that happens to look
+like an address or a card number must stay searchable.
 """
 
 import functools
@@ -18,14 +18,14 @@ _CARD = re.compile(r"\d(?<![\w-]\d)(?:[ -]?\d){12,18}(?![\w-])")
 
 
 def redact(event: MutableMapping[str, Any]) -> None:
-    """Replace what is found, in place; the last four digits of a card number stay."""
+    """Redact an event in place. The last four digits of a card number are kept."""
     for key in FREE_TEXT.intersection(event):
         value = event[key]
         if isinstance(value, str) and value:
             event[key] = _redacted(value)
 
 
-@functools.lru_cache(maxsize=1024)  # most reasons are among a few
+@functools.lru_cache(maxsize=1024)  # few distinct texts make up most lines
 def _redacted(text: str) -> str:
     return _CARD.sub(_masked, _ADDRESS.sub("[address]", text) if "@" in text else text)
 

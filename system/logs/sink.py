@@ -1,4 +1,4 @@
-"""Where lines go: a buffer in memory, written to a rotated file in one go."""
+"""Buffers log lines in memory, and writes them to a rotated file in one write."""
 
 import atexit
 import sys
@@ -9,46 +9,46 @@ from pathlib import Path
 from typing import Any
 
 BUFFERED_LINES = 10_000
-"""At this many lines the buffer is written without being asked."""
+"""Number of buffered lines at which the buffer is flushed automatically."""
 
 
 class LogSink:
-    """Gathers lines from any thread; `flush` writes them.
+    """Buffers lines from any thread; `flush` writes them.
 
-    A line is on its way to the disk after `flush` has returned, and not before: who commits a
-    transaction flushes just ahead of it, and thereby has the lines of everything committed. Errors
-    are written through at once, and what is left is written when the process exits.
+    A line is handed to the operating system when `flush` returns, not before. A batch flushes just
+    before its commit, so that the log contains the lines of everything that is committed. Lines of
+    level error are written immediately, and the rest of the buffer when the process exits.
 
-    A disk that is full stops no order: the lines are lost, counted in `lost`, and reported on
-    standard error the first time.
+    Write errors, such as a full disk, do not stop processing: the lines are lost, counted in
+    `lost`, and reported on standard error the first time.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
         self.path = path
         self.lost = 0
-        """Lines that could not be written since the sink was made."""
+        """Number of lines that could not be written."""
         self._lines: list[bytes] = []
         self._file = _RotatedFile(path, max_bytes, backups)
         self._writing = threading.RLock()
         atexit.register(self.flush)
 
     def append(self, line: bytes) -> None:
-        """Take one line, without its newline."""
+        """Buffer one line, given without its newline."""
         self._lines.append(line)
         if len(self._lines) >= BUFFERED_LINES:
             self.flush()
 
     def append_now(self, line: bytes) -> None:
-        """Take one line, and write it and all before it."""
+        """Buffer one line, and flush the buffer."""
         self._lines.append(line)
         self.flush()
 
     def flush(self) -> None:
-        """Write what has gathered, in one write. Costs next to nothing when there is nothing."""
+        """Write the buffered lines in one write. Costs almost nothing if there are none."""
         if not self._lines:
             return
         with self._writing:
-            count = len(self._lines)  # other threads may append meanwhile: theirs stay
+            count = len(self._lines)  # lines that other threads append meanwhile stay
             block = b"\n".join(self._lines[:count]) + b"\n"
             del self._lines[:count]
             try:
@@ -60,7 +60,7 @@ class LogSink:
                         print(f"Log lines are being lost: {self.path}: {error}", file=sys.stderr)
 
     def close(self) -> None:
-        """Write what is left and let go of the file. Later lines open it again."""
+        """Write buffered lines and close the file. Later lines open it again."""
         self.flush()
         with self._writing:
             self._file.close()
@@ -68,7 +68,7 @@ class LogSink:
 
 
 class _RotatedFile(RotatingFileHandler):
-    """The standard library's rotation, under blocks of bytes instead of log records."""
+    """The standard library's log rotation, for blocks of bytes instead of log records."""
 
     stream: Any  # of bytes, where the base class has text
 
@@ -81,7 +81,7 @@ class _RotatedFile(RotatingFileHandler):
         size = self.stream.tell()
         if size and self.backupCount and size + len(block) > self.maxBytes:
             self.doRollover()
-            self.stream = self.stream or self._open()  # a delayed handler leaves that to us
+            self.stream = self.stream or self._open()  # doRollover does not reopen if delay=True
         self.stream.write(block)
         self.stream.flush()
 
@@ -94,7 +94,7 @@ class _RotatedFile(RotatingFileHandler):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
         if _ends_within_a_line(path):
-            file.write(b"\n")  # a kill tore it; the next line shall not be lost with it
+            file.write(b"\n")  # torn by a kill; keep it apart from the next line
         return file
 
 

@@ -1,7 +1,7 @@
-"""What libraries say through Python's own logging: to the log file, not all over the console.
+"""Forwards the log records of libraries to the log file, and keeps them off the console.
 
-In an outage a client repeats itself many times a second; what an operator has to know, the system
-says itself, in lines of its own.
+In an outage a client library logs many times per second; the system logs what operators need to
+know in lines of its own.
 """
 
 import logging
@@ -13,8 +13,10 @@ _log = structlog.get_logger("libraries")
 
 
 class _Handler(logging.Handler):
+    """Forwards records of the standard library's logging to structlog."""
+
     def emit(self, record: logging.LogRecord) -> None:
-        """One line at level warning: an error of a library's is not yet one of the system's."""
+        """Log the record at level warning: an error of a library need not be one of the system."""
         try:
             more = {"exc_info": record.exc_info} if record.exc_info else {}
             _log.warning(
@@ -32,11 +34,11 @@ _handler = _Handler(logging.WARNING)
 
 
 def listen_to_libraries() -> None:
-    """Take what is logged at level warning or above, from now on; once for the process."""
+    """Forward library records of level warning or above. Further calls have no effect."""
     root = logging.getLogger()
     if _handler in root.handlers:
         return
     try:
         root.addHandler(_handler)
-    except NotImplementedError:  # an actor's process: Thespian's own would send it elsewhere
+    except NotImplementedError:  # in an actor process, replace Thespian's root handler
         root.handlers[:] = [_handler]

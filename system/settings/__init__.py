@@ -1,4 +1,4 @@
-"""Settings: declared once, read from flags, environment and file, each with where it came from."""
+"""Settings: declared once, and read from flags, environment and file with their provenance."""
 
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.load import Provenance, load_settings

@@ -1,10 +1,10 @@
-"""What is wrong with a setting, told so that it can be put right at once."""
+"""The error of an invalid setting."""
 
 from typing import Any
 
 
 class SettingError(ValueError):
-    """A setting has a value that it does not accept, or there is no such setting."""
+    """A setting has an invalid value, or does not exist. The message names setting and source."""
 
     def __init__(self, name: str, source: str, problem: str) -> None:
         super().__init__(f"{name} ({source}): {problem}")

@@ -1,4 +1,4 @@
-"""Settings from flags, then the environment, then a TOML file, then the defaults."""
+"""Loads settings. Precedence: flags, environment, TOML file, defaults."""
 
 import difflib
 import re
@@ -21,12 +21,12 @@ DEFAULT = "default"
 
 @attrs.frozen
 class Provenance:
-    """Where each value came from."""
+    """The source of each value."""
 
     sources: Mapping[str, str]
     """By setting: `flag --seed`, `environment ORDER_SAGAS_SEED`, `FILE:LINE` or `default`."""
     warnings: tuple[str, ...] = ()
-    """What a person should hear about, one sentence each."""
+    """Warnings to print, one sentence each."""
 
     def __getitem__(self, name: str) -> str:
         return self.sources[name]
@@ -37,10 +37,10 @@ def load_settings(
 ) -> tuple[Settings, Provenance]:
     """Read every source and check every value.
 
-    `flags` are by setting name; None means not given. The file is `config_path`, else the one that
-    ORDER_SAGAS_CONFIG names, else ./order-sagas.toml if there is one. Raises SettingError for the
-    first value that is not accepted, and for a name in `flags` or in the file that is no setting.
-    A variable ORDER_SAGAS_* that is no setting only gets a warning: it can belong to another tool.
+    `flags` maps setting names to values; None means not given. The file is `config_path`, else the
+    one that ORDER_SAGAS_CONFIG names, else ./order-sagas.toml if it exists. Raises SettingError for
+    the first invalid value, and for an unknown name in `flags` or in the file. An unknown variable
+    ORDER_SAGAS_* only causes a warning, because it may belong to another tool.
     """
     known = {setting.name: setting for setting in declared()}
     layers = [
@@ -109,7 +109,7 @@ def _config_file(given: Path | str | None, env: Mapping[str, str]) -> Path | Non
 
 
 def _place(path: Path, written: str, name: str) -> str:
-    """`file:line`; tomllib does not tell lines, but every key stands at the start of its own."""
+    """Return `file:line` of a key. tomllib has no line numbers; each key starts its own line."""
     for number, line in enumerate(written.splitlines(), start=1):
         if re.match(rf"""\s*(["']?){re.escape(name)}\1\s*=|\s*\[\s*{re.escape(name)}\b""", line):
             return f"{path}:{number}"
@@ -148,7 +148,7 @@ def _unknown_variables(env: Mapping[str, str], known: Mapping[str, Declared]) ->
 
 
 def _check_together(settings: Settings, provenance: Provenance) -> None:
-    """What only a look at two settings can tell."""
+    """Check constraints between settings. Raises SettingError."""
     if not settings.kafka_security_protocol.startswith("SASL"):
         return
     because = f"kafka_security_protocol is {settings.kafka_security_protocol}"

@@ -1,4 +1,4 @@
-"""Every setting, declared once: flags, environment, file, table and checks all read this."""
+"""Declares every setting, for flags, environment, file, documentation and validation."""
 
 import functools
 from pathlib import Path
@@ -30,7 +30,7 @@ def _beside_database(name: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What is in force in one process. Times are seconds, sizes bytes, amounts minor units."""
+    """The settings of one process. Times in seconds, sizes in bytes, amounts in minor units."""
 
     database: str = _setting(
         "sqlite:///data/orders.db",
@@ -41,7 +41,7 @@ class Settings:
     file_group: str = _setting(
         "",
         kinds.text("a group name"),
-        "Group of users that may read and write all files too; nothing: their owner alone.",
+        "Group of users that may read and write all files too; empty: only their owner.",
     )
 
     # Logs
@@ -53,13 +53,13 @@ class Settings:
     log_level: str = _setting(
         "info",
         kinds.choice("debug", "info", "warning", "error"),
-        "The least level that is logged.",
+        "Minimum level of the lines that are logged.",
     )
     log_max_bytes: int = _setting(
         64 * 1024**2, kinds.size(), "Size at which a log file is rotated."
     )
     log_backups: int = _setting(
-        10, kinds.integer(0, 10_000), "Rotated log files that are kept; 0 never rotates."
+        10, kinds.integer(0, 10_000), "Number of rotated log files to keep; 0: no rotation."
     )
 
     # Running
@@ -69,73 +69,73 @@ class Settings:
     workers: int | None = _setting(
         None,
         kinds.automatic_integer(1, 64),
-        "Processes that share the work, under one supervisor; auto: one a core. At most one a "
-        "partition.",
+        "Number of worker processes under the supervisor, at most one per partition; auto: one per "
+        "core.",
     )
     batch_size: int = _setting(
-        500, kinds.integer(1, 100_000), "Records that are handled in one transaction, at most."
+        500, kinds.integer(1, 100_000), "Maximum number of records handled in one transaction."
     )
     seed: int = _setting(
         0, kinds.integer(0), "Seed of retry jitter and of the simulated payment provider."
     )
     deadline_scale: float = _setting(
-        1.0, kinds.number_above(0), "Every deadline of every saga is multiplied by this."
+        1.0, kinds.number_above(0), "Factor by which every deadline of every saga is multiplied."
     )
     keep_finished: float | None = _setting(
         None,
         kinds.optional_duration(),
-        "How long orders are kept after their end; none: for ever. Longer than any service may be "
-        "down.",
+        "How long orders are kept after their end; none: for ever. Must exceed any downtime of "
+        "a service.",
     )
     keep_idempotency_keys: float | None = _setting(
         7 * 86_400.0,
         kinds.optional_duration(),
-        "How long the Idempotency-Key of an order is remembered; none: for ever. Longer than any "
-        "client goes on trying.",
+        "How long the Idempotency-Key of an order is stored; none: for ever. Must exceed the time "
+        "for which clients retry.",
     )
     roles: tuple[str, ...] = _setting(
-        ROLES, kinds.choices(*ROLES), "What this process runs; the others run elsewhere."
+        ROLES, kinds.choices(*ROLES), "Roles that this process runs; others run in other processes."
     )
 
     # HTTP
     http: str = _setting(
-        "", kinds.address(), "Where `start` serves HTTP too; nothing: only `http` does."
+        "", kinds.address(), "Address at which `start` serves HTTP; empty: `start` serves no HTTP."
     )
     http_tokens: str = _setting(
         "",
         kinds.text("a path"),
-        "File of the bearer tokens that are let in; nothing: this machine alone, without tokens.",
+        "File of the accepted bearer tokens; empty: no tokens, and only this machine is served.",
     )
     http_rate: float = _setting(
         1000.0,
         kinds.number_from(0),
-        "Requests a second from one token, or one address without; 0: any number.",
+        "Maximum requests per second of a token, or of an address without token; 0: no limit.",
     )
-    http_max_body: int = _setting(256 * 1024, kinds.size(), "Largest body of a request.")
+    http_max_body: int = _setting(256 * 1024, kinds.size(), "Maximum size of a request body.")
     http_queue: int = _setting(
         1000,
         kinds.integer(1, 100_000),
-        "Orders that may wait to be stored; more are asked to come again.",
+        "Maximum number of orders that wait to be stored; further ones are answered with 503.",
     )
     http_connections: int = _setting(
-        1000, kinds.integer(1, 100_000), "Connections that may be open at once."
+        1000, kinds.integer(1, 100_000), "Maximum number of open connections."
     )
     http_timeout: float = _setting(
         10.0,
         kinds.duration(zero=False),
-        "How long a client may take to send its request, or stay silent before the next.",
+        "Time limit for a request to arrive, and for an idle connection.",
     )
 
     # Observability
     metrics: str = _setting(
         "",
         kinds.address(),
-        "Where `start` serves metrics of its workers to Prometheus; nothing: nowhere.",
+        "Address at which `start` serves its workers' metrics to Prometheus; empty: no metrics.",
     )
     otel_endpoint: str = _setting(
         "",
         kinds.text("a URL"),
-        "Where a trace of each saga goes: OTLP over HTTP; nothing: what OTEL_EXPORTER_OTLP_* say.",
+        "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
     # The simulated payment provider
@@ -149,23 +149,21 @@ class Settings:
         0.0, kinds.rate(), "Share of payments that are declined."
     )
     payment_silent_rate: float = _setting(
-        0.0, kinds.rate(), "Share of payments that get no answer at first."
+        0.0, kinds.rate(), "Share of payments whose first attempts get no reply."
     )
     payment_silent_attempts: int = _setting(
-        1, kinds.integer(1), "How many attempts such a payment gets no answer to."
+        1, kinds.integer(1), "Number of attempts of such a payment without a reply."
     )
-    payment_delay: float = _setting(
-        0.0, kinds.duration(), "How long the payment provider takes to answer."
-    )
+    payment_delay: float = _setting(0.0, kinds.duration(), "Response time of the payment provider.")
 
     # The simulated warehouse
     stock_silent_rate: float = _setting(
-        0.0, kinds.rate(), "Share of reservations whose first attempt gets no answer."
+        0.0, kinds.rate(), "Share of reservations whose first attempt gets no reply."
     )
 
     # Notifications
     notification_channel: str = _setting(
-        "log", kinds.choice("log", "maildir", "smtp"), "How customers are told."
+        "log", kinds.choice("log", "maildir", "smtp"), "Channel for notifications of customers."
     )
     maildir: Path = _setting(
         _beside_database("mail"),
@@ -177,22 +175,22 @@ class Settings:
     smtp_from: str = _setting(
         "orders@localhost", kinds.text("a mail address"), "Sender of the mails."
     )
-    smtp_username: str = _setting("", kinds.text(), "User at the mail server; nothing: no login.")
+    smtp_username: str = _setting("", kinds.text(), "User at the mail server; empty: no login.")
     smtp_password: str = _setting("", kinds.secret(), "Password at the mail server.")
     smtp_starttls: bool = _setting(False, kinds.flag(), "Encrypt the mail connection (STARTTLS).")
 
     # Kafka
-    kafka: str = _setting("", kinds.addresses(), "Kafka brokers; nothing: the embedded log.")
+    kafka: str = _setting("", kinds.addresses(), "Kafka brokers; empty: the embedded log.")
     kafka_group: str = _setting("order-sagas", kinds.text("a name"), "Consumer group.")
     kafka_security_protocol: str = _setting(
         "PLAINTEXT",
         kinds.choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL", fold=str.upper),
-        "How the connection is protected.",
+        "Encryption and authentication of the connection.",
     )
     kafka_sasl_mechanism: str = _setting(
         "",
         kinds.optional_choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"),
-        "How the user proves who it is.",
+        "Authentication mechanism, if the protocol uses SASL.",
     )
     kafka_username: str = _setting("", kinds.text(), "User at the brokers.")
     kafka_password: str = _setting("", kinds.secret(), "Password at the brokers.")
@@ -206,7 +204,7 @@ class Settings:
         kinds.text("a command"),
         "Command that prints the token for OAUTHBEARER; run again at each connection.",
     )
-    kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Certificates that are trusted.")
+    kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Trusted CA certificates.")
     kafka_ssl_certfile: str = _setting("", kinds.text("a path"), "Certificate of this client.")
     kafka_ssl_keyfile: str = _setting("", kinds.text("a path"), "Key of that certificate.")
     kafka_ssl_key_password: str = _setting("", kinds.secret(), "Password of that key.")
@@ -217,34 +215,38 @@ class Settings:
         1, kinds.integer(1, 100), "Replicas of every topic that is created."
     )
     retention_hours: int = _setting(
-        168, kinds.integer(1), "Hours that Kafka keeps the records of topics that are created."
+        168, kinds.integer(1), "Retention in hours of the topics that are created."
     )
     session_timeout: float = _setting(
-        30.0, kinds.duration(zero=False), "Silence after which a worker counts as dead."
+        30.0,
+        kinds.duration(zero=False),
+        "Time without heartbeat after which a worker is considered dead.",
     )
     outage_grace: float = _setting(
         3600.0,
         kinds.duration(),
-        "How much longer a saga waits for an answer, at most, while Kafka or the database is away.",
+        "Maximum time by which an outage of Kafka or the database postpones deadlines.",
     )
 
 
 @attrs.frozen
 class Declared:
-    """One row of the declaration above."""
+    """The declaration of one setting."""
 
     name: str
     kind: Kind
     help: str
     default: str
-    """As a person would write it."""
+    """The default as text, as in the file or the environment."""
 
     @property
     def flag(self) -> str:
+        """The command line flag, such as `--batch-size`."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
+        """The environment variable, such as `ORDER_SAGAS_BATCH_SIZE`."""
         return PREFIX + self.name.upper()
 
 
@@ -253,7 +255,7 @@ PREFIX = "ORDER_SAGAS_"
 
 @functools.cache
 def declared() -> tuple[Declared, ...]:
-    """All settings, in the order of the declaration."""
+    """Return all settings, in the order of their declaration."""
     defaults = Settings()
     return tuple(
         Declared(

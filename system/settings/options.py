@@ -1,4 +1,4 @@
-"""Settings as flags of a command."""
+"""Adds settings to commands as flags."""
 
 import functools
 import os
@@ -14,19 +14,19 @@ from order_sagas.system.settings.model import Declared, declared
 
 Function = Callable[..., Any]
 _GIVEN = f"{__name__}.given"
-"""Where in click's context the flags are that were given."""
+"""Key in click's context under which the given flags are stored."""
 
 PRIVATE, SHARED = 0o077, 0o007
-"""The umask of every process: without a group to share files with, and with one."""
+"""The umask of every process, without and with the setting `file_group`."""
 
 
 def settings_options(*names: str, provenance: bool = False) -> Callable[[Function], Function]:
-    """Give a command `--config` and a flag for each setting named; without names, for all.
+    """Add `--config` and a flag for each named setting to a command; without names, for all.
 
-    The function gets one argument for them: `settings`, and, if asked for, `provenance` too. A
-    wrong setting ends the command with its message and exit code 2. Secrets never get a flag.
+    The function gets the keyword argument `settings` and, on request, `provenance`. An invalid
+    setting ends the command with its message and exit code 2. Secrets never get a flag.
 
-    What the command writes is its user's alone, or that of a group too if `file_group` names one.
+    The umask is set so that files are private to the user, or shared with `file_group` if set.
     """
 
     def decorate(function: Function) -> Function:
@@ -67,9 +67,9 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
 
 
 def given_flags() -> Mapping[str, Any]:
-    """The settings that the running command was given as flags, as they were written, by name.
+    """Return the settings given as flags to the running command, as they were written, by name.
 
-    `config` is the file of --config. Empty outside of a command.
+    `config` is the file of --config. Empty outside a command.
     """
     context = click.get_current_context(silent=True)
     found: Mapping[str, Any] = context.meta.get(_GIVEN, {}) if context else {}

@@ -1,4 +1,4 @@
-"""Settings for people: a table, JSON, TOML to start from, and the table of the documentation."""
+"""Formats settings: as a table, JSON, a TOML template, and a Markdown table."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from order_sagas.system.settings.model import Settings, declared
 
 
 def settings_table(settings: Settings, provenance: Provenance) -> Table:
-    """Each setting, its value in force, and where it came from; secrets are masked."""
+    """Return a table of each setting with its value and source. Secrets are masked."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Setting", no_wrap=True)
     table.add_column("Value", overflow="fold")
@@ -26,7 +26,7 @@ def settings_table(settings: Settings, provenance: Provenance) -> Table:
 
 
 def settings_json(settings: Settings, provenance: Provenance) -> bytes:
-    """By setting: value (masked if secret), source, what it accepts, help."""
+    """Return JSON by setting: value (masked if secret), source, accepted values, help."""
     rows: dict[str, Any] = {}
     for setting in declared():
         value = getattr(settings, setting.name)
@@ -42,7 +42,7 @@ def settings_json(settings: Settings, provenance: Provenance) -> bytes:
 
 
 def settings_toml() -> str:
-    """A file with every setting at its default, commented out, to start one's own from."""
+    """Return a settings file with every setting at its default, commented out."""
     lines = ["# Settings of order-sagas. Flags and the environment overrule this file."]
     for setting in declared():
         lines += ["", f"# {setting.help}", f"# Takes {setting.kind.accepts}."]
@@ -51,7 +51,7 @@ def settings_toml() -> str:
 
 
 def settings_markdown() -> str:
-    """The table of the documentation."""
+    """Return a Markdown table of all settings."""
     lines = ["| setting | default | accepts | what it does |", "|---|---|---|---|"]
     for setting in declared():
         default = f"`{setting.default}`" if setting.default else ""

@@ -1,7 +1,7 @@
-"""The kinds of value a setting can have: each reads text or TOML, and says what it accepts.
+"""Types of setting values: each parses text or TOML values, and describes what it accepts.
 
-A reader gets either text (a flag, the environment) or what TOML made of it (text, number, boolean,
-list). It returns the value or raises ValueError; whoever calls it knows the setting's name.
+A reader gets text (from a flag or the environment) or a TOML value (text, number, boolean, list).
+It returns the parsed value or raises ValueError; the caller adds the setting's name.
 """
 
 import math
@@ -22,35 +22,41 @@ Amount = TypeVar("Amount", int, float)
 
 @attrs.frozen
 class Kind:
-    """How to read a value, how to show it, and the words that say what is accepted."""
+    """The type of a setting: parser, formatter, and a description of accepted values."""
 
     accepts: str
     read: Callable[[Any], Any]
     show: Callable[[Any], str] = str
     mask: Callable[[str], str] | None = None
-    """Makes a value harmless, even one that is not accepted; None when all of it may be seen."""
+    """Removes secrets from a value, even an invalid one; None if it contains no secrets."""
     secret: bool = False
-    """Never shown, and never taken from a flag: a command line is visible to the whole machine."""
+    """True: never shown, and never a flag, since other users can see command lines."""
 
 
 def text(accepts: str = "text") -> Kind:
+    """Any text, the empty one included."""
     return Kind(accepts, _text)
 
 
 def secret(accepts: str = "text") -> Kind:
+    """A secret text, always masked."""
     return Kind(accepts, _text, show=_masked, mask=_masked, secret=True)
 
 
 def path() -> Kind:
+    """A path, with `~` expanded; not empty."""
     return Kind("a path", lambda raw: Path(_filled(raw)).expanduser())
 
 
 def integer(low: int, high: int | None = None) -> Kind:
+    """An integer from `low` to `high`, both included; None: no upper bound."""
     bounds = f"a whole number from {low:,}" + (f" to {high:,}" if high is not None else "")
     return Kind(bounds, lambda raw: _within(_integer(raw), low, high))
 
 
 def optional_integer(low: int) -> Kind:
+    """An integer from `low`, or `none`, read as None."""
+
     def read(raw: Any) -> int | None:
         return None if raw in ("", "none") else _within(_integer(raw), low, None)
 
@@ -62,7 +68,7 @@ def optional_integer(low: int) -> Kind:
 
 
 def automatic_integer(low: int, high: int) -> Kind:
-    """None is for whoever uses it to work out."""
+    """An integer in a range, or `auto`, read as None."""
 
     def read(raw: Any) -> int | None:
         return None if raw == "auto" else _within(_integer(raw), low, high)
@@ -75,6 +81,8 @@ def automatic_integer(low: int, high: int) -> Kind:
 
 
 def number_above(low: float) -> Kind:
+    """A number greater than `low`."""
+
     def read(raw: Any) -> float:
         value = _number(raw)
         if value <= low:
@@ -85,14 +93,18 @@ def number_above(low: float) -> Kind:
 
 
 def number_from(low: float) -> Kind:
+    """A number of at least `low`."""
     return Kind(f"a number from {low:g}", lambda raw: _within(_number(raw), low, None))
 
 
 def rate() -> Kind:
+    """A number from 0 to 1."""
     return Kind("a number from 0 to 1", lambda raw: _within(_number(raw), 0.0, 1.0))
 
 
 def flag() -> Kind:
+    """A boolean: true, yes, 1, false, no or 0."""
+
     def read(raw: Any) -> bool:
         if isinstance(raw, bool):
             return raw
@@ -104,10 +116,13 @@ def flag() -> Kind:
 
 
 def choice(*names: str, fold: Callable[[str], str] = str.lower) -> Kind:
+    """One of `names`, compared after `fold`."""
     return Kind(_either(names), lambda raw: _one_of(names, fold(_filled(raw))))
 
 
 def optional_choice(*names: str, fold: Callable[[str], str] = str.upper) -> Kind:
+    """One of `names`, compared after `fold`, or empty."""
+
     def read(raw: Any) -> str:
         value = _text(raw)
         return _one_of(names, fold(value)) if value else ""
@@ -116,10 +131,13 @@ def optional_choice(*names: str, fold: Callable[[str], str] = str.upper) -> Kind
 
 
 def names(accepts: str = "names, separated by commas") -> Kind:
+    """A tuple of texts, from a TOML list or comma-separated text."""
     return Kind(accepts, _names, show=",".join)
 
 
 def choices(*allowed: str) -> Kind:
+    """A tuple of at least one of `allowed`, without duplicates."""
+
     def read(raw: Any) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(_one_of(allowed, name) for name in _names(raw)))
         if not chosen:
@@ -133,7 +151,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def duration(*, zero: bool = True) -> Kind:
-    """Seconds as a float."""
+    """A duration, read as seconds (float); `zero` allows 0."""
 
     def read(raw: Any) -> float:
         amount, unit = _measured(raw, default_unit="s")
@@ -149,7 +167,7 @@ def duration(*, zero: bool = True) -> Kind:
 
 
 def optional_duration() -> Kind:
-    """Seconds as a float; None for ever."""
+    """A duration, read as seconds (float), or `none`, read as None: without limit."""
     seconds = duration(zero=False)
 
     def read(raw: Any) -> float | None:
@@ -166,7 +184,7 @@ _BYTES = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
 
 def size() -> Kind:
-    """Bytes as an int."""
+    """A size, read as bytes (int), at least 1."""
 
     def read(raw: Any) -> int:
         amount, unit = _measured(raw, default_unit="b")
@@ -176,6 +194,8 @@ def size() -> Kind:
 
 
 def addresses() -> Kind:
+    """Comma-separated HOST:PORT addresses, or empty."""
+
     def read(raw: Any) -> str:
         hosts = _names(raw)
         for host in hosts:
@@ -185,12 +205,12 @@ def addresses() -> Kind:
             _within(_integer(port), 1, 65535)
         return ",".join(hosts)
 
-    return Kind(
-        "HOST:PORT, more of them with commas between, or nothing for the embedded log", read
-    )
+    return Kind("HOST:PORT, several separated by commas, or nothing for the embedded log", read)
 
 
 def address() -> Kind:
+    """One HOST:PORT address, or empty. Port 0 is any free port."""
+
     def read(raw: Any) -> str:
         value = _text(raw).strip()
         if value:
@@ -204,11 +224,11 @@ def address() -> Kind:
 
 
 def database_url() -> Kind:
-    """An SQLAlchemy URL of SQLite or PostgreSQL; the driver of PostgreSQL is always psycopg 3."""
+    """An SQLAlchemy URL of SQLite or PostgreSQL. PostgreSQL always uses the driver psycopg 3."""
 
     def read(raw: Any) -> str:
         url = _url(_filled(raw))
-        somewhere = url.host is not None or "host" in url.query  # a socket's directory, say
+        somewhere = url.host is not None or "host" in url.query  # such as a socket directory
         if url.get_backend_name() == "postgresql" and somewhere:
             return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         if url.drivername in ("sqlite", "sqlite+pysqlite") and not url.host:
@@ -224,7 +244,7 @@ def database_url() -> Kind:
 
 
 def masked_url(url: str) -> str:
-    """The URL, even a mistyped one, without what stands before its `@` and without passwords."""
+    """Return the URL without passwords; if it is malformed, without everything before its `@`."""
     try:
         shown = _url(url).render_as_string(hide_password=True)
     except ValueError:
@@ -234,7 +254,7 @@ def masked_url(url: str) -> str:
 
 
 def database_file(url: str) -> Path | None:
-    """The file of an SQLite database; None for a server and for a database in memory."""
+    """Return the file of an SQLite database; None for a server or an in-memory database."""
     parsed = _url(url)
     if not parsed.drivername.startswith("sqlite"):
         return None
@@ -243,7 +263,7 @@ def database_file(url: str) -> Path | None:
 
 
 def _url(raw: str) -> "URL":
-    from sqlalchemy import make_url  # here, because importing it takes longer than all the rest
+    from sqlalchemy import make_url  # imported here, because it takes long to load
     from sqlalchemy.exc import ArgumentError
 
     try:

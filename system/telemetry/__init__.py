@@ -1,1 +1,1 @@
-"""What a running system tells of itself: metrics for Prometheus, traces for OpenTelemetry."""
+"""Telemetry of workers: metrics for Prometheus, traces for OpenTelemetry."""

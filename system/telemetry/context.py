@@ -1,4 +1,4 @@
-"""Which trace a saga belongs to: the one it was started in, or one of its own."""
+"""The trace context of a saga: the trace it was started in, or one derived from its id."""
 
 from functools import lru_cache
 
@@ -22,23 +22,23 @@ _w3c = TraceContextTextMapPropagator()
 
 @attrs.frozen
 class SagaTrace:
-    """`parent` is the span that the saga was started in, elsewhere; None if there was none."""
+    """The trace of a saga. `parent` is the remote span that started it; None if there is none."""
 
     trace_id: int
     parent: SpanContext | None
     sampled: bool
 
     def below(self, span_id: int) -> Context:
-        """The context of what happens within a span of the trace."""
+        """Return the context of children of a span of the trace."""
         return set_span_in_context(NonRecordingSpan(self._span(span_id)))
 
     @property
     def root(self) -> Context:
-        """The context of the saga itself."""
+        """The context in which the span of the saga itself is created."""
         return set_span_in_context(NonRecordingSpan(self.parent)) if self.parent else Context()
 
     def traceparent(self, span_id: int) -> str:
-        """What a record carries that is sent within a span of the trace."""
+        """Return the `traceparent` header of records sent within a span of the trace."""
         carrier: dict[str, str] = {}
         _w3c.inject(carrier, self.below(span_id))
         return carrier[TRACEPARENT]
@@ -49,7 +49,7 @@ class SagaTrace:
 
 
 def read_traceparent(header: bytes) -> SpanContext | None:
-    """What a header says; None for one that is not well-formed."""
+    """Return the span context in a `traceparent` header, or None if it is malformed."""
     try:
         text = header.decode("ascii")
     except UnicodeDecodeError:
@@ -59,12 +59,12 @@ def read_traceparent(header: bytes) -> SpanContext | None:
 
 
 class Traces:
-    """Finds the trace of a saga; the same for every worker that asks."""
+    """Determines the trace of a saga; every worker gets the same result."""
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self.of = lru_cache(maxsize=10_000)(self._of)
-        """(saga id, traceparent that it was started with, or nothing) -> its trace"""
+        """Cached function: (saga id, `traceparent` that it was started with, or "") -> trace."""
 
     def _of(self, saga_id: str, traceparent: str) -> SagaTrace:
         parent = read_traceparent(traceparent.encode()) if traceparent else None

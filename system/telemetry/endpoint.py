@@ -1,4 +1,4 @@
-"""Where Prometheus asks: one address for a run, whatever the number of its processes."""
+"""The Prometheus endpoint: one address per run, for all its worker processes."""
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -23,15 +23,17 @@ from order_sagas.system.telemetry.metric_definitions import PREFIX, UP
 
 
 class Collects(Protocol):
-    """What prometheus-client calls a collector."""
+    """A collector in the sense of prometheus-client."""
 
-    def collect(self) -> Iterable[Metric]: ...
+    def collect(self) -> Iterable[Metric]:
+        """Return the current metrics. Called on the endpoint's threads."""
+        ...
 
 
 class Endpoint:
-    """Serves what a collector has, on threads of its own, until it is closed.
+    """Serves the metrics of a collector over HTTP, on threads of its own, until it is closed.
 
-    Raises TelemetryError if the address cannot be served at. Port 0 is any that is free.
+    Raises TelemetryError if the address cannot be bound. Port 0 is any free port.
     """
 
     def __init__(self, host: str, port: int, collector: Collects) -> None:
@@ -45,7 +47,7 @@ class Endpoint:
         self.port: int = self._server.server_port
 
     def close(self) -> None:
-        """Let go of the address."""
+        """Stop serving and close the socket."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -58,7 +60,7 @@ class Endpoint:
 
 
 class OneWorker:
-    """What this process has counted, and what the machine says of it."""
+    """Collector of one worker's metrics, and of the process metrics of the operating system."""
 
     def __init__(self, meter: Meter, report: Callable[[], Report | None]) -> None:
         self._registry = CollectorRegistry()
@@ -66,35 +68,41 @@ class OneWorker:
         self._registry.register(Exposition(meter, report))
 
     def collect(self) -> Iterable[Metric]:
+        """Return the current metrics, without the label of the worker."""
         return self._registry.collect()
 
     def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering does not call `collect`."""
         return ()
 
 
 class Labelled:
-    """The metrics of a run that has one worker."""
+    """Collector of a run with one worker: labels its metrics with the number 0."""
 
     def __init__(self, worker: OneWorker) -> None:
         self._worker = worker
 
     def collect(self) -> Iterable[Metric]:
+        """Return the current metrics, labelled with the worker."""
         return [labelled(family, "0") for family in self._worker.collect()]
 
     def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering does not call `collect`."""
         return ()
 
 
 class WholeRun:
-    """The metrics of all workers of a run; one that does not answer is shown to be down.
+    """Collector of all workers of a run; a worker that does not answer has `worker_up` 0.
 
-    `metrics` returns them by the number of the worker, in Prometheus's text format.
+    `metrics` returns the metrics by worker number, in Prometheus's text format, or None for a
+    worker that does not answer.
     """
 
     def __init__(self, metrics: Callable[[], Mapping[int, str | None]]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
+        """Request the metrics of all workers, and merge them by metric."""
         merged: dict[str, Metric] = {}
         for number, text in sorted(self._metrics().items()):
             for family in _families(text):
@@ -105,11 +113,12 @@ class WholeRun:
         return merged.values()
 
     def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering does not call `collect`."""
         return ()
 
 
 def check_address(host: str, port: int) -> None:
-    """Raise TelemetryError if metrics could not be served there."""
+    """Raise TelemetryError if the address cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -118,7 +127,7 @@ def check_address(host: str, port: int) -> None:
 
 
 def text_of(collector: Collects) -> str:
-    """What a collector has, in Prometheus's text format."""
+    """Return the metrics of a collector in Prometheus's text format."""
     registry = CollectorRegistry()
     registry.register(collector)
     return generate_latest(registry).decode()
@@ -135,6 +144,6 @@ def _refused(host: str, port: int, error: OSError) -> TelemetryError:
 
 
 def address_of(setting: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT."""
+    """Split HOST:PORT; brackets of an IPv6 address are removed."""
     host, _, port = setting.rpartition(":")
     return host.strip("[]"), int(port)

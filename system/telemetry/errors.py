@@ -1,7 +1,7 @@
-"""What can be wrong with what a system was asked to tell of itself."""
+"""The error of telemetry settings that cannot be applied."""
 
 from order_sagas.bridges.errors import BridgeError
 
 
 class TelemetryError(BridgeError):
-    """Metrics or traces cannot be had as they are asked for; says what to do."""
+    """Metrics cannot be served, or traces exported, as the settings specify."""

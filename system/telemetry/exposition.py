@@ -1,4 +1,4 @@
-"""What a meter has counted, as Prometheus wants it."""
+"""Converts the counts of a meter to Prometheus metrics."""
 
 from collections.abc import Callable, Iterable
 
@@ -26,9 +26,9 @@ ENDS = {"saga.completed": "COMPLETED", "saga.cancelled": "CANCELLED"}
 
 
 class Exposition:
-    """A collector of prometheus-client for one worker; `report` asks how its bridge is doing.
+    """A prometheus-client collector for one worker. `report` queries its batch processor.
 
-    Called on the endpoint's threads, while the loop counts on.
+    It is called on the endpoint's threads, while the event loop continues to count.
     """
 
     def __init__(self, meter: Meter, report: Callable[[], Report | None]) -> None:
@@ -36,12 +36,13 @@ class Exposition:
         self._report = report
 
     def collect(self) -> Iterable[Metric]:
+        """Yield the current metrics of the worker."""
         yield from self._transitions()
         yield from self._batches()
         yield from self._bridge()
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known ahead: the loop does not run yet when it is registered."""
+        """Return nothing, so that registering, before the loop runs, does not call `collect`."""
         return ()
 
     def _transitions(self) -> Iterable[Metric]:
@@ -97,7 +98,7 @@ class Exposition:
 
 
 def labelled(family: Metric, worker: str) -> Metric:
-    """The same, of this worker."""
+    """Return a copy of the metric with the label of the worker."""
     samples = [s._replace(labels={**s.labels, WORKER: worker}) for s in family.samples]
     labelled = Metric(family.name, family.documentation, family.type)
     labelled.samples = samples

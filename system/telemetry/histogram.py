@@ -1,4 +1,4 @@
-"""How often a value lay below each of some bounds: what Prometheus calls a histogram."""
+"""Counts values in buckets, for Prometheus histograms."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -11,18 +11,21 @@ COUNTS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 200
 
 
 class Distribution:
-    """Counted by one thread, read by others: they may see a value that is not in the sum yet."""
+    """A histogram that one thread writes and others read.
+
+    Readers may see a count that is not included in `total` yet.
+    """
 
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
-        """How many values lay in each bucket; the last has no upper bound."""
+        """Number of values in each bucket; the last has no upper bound."""
         self.total = 0.0
 
     def add(self, values: Iterable[float]) -> None:
-        """Count these: looking each bound up is quicker than looking up hundreds of values."""
+        """Count values. They are sorted and the bounds looked up, as there are fewer bounds."""
         ordered, below = sorted(values), 0
         for place, bound in enumerate(self.bounds):
             if below == len(ordered):
@@ -35,7 +38,7 @@ class Distribution:
 
     @property
     def buckets(self) -> list[tuple[str, float]]:
-        """(upper bound, how many values are not above it), as the text format has them."""
+        """Pairs of upper bound and cumulative count, as in the text format."""
         below, found = 0, []
         for bound, count in zip((*map(str, self.bounds), "+Inf"), [*self.counts], strict=True):
             below += count

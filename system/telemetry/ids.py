@@ -1,7 +1,7 @@
-"""Ids of traces and spans, made of what they stand for: every worker makes the same ones.
+"""Deterministic ids of traces and spans, derived from the ids of sagas and events.
 
-A restart, or another worker, goes on with the same trace, and a service written elsewhere can hang
-its spans below one that is exported only when the attempt is over.
+After a restart, or on another worker, a saga keeps its trace, and an external service can attach
+its spans to a parent span that is exported only later, when the attempt has ended.
 """
 
 from hashlib import blake2b
@@ -10,23 +10,25 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 
 def trace_id_of(saga_id: str) -> int:
-    """Of a saga that was started without a trace."""
+    """Return the 128-bit trace id of a saga that was started without a trace."""
     return int.from_bytes(blake2b(saga_id.encode(), digest_size=16).digest(), "big")
 
 
 def span_id_of(name: str) -> int:
-    """Of a saga by its id, of an attempt by the event id of its command."""
+    """Return a 64-bit span id for a saga id, or for the event id of an attempt's command."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
 class GivenIds(IdGenerator):
-    """Hands the SDK the ids that are set here, just before a span begins."""
+    """An id generator of the SDK that returns ids set by the caller before each span."""
 
     def __init__(self) -> None:
         self.trace_id = self.span_id = 0
 
     def generate_trace_id(self) -> int:
+        """Return the trace id that was set."""
         return self.trace_id
 
     def generate_span_id(self) -> int:
+        """Return the span id that was set."""
         return self.span_id

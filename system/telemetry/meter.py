@@ -1,4 +1,4 @@
-"""Counts what a worker does, on its loop, once for each batch that is stored."""
+"""Counts the work of a worker, on its event loop, once per committed batch."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,20 +11,20 @@ from order_sagas.bridges.processor.observers import Observer
 from order_sagas.system.telemetry.histogram import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
-"""Saga, transition, step; a transition of no step has an empty one."""
+"""Saga, transition, step ("" if the transition has none)."""
 CallKey = tuple[str, str, str]
 """Service, operation, reason."""
 
 TIMEOUTS = frozenset({"saga.step_timed_out", "saga.undo_timed_out"})
-"""Those that say how long was waited, rather than what it took."""
+"""Transitions with the time waited (`waited`) instead of a duration (`took`)."""
 
 
 class Meter(Observer):
-    """Plain numbers in plain dictionaries; `exposition` makes metrics of them when asked to."""
+    """Counts in plain dictionaries; `Exposition` converts them to metrics on request."""
 
     def __init__(self) -> None:
         self.transitions: dict[Key, Distribution] = defaultdict(lambda: Distribution(SECONDS))
-        """How long each took; 0.0 for those that take no time."""
+        """Durations in seconds by transition; 0.0 for transitions without a duration."""
         self.lateness: dict[str, Distribution] = defaultdict(lambda: Distribution(SECONDS))
         self.records = Distribution(COUNTS)
         self.commits = Distribution(SECONDS)
@@ -34,13 +34,14 @@ class Meter(Observer):
         self.call_failures: dict[CallKey, int] = defaultdict(int)
 
     def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
+        """Count a committed batch; `seconds` is the duration of its transaction."""
         self.commits.add((seconds,))
         self.records.add((batch.records,))
         self.dead_letters += batch.dead_letters
         first = batch.tickets[0].item.record if batch.tickets else None
         if first and first.timestamp:
             self.ages.add((max(0.0, world.clock.now() - first.timestamp),))
-        # The hot path: one list for each kind of transition, everything else once for each list.
+        # The hot path: collect one list per kind of transition, and count each list at once.
         took: dict[Key, list[Any]] = defaultdict(list)
         for handled in batch.moved:
             saga = handled.writes[0].saga  # type: ignore[union-attr]
@@ -54,9 +55,11 @@ class Meter(Observer):
             self._note_timeouts(batch, world)
 
     def rolled_back(self) -> None:
+        """Count a batch that was rolled back."""
         self.rollbacks += 1
 
     def call_failed(self, done: CallDone) -> None:
+        """Count an external call that failed."""
         self.call_failures[done.service, done.operation, done.failure] += 1
 
     def _note_timeouts(self, batch: Batch, world: ProcessorContext) -> None:

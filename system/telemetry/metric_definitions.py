@@ -1,18 +1,18 @@
-"""Every metric of the workers, declared once: the endpoint, the documentation and tests read this.
+"""Declares every metric of the workers, for the endpoint, the documentation and tests.
 
-Names, units and endings are those of https://prometheus.io/docs/practices/naming.
+Names, units and suffixes follow https://prometheus.io/docs/practices/naming.
 """
 
 import attrs
 
 PREFIX = "order_sagas_"
 WORKER = "worker"
-"""The label that every metric gets where it leaves: the number of the worker in its run."""
+"""The label that is added to every metric: the number of the worker in its run."""
 
 
 @attrs.frozen
 class Described:
-    """One metric, by the name under which Prometheus keeps it."""
+    """The declaration of one metric; `name` is its name in Prometheus."""
 
     name: str
     kind: str
@@ -24,40 +24,40 @@ def _described(name: str, kind: str, help: str, *labels: str) -> Described:
     return Described(PREFIX + name, kind, help, labels)
 
 
-STARTED = _described(
-    "sagas_started_total", "counter", "Sagas that began: orders that were accepted.", "saga"
-)
+STARTED = _described("sagas_started_total", "counter", "Sagas started.", "saga")
 ENDED = _described(
-    "sagas_ended_total", "counter", "Sagas that ended, by how: COMPLETED or CANCELLED.",
+    "sagas_ended_total", "counter", "Sagas ended, by final status: COMPLETED or CANCELLED.",
     "saga", "status",
 )  # fmt: skip
 TRANSITIONS = _described(
-    "transitions_total", "counter", "What happened to sagas, by the names that the logs use.",
+    "transitions_total", "counter", "Transitions of sagas, by their names in the logs.",
     "saga", "transition", "step",
 )  # fmt: skip
 STEPS = _described(
-    "step_seconds", "histogram", "From an attempt's command until its outcome.",
+    "step_seconds", "histogram", "Seconds from the command of an attempt to its outcome.",
     "saga", "step", "outcome",
 )  # fmt: skip
-SAGAS = _described("saga_seconds", "histogram", "From a saga's start to its end.", "saga", "status")
+SAGAS = _described(
+    "saga_seconds", "histogram", "Seconds from the start of a saga to its end.", "saga", "status"
+)
 LATENESS = _described(
     "timeout_lateness_seconds", "histogram",
-    "From a deadline until it was acted upon; outages and pauses that put it off are part of it.",
+    "Seconds from a deadline to its handling, including postponement by outages and pauses.",
     "saga",
 )  # fmt: skip
-RECORDS = _described("batch_records", "histogram", "Records in a batch; 0 for one of timers alone.")
-COMMITS = _described("commit_seconds", "histogram", "How long the transaction of a batch took.")
+RECORDS = _described("batch_records", "histogram", "Records in a batch; 0 if it has only timers.")
+COMMITS = _described("commit_seconds", "histogram", "Duration in seconds of a batch's transaction.")
 AGES = _described(
     "record_age_seconds", "histogram",
-    "How long the first record of a batch had waited in its log when the batch was stored.",
+    "Age in seconds of the first record of a batch when the batch was committed.",
 )  # fmt: skip
 DEAD_LETTERS = _described(
-    "dead_letters_total", "counter", "Records that nobody could handle, and were put aside."
+    "dead_letters_total", "counter", "Records that could not be handled and became dead letters."
 )
-ROLLBACKS = _described("rollbacks_total", "counter", "Batches that were dropped, and done again.")
+ROLLBACKS = _described("rollbacks_total", "counter", "Batches that were rolled back and repeated.")
 STALE_ACKS = _described(
     "stale_acknowledgements_total", "counter",
-    "Answers of actors to batches that had been rolled back: ignored.",
+    "Acknowledgements of rolled back batches, which are ignored.",
 )  # fmt: skip
 CALL_FAILURES = _described(
     "external_call_failures_total", "counter",
@@ -66,14 +66,14 @@ CALL_FAILURES = _described(
 )  # fmt: skip
 CALLS = _described(
     "worker_external_calls", "gauge",
-    "Calls to external systems that are under way: running, queued, or not stored yet.", "service",
+    "External calls in progress: running, queued, or with an outcome not stored yet.", "service",
 )  # fmt: skip
 PRUNED = _described(
-    "orders_pruned_total", "counter", "Orders that were deleted, long after their end."
+    "orders_pruned_total", "counter", "Ended orders that were deleted after the retention time."
 )
-IN_FLIGHT = _described("worker_sagas_in_flight", "gauge", "Sagas that the worker holds in memory.")
-SHARDS = _described("worker_shards", "gauge", "Shards that are the worker's.")
-UP = _described("worker_up", "gauge", "Whether the worker's loop answers.")
+IN_FLIGHT = _described("worker_sagas_in_flight", "gauge", "Sagas in flight in the worker's memory.")
+SHARDS = _described("worker_shards", "gauge", "Shards that the worker owns.")
+UP = _described("worker_up", "gauge", "1 if the worker's event loop responds, else 0.")
 
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,
@@ -86,9 +86,9 @@ PROCESS = (
     _described("process_virtual_memory_bytes", "gauge", "Address space of the worker's process."),
     _described(
         "process_start_time_seconds", "gauge",
-        "When the worker's process began, since the Unix epoch; it changes with each restart.",
+        "Start time of the worker's process since the Unix epoch, in seconds; changes on restart.",
     ),
-    _described("process_open_fds", "gauge", "File descriptors that are open."),
-    _described("process_max_fds", "gauge", "File descriptors that may be open."),
+    _described("process_open_fds", "gauge", "Open file descriptors."),
+    _described("process_max_fds", "gauge", "Maximum number of open file descriptors."),
 )  # fmt: skip
-"""What prometheus-client reports of each worker's process, on Linux."""
+"""Process metrics that prometheus-client reports for each worker, on Linux."""

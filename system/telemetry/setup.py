@@ -1,4 +1,4 @@
-"""What the settings ask a process to tell of itself; imports nothing that they do not ask for."""
+"""Sets up the telemetry that the settings enable; imports optional packages only then."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -15,30 +15,30 @@ from order_sagas.system.telemetry.meter import Meter
 Ask = Callable[[], Report | None]
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-"""OpenTelemetry's own variables; one of them does for the setting."""
+"""OpenTelemetry's variables; one of them can replace the setting `otel_endpoint`."""
 
 
-def _nothing() -> None:
+def _no_op() -> None:
     return None
 
 
 @attrs.frozen
 class Telemetry:
-    """For one worker."""
+    """The telemetry of one worker; None for what is disabled."""
 
     meter: Meter | None = None
     tracing: Tracing | None = None
-    close: Callable[[], None] = _nothing
-    """Export what waits, and stop."""
+    close: Callable[[], None] = _no_op
+    """Exports pending spans, and stops."""
 
     @property
     def observers(self) -> tuple[Observer, ...]:
-        """Those who are told of every batch."""
+        """The observers to be called for every batch."""
         return tuple(observer for observer in (self.meter, self.tracing) if observer)
 
 
 def check_telemetry(settings: Settings) -> None:
-    """Raise MissingExtraError or, if an address is taken, TelemetryError: before anything runs."""
+    """Raise MissingExtraError if a package is missing, TelemetryError if an address is taken."""
     if settings.metrics:
         need("metrics")
         from order_sagas.system.telemetry.endpoint import address_of, check_address
@@ -49,7 +49,7 @@ def check_telemetry(settings: Settings) -> None:
 
 
 def telemetry_of(settings: Settings) -> Telemetry:
-    """For this process; traces are exported by a thread that it gets now."""
+    """Set up the telemetry of this process. With tracing, this starts a thread that exports."""
     meter = Meter() if settings.metrics else None
     if not is_traced(settings):
         return Telemetry(meter)
@@ -60,7 +60,7 @@ def telemetry_of(settings: Settings) -> Telemetry:
 
 
 def is_traced(settings: Settings) -> bool:
-    """Whether somebody said where traces go, and nobody that there are to be none."""
+    """True if an endpoint for traces is configured and tracing is not disabled."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     if os.environ.get("OTEL_TRACES_EXPORTER", "") == "none":
@@ -70,7 +70,7 @@ def is_traced(settings: Settings) -> bool:
 
 @contextmanager
 def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Iterator[None]:
-    """Those of a run of one process, at the address that the settings name, if they name one."""
+    """Serve the metrics of a run of one process, if the settings name an address."""
     if telemetry.meter is None:
         yield
         return
@@ -86,7 +86,7 @@ def metrics_of_run(
 ) -> Iterator[None]:
     """Serve the metrics of all workers of a supervised run, from its first process.
 
-    `metrics` asks the workers for theirs; it is called for each request, on any thread.
+    `metrics` requests them from the workers; it is called for each scrape, on any thread.
     """
     if not settings.metrics:
         yield
@@ -98,7 +98,7 @@ def metrics_of_run(
 
 
 def metrics_text(telemetry: Telemetry, report: Ask) -> str:
-    """The metrics of this worker in Prometheus's text format; empty if it keeps none."""
+    """Return this worker's metrics in Prometheus's text format; "" if metrics are disabled."""
     if telemetry.meter is None:
         return ""
     from order_sagas.system.telemetry.endpoint import OneWorker, text_of

@@ -1,11 +1,11 @@
-"""What the transitions of a saga say about spans: which are over, and when they began.
+"""Derives finished spans from the transitions of a saga.
 
     saga
-      step, or undo of a step
-        attempt: from its command until its answer, or until nobody waited any more
+      step, or compensation of a step
+        attempt: from its command to its reply, or until it is no longer waited for
 
-A step that is told and not waited for is one span, of no length. A saga is a span only once it has
-ended, a step once it is settled.
+A step without a reply is one span of zero length. The span of a saga is created when the saga has
+ended, that of a step when the step is settled.
 """
 
 from collections.abc import Iterator
@@ -28,11 +28,11 @@ ANSWERS = {
 
 @attrs.frozen(kw_only=True)
 class SpanOver:
-    """A span that is over. Times are seconds since the Unix epoch; `id` and `parent` are names."""
+    """A finished span. Times in seconds since the Unix epoch; `id` and `parent` are names."""
 
     id: str
     parent: str
-    """Empty for the saga itself."""
+    """The parent's `id`; "" for the span of the saga."""
     name: str
     began: float
     ended: float
@@ -40,11 +40,11 @@ class SpanOver:
     error: str = ""
     events: tuple[HistoryEntry, ...] = ()
     is_command: bool = False
-    """Whether it stands for a record that was sent."""
+    """True if the span represents a record that was sent."""
 
 
 class Spans:
-    """What became of one saga in one turn; all notes of a turn were made at the same moment."""
+    """The spans of one saga that one turn finished. All notes of a turn have the same time."""
 
     def __init__(self, saga: Saga, progress: SagaState, notes: list[LogEvent]) -> None:
         self._saga = saga
@@ -53,7 +53,7 @@ class Spans:
         self._now = progress.history[-1].at
 
     def over(self) -> Iterator[SpanOver]:
-        """The spans that are over by this turn, inner ones first."""
+        """Yield the spans that this turn finished, children before parents."""
         for note in self._notes:
             step = note.fields.get("step", "")
             if note.event in ANSWERS and step:
@@ -74,27 +74,27 @@ class Spans:
         error = "" if outcome in ("done", "undone") else fields.get("reason") or "no answer"
         took = fields.get("took", fields.get("waited", 0.0))
         late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
-        if not late:  # else it was over when nobody waited for it any more
+        if not late:  # else the span was exported when the attempt timed out
             more = {"code": fields["code"]} if "code" in fields else {}
-            # Not before its step by a rounding error: the log has microseconds.
+            # A rounding error must not make it begin before its step: the log has microseconds.
             began = max(self._now - took, self._sent(step, undo))
             yield self._attempt(step, undo, attempt, began, outcome, error, **more)
         if outcome != "timed_out" or "undo" in fields:
             yield from self._settled(step, undo, outcome, error)
 
     def _given_up(self, step: str, besides: str) -> Iterator[SpanOver]:
-        """A step that is undone though its answer has not come: nobody waits for it now."""
+        """Finish the span of a step that is compensated before its reply has arrived."""
         if step == besides or self._find(step, False, None, "done"):
             return
         row = self._saga.rows[self._saga.index[step]]
         if row.do is None or row.done is None:
-            return  # never waited for
+            return  # a step without a reply
         sent = self._sent(step, undo=False)
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
         attempt, began = (retried[-1].attempt, retried[-1].at) if retried else (1, sent)
         if not self._find(step, False, attempt, "timed_out"):
-            yield self._attempt(step, False, attempt, began, "given_up", "nobody waits for it")
-        yield from self._settled(step, False, "given_up", "nobody waits for it")
+            yield self._attempt(step, False, attempt, began, "given_up", "no longer waited for")
+        yield from self._settled(step, False, "given_up", "no longer waited for")
 
     def _told(self, step: str) -> Iterator[SpanOver]:
         row, undo = self._saga.rows[self._saga.index[step]], bool(self._progress.code)
@@ -177,7 +177,7 @@ class Spans:
             "outcome": outcome,
         }
 
-    # --- what the history says ------------------------------------------------------------------
+    # --- the history ----------------------------------------------------------------------------
 
     def _entries(self, step: str) -> list[HistoryEntry]:
         return [entry for entry in self._progress.history if entry.step == step]
@@ -195,7 +195,7 @@ class Spans:
         return any(entry.event == "saga.undo_timed_out" for entry in self._entries(step))
 
     def _sent(self, step: str, undo: bool) -> float:
-        """When its first command was sent: by the last entry that could have caused it."""
+        """Return when the first command was sent: the time of the last entry that can cause it."""
         saga, history = self._saga, self._progress.history
         place = saga.index[step]
         stage = next(n for n, steps in enumerate(saga.stage_steps) if place in steps)
@@ -216,12 +216,12 @@ class Spans:
 
 
 def command_id(saga_id: str, step: str, undo: bool, attempt: int) -> str:
-    """The event id of the command of an attempt: `Turn.send` makes the same."""
+    """Return the event id of the command of an attempt, as `Turn.send` builds it."""
     return f"{step_id(saga_id, step, undo)}/{attempt}"
 
 
 def step_id(saga_id: str, step: str, undo: bool) -> str:
-    """What a span of all attempts is named by."""
+    """Return the id of the span of a step, which contains its attempts."""
     return f"{saga_id}/{step}:undo" if undo else f"{saga_id}/{step}"
 
 

@@ -1,4 +1,4 @@
-"""Sagas as traces of OpenTelemetry: exported by the SDK's own thread, after their commit."""
+"""Exports sagas as OpenTelemetry traces after their commit, on a thread of the SDK."""
 
 import os
 from collections.abc import Mapping
@@ -21,16 +21,18 @@ from order_sagas.system.telemetry.ids import GivenIds, span_id_of
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 
 PREFIX = "order_sagas."
-"""How the names of attributes begin."""
+"""Prefix of attribute names."""
 QUEUE = 65_536
-"""Spans that wait to be exported, at most, unless OTEL_BSP_MAX_QUEUE_SIZE says otherwise: one
-batch of 500 orders makes some thousands of them at once, and what does not fit is dropped."""
-TOLD_ALREADY = frozenset({"saga.started", "saga.completed", "saga.cancelled"})
-"""What the span of a saga says by itself."""
+"""Maximum number of spans waiting for export, unless OTEL_BSP_MAX_QUEUE_SIZE is set.
+
+A batch of 500 orders creates thousands of spans at once; spans that do not fit are dropped.
+"""
+IMPLIED = frozenset({"saga.started", "saga.completed", "saga.cancelled"})
+"""History events that are not added to the span of a saga, as its start and end represent them."""
 
 
 class SagaTracing(Tracing):
-    """The SDK decides what is sampled (OTEL_TRACES_SAMPLER), and exports it."""
+    """Creates spans with the OpenTelemetry SDK, whose sampler (OTEL_TRACES_SAMPLER) applies."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         self._ids = GivenIds()
@@ -44,18 +46,20 @@ class SagaTracing(Tracing):
         self._traces = Traces(self._provider.sampler)
 
     def close(self) -> None:
-        """Export what waits, and stop."""
+        """Export pending spans, and stop."""
         self._provider.shutdown()
 
     def received(self, message: Message, headers: Headers) -> Message:
+        """Copy a valid `traceparent` header into the message."""
         for name, value in headers:
             if name == TRACEPARENT and read_traceparent(value):
                 return replace(message, traceparent=value.decode())
         return message
 
     def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
+        """Add the `traceparent` of its saga to an outgoing message that has none."""
         if message.traceparent:
-            return message  # an answer: it has its command's
+            return message  # a reply: it has the traceparent of its command
         progress = sagas.get(message.saga_id)
         if progress is None:
             return message
@@ -63,6 +67,7 @@ class SagaTracing(Tracing):
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
     def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
+        """Export the spans that a committed batch finished, if their trace is sampled."""
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             trace = self._trace_of(progress)
@@ -85,7 +90,7 @@ class SagaTracing(Tracing):
             start_time=_nanoseconds(over.began),
         )
         for entry in over.events:
-            if entry.event not in TOLD_ALREADY:
+            if entry.event not in IMPLIED:
                 span.add_event(
                     entry.event,
                     {f"{PREFIX}step": entry.step, f"{PREFIX}note": entry.note},
@@ -96,7 +101,7 @@ class SagaTracing(Tracing):
 
 
 def otlp_processor(endpoint: str) -> SpanProcessor:
-    """Exports over HTTP, to this endpoint or to what OTEL_EXPORTER_OTLP_* name."""
+    """Return a processor that exports over HTTP to `endpoint`, or as OTEL_EXPORTER_OTLP_* say."""
     path = "/v1/traces"
     url = endpoint if endpoint.endswith(path) else f"{endpoint.rstrip('/')}{path}"
     exporter = OTLPSpanExporter(endpoint=url if endpoint else None)

@@ -1,4 +1,4 @@
-"""The life of an order, read from the log files: reading, the timeline, and ways to show it."""
+"""The history of an order, read from the log files: reader, timeline and renderers."""
 
 from order_sagas.system.trace.as_json import render_json
 from order_sagas.system.trace.mermaid import render_mermaid

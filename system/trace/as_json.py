@@ -1,4 +1,4 @@
-"""The timeline for programs."""
+"""Renders a timeline as JSON."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from order_sagas.system.trace.timeline import Timeline
 
 
 def render_json(timeline: Timeline) -> bytes:
-    """Every field of the timeline. `at` and `started` are ISO 8601, other times are seconds."""
+    """Return all fields of the timeline. `at` and `started` are ISO 8601, other times seconds."""
     return orjson.dumps(attrs.asdict(timeline, value_serializer=_plain), option=orjson.OPT_INDENT_2)
 
 

@@ -1,4 +1,4 @@
-"""The timeline as a Mermaid sequence diagram, as issue trackers and wikis show it."""
+"""Renders a timeline as a Mermaid sequence diagram."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from order_sagas.system.trace.timeline import SagaTimeline, Timeline, Transition
 
 
 def render_mermaid(timeline: Timeline) -> str:
-    """One diagram; each saga is a participant, and so is each of its steps."""
+    """Return one diagram, in which each saga and each of its steps is a participant."""
     lines = ["sequenceDiagram", f"    title Order {_safe(timeline.order_id)}"]
     for number, saga in enumerate(timeline.sagas, start=1):
         lines += [f"    {line}" for line in _Drawing(saga, f"saga{number}").lines()]
@@ -15,6 +15,8 @@ def render_mermaid(timeline: Timeline) -> str:
 
 
 class _Drawing:
+    """The lines of the diagram for one saga."""
+
     def __init__(self, saga: SagaTimeline, name: str) -> None:
         self._saga = saga
         self._name = name
@@ -56,7 +58,7 @@ class _Drawing:
 
 
 def _safe(text: str) -> str:
-    """Without what Mermaid reads as its own: `#` begins an entity, `;` ends a statement."""
+    """Escape Mermaid syntax: `#` begins an entity, `;` ends a statement."""
     return " ".join(
         text.replace("#", "#35;").replace(";", "#59;").replace("#35#59;", "#35;").split()
     )

@@ -1,4 +1,4 @@
-"""A transition in words; every way of showing a timeline says the same."""
+"""Describes transitions in words, for all renderers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,10 +10,10 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.step_completed": lambda d: f"done{_in(d)}",
     "saga.step_failed": lambda d: f"failed{_in(d)}{_because(d)}",
     "saga.step_timed_out": lambda d: f"no answer{_after(d)}{_next(d)}",
-    "saga.step_retried": lambda d: "asked again",
+    "saga.step_retried": lambda d: "sent again",
     "saga.step_undone": lambda d: f"undone{_in(d)}",
     "saga.undo_timed_out": lambda d: f"undo: no answer{_after(d)}{_next(d)}",
-    "saga.undo_retried": lambda d: "undo: asked again",
+    "saga.undo_retried": lambda d: "undo: sent again",
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
@@ -27,7 +27,7 @@ _OF_CALLS = frozenset({"service", "operation", "error", "details"})
 
 
 def phrase(transition: Transition) -> str:
-    """What happened, in a few words. An event that is not known is shown with all it carries."""
+    """Describe a transition in a few words. Unknown events are shown with all their fields."""
     details = transition.details
     sentence = _SENTENCES.get(transition.event)
     known = _SAID | _SHOWN_ELSEWHERE if sentence else _SHOWN_ELSEWHERE
@@ -39,7 +39,7 @@ def phrase(transition: Transition) -> str:
 
 
 def follow_up(transition: Transition) -> str:
-    """What it set going: the commands that were sent, the steps that are to be undone."""
+    """Describe what the transition caused: commands sent, or steps to be compensated."""
     parts = []
     undo = transition.details.get("undo")
     if isinstance(undo, (list, tuple)) and undo:
@@ -50,7 +50,7 @@ def follow_up(transition: Transition) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """As precise as a person wants it: `42 ms`, `1.25 s`, `30 s`, `4 min 10 s`, `2 h 5 min`."""
+    """Format seconds for reading: `42 ms`, `1.25 s`, `30 s`, `4 min 10 s`, `2 h 5 min`."""
     if not isinstance(seconds, (int, float)):
         return str(seconds)
     if seconds < 0.9995:

@@ -1,4 +1,4 @@
-"""Find the lines of one order in the log files, fast: almost no line is ever parsed."""
+"""Finds the lines of one order in the log files by text search, so that few lines are parsed."""
 
 import heapq
 import os
@@ -12,14 +12,14 @@ import msgspec
 from order_sagas.system.logs import log_files
 
 BLOCK = 8 * 1024 * 1024
-"""Bytes that are searched at a time."""
+"""Number of bytes searched at a time."""
 
 
 def read_lines(log_dir: Path, order_id: str) -> list[dict[str, Any]]:
-    """The order's lines of all log files, in the order they were written.
+    """Return the lines about an order from all log files, in the order they were written.
 
-    Files of several workers are merged by their timestamps. Works while they are being written and
-    rotated. Lines that are torn or are no JSON are left out. No file, or no directory, no lines.
+    Files of several workers are merged by timestamp. Files may be written and rotated meanwhile.
+    Torn lines and lines that are not JSON are skipped. Returns an empty list if there are no files.
     """
     with ExitStack() as opened:
         workers = [_open(paths, opened) for paths in log_files(log_dir).values()]
@@ -28,7 +28,7 @@ def read_lines(log_dir: Path, order_id: str) -> list[dict[str, Any]]:
 
 
 def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
-    """Oldest first. Opening the newest first misses nothing when a rotation comes between."""
+    """Return open files, oldest first. They are opened newest first, so a rotation loses none."""
     files: dict[int, BinaryIO] = {}
     for path in newest_first:
         try:

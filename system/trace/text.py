@@ -1,4 +1,4 @@
-"""The timeline for people, on a terminal."""
+"""Renders a timeline as text on a terminal."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,10 +13,10 @@ from order_sagas.system.trace.phrases import duration, follow_up, phrase
 from order_sagas.system.trace.timeline import SagaTimeline, Span, Timeline, Transition
 
 BAR = 40
-"""Characters that stand for the whole life of a saga, if there is room."""
+"""Maximum width in characters of the bar for the whole duration of a saga."""
 
 WIDE = 110
-"""From this width on, causes stand in a column of their own."""
+"""Minimum width of the console for a separate column of causes."""
 
 _MARKS: Mapping[str, tuple[str, str]] = {
     "saga.started": ("▶", "bold"),
@@ -42,7 +42,7 @@ _STYLES = {
 
 
 def render_text(timeline: Timeline, console: Console) -> None:
-    """Print every saga of the order: a line for each transition, then how long each step took."""
+    """Print every saga of the order: one line per transition, then a bar per step duration."""
     for saga in timeline.sagas:
         console.print(Rule(_title(timeline.order_id, saga), align="left", style="dim"))
         console.print(_subtitle(saga))
@@ -71,7 +71,7 @@ def _subtitle(saga: SagaTimeline) -> Text:
     if saga.started is not None:
         moment = datetime.fromtimestamp(saga.started, UTC)
         started = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
-    when = f"started {started}" if saga.whole else f"its beginning is gone; from {started}"
+    when = f"started {started}" if saga.whole else f"beginning not in the logs; from {started}"
     return Text(f"  {when} · saga {saga.saga_id}", "dim")
 
 
@@ -143,4 +143,4 @@ def _bar(span: Span, whole: float, room: int) -> Text:
 def _length(span: Span, saga: SagaTimeline) -> str:
     if span.ended is not None:
         return f"{duration(span.ended - span.began)} {span.result}"
-    return "no answer yet" if saga.outcome == "running" else "told"
+    return "no reply yet" if saga.outcome == "running" else "no reply"

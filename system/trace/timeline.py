@@ -1,8 +1,8 @@
-"""What happened to an order, as data: its sagas, their transitions, and how long steps took.
+"""The history of an order as data: its sagas, their transitions, and the durations of steps.
 
-Lines are written just ahead of the commit they belong to. After a crash the log can therefore hold
-transitions that were rolled back and made again. The sequence number tells: a later line with
-number n overrules every earlier line of that saga with number n or more.
+Lines are written just before the commit they belong to. After a crash the log can therefore contain
+transitions that were rolled back and repeated. Sequence numbers resolve this: a later line with
+number n replaces every earlier line of that saga with number n or more.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,37 +22,37 @@ _COMMON = frozenset(
 
 @attrs.frozen(kw_only=True)
 class Transition:
-    """One line of a saga."""
+    """One log line of a saga: a transition of its state."""
 
     event: str
     at: float | None
-    """Seconds since the epoch; None when the line tells no time that can be read."""
+    """Seconds since the epoch; None if the timestamp is missing or invalid."""
     offset: float | None
-    """Seconds since the saga started, or since the first of its lines that is left."""
+    """Seconds since the start of the saga, or since its first line that still exists."""
     seq: int | None
     step: str | None
     attempt: int | None
     cause: str | None
-    """Id of the event that brought it about, or `timer:<step>:<attempt>`."""
+    """Id of the event that caused it, or `timer:<step>:<attempt>`."""
     undoing: bool
-    """The saga was on its way back when, or because, this happened."""
+    """True if the saga is compensating, from this transition on or since an earlier one."""
     details: Mapping[str, Any]
-    """Every other key of the line."""
+    """All other keys of the line."""
 
 
 @attrs.frozen(kw_only=True)
 class Span:
-    """A step's command, or its undo, from when it was sent until it was answered."""
+    """The time from sending a step's command, or its compensation, until the reply."""
 
     step: str
     undo: bool
     began: float
-    """Seconds, as for a transition's offset."""
+    """Seconds since the start of the saga, as a transition's offset."""
     ended: float | None
-    """The same; None when no answer is known."""
+    """Seconds since the start of the saga; None if no reply is logged."""
     attempts: int
     result: str
-    """`done`, `failed`, `undone`, `timed out`, or `sent` for one without an answer so far."""
+    """`done`, `failed`, `undone`, `timed out`, or `sent` if there is no reply so far."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,29 +65,29 @@ class SagaTimeline:
     started: float | None
     """Seconds since the epoch."""
     whole: bool
-    """False when its first lines are no longer in the logs."""
+    """False if its first lines are no longer in the logs."""
     outcome: Outcome
     transitions: tuple[Transition, ...]
     spans: tuple[Span, ...]
 
     @property
     def duration(self) -> float:
-        """Seconds from its first line to its last."""
+        """Seconds from the first line of the saga to its last."""
         return max((t.offset for t in self.transitions if t.offset is not None), default=0.0)
 
 
 @attrs.frozen(kw_only=True)
 class Timeline:
-    """All that the logs tell of one order."""
+    """Everything in the logs about one order."""
 
     order_id: str
     sagas: tuple[SagaTimeline, ...]
     others: tuple[Transition, ...]
-    """Lines about the order of no saga that the logs know; offsets are from its first line."""
+    """Lines about the order that belong to no known saga; offsets are from the first of them."""
 
     @classmethod
     def from_lines(cls, order_id: str, lines: Iterable[Mapping[str, Any]]) -> "Timeline":
-        """From lines in the order they were written."""
+        """Build a timeline from lines in the order they were written."""
         lines = list(lines)
         known = {line.get("saga_id") for line in lines if line.get("event") != IGNORED}
         by_saga: dict[str, list[Mapping[str, Any]]] = {}
@@ -105,7 +105,7 @@ class Timeline:
 
 
 def in_force(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One saga's lines without those that were rolled back; see the head of this module."""
+    """Return a saga's lines without rolled back ones; see the module docstring."""
     kept: list[Mapping[str, Any]] = []
     highest = 0
     for line in lines:
@@ -137,7 +137,7 @@ def _saga(saga_id: str, lines: list[Mapping[str, Any]]) -> SagaTimeline:
 
 
 def _outcome(transitions: Iterable[Transition]) -> Outcome:
-    """A saga needs attention for as long as one of its steps is stuck."""
+    """Return the outcome; a saga needs attention as long as one of its steps is stuck."""
     stuck: set[str | None] = set()
     for transition in transitions:
         match transition.event:
@@ -180,14 +180,14 @@ def _transitions(
 
 
 def _turns_round(line: Mapping[str, Any]) -> bool:
-    """The first step to be undone, or a line that only a saga on its way back writes."""
+    """True for a line that starts compensation, or that only a compensating saga writes."""
     event = str(line.get("event"))
     cancels = event == "saga.operator" and line.get("action") == "cancel"
     return cancels or bool(line.get("undo")) or "undo" in event
 
 
 class _Spans:
-    """Follows who was asked and who has answered."""
+    """Derives the spans of commands and compensations from transitions."""
 
     def __init__(self) -> None:
         self._all: dict[tuple[str, bool], Span] = {}
@@ -214,7 +214,7 @@ class _Spans:
         if result is None and not kind.endswith("_retried"):
             return
         span = self._all.get((step, undo))
-        if span is None:  # the line that sent it is gone
+        if span is None:  # the line that logged its sending is no longer there
             took = now.details.get("took")
             began = offset - took if isinstance(took, (int, float)) else offset
             span = Span(
@@ -235,7 +235,7 @@ class _Spans:
 
 
 def sent(transition: Transition) -> tuple[str, ...]:
-    """Names of the steps whose command (or undo, on the way back) this transition sent."""
+    """Return the names of the steps whose command or compensation this transition sent."""
     names = transition.details.get("sent")
     return tuple(map(str, names)) if isinstance(names, (list, tuple)) else ()
 

@@ -1,4 +1,4 @@
-// What an operator can do. Each asks for the reason, which stays in the history.
+// Operators' actions. Each asks for a reason, which is stored in the history.
 
 import { part, post } from "./api.js";
 import { openDialog } from "./dialogs.js";
@@ -57,12 +57,12 @@ const SERVICE = {
   },
 };
 
-/** A button that does something with a saga, `{sagaId, orderId, code}`; `done()` comes after it. */
+/** A button for an action on a saga `{sagaId, orderId, code}`; `done()` is called afterwards. */
 export function sagaButton(action, saga, step = "", done = () => {}) {
   const what = SAGA[action];
   return button(what, `${what.button}${step ? ` ${step}` : ""} of order ${saga.orderId}`, () =>
     ask(what, {
-      // A saga that has a code is on its way back: what is stuck is the undo.
+      // A saga with a code is compensating, so the stuck command is a compensation.
       title: what.title(saga.code ? `the undo of “${step}”` : `“${step}”`),
       about: saga.orderId,
       path: `sagas/${part(saga.sagaId)}/${action}`,
@@ -72,7 +72,7 @@ export function sagaButton(action, saga, step = "", done = () => {}) {
   );
 }
 
-/** A button that sees to a dead letter. */
+/** A button that replays or discards a dead letter. */
 export function letterButton(action, letter, done = () => {}) {
   const what = LETTER[action];
   return button(what, `${what.button} dead letter ${letter.number}`, () =>
@@ -86,7 +86,7 @@ export function letterButton(action, letter, done = () => {}) {
   );
 }
 
-/** A button that does something with a service. */
+/** A button that pauses or unpauses a service. */
 export function serviceButton(action, name) {
   const what = SERVICE[action];
   return button(what, `${what.button} ${name}`, () =>
@@ -101,12 +101,12 @@ export function serviceButton(action, name) {
 }
 
 const STUCK = { action: "resume", filter: { statuses: ["NEEDS_ATTENTION"] } };
-/** Orders that are named before all of them are retried. */
+/** Maximum number of orders listed in the confirmation before all are retried. */
 const NAMED = 5;
 
 /**
- * A button that retries every stuck step of all sagas that need attention, a thousand at most. They
- * are counted first; `tell` is given the problem with that as nodes, or none.
+ * A button that retries every stuck step of all sagas that need attention, at most a thousand. They
+ * are counted first; `tell` is called with the nodes of a problem with counting, or none.
  */
 export function retryAllButton(tell) {
   const node = button({ button: "Retry all" }, "Retry all that need attention", async () => {
@@ -144,7 +144,7 @@ function askAll(counted) {
       ...reasonField(),
     ],
     async send(form) {
-      // No more than were counted, though others may have come since: the oldest are those.
+      // Limited to the number confirmed: sagas added since are newer, and the oldest come first.
       const filter = { ...STUCK.filter, limit: counted.count };
       const asked = await post("sagas/actions", { ...STUCK, filter, why: form.get("why").trim() });
       say(outcome({ button: `Retry ${many(asked.count, "saga")}` }, asked));

@@ -1,9 +1,9 @@
-// Asking the API. An error is a Problem, with the details as the API tells them (RFC 9457).
+// Requests to the API. An error is thrown as a Problem with the API's problem details (RFC 9457).
 
 const TOKEN = "order-sagas.token";
 const BASE = "api/v1/";
 
-/** Kept for this tab alone. */
+/** Stored in the session storage of this tab. */
 export const token = {
   get: () => sessionStorage.getItem(TOKEN) ?? "",
   set(value) {
@@ -12,7 +12,7 @@ export const token = {
   },
 };
 
-/** An answer that is an error, or none at all (`status` 0). */
+/** An error response, or a request without a response (`status` 0). */
 export class Problem extends Error {
   constructor(status, details) {
     super(details.detail || details.title || `status ${status}`);
@@ -23,19 +23,19 @@ export class Problem extends Error {
   }
 }
 
-/** Headers that say who asks. */
+/** Request headers with the bearer token, if there is one. */
 export function headers(more = {}) {
   const given = token.get();
   return given ? { ...more, Authorization: `Bearer ${given}` } : more;
 }
 
-/** The JSON behind a path, with the parameters that are not empty. Throws Problem. */
+/** GET a path with the non-empty parameters, and return its JSON. Throws Problem. */
 export async function get(path, parameters = {}, signal = undefined) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
   return ask(`${path}${query.size ? `?${query}` : ""}`, { signal });
 }
 
-/** Do what is behind a path. Throws Problem. */
+/** POST to a path, and return its JSON. Throws Problem. */
 export async function post(path, body) {
   return ask(path, {
     method: "POST",
@@ -44,7 +44,7 @@ export async function post(path, body) {
   });
 }
 
-/** An id as a part of a path. */
+/** An id encoded as a part of a path. */
 export const part = encodeURIComponent;
 
 async function ask(path, options) {
@@ -59,7 +59,7 @@ async function ask(path, options) {
   return response.json();
 }
 
-/** What an answer says that is an error. */
+/** The problem details of an error response. */
 export async function problemOf(response) {
   const details = await response.json().catch(() => ({ title: response.statusText }));
   return new Problem(response.status, details ?? {});

@@ -1,4 +1,4 @@
-// How many orders there are in each status.
+// Number of orders by status.
 
 import { el, keyed, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -7,7 +7,7 @@ import { section } from "./section.js";
 
 const STATUSES = ["SUBMITTED", "CREATED", "COMPLETED", "ROLLED_BACK", "CANCELLED"];
 
-/** One line for all of them, and a link to each list. */
+/** One line with the counts, each linked to the list of its orders. */
 export function ordersSection() {
   const stack = el("div", { class: "stack", "aria-hidden": "true" });
   const list = el("ul", { class: "legend" });

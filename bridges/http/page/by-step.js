@@ -1,10 +1,10 @@
-// How many sagas wait for which step.
+// Number of sagas in flight by the step they wait for.
 
 import { el, keyed, setText } from "./dom.js";
 import { count } from "./format.js";
 import { section } from "./section.js";
 
-/** A bar for each step, in the order of the definition. */
+/** One bar per step, in the order of the saga definition. */
 export function stepsSection() {
   const list = el("ul", { class: "bars" });
   const number = el("span", { class: "badge num" });

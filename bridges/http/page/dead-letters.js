@@ -1,4 +1,4 @@
-// Every dead letter, whole.
+// The view of all dead letters with their details.
 
 import { letterButton } from "./actions.js";
 import { get } from "./api.js";
@@ -10,7 +10,7 @@ import { filters } from "./route.js";
 
 const PAGE = 50;
 
-/** Show them in `main`; answers how to leave. */
+/** Show the view in `main`. Returns a function that closes it. */
 export function deadLetters(main, { parameters }) {
   const list = el("ul", { class: "rows letters" });
   const none = el("p", { class: "empty", hidden: true });

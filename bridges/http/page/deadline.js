@@ -1,4 +1,4 @@
-// How long it is until a deadline, or since.
+// The time until a deadline, or since it passed.
 
 import { setAttribute, setText } from "./dom.js";
 import { fullMoment, roughly, seconds } from "./format.js";

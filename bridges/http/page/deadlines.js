@@ -1,4 +1,4 @@
-// The sagas whose deadlines come first, or have passed the longest ago.
+// The sagas with the earliest deadlines, overdue ones included.
 
 import { showDeadline } from "./deadline.js";
 import { el, keyed, setText } from "./dom.js";
@@ -6,7 +6,7 @@ import { statusLabel } from "./labels.js";
 import { orderLink } from "./links.js";
 import { section } from "./section.js";
 
-/** `tick()` counts down. */
+/** A section; `tick()` updates the countdowns. */
 export function deadlinesSection() {
   const body = el("tbody");
   const none = el("p", { class: "empty" }, "No saga waits for a deadline.");

@@ -1,11 +1,11 @@
-// Dialogs: the browser's own, which keep the keyboard inside and give the focus back.
+// Dialogs: the browser's <dialog>, which traps the focus and restores it on close.
 
 import { el } from "./dom.js";
 import { problemBox } from "./problem.js";
 
 /**
- * Open a dialog with a form. `send(form)` is awaited when it is sent; the dialog closes if that goes
- * well, and shows the problem if not.
+ * Open a dialog with a form. On submit, `send(form)` is awaited; the dialog closes if it succeeds,
+ * and shows the problem if it fails.
  */
 export function openDialog({ title, text, fields, submit, send, extra = null, danger = false }) {
   const errors = el("div", {});

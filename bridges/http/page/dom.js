@@ -1,13 +1,13 @@
-// Making elements. What comes from data goes in as text or as an attribute, never as markup.
+// Creates elements. Data is inserted as text or attributes, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element; `on` in front of a name listens, null and false leave an attribute out. */
+/** An element. Attributes named `on...` are listeners; null and false omit an attribute. */
 export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same in SVG. */
+/** An SVG element, with attributes as in the function above. */
 export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -22,21 +22,21 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Change the text only if it differs: an unchanged node keeps a person's selection. */
+/** Set the text only if it differs: an unchanged node keeps the user's selection. */
 export function setText(node, text) {
   const wanted = String(text ?? "");
   if (node.textContent !== wanted) node.textContent = wanted;
 }
 
-/** Set an attribute, or take it away if the value is null or false. */
+/** Set an attribute, or remove it if the value is null or false. */
 export function setAttribute(node, name, value) {
   if (value === null || value === undefined || value === false) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
 }
 
 /**
- * Make the children of `parent` stand for `items`, in their order. A child stays the same node for
- * the same key, so that focus and selection survive; `make(item)` gives it an `update(item)`.
+ * Make the children of `parent` match `items`, in order. The node of a key is reused, so that focus
+ * and selection survive; `make(item)` creates a node with an `update(item)`.
  */
 export function keyed(parent, items, keyOf, make) {
   const keys = items.map((item) => String(keyOf(item)));
@@ -61,14 +61,14 @@ export function keyed(parent, items, keyOf, make) {
   });
 }
 
-/** Whoever had the keyboard in a row that goes finds it at the heading, not at the page's top. */
+/** If the focus is in a row that is removed, move it to the heading instead of the page's top. */
 function leave(node, parent) {
   const focused = node.contains(document.activeElement);
   node.remove();
   if (focused) parent.closest("section")?.querySelector("h2, h1")?.focus();
 }
 
-/** A heading that can be given the focus. */
+/** A focusable heading. */
 export function heading(level, ...children) {
   return el(`h${level}`, { tabindex: "-1" }, ...children);
 }

@@ -1,4 +1,4 @@
-// Runs before the first paint, so that a chosen theme never flashes.
+// Sets the chosen theme before the first paint, so that the other one does not flash.
 "use strict";
 {
   const theme = localStorage.getItem("order-sagas.theme");

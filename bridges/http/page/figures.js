@@ -1,11 +1,11 @@
-// The figures at the top: how much, how fast, how well, and what is late.
+// The figures at the top: sagas in flight, throughput, cancellation rate and overdue deadlines.
 
 import { el, setAttribute, setText } from "./dom.js";
 import { count, percent, rate, roughly } from "./format.js";
 import * as samples from "./samples.js";
 import { sparkline } from "./sparkline.js";
 
-/** `show(snapshot)` and `showLetters(letters)` change them; `since` says what they are of. */
+/** `show(snapshot)` and `showLetters(letters)` update the figures; `since` names their period. */
 export function makeFigures() {
   const since = el("p", { class: "muted", id: "since" });
   const flight = figure("In flight", "flight", true);

@@ -1,4 +1,4 @@
-// Numbers and times for people.
+// Formats numbers and times for display.
 
 const whole = new Intl.NumberFormat("en");
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
@@ -8,24 +8,24 @@ const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: 
 /** 12,345 */
 export const count = (number) => whole.format(number ?? 0);
 
-/** So many of something: `1 order`, `2 orders`. */
+/** A count with its noun: `1 order`, `2 orders`. */
 export const many = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** A rate a second, as precise as its size deserves. */
+/** A rate per second; the smaller, the more digits. */
 export function rate(number) {
   if (number === null) return "–";
   if (number >= 100) return count(Math.round(number));
   return number >= 10 || number === 0 ? number.toFixed(0) : number.toFixed(1);
 }
 
-/** A share as percent; a dash where there is nothing to share. */
+/** A share in percent; a dash if the total is zero. */
 export function percent(share) {
   if (share === null) return "–";
   const value = share * 100;
   return `${value > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
 }
 
-/** As precise as a person wants it: `42 ms`, `1.25 s`, `4 min 10 s`, `2 h 5 min`. */
+/** A duration, rounded for reading: `42 ms`, `1.25 s`, `4 min 10 s`, `2 h 5 min`. */
 export function duration(seconds) {
   if (seconds < 0.9995) {
     const ms = seconds * 1000;
@@ -35,7 +35,7 @@ export function duration(seconds) {
   return roughly(seconds);
 }
 
-/** The same in whole seconds, for what changes while one looks. */
+/** A duration in whole seconds, for countdowns. */
 export function roughly(seconds) {
   const total = Math.max(0, Math.round(seconds));
   if (total < 60) return `${total} s`;
@@ -48,7 +48,7 @@ function two(large, largeUnit, small, smallUnit) {
   return `${large} ${largeUnit}` + (small ? ` ${small} ${smallUnit}` : "");
 }
 
-/** Seconds since the epoch of an ISO 8601 text. */
+/** An ISO 8601 time as seconds since the epoch. */
 export const seconds = (text) => Date.parse(text) / 1000;
 
 /** The time of day, with the date unless that is today. */
@@ -59,7 +59,7 @@ export function moment(text) {
   return today ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
 }
 
-/** Everything about a moment, for a tooltip. */
+/** The full date and time, for a tooltip. */
 export const fullMoment = (text) => (text ? full.format(new Date(text)) : "");
 
 /** `NEEDS_ATTENTION` as `needs attention`. */

@@ -1,4 +1,4 @@
-// Statuses in words, each with a colour and a shape of its own.
+// Status labels, each with its own colour and shape.
 
 import { el, setAttribute, setText } from "./dom.js";
 import { words } from "./format.js";
@@ -13,20 +13,20 @@ const KINDS = {
 const PHASES = {
   IDLE: ["not begun", "idle"],
   SENT: ["waits for its answer", "going"],
-  BACKOFF: ["will be asked again", "going"],
+  BACKOFF: ["will be sent again", "going"],
   STUCK: ["stuck", "stuck"],
   DONE: ["done", "done"],
   FAILED: ["failed", "failed"],
   UNDO_SENT: ["undo waits for its answer", "back"],
-  UNDO_BACKOFF: ["undo will be asked again", "back"],
+  UNDO_BACKOFF: ["undo will be sent again", "back"],
   UNDO_STUCK: ["undo stuck", "stuck"],
   UNDONE: ["undone", "back"],
 };
 
-/** What `status` looks like, of an order or a saga. */
+/** Text, colour and shape of the status of an order or a saga. */
 export const kindOf = (status) => KINDS[status] ?? "idle";
 
-/** A label whose `show(status)` changes it. */
+/** A status label; `show(status)` updates it. */
 export function statusLabel(status) {
   const node = el("span", { class: "status" });
   node.show = (value) => {
@@ -37,7 +37,7 @@ export function statusLabel(status) {
   return node;
 }
 
-/** The same for the phase of a step. */
+/** A label for the phase of a step. */
 export function phaseLabel(phase) {
   const node = el("span", { class: "status" });
   node.show = (value) => {
@@ -49,5 +49,5 @@ export function phaseLabel(phase) {
   return node;
 }
 
-/** Whether a step got no answer and has no attempt left. */
+/** True if a step has had no reply and has no attempts left. */
 export const isStuck = (step) => step.phase === "STUCK" || step.phase === "UNDO_STUCK";

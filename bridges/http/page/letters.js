@@ -1,20 +1,20 @@
-// The dead letters that nobody has seen to: looked at now and then, since the log has to be read.
+// Polls the open dead letters; at intervals, since each request reads the log.
 
 import { get } from "./api.js";
 
 const EVERY = 10_000;
 const MOST = 100;
 
-/** Tells `change`. */
+/** Dispatches a `change` event when the result is updated. */
 export const changed = new EventTarget();
 
 let known = { page: null, problem: null };
 let timer = 0;
 
-/** What was found last: a page, or a problem. */
+/** The latest result: a page, or a problem. */
 export const latest = () => known;
 
-/** Look now, and from then on every few seconds while the page is seen. */
+/** Request now, then every few seconds while the page is visible. */
 export async function refresh() {
   clearTimeout(timer);
   timer = setTimeout(refresh, EVERY);

@@ -1,32 +1,32 @@
-// The stream of snapshots. It is read with fetch, because EventSource can send no token.
+// The stream of snapshots. It is read with fetch, because EventSource cannot send a token.
 
 import { headers, Problem, problemOf } from "./api.js";
 
 const PATH = "api/v1/events";
 const SILENCE = 6;
-/** Seconds between attempts: more and more of them, and never a long wait. */
+/** Seconds between connection attempts: growing, up to a short maximum. */
 const PAUSES = [1, 1, 2, 3, 5, 8, 10];
 
 let skew = 0;
 
-/** The server's time, in seconds since the epoch: deadlines are its own. */
+/** The server's time in seconds since the epoch; deadlines are compared with it. */
 export const now = () => Date.now() / 1000 + skew;
 
 /**
- * Tells `snapshot` for each snapshot, and `state` when the stream comes or goes: `connecting`,
- * `live`, `waiting` (to connect again), `away` (connected, but the database is not), `refused`.
+ * Dispatches `snapshot` for each snapshot, and `state` when the connection changes: `connecting`,
+ * `live`, `waiting` (to reconnect), `away` (connected, but the database is unavailable), `refused`.
  */
 export class Live extends EventTarget {
   snapshot = null;
   state = "connecting";
   problem = null;
-  /** When the next attempt is made, in milliseconds of `Date.now()`. */
+  /** Time of the next attempt, in milliseconds as of `Date.now()`. */
   nextAt = 0;
   #failures = 0;
   #abort = null;
   #timer = 0;
 
-  /** Connect, or connect again at once. */
+  /** Connect, or reconnect immediately. */
   connect() {
     clearTimeout(this.#timer);
     this.#abort?.abort();
@@ -95,7 +95,7 @@ export class Live extends EventTarget {
   }
 
   #become(state) {
-    // One who tries again is still not live: what people read shall not flicker.
+    // A retry keeps the state `waiting`, so that the displayed state does not flicker.
     if (state === "connecting" && this.state !== "refused" && this.#failures) return;
     if (state === this.state && state !== "refused") return;
     this.state = state;

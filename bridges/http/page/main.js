@@ -1,4 +1,4 @@
-// The page: which view is shown, and whether what it shows is live.
+// The page: routes to views, and shows the state of the live connection.
 
 import { deadLetters } from "./dead-letters.js";
 import { everySecond } from "./clock.js";
@@ -29,7 +29,7 @@ function show() {
     setAttribute(link, "aria-current", link.dataset.view === name ? "page" : null);
   }
   leave = open(main, { id, parameters }) ?? (() => {});
-  // Who follows a link reads on at the new heading; who filters stays where they type.
+  // A new view moves the focus to its heading; a changed filter keeps the focus in the input.
   const shown = `${name}/${id}`;
   if (!first && shown !== show.last) main.querySelector("h1")?.focus({ preventScroll: true });
   if (shown !== show.last) scrollTo(0, 0);

@@ -1,4 +1,4 @@
-// The queue of sagas that are stuck until somebody acts.
+// The sagas that need an operator's attention.
 
 import { retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
@@ -8,7 +8,7 @@ import { section } from "./section.js";
 
 const SHOWN = 6;
 
-/** The newest of them, each with what can be done. */
+/** The newest of these sagas, each with its possible actions. */
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, "Nothing needs attention.");
@@ -22,7 +22,7 @@ export function attentionSection() {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
       more.hidden = all <= SHOWN;
-      // Who has the keyboard there keeps it.
+      // Keeps the focus inside the row.
       everything.hidden = all < 2 && !everything.contains(document.activeElement);
       setText(number, all || "");
       keyed(list, snapshot.needsAttention.slice(0, SHOWN), (saga) => saga.sagaId, attentionRow);

@@ -1,4 +1,4 @@
-// The first dead letters that nobody has seen to.
+// The oldest open dead letters.
 
 import { letterButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
@@ -6,7 +6,7 @@ import { moment } from "./format.js";
 import * as letters from "./letters.js";
 import { section } from "./section.js";
 
-/** `show(letters)` takes what was found last. */
+/** A section; `show(letters)` updates it with the latest result. */
 export function lettersSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, "No record is left that nobody could handle.");

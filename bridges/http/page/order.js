@@ -1,4 +1,4 @@
-// One order whole: what each service knows of it, and the life of its sagas.
+// The view of one order: its entities in each service, and the history of its sagas.
 
 import { get, part } from "./api.js";
 import { everySecond } from "./clock.js";
@@ -12,7 +12,7 @@ import { sagaSection } from "./saga.js";
 const ENDED = ["COMPLETED", "CANCELLED"];
 const WIDE = ["Lines", "Reason"];
 
-/** Show an order in `main`; answers how to leave it. */
+/** Show an order in `main`. Returns a function that closes the view. */
 export function order(main, { id }) {
   const label = statusLabel("");
   const facts = el("dl", { class: "facts" });
@@ -47,7 +47,7 @@ export function order(main, { id }) {
     }
   }
 
-  /** The logs are only read when something has happened since. */
+  /** The log files are read only if the saga has changed since. */
   async function loadTimeline(saga) {
     const known = timelines.get(saga.sagaId);
     if (known?.length === saga.history.length) return;
@@ -105,12 +105,12 @@ function factsOf(order) {
   return facts.filter(([, text]) => text);
 }
 
-/** What went wrong with the last call to the provider, while there may be another. */
+/** The error of the last call to the provider, while further attempts are possible. */
 function problem({ status, reason }) {
   return status === "PENDING" && reason ? `: ${reason}` : "";
 }
 
-/** Once is what anybody expects. */
+/** A count that is shown only if it is not one. */
 function times({ charges, refunds }) {
   const parts = [];
   if (charges > 1) parts.push(`charged ${charges} times`);

@@ -1,4 +1,4 @@
-// The list of orders: by the beginning of their ids, by status, page by page.
+// The list of orders, filtered by id prefix and status, with pages.
 
 import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
@@ -10,14 +10,14 @@ import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
 
 const PAGE = 50;
-/** Milliseconds between two looks at the first page, at least. */
+/** Minimum milliseconds between two requests for the first page. */
 const PAUSE = 2000;
 const TYPING = 250;
 
 const ORDERS = ["SUBMITTED", "CREATED", "ROLLED_BACK", "COMPLETED", "CANCELLED"];
 const SAGAS = ["RUNNING", "COMPENSATING", "NEEDS_ATTENTION"];
 
-/** Show the list in `main`; answers how to leave it. */
+/** Show the list in `main`. Returns a function that closes the view. */
 export function orders(main, { parameters }) {
   const prefix = el("input", {
     type: "search", id: "prefix", placeholder: "A-1042", autocomplete: "off", spellcheck: "false", maxlength: 200,
@@ -74,7 +74,7 @@ export function orders(main, { parameters }) {
     clearTimeout(typing);
     typing = setTimeout(() => {
       if (status.value.startsWith("saga:")) status.value = "";
-      // What is typed goes on in the same view: only the list changes, and the address with it.
+      // Typing keeps the view: only the list and the address change.
       wanted = { prefix: prefix.value, after: "" };
       const query = new URLSearchParams(
         Object.entries({ prefix: prefix.value, status: status.value }).filter(([, value]) => value),

@@ -1,4 +1,4 @@
-// Everything at a glance: how it goes, and what needs somebody.
+// The overview: figures, counts, deadlines, and what needs attention.
 
 import { ordersSection } from "./by-status.js";
 import { stepsSection } from "./by-step.js";
@@ -12,7 +12,7 @@ import { attentionSection } from "./needs-attention.js";
 import { lettersSection } from "./open-letters.js";
 import { pausedSection } from "./paused.js";
 
-/** Show the overview in `main`; answers how to leave it. */
+/** Show the overview in `main`. Returns a function that closes the view. */
 export function overview(main) {
   const figures = makeFigures();
   const attention = attentionSection();

@@ -1,4 +1,4 @@
-// Services that somebody has paused, and the way to let them go on.
+// The paused services, with buttons to unpause them.
 
 import { serviceButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";

@@ -1,8 +1,8 @@
-// A problem as the API tells it, for people.
+// Displays the problem details of an API error.
 
 import { el } from "./dom.js";
 
-/** Title, detail, and what is wrong with which field. */
+/** Title, detail, and the errors by field. */
 export function problemBox(problem, role = "alert") {
   const title = problem.status ? `${problem.status} ${problem.title}` : problem.title;
   const fields = problem.errors ?? [];

@@ -1,4 +1,4 @@
-// The part of the address behind `#`: which view, of what, with which filters.
+// The route after `#` in the address: view, id and filters.
 
 /** `#/orders/A%2D1?x=y` as `{view: "orders", id: "A-1", parameters}`. */
 export function route() {
@@ -8,12 +8,12 @@ export function route() {
   try {
     id = decodeURIComponent(id);
   } catch {
-    // Written by hand, with a percent sign in it: taken as it is.
+    // Not valid percent-encoding, typed by hand: used unchanged.
   }
   return { view, id, parameters: new URLSearchParams(query) };
 }
 
-/** Change the filters of a view in the address, which shows it again. */
+/** Set the filters of a view in the address, which renders the view again. */
 export function filters(view, parameters) {
   const kept = Object.entries(parameters).filter(([, value]) => value);
   const query = new URLSearchParams(kept).toString();

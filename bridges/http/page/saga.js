@@ -1,4 +1,4 @@
-// A saga: its steps with when each was under way, and everything that happened, with why.
+// A saga: its steps on a time axis, and its history with causes.
 
 import { sagaButton } from "./actions.js";
 import { showDeadline } from "./deadline.js";
@@ -8,11 +8,11 @@ import { isStuck, phaseLabel, statusLabel } from "./labels.js";
 import { now } from "./live.js";
 import { followUp, kind, sentence, spansOf, storyOf, why } from "./story.js";
 
-/** Seconds between two events from which on the pause is shown. */
+/** Minimum seconds between two events for the gap to be shown. */
 const PAUSE = 1;
 const ENDED = ["COMPLETED", "CANCELLED"];
 
-/** A section; `update(saga)` shows how it is now, `tell(timeline)` what the logs know of it. */
+/** A section; `update(saga)` shows its state, `tell(timeline)` adds details from the logs. */
 export function sagaSection(saga, done) {
   const label = statusLabel(saga.status);
   const took = el("span", { class: "muted num" });

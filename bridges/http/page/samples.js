@@ -1,4 +1,4 @@
-// The last minutes, made of snapshots: how many are in flight, how many ended, how many of those well.
+// Samples of the last minutes' snapshots: sagas in flight, ended and cancelled.
 
 import { seconds } from "./format.js";
 
@@ -9,7 +9,7 @@ const SHARE_OVER = 15;
 
 let samples = restored();
 
-/** Remember a snapshot. */
+/** Add a snapshot. */
 export function remember(snapshot) {
   const { sagas } = snapshot;
   const sample = {
@@ -25,7 +25,7 @@ export function remember(snapshot) {
   samples = samples.filter((each) => each.at >= begin);
 }
 
-/** Keep them over a reload of the page. */
+/** Store the samples, so that they survive a reload of the page. */
 export function keep() {
   sessionStorage.setItem(KEY, JSON.stringify(samples));
 }
@@ -41,23 +41,23 @@ function restored() {
 
 const ended = (sample) => sample.completed + sample.cancelled;
 
-/** How long the memory reaches back, in seconds. */
+/** Seconds covered by the samples. */
 export const reach = () => (samples.length ? samples.at(-1).at - samples[0].at : 0);
 
-/** The seconds that a line of them shows: it fills its room soon, and then goes on to `WINDOW`. */
+/** Seconds shown by a sparkline: short at first, so that it fills, then up to `WINDOW`. */
 export const span = () => Math.min(WINDOW, Math.max(60, reach()));
 
-/** Points `[seconds since the epoch, value]` of how many were in flight. */
+/** Sagas in flight, as points `[seconds since the epoch, value]`. */
 export const inFlight = () => samples.map((each) => [each.at, each.inFlight]);
 
-/** Sagas that ended, a second. */
+/** Sagas ended per second. */
 export const throughput = () =>
   over(SMOOTH, (from, to) => (ended(to) - ended(from)) / (to.at - from.at));
 
-/** The share of those that ended which was cancelled; null where none ended. */
+/** The share of ended sagas that were cancelled; null if none ended. */
 export const failures = () => over(SHARE_OVER, failed);
 
-/** The same over all that is remembered. */
+/** The share of cancelled sagas over all samples. */
 export const failuresOverAll = () =>
   samples.length > 1 ? failed(samples[0], samples.at(-1)) : null;
 
@@ -66,7 +66,7 @@ function failed(from, to) {
   return all > 0 ? (to.cancelled - from.cancelled) / all : null;
 }
 
-/** For each sample, what lies between it and the one about so many seconds before it. */
+/** For each sample, the change since the sample about so many seconds earlier. */
 function over(span, what) {
   const points = [];
   let first = 0;

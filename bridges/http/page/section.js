@@ -1,8 +1,8 @@
-// A part of a view, with a heading that can be given the focus.
+// A section of a view, with a focusable heading.
 
 import { el } from "./dom.js";
 
-/** A section named by its heading. */
+/** A section labelled by its heading. */
 export function section(id, title, ...children) {
   return el(
     "section",

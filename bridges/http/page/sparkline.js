@@ -1,4 +1,4 @@
-// A line of the last minutes. The figure beside it says the same in text, so it is decoration.
+// A sparkline of the last minutes. The figure beside it has the value as text: it is decorative.
 
 import { setAttribute, svg } from "./dom.js";
 
@@ -40,7 +40,7 @@ export function sparkline() {
       runs.map((run) => `M${run[0][0].toFixed(1)} ${HEIGHT}L${path(run)}L${run.at(-1)[0].toFixed(1)} ${HEIGHT}Z`).join(""),
     );
     const last = known.at(-1);
-    // A line without length and with round ends stays round however wide the SVG is drawn.
+    // A zero-length line with round caps is drawn as a circle, however the SVG is stretched.
     const dot = last && last[0] === end ? `M${path([[x(last[0]), y(last[1])]])}h0` : null;
     setAttribute(tip, "d", dot);
   };

@@ -1,10 +1,10 @@
-// What happened to a saga, made of its stored history; the logs add what the history leaves out.
+// The story of a saga, built from its stored history and completed with details from the logs.
 
 import { duration, seconds } from "./format.js";
 
 /**
- * The entries of a saga's life, oldest first, each with `at`, `event`, `step`, `attempt`, `cause`,
- * `note`, `undoing`, and `details` if the logs still have them.
+ * The entries of a saga's history, oldest first, each with `at`, `event`, `step`, `attempt`,
+ * `cause`, `note`, `undoing`, and `details` if the logs still have them.
  */
 export function storyOf(saga, timeline) {
   const logged = new Map();
@@ -40,7 +40,7 @@ function keyOf({ event, step, attempt }) {
   return name === "message_ignored" ? name : `${name}|${step || ""}|${attempt || 0}`;
 }
 
-/** The name of an event without what all of them share. */
+/** The name of an event without the common prefix. */
 export const kind = (event) => event.replace(/^saga\./, "");
 
 function turnsRound(entry) {
@@ -58,10 +58,10 @@ const SENTENCES = {
   step_completed: (e) => `done${within(e)}`,
   step_failed: (e) => `failed${within(e)}${because(e)}`,
   step_timed_out: (e) => `no answer${after(e)}${next(e)}`,
-  step_retried: () => "asked again",
+  step_retried: () => "sent again",
   step_undone: (e) => `undone${within(e)}`,
   undo_timed_out: (e) => `undo: no answer${after(e)}${next(e)}`,
-  undo_retried: () => "undo: asked again",
+  undo_retried: () => "undo: sent again",
   needs_attention: (e) => `needs attention${because(e)}`,
   message_ignored: (e) => `ignored ${e.details.status ?? "a message"}${because(e)}${times(e)}`,
   operator: (e) => `operator: ${e.note.replace(/: $/, "")}`,
@@ -69,7 +69,7 @@ const SENTENCES = {
   cancelled: (e) => `Cancelled${because(e)}`,
 };
 
-/** What happened, in a few words. */
+/** A short description of the event. */
 export const sentence = (entry) => (SENTENCES[kind(entry.event)] ?? (() => entry.event))(entry);
 
 const within = (e) => ("took" in e.details ? ` in ${duration(e.details.took)}` : "");
@@ -85,14 +85,14 @@ function next(e) {
   return "waited" in e.details ? ", giving up" : "";
 }
 
-/** What it set going. */
+/** The commands that the event caused. */
 export function followUp({ details, undoing }) {
   if (details.undo?.length) return `to undo: ${details.undo.join(", ")}`;
   if (details.sent?.length) return `${undoing ? "undo " : ""}${details.sent.join(", ")}`;
   return "";
 }
 
-/** Why it happened, in words, from the id of the event that caused it. */
+/** A description of the cause, derived from the id of the causing event. */
 export function why({ event, cause }) {
   if (!cause) return "";
   if (cause.startsWith("timer:")) {
@@ -104,8 +104,8 @@ export function why({ event, cause }) {
 }
 
 /**
- * When each step, and its undo, was under way: `{step, undo, began, ended, attempts, result}`, times
- * in seconds since the epoch, `ended` null while it lasts. A step that was only told has no length.
+ * When each step and each compensation ran: `{step, undo, began, ended, attempts, result}`, times in
+ * seconds since the epoch, `ended` null while it runs. A step without a reply has no length.
  */
 export function spansOf(saga, story) {
   const spans = new Map();

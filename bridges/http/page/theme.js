@@ -1,11 +1,11 @@
-// Light, dark, or as the system has it; kept in this browser.
+// The theme: light, dark, or the system's; stored in this browser.
 
 import { setText } from "./dom.js";
 
 const KEY = "order-sagas.theme";
 const NEXT = { system: "light", light: "dark", dark: "system" };
 
-/** Let a button go through the themes. */
+/** Make a button cycle through the themes. */
 export function switchTheme(button) {
   const show = () => {
     const theme = document.documentElement.dataset.theme ?? "system";

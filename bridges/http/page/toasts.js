@@ -1,10 +1,10 @@
-// Short words about what was done; a screen reader says them too.
+// Short confirmations, which screen readers announce too.
 
 import { el } from "./dom.js";
 
 const SHOWN = 8000;
 
-/** Say it, and take it away after a while. */
+/** Show a message, and remove it after some seconds. */
 export function say(text) {
   const toast = el("p", { class: "toast" }, text);
   document.getElementById("toasts").append(toast);

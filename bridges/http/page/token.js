@@ -1,10 +1,10 @@
-// The bearer token: kept for this tab, and sent with every request.
+// The bearer token: stored for this tab, and sent with every request.
 
 import { token } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 
-/** Ask for the token; `changed()` is called once it is another. */
+/** Ask for the token; `changed()` is called if it is replaced. */
 export function askToken(changed, text = "") {
   if (document.querySelector("dialog[open]")) return;
   openDialog({

@@ -96,7 +96,7 @@ def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
     order_sagas("submit", orders_file(tmp_path, 2000), env=env)
     with Started(tmp_path, env) as system:
         assert 0 == system.stop(by)
-        assert f"{by.name}: finishing the batch" in system.said
+        assert f"{by.name}: finishing the current batch" in system.said
         assert "Stopped." in system.said
     with Started(tmp_path, env) as system:
         summary = said(env, "submit", orders_file(tmp_path, 2000), "--wait")
@@ -204,7 +204,7 @@ def test_a_database_that_breaks_under_a_running_system_ends_it_with_1(tmp_path):
         order_sagas("submit", orders_file(tmp_path, 1, "another.jsonl"), env=env)
 
         assert 1 == system.process.wait(60)
-        assert "the system could not go on" in system.said
+        assert "the system failed" in system.said
         assert "a broken table" in system.said
 
 

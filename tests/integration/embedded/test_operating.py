@@ -45,7 +45,7 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
 
     assert "Cancel 3 sagas? [y/N]" in no
     assert 3 == len(before)
-    assert "Asked 2 sagas" in yes
+    assert "Sent to 2 sagas" in yes
     assert "(a drill)" in trace
 
 

@@ -186,7 +186,7 @@ def test_ctrl_c_finishes_the_batches_whatever_the_processes_are_doing(tmp_path, 
     rest = process.stdout.read()
 
     assert 0 == process.wait(TIMEOUT)
-    assert "SIGINT: finishing the batches in hand ..." in rest
+    assert "SIGINT: finishing the current batches ..." in rest
     assert "Stopped. Sagas in flight continue at the next start." in rest
 
 

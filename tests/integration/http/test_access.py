@@ -105,7 +105,7 @@ def test_a_file_of_no_tokens_is_refused(system, tmp_path, text):
 def test_an_address_that_is_taken_is_refused(system, api):
     """By its name."""
     port = api.base_url.port
-    taken = pytest.raises(HttpError, match=f"127.0.0.1:{port} can't be had")
+    taken = pytest.raises(HttpError, match=f"can't listen on 127.0.0.1:{port}")
     with taken, serving(system.settings, port=port):
         pass
 

@@ -158,7 +158,7 @@ def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
         address = f"127.0.0.1:{other.port}"
         with Started(tmp_path, env, "--workers", 1, "--http", address, wait=False) as system:
             assert 1 == system.process.wait(120)
-            assert "can't be had" in system.said
+            assert "can't listen on" in system.said
 
 
 def test_tokens_are_made_and_let_in(tmp_path, env):
@@ -191,7 +191,7 @@ def test_people_see_the_banner_and_no_lines_of_the_log(tmp_path, env):
 
     said = http.output.read_text().splitlines()
     assert f"order-sagas is serving at {http.url}" == said[0]
-    assert "  open  to everybody on this machine, without tokens" in said
+    assert "  open  to all users of this machine, without tokens" in said
     assert not [line for line in said if line.startswith("[")]
 
 

@@ -28,7 +28,7 @@ def test_many_stuck_sagas_are_put_right_at_once(make_system: MakeSystem, postgre
 
     assert (0, 0) == (dry.returncode, asked.returncode), asked.stderr
     assert "7 sagas to skip" in dry.stdout
-    assert "Asked 20 sagas" in asked.stdout
+    assert "Sent to 20 sagas" in asked.stdout
     assert {"CANCELLED": 20} == system.statuses()
     (saga,) = system.said("show", "o-0")["sagas"]
     assert "skip by ann: paid in cash" in [entry["note"] for entry in saga["history"]]

@@ -64,7 +64,7 @@ def test_all_that_are_stuck_are_retried_together(run, stuck):
     NeverRefunds.answers = True
     result = run("retry", "--all", "--step", "process payment", "--by", "ada", "--why", "it is up")
 
-    assert (0, "Asked 3 sagas.") == (result.exit_code, result.stdout.splitlines()[-1][:14])
+    assert (0, "Sent to 3 sagas.") == (result.exit_code, result.stdout.splitlines()[-1][:16])
     assert ["CANCELLED"] * 3 + ["COMPLETED"] == statuses(stuck, "A", "B", "C", "D")
     for order_id in "ABC":
         assert any("retry by ada: it is up" == e.note for e in stuck.saga(order_id).history)

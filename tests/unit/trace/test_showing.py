@@ -32,7 +32,7 @@ def test_the_text_tells_the_whole_story_in_its_order():
         "+0.040s ✔ process payment done in 40 ms → reserve stock ⟵ event-2",
         "+10.040s ◷ reserve stock no answer after 10 s, again in 500 ms (attempt 1) "
         "⟵ timer:reserve stock:1",
-        "+10.540s ↻ reserve stock asked again (attempt 2) ⟵ timer:reserve stock:1",
+        "+10.540s ↻ reserve stock sent again (attempt 2) ⟵ timer:reserve stock:1",
         "+10.600s · process payment ignored PAYMENT_COMPLETED: stale attempt 1 ⟵ event-late",
         "+10.700s ✘ reserve stock failed in 160 ms: OUT_OF_STOCK, SKU-9: 4 wanted; 3 there "
         "(attempt 2) → to undo: process payment ⟵ event-5",
@@ -83,7 +83,7 @@ def test_a_saga_without_its_beginning_says_so():
     rows = shown(*COMPENSATED[5:])
 
     assert "cancelled in the last 2 s" in rows[0]
-    assert rows[1].startswith("its beginning is gone; from 2025-11-24 14:25:13.820 UTC")
+    assert rows[1].startswith("beginning not in the logs; from 2025-11-24 14:25:13.820 UTC")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_diagram_draws_commands_answers_and_undos():
         "    saga1->>saga1step1: do",
         "    saga1step1-->>saga1: done in 40 ms",
         "    saga1->>saga1step2: do",
-        "    saga1->>saga1step2: asked again (attempt 2)",
+        "    saga1->>saga1step2: sent again (attempt 2)",
         "    saga1step2--xsaga1: failed in 160 ms: OUT_OF_STOCK, SKU-9: 4 wanted#59; 3 there",
         "    saga1->>saga1step1: undo",
         "    saga1step1-->>saga1: undone in 2 s",
