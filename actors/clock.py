@@ -11,9 +11,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the Unix epoch; what is stored and logged."""
+        ...
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start that never go back; what timers use."""
+        ...
 
 
 class SystemClock:

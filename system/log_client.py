@@ -24,24 +24,31 @@ class LogAccess(Protocol):
 
     def open(self) -> LogWriter:
         """To write to."""
+        ...
 
     def letters(self) -> LetterSource:
         """To read dead letters: nothing is opened to write to."""
+        ...
 
     def knock(self) -> None:
         """Raise BridgeError unless somebody is there."""
+        ...
 
     def check_topics(self, topics: Sequence[str]) -> None:
         """Raise BridgeError unless they are as they must be."""
+        ...
 
     def running(self) -> int:
         """How many systems handle what is written."""
+        ...
 
     def lag(self) -> Lag:
         """Records that wait, by topic and by role."""
+        ...
 
     def dead_letters(self) -> int:
         """Records among the dead letters, with the marks of those seen to."""
+        ...
 
 
 def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAccess:

@@ -63,9 +63,11 @@ class Journal(Protocol):
 
     def began(self, what: str, since: float) -> None:
         """`what` is away. Raises nothing."""
+        ...
 
     def ended(self, what: str, since: float, until: float) -> None:
         """`what` is back. Raises nothing."""
+        ...
 
 
 class Outages:

@@ -49,13 +49,16 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """What the channel is called in the tables."""
+        ...
 
     @property
     def local(self) -> bool:
         """Whether it is used inside the batch."""
+        ...
 
     def send(self, notification: Notification, now: float) -> None:
         """Send it. Ids are stable, so a channel that can, sends each once."""
+        ...
 
 
 class LogChannel:

@@ -65,9 +65,12 @@ class PaymentGateway(Protocol):
     @property
     def local(self) -> bool:
         """Whether it answers inside the batch."""
+        ...
 
     def charge(self, charge: Charge) -> Outcome:
         """Charge the customer, once for each key."""
+        ...
 
     def refund(self, refund: Refund) -> Outcome:
         """Give a whole charge back, once for each key."""
+        ...

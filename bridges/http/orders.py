@@ -100,7 +100,8 @@ def read_order(raw: bytes, key: str) -> OrderCreated:
 
     `id` does for `orderId`, and a body of nothing else is an order too: one that is worth nothing.
     """
-    fields = query.convert(raw, Any)
+    # To msgspec Any is a type.
+    fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
     named = "orderId"
     if isinstance(fields, dict):
         if "id" in fields and "orderId" not in fields:

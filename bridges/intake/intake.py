@@ -35,12 +35,15 @@ class Log(Protocol):
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor; at the end its work is committed, and the records are on their way."""
+        ...
 
     def outgoing(self, topic: str, key: str, value: bytes) -> Outgoing:
         """A record with the partition that its key belongs to."""
+        ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing]) -> None:
         """Write records within the transaction."""
+        ...
 
 
 class Verdict(Enum):

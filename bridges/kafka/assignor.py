@@ -80,7 +80,9 @@ class ShardAssignor(AbstractPartitionAssignor):
     def assign(self, cluster: Any, members: Sequence[Any]) -> dict[str, ConsumerProtocolAssignment]:
         """The next round's assignment. A member gets partitions of its own topics only."""
         topics = {topic for member in members for topic in member.metadata.topics}
-        partitions = {topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+        partitions: dict[str, set[int]] = {
+            topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics
+        }
         owned = {
             member.member_id: {
                 partition

@@ -33,24 +33,32 @@ class ShardOwner(Protocol):
         future does, it is asked again a moment later. The consumer cancels the future when it has
         waited too long: an owner that has not begun by then must not begin.
         """
+        ...
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         """The topic has nothing where `on_assigned` said: these are read from here instead."""
+        ...
 
     def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
         """The offset behind the last record of each partition that was just assigned."""
+        ...
 
     def on_batch(self, batch: Batch) -> None:
         """Here are records; say `done(batch)` once no more is to be done about them."""
+        ...
 
     def on_revoked(self, shards: frozenset[int]) -> None:
         """Finish with these shards, then say `released(shards)`: another worker waits for them."""
+        ...
 
     def on_lost(self, shards: frozenset[int]) -> None:
         """These shards are another's already: forget them; nothing of them can be committed."""
+        ...
 
     def on_connected(self) -> None:
         """Kafka answers, for the first time or again."""
+        ...
 
     def on_disconnected(self, reason: str) -> None:
         """Kafka does not answer; the reader goes on trying, and all goes on when it does."""
+        ...

@@ -24,27 +24,34 @@ class LogWriter(Protocol):
     @property
     def running(self) -> int | None:
         """How many systems handle what was written; 0 if none runs, None before the first write."""
+        ...
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor; at the end its work is committed, and the records are on their way."""
+        ...
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
         """A record with the partition that its key belongs to."""
+        ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
         """Write records within the transaction; nobody has to read those that are `handled`."""
+        ...
 
     def append(self, *records: Outgoing) -> int:
         """Put records in a transaction of their own; answers how many systems are running."""
+        ...
 
     def end(self, topic: str) -> Mapping[int, int] | None:
         """The offset behind the last record of each partition of a topic.
 
         None where the log is in the database, which knows by itself what waits in it.
         """
+        ...
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""
+        ...
 
     def __enter__(self) -> "LogWriter": ...
 

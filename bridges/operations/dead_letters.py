@@ -70,6 +70,7 @@ class LetterSource(Protocol):
 
     def letters(self) -> Iterator[LetterRow]:
         """What is among the dead letters, the oldest first; marks come behind their letters."""
+        ...
 
 
 class LetterReader:

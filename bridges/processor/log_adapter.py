@@ -77,6 +77,10 @@ class LogSide(Actor):
         self._away = False
         """Whether the batch was broken off, and its actors wait to be restored."""
 
+    def _proceed_soon(self) -> None:
+        """Have the bridge proceed after the messages that already wait in its mailbox."""
+        raise NotImplementedError
+
     def open_log(self) -> None:
         """The world is there: own shards, and start to be told of records."""
         raise NotImplementedError

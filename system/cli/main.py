@@ -15,7 +15,8 @@ FAILED, INTERRUPTED = 1, 130
 class Commands(click.Group):
     """A group whose help is sorted by purpose, and whose errors never are tracebacks."""
 
-    commands: CommandsByName
+    # Nothing assigns another mapping.
+    commands: CommandsByName  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         named = {name for names in SECTIONS.values() for name in names}

@@ -27,6 +27,7 @@ class Staged(Bridge):
 
     stage: ClassVar["Stage"]
     worker: ClassVar["Worker"]
+    _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
 
     @property
     def shards(self) -> dict[int, int]:

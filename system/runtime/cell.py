@@ -99,7 +99,7 @@ class Cell(ActorAddress):
         if target.__class__ is not Cell:
             target = self.base.resolve(target)
         # The receiver's system, which is another one if two of them live in this process.
-        base = target.base
+        base = target.base  # pyright: ignore[reportAttributeAccessIssue]  # a `Cell` by now
         base.post((target, self, message))
         if base.asleep:
             base.wake()

@@ -82,7 +82,8 @@ def timers(system: "Lifecycle") -> list[TimerView]:
 def actors(system: "Lifecycle") -> list[ActorView]:
     """The living actors, parents before their children."""
     return [
-        ActorView(cell, class_of(cell), cell.parent)
+        # Only the root has no parent.
+        ActorView(cell, class_of(cell), cell.parent)  # pyright: ignore[reportArgumentType]
         for cell in walk(system.root)
         if cell.actor is not None
     ]
@@ -110,7 +111,8 @@ def system_status(system: "Lifecycle") -> Thespian_SystemStatus:
     for name, address in list(system.names.items()):
         status.addGlobalActor(name, address)
     status.setDeadLetterHandler(system.dead_letter_handler)
-    status.sourceAuthority = system.sources.authority
+    # Untyped: None at first.
+    status.sourceAuthority = system.sources.authority  # pyright: ignore[reportAttributeAccessIssue]
     status.loadedSources = [(each, "") for each in system.sources.loaded]
     return status
 

@@ -20,12 +20,15 @@ class Mailbox(Protocol):
 
     def append(self, envelope: Envelope, /) -> None:
         """Add a message that is ready to be delivered."""
+        ...
 
     def popleft(self) -> Envelope:
         """Take the message to deliver next. Raises IndexError if there is none."""
+        ...
 
     def clear(self) -> None:
         """Drop everything."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -37,6 +40,7 @@ class Policy(Protocol):
 
     def mailbox(self) -> Mailbox:
         """A new, empty mailbox that follows this policy."""
+        ...
 
 
 class Fifo:

@@ -149,7 +149,7 @@ class Tree(EventLoop):
         An address that names nothing here gets a cell of its own, dead from the beginning.
         """
         if address.__class__ is Cell:
-            return address
+            return address  # pyright: ignore[reportReturnType]  # not narrowed by `__class__`
         name = address.actorAddressString
         if name == SYSTEM_NAME:
             return self.root
