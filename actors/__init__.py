@@ -1,6 +1,7 @@
-"""The business: messages, sagas, services. What a saga of your own needs is importable from here.
+"""The business: messages, entities, sagas and services.
 
-See `examples/returns.py`.
+Everything that an app of your own needs to define a saga can be imported from here; for an example
+see `examples/returns.py`.
 """
 
 from order_sagas.actors.entities import Entity

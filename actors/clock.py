@@ -1,4 +1,4 @@
-"""What time it is: one clock, injected, so that a test or a simulation can own it."""
+"""The clock of the system, passed in as an argument, so that tests can replace it."""
 
 import time
 from collections.abc import Callable
@@ -7,31 +7,31 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time and elapsed time, both in seconds."""
+    """A source of wall time and of elapsed time, both in seconds."""
 
     def now(self) -> float:
-        """Seconds since the Unix epoch; what is stored and logged."""
+        """Seconds since the Unix epoch; used for everything that is stored or logged."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start that never go back; what timers use."""
+        """Seconds since an arbitrary start, never decreasing; used for timers."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of this machine."""
 
     now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
 
 
 def _formatter() -> "Callable[[float], str]":
-    last = -1.0, ""  # one tuple: threads see both or none
+    last = -1.0, ""  # one tuple, so that a thread never reads a time and a text of two calls
 
     def iso(at: float) -> str:
         """Epoch seconds as ISO 8601 in UTC, to the millisecond.
 
-        The last answer is kept: a batch asks for the same moment many times.
+        The last result is cached, because a batch formats the same time often.
         """
         nonlocal last
         known, text = last

@@ -1,7 +1,7 @@
-"""What the services keep: one frozen record an entity, and the key it is found by.
+"""The stored entities of the services.
 
-The store makes a table of each class, a column of each field. Money is in minor units, times
-are seconds since the Unix epoch.
+Each class is a frozen struct. The store makes a table of each class and a column of each field.
+Amounts of money are in minor units of their currency, times in seconds since the Unix epoch.
 """
 
 from typing import ClassVar
@@ -13,19 +13,22 @@ from order_sagas.actors.messages import MAIN, OrderLine
 
 
 class Entity(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, gc=False):
-    """`table` is where it is stored, `key` the fields that find it.
+    """Base class of all entities.
 
-    An entity whose key is `("order_id",)` belongs to the order's shard; `pending` is the status
-    in which an external call is owed, so that a restart issues it again.
+    An entity whose key is `("order_id",)` belongs to the shard of its order.
     """
 
     table: ClassVar[str]
+    """Name of the table that it is stored in."""
     key: ClassVar[tuple[str, ...]] = ("order_id",)
+    """The fields that identify it."""
     pending: ClassVar[str] = ""
+    """The status of an entity that waits for the outcome of an external call, or empty. After a
+    restart, the call of each entity in this status is made again."""
 
 
 class Order(Entity):
-    """An order as the order service knows it."""
+    """An order, as the order service stores it."""
 
     table: ClassVar[str] = "orders"
 
@@ -48,9 +51,10 @@ class Order(Entity):
 
 
 class Payment(Entity):
-    """A payment. `charges` and `refunds` count what was done, for the audit.
+    """A payment. `charges` and `refunds` count the calls that succeeded, for the audit.
 
-    `code` and `reason` tell why it failed; while PENDING, what went wrong with the last call.
+    `code` and `reason` say why it failed or, while it is PENDING, why its last call did not
+    succeed.
     """
 
     table: ClassVar[str] = "payments"
@@ -73,12 +77,16 @@ class Payment(Entity):
     code: str = ""
     reason: str = ""
     command: str = ""
-    """What is owed while PENDING: the command's event id, saga id, step and attempt, as JSON."""
+    """While PENDING, the command that has not been answered yet (event id, saga id, step, attempt),
+    as JSON."""
     updated_at: float = 0.0
 
 
 class StockLevel(Entity):
-    """A SKU in a warehouse: `loaded = on_hand + reserved`, and what is sold stays reserved."""
+    """The stock of a SKU in a warehouse, in pieces.
+
+    `loaded = on_hand + reserved` always holds. Pieces that were sold stay in `reserved`.
+    """
 
     table: ClassVar[str] = "stock"
     key: ClassVar[tuple[str, ...]] = ("warehouse", "sku")
@@ -91,7 +99,7 @@ class StockLevel(Entity):
 
 
 class Reservation(Entity):
-    """What an order holds of a warehouse. A held one of a completed order is sold."""
+    """The goods that an order holds in a warehouse. If its order is completed, they are sold."""
 
     table: ClassVar[str] = "reservations"
 
@@ -110,7 +118,7 @@ class Reservation(Entity):
 
 
 class StockLoad(Entity):
-    """A delivery of goods that was counted; its id stands in `order_id`."""
+    """A delivery of goods that was added to the stock. Its id is stored in `order_id`."""
 
     table: ClassVar[str] = "stock_loads"
 
@@ -121,7 +129,7 @@ class StockLoad(Entity):
 
 
 class Notification(Entity):
-    """The one message a customer gets about an order. `sends` counts, for the audit."""
+    """The one notification that a customer gets about an order. `sends` is for the audit."""
 
     table: ClassVar[str] = "notifications"
     pending: ClassVar[str] = "PENDING"
@@ -150,3 +158,4 @@ ENTITIES: tuple[type[Entity], ...] = (
     StockLoad,
     Notification,
 )
+"""Every entity class of the order business."""

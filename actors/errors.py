@@ -1,29 +1,30 @@
-"""The errors of the business layer."""
+"""The exceptions of the business layer."""
 
 MOST_TEXT = 500
-"""Characters of an error that are kept: some clients raise the whole page that a server sent."""
+"""Maximum length of an error text, in characters. Some clients put a whole HTML page into theirs.
+"""
 
 
 def error_text(error: BaseException) -> str:
-    """Type and text of an exception, on one line."""
+    """Type and message of an exception on one line, at most MOST_TEXT characters."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:MOST_TEXT] if text else type(error).__name__
 
 
 class SagaError(Exception):
-    """Something is wrong with a saga or its definition."""
+    """Base class of the errors of sagas and of their definitions."""
 
 
 class DefinitionError(SagaError, ValueError):
-    """A saga's definition breaks a rule of sagas; says which row and which rule."""
+    """A saga definition breaks a rule. The message names the step and the rule."""
 
 
 class UnknownSagaError(SagaError, LookupError):
-    """A stored saga names a definition, or a version of it, that is not registered here."""
+    """A stored saga has a definition, or a version of it, that is not registered here."""
 
 
 class OrderConflictError(ValueError):
-    """An order id came again with other content than the first time."""
+    """An order id was used again for an order with different content."""
 
     def __init__(self, order_id: str) -> None:
         super().__init__(f"order {order_id!r} exists with other content")

@@ -1,7 +1,7 @@
-"""Lets type checkers know that every subclass of a frozen struct is frozen too.
+"""A metaclass that tells type checkers that subclasses of a frozen struct are frozen too.
 
-msgspec inherits `frozen`, `kw_only` and the other options of a struct; type checkers expect them
-to be repeated on each subclass, and refuse a subclass without them.
+msgspec inherits `frozen`, `kw_only` and the other options of a struct. Type checkers expect them to
+be repeated on each subclass, and report an error without them.
 """
 
 from typing import TYPE_CHECKING, dataclass_transform
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
     )
     class FrozenStructMeta(msgspec.StructMeta):
-        """The metaclass of structs whose subclasses are frozen and take keywords only."""
+        """Metaclass of structs whose subclasses are frozen and take keyword arguments only."""
 
 else:
     FrozenStructMeta = msgspec.StructMeta

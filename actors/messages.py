@@ -1,11 +1,11 @@
-"""The messages of the business: commands are imperative, events are past tense.
+"""The messages of the order business: commands are imperatives, events are in the past tense.
 
-A class is one `status` of the wire contract: `ProcessPayment` is `PROCESS_PAYMENT`. Fields are
-snake_case here and camelCase on the wire. Only `order_id` is required of a message, because
-services written elsewhere send no more than `{"orderId", "status"}`.
+Each class stands for one `status` of the wire format: `ProcessPayment` is `PROCESS_PAYMENT`. Fields
+are snake_case in Python and camelCase in JSON. Only `order_id` is required, because services
+written elsewhere send only `{"orderId", "status"}`.
 
-The classes are msgspec structs: one library reads, checks and writes them, with no second
-description of each message to keep true.
+The classes are msgspec structs, so that they are decoded, validated and encoded without a second
+description of each message.
 """
 
 import re
@@ -17,25 +17,27 @@ from order_sagas.actors.frozen_struct import FrozenStructMeta
 from order_sagas.actors.money import money
 
 SCHEMA_VERSION = 1
-"""What `schemaVersion` says in the records this system writes."""
+"""The value of `schemaVersion` in the records that this system writes."""
 
 LARGEST = 2**63 - 1
-"""The largest number that a database can store; a message that holds a larger one is refused."""
+"""The largest number that the databases can store. A message with a larger one is rejected."""
 
 Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""A number that the databases can store: 64 bits with sign."""
 Quantity = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
+"""A number of pieces."""
 
 MAIN = "main"
-"""The warehouse of an order, or of stock, that names none."""
+"""The warehouse of an order or of stock that does not name one."""
 
 
 def status_of(name: str) -> str:
-    """The wire's status for a class name: `StockReserved` gives `STOCK_RESERVED`."""
+    """The `status` of a class name: `StockReserved` gives `STOCK_RESERVED`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
-    """So many of one SKU; `unit_price` in minor units of the order's currency."""
+    """A quantity of one SKU. `unit_price` is in minor units of the order's currency."""
 
     sku: str
     quantity: Quantity
@@ -53,10 +55,10 @@ class Message(
     omit_defaults=True,
     gc=False,
 ):
-    """What every record carries. `order_id` is the business key; all else is optional.
+    """Base class of all messages. `order_id` is the business key; all other fields are optional.
 
-    `event_id` is deterministic: the same decision always yields the same id.
-    `occurred_at` is ISO 8601 in UTC. `traceparent` ties it to a trace (W3C Trace Context).
+    `event_id` is deterministic: the same decision always gets the same id. `occurred_at` is ISO
+    8601 in UTC. `traceparent` is the trace that the message belongs to (W3C Trace Context).
     """
 
     order_id: str
@@ -71,19 +73,20 @@ class Message(
 
 
 class Internal(Message):
-    """What a service tells itself, by way of the bridge; no topic carries it."""
+    """A message from a service to itself, delivered by the batch processor; never in a topic."""
 
 
 EXCEPTION, NO_ANSWER, DECLINED = "exception", "no_answer", "declined"
 CALLBACK = "callback"
-"""Kinds of failures of an external call: it raised; it ended without saying whether it was done;
-it was refused, so that it was not done; or its result could not be made a message of."""
+"""Why an external call failed. EXCEPTION: it raised. NO_ANSWER: it ended without a result.
+DECLINED: it was refused, and so not done. CALLBACK: no message could be made of its result."""
 
 
 class CallOutcome(Internal):
-    """What came of an external call. `failure` is empty if it did what was asked.
+    """The outcome of an external call. `failure` is empty if the call succeeded.
 
-    After EXCEPTION, NO_ANSWER or CALLBACK it is unknown whether it was done; `error` is one line.
+    After EXCEPTION, NO_ANSWER or CALLBACK it is unknown whether the call took effect. `error` is
+    one line of text.
     """
 
     failure: str = ""
@@ -101,7 +104,10 @@ class Failed(Message):
 
 
 class OrderCreated(Message):
-    """An order came in. Starts the saga. An order worth nothing is a valid order."""
+    """An order was placed. Starts the saga. An order with an amount of 0 is valid.
+
+    Raises ValueError if the amount is too large to be stored.
+    """
 
     customer_id: str = ""
     currency: str = ""
@@ -115,26 +121,26 @@ class OrderCreated(Message):
 
     @property
     def amount(self) -> int:
-        """What the order is worth, in minor units of its currency."""
+        """The value of the order, in minor units of its currency."""
         return sum([line.quantity * line.unit_price for line in self.lines])
 
 
 class OrderCompleted(Message):
-    """The saga ended well."""
+    """The saga completed."""
 
     customer_id: str = ""
 
 
 class RollbackOrder(Message):
-    """Undo the order itself."""
+    """Undo the creation of the order."""
 
 
 class OrderRolledBack(Message):
-    """The order is undone."""
+    """The creation of the order was undone."""
 
 
 class OrderCancelled(Failed):
-    """The saga ended by compensation, with the reason."""
+    """The saga was compensated; says why."""
 
     customer_id: str = ""
 
@@ -151,7 +157,7 @@ class ProcessPayment(Message):
 
 
 class PaymentCompleted(Message):
-    """The customer is charged."""
+    """The customer was charged."""
 
     amount: Number = 0
     currency: str = ""
@@ -159,15 +165,15 @@ class PaymentCompleted(Message):
 
 
 class PaymentFailed(Failed):
-    """The customer is not charged."""
+    """The customer was not charged."""
 
 
 class RollbackPayment(Message):
-    """Refund what was charged; block the charge if it has not come yet."""
+    """Refund the charge. If it has not been made yet, make sure that it never is."""
 
 
 class PaymentRolledBack(Message):
-    """Nothing is charged, any more or ever."""
+    """The charge was refunded, or will never be made. `amount` is what was refunded."""
 
     amount: Number = 0
     currency: str = ""
@@ -177,32 +183,35 @@ class PaymentRolledBack(Message):
 
 
 class ReserveStock(Message):
-    """Hold every line of the order in one warehouse, or none."""
+    """Reserve every line of the order in one warehouse, or none."""
 
     lines: tuple[OrderLine, ...] = ()
     warehouse: str = MAIN
 
 
 class StockReserved(Message):
-    """Every line is held."""
+    """Every line is reserved."""
 
 
 class StockReservationFailed(Failed):
-    """Nothing is held."""
+    """No line is reserved."""
 
 
 class RollbackStock(Message):
-    """Release what is held; block the reservation if it has not come yet."""
+    """Release the reservation. If it has not been made yet, make sure that it never is."""
 
     warehouse: str = MAIN
 
 
 class StockRolledBack(Message):
-    """Nothing is held, any more or ever."""
+    """The reservation was released, or will never be made."""
 
 
 class LoadStock(Message):
-    """Goods arrived at a warehouse. `order_id` names the delivery, so that it counts once."""
+    """Goods arrived at a warehouse.
+
+    `order_id` is the id of the delivery. The same delivery is counted once.
+    """
 
     lines: tuple[OrderLine, ...] = ()
     warehouse: str = MAIN
@@ -212,20 +221,20 @@ class LoadStock(Message):
 
 
 class OperatorCommand(Message):
-    """What a person asks of a saga in flight; `by` and `why` are kept in its history."""
+    """An operator's command to a saga in flight. `by` and `why` are kept in the saga's history."""
 
     by: str = ""
     why: str = ""
     saga: str = ""
-    """Name of the saga's definition; empty for the only one of the order."""
+    """Name of the saga definition; empty if the order has only one saga."""
 
 
 class RetryStep(OperatorCommand):
-    """Send the stuck command or compensation of `step` again, with a fresh set of attempts."""
+    """Send the stuck command or compensation of `step` again, with a new set of attempts."""
 
 
 class SkipStep(OperatorCommand):
-    """Take the stuck command or compensation of `step` as done; needs a `why`."""
+    """Treat the stuck command or compensation of `step` as done. Requires `why`."""
 
 
 class ResumeSaga(OperatorCommand):
@@ -233,7 +242,7 @@ class ResumeSaga(OperatorCommand):
 
 
 class CancelSaga(OperatorCommand):
-    """Undo a saga that has not passed its pivot."""
+    """Compensate a saga that has not passed its pivot."""
 
 
 OPERATOR_COMMANDS: tuple[type[OperatorCommand], ...] = (RetryStep, SkipStep, ResumeSaga, CancelSaga)
@@ -257,9 +266,9 @@ BUSINESS: tuple[type[Message], ...] = (
     StockRolledBack,
     LoadStock,
 )
-"""Every message of the order business; operators' commands come beside them."""
+"""Every message of the order business, without the operators' commands."""
 
 
 def status(message: Message | type[Message]) -> str:
-    """The `status` a message has on the wire."""
+    """The `status` of a message in the wire format."""
     return message.__struct_config__.tag  # type: ignore[return-value]

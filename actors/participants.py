@@ -1,4 +1,4 @@
-"""Who takes part in the order business, and on which topic each is spoken to."""
+"""The participants of the order business, and all topics."""
 
 from operator import attrgetter
 
@@ -10,5 +10,6 @@ STOCK = Participant("stock", topic="stock-events", keyed_by=attrgetter("warehous
 NOTIFICATIONS = Participant("notifications", topic="notification-events")
 
 DEAD_LETTERS = "dead-letters"
+"""The topic of records that could not be handled."""
 TOPICS = ("order-events", "payment-events", "stock-events", "notification-events", DEAD_LETTERS)
 """Every topic of the system; all have the same number of partitions."""

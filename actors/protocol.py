@@ -1,7 +1,8 @@
-"""What passes between the bridge and the actors of the business.
+"""The messages between the batch processor and the business actors.
 
-The bridge opens a batch, delivers, and commits once every delivery is `Ack`. Nothing an actor
-says counts before that commit: what it wrote is dropped if the batch is rolled back.
+The processor opens a batch, delivers messages, and commits once every delivery is acknowledged with
+`Ack`. Until that commit nothing that an actor has answered takes effect; if the batch is rolled
+back, it is dropped.
 """
 
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from order_sagas.actors.sagas.state import SagaState
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A message for an actor, with the stored state of the entity it is about.
+    """A message for an actor, with the stored state of the entity that it is about.
 
-    Within one `batch`, what the actor has decided since is newer than `state`. `batch` and `ticket`
-    identify the delivery; its acknowledgement repeats both.
+    If the actor has already changed the entity in this `batch`, its own copy is newer than `state`.
+    `batch` and `ticket` identify the delivery, and its acknowledgement repeats both. `now` is in
+    seconds since the Unix epoch.
     """
 
     batch: int
@@ -31,7 +33,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to be written. The key decides its shard."""
+    """A record to be written. The shard is computed from `key`."""
 
     topic: str
     key: str
@@ -39,19 +41,19 @@ class Output(msgspec.Struct, frozen=True, gc=False):
 
 
 CallId = tuple[str, str, str]
-"""Service, operation and key of an external call."""
+"""Service, operation and idempotency key of an external call."""
 
 
 class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A call to an external system, made after the commit and never on the loop's thread.
+    """A call to an external system, made after the commit on another thread.
 
-    `service` is the participant that makes it, `operation` what it asks for, and `key` the
-    idempotency key: a restart issues the call again with the same one. While a call is under way,
-    none with the same three is made. The outcome comes back as the message that `then` makes of the
-    result or the exception.
+    `service` is the participant that makes it, `operation` what it does, and `key` the idempotency
+    key, which is the same if the call is made again after a restart. While a call is being made,
+    another one with the same id is not started. The outcome is delivered as the message that `then`
+    returns.
 
-    `make` must not wait for ever: a client without a timeout that hangs holds its thread, and keeps
-    the call from being made again, until the process ends.
+    `make` must return within a limited time. A client without a timeout that hangs occupies its
+    thread and prevents the call from being repeated until the process ends.
     """
 
     service: str
@@ -59,22 +61,24 @@ class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str
     order_id: str
     make: Callable[[], Any]
-    """Run on another thread."""
+    """Makes the call. Runs on another thread."""
     then: Callable[[Any, BaseException | None], Message]
-    """Makes a message of (result, exception), one of which is None, on that thread."""
+    """Makes a message of (result, exception), one of which is None. Runs on the same thread as
+    `make`."""
 
     @property
     def id(self) -> CallId:
-        """What tells it from other calls."""
+        """The identity of the call."""
         return self.service, self.operation, self.key
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
-    """The acknowledgement of a delivery, and what came of it.
+    """The acknowledgement of a delivery, with its results.
 
-    `batch` and `ticket` are those of the delivery: an acknowledgement for a batch that was rolled
-    back counts for no later one. A timer that fired has the batch `NO_BATCH` and the ticket
-    `timer_ticket(epoch)`, which tells a restored actor from one that was released before.
+    `batch` and `ticket` are those of the delivery. An acknowledgement for a batch that was rolled
+    back is ignored. A timer that fired uses the batch `NO_BATCH` and the ticket
+    `timer_ticket(epoch)`, so that the timer of an actor that was evicted is not taken for one of
+    the actor restored after it.
     """
 
     batch: int
@@ -83,20 +87,20 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     writes: tuple[Entity | SagaState, ...] | list[Entity | SagaState] = ()
     calls: tuple[ExternalCall, ...] = ()
     notes: tuple[LogEvent, ...] | list[LogEvent] = ()
-    """The transitions of the saga that was written."""
+    """The transitions of the saga that is in `writes`."""
 
 
 NO_BATCH = 0
-"""The batch number of what no delivery caused; batches are numbered from one."""
+"""Batch number of an acknowledgement that no delivery caused. Batches are numbered from 1."""
 
 
 def timer_ticket(epoch: int) -> int:
-    """The ticket of what a timer did in an actor of this epoch: below zero, one for each epoch."""
+    """The ticket of a timer's acknowledgement: negative, and unique for each epoch."""
     return -1 - epoch
 
 
 class Nack(msgspec.Struct, frozen=True, gc=False):
-    """The handler raised: nothing of the delivery counts. It is retried, then dead-lettered."""
+    """The handler raised: the delivery has no effect. It is retried once, then dead-lettered."""
 
     batch: int
     ticket: int
@@ -104,9 +108,9 @@ class Nack(msgspec.Struct, frozen=True, gc=False):
 
 
 class InternalMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message that no topic carries, for the bridge to deliver like a record.
+    """A message that is in no topic and that the batch processor delivers like a record.
 
-    It may be lost in a rollback: what is stored must imply it.
+    It may be lost in a rollback or a restart, so it must follow from the stored state.
     """
 
     message: Message
@@ -114,7 +118,7 @@ class InternalMessage(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class Restore:
-    """Sagas read back from the store, in the order of their deadlines."""
+    """Sagas read from the database, in the order of their deadlines."""
 
     progresses: list[SagaState]
     epoch: int
@@ -122,20 +126,20 @@ class Restore:
 
 @attrs.frozen
 class RestoreEntities:
-    """Entities that an actor keeps in memory, all of them."""
+    """All entities of the kinds that an actor keeps in memory."""
 
     entities: list[Entity]
 
 
 @attrs.frozen
 class Ended:
-    """The end of these sagas is committed: their actors may go."""
+    """The end of these sagas has been committed, so their actors can be stopped."""
 
     saga_ids: list[str]
 
 
 @attrs.frozen
 class EvictSagas:
-    """Forget these sagas, or all: their shards moved, or a batch was rolled back."""
+    """Stop the actors of these sagas (all if None), because shards moved or a batch failed."""
 
     saga_ids: list[str] | None = None

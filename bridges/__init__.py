@@ -1,1 +1,1 @@
-"""The outside world: topics and wire format, the logs, the store."""
+"""The adapters to the outside: records, logs, Kafka, the database, operations, HTTP."""

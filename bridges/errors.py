@@ -1,47 +1,47 @@
-"""The errors of the bridges."""
+"""The exceptions that the modules of `bridges` share."""
 
 from typing import ClassVar
 
 
 class BridgeError(Exception):
-    """Something between the actors and the outside world went wrong."""
+    """Base class of all errors of the adapters to the outside."""
 
     command: ClassVar[tuple[str, ...]] = ()
-    """The command of `order-sagas` that helps, as words, for whoever shows the error to a person:
-    only the command line knows the flags that it takes here."""
+    """The `order-sagas` command that helps, as words. Its flags are added by the command line,
+    which is the only one to know them."""
 
 
 class UnreadableRecordError(BridgeError, ValueError):
-    """A record is not a message of this system; says why."""
+    """A record cannot be decoded as a message. The error says why."""
 
 
 class KafkaBridgeError(BridgeError):
-    """Something is wrong with Kafka, or with how we use it."""
+    """Base class of the errors of Kafka and of its use."""
 
 
 class LostShardError(BridgeError):
-    """Another worker owns the shard now: the offsets are not where this batch began."""
+    """Another worker has claimed the shard: offset or epoch changed since the batch began."""
 
 
 class StoreError(BridgeError):
-    """The database cannot be used as it is; says what to do."""
+    """The database cannot be used in its present state. The error says what to do."""
 
 
 class NoDatabaseError(StoreError):
-    """There is no database where one is to be read, or one without tables of ours."""
+    """The database that is to be read does not exist, or has no tables of this system."""
 
     command = ("start",)
 
 
 class OldDatabaseError(StoreError):
-    """The database is of a former schema version, and this process does not migrate it."""
+    """The database has an older schema version, and this process does not migrate it."""
 
     command = ("database", "migrate")
 
 
 class NewerDatabaseError(StoreError):
-    """The database is of a schema version that this program does not know."""
+    """The database has a schema version that is newer than this program."""
 
 
 class StoreUnavailableError(StoreError, ConnectionError):
-    """The database is away or locked for now; the same call may work later."""
+    """The database is unreachable or locked. The same call may succeed later."""

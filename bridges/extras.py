@@ -1,4 +1,4 @@
-"""Optional parts of the distribution: is one installed, and the command that installs it."""
+"""Optional dependencies: which are installed, and the command that installs the others."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 from order_sagas.bridges.errors import BridgeError
 
 DISTRIBUTION = "order-sagas"
+"""Name of the distribution, as pip knows it."""
 
 MODULES = {
     "postgres": ("psycopg",),
@@ -22,9 +23,9 @@ MODULES = {
     "metrics": ("prometheus_client",),
     "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
 }
-"""What is imported of each extra of setup.cfg. Extras that only tests load are not here."""
+"""Modules that each extra of setup.cfg provides. Extras that only tests use are not listed."""
 LOADED = frozenset({"postgres"})
-"""Extras that have to be loaded to know: psycopg can be there without the libpq that it needs."""
+"""Extras whose modules must be imported to be checked: psycopg can be installed without libpq."""
 
 USES = {
     "postgres": "PostgreSQL",
@@ -32,16 +33,17 @@ USES = {
     "metrics": "serving metrics",
     "otel": "exporting traces",
 }
+"""What each extra is for, as it appears in messages."""
 
 
 class MissingExtraError(BridgeError, ImportError):
-    """Something was asked for that needs an optional part; says in one line how to install it."""
+    """An optional dependency is missing. The message contains the command that installs it."""
 
 
 def need(extra: str) -> None:
     """Raise MissingExtraError unless every module of the extra is installed.
 
-    Imports the packages around them only, and those of LOADED.
+    Imports only their parent packages, and the modules of the extras in LOADED.
     """
     is_there = _can_be_loaded if extra in LOADED else _is_installed
     missing = [name for name in MODULES[extra] if not is_there(name)]
@@ -52,11 +54,11 @@ def need(extra: str) -> None:
 
 
 def install_command(extra: str) -> str:
-    """The command that adds the extra to this installation; it can be pasted into a shell as it is.
+    """The command that installs the extra, ready to be pasted into a shell.
 
-    order-sagas is on no package index, so that `pip install order-sagas[...]` finds nothing. What
-    was installed from a folder, an archive or a repository is installed from there again, with the
-    extra. Where that is not known or is gone, the packages of the extra are installed by name.
+    order-sagas is on no package index, so `pip install order-sagas[...]` would find nothing. If it
+    was installed from a folder, an archive or a repository that still exists, the command installs
+    it from there with the extra; otherwise it installs the packages of the extra by name.
     """
     wanted = _from_origin(extra) or _requirements(extra)
     return shlex.join([_python(), "-m", "pip", "install", *wanted])
@@ -65,7 +67,7 @@ def install_command(extra: str) -> str:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package around it
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
@@ -78,14 +80,14 @@ def _can_be_loaded(module: str) -> bool:
 
 
 def _python() -> str:
-    """This interpreter, as short as it can be written here."""
+    """Path of this interpreter, relative to the working directory if it is inside."""
     path = Path(sys.executable)
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _from_origin(extra: str) -> list[str]:
-    """Where this was installed from, as arguments of pip; empty if that is not known."""
+    """Arguments for pip that name where this was installed from; empty if that is unknown."""
     for found in metadata.distributions(name=DISTRIBUTION):
         origin = json.loads(found.read_text("direct_url.json") or "{}")
         url = origin.get("url", "")
@@ -103,13 +105,13 @@ def _from_origin(extra: str) -> list[str]:
 
 
 def _with_revision(url: str, origin: dict[str, Any]) -> str:
-    """A URL as pip takes it: that of a repository names its kind and the commit."""
+    """A URL as pip takes it. For a repository, it includes the kind and the commit."""
     vcs = origin.get("vcs_info")
     return f"{vcs['vcs']}+{url}@{vcs['commit_id']}" if vcs else url
 
 
 def _requirements(extra: str) -> list[str]:
-    """The packages of the extra by the installed metadata; its modules where there is none."""
+    """The packages of the extra from the installed metadata, or its modules if there is none."""
     try:
         required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

@@ -1,17 +1,16 @@
-"""What a worker notes of outages while they last, for the worker that is started after it.
+"""The journal of outages, which makes them known to the workers that are started later.
 
-An outage of Kafka is noted in the database when it begins. An outage of the database cannot be:
-it is noted in a file, and in the database as soon as that is back. A worker that gains shards reads
-both. So deadlines are put off by an outage that was going on when the worker was stopped or killed,
-from its beginning until a worker has its shards again.
+An outage of Kafka is stored in the database when it begins. An outage of the database cannot be: it
+is stored in a file, and in the database as soon as that is available. A worker that gains shards
+reads both. So if a worker is stopped or killed during an outage, deadlines are put off from the
+beginning of the outage until a worker owns the shards again.
 
-Only outages are noted. The time in which no worker ran, because all were stopped or killed while
-Kafka and the database were there, counts as before: overdue deadlines pass at the next start. A
-sign of life in the database, from which the next worker could conclude since when the former one
-was gone, cannot tell the two apart, and would have to be written by an idle system too.
+Only outages are stored. Time in which no worker ran, while Kafka and the database were available,
+still counts: overdue deadlines pass at the next start. A heartbeat in the database could not tell
+such a stop from a crash, and would have to be written by an idle system too.
 
-The folder has to outlive the process, as the folder of the logs does, or a restart during an outage
-of the database counts as a restart without one. If the disk is away, only what is in memory counts.
+The folder must outlive the process, like the folder of the log files; otherwise an outage of the
+database is forgotten by a restart. If the folder cannot be written, only outages in memory count.
 """
 
 import contextlib
@@ -29,11 +28,14 @@ from order_sagas.bridges.storage.outages import Outage, OutageTable
 log = structlog.get_logger("bridge")
 
 DATABASE = "database"
-"""What is away when nothing can be stored."""
+"""Name of the outage during which nothing can be stored in the database."""
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """The content of a file; `database` says to which one it belongs."""
+    """The content of a file. `database` names the database that it belongs to.
+
+    `since` is in seconds since the Unix epoch.
+    """
 
     database: str
     id: str
@@ -46,26 +48,29 @@ _write = msgspec.json.Encoder().encode
 
 
 class OutageJournal:
-    """Keeps the outages of one worker. `folder` is None where no file may be written."""
+    """Stores the outages of one worker. `folder` is None if no files may be written."""
 
     def __init__(self, table: OutageTable, database: str, folder: Path | None) -> None:
-        """`database` is a name for it, which is written into files: give one without a password."""
+        """`database` is a name for the database.
+
+        It is written into files, so it must not contain a password.
+        """
         self._table = table
         self._database = database
         self._folder = folder
         self._ids: dict[str, str] = {}
-        """Of those that last, by what is away."""
+        """Ids of the current outages, by what is away."""
         self._unsaved: dict[str, Outage] = {}
 
     def began(self, what: str, since: float) -> None:
-        """Note that it is away, in the database if that is there. Raises nothing."""
+        """Store the begin of an outage, in a file if the database is away. Raises nothing."""
         outage = Outage(uuid.uuid4().hex, what, since)
         self._ids[what] = outage.id
         if what == DATABASE or not self._save(outage):
             self._leave_file(outage)
 
     def ended(self, what: str, since: float, until: float) -> None:
-        """Note that it is back; what cannot be stored is stored with the next. Raises nothing."""
+        """Store the end of an outage; if that fails, retry with the next one. Raises nothing."""
         number = self._ids.pop(what, None) or uuid.uuid4().hex
         self._unsaved[number] = Outage(number, what, since, until)
         for outage in list(self._unsaved.values()):
@@ -75,9 +80,10 @@ class OutageJournal:
             self._remove_file(outage.id)
 
     def recall(self, outages: Outages, now: float) -> None:
-        """Add to `outages` what this worker and others noted. Kafka and the database are there.
+        """Add the stored outages of this worker and of others to `outages`.
 
-        Raises StoreError where the database cannot be used.
+        To be called when Kafka and the database are available. `now` is in seconds since the Unix
+        epoch. Raises StoreError if the database cannot be used.
         """
         files = self._files()
         others = [Outage(each.id, each.what, each.since, now) for each in files.values()]
@@ -123,7 +129,7 @@ class OutageJournal:
             _remove(path)
 
     def _files(self) -> dict[Path, Noted]:
-        """Those of this database; what cannot be read is left where it is."""
+        """The files of this database. Files that cannot be read are ignored."""
         found = {}
         for path in sorted(self._folder.glob("outage-*.json")) if self._folder else ():
             try:
@@ -136,6 +142,6 @@ class OutageJournal:
 
 
 def _remove(path: Path) -> None:
-    # One that stays is read again, and then known by its id.
+    # A file that cannot be removed is read again, and recognised by its id.
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)

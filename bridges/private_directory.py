@@ -1,4 +1,4 @@
-"""A directory for this user alone, in a place where everybody may make one."""
+"""Directories that only this user may enter, in places where all users may create directories."""
 
 import os
 import stat
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 class NotPrivateError(PermissionError):
-    """What has the name is no directory, is another user's, or is open to other users."""
+    """The path is not a directory, belongs to another user, or is open to other users."""
 
 
 def private_directory(path: Path) -> Path:
-    """Make the directory with mode 0700, unless it is there, and check it before it is used.
+    """Create the directory with mode 0700, or check the one that exists; return its path.
 
-    In /tmp another user may have made it first, or put a link in its place: raises NotPrivateError
-    then, and OSError where it cannot be made.
+    In a directory like /tmp another user may have created it, or put a link in its place. Raises
+    NotPrivateError in that case, and OSError if it cannot be created.
     """
     try:
         path.mkdir(mode=0o700)
@@ -23,11 +23,11 @@ def private_directory(path: Path) -> Path:
 
 
 def check_private(path: Path) -> None:
-    """Raise NotPrivateError unless it is a directory of this user's, closed to all others.
+    """Raise NotPrivateError unless the path is a directory of this user, closed to all others.
 
-    Raises OSError where there is nothing of that name.
+    Raises OSError if the path does not exist.
     """
-    found = path.lstat()  # of a link itself: it may lead to where another user wants us
+    found = path.lstat()  # does not follow a link, which another user may have put there
     if (
         not stat.S_ISDIR(found.st_mode)
         or found.st_uid != os.geteuid()

@@ -1,4 +1,4 @@
-"""Sagas: declared as data, advanced by a pure function, carried out by an actor."""
+"""Sagas: defined as data, advanced by a pure function, run by an actor for each saga."""
 
 from order_sagas.actors.sagas.advance import Decision, LogEvent, Send, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import (

@@ -1,10 +1,10 @@
-"""What a saga does next: a pure function, and nothing else.
+"""The decision function of sagas.
 
-    (definition, progress, message, now) -> (progress, what to send, timers to set, what to log)
+    (definition, state, message, now) -> (state, messages to send, timers, log events)
 
-It imports no actor, no Kafka, no database and no clock; the saga actor carries out what it
-decides. A message that does not fit the present state changes nothing and is noted as ignored,
-with the reason: under at-least-once delivery, duplicates and late replies are ordinary.
+It is pure: it uses no actor, Kafka, database or clock. The saga actor carries out its decisions. A
+message that does not fit the current state changes nothing and is logged as ignored, with the
+reason: with at-least-once delivery, duplicates and late replies are normal.
 """
 
 from typing import Any
@@ -28,10 +28,11 @@ __all__ = ["Decision", "LogEvent", "Send", "Timer", "advance", "wakes_of"]
 def advance(
     saga: Saga, progress: SagaState | None, message: Message | Timer, now: float
 ) -> Decision:
-    """Decide what `message` means to the saga at `now` (seconds since the Unix epoch).
+    """Decide what follows from `message` at `now` (seconds since the Unix epoch).
 
-    `progress` is None for the message that starts it. Deterministic: the same arguments always
-    give the same decision, event ids and jitter included.
+    `progress` is the state of the saga, or None for the message that starts it. Deterministic: the
+    same arguments always give the same decision, including event ids and jitter. Raises TypeError
+    if `progress` is None and the message is not the one that starts the saga.
     """
     if progress is None:
         if type(message) is not saga.starts_on:
@@ -56,7 +57,7 @@ def advance(
 
 
 def wakes_of(progress: SagaState) -> list[Timer]:
-    """The timers a restored saga has to set again."""
+    """The timers that a saga needs after it has been restored."""
     return [
         Timer(state.deadline, i, state.attempt)
         for i, state in enumerate(progress.steps)

@@ -1,4 +1,4 @@
-"""Undoing a saga: the compensations, newest step first."""
+"""Compensation: undoes the steps of a saga, the newest first."""
 
 from order_sagas.actors.sagas.definition import Failure, Step
 from order_sagas.actors.sagas.effects import Timer
@@ -18,18 +18,19 @@ from order_sagas.actors.sagas.state import (
 from order_sagas.actors.sagas.transition import UNDOING, Transition
 
 DONE_OR_UNKNOWN = (DONE, SENT, BACKOFF, STUCK)
-"""What has to be undone: a step that was sent and not answered may have been done."""
+"""Phases of a step that must be undone. A step that was sent and not answered may have been done.
+"""
 
 
 class Backward(Transition):
-    """A saga that turns round, and goes back until it is cancelled."""
+    """Compensation of a saga, until it is cancelled."""
 
     __slots__ = ()
 
     def compensate(self, step: str, code: str, reason: str) -> list[str]:
-        """Turn round; answers the names of the steps to undo, newest first.
+        """Start compensating; return the names of the steps to undo, newest first.
 
-        A step that was sent and not answered counts: its outcome is unknown.
+        Includes steps that were sent and not answered, because their outcome is unknown.
         """
         self.status = COMPENSATING
         self.failed_step, self.code, self.reason = step, code, reason
@@ -41,7 +42,11 @@ class Backward(Transition):
         ]
 
     def go_back(self, sent: list[str]) -> None:
-        """Undo stages, newest first, until one has to be waited for; end after the first."""
+        """Undo stages, newest first, until one waits for a reply.
+
+        When the first stage is undone, the saga is cancelled, and its notices are sent. Appends the
+        names of the steps whose compensation is sent to `sent`.
+        """
         while self.stage >= 0:
             waiting = False
             for i in self.saga.stage_steps[self.stage]:
@@ -72,6 +77,7 @@ class Backward(Transition):
         )
 
     def send_undo(self, i: int, step: Step, attempt: int) -> None:
+        """Send the compensation of step `i`, and set its deadline if it has a reply."""
         assert step.undo
         self.send(step.to, step.undo(self.before.start), step.name, attempt, f"{step.name}:undo")
         if step.undone is None:
@@ -82,6 +88,7 @@ class Backward(Transition):
         self.wakes.append(Timer(deadline, i, attempt))
 
     def step_undone(self, i: int, state: StepState) -> None:
+        """Note that step `i` was undone, and undo the stages before it."""
         step = self.saga.rows[i]
         sent: list[str] = []
         self.steps[i] = StepState(UNDONE, state.attempt, self.now)
@@ -96,6 +103,7 @@ class Backward(Transition):
         self.go_back(sent)
 
     def undo_timed_out(self, i: int, state: StepState) -> None:
+        """Retry the compensation of step `i` later, or mark it stuck if no attempts are left."""
         step = self.saga.rows[i]
         waited = round(self.now - state.since, 6)
         noted = {"step": step.name, "attempt": state.attempt, "waited": waited}

@@ -1,4 +1,4 @@
-"""The parent of all sagas in flight: starts them, and finds the one a message is for."""
+"""The coordinator: the parent of all saga actors of a worker, which routes messages to them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ log = structlog.get_logger("sagas")
 
 
 class Coordinate:
-    """The coordinator's first message: the definitions, the bridge, and what time it is."""
+    """The first message to the coordinator, with everything that it needs."""
 
     def __init__(
         self, registry: Registry, bridge: ActorAddress, clock: Clock, outages: Outages
@@ -30,10 +30,11 @@ class Coordinate:
 
 
 class SagaCoordinator(Actor):
-    """Holds the address of every saga in flight.
+    """Starts saga actors, and keeps the address of each saga in flight.
 
-    A saga lives until its end is committed: until then a duplicate still finds it, and is
-    ignored by it for the right reason. A message for no saga in flight is ignored, and logged.
+    A saga actor is stopped only when the end of its saga has been committed, so that a duplicate
+    that arrives before is ignored by the saga, with the right reason. A message that belongs to no
+    saga in flight is logged as ignored, and acknowledged.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class SagaCoordinator(Actor):
         self._sagas: dict[str, ActorAddress] = {}
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a delivery, or start, restore, end or evict sagas."""
         kind = type(message)
         if kind is Delivery:
             self._deliver(message)
@@ -98,7 +100,7 @@ class SagaCoordinator(Actor):
             self.send(address, begin)
 
     def _context(self, saga: Saga, epoch: int) -> Context:
-        """What the sagas of one definition that were begun in one epoch have in common."""
+        """The context that the sagas of one definition and one epoch share."""
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:
             self._contexts[key] = Context(

@@ -1,4 +1,4 @@
-"""A saga declared as data: one row a step, checked when it is built.
+"""Definition of a saga as data: one row for each step, validated when it is created.
 
     PLACE_ORDER = Saga(
         name="place-order",
@@ -12,9 +12,9 @@
         ],
     )
 
-The rules are those of Garcia-Molina and Salem, "Sagas" (1987), with the pivot of Chris
-Richardson's "Microservices Patterns", chapter 4: what comes before the pivot can be undone, what
-comes after it can only be driven forward.
+The rules are those of Garcia-Molina and Salem, "Sagas" (1987), with the pivot of Chris Richardson's
+"Microservices Patterns", chapter 4: steps before the pivot can be undone; steps after it can only
+be retried until they succeed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,30 +29,30 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.retry import Retry
 
 Command = Callable[[Any], Message]
-"""Makes a command from the message that started the saga; must be a pure function of it."""
+"""Makes a command from the message that started the saga. Must be a pure function."""
 
 
 def seconds(n: float) -> float:
-    """A duration; all durations of a definition are seconds."""
+    """A duration of `n` seconds. All durations in a definition are in seconds."""
     return n
 
 
 def minutes(n: float) -> float:
-    """`n` minutes, in seconds."""
+    """A duration of `n` minutes, in seconds."""
     return n * 60
 
 
 def hours(n: float) -> float:
-    """`n` hours, in seconds."""
+    """A duration of `n` hours, in seconds."""
     return n * 3600
 
 
 @attrs.frozen
 class Participant:
-    """A service that takes part: its topic, and what its records are keyed by.
+    """A service that takes part in sagas: its name, its topic, and the key of its records.
 
-    The key decides the shard, and with it which worker owns the entity: a message's order id
-    unless `keyed_by` says otherwise.
+    `keyed_by` returns the key of a message. The key decides the shard, and so the worker that owns
+    the entity. The default is the order id.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Participant:
 
 @attrs.frozen
 class Failure:
-    """Why a saga is being undone: the step, a code for programs, a reason for people."""
+    """Why a saga is compensated: the step that failed, a code for programs, a reason for people."""
 
     step: str
     code: str
@@ -79,10 +79,14 @@ class Step:
     """One row of a saga.
 
     `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` tells and does not wait; one without `do` was done by the
-    message that started the saga. `undo` makes the compensation, `undone` is the reply to it;
-    a participant that never acknowledges has an `undo` without `undone`. A step that needs no
-    compensation says `needs_no_undo=True`.
+    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
+    message that started the saga; only the first row can be one.
+
+    `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
+    seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
+    no compensation must say `needs_no_undo=True`.
+
+    Raises DefinitionError if the fields contradict each other.
     """
 
     name: str
@@ -139,7 +143,10 @@ class Step:
 
 @attrs.frozen(init=False)
 class Parallel:
-    """Steps that run at once: complete when all are, undone whole."""
+    """Steps that are sent together.
+
+    The group is complete when all are done, and is undone as a whole.
+    """
 
     members: tuple[Step, ...]
 
@@ -152,7 +159,10 @@ class Parallel:
 
 @attrs.frozen
 class Notice:
-    """What is told, once, when a saga has been undone; `send` gets the start and the failure."""
+    """A message that is sent once when a saga has been cancelled.
+
+    `send` gets the start and the failure.
+    """
 
     to: Participant
     send: Callable[[Any, Failure], Message]
@@ -168,11 +178,11 @@ def _notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
 @attrs.frozen(slots=False)
 class Saga:
-    """A definition: steps in their order, what starts it, what is told when it has been undone.
+    """A saga definition: the message that starts it, its steps, the notices when it is cancelled.
 
-    Raises DefinitionError when it is built, if a name comes twice, if a step that can be undone
-    comes after the pivot, if a step before it cannot be undone and does not say so, or if a reply
-    could not be matched with its step.
+    Raises DefinitionError on creation if a name is used twice, if a step after the pivot can be
+    undone, if a step before it cannot be undone and does not say `needs_no_undo`, or if the
+    definition has more than one pivot.
     """
 
     name: str
@@ -186,7 +196,7 @@ class Saga:
 
     @cached_property
     def rows(self) -> tuple[Step, ...]:
-        """Every step, parallel ones too, in the order of the table."""
+        """Every step in the order of the table; the steps of parallel groups one by one."""
         return tuple(step for stage in self.stages for step in stage)
 
     @cached_property
@@ -197,12 +207,12 @@ class Saga:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The index in `rows` of each step's name."""
+        """The index in `rows` of each step, by name."""
         return {step.name: i for i, step in enumerate(self.rows)}
 
     @cached_property
     def pivot_stage(self) -> int:
-        """The stage after which nothing is undone; the number of stages if there is no pivot."""
+        """The index of the stage that contains the pivot; the number of stages if there is none."""
         return next(
             (n for n, stage in enumerate(self.stages) if any(step.pivot for step in stage)),
             len(self.stages),
@@ -210,7 +220,7 @@ class Saga:
 
     @cached_property
     def answers(self) -> dict[type[Message], tuple[tuple[int, str], ...]]:
-        """For each reply, the steps it may answer and as what: done, failed or undone."""
+        """For each reply, the steps that it can answer, each with "done", "failed" or "undone"."""
         found: dict[type[Message], list[tuple[int, str]]] = {}
         for i, step in enumerate(self.rows):
             for kind in ("done", "failed", "undone"):
@@ -220,7 +230,7 @@ class Saga:
         return {reply: tuple(places) for reply, places in found.items()}
 
     def sent_to(self) -> Iterator[Participant]:
-        """Every participant, each once."""
+        """Every participant that the saga sends to, once each."""
         seen: dict[str, Participant] = {}
         for step in self.rows:
             seen.setdefault(step.to.name, step.to)
@@ -259,9 +269,7 @@ class Saga:
         for n, stage in enumerate(self.stages):
             for step in stage:
                 if step.do is None and n > 0:
-                    refuse(
-                        f"step {step.name!r} has no `do`: only the first row may be begun already"
-                    )
+                    refuse(f"step {step.name!r} has no `do`: only the first row may have none")
                 if n < self.pivot_stage and not (step.undo or step.needs_no_undo):
                     refuse(
                         f"step {step.name!r} needs an `undo`, "

@@ -1,4 +1,4 @@
-"""What a saga decides: messages to send, timers to set, lines to log."""
+"""The effects that a decision of a saga consists of: messages, timers, log events."""
 
 from typing import Any
 
@@ -10,16 +10,17 @@ from order_sagas.actors.sagas.state import SagaState
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """A message for a participant."""
+    """A message to be sent to a participant."""
 
     to: Participant
     message: Message
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
-    """A timer, and which wait it ends: it is stale unless the step still waits until just `at`.
+    """A timer for a deadline of a step. `at` is in seconds since the Unix epoch.
 
-    Thespian cannot cancel a wakeup, so the timer carries its identity.
+    Thespian cannot cancel a wakeup, so a timer names the wait that it ends. It is stale, and
+    ignored, unless the step still has the deadline `at`.
     """
 
     at: float
@@ -28,7 +29,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEvent(msgspec.Struct, frozen=True, gc=False):
-    """A line for the log: one transition, or one message that was ignored."""
+    """A line for the log: one transition of a saga, or one message that was ignored."""
 
     event: str
     seq: int
@@ -36,7 +37,10 @@ class LogEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What to do. `progress` is the very same object when nothing changed."""
+    """The new state of a saga, and its effects.
+
+    `progress` is the same object as before if nothing changed.
+    """
 
     progress: SagaState
     sends: list[Send]

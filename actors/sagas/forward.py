@@ -1,4 +1,4 @@
-"""Driving a saga forward: stage after stage, until the last is complete."""
+"""Runs a saga forwards, stage by stage, until the last one is complete."""
 
 from order_sagas.actors.messages import Failed, Message
 from order_sagas.actors.sagas.compensation import Backward
@@ -17,11 +17,12 @@ from order_sagas.actors.words import many
 
 
 class Forward(Backward):
-    """A saga that goes on, and turns round when a step fails or times out."""
+    """Forward execution of a saga, which turns to compensation when a step fails or times out."""
 
     __slots__ = ()
 
     def start(self) -> None:
+        """Start the saga: enter its first stage."""
         sent: list[str] = []
         self.note(
             "saga.started",
@@ -33,6 +34,7 @@ class Forward(Backward):
         self.go_forward(sent)
 
     def step_done(self, i: int, state: StepState) -> None:
+        """Note that step `i` is done, and go on if its stage is complete."""
         step = self.saga.rows[i]
         sent: list[str] = []
         self.steps[i] = StepState(DONE, state.attempt, self.now)
@@ -47,7 +49,10 @@ class Forward(Backward):
         self.go_forward(sent)
 
     def go_forward(self, sent: list[str]) -> None:
-        """Enter stages until one has to be waited for; complete after the last."""
+        """Enter stages until one waits for a reply; after the last stage, complete the saga.
+
+        Appends the names of the steps that are sent to `sent`.
+        """
         stages = self.saga.stage_steps
         while True:
             for i in stages[self.stage]:
@@ -62,6 +67,7 @@ class Forward(Backward):
             self.enter_stage(sent)
 
     def enter_stage(self, sent: list[str]) -> None:
+        """Send the commands of the current stage. Appends the names of the steps to `sent`."""
         for i in self.saga.stage_steps[self.stage]:
             step = self.saga.rows[i]
             if step.do is None:
@@ -71,6 +77,7 @@ class Forward(Backward):
                 sent.append(step.name)
 
     def send_command(self, i: int, step: Step, attempt: int) -> None:
+        """Send the command of step `i`, and set its deadline if it has a reply."""
         assert step.do
         self.send(step.to, step.do(self.before.start), step.name, attempt, step.name)
         if step.done is None:
@@ -82,6 +89,10 @@ class Forward(Backward):
         self.wakes.append(Timer(deadline, i, attempt))
 
     def timed_out(self, i: int, state: StepState) -> None:
+        """Retry step `i` later.
+
+        If no attempts are left, compensate; after the pivot, mark it stuck.
+        """
         step = self.saga.rows[i]
         waited = round(self.now - state.since, 6)
         wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
@@ -103,6 +114,7 @@ class Forward(Backward):
             self.go_back(sent)
 
     def step_failed(self, i: int, state: StepState, message: Message) -> None:
+        """Compensate, because step `i` was answered with a failure."""
         step = self.saga.rows[i]
         code = (message.code if isinstance(message, Failed) else "") or "failed"
         reason = (message.reason if isinstance(message, Failed) else "") or f"{step.name} failed"

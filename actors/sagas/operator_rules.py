@@ -1,8 +1,8 @@
-"""Which operator commands a saga accepts in its present state.
+"""The rules for which operators' commands a saga accepts in its current state.
 
-One rule for both places that apply it: a command is checked against the stored saga before it is
-sent, so that an operator hears at once why it cannot be done, and the saga decides again when the
-command arrives, because it may have moved on.
+They are applied in two places. Before a command is sent, it is checked against the stored state, so
+that the operator sees at once why it is not possible. When it arrives, the saga checks it again,
+because its state may have changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,16 @@ from order_sagas.actors.sagas.state import STUCK, UNDO_STUCK, StepState
 
 
 def stuck_steps(steps: Sequence[StepState]) -> list[int]:
-    """The indexes of the steps that got no reply and have no attempt left."""
+    """The indexes of the steps that were not answered and have no attempts left."""
     return [i for i, step in enumerate(steps) if step.phase in (STUCK, UNDO_STUCK)]
 
 
 def refusal(
     command: OperatorCommand, saga: Saga, steps: Sequence[StepState], stage: int, code: str
 ) -> str:
-    """The reason for which a saga in flight refuses a command; "" if it accepts the command.
+    """The reason why a saga in flight refuses a command, or "" if it accepts the command.
 
-    `stage` is the saga's current stage, `code` the failure it is being compensated for, if any.
+    `stage` is the saga's current stage, `code` the failure for which it is compensated, if any.
     """
     if isinstance(command, CancelSaga):
         if code:

@@ -1,23 +1,24 @@
-"""Times in which no answer could come: the log or the database was away, or a service paused."""
+"""Times in which no reply could come: the log or the database was away, or a service was paused."""
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import Protocol
 
 MOST = 1000
-"""Separate outages that are remembered. Of more, the two with the shortest time between them become
-one, which includes that time: a deadline is put off by a little more, and never by less."""
+"""Maximum number of separate outages that are kept. If there are more, the two with the shortest
+time in between are joined, including that time, so that deadlines are put off by slightly more,
+never by less."""
 
 
 class Spans:
-    """Stretches of time, as (begun, ended) in seconds; those that touch each other are one."""
+    """Intervals of time, as (begin, end) in seconds. Intervals that touch or overlap are joined."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._begun: list[float] = []
         self._ended: list[float] = []
         self._before: list[float] = [0.0]
-        """The length of all stretches before each, and of all of them at the end."""
+        """The total length of the intervals before each, and of all intervals at the end."""
 
     def __bool__(self) -> bool:
         return bool(self._begun)
@@ -26,7 +27,7 @@ class Spans:
         return len(self._begun)
 
     def add(self, begun: float, ended: float) -> None:
-        """Add a stretch; nothing happens if it has no length, or is known."""
+        """Add an interval. Has no effect if its length is 0, or if it is covered already."""
         if ended <= begun:
             return
         first = bisect_left(self._ended, begun)
@@ -40,7 +41,7 @@ class Spans:
         self._before = [0.0, *accumulate(lengths)]
 
     def covered(self, since: float, until: float) -> float:
-        """Seconds between the two moments that are part of a stretch."""
+        """Seconds between the two times that are inside intervals."""
         return max(0.0, self._up_to(until) - self._up_to(since))
 
     def _up_to(self, moment: float) -> float:
@@ -59,22 +60,23 @@ class Spans:
 
 
 class Journal(Protocol):
-    """Is told when an outage begins and ends, so that a restart does not forget it."""
+    """Stores outages, so that they are known after a restart."""
 
     def began(self, what: str, since: float) -> None:
-        """`what` is away. Raises nothing."""
+        """Note that `what` is away since `since`. Raises nothing."""
         ...
 
     def ended(self, what: str, since: float, until: float) -> None:
-        """`what` is back. Raises nothing."""
+        """Note that `what` was away from `since` to `until`. Raises nothing."""
         ...
 
 
 class Outages:
-    """What the deadlines of waiting sagas are put off by, so that an outage times nobody out.
+    """Computes how long deadlines are put off, so that outages do not make steps time out.
 
-    At most `grace` seconds in all for one wait; after that a deadline passes, outage or not. A
-    pause is meant: it counts for those who wait for the paused service, for as long as it lasts.
+    An outage puts off a wait by at most `grace` seconds in total, a pause by its whole length, and
+    only for the steps of the paused service. If there is a `journal`, it is notified of each begin
+    and end.
     """
 
     def __init__(self, grace: float = 3600.0) -> None:
@@ -86,14 +88,14 @@ class Outages:
         self._paused_since: dict[str, float] = {}
 
     def begin(self, what: str, now: float) -> None:
-        """`what` is away; saying so twice changes nothing."""
+        """Note that `what` is away since `now`. Has no effect if that is known already."""
         if what not in self._since:
             self._since[what] = now
             if self.journal:
                 self.journal.began(what, now)
 
     def end(self, what: str, now: float) -> None:
-        """`what` is back, or was never away."""
+        """Note that `what` is available at `now`. Has no effect if it was not away."""
         since = self._since.pop(what, None)
         if since is not None:
             self.add(since, now)
@@ -101,37 +103,37 @@ class Outages:
                 self.journal.ended(what, since, now)
 
     def add(self, since: float, until: float) -> None:
-        """There was an outage once; saying so twice changes nothing."""
+        """Add an outage that is over. Has no effect if it is known already."""
         self._past.add(since, until)
 
     def pause(self, service: str, since: float) -> None:
-        """The service is paused; saying so twice changes nothing."""
+        """Note that a service is paused since `since`. Has no effect if that is known already."""
         self._paused_since.setdefault(service, since)
 
     def unpause(self, service: str, now: float) -> None:
-        """The service works again, or was never paused."""
+        """Note that the pause of a service ended at `now`. Has no effect if it was not paused."""
         since = self._paused_since.pop(service, None)
         if since is not None:
             self.paused(service, since, now)
 
     def paused(self, service: str, since: float, until: float) -> None:
-        """The service was paused once; saying so twice changes nothing."""
+        """Add a pause that is over. Has no effect if it is known already."""
         self._past_pauses.setdefault(service, Spans()).add(since, until)
 
     def is_paused(self, service: str) -> bool:
-        """Whether it is paused now."""
+        """True if the service is paused now."""
         return service in self._paused_since
 
     def __bool__(self) -> bool:
         return bool(self._past or self._since or self._past_pauses or self._paused_since)
 
     def length(self, since: float, now: float) -> float:
-        """Seconds of outage between the two moments, at most the grace."""
+        """Seconds of outage between the two times, at most `grace`."""
         begun = min(self._since.values(), default=now)
         return min(_covered(self._past, begun, since, now), self.grace)
 
     def paused_for(self, service: str, since: float, now: float) -> float:
-        """Seconds between the two moments in which the service was paused."""
+        """Seconds between the two times in which the service was paused."""
         begun = self._paused_since.get(service, now)
         return _covered(self._past_pauses.get(service, _NEVER), begun, since, now)
 
@@ -140,6 +142,6 @@ _NEVER = Spans()
 
 
 def _covered(past: Spans, begun: float, since: float, now: float) -> float:
-    """Of past stretches, and of one that began and lasts, the seconds between two moments."""
+    """Seconds between two times that are in past intervals or after `begun`."""
     lasting = max(0.0, now - max(since, begun))
     return lasting + past.covered(since, max(since, min(begun, now)))

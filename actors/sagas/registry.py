@@ -1,4 +1,4 @@
-"""Which sagas there are: found by what starts them, by what answers them, and by version."""
+"""The registry of saga definitions: by version, by the message that starts them, by reply."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,9 +9,11 @@ from order_sagas.actors.sagas.state import saga_id_of
 
 
 class Registry:
-    """The definitions a system runs. Keep old versions in it while sagas of them are in flight.
+    """The saga definitions that a system runs.
 
-    A new saga begins with the newest version of its definition and stays with it.
+    A new saga uses the newest version of its definition and keeps it until it ends. Keep an old
+    version registered as long as sagas of it are in flight. Raises DefinitionError if a version is
+    given twice, or if two sagas start on the same message.
     """
 
     def __init__(self, sagas: Iterable[Saga]) -> None:
@@ -21,11 +23,13 @@ class Registry:
                 raise DefinitionError(f"saga {saga.name!r}: version {saga.version} comes twice")
             self._by_version[saga.name, saga.version] = saga
         self.newest: dict[str, Saga] = {}
+        """The newest version of each definition, by name."""
         for saga in self:
             known = self.newest.get(saga.name)
             if known is None or known.version < saga.version:
                 self.newest[saga.name] = saga
         self.started_by: dict[type[Message], Saga] = {}
+        """The saga that each message starts."""
         for saga in self.newest.values():
             other = self.started_by.setdefault(saga.starts_on, saga)
             if other is not saga:
@@ -33,6 +37,7 @@ class Registry:
                     f"{saga.starts_on.__name__} starts both {other.name!r} and {saga.name!r}"
                 )
         self.answered_by: dict[type[Message], tuple[str, ...]] = {}
+        """The names of the sagas that wait for each reply."""
         for saga in self:
             for reply in saga.answers:
                 names = self.answered_by.get(reply, ())
@@ -43,7 +48,7 @@ class Registry:
         return iter(self._by_version.values())
 
     def get(self, name: str, version: int) -> Saga:
-        """The definition of a running saga; raises UnknownSagaError if it is not kept here."""
+        """The definition of a stored saga; raises UnknownSagaError if it is not registered."""
         try:
             return self._by_version[name, version]
         except KeyError:
@@ -56,8 +61,9 @@ class Registry:
     def saga_ids_of(self, message: Message) -> Sequence[str]:
         """The ids of the sagas that a message may belong to; an order may have several sagas.
 
-        A start names exactly one. A reply without a saga id, as services written elsewhere send
-        it, may answer any saga of the order that takes such a reply.
+        For a message that starts a saga there is exactly one. A reply without a saga id, as
+        services written elsewhere send it, may answer any saga of the order that waits for such a
+        reply.
         """
         saga = self.started_by.get(type(message))
         if saga is not None:

@@ -1,4 +1,4 @@
-"""What can happen to a saga under way: a reply, a deadline that passes, an operator."""
+"""What happens to a saga in flight: a reply, a deadline that passes, an operator's command."""
 
 from order_sagas.actors.messages import (
     CancelSaga,
@@ -27,11 +27,15 @@ from order_sagas.actors.sagas.transition import GOING, UNDOING
 
 
 class Events(Forward):
-    """Decides what each event means in the present state; what does not fit is ignored."""
+    """Decides what an event means in the current state. An event that does not fit is ignored."""
 
     __slots__ = ()
 
     def reply(self, message: Message) -> None:
+        """Handle the reply of a participant.
+
+        Ignored with a reason if it is stale, a duplicate, or late.
+        """
         places = self.saga.answers.get(type(message), ())
         if not places:
             return self.ignore(message, "this saga knows no such reply")
@@ -57,7 +61,7 @@ class Events(Forward):
         return self.ignore(message, _why_no_reply(state), step)
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
-        """Which step a reply answers: the one it names, else the one that waits for it."""
+        """The step that a reply answers: the one it names, otherwise the one that waits for it."""
         if len(places) == 1:
             return places[0]
         for place in places:
@@ -70,6 +74,10 @@ class Events(Forward):
         return places[0]
 
     def deadline_passed(self, wake: Timer) -> None:
+        """Handle a timer: time out the step, or send it again after its backoff.
+
+        Ignores stale timers.
+        """
         state = self.steps[wake.step]
         if state.deadline != wake.at:
             return  # stale: the step was answered, or waits for another attempt
@@ -87,6 +95,10 @@ class Events(Forward):
             self.send_undo(wake.step, step, state.attempt + 1)
 
     def operator(self, command: OperatorCommand) -> None:
+        """Carry out an operator's command.
+
+        Ignored with a reason if the saga's state does not allow it.
+        """
         if reason := refusal(command, self.saga, self.steps, self.stage, self.code):
             return self.ignore(command, reason)
         if isinstance(command, CancelSaga):
@@ -115,6 +127,7 @@ class Events(Forward):
         return None
 
     def skip(self, command: SkipStep, i: int) -> None:
+        """Treat stuck step `i` as done, or as undone, and go on."""
         state, step = self.steps[i], self.saga.rows[i]
         sent: list[str] = []
         self.operator_note(command, "skip", step.name, sent=sent)
@@ -130,6 +143,7 @@ class Events(Forward):
     def operator_note(
         self, command: OperatorCommand, action: str, step: str, **more: list[str]
     ) -> None:
+        """Note an operator's action, with who asked for it and why, in the saga's history."""
         named = {"step": step} if step else {}
         by = {"action": action, "by": command.by, "why": command.why}
         self.note("saga.operator", **by, **named, **more)

@@ -1,4 +1,4 @@
-"""When to send again: exponential backoff, with jitter that a replay repeats."""
+"""Retry policies: exponential backoff with deterministic jitter."""
 
 import zlib
 
@@ -7,11 +7,11 @@ import attrs
 
 @attrs.frozen
 class Retry:
-    """At most `attempts` sends; before the n-th repeat, wait `backoff * factor ** (n - 1)` seconds.
+    """Send at most `attempts` times; before repeat n wait `backoff * factor ** (n - 1)` seconds.
 
-    The wait is at most `longest` seconds, and up to the share `jitter` of it is taken off, so that
-    a thousand sagas that timed out together do not knock together again. The jitter comes from
-    the saga's id, step and attempt: the same saga waits the same time in every replay.
+    The wait is at most `longest` seconds, and is shortened by a share of up to `jitter`, so that
+    sagas that timed out together do not retry at the same moment. The jitter is computed from the
+    saga id, the step and the attempt, so a replay waits just as long.
     """
 
     attempts: int = attrs.field(default=3, validator=attrs.validators.ge(1))
@@ -23,21 +23,21 @@ class Retry:
     )
 
     def wait_after(self, attempt: int, seed: str) -> float | None:
-        """Seconds to wait after `attempt` failed, or None when no attempts are left.
+        """Seconds to wait after `attempt` timed out, or None if no attempts are left.
 
-        Attempts are counted on when an operator asks for another set: with three of them, the
-        third and the sixth are the last of theirs.
+        Attempts go on counting when an operator retries a step: with `attempts=3`, the third and
+        the sixth attempt are the last of their sets.
         """
         turn = (attempt - 1) % self.attempts + 1
         if turn == self.attempts:
             return None
         try:
             wait = min(self.backoff * self.factor ** (turn - 1), self.longest)
-        except OverflowError:  # after a thousand attempts or so
+        except OverflowError:  # after about a thousand attempts
             wait = self.longest if self.backoff else 0.0
         share = zlib.crc32(f"{seed}/{attempt}".encode()) / 2**32
         return wait * (1 - self.jitter * share)
 
 
 ONCE = Retry(attempts=1)
-"""Send once; a deadline that passes is final."""
+"""Send once; there is no retry after a timeout."""

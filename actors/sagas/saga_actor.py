@@ -1,4 +1,4 @@
-"""A saga in flight: an actor that carries out what `advance` decides, and nothing more."""
+"""The actor of a saga in flight, which carries out the decisions of `advance`."""
 
 import traceback
 from datetime import timedelta
@@ -22,7 +22,7 @@ _proxy = structlog.get_logger("sagas")
 
 @cache
 def _logger() -> Any:
-    """Bound at the first line, when logging is set up: a proxy costs a quarter more for each."""
+    """The bound logger. Bound at first use, after logging is set up; a proxy is 25% slower."""
     return _proxy.bind()
 
 
@@ -31,18 +31,22 @@ _LEVELS = {
     "saga.undo_timed_out": "warning",
     "saga.needs_attention": "error",
 }
-"""Everything else is information."""
+"""Levels of log events; all others are logged at level info."""
 
 
 LOOK_AGAIN = 1.0
-"""Seconds between looks at a deadline that passed during an outage which lasts."""
+"""Seconds between checks of a deadline that passed during an outage."""
 
 LOOK_AGAIN_PAUSED = 10.0
-"""The same during a pause, which may last for days, with very many sagas waiting."""
+"""Seconds between checks of a deadline that passed during a pause. Longer, because a pause may last
+for days with very many sagas waiting."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
-    """What many sagas have in common; `timers` is the ticket of what their timers do."""
+    """What the sagas of one definition share.
+
+    `timers` is the ticket of their timers' acknowledgements.
+    """
 
     saga: Saga
     bridge: ActorAddress
@@ -52,7 +56,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 
 
 class Begin(msgspec.Struct, frozen=True, gc=False):
-    """The first message of a saga actor: a delivery that starts it, or the progress it resumes."""
+    """The first message to a saga actor: the delivery that starts the saga, or its stored state."""
 
     context: Context
     delivery: Delivery | None = None
@@ -60,13 +64,15 @@ class Begin(msgspec.Struct, frozen=True, gc=False):
 
 
 class SagaActor(Actor):
-    """One saga. Its deadlines are wakeups; it ends when its coordinator says so, after the commit.
+    """One saga in flight.
 
-    Every delivery is acknowledged to the bridge with `Ack`; a timer that changed something is
-    reported with `Ack` too, under the ticket of timers.
+    Its deadlines are wakeups. The coordinator stops it after the end is committed.
+
+    Acknowledges every delivery with an `Ack`, or with a `Nack` if the decision raises. A timer that
+    changes the state is reported with an `Ack` of batch `NO_BATCH`.
     """
 
-    # No dictionary for each of a million: `_myRef` is what Thespian sets.
+    # Saves a dictionary for each saga, of which there may be a million. Thespian sets `_myRef`.
     __slots__ = ("_context", "_myRef", "_progress")
 
     _context: Context
@@ -78,6 +84,7 @@ class SagaActor(Actor):
         return self._progress
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle the first message, a delivery, or a wakeup."""
         kind = type(message)
         if kind is Delivery:
             self._advance(message.message, message.now, message.batch, message.ticket)
@@ -96,24 +103,25 @@ class SagaActor(Actor):
         outages, now = self._context.outages, self._context.clock.now()
         if outages and self._progress:
             state = self._progress.steps[wake.step]
-            still = self._still(wake, state, now)
-            if still > 0 and state.deadline == wake.at:
-                self.wakeupAfter(timedelta(seconds=still), wake)
+            delay = self._delay(wake, state, now)
+            if delay > 0 and state.deadline == wake.at:
+                self.wakeupAfter(timedelta(seconds=delay), wake)
                 return
         self._advance(wake, now, NO_BATCH, self._context.timers)
 
-    def _still(self, wake: Timer, state: StepState, now: float) -> float:
-        """Seconds until another look at a deadline that was put off; 0.0 if it passes now."""
+    def _delay(self, wake: Timer, state: StepState, now: float) -> float:
+        """Seconds until a deadline that was put off is checked again; 0.0 if it passes now."""
         outages = self._context.outages
         service = self._context.saga.rows[wake.step].to.name
         is_paused = outages.is_paused(service)
         if state.phase in (BACKOFF, UNDO_BACKOFF):
-            # Not sent again to one who is paused; a pause before has put off what went before.
+            # Not sent again while the service is paused. Earlier pauses do not count: they have
+            # put off the deadline before this backoff already.
             paused = LOOK_AGAIN_PAUSED if is_paused else 0.0
         else:
             paused = outages.paused_for(service, state.since, now)
-        still = wake.at + outages.length(state.since, now) + paused - now
-        return max(still, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if still > 0 else 0.0
+        delay = wake.at + outages.length(state.since, now) + paused - now
+        return max(delay, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if delay > 0 else 0.0
 
     def _advance(self, message: Message | Timer, now: float, batch: int, ticket: int) -> None:
         context, before = self._context, self._progress
@@ -146,7 +154,7 @@ class SagaActor(Actor):
 
 
 def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:
-    """One line of the log for each note; what a trace is made of."""
+    """Write one log line for each event. Traces are built from these lines."""
     timestamp, log = iso(now), _logger()
     for note in notes:
         event = note.event

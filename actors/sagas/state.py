@@ -1,9 +1,9 @@
-"""How far a saga has come: the record of it, which is what the store keeps.
+"""The state of a saga, as it is stored.
 
-A stored record is a JSON object with the names of these fields; a field that has its default value
-is left out. `format` says how to read it: a record with another number is refused. So a field can
-be added, with a default, without a new format; to rename one, or to give it another meaning, takes
-a new FORMAT and a migration (`bridges/storage/migrations`) that rewrites what is stored.
+It is stored as a JSON object by field name; fields with their default value are left out. `format`
+is the version of the format, and a record with another version is rejected. A field with a default
+can be added without a new version. To rename a field, or to change its meaning, increase FORMAT and
+add a migration (`bridges/storage/migrations`) that rewrites the stored records.
 """
 
 from enum import IntEnum
@@ -16,7 +16,7 @@ from order_sagas.actors.sagas.definition import Saga
 
 
 class Status(IntEnum):
-    """Where a saga stands as a whole."""
+    """The state of a saga as a whole."""
 
     RUNNING = 0
     COMPENSATING = 1
@@ -26,7 +26,7 @@ class Status(IntEnum):
 
 
 class Phase(IntEnum):
-    """Where one step stands."""
+    """The state of one step."""
 
     IDLE = 0
     SENT = 1
@@ -40,7 +40,7 @@ class Phase(IntEnum):
     UNDONE = 9
 
 
-# As plain numbers: a member of an enum costs ten times as much to look up, at every transition.
+# As plain numbers, because looking up a member of an enum takes ten times as long.
 IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE = map(
     int, Phase
 )
@@ -48,13 +48,16 @@ RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
 FORMAT = 2
-"""Of stored records; 1 was an array of the fields' values, in their order."""
+"""Version of the stored format. Version 1 was an array of the fields' values, in their order."""
 
 
 class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One step: its phase, the attempt (of the command, or of the undo), since when, until when.
+    """The state of one step: phase, attempt, start of the current wait, deadline.
 
-    `deadline` is 0.0 when nothing is waited for; times are seconds since the Unix epoch.
+    `attempt` counts the sends of the command or, in the phases of the undo, of the compensation.
+
+    `since` and `deadline` are seconds since the Unix epoch; `deadline` is 0.0 if the step waits for
+    nothing.
     """
 
     phase: int = Phase.IDLE
@@ -64,10 +67,11 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 NOT_STARTED = StepState()
+"""The state of a step before it is sent; one object for all sagas."""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One line of a saga's history: what happened to which step, when, and what caused it.
+    """One entry of a saga's history: when what happened to which step, and what caused it.
 
     Repetitions of an ignored message share one entry: `times` counts them, `last` is the time of
     the newest (0.0 if there was only one), and the other fields are those of the first.
@@ -86,11 +90,11 @@ class HistoryEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class SagaState(
     msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="format", tag=FORMAT
 ):
-    """A saga in flight, or ended. `seq` counts its transitions from 1.
+    """The state of a saga, in flight or ended. `seq` counts its transitions from 1.
 
-    `stage` is the index of the current stage. While the saga runs, all earlier stages are complete;
-    while it compensates, all later ones are undone. `steps` are in the order of the definition's
-    rows. `start` is the message that started the saga, from which every command is made.
+    `stage` is the index of the current stage. While running, all earlier stages are complete; while
+    compensating, all later stages are undone. `steps` are in the order of the definition's rows.
+    `start` is the message that started the saga; every command is made from it.
     """
 
     saga_id: str
@@ -111,18 +115,18 @@ class SagaState(
 
     @property
     def deadline(self) -> float | None:
-        """The earliest time at which something must happen; None when nothing is waited for."""
+        """The earliest deadline of a step (seconds since the Unix epoch), or None."""
         due = [step.deadline for step in self.steps if step.deadline]
         return min(due) if due else None
 
     @property
     def ended(self) -> bool:
-        """Whether the saga reached a final state."""
+        """True if the saga is completed or cancelled."""
         return self.status >= COMPLETED
 
 
 def saga_id_of(saga: str, order_id: str) -> str:
-    """The id of the one saga of this definition for this order."""
+    """The id of the saga of this definition for this order."""
     return f"{saga}/{order_id}"
 
 
@@ -130,18 +134,18 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SagaState)
 
 encode = _encoder.encode
-"""A progress as JSON, for the store."""
+"""The state of a saga as JSON."""
 
 decode_plain = _decoder.decode
-"""The progress that `encode` wrote, with `start` as plain data: for readers that have no definition
-of the saga. Raises msgspec.ValidationError for anything else, another format included."""
+"""The state that `encode` wrote, with `start` as plain data, for readers without the definition of
+the saga. Raises msgspec.ValidationError for anything else, including other formats."""
 
 
 def decode(raw: bytes | str, definition: Saga) -> SagaState:
-    """The progress that `encode` wrote; raises msgspec.ValidationError for anything else."""
+    """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
     progress = decode_plain(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
-    # A million sagas may wait in memory: what they have in common is kept once.
+    # A million sagas may be in memory, so equal parts are shared.
     return msgspec.structs.replace(
         progress,
         start=start,

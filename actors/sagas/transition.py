@@ -1,4 +1,4 @@
-"""One call of `advance`: the working copy of a saga's progress, and what came of it."""
+"""One call of `advance`: a mutable copy of the saga's state, and the effects so far."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from order_sagas.actors.sagas.state import (
 )
 
 IGNORED = "saga.message_ignored"
-"""The event of a message that does not fit the present state."""
+"""The log event of a message that does not fit the current state."""
 GOING = (SENT, BACKOFF, STUCK)
 """Phases of a step whose command was sent and not answered."""
 UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
@@ -32,7 +32,11 @@ UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
 
 
 class Transition:
-    """What both directions need: to send, to wait, to take note, to ignore."""
+    """The operations that forward execution and compensation share: send, wait, note, ignore.
+
+    `before` is the state at the start of the call; the other fields are the new state and its
+    effects.
+    """
 
     __slots__ = (
         "before", "cause", "code", "ended_at", "failed_step", "history", "notes", "now",
@@ -58,6 +62,7 @@ class Transition:
         self.notes: list[LogEvent] = []
 
     def decision(self) -> Decision:
+        """The new state and the effects; the former state itself if nothing changed."""
         before = self.before
         if not self.history:
             return Decision(before, self.sends, self.wakes, self.notes)
@@ -83,10 +88,10 @@ class Transition:
     def ignore(
         self, message: Message, reason: str, step: Step | None = None, *, record: bool = False
     ) -> None:
-        """Note that a message changes nothing; with `record`, in the saga's history too.
+        """Log that a message changes nothing; with `record`, add it to the saga's history too.
 
-        A repetition, for the same step and the same reason, is counted in the entry of the first:
-        however many duplicates come, the history does not grow.
+        A repetition for the same step and the same reason is counted in the existing entry, so that
+        duplicates do not make the history grow.
         """
         fields = {"cause": self.cause, "status": status(message), "reason": reason}
         if step:
@@ -99,7 +104,7 @@ class Transition:
                 self.history.append(entry)
 
     def count_again(self, step: str, reason: str) -> bool:
-        """Count one more ignored message of a step; False if its history has none yet."""
+        """Count a repetition in an existing entry of the history; False if there is none."""
         history = self.before.history
         for place, entry in enumerate(history):
             if entry.event == IGNORED and entry.step == step and entry.note == reason:
@@ -111,6 +116,10 @@ class Transition:
         return False
 
     def send(self, to: Participant, message: Message, step: str, attempt: int, event: str) -> None:
+        """Send a message to a participant, with the ids that identify it.
+
+        The event id is the saga id with `event` and, if it is not 0, `attempt`.
+        """
         saga_id = self.before.saga_id
         stamped = replace(
             message,
@@ -125,23 +134,26 @@ class Transition:
         self.sends.append(Send(to, stamped))
 
     def back_off(self, i: int, state: StepState, phase: int, wait: float) -> None:
+        """Set a timer to send step `i` again in `wait` seconds."""
         at = self.now + wait
         self.steps[i] = StepState(phase, state.attempt, state.since, at)
         self.wakes.append(Timer(at, i, state.attempt))
 
     def stick(self, i: int, state: StepState, phase: int, reason: str) -> None:
+        """Mark step `i` as stuck, so that the saga needs attention."""
         self.steps[i] = StepState(phase, state.attempt, state.since)
         self.status = NEEDS_ATTENTION
         self.note("saga.needs_attention", step=self.saga.rows[i].name, reason=reason)
 
     def settle_status(self) -> None:
-        """A saga needs attention for as long as one of its steps is stuck."""
+        """End the status NEEDS_ATTENTION if no step is stuck any more."""
         if self.status == NEEDS_ATTENTION and not any(
             state.phase in (STUCK, UNDO_STUCK) for state in self.steps
         ):
             self.status = COMPENSATING if self.code else RUNNING
 
     def note(self, event: str, /, **fields: Any) -> None:
+        """Add a transition: one log event, one entry of the history, and one more in `seq`."""
         self.seq += 1
         cause = fields["cause"] = self.cause
         self.notes.append(LogEvent(event, self.seq, fields))

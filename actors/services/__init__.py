@@ -1,0 +1,1 @@
+"""The services that take part in sagas: orders, payments, stock, notifications."""

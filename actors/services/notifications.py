@@ -1,4 +1,4 @@
-"""The notification service: one message to the customer about each order."""
+"""The notification service: sends the customer one message about each order."""
 
 from functools import cache, partial
 from typing import Any, ClassVar, Protocol
@@ -29,46 +29,49 @@ log = structlog.get_logger("notifications")
 
 @cache
 def _bound() -> Any:
-    """Bound at the first line: a proxy costs a quarter more for each."""
+    """The bound logger. Bound at first use, after logging is set up; a proxy is 25% slower."""
     return log.bind()
 
 
 ATTEMPTS = 10
-"""How often a notification is tried before it is given up."""
+"""How often a notification is tried before it fails for good."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
-"""Seconds from a failed attempt to the next: after the first, and at most."""
+"""Seconds between a failed attempt and the next: after the first attempt, and at most."""
 
 
 class Channel(Protocol):
     """A way to reach a customer.
 
-    One that is not `local` is used after the commit, on another thread; an exception means that
-    the message was not sent, and it is tried again with the same id. It must have a timeout.
+    A channel that is not `local` is used after the commit, on another thread. If `send` raises, the
+    message counts as not sent, and is tried again with the same id. `send` must have a timeout.
     """
 
     @property
     def name(self) -> str:
-        """What the channel is called in the tables."""
+        """Name of the channel, as it is stored with notifications."""
         ...
 
     @property
     def local(self) -> bool:
-        """Whether it is used inside the batch."""
+        """True if `send` is called inside the batch."""
         ...
 
     def send(self, notification: Notification, now: float) -> None:
-        """Send it. Ids are stable, so a channel that can, sends each once."""
+        """Send the notification; `now` is in seconds since the Unix epoch.
+
+        The order id is the same in each attempt, so that a channel can recognise a repetition.
+        """
         ...
 
 
 class LogChannel:
-    """Writes the message to the log, and nowhere else."""
+    """Writes notifications to the log, and sends them nowhere."""
 
     name = "log"
     local = True
 
     def send(self, notification: Notification, now: float) -> None:
-        """One line at level info."""
+        """Write one line at level info."""
         _bound().info(
             "customer.notified",
             timestamp=iso(now),
@@ -83,11 +86,13 @@ class NotificationSent(CallOutcome):
 
 
 class NotificationOwed(Internal):
-    """The notification is stored as pending: send it, or wait until its next attempt is due."""
+    """A notification is stored as PENDING: send it, or wait until its next attempt is due."""
 
 
 class NotificationDue(Internal):
-    """The pause after a failed attempt is over. `attempts` tells which, so that an old timer is
+    """The wait after a failed attempt is over.
+
+    `attempts` is the number of attempts when the timer was set, so that a stale timer is
     recognised.
     """
 
@@ -95,19 +100,20 @@ class NotificationDue(Internal):
 
 
 class UseChannel(msgspec.Struct, frozen=True):
-    """Tells the notification service how to reach customers."""
+    """Sets the channel of the notification service."""
 
     channel: Any
     since: float = 0.0
-    """When the process began: what failed before that is tried at once."""
+    """When the process started, in seconds since the Unix epoch. Attempts that failed before are
+    repeated at once."""
 
 
 class NotificationService(Service):
-    """One notification an order, whatever comes twice.
+    """Sends one notification for each order, however often its event is delivered.
 
-    It is stored as PENDING before it is sent, and tried up to ten times, further and further
-    apart; then it is FAILED and stays visible. A process that starts tries at once what failed
-    before; one that loses its shards and gains them again keeps to the pauses.
+    A notification is stored as PENDING before it is sent, and tried up to ATTEMPTS times with
+    growing waits; then it is FAILED. A process that starts repeats at once what failed before its
+    start. One that loses shards and gets them back keeps to the waits.
     """
 
     participant: ClassVar[Participant] = NOTIFICATIONS
@@ -120,6 +126,7 @@ class NotificationService(Service):
         self._since = 0.0
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        """Handle `UseChannel`."""
         if isinstance(message, UseChannel):
             self._channel = message.channel
             self._since = message.since
@@ -127,14 +134,17 @@ class NotificationService(Service):
             super().receive_other(message, sender)
 
     def completed(self, known: Notification | None, event: OrderCompleted, now: float) -> Answer:
+        """Notify the customer that the order is complete."""
         text = f"Your order {event.order_id} is complete."
         return self._notify(known, event, "completed", text, event.customer_id, now)
 
     def cancelled(self, known: Notification | None, event: OrderCancelled, now: float) -> Answer:
+        """Notify the customer that the order was cancelled, and why."""
         text = f"Your order {event.order_id} was cancelled: {event.reason or event.code}."
         return self._notify(known, event, "cancelled", text, event.customer_id, now)
 
     def sent(self, known: Notification | None, outcome: NotificationSent, now: float) -> Answer:
+        """Store the outcome of an attempt; after a failure, schedule the next one."""
         if known is None or known.status != Notification.PENDING:
             return NOTHING
         attempts = known.attempts + 1
@@ -162,17 +172,20 @@ class NotificationService(Service):
         return Answer((failed,), later=((_pause_after(attempts), due),))
 
     def owed(self, known: Notification | None, owed: NotificationOwed, now: float) -> Answer:
+        """Send a pending notification, or wait if its next attempt is not due yet."""
         if known is None or known.status != Notification.PENDING:
             return NOTHING
         if known.attempts and known.updated_at > self._since:
             pause = _pause_after(known.attempts)
-            left = min(known.updated_at + pause - now, pause)  # a clock may have been set back
+            # At most `pause`, in case the clock was set back.
+            left = min(known.updated_at + pause - now, pause)
             if left > 0:
                 due = NotificationDue(order_id=known.order_id, attempts=known.attempts)
                 return Answer(later=((left, due),))
         return Answer(calls=(self._call(known, now),))
 
     def due(self, known: Notification | None, due: NotificationDue, now: float) -> Answer:
+        """Send a pending notification, unless the timer is stale."""
         if known is None or known.status != Notification.PENDING or known.attempts != due.attempts:
             return NOTHING
         return Answer(calls=(self._call(known, now),))
@@ -226,5 +239,5 @@ def _outcome(order_id: str, result: None, error: BaseException | None) -> Notifi
 
 
 def _pause_after(attempts: int) -> float:
-    """Seconds from the attempt of this number, which failed, to the next."""
+    """Seconds to wait after failed attempt number `attempts`, counted from 1."""
     return min(FIRST_WAIT * 2.0 ** (attempts - 1), LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""The order service: what became of an order."""
+"""The order service: stores orders and their status."""
 
 from typing import ClassVar
 
@@ -29,12 +29,19 @@ def _same(order: Order, event: OrderCreated) -> bool:
 
 
 class OrderService(Service):
-    """Keeps the orders. Idempotent by order id; an order in a final state stays in it."""
+    """Stores the orders.
+
+    Idempotent by order id. A completed or cancelled order keeps its status.
+    """
 
     participant: ClassVar[Participant] = ORDERS
     entity: ClassVar[type[Entity]] = Order
 
     def created(self, order: Order | None, event: OrderCreated, now: float) -> Answer:
+        """Store a new order.
+
+        Raises OrderConflictError if the id belongs to an order with different content.
+        """
         if order:
             if event.lines and not _same(order, event):
                 raise OrderConflictError(event.order_id)
@@ -56,17 +63,23 @@ class OrderService(Service):
         )
 
     def completed(self, order: Order | None, event: OrderCompleted, now: float) -> Answer:
+        """Mark the order completed."""
         return self._end(order, event, Order.COMPLETED, now)
 
     def roll_back(self, order: Order | None, command: RollbackOrder, now: float) -> Answer:
+        """Mark the order rolled back, and reply.
+
+        A completed order is not changed, and gets no reply.
+        """
         done = (OrderRolledBack(order_id=command.order_id),)
         if order and order.status in (Order.ROLLED_BACK, Order.CANCELLED):
             return Answer(replies=done)
         if order and order.status == Order.COMPLETED:
-            return NOTHING  # past the pivot: nobody who keeps to the saga asks for this
+            return NOTHING  # past the pivot; the saga does not send this
         return Answer((self._with(order, command, Order.ROLLED_BACK, now),), done)
 
     def cancelled(self, order: Order | None, event: OrderCancelled, now: float) -> Answer:
+        """Mark the order cancelled, with the reason."""
         return self._end(order, event, Order.CANCELLED, now, event.code, event.reason)
 
     def _end(

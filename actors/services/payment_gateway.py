@@ -1,4 +1,4 @@
-"""What the payment service asks of a payment provider."""
+"""The port to a payment provider: requests, outcomes, and the protocol of a gateway."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from order_sagas.actors.messages import ProcessPayment
 
 
 class Charge(NamedTuple):
-    """A charge of `amount` minor units. `key` is the idempotency key: one key, one charge."""
+    """A charge of `amount` minor units. `key` is the idempotency key: one charge for each key."""
 
     key: str
     order_id: str
@@ -17,7 +17,7 @@ class Charge(NamedTuple):
 
 
 class Refund(NamedTuple):
-    """The refund of a whole charge; `key` is the idempotency key."""
+    """The refund of a whole charge. `key` is the idempotency key."""
 
     key: str
     order_id: str
@@ -27,44 +27,45 @@ class Refund(NamedTuple):
 
 
 class Approved(NamedTuple):
-    """The money moved; the provider's id of the charge."""
+    """The money was moved. `charge_id` is the provider's id of the charge."""
 
     charge_id: str
 
 
 class Declined(NamedTuple):
-    """The money did not move, and will not for this key."""
+    """The money was not moved, and never will be for this key."""
 
     code: str
     reason: str
 
 
 class NoAnswer(NamedTuple):
-    """The provider said nothing: whether the money moved is unknown."""
+    """The provider gave no answer: it is unknown whether the money was moved."""
 
 
 class After(NamedTuple):
-    """The provider answers `outcome`, but only after so many seconds."""
+    """The provider answers `outcome` after this many seconds."""
 
     seconds: float
     outcome: Approved | Declined
 
 
 Outcome = Approved | Declined | NoAnswer | After
+"""What a gateway can return."""
 
 
 class PaymentGateway(Protocol):
     """A payment provider.
 
-    One that is not `local` is called after the commit that records the intention, on another
-    thread, perhaps more than once with the same key; an exception counts as no answer. It must have
-    a timeout: see `ExternalCall`. A `local` one promises to be pure and quick, and answers inside
-    the batch.
+    A gateway that is not `local` is called after the commit that stores the intention, on another
+    thread, and possibly more than once with the same key. An exception counts as no answer. It must
+    have a timeout; see `ExternalCall`. A `local` gateway must be pure and fast, because it is
+    called inside the batch.
     """
 
     @property
     def local(self) -> bool:
-        """Whether it answers inside the batch."""
+        """True if the gateway is called inside the batch."""
         ...
 
     def charge(self, charge: Charge) -> Outcome:
@@ -72,5 +73,5 @@ class PaymentGateway(Protocol):
         ...
 
     def refund(self, refund: Refund) -> Outcome:
-        """Give a whole charge back, once for each key."""
+        """Refund a whole charge, once for each key."""
         ...

@@ -1,4 +1,4 @@
-"""The payment service: charges and refunds, each once."""
+"""The payment service: makes each charge and each refund once."""
 
 from functools import partial
 from typing import Any, ClassVar
@@ -46,29 +46,29 @@ _json = msgspec.json.Encoder()
 log = structlog.get_logger("payments")
 
 UNKNOWN = "outcome_unknown"
-"""The code of a payment whose last call ended without an answer."""
+"""Code of a payment whose last call ended without an answer."""
 
 
 class PaymentSettled(CallOutcome):
-    """The outcome of a charge or a refund. A `code` means that the provider declined it."""
+    """The outcome of a charge or a refund. If `code` is set, the provider declined it."""
 
     refund: bool = False
     charge_id: str = ""
     code: str = ""
     reason: str = ""
     unknown: bool = False
-    """Whether the money moved is unknown."""
+    """True if it is unknown whether the money was moved."""
 
 
 class PaymentOwed(Internal):
-    """The payment is stored as pending: ask the provider again what was not answered."""
+    """A payment is stored as PENDING: repeat the call to the provider."""
 
 
 class PaymentService(Service):
-    """Keeps the payments. Idempotent by order id: a duplicate command gets the first answer.
+    """Stores the payments. Idempotent by order id: a duplicate command gets the first reply again.
 
-    A refund that comes before its charge blocks it. While the provider has not answered, the
-    payment is PENDING and remembers the command it owes an answer to: the newest.
+    A refund that comes before its charge blocks the charge. While the provider has not answered,
+    the payment is PENDING and stores the newest command that has to be answered.
     """
 
     participant: ClassVar[Participant] = PAYMENTS
@@ -80,6 +80,7 @@ class PaymentService(Service):
         self._gateway: PaymentGateway = SimulatedGateway()
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        """Handle `UseGateway`."""
         if isinstance(message, UseGateway):
             self._gateway = message.gateway
         else:
@@ -88,6 +89,7 @@ class PaymentService(Service):
     # --- commands -----------------------------------------------------------------------------
 
     def process(self, payment: Payment | None, command: ProcessPayment, now: float) -> Answer:
+        """Charge the customer, or repeat the reply to an earlier charge."""
         if payment is None:
             new = Payment(
                 order_id=command.order_id,
@@ -101,10 +103,11 @@ class PaymentService(Service):
             owed = _command.decode(payment.command)
             if isinstance(owed, ProcessPayment):
                 return self._charge(payment, command, now, known=True)
-            return NOTHING  # it is being refunded: the answer to that is all that is owed
+            return NOTHING  # being refunded: only the refund is answered
         return Answer(replies=(_first_answer(payment),))
 
     def roll_back(self, payment: Payment | None, command: RollbackPayment, now: float) -> Answer:
+        """Refund the charge, or block it if it has not been made."""
         if payment is None:
             blocked = Payment(
                 order_id=command.order_id,
@@ -120,7 +123,7 @@ class PaymentService(Service):
             if payment.charges:
                 return self._refund(payment, command, now)
             if isinstance(_command.decode(payment.command), ProcessPayment):
-                # The charge is under way: refund it as soon as its outcome is known.
+                # The charge is being made: refund it as soon as its outcome is known.
                 return Answer((_owing(payment, command, now),))
             return self._charge_to_refund(payment, command, now)
         return Answer(replies=(_rolled_back(payment),))
@@ -128,6 +131,7 @@ class PaymentService(Service):
     # --- the provider's side ------------------------------------------------------------------
 
     def settled(self, payment: Payment | None, outcome: PaymentSettled, now: float) -> Answer:
+        """Store the outcome of a call, and reply to the command that waits for it."""
         if payment is None or payment.status != Payment.PENDING:
             return NOTHING
         owed = _command.decode(payment.command)
@@ -138,7 +142,7 @@ class PaymentService(Service):
                 return Answer((_unsettled(payment, outcome, now),))
             return self._refunded(payment, owed, now)
         if payment.charges:
-            return NOTHING  # known already: the charge was asked for twice, with one key
+            return NOTHING  # already stored: the call was made twice with the same key
         if outcome.unknown:
             return Answer((_unsettled(payment, outcome, now),))
         if outcome.code:
@@ -152,7 +156,10 @@ class PaymentService(Service):
         return Answer((charged,), (reply_to(owed, _completed(charged), now),))
 
     def owed(self, payment: Payment | None, owed: PaymentOwed, now: float) -> Answer:
-        """Ask the provider again what was not answered, or for want of capacity was not asked."""
+        """Repeat the call of a pending payment.
+
+        It was not answered, or not made because all threads were busy.
+        """
         if payment is None or payment.status != Payment.PENDING:
             return NOTHING
         command = _command.decode(payment.command)
@@ -163,7 +170,7 @@ class PaymentService(Service):
         return self._charge_to_refund(payment, command, now)
 
     def _charge_to_refund(self, payment: Payment, owed: RollbackPayment, now: float) -> Answer:
-        """Ask again for a charge whose outcome never came: only then is it known what to refund."""
+        """Repeat a charge whose outcome is unknown, because only a known charge can be refunded."""
         charge = ProcessPayment(order_id=payment.order_id, attempt=owed.attempt)
         return self._ask_charge(payment, owed, _charge_of(payment, charge), now, known=True)
 
@@ -225,7 +232,7 @@ class PaymentService(Service):
             return Answer((_owing(payment, command, now),), later=((outcome.seconds, settled),))
         settled = _settlement(payment.order_id, True, outcome, None)
         if isinstance(outcome, Declined):
-            # A local provider's: `ExternalCalls` tells of the others.
+            # From a local gateway. `ExternalCalls` logs those of the others.
             log.warning(
                 "payment.refund_declined", order_id=payment.order_id, key=refund.key,
                 error=settled.error,
@@ -259,7 +266,7 @@ class PaymentService(Service):
 
 
 class UseGateway(msgspec.Struct, frozen=True):
-    """Tells the payment service which provider to ask."""
+    """Sets the payment provider of the payment service."""
 
     gateway: Any
 
@@ -282,7 +289,7 @@ def _settlement(
         return PaymentSettled(order_id=order_id, refund=refund, charge_id=outcome.charge_id)
     if isinstance(outcome, Declined):
         code, reason = outcome.code or DECLINED, outcome.reason
-        if not refund:  # an answer like any other: the order is cancelled for it
+        if not refund:  # an ordinary answer, for which the order is cancelled
             return PaymentSettled(order_id=order_id, code=code, reason=reason)
         return PaymentSettled(
             order_id=order_id, refund=True, code=code, reason=reason,
@@ -298,10 +305,10 @@ def _settlement(
 
 
 def _unsettled(payment: Payment, outcome: PaymentSettled, now: float) -> Payment:
-    """The payment, still pending, with what went wrong with its last call.
+    """The payment, still PENDING, with the reason why its last call did not succeed.
 
-    An unknown outcome is asked for again by the saga's retry, with the same key; so is a refund
-    that was declined, until the saga needs attention.
+    The saga's retry repeats the call with the same key if its outcome is unknown, or if a refund
+    was declined, until the saga needs attention.
     """
     what = "refund" if outcome.refund else "charge"
     if outcome.unknown:

@@ -1,4 +1,4 @@
-"""What every service is: an actor whose handlers are pure functions of state and message."""
+"""Base class of the services: an actor whose handlers are functions of state and message."""
 
 import traceback
 from collections.abc import Callable
@@ -17,32 +17,31 @@ from order_sagas.actors.sagas.definition import Participant
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What a handler decided: the entities to write, the replies to send, the calls to make.
+    """The result of a handler: entities to store, replies to send, external calls to make.
 
-    The entity that the bridge loaded, if it is written, comes first.
+    If the entity that was loaded for the message is stored, it must be the first of `writes`.
     """
 
     writes: tuple[Entity, ...] = ()
     replies: tuple[Message, ...] = ()
     calls: tuple[ExternalCall, ...] = ()
     later: tuple[tuple[float, Message], ...] = ()
-    """Messages to get back after so many seconds; lost in a crash, so the state must imply them.
-
-    A message that a timer brings already is not asked for twice: the same one of a batch that was
-    rolled back and handled again, say.
-    """
+    """Messages to the service itself, each with a delay in seconds. They are lost in a restart, so
+    they must follow from the stored state. A message for which a timer is already set is not
+    scheduled a second time, for example when a batch is handled again after a rollback."""
 
 
 NOTHING = Answer()
-"""The message changes nothing and needs no answer."""
+"""The message changes nothing and gets no reply."""
 
 Handler = Callable[[Any, Any, Any, float], Answer]
+"""A method `(self, state, message, now) -> Answer`."""
 
 
 def reply_to(command: Message, reply: Message, now: float) -> Message:
-    """The reply, with the ids that tie it to its command.
+    """The reply with the ids of the command that it answers.
 
-    The event id is the command's with the reply's status: answering twice gives one id.
+    Its event id is derived from the command's, so that a repeated reply has the same id.
     """
     return replace(
         reply,
@@ -58,33 +57,37 @@ def reply_to(command: Message, reply: Message, now: float) -> Message:
 
 
 class Service(Actor):
-    """Dispatches deliveries to `handlers` and acknowledges each with what came of it.
+    """Calls the handler of each delivery, and acknowledges the delivery with the result.
 
     A handler is a method `(state, message, now) -> Answer`. `state` is the entity of the message's
-    order as this batch left it, or as the store has it, or None. A handler that raises must have no
-    effect: the bridge is told and decides. So it changes no state of the service, except entities
-    of `memory`, and those only once nothing can raise any more; a rollback restores them.
+    order, as changed earlier in this batch or as stored, or None; `now` is in seconds since the
+    Unix epoch. If a handler raises, the delivery is answered with a `Nack`, and must have had no
+    effect. So a handler must not change the service itself, except for entities of `memory`, and
+    those only after everything that can raise. After a rollback they are restored.
     """
 
     participant: ClassVar[Participant]
+    """The service as sagas see it."""
     entity: ClassVar[type[Entity]]
-    """The entity that the bridge loads for each message, by order id."""
+    """The entity that is loaded for each message, by order id."""
     entity_of: ClassVar[dict[type[Message], type[Entity]]] = {}
-    """Messages that are about another entity than that."""
+    """Messages for which another entity is loaded."""
     memory: ClassVar[tuple[type[Entity], ...]] = ()
-    """Entities that the service keeps in memory, all of them, from `RestoreEntities` on."""
+    """Entities that the service keeps in memory, all of them. They are set by `RestoreEntities`."""
     reminder: ClassVar[type[Message] | None] = None
-    """The message that makes the service issue the external call that an entity owes."""
+    """The message that makes the service repeat the external call of a pending entity."""
     handlers: ClassVar[dict[type[Message], Handler]]
+    """The handler of each message."""
 
     def __init__(self) -> None:
         super().__init__()
         self._batch = -1
         self._decided: dict[Any, Any] = {}
         self._timers: set[Message] = set()
-        """The messages that timers will bring."""
+        """The messages for which timers are set."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a delivery, a wakeup, or a setting."""
         if type(message) is Delivery:
             self._deliver(message, sender)
         elif type(message) is WakeupMessage:
@@ -96,7 +99,7 @@ class Service(Actor):
             self.receive_other(message, sender)
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
-        """Anything but a delivery: settings, and what is restored at a start."""
+        """Handle anything but deliveries and wakeups: settings, and restored entities."""
 
     def _deliver(self, delivery: Delivery, sender: ActorAddress) -> None:
         message, now = delivery.message, delivery.now
@@ -107,7 +110,7 @@ class Service(Actor):
         order_id = message.order_id
         key: Any = order_id
         if type(message) in self.entity_of:
-            key = type(message), order_id  # about another entity, whose id may be an order's
+            key = type(message), order_id  # another entity, whose id may equal an order's
         try:
             answer = self.handlers[type(message)](
                 self, decided.get(key, delivery.state), message, now

@@ -1,4 +1,7 @@
-"""Simulated misbehaviour, by declared rules: the same seed and order always behave the same."""
+"""Simulated faults of the payment provider and of services.
+
+They follow from rules: the same seed and order id always give the same result.
+"""
 
 import zlib
 
@@ -18,13 +21,16 @@ from order_sagas.actors.services.payment_gateway import (
 
 
 def share(seed: int, what: str, order_id: str) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
+    """A number in [0, 1) that depends only on its arguments."""
     return zlib.crc32(f"{seed}/{what}/{order_id}".encode()) / 2**32
 
 
 @attrs.frozen
 class Silence:
-    """Falls on the share `rate` of orders; ends after `attempts` of a command, or never if 0."""
+    """Makes a service silent for the share `rate` of orders.
+
+    It answers again after `attempts` attempts of a command, or never if 0.
+    """
 
     rate: float = 0.0
     attempts: int = 0
@@ -32,7 +38,7 @@ class Silence:
     where: str = "stock"
 
     def falls_on(self, command: Message) -> bool:
-        """Whether this attempt of the command gets no answer."""
+        """True if this attempt of the command gets no reply."""
         if not self.rate or (self.attempts and command.attempt > self.attempts):
             return False
         return share(self.seed, f"{self.where}-silent", command.order_id) < self.rate
@@ -40,11 +46,11 @@ class Silence:
 
 @attrs.frozen
 class SimulatedGateway:
-    """A payment provider that is local and pure: it decides by rules, and so inside the batch.
+    """A local payment provider that decides by rules, inside the batch.
 
-    Declines amounts above `decline_above` (minor units of each order's own currency), the customers
-    named, and the share `decline_rate` of orders; is silent as `silence` says; answers after
-    `delay` seconds.
+    Declines amounts above `decline_above` (minor units of each order's currency), the customers
+    `decline_customers`, and the share `decline_rate` of orders. Does not answer where `silence`
+    applies. Answers after `delay` seconds.
     """
 
     decline_above: int | None = None
@@ -57,14 +63,14 @@ class SimulatedGateway:
     local: bool = attrs.field(default=True, init=False)
 
     def charge(self, charge: Charge) -> Outcome:
-        """The provider's answer to a charge; refunds are always approved."""
+        """The outcome of a charge, by the rules."""
         if self.silence.rate and self.silence.falls_on(charge.command):
             return NoAnswer()
         outcome = self._decide(charge)
         return After(self.delay, outcome) if self.delay else outcome
 
     def refund(self, refund: Refund) -> Outcome:
-        """The provider's answer to a refund."""
+        """Approve the refund; refunds are never declined."""
         return Approved(refund.charge_id)
 
     def _decide(self, charge: Charge) -> Approved | Declined:

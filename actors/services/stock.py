@@ -1,4 +1,4 @@
-"""The stock service: who holds what, in which warehouse."""
+"""The stock service: levels of stock, and reservations."""
 
 from typing import Any, ClassVar
 
@@ -24,13 +24,15 @@ from order_sagas.actors.services.service import NOTHING, Answer, Handler, Servic
 from order_sagas.actors.services.simulated_gateway import Silence
 
 Levels = dict[tuple[str, str], StockLevel]
+"""Levels by warehouse and SKU."""
 
 
 class StockService(Service):
-    """Keeps the levels of the warehouses it owns in memory; the store is what they come back from.
+    """Keeps the levels of the warehouses of its shards in memory, and reservations in the database.
 
-    Reserves all lines of an order or none, never goes below zero, and releases exactly what the
-    reservation holds. A release that comes before its reservation blocks it.
+    Reserves all lines of an order or none, never more than is on hand, and releases exactly what
+    the reservation holds. A release that comes before its reservation blocks it. The levels are
+    restored from the database.
     """
 
     participant: ClassVar[Participant] = STOCK
@@ -44,6 +46,7 @@ class StockService(Service):
         self._silence = Silence()
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
+        """Handle restored levels, and `Silence`."""
         if isinstance(message, RestoreEntities):
             self._levels = {
                 (level.warehouse, level.sku): level
@@ -54,6 +57,7 @@ class StockService(Service):
             self._silence = message
 
     def reserve(self, held: Reservation | None, command: ReserveStock, now: float) -> Answer:
+        """Reserve the lines of an order, or repeat the reply to an earlier command."""
         if held is None:
             if self._silence.falls_on(command):
                 return NOTHING
@@ -93,6 +97,7 @@ class StockService(Service):
         return Answer((held, *taken), (StockReserved(order_id=command.order_id),))
 
     def release(self, held: Reservation | None, command: RollbackStock, now: float) -> Answer:
+        """Release a reservation, or block it if it has not been made."""
         done = (StockRolledBack(order_id=command.order_id),)
         if held is None:
             blocked = Reservation(
@@ -116,6 +121,10 @@ class StockService(Service):
         return Answer((released, *returned), done)
 
     def load(self, known: StockLoad | None, command: LoadStock, now: float) -> Answer:
+        """Add a delivery of goods to the levels, once for each delivery id.
+
+        Raises ValueError for a negative quantity, or if the level would be too large to be stored.
+        """
         if known:
             return NOTHING
         loaded = []
@@ -147,7 +156,7 @@ class StockService(Service):
 
 
 def _by_sku(lines: tuple[OrderLine, ...]) -> dict[str, int]:
-    """An order may name a SKU on two lines; it needs their sum."""
+    """Quantities by SKU; lines of the same SKU are added up."""
     wanted: dict[str, int] = {}
     for line in lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity

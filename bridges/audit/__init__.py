@@ -1,10 +1,9 @@
-"""What must be true of the books, whatever happened: one place for audit, harness and tests.
+"""The audit: rules that the stored books must keep, for the command, the harness and the tests.
 
     report = examine(ledger_of(connection), registry, ended=True)
 
-A check is a rule in a sentence and the SQL that finds what breaks it. Those that are to hold
-`ALWAYS` hold after every commit; those for when everything has `ENDED` presume that no saga is in
-flight and no record waits.
+A check is a rule in a sentence, and the SQL that finds its violations. Checks of kind `ALWAYS` hold
+after every commit. Those of kind `ENDED` hold only when no saga is in flight and no record waits.
 """
 
 from order_sagas.bridges.audit.audit import Finding, Report, Violation, examine, violations

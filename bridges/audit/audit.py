@@ -1,4 +1,4 @@
-"""Run the checks, and say what was looked at and what was found."""
+"""Runs the checks, and reports their violations."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ from order_sagas.bridges.storage.queries import IN_FLIGHT
 
 @attrs.frozen
 class Violation:
-    """One thing that is not as it must be: which (an order id, a SKU), and what was found."""
+    """A violation of a rule: its subject (an order id, a SKU), and what was found."""
 
     check: str
     subject: str
@@ -24,7 +24,7 @@ class Violation:
 
 @attrs.frozen
 class Finding:
-    """A check that was run, and how many things it looked at."""
+    """The result of one check, and the number of rows that it examined."""
 
     check: Check
     looked_at: int
@@ -33,27 +33,28 @@ class Finding:
 
 @attrs.frozen
 class Report:
-    """What an examination of the books found."""
+    """The result of an audit."""
 
     findings: tuple[Finding, ...]
     in_flight: int
-    """Sagas that have not ended."""
+    """Number of sagas that have not ended."""
     needing_attention: int
-    """Those of them that wait for a person."""
+    """Number of those that need attention."""
 
     @property
     def violations(self) -> list[Violation]:
-        """All of them, check by check."""
+        """All violations, check by check."""
         return [v for finding in self.findings for v in finding.violations]
 
 
 def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Report:
-    """Check the books; `ended` adds what is only true once everything has ended.
+    """Run the checks on the books; `ended` includes those of kind `ENDED`.
 
-    Read them at one moment, in one transaction, if somebody may be writing.
+    If the books may change meanwhile, the ledger must read them in one transaction, as of one
+    moment.
     """
     findings = tuple(
-        Finding(check, int(ledger.ask(check.of)[0][0]), _broken(ledger, check))
+        Finding(check, int(ledger.ask(check.of)[0][0]), _violations_of(ledger, check))
         for check in checks_for(sagas)
         if ended or check.when == ALWAYS
     )
@@ -68,13 +69,13 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
 def violations(
     ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False
 ) -> Iterator[Violation]:
-    """What `examine` finds broken, without counting what was looked at."""
+    """The violations that `examine` would find, without counting the rows examined."""
     for check in checks_for(sagas):
         if ended or check.when == ALWAYS:
-            yield from _broken(ledger, check)
+            yield from _violations_of(ledger, check)
 
 
-def _broken(ledger: Ledger, check: Check) -> tuple[Violation, ...]:
+def _violations_of(ledger: Ledger, check: Check) -> tuple[Violation, ...]:
     return tuple(
         Violation(check.name, str(subject), str(found))
         for subject, found in ledger.ask(check.broken)

@@ -1,8 +1,8 @@
-"""The same rules, for what one commit touched: on entities in memory, after every commit.
+"""The rules of the audit for what one commit changed, checked in memory after every commit.
 
-The SQL of `checks` looks at whole books, which takes longer than the commit that it would follow.
-Besides, only who sees each commit can tell what a commit must not do; `check_change` holds that.
-The names are those of `checks`, where there is one.
+The SQL of `rules` examines all books, which takes longer than a commit. Besides, some rules are
+about changes, which only a check of each commit can see (`check_change`). Where a rule is also in
+`rules`, it has the same name there.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from order_sagas.actors.sagas.state import Phase, SagaState, Status
 
 
 class Broken(NamedTuple):
-    """A rule that was broken, by what, and how."""
+    """A violation of a rule: its name, its subject, and what was found."""
 
     rule: str
     subject: str
@@ -29,7 +29,7 @@ class Broken(NamedTuple):
 
 @attrs.define
 class Facts:
-    """All that is stored of one order."""
+    """Everything that is stored of one order."""
 
     order_id: str
     order: Order | None = None
@@ -39,7 +39,7 @@ class Facts:
     sagas: dict[str, SagaState] = attrs.field(factory=dict)
 
     def copy(self) -> "Facts":
-        """The same facts, to compare with later ones."""
+        """A copy, to compare with a later state."""
         return Facts(
             self.order_id,
             self.order,
@@ -51,10 +51,11 @@ class Facts:
 
 
 PLACE_ORDER = "place-order"
+"""Name of the saga whose end decides the end of the order."""
 
 
 def check_order(facts: Facts, registry: Registry) -> Iterator[Broken]:
-    """What holds of an order at any time."""
+    """Violations of the rules for an order, at any time."""
     for each in facts.sagas.values():
         yield from check_saga(each, registry)
     yield from _check_payment(facts)
@@ -69,10 +70,10 @@ def check_order(facts: Facts, registry: Registry) -> Iterator[Broken]:
 
 
 def _check_ends(facts: Facts, saga: SagaState) -> Iterator[Broken]:
-    """What an order's saga says of its order, its money, its goods and its customer."""
+    """Violations of the rules that compare a saga with its order, payment, goods and customer."""
     payment, reservation = facts.payment, facts.reservation
     if saga.status == Status.COMPLETED:
-        # Another saga of the order, a return of its goods, may have given both back.
+        # Another saga of the order, such as a return, may have refunded and released both.
         paid = (Payment.COMPLETED, Payment.REFUNDED)[: len(facts.sagas)]
         held = (Reservation.HELD, Reservation.RELEASED)[: len(facts.sagas)]
         if payment is None or payment.status not in paid:
@@ -94,7 +95,7 @@ def _check_ends(facts: Facts, saga: SagaState) -> Iterator[Broken]:
 
 
 def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:
-    """What holds of any saga at any time."""
+    """Violations of the rules for a saga, at any time."""
     if saga.status in (Status.RUNNING, Status.COMPENSATING) and saga.deadline is None:
         yield Broken("deadline", saga.saga_id, f"{saga.steps}")
     if saga.ended and saga.deadline is not None:
@@ -119,7 +120,7 @@ def _check_undoing(saga: SagaState, definition: Saga) -> Iterator[Broken]:
 
 
 def check_stock(level: StockLevel, held: int) -> Iterator[Broken]:
-    """What holds of a SKU in a warehouse; `held` is what reservations hold of it."""
+    """Violations of the rules for a SKU in a warehouse. `held` is the sum of its reservations."""
     subject = f"{level.warehouse}/{level.sku}"
     if level.on_hand < 0 or level.reserved < 0:
         yield Broken("no oversell", subject, f"{level}")
@@ -130,7 +131,7 @@ def check_stock(level: StockLevel, held: int) -> Iterator[Broken]:
 
 
 def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
-    """What a commit may not do to an order."""
+    """Violations of the rules for what a commit may change of an order."""
     for name, old in before.sagas.items():
         new = after.sagas.get(name)
         if old.ended and new is not None and new.status != old.status:
@@ -164,13 +165,16 @@ _TIMED = {
     "saga.undo_timed_out": Phase.UNDO_SENT,
     "saga.undo_retried": Phase.UNDO_BACKOFF,
 }
-"""What only a deadline that has passed brings about, and the phase that the step was in."""
+"""Events that only a passed deadline causes, and the phase of the step before each."""
 ROUNDING = 0.001
-"""Seconds that a timer may be early."""
+"""Seconds by which a timer may be early."""
 
 
 def check_timers(before: Facts, after: Facts, registry: Registry) -> Iterator[Broken]:
-    """No deadline passes early. Not for clocks that are set back: there it may look so."""
+    """Violations of the rule that no deadline passes early.
+
+    Do not use it if clocks are set back, because deadlines may then appear to pass early.
+    """
     for name, old in before.sagas.items():
         new = after.sagas[name]
         index, seen = registry.get(old.saga, old.version).index, set()

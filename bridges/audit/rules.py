@@ -1,10 +1,10 @@
-"""The rules, and for each the SQL that finds what breaks it: a row a violation.
+"""The rules, and for each the SQL that finds its violations, one row each.
 
-The first column says what breaks the rule (an order id, a SKU), the second how. Words in braces
-are the ledger's, for what the databases say differently.
+The first column is the subject of the violation (an order id, a SKU), the second what was found.
+Words in braces are replaced by the `Ledger`, because they differ between databases.
 
-What a person skipped by hand, with a reason, is that person's: the checks of money and goods leave
-such sagas out, and their history tells why.
+The rules for money and goods do not apply to sagas with a step that an operator skipped. Their
+history says who skipped it and why.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,15 @@ import attrs
 from order_sagas.actors.sagas.definition import Saga
 
 ALWAYS, ENDED = "always", "ended"
+"""When a rule holds: after every commit, or once every saga has ended."""
 
 
 @attrs.frozen
 class Check:
-    """A rule. `of` counts what it looks at: so many `things`."""
+    """A rule.
+
+    `of` is the SQL that counts the `things` examined, `broken` the SQL that finds violations.
+    """
 
     name: str
     rule: str
@@ -92,7 +96,7 @@ MONEY = (
         "A completed order is paid for, and its goods are held for it.",
         "completed orders",
         f"SELECT count(*) FROM sagas s WHERE {_PLACED} AND s.status = 'COMPLETED'",
-        # Another saga of the order, a return of its goods, may have given both back.
+        # Another saga of the order, such as a return, may have refunded and released both.
         f"""SELECT s.order_id, 'the payment is ' || coalesce(p.status, 'unknown')
                 || ', the reservation ' || coalesce(r.status, 'unknown')
             FROM sagas s LEFT JOIN payments p ON p.no = s.no LEFT JOIN reservations r ON r.no = s.no
@@ -234,7 +238,7 @@ CUSTOMERS = (
 
 
 def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
-    """Every check, for books that hold sagas of these definitions."""
+    """Every check, for books with sagas of these definitions."""
     rows = [
         f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "
         f"{int(bool(saga.rows[i].undone))})"
@@ -247,12 +251,15 @@ def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
 
 
 def _quoted(name: str) -> str:
-    """A name inside an SQL text that is formatted once more."""
+    """A name inside an SQL text that is formatted afterwards."""
     return name.replace("'", "''").replace("{", "{{").replace("}", "}}")
 
 
 def _compensations(rows: str) -> tuple[Check, ...]:
-    """`rows` are (saga, version, step, its stage, whether its undo is acknowledged)."""
+    """The checks of compensations.
+
+    `rows` are (saga, version, step, its stage, 1 if its undo is acknowledged).
+    """
     entries = f"""
         place(saga, version, step, stage, acknowledged) AS (VALUES {rows}),
         entries AS (

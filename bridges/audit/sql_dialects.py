@@ -1,4 +1,4 @@
-"""The books as the checks read them: SQLite or PostgreSQL, through whatever connection there is."""
+"""The SQL dialects of the audit: SQLite and PostgreSQL, through any kind of connection."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from order_sagas.bridges.storage.log_queues import HANDLED
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
+"""Runs a query, and returns its rows."""
 
 _ENDS = (b'{"status":"ORDER_COMPLETED"', b'{"status":"ORDER_CANCELLED"')
-"""How the system's own records of an end begin: to look at that is quicker than to parse all."""
+"""First bytes of the records that end an order. Comparing them is faster than parsing all records.
+"""
 
 
 def _once(event: str, step: str) -> str:
-    """Names what happens once in a saga's life; NULL for what may happen more often."""
+    """SQL that names an event that happens once in a saga; NULL for events that may be repeated."""
     return (
         f"CASE WHEN {event} IN ('saga.step_completed', 'saga.step_undone') "
         f"THEN {event} || ' ' || {step} "
@@ -24,7 +26,7 @@ def _once(event: str, step: str) -> str:
     )
 
 
-# A field that is not there has its default: the step of an entry about the saga as a whole is "".
+# A field that is left out has its default: the step is "" if an entry is about the whole saga.
 _SQLITE_EVENT = "json_extract(h.value, '$.event')"
 _SQLITE_STEP = "coalesce(json_extract(h.value, '$.step'), '')"
 SQLITE = {
@@ -41,6 +43,7 @@ SQLITE = {
     "end": f"substr(l.value, 1, {len(_ENDS[0])})",
     "event_id": "json_extract(CAST(l.value AS TEXT), '$.eventId')",
 }
+"""The words in braces of the rules, for SQLite."""
 
 _POSTGRES_EVENT = "(h.value->>'event')"
 _POSTGRES_STEP = "coalesce(h.value->>'step', '')"
@@ -57,25 +60,26 @@ POSTGRES = {
     "end": "''",
     "event_id": "''",
 }
+"""The words in braces of the rules, for PostgreSQL."""
 
 
 @attrs.frozen
 class Ledger:
-    """A way to ask, and the words in which to ask."""
+    """Runs the SQL of rules on a database."""
 
     query: Query
     words: dict[str, str]
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """What a check's SQL finds."""
+        """The rows of a rule's SQL."""
         return [tuple(row) for row in self.query(sql.format_map(self.words))]
 
 
 def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
-    """The books behind a connection; nothing is written to them."""
+    """The ledger of a connection. It only reads."""
     if isinstance(connection, sqlite3.Connection):
         return Ledger(connection.execute, SQLITE)
     if connection.dialect.name == "postgresql":
-        # psycopg reads `%` as the beginning of a placeholder, even where no value is given.
+        # psycopg takes `%` for a placeholder even if there are no parameters.
         return Ledger(lambda sql: connection.exec_driver_sql(sql.replace("%", "%%")), POSTGRES)
     return Ledger(connection.exec_driver_sql, SQLITE)

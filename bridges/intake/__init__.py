@@ -1,1 +1,1 @@
-"""Orders and stock that come from outside: checked, told from known ones, written to a log."""
+"""Intake of orders and stock: validation, recognition of duplicates, writing to a log."""

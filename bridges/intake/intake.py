@@ -1,8 +1,8 @@
-"""Taking orders in: each once, whoever brings it, and whether or not a system is running.
+"""Intake of orders: each order is accepted once, whether or not a system is running.
 
-An order's key and its ORDER_CREATED record are one transaction. The key holds a fingerprint of the
-order's content, so that an order that comes again is recognised while it waits, while it is
-handled, and ever after.
+The key of an order and its ORDER_CREATED record are stored in one transaction. The key includes a
+fingerprint of the order's content, so that the same order is recognised as a duplicate at any later
+time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,21 +24,21 @@ from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.rows import Rows
 
 CHUNK = 1000
-"""Orders in one transaction: few enough that a running system hardly notices the wait."""
+"""Maximum number of orders in one transaction, so that a running system waits only briefly."""
 
 
 class Log(Protocol):
-    """Where records go: the embedded log, or an outbox on the way to Kafka."""
+    """Where records are appended: the embedded log, or the outbox for Kafka."""
 
     partitions: int
     db: Connection
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A cursor; at the end its work is committed, and the records are on their way."""
+        """A cursor whose statements are committed at the end; then the records are published."""
         ...
 
     def outgoing(self, topic: str, key: str, value: bytes) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """A record with the partition of its key."""
         ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing]) -> None:
@@ -47,21 +47,21 @@ class Log(Protocol):
 
 
 class Verdict(Enum):
-    """What became of an order that was brought."""
+    """The result of the intake of an order. Only ACCEPTED stores an order."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """It is there already, with the same content; nothing changed."""
+    """The order is known, with the same content."""
     CONFLICT = "conflict"
-    """Its id is taken by an order with other content; nothing changed."""
+    """The id belongs to an order with different content."""
     KEY_REUSED = "key reused"
-    """Its client's key was used for another order, or other content; nothing changed."""
+    """The client's idempotency key was used for another order, or for different content."""
     TOO_LARGE = "too large"
-    """Its record would be larger than any reader takes; nothing changed."""
+    """The record would be larger than what readers accept."""
 
 
 class Intake:
-    """Takes orders into a log. Use it from one thread."""
+    """Takes orders into a log. To be used by one thread."""
 
     def __init__(self, log: Log, clock: Clock | None = None) -> None:
         self._log = log
@@ -86,11 +86,11 @@ class Intake:
     def take(
         self, orders: Sequence[OrderCreated], client_keys: Sequence[str] | None = None
     ) -> list[Verdict]:
-        """Take all of them in one transaction; answers for each what became of it.
+        """Take all orders in one transaction, at most CHUNK of them; return the verdict for each.
 
-        Give it at most CHUNK at once. Once it has returned, those accepted are committed. A client
-        key, one an order (empty for none), stands for the order it first came with, until it is
-        pruned. An order's `traceparent` becomes a header of its record.
+        When it returns, the accepted orders are committed. `client_keys` are idempotency keys, one
+        for each order (empty for none); a key belongs to the first order that it came with, until
+        it is pruned. The `traceparent` of an order becomes a header of its record.
         """
         now = self._clock.now()
         at = iso(now)
@@ -102,7 +102,7 @@ class Intake:
         new_uses: list[tuple[str, str, float]] = []
         records: list[Outgoing] = []
         with self._log.transaction() as cursor:
-            self._log.db.alone(cursor)  # who takes the same order elsewhere shall see this one
+            self._log.db.alone(cursor)  # so that two intakes cannot accept the same order
             known = self._fingerprints(cursor, order_ids)
             uses = self._uses(cursor, [key for key in keys_of if key])
             for order, key, (print_, record) in zip(orders, keys_of, prepared, strict=True):
@@ -132,7 +132,7 @@ class Intake:
         return verdicts
 
     def numbers(self, order_ids: Sequence[str]) -> list[int]:
-        """The numbers of orders that are known, ascending: about the order they are handled in."""
+        """The numbers of the known orders among these, ascending: roughly the order of handling."""
         db = self._log.db
         return [no for (no,) in db.rows(self._numbers, (db.many(order_ids, str),))]
 
@@ -153,7 +153,7 @@ class Intake:
         return fingerprint(order), record
 
     def _uses(self, cursor: Any, client_keys: list[str]) -> dict[str, str]:
-        """The order of each key that was used before."""
+        """The order that each idempotency key was used for."""
         if not client_keys:
             return {}
         found = self._log.db.beside(cursor)
@@ -161,7 +161,10 @@ class Intake:
         return dict(found.fetchall())
 
     def _fingerprints(self, cursor: Any, order_ids: list[str]) -> dict[str, bytes]:
-        """Of those that are known; an order that came another way is read and compared whole."""
+        """Fingerprints of the known orders.
+
+        If one is not stored, it is computed from the stored order.
+        """
         many, beside = self._log.db.many, self._log.db.beside
         found = beside(cursor)
         found.execute(self._known, (many(order_ids, str),))

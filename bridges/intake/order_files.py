@@ -1,7 +1,7 @@
-"""Orders in files: JSON lines, or CSV with a row for each order line.
+"""Readers of order files: JSON lines, or CSV with a row for each order line.
 
-Both yield what they find in the order of the file: an order with the number of its line, or what
-is wrong with a line. A bad line never ends the reading.
+Both yield orders with their line numbers, and problems with the lines they are in, in the order of
+the file. A bad line does not stop the reading.
 """
 
 import csv
@@ -13,11 +13,11 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order, read_order
 
 COLUMNS = ("order_id", "customer_id", "currency", "sku", "quantity", "unit_price")
-"""The header of a CSV of orders; `warehouse` may come beside them."""
+"""The required header of a CSV file of orders; `warehouse` is optional."""
 
 
 class Found(NamedTuple):
-    """What stands in one line; in CSV, the line where the order begins."""
+    """An order, or a problem, with its line. In CSV, the line is the first one of the order."""
 
     line: int
     order: OrderCreated | None
@@ -26,11 +26,11 @@ class Found(NamedTuple):
 
 
 class FileError(BridgeError, ValueError):
-    """The file as a whole can't be read; nothing of it was used."""
+    """The whole file cannot be read; nothing of it was used."""
 
 
 def read_jsonl(lines: Iterable[bytes]) -> Iterator[Found]:
-    """One order a line; empty lines are skipped."""
+    """Read one order a line; empty lines are skipped."""
     for number, raw in enumerate(lines, 1):
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
@@ -43,11 +43,13 @@ def read_jsonl(lines: Iterable[bytes]) -> Iterator[Found]:
 
 
 def read_csv(lines: Iterable[str]) -> Iterator[Found]:
-    """The rows of one order id are one order, wherever they stand; all are read before the first
-    order is known to be whole. An order with a bad row is refused whole.
+    """Read orders from CSV.
 
-    A row without sku, quantity and price stands for an order without lines. Raises FileError for a
-    missing or wrong header.
+    Rows with the same order id are one order, wherever they are in the file.
+
+    All rows are read before the first order is yielded. An order with a bad row is rejected as a
+    whole. A row without sku, quantity and price is an order without lines. Raises FileError if the
+    header is missing or wrong.
     """
     reader = csv.reader(lines)
     where = columns_of(reader, COLUMNS)
@@ -72,7 +74,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[Found]:
 
 
 def columns_of(reader: Iterator[list[str]], wanted: tuple[str, ...]) -> dict[str, int]:
-    """Which column is where, by the header; raises FileError if one of `wanted` is missing."""
+    """The index of each column, from the header; raises FileError if one of `wanted` is missing."""
     try:
         header = [cell.strip().lower().removeprefix("\ufeff") for cell in next(reader, [])]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -86,7 +88,7 @@ def columns_of(reader: Iterator[list[str]], wanted: tuple[str, ...]) -> dict[str
 
 
 class _Order:
-    """The rows of one order as they come in."""
+    """The rows of one order that were read so far."""
 
     __slots__ = ("_head", "_line", "_lines", "_problems")
 
@@ -98,6 +100,7 @@ class _Order:
         self._add_line(line, cells)
 
     def add(self, line: int, cells: dict[str, str]) -> None:
+        """Add another row of the same order."""
         for name in ("customer_id", "currency", "warehouse"):
             first = self._head.get(name, "")
             if cells.get(name, "") != first:
@@ -118,6 +121,7 @@ class _Order:
         self._lines.append({"sku": cells["sku"], **numbers})
 
     def found(self) -> Iterator[Found]:
+        """The order, or its problems."""
         head = self._head
         fields = {
             "orderId": head["order_id"],

@@ -1,4 +1,4 @@
-"""What an order must look like to be let in: checked once, at the edge, for every way in."""
+"""The schema of orders as they are submitted, for every way of submitting them."""
 
 import re
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
 from order_sagas.bridges.errors import BridgeError
 
 LONGEST_ID = 200
+"""Maximum length of an id or a SKU, in characters."""
 
 _ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
@@ -28,24 +29,24 @@ Currency = Annotated[
 
 
 class InvalidOrderError(BridgeError, ValueError):
-    """What was brought is no order; says which field, and why."""
+    """The input is not a valid order. The message names the field and the problem."""
 
     @property
     def field(self) -> str:
-        """The path of the field, as in `lines[0].quantity`; empty for the order as a whole."""
+        """The path of the field, as in `lines[0].quantity`; empty if the whole order is meant."""
         found = _FIELD.match(str(self))
         return found[1] if found else ""
 
 
 class NotJsonError(InvalidOrderError):
-    """What was brought is not even JSON."""
+    """The input is not JSON."""
 
 
 _FIELD = re.compile(r"([\w.\[\]]+): ")
 
 
 class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """One line of an order, as people write it. `unitPrice` is in minor units of the currency."""
+    """One line of a submitted order. `unitPrice` is in minor units of the currency."""
 
     sku: Id
     quantity: Quantity
@@ -53,9 +54,9 @@ class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class OrderForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """An order, as people write it. Other fields are ignored: real files carry more than we need.
+    """A submitted order. Unknown fields are ignored.
 
-    Only an order worth nothing may leave out the currency.
+    The currency is required unless the amount of the order is 0.
     """
 
     order_id: Id
@@ -69,7 +70,7 @@ _decoder = msgspec.json.Decoder(OrderForm)
 
 
 def read_order(raw: bytes | str) -> OrderCreated:
-    """The order in a JSON object; raises InvalidOrderError."""
+    """Decode an order from a JSON object; raises InvalidOrderError."""
     try:
         form = _decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -80,7 +81,7 @@ def read_order(raw: bytes | str) -> OrderCreated:
 
 
 def check_order(fields: Any) -> OrderCreated:
-    """The order in a dictionary of camelCase fields; raises InvalidOrderError."""
+    """Validate an order given as a dictionary of camelCase fields; raises InvalidOrderError."""
     try:
         form = msgspec.convert(fields, OrderForm)
     except msgspec.ValidationError as error:
@@ -119,7 +120,10 @@ _RULES = (
 
 
 def _plain(error: msgspec.ValidationError) -> str:
-    """`lines[0].quantity: expected int >= 1`: the field first, then what it takes."""
+    """The text of a validation error: the field first, then what is expected.
+
+    For example `lines[0].quantity: expected int >= 1`.
+    """
     text, _, path = str(error).partition(" - at `$")
     for found, plain in _RULES:
         text = found.sub(plain, text)

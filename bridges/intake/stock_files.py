@@ -1,4 +1,4 @@
-"""Deliveries of goods in files: CSV with sku, quantity and, if it is not `main`, warehouse."""
+"""Reader of stock files: CSV with sku, quantity and, optionally, warehouse (default `main`)."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -12,23 +12,27 @@ from order_sagas.bridges.intake.order_files import columns_of
 from order_sagas.bridges.intake.order_schema import LONGEST_ID, Id
 
 COLUMNS = ("sku", "quantity")
-"""The header; `warehouse` may come beside them."""
+"""The required header; `warehouse` is optional."""
 
 IN_ONE_MESSAGE = 2000
-"""Lines in one message, so that its record stays well below what readers take."""
+"""Maximum number of lines in one message, so that its record stays well below the size limit."""
 
 LARGEST_QUANTITY = 10**12
+"""Maximum quantity of one row."""
 
 
 class BadRow(NamedTuple):
-    """A line that says of no SKU how many came."""
+    """A line that is not valid, and why."""
 
     line: int
     problem: str
 
 
 def read_stock(lines: Iterable[str]) -> tuple[list[tuple[str, str, int]], list[BadRow]]:
-    """(warehouse, sku, quantity) of each row, and the bad ones. Raises FileError for the header."""
+    """The (warehouse, sku, quantity) of each row, and the bad rows.
+
+    Raises FileError if the header is missing or wrong.
+    """
     reader = csv.reader(lines)
     where = columns_of(reader, COLUMNS)
     rows, bad = [], []
@@ -45,8 +49,10 @@ def read_stock(lines: Iterable[str]) -> tuple[list[tuple[str, str, int]], list[B
 
 
 def loads_of(rows: list[tuple[str, str, int]], again: str = "") -> Iterator[LoadStock]:
-    """The messages of one delivery. Their ids come from its content: the same delivery brought
-    twice counts once, unless `again` tells them apart.
+    """The messages of one delivery.
+
+    Their ids are computed from its content, so that a delivery that is submitted twice counts once.
+    To count it again, give a different `again`.
     """
     digest = blake2b(msgspec.json.encode((rows, again)), digest_size=8).hexdigest()
     by_warehouse: dict[str, list[OrderLine]] = {}

@@ -1,4 +1,4 @@
-"""Kafka as the log: topics, one reader and one writer for a whole worker."""
+"""The Kafka client: one consumer and one producer for each worker, assignor, topics."""
 
 from order_sagas.bridges.kafka.connection import KafkaConnection, LoginMechanism, SecurityProtocol
 from order_sagas.bridges.kafka.consumer import TopicReader

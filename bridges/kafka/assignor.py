@@ -1,10 +1,10 @@
-"""Who of a consumer group owns which shard.
+"""Assignment of shards to the members of a consumer group.
 
-The client's own assignors do not do: `range` keeps partition s of every topic with one worker, but
-takes every partition from everybody at each rebalance, so that all sagas would be restored from
-the database when one worker comes or goes; `cooperative-sticky` moves few partitions, but assigns
-each on its own, so that the topics of a shard part. This one is both: it assigns shards, and
-lets a worker keep what it has.
+The assignors of kafka-python do not suffice. `range` keeps partition s of every topic with one
+member, but revokes every partition from every member in each rebalance, so that all sagas would be
+restored from the database whenever one worker comes or goes. `cooperative-sticky` moves few
+partitions, but assigns each on its own, so that the topics of a shard would be separated. This one
+assigns shards, and leaves a member the shards that it has.
 """
 
 from collections import Counter, defaultdict
@@ -19,16 +19,17 @@ from kafka.protocol.consumer.metadata import (
 from kafka.structs import TopicPartition
 
 _VERSION = 1
-"""Of the group's messages: the first that tells what a member owns (KIP-429)."""
+"""Version of the group's messages, the first with the partitions that a member owns (KIP-429)."""
 
 
 def assign_shards(
     members: Sequence[str], shards: Iterable[int], owned: Mapping[str, Iterable[int]]
 ) -> dict[str, set[int]]:
-    """Which shards each member shall have in the end, as evenly as possible.
+    """The shards that each member shall have at the end of the rebalance, as evenly as possible.
 
-    A member keeps what it owns up to its fair share, so that few shards move. A shard that
-    several claim (one of them was away and does not know yet) counts as nobody's.
+    A member keeps what it owns up to its fair share, so that few shards move. A shard that is
+    claimed by several members (one was disconnected and does not know yet that it lost the shard)
+    counts as free.
     """
     todo = sorted(shards)
     claims = Counter(shard for member in members for shard in set(owned.get(member, ())))
@@ -50,22 +51,25 @@ def assign_shards(
 class ShardAssignor(AbstractPartitionAssignor):
     """Gives partition s of every topic to the owner of shard s, cooperatively (KIP-429).
 
-    A shard that moves is assigned to nobody in the first round; its owner gives it up and asks
-    for the second, in which it is free. So never do two members have it at once, but for one that
-    was away and has not noticed; the database refuses that one's commits.
+    A shard that moves is assigned to no member in the first round. Its owner releases it and
+    requests the second round, in which it is free. So two members never have it at the same time,
+    except for one that was disconnected and has not noticed; the database rejects that one's
+    commits.
     """
 
     name = "order-sagas-shards"
     version = _VERSION
 
     def __init__(self, owned: Callable[[], Iterable[TopicPartition]]) -> None:
-        """`owned` answers with what this member has now."""
+        """`owned` returns the partitions that this member has now."""
         self._owned = owned
 
     def supported_protocols(self) -> list[RebalanceProtocol]:
+        """Only the cooperative protocol."""
         return [RebalanceProtocol.COOPERATIVE]
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolSubscription:
+        """This member's subscription: the topics, and the partitions that it owns."""
         by_topic: dict[str, list[int]] = defaultdict(list)
         for topic, partition in self._owned():
             by_topic[topic].append(partition)
@@ -78,7 +82,7 @@ class ShardAssignor(AbstractPartitionAssignor):
         )
 
     def assign(self, cluster: Any, members: Sequence[Any]) -> dict[str, ConsumerProtocolAssignment]:
-        """The next round's assignment. A member gets partitions of its own topics only."""
+        """The assignment of the next round. A member only gets partitions of its own topics."""
         topics = {topic for member in members for topic in member.metadata.topics}
         partitions: dict[str, set[int]] = {
             topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics
@@ -103,7 +107,7 @@ class ShardAssignor(AbstractPartitionAssignor):
         }
 
     def on_assignment(self, assignment: ConsumerProtocolAssignment, generation: int) -> None:
-        """Nothing to remember: what is owned is asked for when it is told."""
+        """Do nothing: `owned` is called each time."""
 
     def _assignment(
         self, topics: Iterable[str], partitions: Mapping[str, set[int]], shards: set[int]

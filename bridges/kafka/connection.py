@@ -1,4 +1,4 @@
-"""Where Kafka is and how to log in there; what every client of ours is made with."""
+"""Connection settings of a Kafka cluster, from which all clients are created."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -20,37 +20,37 @@ LoginMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER
 
 @attrs.frozen(kw_only=True)
 class KafkaConnection:
-    """A cluster's address, TLS and login. No secret appears in its `repr`, nor in any log line.
+    """Address, TLS and login of a cluster. Secrets appear neither in its `repr` nor in log lines.
 
-    Raises `ValueError` when something that the protocol or the mechanism needs is not there.
+    Raises ValueError if the protocol or the mechanism needs something that is missing.
     """
 
     bootstrap_servers: str
-    """`host:port[,host:port]`: any brokers of the cluster; they name the others."""
+    """`host:port[,host:port]`: some brokers of the cluster, which know the others."""
     security_protocol: SecurityProtocol = "PLAINTEXT"
     sasl_mechanism: LoginMechanism | None = None
     username: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
     oauth_token: Callable[[], str] | None = attrs.field(default=None, repr=False)
-    """Answers with a token that is valid now; asked at each connection, on a client's thread."""
+    """Returns a valid token; called for each connection, on a thread of the client."""
     ssl_ca: Path | None = None
-    """PEM file with whom to trust; without one, whom the machine trusts."""
+    """PEM file with the trusted certificate authorities; by default those of the machine."""
     ssl_certificate: Path | None = None
-    """PEM file that says who we are, for brokers that ask."""
+    """PEM file with the client certificate, for brokers that require one."""
     ssl_key: Path | None = None
     ssl_key_password: str | None = attrs.field(default=None, repr=False)
     ssl_check_hostname: bool = True
     client_id: str = "order-sagas"
     connect_timeout: float = 10.0
-    """Seconds in which a client that is made must get through to a broker."""
+    """Seconds within which a new client must have connected to a broker."""
 
     def __attrs_post_init__(self) -> None:
         if not self.servers:
-            raise ValueError("No Kafka server was named.")
+            raise ValueError("No Kafka server is named in bootstrap_servers.")
         if self.security_protocol.startswith("SASL") != (self.sasl_mechanism is not None):
             raise ValueError(
                 f"{self.security_protocol} and the login mechanism {self.sasl_mechanism} "
-                "do not go together: name a mechanism with SASL_*, and none without."
+                "do not go together: SASL_* needs a mechanism, the other protocols take none."
             )
         if self.sasl_mechanism == "OAUTHBEARER" and self.oauth_token is None:
             raise ValueError("OAUTHBEARER needs a source of tokens.")
@@ -60,11 +60,11 @@ class KafkaConnection:
 
     @property
     def servers(self) -> Sequence[str]:
-        """Each `host:port` on its own."""
+        """The `host:port` entries, one by one."""
         return [server.strip() for server in self.bootstrap_servers.split(",") if server.strip()]
 
     def client_settings(self) -> dict[str, Any]:
-        """What kafka-python's consumer, producer and admin client alike are made with."""
+        """The settings that kafka-python's consumer, producer and admin client share."""
         tokens = _Tokens(self.oauth_token) if self.oauth_token is not None else None
         return {
             "bootstrap_servers": list(self.servers),
@@ -79,16 +79,16 @@ class KafkaConnection:
             "ssl_keyfile": _text(self.ssl_key),
             "ssl_password": self.ssl_key_password,
             "ssl_check_hostname": self.ssl_check_hostname,
-            # The client's half a minute would make every outage that much longer for us.
+            # The client's default of 30 s would make every outage that much longer.
             "reconnect_backoff_max_ms": 1000,
             "bootstrap_timeout_ms": int(self.connect_timeout * 1000),
         }
 
     def make(self, client: Callable[..., Any], **settings: Any) -> Any:
-        """A client of this cluster: `KafkaConsumer`, `KafkaProducer` or `KafkaAdminClient`.
+        """Create a client of this cluster: `KafkaConsumer`, `KafkaProducer` or `KafkaAdminClient`.
 
-        Raises `BrokerUnreachableError`, also where a broker listens but nobody gets through to
-        it: the client cannot tell a login that is refused from a broker that takes its time.
+        Raises BrokerUnreachableError, also if a broker listens but the connection is not
+        established: the client cannot distinguish a refused login from a slow broker.
         """
         self.knock()
         try:
@@ -96,16 +96,16 @@ class KafkaConnection:
                 return client(**self.client_settings(), **settings)
         except NotAcknowledgedError as error:
             raise BrokerUnreachableError(
-                f"Kafka listens at {self.bootstrap_servers}, but lets nobody through by "
-                f"{self.security_protocol} and {self.sasl_mechanism or 'no login'}: "
-                "are protocol, certificates, mechanism and password right?"
+                f"Kafka listens at {self.bootstrap_servers}, but connecting by "
+                f"{self.security_protocol} and {self.sasl_mechanism or 'no login'} failed: "
+                "check the protocol, the certificates, the mechanism and the password."
             ) from error
 
     def knock(self, timeout: float = 2.0) -> None:
-        """Raise `BrokerUnreachableError` when no server accepts a connection in `timeout` seconds.
+        """Raise BrokerUnreachableError if no server accepts a connection in `timeout` seconds.
 
-        A client that is made while nobody listens blocks for its whole bootstrap timeout and
-        leaves a thread behind; so knock first.
+        A client that is created while no server listens blocks for its whole bootstrap timeout and
+        leaves a thread behind, so this is checked first.
         """
         reasons = []
         for server in self.servers:

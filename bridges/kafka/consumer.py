@@ -1,4 +1,4 @@
-"""Reading topics on a thread of its own, one consumer for the whole worker."""
+"""The Kafka consumer: reads topics on a thread of its own, one for the whole worker."""
 
 import threading
 from collections import deque
@@ -22,19 +22,21 @@ from order_sagas.bridges.records.record import Record
 _log = structlog.get_logger(__name__)
 
 _POLL = 0.1
-"""Seconds a poll waits for records; how long stopping and new shards may wait for attention."""
+"""Seconds that a poll waits for records, and so the longest delay of a stop or of new shards."""
 _STALLED = 0.25
-"""Seconds without room after which partitions are paused, so that polling can go on."""
+"""Seconds without room for a batch after which all partitions are paused, so that polling goes on.
+"""
 _RETRY = 0.5
-"""Seconds before what failed is tried again; doubled each time up to ten times of it."""
+"""Seconds before a failed attempt is repeated; doubled each time, up to ten times this."""
 
 
 class TopicReader:
-    """The worker's one consumer. Says to its owner what was read, and which shards come and go.
+    """The worker's only consumer. Implements `ConsumerPort` with kafka-python.
 
-    Every record is handed over at least once, in order within its partition, from where the owner
-    said; offsets are the owner's to keep. At most `max_outstanding` batches of at most `max_batch`
-    records are out at a time; the client holds at most one more fetch of `fetch_bytes`.
+    Delivery: every record is handed to the owner at least once, in order within its partition, from
+    the offset that the owner gave; the owner stores offsets. At most `max_outstanding` batches of
+    at most `max_batch` records are handed over and not done. The client buffers at most one more
+    fetch of `fetch_bytes` bytes.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class TopicReader:
     ) -> None:
         """All times are in seconds.
 
-        A worker that is not heard of for `session_timeout` loses its shards. An owner has
+        A worker without a heartbeat for `session_timeout` loses its shards. The owner has
         `release_timeout` to finish with a shard that moves to another worker.
         """
         self._connection = connection
@@ -79,13 +81,13 @@ class TopicReader:
         self._report_lock = threading.Lock()
 
     def start(self) -> None:
-        """Start reading. Never fails: while Kafka cannot be reached, it is tried again."""
+        """Start the thread. Never fails: while Kafka cannot be reached, connecting is retried."""
         self._thread.start()
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """Give the shards up in order, leave the group, and end; `timeout` is in seconds.
+        """Release the shards, leave the group, and end; blocks for up to `timeout` seconds.
 
-        An owner that is `finished` with all it was told of is not waited for.
+        With `finished`, the owner is not waited for.
         """
         if finished:
             self._outstanding.finish()
@@ -95,24 +97,30 @@ class TopicReader:
             self._thread.join(timeout)
 
     def done(self, batch: Batch) -> None:
-        """The owner is done with the batch, whether it was committed or not. Any thread."""
+        """The owner is done with the batch, committed or not. Can be called from any thread."""
         self._outstanding.done(batch)
 
     def released(self, shards: frozenset[int]) -> None:
-        """The owner is done with these shards, which it was told are revoked. Any thread."""
+        """The owner has released these shards, which were revoked.
+
+        Can be called from any thread.
+        """
         self._outstanding.released(shards)
 
     def rewind(self, shards: frozenset[int]) -> None:
-        """Ask `on_assigned` again, and read from there: for a batch that was rolled back.
+        """Call `on_assigned` again, and read from there: for a batch that was rolled back.
 
-        Records of these shards that were handed over before may still be on their way to the
-        owner; those that come after its `on_assigned` are from the new place. Any thread.
+        Records of these shards that were read before may still be delivered until `on_assigned` is
+        called; those after it are from the new offset. Can be called from any thread.
         """
         self._rewind.append(shards)
         self._outstanding.wake()
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Tell Kafka how far the owner is, for tools that show a lag. Any thread, never waits."""
+        """Report committed offsets to Kafka, for tools that show the lag.
+
+        Can be called from any thread, and never blocks.
+        """
         with self._report_lock:
             for (topic, partition), offset in offsets.items():
                 self._report[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, "", -1)
@@ -123,7 +131,7 @@ class TopicReader:
             try:
                 consumer = self._connect()
             except Exception as error:
-                self._trouble("kafka.reader_not_connected", error)
+                self._log_failure("kafka.reader_not_connected", error)
             else:
                 pause = _RETRY
                 self._read_until_failure(consumer)
@@ -132,7 +140,7 @@ class TopicReader:
 
     def _connect(self) -> KafkaConsumer:
         consumer: KafkaConsumer = None
-        # The assignor asks for what is owned long after `consumer` is set.
+        # The assignor calls this only after `consumer` is set.
         assignor = ShardAssignor(lambda: consumer.assignment())
         consumer = self._connection.make(
             KafkaConsumer,
@@ -140,7 +148,7 @@ class TopicReader:
             group_id=self._group,
             partition_assignment_strategy=[assignor],
             enable_auto_commit=False,
-            # A position that is not in the topic is an error: see `Shares`, which asks at once.
+            # An offset that is not in the topic is an error; `Shares` checks for it on assignment.
             auto_offset_reset="none",
             isolation_level="read_committed",
             allow_auto_create_topics=False,
@@ -157,15 +165,15 @@ class TopicReader:
             while not self._stopping.is_set():
                 self._read_once(consumer, shares)
         except Exception as error:
-            self._trouble("kafka.reader_failed", error)
+            self._log_failure("kafka.reader_failed", error)
             shares.lose_all()
         finally:
-            # Gives what is assigned back to the owner, and leaves the group.
+            # Calls the listener for all assigned partitions, and leaves the group.
             consumer.close(autocommit=False, timeout_ms=5000)
 
     def _read_once(self, consumer: KafkaConsumer, shares: Shares) -> None:
         room = self._outstanding.wait_for_room(_STALLED)
-        self._rewind_asked(shares)
+        self._rewind_requested(shares)
         if room:
             consumer.resume(*(consumer.paused() - shares.unready))
         else:
@@ -173,7 +181,7 @@ class TopicReader:
         try:
             polled = consumer.poll(timeout_ms=int(_POLL * 1000) if room else 0)
         except RetriableError as error:
-            self._trouble("kafka.reader_retries", error)
+            self._log_failure("kafka.reader_retries", error)
             self._stopping.wait(_POLL)
             return
         finish_what_was_begun(consumer)
@@ -193,11 +201,11 @@ class TopicReader:
     def _settle(self, shares: Shares) -> None:
         try:
             shares.settle()
-        except Exception as error:  # the database is away, say: the shards wait, paused
+        except Exception as error:  # for example the database is away; the shards stay paused
             _log.warning("kafka.shards_wait", error=str(error))
             self._stopping.wait(_RETRY)
 
-    def _rewind_asked(self, shares: Shares) -> None:
+    def _rewind_requested(self, shares: Shares) -> None:
         while self._rewind:
             shares.rewind(self._rewind.popleft())
 
@@ -212,9 +220,10 @@ class TopicReader:
             consumer.commit_async(offsets, callback=_ignore)
 
     def _note_connection(self, consumer: KafkaConsumer) -> None:
-        # Only the group's coordinator is asked all the time; nothing public tells of it.
+        # The group's coordinator is the only broker in constant use. No public method tells
+        # whether it answers.
         if consumer._coordinator.coordinator_unknown():
-            if self._connected:  # at first, it only has not been found yet
+            if self._connected:  # before the first connection, it has only not been found yet
                 self._disconnected("The group's coordinator does not answer.")
         elif not self._connected:
             self._connected = True
@@ -227,7 +236,7 @@ class TopicReader:
             _log.warning("kafka.disconnected", reason=reason)
             self._owner.on_disconnected(reason)
 
-    def _trouble(self, event: str, error: Exception) -> None:
+    def _log_failure(self, event: str, error: Exception) -> None:
         ours = mapped(error) if isinstance(error, KafkaError) else error
         _log.warning(event, error=str(ours), kind=type(ours).__name__)
         if isinstance(ours, BrokerUnreachableError):
@@ -235,4 +244,4 @@ class TopicReader:
 
 
 def _ignore(offsets: object, result: object) -> None:
-    """A report that did not arrive is followed by a newer one."""
+    """Ignore the result: a report that was lost is followed by a newer one."""

@@ -1,4 +1,4 @@
-"""What the reader of topics and the owner of shards say to each other."""
+"""The port between the consumer and the owner of shards."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -15,50 +15,50 @@ class Batch:
 
     records: list[Record]
     shards: frozenset[int]
-    """Whose records they are."""
+    """The shards that the records belong to."""
 
 
 class ShardOwner(Protocol):
-    """Who is told what the consumer reads and owns. Called on its threads, one call at a time.
+    """Receives what the consumer reads and owns. Called on its threads, one call at a time.
 
-    Every method must return at once: it posts a message, and answers by the future,
+    Every method must return at once: it posts a message, and answers later through the future,
     `ConsumerPort.done` and `ConsumerPort.released`.
     """
 
     def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
-        """These shards are ours now: the offset to read next, for each (topic, partition).
+        """These shards are owned now; returns the offset to read next, for each (topic, partition).
 
-        A partition without an answer is read from its earliest record. The answer may take its
-        time (the consumer stays in the group meanwhile, and reads nothing). If this raises, or the
-        future does, it is asked again a moment later. The consumer cancels the future when it has
-        waited too long: an owner that has not begun by then must not begin.
+        A partition without an offset is read from its earliest record. The answer may take time;
+        the consumer stays in the group meanwhile, and reads nothing. If this method or the future
+        raises, the method is called again a moment later. The consumer cancels the future after
+        waiting too long; an owner that has not begun by then must not begin.
         """
         ...
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """The topic has nothing where `on_assigned` said: these are read from here instead."""
+        """The offsets of `on_assigned` are outside the topic: reading starts at these instead."""
         ...
 
     def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
-        """The offset behind the last record of each partition that was just assigned."""
+        """The offset after the last record of each partition that was just assigned."""
         ...
 
     def on_batch(self, batch: Batch) -> None:
-        """Here are records; say `done(batch)` once no more is to be done about them."""
+        """Handle these records, then call `done(batch)`."""
         ...
 
     def on_revoked(self, shards: frozenset[int]) -> None:
-        """Finish with these shards, then say `released(shards)`: another worker waits for them."""
+        """Finish with these shards, then call `released(shards)`; another worker waits for it."""
         ...
 
     def on_lost(self, shards: frozenset[int]) -> None:
-        """These shards are another's already: forget them; nothing of them can be committed."""
+        """Drop these shards: another worker may own them, and nothing of them can be committed."""
         ...
 
     def on_connected(self) -> None:
-        """Kafka answers, for the first time or again."""
+        """Kafka is reachable, for the first time or again."""
         ...
 
     def on_disconnected(self, reason: str) -> None:
-        """Kafka does not answer; the reader goes on trying, and all goes on when it does."""
+        """Kafka is unreachable. The consumer retries, and goes on by itself once it succeeds."""
         ...

@@ -1,4 +1,4 @@
-"""What can go wrong with Kafka, in few words: the client's hundred errors stop here."""
+"""The errors of Kafka. All exceptions of kafka-python are mapped to these."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,29 +9,29 @@ from order_sagas.bridges.errors import KafkaBridgeError as KafkaBridgeError  # t
 
 
 class BrokerUnreachableError(KafkaBridgeError, ConnectionError):
-    """No broker answers now; the same may work later."""
+    """No broker can be reached now. The same call may succeed later."""
 
 
 class KafkaRefusedError(KafkaBridgeError, PermissionError):
-    """The broker does not accept who we are, or what we may do."""
+    """The broker refuses the login or the operation."""
 
 
 class TopicMissingError(KafkaBridgeError, LookupError):
-    """A topic is not there."""
+    """A topic or partition does not exist."""
 
     command = ("topics", "create")
 
 
 class TopicMismatchError(KafkaBridgeError, ValueError):
-    """A topic is there with another partition count than it must have."""
+    """A topic exists with another number of partitions than required."""
 
 
 class RecordTooLargeError(KafkaBridgeError, ValueError):
-    """A record has more bytes than the writer or the topic allows."""
+    """A record is larger than the producer or the topic allows."""
 
 
 class NotAcknowledgedError(KafkaBridgeError, TimeoutError):
-    """Whether the record was written is not known: it may turn up later, or never."""
+    """It is unknown whether the record was written: it may appear later, or never."""
 
 
 _MAPPED: list[tuple[type[KafkaBridgeError], tuple[type[Exception], ...]]] = [
@@ -66,7 +66,10 @@ _MAPPED: list[tuple[type[KafkaBridgeError], tuple[type[Exception], ...]]] = [
 
 
 def mapped(error: BaseException) -> KafkaBridgeError:
-    """Our error for one of the client's; one of ours stays as it is."""
+    """The error of this module for one of kafka-python's.
+
+    Errors of this module are returned as they are.
+    """
     if isinstance(error, KafkaBridgeError):
         return error
     words = str(error) or type(error).__name__
@@ -78,7 +81,7 @@ def mapped(error: BaseException) -> KafkaBridgeError:
 
 @contextmanager
 def map_errors() -> Iterator[None]:
-    """Raise our errors where the block raises the client's."""
+    """Raise errors of this module in place of those of kafka-python."""
     try:
         yield
     except theirs.KafkaError as error:

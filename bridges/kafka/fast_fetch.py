@@ -1,8 +1,8 @@
-"""Having kafka-python's consumer unpack a batch's records straight into ours.
+"""Makes kafka-python's consumer unpack batches directly into `Record` objects.
 
-Its own way makes two objects and reads some thirty properties for each record, and gives up on a
-record whose header's name is not UTF-8, for ever. What this module reaches for is not public, so
-it checks first that it is there; where it is not, the reader converts record by record.
+The client itself creates two objects and reads about thirty properties for each record, and fails
+for ever on a record with a header name that is not UTF-8. This module uses private parts of
+kafka-python. It checks first that they exist; if not, the consumer converts record by record.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ from order_sagas.bridges.kafka.record_batch_format import read_records
 from order_sagas.bridges.records.record import Record
 
 _INSIDES = ("_unpack_records", "_consume_aborted_transactions_up_to", "_contains_abort_marker")
+"""Private methods of kafka-python's `PartitionRecords` that are used here."""
 
 
 def unpack_whole_batches(consumer: KafkaConsumer) -> bool:
-    """Have `poll` answer with our records; whether this version of kafka-python lets us."""
+    """Make `poll` return `Record` objects; false if this kafka-python does not allow it."""
     theirs = getattr(Fetcher, "PartitionRecords", None)
     fetcher = getattr(consumer, "_fetcher", None)
     if fetcher is None or not all(hasattr(theirs, name) for name in _INSIDES):
@@ -32,7 +33,7 @@ def unpack_whole_batches(consumer: KafkaConsumer) -> bool:
 
 
 def convert(record: Any) -> Record:
-    """Our record for one of kafka-python's."""
+    """The `Record` for a record of kafka-python's."""
     if isinstance(record, Record):
         return record
     headers = tuple((name, value or b"") for name, value in record.headers)
@@ -73,7 +74,7 @@ class _PartitionRecords(Fetcher.PartitionRecords):
         self.drain()
 
     def _is_hidden(self, batch: DefaultRecordBatch) -> bool:
-        """Whether it is of a transaction that was aborted, or only marks a transaction's end."""
+        """True if the batch belongs to an aborted transaction, or only marks the end of one."""
         if batch.has_producer_id():
             self._consume_aborted_transactions_up_to(batch.last_offset)
             if self._contains_abort_marker(batch):

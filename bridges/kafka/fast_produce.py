@@ -1,8 +1,8 @@
-"""Handing whole batches to kafka-python's producer, past its record-by-record `send`.
+"""Hands whole batches to kafka-python's producer, instead of calling `send` for each record.
 
-Everything that is hard stays the client's: leaders, retries, idempotence, order, timeouts. What
-this module reaches for is not public in kafka-python, so it checks first that all of it is there;
-where it is not, the writer uses `send`. Nothing but this module knows of these insides.
+Leaders, retries, idempotence, order and timeouts are still handled by the client. This module uses
+private parts of kafka-python. It checks first that they exist; if not, the writer uses `send`. No
+other module uses them.
 """
 
 import time
@@ -19,11 +19,11 @@ from order_sagas.bridges.kafka.record_batch_format import encode_records
 from order_sagas.bridges.records.record import Outgoing
 
 Settle = Callable[[Sequence[int], BaseException | None], None]
-"""Told the places of records that were acknowledged (no error) or were not."""
+"""Called with the indexes of records and the error, which is None if they were acknowledged."""
 
 
 def can_send_whole_batches(producer: KafkaProducer) -> bool:
-    """Whether this kafka-python has the insides that we know, and can read what we build."""
+    """True if this kafka-python has the private parts used here, and can read what they build."""
     accumulator = getattr(producer, "_accumulator", None)
     insides = ("_batches", "_tp_lock", "_incomplete", "_appends_in_progress", "_closed")
     if accumulator is None or not all(hasattr(accumulator, name) for name in insides):
@@ -38,12 +38,12 @@ def can_send_whole_batches(producer: KafkaProducer) -> bool:
         return bool(
             (record.key, record.value, record.headers[0][1]) == (b"key", b"value", b"header")
         )
-    except Exception:  # whatever another version raises: then it is not one that we know
+    except Exception:  # an unknown version may raise anything; it is not used then
         return False
 
 
 def is_beyond_repair(producer: KafkaProducer) -> bool:
-    """Whether an error has ended it: an idempotent producer takes nothing after a fatal one."""
+    """True if the producer can no longer be used: an idempotent one stops after a fatal error."""
     manager = getattr(producer, "_transaction_manager", None)
     return manager is not None and bool(manager.has_fatal_error())
 
@@ -56,7 +56,7 @@ def send_whole_batch(
     places: Sequence[int],
     settle: Settle,
 ) -> None:
-    """Send all the records in one batch, now: there is nothing to linger for."""
+    """Send all the records at once as one batch, without lingering."""
     accumulator = producer._accumulator
     target = TopicPartition(topic, partition)
     accumulator._appends_in_progress.increment()
@@ -72,7 +72,7 @@ def send_whole_batch(
 
 
 class _Batch(ProducerBatch):
-    """A batch with one future for all its records, unless the broker wants it in smaller ones."""
+    """A batch with one future for all its records, unless the broker makes the client split it."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class _Batch(ProducerBatch):
         if errors is None:
             self._settle(self._places, None)
         elif self.final_state == FinalState.ABORTED:
-            given_up = NotAcknowledgedError(f"Given up with another batch: {errors(0)}")
+            given_up = NotAcknowledgedError(f"Not sent because of another batch: {errors(0)}")
             self._settle(self._places, given_up)
         else:
             for index, place in enumerate(self._places):
@@ -100,7 +100,7 @@ class _Batch(ProducerBatch):
 
     @property
     def _record_futures(self) -> list["_Piece"]:
-        # Asked for when the batch is split: then its own future is never completed.
+        # Read by the client when it splits the batch, whose own future is then never completed.
         return [_Piece(place, self._settle) for place in self._places]
 
     @_record_futures.setter
@@ -109,7 +109,7 @@ class _Batch(ProducerBatch):
 
 
 class _Piece:
-    """One record of a batch that was split; it moves to the future of its new batch."""
+    """One record of a batch that was split. It follows the future of its new batch."""
 
     def __init__(self, place: int, settle: Settle) -> None:
         self._places = [place]
@@ -118,18 +118,19 @@ class _Piece:
         self._index = 0
 
     def rebind(self, future: Any, index: int) -> None:
+        """Follow another future, in which this record has the given index."""
         self._future, self._index = future, index
         future.add_callback(lambda result: self._completed(future, result))
         future.add_errback(lambda error: self._settle(self._places, error))
 
     def _completed(self, future: Any, result: tuple[Any, Any, Any]) -> None:
-        if future is self._future:  # not of a batch that was split once more
+        if future is self._future:  # false for a batch that was itself split again
             errors = result[2]
             self._settle(self._places, None if errors is None else errors(self._index))
 
 
 def _build(records: Sequence[Outgoing]) -> MemoryRecordsBuilder:
-    # A batch size of 1 makes every batch full from the start, hence sent at once.
+    # With a batch size of 1 every batch counts as full, and is sent at once.
     whole = MemoryRecordsBuilder(2, 0, batch_size=1)
     builder = whole._builder
     builder._buffer += encode_records(records)

@@ -1,4 +1,4 @@
-"""Who runs the system on a Kafka: the members of its consumer groups."""
+"""The members of the system's consumer groups."""
 
 from kafka import KafkaAdminClient
 
@@ -7,7 +7,7 @@ from order_sagas.bridges.kafka.errors import map_errors
 
 
 def members_of(connection: KafkaConnection, group: str) -> int:
-    """How many workers there are, whatever their roles."""
+    """The number of workers that are running, with any roles."""
     admin = connection.make(KafkaAdminClient)
     try:
         with map_errors():

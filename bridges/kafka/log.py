@@ -1,4 +1,4 @@
-"""The client of a worker that runs on Kafka."""
+"""The Kafka client of a worker."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ from order_sagas.bridges.kafka.topics import check_topics
 
 @attrs.frozen
 class KafkaLog:
-    """Implements `ClientPort` on a broker. Times are seconds."""
+    """Implements `ClientPort` on a Kafka cluster. Times are in seconds."""
 
     connection: KafkaConnection
     group: str
-    """The consumer group of the workers with all roles."""
+    """The consumer group of workers with all roles."""
     member_of: str
-    """The consumer group of the workers with this one's roles."""
+    """The consumer group of workers with this worker's roles."""
     session_timeout: float = 10.0
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:

@@ -1,6 +1,6 @@
-"""What the bridge needs of Kafka: a consumer, a producer, and a client that makes both.
+"""The ports to Kafka: a consumer, a producer, and a client that creates both.
 
-`KafkaLog` implements them on a broker. The harness implements them in memory, on virtual time.
+`KafkaLog` implements them on a Kafka cluster, the harness in memory and on virtual time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,14 +35,14 @@ class ConsumerPort(Protocol):
         ...
 
     def done(self, batch: Batch) -> None:
-        """The owner keeps nothing of this batch any more, whether it was committed or not."""
+        """The owner has finished with this batch, whether it was committed or not."""
         ...
 
     def released(self, shards: frozenset[int]) -> None:
-        """The owner has finished with these shards, which it was told are revoked.
+        """The owner has finished with these shards, which were revoked.
 
-        The group assigns them to another member only now, or when the consumer's limit for a
-        release has passed; then the owner is told `on_lost`.
+        The group assigns them to another member only now, or after the consumer's time limit for a
+        release; in that case `ShardOwner.on_lost` is called.
         """
         ...
 
@@ -55,7 +55,7 @@ class ConsumerPort(Protocol):
         ...
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Tell Kafka the committed offset of each (topic, partition), for tools that show a lag.
+        """Report committed offsets, by (topic, partition), to Kafka for tools that show a lag.
 
         Nothing depends on it: a report may be lost.
         """
@@ -72,17 +72,17 @@ class ProducerPort(Protocol):
     """
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """Connect, and learn about these topics, so that `publish` does not block.
+        """Connect, and fetch the metadata of these topics, so that `publish` does not block.
 
         Raises BrokerUnreachableError and TopicMissingError.
         """
         ...
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
-        """Send the records, and return at once; the publication tells what became of each.
+        """Send the records, and return at once; the publication reports the result of each.
 
         A record fails with RecordTooLargeError if Kafka will never accept it, and with another
-        KafkaBridgeError if it may be published again. Its neighbours are not affected.
+        KafkaBridgeError if it may be published again. Other records are not affected.
         """
         ...
 
@@ -92,7 +92,7 @@ class ProducerPort(Protocol):
 
 
 class ClientPort(Protocol):
-    """Makes the consumer and the producer of one worker."""
+    """Creates the consumer and the producer of one worker."""
 
     @property
     def group(self) -> str:
@@ -100,7 +100,7 @@ class ClientPort(Protocol):
         ...
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """Raise TopicMissingError or KafkaBridgeError if a topic is missing or of another size."""
+        """Raise TopicMissingError, or KafkaBridgeError for a wrong number of partitions."""
         ...
 
     def producer(self) -> ProducerPort:

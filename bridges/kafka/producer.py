@@ -1,4 +1,4 @@
-"""Writing to topics: in order, once for each publication, and known to be there."""
+"""The Kafka producer: writes records in order, and reports which were acknowledged."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -34,18 +34,17 @@ from order_sagas.bridges.records.record import Outgoing
 _log = structlog.get_logger(__name__)
 
 _USUAL_LIMIT = 1_000_000
-"""Bytes of a batch to a topic that does not tell its own limit; dead letters may have twice that.
-"""
+"""Bytes of a batch for a topic whose limit is unknown; for dead letters twice that."""
 _OVERHEAD = 128
-"""Bytes of a batch's header and a record's lengths, at most, before headers."""
+"""Maximum number of bytes of a batch's header and a record's lengths, without its headers."""
 
 
 class TopicWriter:
-    """The worker's one producer: idempotent, acknowledged by all in-sync replicas. Thread-safe.
+    """The worker's only producer: idempotent, acknowledged by all in-sync replicas. Thread-safe.
 
-    Records of one partition are written in the order in which they were published, and a retry
-    of the client's never writes one twice; publishing a record again does. The partition is each
-    record's own: the client's partitioner is never asked.
+    Records of one partition are written in the order in which they were published. A retry inside
+    the client never writes a record twice; publishing it again does. The partition is that of the
+    record; the client's partitioner is not used.
     """
 
     def __init__(
@@ -59,14 +58,14 @@ class TopicWriter:
         linger: float = 0.02,
         metadata_timeout: float = 5.0,
     ) -> None:
-        """`max_record_bytes` is a limit beside each topic's own.
+        """`max_record_bytes` is a limit in addition to each topic's own.
 
-        `delivery_timeout` (seconds) is when the client gives a record up as not acknowledged.
+        `delivery_timeout` (seconds) is the time after which a record counts as not acknowledged.
 
-        `metadata_timeout` (seconds) is how long an unknown topic may take to become known.
+        `metadata_timeout` (seconds) is how long to wait for the metadata of an unknown topic.
 
-        `linger` (seconds) only counts where `whole_batches` is off or not possible: a publication
-        is complete when it is handed over, so there is nothing to wait for.
+        `linger` (seconds) is used only if `whole_batches` is off or not possible: a publication is
+        complete when it is handed over, so there is nothing to wait for.
         """
         self._connection = connection
         self._batch_bytes = batch_bytes
@@ -76,15 +75,15 @@ class TopicWriter:
         self._linger = linger
         self._metadata_timeout = metadata_timeout
         self._limits: dict[str, int] = {}
-        """How large a batch may be at most, by topic."""
+        """Maximum size of a batch in bytes, by topic."""
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._lock = Lock()
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """Connect, and learn these topics' partitions and limits, so that `publish` need not wait.
+        """Connect, and fetch the partitions and limits of these topics.
 
-        Raises `BrokerUnreachableError` when nobody answers now, and `TopicMissingError`.
+        `publish` does not block for them. Raises BrokerUnreachableError and TopicMissingError.
         """
         if _checksums_are_slow():
             _log.warning("kafka.checksums_are_slow", install="pip install crc32c")
@@ -129,23 +128,22 @@ class TopicWriter:
 
     @property
     def sends_whole_batches(self) -> bool:
-        """Whether the fast way is taken; known once it is started."""
+        """True if whole batches are handed to the client; known after `start`."""
         return self._whole_batches
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
-        """Hand the records over and return at once; the publication tells what became of them.
+        """Send the records, and return at once; the publication reports the result of each.
 
-        What cannot be sent at all (`RecordTooLargeError`, `TopicMissingError`) fails alone: its
-        neighbours are sent. Waits up to `metadata_timeout` the first time that a topic is
-        written to which `start` was not told of.
+        A record that cannot be sent (RecordTooLargeError, TopicMissingError) fails alone. Blocks
+        for up to `metadata_timeout` on the first record of a topic that was not given to `start`.
         """
         publication = Publication(len(records))
         by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
         for place, record in enumerate(records):
             by_partition[record.topic, record.partition].append(place)
-        with self._lock:  # two publications keep their order in every partition they share
+        with self._lock:  # keeps the order of two publications in each partition
             try:
-                producer = self._working()
+                producer = self._usable_producer()
             except KafkaBridgeError as error:
                 for place in range(len(records)):
                     publication.fail(place, error)
@@ -163,7 +161,7 @@ class TopicWriter:
         return publication
 
     def close(self, timeout: float = 10.0) -> None:
-        """Send what is on its way, for up to `timeout` seconds, and disconnect. Idempotent."""
+        """Wait up to `timeout` seconds for acknowledgements, and disconnect. Idempotent."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=timeout)
@@ -241,37 +239,37 @@ class TopicWriter:
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             raise TopicMissingError(
-                f"Kafka has no topic {topic}; `topics create` makes what is missing"
+                f"Kafka has no topic {topic}; `topics create` creates missing topics"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error
         self._partitions[topic] = count
         return count
 
-    def _working(self) -> KafkaProducer:
+    def _usable_producer(self) -> KafkaProducer:
         producer = self._client()
         if is_beyond_repair(producer):
             _log.warning("kafka.writer_starts_over")
             if self._limits:
-                self._learn_limits([*self._limits])  # a smaller one may be what ended it
+                self._learn_limits([*self._limits])  # perhaps one was lowered, and was the cause
             fresh = self._connect()
             producer.close(timeout=0)
             self._producer = producer = fresh
-            self._partitions.clear()  # the new one has yet to learn of every topic
+            self._partitions.clear()  # makes the new producer fetch the metadata of each topic
         return producer
 
     def _client(self) -> KafkaProducer:
         if self._producer is None:
-            raise KafkaBridgeError("The writer is not started, or closed.")
+            raise KafkaBridgeError("The writer has not been started, or is closed.")
         return self._producer
 
 
 class _Verdicts:
-    """Tells the record that a broker finds too large from those that are given up because of it.
+    """Distinguishes a record that is too large from those that fail because of it.
 
-    The broker's answer ends an idempotent producer, which then gives up everything that is still
-    on its way, other records of the same batch among it, with the very same error. Of one producer
-    the first record is believed to be too large; the others were not written, and may be.
+    The broker's answer ends an idempotent producer, which then fails all of its pending records
+    with the same error, including those of the same batch. For each producer, the first record that
+    fails alone is taken to be too large; the others were not written, and may be published again.
     """
 
     def __init__(self, producer: KafkaProducer) -> None:
@@ -279,12 +277,12 @@ class _Verdicts:
         self._has_refused = False
 
     def of(self, error: BaseException, records: int) -> KafkaBridgeError:
-        """The error of so many records that failed together."""
+        """The error of `records` records that failed together."""
         ours = mapped(error)
         if not isinstance(ours, RecordTooLargeError):
             return ours
         if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
-            return NotAcknowledgedError(f"Given up with another record: {ours}")
+            return NotAcknowledgedError(f"Not sent because of another record: {ours}")
         self._has_refused = True
         return ours
 

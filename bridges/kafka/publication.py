@@ -1,4 +1,4 @@
-"""What became of records that were handed to Kafka."""
+"""The result of publishing records to Kafka."""
 
 import threading
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from order_sagas.bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedEr
 
 
 class Publication:
-    """Records on their way. What is acknowledged is on all in-sync replicas, in their order."""
+    """Records being written. An acknowledged record is on all in-sync replicas. Thread-safe."""
 
     def __init__(self, count: int) -> None:
         self.failures: dict[int, KafkaBridgeError] = {}
-        """Why a record was not acknowledged, by its place in what was published."""
+        """Why records were not acknowledged, by index in what was published."""
         self._waiting = count
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -22,14 +22,15 @@ class Publication:
 
     @property
     def is_done(self) -> bool:
-        """Whether every record was acknowledged or has failed."""
+        """True if every record was acknowledged or has failed."""
         return self._done.is_set()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Return once every record is acknowledged.
+        """Return when every record is acknowledged.
 
-        Raises the first failure, `RecordTooLargeError` say; `NotAcknowledgedError` when `timeout`
-        seconds pass first. Records that failed with the latter may be published again.
+        Raises the failure with the lowest index, for example RecordTooLargeError, or
+        NotAcknowledgedError after `timeout` seconds. Records that failed with NotAcknowledgedError
+        may be published again.
         """
         if not self._done.wait(timeout):
             raise NotAcknowledgedError(
@@ -39,7 +40,10 @@ class Publication:
             raise self.failures[min(self.failures)]
 
     def add_done_callback(self, callback: Callable[["Publication"], None]) -> None:
-        """Call it when done, on a thread of the client (or here and now): it must not block."""
+        """Call `callback` when done, on a thread of the client or, if done already, at once.
+
+        The callback must not block.
+        """
         with self._lock:
             if not self._done.is_set():
                 self._callbacks.append(callback)
@@ -47,7 +51,7 @@ class Publication:
         callback(self)
 
     def settle(self, count: int) -> None:
-        """Note that so many more records were acknowledged. Any thread."""
+        """Note that `count` more records have a result. Can be called from any thread."""
         with self._lock:
             self._waiting -= count
             if self._waiting > 0:
@@ -58,6 +62,9 @@ class Publication:
             callback(self)
 
     def fail(self, place: int, error: KafkaBridgeError) -> None:
-        """Note that the record in this place was not acknowledged. Any thread."""
+        """Note that the record with this index was not acknowledged.
+
+        Can be called from any thread.
+        """
         self.failures[place] = error
         self.settle(1)

@@ -1,4 +1,4 @@
-"""What happens to shards when workers come and go, on the reader's side."""
+"""Handles rebalances on the side of the consumer: assigned, revoked and lost partitions."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,18 +15,20 @@ from order_sagas.bridges.kafka.consumer_listener import ShardOwner
 _log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN = 0.005
-"""Seconds between looks at whether the owner has released what it was asked to."""
+"""Seconds between checks whether the owner has released the revoked shards."""
 CLAIM_SECONDS = 15.0
-"""How long to wait for the owner to say where to read new shards, before it is asked again."""
+"""Seconds to wait for the owner's offsets of new shards before it is asked again."""
 
 Positions = Mapping[tuple[str, int], int]
+"""The offset to read next, for each (topic, partition)."""
 
 
 class Shares(AsyncConsumerRebalanceListener):
-    """The partitions one consumer has, and the owner's part in getting and losing them.
+    """The partitions of one consumer. Coordinates with the owner when they come and go.
 
-    The client calls the listener's methods on its own thread, while the reader's is inside of
-    `poll`; so the two never run at once, and heartbeats go on while a method awaits.
+    kafka-python calls the listener's methods on its own thread, while the consumer's thread is
+    inside `poll`. So the two never run at the same time, and heartbeats go on while a method
+    awaits.
     """
 
     def __init__(
@@ -44,14 +46,17 @@ class Shares(AsyncConsumerRebalanceListener):
         self._release_timeout = release_timeout
         self._member = ""
         self.unready: set[TopicPartition] = set()
-        """Assigned, but where to read from is not known yet; paused."""
+        """Assigned and paused partitions whose offset is not known yet."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Hold them back until the owner says, on the reader's thread, where to read on."""
+        """Pause the partitions until the owner has given their offsets."""
         self._hold_back(assigned)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Let the owner finish with them before the group gives them to another."""
+        """Wait until the owner has released the shards, at most `release_timeout` seconds.
+
+        After that they are treated as lost.
+        """
         partitions = set(revoked)
         shards = _shards(partitions - self.unready)
         self.unready -= partitions
@@ -65,12 +70,12 @@ class Shares(AsyncConsumerRebalanceListener):
                 _log.warning("kafka.release_timed_out", shards=sorted(shards))
                 self._lose(shards)
                 return
-            # Not `time.sleep`: this is the thread that sends the heartbeats.
+            # Not `time.sleep`, because this thread sends the heartbeats.
             await self._consumer._net.sleep(_LOOK_AGAIN)
         _log.info("kafka.shards_released", shards=sorted(shards))
 
     async def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """The group went on without us."""
+        """Drop partitions that the group has assigned to others."""
         partitions = set(lost)
         shards = _shards(partitions - self.unready)
         self.unready -= partitions
@@ -78,16 +83,17 @@ class Shares(AsyncConsumerRebalanceListener):
         self._lose(shards)
 
     def lose_all(self) -> None:
-        """The consumer is given up with all it has."""
+        """Drop all partitions, because the consumer is abandoned."""
         shards = _shards(set(self._consumer.assignment()) - self.unready)
         self.unready.clear()
         self._lose(shards)
 
     def was_away(self) -> bool:
-        """Whether the group took us for gone and then for new, unnoticed by the client.
+        """True if the group removed this member and added it again, unnoticed by the client.
 
-        It tells of lost partitions at the next poll; but when it only learns of it while it
-        rejoins, it does not, and would go on with shards that were another's meanwhile.
+        kafka-python reports lost partitions at the next poll. But if it learns of the loss only
+        while it rejoins, it does not, and would go on with shards that another member had in
+        between. Drops and pauses the partitions in that case.
         """
         member = self._consumer.group_metadata().member_id
         if not member or member == self._member:
@@ -102,7 +108,7 @@ class Shares(AsyncConsumerRebalanceListener):
         return True
 
     def settle(self) -> None:
-        """Ask the owner where to read its new shards, wait, and read them from there.
+        """Ask the owner for the offsets of its new shards, wait, and start reading there.
 
         Raises what the owner raises, and TimeoutError after CLAIM_SECONDS without an answer.
         """
@@ -111,9 +117,9 @@ class Shares(AsyncConsumerRebalanceListener):
             self.read_on(_answer_of(asked))
 
     def ask(self) -> "Future[Positions] | None":
-        """Ask the owner where to read its new shards; None if there are none.
+        """Ask the owner for the offsets of its new shards; None if there are none.
 
-        Until `read_on`, no listener's method may run.
+        No method of the listener may run until `read_on` is called.
         """
         shards = _shards(self._ready())
         if not shards:
@@ -122,7 +128,7 @@ class Shares(AsyncConsumerRebalanceListener):
         return self._owner.on_assigned(shards)
 
     def read_on(self, positions: Positions) -> None:
-        """Read the new shards from where the owner has said."""
+        """Start reading the new shards at the owner's offsets."""
         ready = self._ready()
         shards = _shards(ready)
         moved = self._moved(ready, positions)
@@ -133,7 +139,7 @@ class Shares(AsyncConsumerRebalanceListener):
         _log.info("kafka.shards_assigned", shards=sorted(shards))
 
     def rewind(self, shards: frozenset[int]) -> None:
-        """Begin again with these shards, if they are ours, as if they were new."""
+        """Treat these shards, if they are owned, as newly assigned."""
         again = {tp for tp in self._consumer.assignment() if tp.partition in shards}
         self._hold_back(again - self.unready)
 
@@ -143,10 +149,10 @@ class Shares(AsyncConsumerRebalanceListener):
     def _moved(
         self, partitions: Iterable[TopicPartition], positions: Positions
     ) -> dict[tuple[str, int], int]:
-        """Where to read on instead of at positions that are outside of their topic.
+        """The offsets to use for partitions whose offset is outside the topic.
 
-        Retention has removed the records there, or the topic was made anew: reading would find
-        nothing there, for ever, or skip what came since.
+        Retention has deleted the records there, or the topic was created again. Without a new
+        offset, nothing would ever be read, or newer records would be skipped.
         """
         latest = self._consumer.end_offsets([*partitions])
         self._owner.on_ends({(tp.topic, tp.partition): end for tp, end in latest.items()})
@@ -165,8 +171,8 @@ class Shares(AsyncConsumerRebalanceListener):
                     position=at,
                     earliest=earliest[tp],
                     latest=latest[tp],
-                    what="its records were removed, or the topic was made anew; "
-                    "reading goes on from the earliest record",
+                    what="its records were deleted, or the topic was created again; "
+                    "reading continues at the earliest record",
                 )
                 moved[tp.topic, tp.partition] = earliest[tp]
         return moved
@@ -182,7 +188,7 @@ class Shares(AsyncConsumerRebalanceListener):
 
     def _hold_back(self, partitions: Iterable[TopicPartition]) -> None:
         for tp in partitions:
-            # Any position will do: without one, the client would ask Kafka for the group's.
+            # Any offset will do. Without one, the client would fetch the group's from Kafka.
             self._consumer.seek(tp, 0)
             self._consumer.pause(tp)
             self.unready.add(tp)
@@ -195,13 +201,13 @@ class Shares(AsyncConsumerRebalanceListener):
 
 
 def _answer_of(asked: "Future[Positions]") -> Positions:
-    """Wait for the owner's answer, and withdraw the question if it does not come."""
+    """Wait for the owner's answer, and cancel the request if it does not come in time."""
     try:
         return asked.result(CLAIM_SECONDS)
     except TimeoutError:
         if asked.cancel():
             raise TimeoutError("the database or the loop is busy or away") from None
-        return asked.result(CLAIM_SECONDS)  # it has just begun
+        return asked.result(CLAIM_SECONDS)  # the owner has just begun
     except CancelledError:
         raise RuntimeError("the worker is stopping") from None
 

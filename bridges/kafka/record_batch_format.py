@@ -1,7 +1,7 @@
-"""Record batches built and read whole, in Kafka's message format 2.
+"""Encodes and decodes whole record batches in Kafka's message format 2.
 
-kafka-python does the same record by record, with an object and a future each; measured, that is
-most of what a record costs (`python -m benchmarks.kafka_client`). The layout is documented at
+kafka-python does this record by record, with an object and a future for each, which is most of the
+cost of a record (measured by `python -m benchmarks.kafka_client`). The layout is documented at
 https://kafka.apache.org/documentation/#recordbatch; varints are zigzag encoded.
 """
 
@@ -23,6 +23,7 @@ def _varint(number: int) -> bytes:
 _NULL = b"\x01"
 """The length -1, zigzag encoded."""
 _VARINTS = [_varint(number) for number in range(8192)]
+"""The encoded lengths from 0 to 8191."""
 
 
 def _length(number: int) -> bytes:
@@ -30,7 +31,7 @@ def _length(number: int) -> bytes:
 
 
 def encode_records(records: Sequence[Outgoing]) -> bytes:
-    """The records' part of a batch: everything after its header, all with the first timestamp."""
+    """Encode the part of a batch after its header; all records have the first timestamp."""
     parts: list[bytes] = []
     add = parts.append
     for place, record in enumerate(records):
@@ -65,12 +66,13 @@ def read_records(
     timestamp: int,
     one_timestamp: bool = False,
 ) -> Iterator[Record]:
-    """The records in a batch's (uncompressed) part after its header; `timestamp` is in ms.
+    """Decode the uncompressed part of a batch after its header.
 
-    It is the first record's; with `one_timestamp` it is everyone's, as the broker noted it.
+    `timestamp` is that of the first record, in milliseconds; with `one_timestamp` it is that of all
+    records, set by the broker.
 
-    A header's name that is not UTF-8 is read with its bytes escaped, so that such a record can
-    still be set aside as a whole. Raises `IndexError` or `ValueError` where `body` is cut off.
+    A header name that is not UTF-8 is decoded with its bytes escaped, so that such a record can
+    become a dead letter. Raises IndexError or ValueError if `body` is truncated.
     """
     position = 0
     for _ in range(count):
@@ -89,7 +91,7 @@ def read_records(
         else:
             position += 1
         if position != end or end > len(body):
-            raise ValueError(f"Record {place} of a batch in {topic} is not as long as it says.")
+            raise ValueError(f"Record {place} of a batch in {topic} has a wrong length.")
         yield Record(
             topic, partition, base_offset + place, key, value, headers, (timestamp + later) / 1000
         )

@@ -1,16 +1,19 @@
-"""Having kafka-python's consumer finish every join that it begins.
+"""Workaround for a fault of kafka-python: makes the consumer finish every join that it begins.
 
-When the topics' metadata changes, it joins its group again; but that this is the reason, it forgets
-as soon as it has assigned the partitions anew. If `poll` times out between that and the group's
-answer, nobody takes the answer: the consumer sends no more heartbeats, is put out of its group,
-and never joins again (3.0.12; Java's client was cured of it by KAFKA-9815).
+When the metadata of the topics changes, the consumer rejoins its group; but it forgets this reason
+as soon as it has computed the new assignment. If `poll` times out between that and the group's
+answer, the answer is never read: the consumer stops sending heartbeats, is removed from its group,
+and never rejoins (seen in 3.0.12; Java's client had the same fault, KAFKA-9815).
 """
 
 from kafka import KafkaConsumer
 
 
 def finish_what_was_begun(consumer: KafkaConsumer) -> None:
-    """Call it after each `poll`; the next one goes on with the join, if there is one."""
+    """Request the join again if one is pending, so that the next `poll` finishes it.
+
+    To be called after each `poll`.
+    """
     coordinator = consumer._coordinator
     if coordinator.rejoining and not coordinator.need_rejoin():
         coordinator.request_rejoin()

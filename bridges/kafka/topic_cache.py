@@ -1,4 +1,4 @@
-"""A small topic that is looked at again and again: read once, and on from there."""
+"""A cache of a small topic that is read repeatedly: each read fetches only new records."""
 
 import threading
 
@@ -7,15 +7,15 @@ from order_sagas.bridges.kafka.topic_scan import read_on
 from order_sagas.bridges.records.record import Record
 
 NEWEST = 10_000
-"""Records that are kept, unless another number is given."""
+"""Default number of records that are kept."""
 
 
 class KeptTopic:
-    """The newest records of a topic, kept in memory for as long as the process lives.
+    """The newest records of a topic, in memory. Thread-safe.
 
-    `read` may be called from any thread. Of more than `newest` records the oldest, by their
-    timestamps, are not answered any more, though the topic has them. What the topic has let go of
-    is forgotten with it, and a topic that was made anew is read anew.
+    If there are more than `newest` records, those with the oldest timestamps are left out. Records
+    that the topic has deleted are dropped too. A topic that was created again is read from its
+    beginning.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class KeptTopic:
         self._positions: dict[int, int] = {}
         self._records: list[Record] = []
         self.taken = 0
-        """Records that were read from the topic, in all."""
+        """Number of records that were read from the topic so far."""
 
     def read(self) -> list[Record]:
-        """What there is now; raises BrokerUnreachableError when nobody answers."""
+        """The records that the topic has now; raises BrokerUnreachableError."""
         with self._reading:
             at = {each: self._positions.get(each, 0) for each in range(self._partitions)}
             more = read_on(self._connection, self._topic, at)

@@ -1,4 +1,4 @@
-"""Reading a topic from its beginning to its end, as it is now: for people and tests."""
+"""Reads a topic from beginning to end, without a consumer group, for people and tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from order_sagas.bridges.records.record import Record
 
 
 def ends_of(connection: KafkaConnection, topic: str, partitions: int) -> Mapping[int, int]:
-    """The offset behind the last record of each partition."""
+    """The offset after the last record of each partition."""
     found = ends_of_topics(connection, [topic], partitions)
     return {partition: offset for (_, partition), offset in found.items()}
 
@@ -22,7 +22,7 @@ def ends_of(connection: KafkaConnection, topic: str, partitions: int) -> Mapping
 def ends_of_topics(
     connection: KafkaConnection, topics: Sequence[str], partitions: int
 ) -> Mapping[tuple[str, int], int]:
-    """The same for several topics, by topic and partition."""
+    """The offset after the last record, by topic and partition."""
     places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     with _consumer(connection) as consumer:
         found = consumer.end_offsets(places)
@@ -30,23 +30,24 @@ def ends_of_topics(
 
 
 def read_whole(connection: KafkaConnection, topic: str, partitions: int) -> list[Record]:
-    """Every record, in order within its partition."""
+    """Every record of a topic, in order within its partition."""
     return read_on(connection, topic, dict.fromkeys(range(partitions), 0)).records
 
 
 @attrs.frozen
 class More:
-    """What came behind certain offsets, and where each partition begins and ends now."""
+    """The records from given offsets on, and where each partition begins and ends now."""
 
     records: list[Record]
     begins: Mapping[int, int]
     ends: Mapping[int, int]
     is_anew: bool
-    """Whether the topic did not reach so far: it was made again, and was read whole."""
+    """True if an offset was beyond the end: the topic was created again, and was read as a whole.
+    """
 
 
 def read_on(connection: KafkaConnection, topic: str, positions: Mapping[int, int]) -> More:
-    """Every record from these offsets on, by partition; in order within its partition."""
+    """Every record from these offsets (by partition) on, in order within its partition."""
     with _consumer(connection) as consumer:
         unpack_whole_batches(consumer)
         places = {TopicPartition(topic, each): at for each, at in positions.items()}

@@ -1,4 +1,4 @@
-"""The topics: made once, checked at every start."""
+"""The topics: created once, checked at every start."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +20,7 @@ from order_sagas.bridges.kafka.errors import (
 
 _MAX_BATCH = "max.message.bytes"
 _USUAL_LIMIT = 1_048_588
-"""Kafka's own default."""
+"""Kafka's default limit for a batch, in bytes."""
 _WEEK = 7 * 24 * 3600.0
 
 
@@ -32,12 +32,12 @@ def create_topics(
     replication: int = 1,
     retention: float = _WEEK,
 ) -> list[str]:
-    """Make the topics that are not there yet, and return their names, once they can be used.
+    """Create the topics that are missing; return their names once they can be used.
 
-    `retention` is in seconds; dead letters are kept for good, and may be twice as large as what any
-    other topic takes, so that one that is too large to be read still gets there whole. Raises
-    `TopicMismatchError`, and makes nothing, when one is there with another partition count: that
-    would part a key's records of different topics, and Kafka cannot take partitions back.
+    `retention` is in seconds. `dead-letters` is kept for ever, and takes records twice as large as
+    any other topic, so that a record that is too large to be decoded still fits as a whole. Raises
+    TopicMismatchError, and creates nothing, if a topic exists with another number of partitions:
+    that would separate the records of a key, and Kafka cannot remove partitions.
     """
     with _admin(connection) as admin:
         present = _partition_counts(admin, topics)
@@ -65,16 +65,16 @@ def create_topics(
 def check_topics(
     connection: KafkaConnection, topics: Sequence[str] = TOPICS, *, partitions: int | None = None
 ) -> int:
-    """The partition count that all the topics have, which is `partitions` when that is given.
+    """The number of partitions of all topics, which must be `partitions` if that is given.
 
-    Raises `TopicMissingError`, which says what to do, and `TopicMismatchError` when they differ.
+    Raises TopicMissingError, which names the command to run, and TopicMismatchError.
     """
     with _admin(connection) as admin:
         present = _partition_counts(admin, topics)
     missing = [topic for topic in topics if topic not in present]
     if missing:
         raise TopicMissingError(
-            f"Kafka has no topic {', '.join(missing)}; `topics create` makes what is missing"
+            f"Kafka has no topic {', '.join(missing)}; `topics create` creates missing topics"
         )
     count = next(iter(present.values())) if partitions is None else partitions
     _refuse_mismatch(present, count)
@@ -82,9 +82,9 @@ def check_topics(
 
 
 def batch_limits(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, int]:
-    """How many bytes a batch may have at most, by topic.
+    """Maximum size of a batch in bytes, by topic.
 
-    Raises `KafkaRefusedError` where we may not ask.
+    Raises KafkaRefusedError if the configuration may not be read.
     """
     with _admin(connection) as admin:
         return _batch_limits(admin, topics)
@@ -97,23 +97,23 @@ def _batch_limits(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, i
         topic: int(configs[_MAX_BATCH]["value"]) for topic, configs in answer.items() if configs
     }
     if not limits:
-        raise KafkaRefusedError("Kafka does not tell how large a topic's batches may be.")
+        raise KafkaRefusedError("Kafka does not say how large a batch of a topic may be.")
     return limits
 
 
 def _room_for_letters(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, str]:
-    """Whatever another topic lets in must fit among the dead letters, with what is told of it."""
+    """The limit for `dead-letters`: records of any other topic must fit, with the added headers."""
     if not topics:
         return {}
     try:
         return {_MAX_BATCH: str(2 * max(_batch_limits(admin, topics).values()))}
-    except (KafkaRefusedError, KafkaError):  # we may make topics and not ask about them
+    except (KafkaRefusedError, KafkaError):  # may create topics, but not read their configuration
         return {_MAX_BATCH: str(_USUAL_LIMIT * 2)}
 
 
 def _create(admin: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:
     if wanted:
-        with suppress(TopicAlreadyExistsError):  # by another worker that started with us
+        with suppress(TopicAlreadyExistsError):  # created meanwhile by another worker
             admin.create_topics(wanted)
         admin.wait_for_topics([*wanted])
 

@@ -1,1 +1,1 @@
-"""Writing to the logs: the embedded one, a table, and Kafka's topics by way of an outbox."""
+"""Writers: append records to a log from outside a worker."""

@@ -1,9 +1,10 @@
-"""The doorbell of a database: a process that appended records wakes those that run the system.
+"""The doorbell: wakes the processes that run a system on an SQLite database.
 
-Each running process has a datagram socket, found by the path of the database, so that there is
-nothing to set. A ring is only a hint: what it says is not looked at, and one that is lost (the
-process was killed between its commit and its ring, or the socket could not be made) strands no
-record, since a running process looks for records once a minute anyway.
+Each of these processes has a Unix datagram socket whose path is derived from the path of the
+database, so that nothing has to be configured. A process that has appended records sends a byte to
+each socket. A ring is only a hint, and its content is ignored. If one is lost (the sender was
+killed between its commit and the ring, or the socket could not be created), the records are found
+by the check that every running process makes once a minute.
 """
 
 import contextlib
@@ -20,44 +21,45 @@ from order_sagas.bridges.private_directory import check_private, private_directo
 from order_sagas.bridges.storage.database_url import file_of
 
 LOOK_SECONDS = 60.0
-"""After so long without a ring, a running process looks for records unasked."""
+"""Seconds without a ring after which a running process checks for records."""
 AT_ONCE = 1000
-"""Rings that are taken together, at most."""
+"""Maximum number of rings that are read before `on_ring` is called."""
 LONGEST = 100
-"""Characters of a socket's path that every system takes; Linux has 108, macOS 104."""
+"""Maximum length of a socket's path, in characters. Linux allows 108, macOS 104."""
 
 
 def ring(database: str) -> int:
-    """Tell every process that runs this database that records wait; answers how many heard.
+    """Wake every process that runs this database; return how many were reached.
 
-    0 means that no system is running, or none of a user whose sockets this one may write to.
-    Sockets that a dead process left are removed.
+    0 means that no system is running, or only systems of users whose sockets this user may not
+    write to. Sockets that were left by dead processes are removed.
     """
-    heard = 0
+    reached = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        for path in _bells(database):
+        for path in _sockets_of(database):
             try:
                 sender.sendto(b"r", str(path))
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
             except BlockingIOError:
-                heard += 1  # its buffer is full of rings that it has yet to hear
+                reached += 1  # its buffer is full of rings that it has not read yet
             except OSError:
-                continue  # gone between two looks, or another user's
+                continue  # removed meanwhile, or another user's
             else:
-                heard += 1
-    return heard
+                reached += 1
+    return reached
 
 
 class Doorbell:
-    """Calls `on_ring` from a thread of its own when the bell was rung, and once a minute.
+    """Calls `on_ring` on a thread of its own after a ring, and once a minute.
 
-    It hears from the moment it is made: make it before the first look for records. Many rings may
-    become one call. A database without a file has no bell: its records come another way.
+    The socket exists from the constructor on: create the doorbell before the first check for
+    records, so that no ring in between is missed. Several rings may cause one call. For a database
+    without a file there is no socket, and `on_ring` is never called.
 
-    The socket is the owner's alone, like every file of the process; whatever is sent to it only
-    makes the process look, and nothing that is sent can end it.
+    Only this user may send to the socket, unless the umask permits the group to. What is sent only
+    causes a check for records.
     """
 
     def __init__(
@@ -74,13 +76,13 @@ class Doorbell:
         self._thread = threading.Thread(target=self._listen, name="doorbell", daemon=True)
 
     def listen(self) -> None:
-        """Start calling."""
+        """Start the thread."""
         if self._has_file:
             self._thread.start()
 
     def close(self) -> None:
-        """Call no more, and take the bell away."""
-        self._end.close()  # the thread reads the end of the pair
+        """Stop the thread, waiting up to 5 seconds, and remove the socket."""
+        self._end.close()  # the thread waits for this on the other socket of the pair
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
         if self._path:
@@ -95,16 +97,16 @@ class Doorbell:
             try:
                 if temporary:
                     private_directory(directory)
-                path.unlink(missing_ok=True)  # left by a dead process that had this number
+                path.unlink(missing_ok=True)  # left by a dead process with the same id
                 self._socket.bind(str(path))
-                # As the umask has it: for the owner, and for the group if files are shared with it.
+                # Keep what the umask permits to the owner and the group, nothing for others.
                 path.chmod(path.stat().st_mode & 0o660)
             except OSError as error:
                 errors.append(f"{path}: {error}")
             else:
                 return path
         if errors:
-            import structlog  # here, because submitters ring too, and should not wait for it
+            import structlog  # imported late, because submitters do not need it
 
             structlog.get_logger("bridge").warning(
                 "doorbell.not_bound", errors=errors, look_every=self._look_every
@@ -121,12 +123,12 @@ class Doorbell:
                 if self._ended in ready:
                     return
                 with contextlib.suppress(BlockingIOError):
-                    for _ in range(AT_ONCE):  # a submitter rings for every thousand orders
+                    for _ in range(AT_ONCE):  # a submitter rings once for each transaction
                         self._socket.recv(1)
                 self._on_ring()
 
 
-def _bells(database: str) -> Iterator[Path]:
+def _sockets_of(database: str) -> Iterator[Path]:
     for directory, name, temporary in _places(database):
         with contextlib.suppress(OSError):
             if temporary:
@@ -135,11 +137,11 @@ def _bells(database: str) -> Iterator[Path]:
 
 
 def _places(database: str) -> Iterator[tuple[Path, str, bool]]:
-    """Directories to look in, how a bell's name begins there, and whether others could squat it.
+    """Directories for sockets, prefix of the socket names, and whether other users can write there.
 
-    The process id ends the name. Beside the database, where everybody who uses it can see it, a
-    service with a private temporary directory too; and where that path is too long for a socket,
-    in a directory of the user's own under the temporary directory.
+    The process id is the end of the name. The first place is beside the database, where all users
+    of it can see the socket, including a service with a private temporary directory. If that path
+    is too long for a socket, a directory of this user under the temporary directory is used.
     """
     file = file_of(database)
     if file is None:

@@ -1,4 +1,4 @@
-"""Writing to the embedded log from outside the system: submitters, operators, testers."""
+"""Writer for the embedded log, used from outside the system: submitters, operators, tests."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,13 +24,13 @@ _LETTERS = (
 
 
 class EmbeddedLetters:
-    """The dead letters of an embedded log, read without opening it to write."""
+    """The dead letters of an embedded log, read from a read-only connection."""
 
     def __init__(self, database: str) -> None:
         self._database = database
 
     def letters(self) -> Iterator[LetterRow]:
-        """See `LetterSource`; raises StoreError where the database can't be read."""
+        """See `LetterSource`; raises StoreError if the database cannot be read."""
         with reading(self._database) as db:
             return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
 
@@ -41,20 +41,21 @@ def _unpacked(rows: Iterable[Row]) -> Iterator[LetterRow]:
 
 
 class EmbeddedLog:
-    """Appends records in transactions; whoever runs the system hears of each once it is committed.
+    """Appends records to the embedded log, and rings the doorbell after each commit.
 
-    The records wait in the log when nobody does. Makes the database if there is none. Raises
-    StoreError if it can't be used, StoreUnavailableError if it stays locked for ten seconds.
+    If no system is running, the records wait in the log. Creates the database if it does not exist.
+    Raises StoreError if it cannot be used, StoreUnavailableError if it stays locked for ten
+    seconds.
     """
 
     nobody = "No system is running on this database: the records wait in its log."
-    left = 0  # what is committed is in the log
+    left = 0  # records that are committed are in the log
 
     def __init__(self, database: str, partitions: int, clock: Clock | None = None) -> None:
         self.database = database
         self.partitions = partitions
         self._clock = clock or SystemClock()
-        Store(database, Registry(()), partitions).close()  # the tables, and whether they fit
+        Store(database, Registry(()), partitions).close()  # creates or checks the tables
         self.db = connect(database)
 
     def close(self) -> None:
@@ -69,24 +70,27 @@ class EmbeddedLog:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A cursor whose work is committed at the end, or not at all; then the bell is rung.
+        """A cursor whose statements are committed together at the end; then the doorbell is rung.
 
-        Keep it short: a running system waits meanwhile.
+        A running system has to wait for the end of the transaction, so keep it short.
         """
         with self.db.transaction() as cursor:
             yield cursor
         self.running = ring(self.database)
 
     running: int | None = None
-    """How many systems heard of the last transaction; 0 if none is running."""
+    """How many systems were reached after the last transaction; 0 if none is running."""
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """A record with the partition of its key."""
         raw = key.encode()
         return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
-        """Append records within a transaction; nobody reads those that are `handled`."""
+        """Append records within a transaction.
+
+        Records that are `handled` are never read by a system.
+        """
         append(
             self.db,
             cursor,
@@ -95,14 +99,14 @@ class EmbeddedLog:
         )
 
     def end(self, topic: str) -> None:
-        """The database knows what waits in it."""
+        """Return None: the log is in the database, which knows what waits in it."""
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters, the oldest first; marks come behind their letters."""
+        """The records of `dead-letters`, oldest first; marks come after their letters."""
         return _unpacked(self.db.rows(_LETTERS, ()))
 
     def append(self, *records: Outgoing) -> int:
-        """Put records in a transaction of their own; answers how many systems are running."""
+        """Append records in a transaction of their own; return how many systems are running."""
         with self.transaction() as cursor:
             self.put(cursor, records)
         return self.running or 0

@@ -1,4 +1,4 @@
-"""Writing to Kafka's topics from outside the system: submitters, operators, testers."""
+"""Writer for Kafka's topics, used from outside the system: submitters, operators, tests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,13 +24,13 @@ from order_sagas.bridges.storage.store import SUBMITTED, Store
 _log = structlog.get_logger(__name__)
 
 WITHIN = 30.0
-"""Seconds in which Kafka has to acknowledge what was written."""
+"""Seconds to wait for Kafka's acknowledgement of what was published."""
 
 
 class TopicLetters:
     """The dead letters in Kafka, read without the database and without a producer.
 
-    With `kept`, they are read on from where they were read before; without it, whole each time.
+    `kept` caches the topic; without it, the whole topic is read on each call of `letters`.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class TopicLetters:
         self._kept = kept
 
     def letters(self) -> Iterator[LetterRow]:
-        """See `LetterSource`. A letter's number is made of its partition and its offset.
+        """See `LetterSource`. Raises BrokerUnreachableError.
 
-        It never changes. Raises BrokerUnreachableError where Kafka does not answer.
+        The number of a letter is computed from its partition and offset, so it never changes.
         """
 
         def place(record: Record) -> tuple[bool, float, int, int]:
@@ -60,11 +60,11 @@ class TopicLetters:
 
 
 class OutboxLog:
-    """Puts records into the outbox in the caller's transaction, and into Kafka after it.
+    """Stores records in the outbox in the caller's transaction, then publishes them to Kafka.
 
-    A crash in between is healed: whoever writes next, or runs the system, publishes what was left.
-    Raises BrokerUnreachableError when nobody answers, TopicMissingError, TopicMismatchError, and
-    StoreError where the database cannot be used.
+    Delivery: at least once. If the process dies in between, the next writer or a worker publishes
+    what is left in the outbox. Raises BrokerUnreachableError if Kafka cannot be reached,
+    TopicMissingError, TopicMismatchError, and StoreError if the database cannot be used.
     """
 
     nobody = "No worker is running: the records wait in Kafka."
@@ -79,8 +79,8 @@ class OutboxLog:
     ) -> None:
         """`group` is the consumer group of workers that have all roles.
 
-        `dead_letters` are read on from where they were read before; without it, they are read
-        whole each time.
+        `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
+        call of `letters`.
         """
         self.partitions = partitions
         self._connection = connection
@@ -92,14 +92,14 @@ class OutboxLog:
         self._put: dict[int, Outgoing] = {}
         self._wrote = False
         self.left = 0
-        """Records that are committed, and were not acknowledged: a worker will publish them."""
+        """Records that are committed but not acknowledged by Kafka; a worker will publish them."""
         self._writer = TopicWriter(connection)
         self._writer.start(TOPICS)
         self._publish(dict(self._store.unpublished([*range(partitions)])))
         self.left = 0
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close the connections to Kafka and to the database."""
         self._writer.close()
         self._store.close()
 
@@ -111,9 +111,10 @@ class OutboxLog:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A cursor whose work is committed at the end, or not at all; then Kafka gets the records.
+        """A cursor whose statements are committed together; then the records are published.
 
-        Returns once Kafka has acknowledged them, or has not for long: then they are in `left`.
+        Returns when Kafka has acknowledged them, or after WITHIN seconds; those that were not
+        acknowledged are counted in `left`.
         """
         self._put = {}
         with self.db.transaction() as cursor:
@@ -123,40 +124,41 @@ class OutboxLog:
         self._wrote = True
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """A record with the partition of its key."""
         raw = key.encode()
         return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
-        """Put records into the outbox within a transaction."""
+        """Store records in the outbox within a transaction. `handled` has no effect here."""
         rows = [(record.partition, record) for record in records]
         if rows:
             ids = self._store.fill_outbox(cursor, rows)
             self._put.update(zip(ids, (record for _, record in rows), strict=True))
 
     def append(self, *records: Outgoing) -> int:
-        """Put records in a transaction of their own; answers how many workers are running."""
+        """Store records in one transaction and publish them; return how many workers run."""
         with self.transaction() as cursor:
             self.put(cursor, records)
         return self.running or 0
 
     @property
     def running(self) -> int | None:
-        """How many workers are in the consumer groups; None before anything was written."""
+        """The number of members of the consumer groups; None before the first write."""
         return members_of(self._connection, self._group) if self._wrote else None
 
     def end(self, topic: str) -> Mapping[int, int]:
-        """The offset behind the last record of each partition of a topic."""
+        """The offset after the last record of each partition of a topic."""
         return ends_of(self._connection, topic, self.partitions)
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters; see `TopicLetters`."""
+        """The records of `dead-letters`; see `TopicLetters`."""
         return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
-        """Delete from the outbox what Kafka has acknowledged, and count what it has not.
+        """Publish records, and delete those that Kafka acknowledged from the outbox.
 
-        A record that is larger than its topic takes is left too: a worker makes it a dead letter.
+        The others are counted in `left`. A record that is too large for its topic stays in the
+        outbox too; a worker makes it a dead letter.
         """
         if not rows:
             return

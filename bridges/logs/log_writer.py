@@ -1,4 +1,4 @@
-"""How records get into the log from outside the system, whichever log it is."""
+"""The port for appending records from outside a worker, to the embedded log or to Kafka."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -12,45 +12,51 @@ LetterRow = tuple[int, bytes | None, bytes | None, Headers]
 
 
 class LogWriter(Protocol):
-    """The embedded log, or an outbox on the way to Kafka. Used by one thread."""
+    """Appends records to the embedded log, or to Kafka through an outbox.
+
+    To be used by one thread.
+    """
 
     partitions: int
     db: Connection
     nobody: str
-    """Says that no system handles what was written, and where it waits."""
+    """Text for people: no system is running, and where the records wait."""
     left: int
-    """Records that are committed and not yet in the log: whoever runs the system puts them in."""
+    """Records that are committed but not in the log yet. A running system will publish them."""
 
     @property
     def running(self) -> int | None:
-        """How many systems handle what was written; 0 if none runs, None before the first write."""
+        """How many systems handle the records; 0 if none runs, None before the first write."""
         ...
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A cursor; at the end its work is committed, and the records are on their way."""
+        """A cursor whose statements are committed at the end; then the records are published."""
         ...
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """A record with the partition of its key."""
         ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
-        """Write records within the transaction; nobody has to read those that are `handled`."""
+        """Write records within the transaction.
+
+        Records that are `handled` need not be read by a system.
+        """
         ...
 
     def append(self, *records: Outgoing) -> int:
-        """Put records in a transaction of their own; answers how many systems are running."""
+        """Write records in a transaction of their own; return how many systems are running."""
         ...
 
     def end(self, topic: str) -> Mapping[int, int] | None:
-        """The offset behind the last record of each partition of a topic.
+        """The offset after the last record of each partition of a topic.
 
-        None where the log is in the database, which knows by itself what waits in it.
+        None if the log is in the database, which knows what waits in it.
         """
         ...
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters, the oldest first; marks come behind their letters."""
+        """The records of `dead-letters`, oldest first; marks come after their letters."""
         ...
 
     def __enter__(self) -> "LogWriter": ...

@@ -1,1 +1,1 @@
-"""Channels by which notifications leave the system."""
+"""Channels that deliver notifications to customers."""

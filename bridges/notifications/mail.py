@@ -1,8 +1,8 @@
-"""Reaching customers by mail: into a Maildir, or through a mail server.
+"""Mail channels: into a Maildir, or through a mail server.
 
-The recipient is the customer id if that is a mail address, else the customer id at the sender's
+The recipient is the customer id if it is a mail address, otherwise the customer id at the sender's
 domain: `C-7` of a shop that sends from `orders@shop.example` is `C-7@shop.example`, an alias that
-the shop's own mail server resolves.
+the shop's mail server has to resolve.
 """
 
 import os
@@ -21,15 +21,15 @@ import attrs
 from order_sagas.actors.entities import Notification
 
 SECONDS = 20.0
-"""How long a mail server may take to answer each command."""
+"""Timeout of each command to a mail server, in seconds."""
 
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 
 
 def letter(notification: Notification, sender: str, now: float) -> EmailMessage:
-    """The mail for a notification. Its Message-ID is the same each time it is made.
+    """The mail for a notification. Its Message-ID is always the same for the same notification.
 
-    Raises ValueError for a customer id of which no address can be made.
+    Raises ValueError if no address can be made from the customer id.
     """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
@@ -43,7 +43,7 @@ def letter(notification: Notification, sender: str, now: float) -> EmailMessage:
 
 
 def recipient(customer_id: str, sender: str) -> str:
-    """The address of a customer; see the head of this module."""
+    """The mail address of a customer; see the docstring of the module. Raises ValueError."""
     if _ADDRESS.fullmatch(customer_id):
         return customer_id
     if not customer_id or any(ord(character) < 32 for character in customer_id):
@@ -52,7 +52,7 @@ def recipient(customer_id: str, sender: str) -> str:
 
 
 def name_of(notification: Notification) -> str:
-    """A name for the one notification of an order, fit for file names and Message-IDs."""
+    """The name of an order's notification, for file names and Message-IDs."""
     return blake2b(
         f"{notification.order_id}\n{notification.about}".encode(), digest_size=16
     ).hexdigest()
@@ -68,7 +68,7 @@ def _one_line(text: str) -> str:
 
 @attrs.frozen
 class MaildirChannel:
-    """Puts mails into a Maildir. A mail that is there already, read or not, is not put again."""
+    """Puts mails into a Maildir. A mail that is already there, read or not, is not added again."""
 
     directory: Path
     sender: str = "orders@localhost"
@@ -77,11 +77,14 @@ class MaildirChannel:
     local: bool = attrs.field(default=False, init=False)
 
     def send(self, notification: Notification, now: float) -> None:
-        """Whole or not at all: written under `tmp` first. Raises OSError if it can't be."""
+        """Write the mail under `tmp`, then move it to `new`, so that it appears as a whole.
+
+        Raises OSError if it cannot be written.
+        """
         name = f"{name_of(notification)}.order-sagas"
         for part in ("tmp", "new", "cur"):
             (self.directory / part).mkdir(parents=True, exist_ok=True)
-        # A reader moves a mail to `cur`, and appends `:2,` and flags to its name.
+        # Mail readers move a mail to `cur`, and append `:2,` and flags to its name.
         if (self.directory / "new" / name).exists() or any(
             (self.directory / "cur").glob(f"{name}*")
         ):
@@ -97,11 +100,11 @@ class MaildirChannel:
 
 @attrs.frozen
 class SmtpChannel:
-    """Hands mails to a mail server, a connection each.
+    """Sends mails through a mail server, with one connection for each mail.
 
-    A mail is sent twice if the server's answer is lost, or if the process dies after it and before
-    the commit. Both have one Message-ID, by which mail servers and readers recognise the second.
-    Raises OSError or smtplib.SMTPException.
+    Delivery: at least once. A mail is sent twice if the server's answer is lost, or if the process
+    dies between the answer and the commit. Both have the same Message-ID, by which mail servers and
+    readers recognise the duplicate. Raises OSError or smtplib.SMTPException.
     """
 
     host: str
@@ -116,6 +119,7 @@ class SmtpChannel:
     local: bool = attrs.field(default=False, init=False)
 
     def send(self, notification: Notification, now: float) -> None:
+        """Send the mail; each command has `timeout` seconds."""
         mail = letter(notification, self.sender, now)
         with smtplib.SMTP(self.host, self.port, timeout=self.timeout) as server:
             if self.starttls:

@@ -1,7 +1,7 @@
-"""What people ask of a running system: of one saga, of many, of a service. For every way of asking.
+"""Operators' commands, for every way of giving them: for one saga, for many, for a service.
 
-A question is checked against what is stored, so that whoever asks hears at once what cannot be
-done; then it is a record in the log like any other. The saga decides again when it gets it.
+A command is first checked against the database, so that the operator sees at once if it is not
+possible. Then it is appended to the log as a record, and the saga checks it again when it arrives.
 """
 
 from order_sagas.bridges.operations.checks import check

@@ -1,4 +1,4 @@
-"""Orders as JSON lines, one an order, with everything that is known of it: kept before it goes."""
+"""The archive of pruned orders: one JSON line for each order, with all that was stored of it."""
 
 import os
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ArchiveFile:
-    """Appends orders to a file. What `keep` has written is on the disk when it returns.
+    """Appends orders to a file. When `keep` returns, they are on the disk.
 
-    If this process dies before the deletion is committed, the orders stay, and the next run writes
-    them once more: of two lines about one order the later counts.
+    If the process dies before the deletion is committed, the orders remain in the database, and the
+    next run writes them again. If there are two lines for one order, the later one counts.
     """
 
     def __init__(self, path: Path, store: Store, registry: Registry) -> None:
-        """Make the file if there is none; raises OSError where that cannot be done."""
+        """Create the file if it does not exist; raises OSError if that fails."""
         self._store = store
         self._registry = registry
         self._file = path.open("ab")
@@ -43,7 +43,7 @@ class ArchiveFile:
         self._file.close()
 
     def keep(self, numbers: Sequence[int]) -> None:
-        """Write the orders of these numbers; raises OSError if the disk does not take them."""
+        """Write the orders with these numbers; raises OSError if that fails."""
         orders = self._read(numbers)
         self._file.write(b"".join(_encode(each) + b"\n" for each in orders))
         self._file.flush()
@@ -67,10 +67,10 @@ class ArchiveFile:
         for no, *row, state in db.rows(sql, which):
             saga: dict[str, Any] = dict(zip(names, row, strict=True))
             sagas = found[no].setdefault("sagas", [])
-            sagas.append({**saga, **self._life(decode_plain(state))})
+            sagas.append({**saga, **self._details(decode_plain(state))})
         return list(by_id.values())
 
-    def _life(self, progress: SagaState) -> dict[str, Any]:
+    def _details(self, progress: SagaState) -> dict[str, Any]:
         try:
             steps = [s.name for s in self._registry.get(progress.saga, progress.version).rows]
         except UnknownSagaError:
@@ -89,7 +89,7 @@ class ArchiveFile:
 
     @staticmethod
     def _sync_directory(path: Path) -> None:
-        """A file whose name is not on the disk is not on the disk."""
+        """Write the directory entry of a new file to the disk."""
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

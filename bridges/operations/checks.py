@@ -1,4 +1,4 @@
-"""Whether a saga is in a state for what an operator asks of it."""
+"""Checks if a saga is in a state that allows an operator's command."""
 
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, RetryStep, SkipStep
 from order_sagas.actors.sagas.definition import Saga
@@ -11,18 +11,18 @@ from order_sagas.bridges.operations.errors import (
 )
 
 NEED_REASON = (SkipStep, CancelSaga)
-"""Commands that are only done with a reason."""
+"""Commands that require a reason."""
 
 
 def check_reason(command: OperatorCommand) -> None:
-    """Raise ReasonNeededError if the command needs a reason and has none."""
+    """Raise ReasonNeededError if the command requires a reason and has none."""
     if isinstance(command, NEED_REASON) and not command.why.strip():
         what = "skipping a step" if isinstance(command, SkipStep) else "cancelling an order"
         raise ReasonNeededError(f"{what} needs a reason")
 
 
 def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
-    """Raise NoSuchStepError or NotPossibleError unless the saga would do as it is told."""
+    """Raise NoSuchStepError or NotPossibleError if the saga would ignore the command."""
     names = [step.name for step in saga.rows]
     if isinstance(command, RetryStep | SkipStep) and command.step not in names:
         raise NoSuchStepError(f"there is no step {command.step!r}; there are {listed(names)}")
@@ -38,5 +38,5 @@ def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga) -> str:
 
 
 def stuck(progress: SagaState, saga: Saga) -> list[str]:
-    """The names of the steps that got no reply and have no attempt left."""
+    """The names of the steps that were not answered and have no attempts left."""
     return [saga.rows[i].name for i in stuck_steps(progress.steps)]

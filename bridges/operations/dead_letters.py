@@ -1,7 +1,7 @@
-"""What an operator does with dead letters, of whichever log: read, replay, discard.
+"""Operations on dead letters, on either log: list, replay, discard.
 
-A letter that was seen to is marked by one more record of the same topic, so that what was done, by
-whom and why stays in the log beside the letter, and no letter is ever changed or lost.
+A letter that was replayed or discarded is marked by another record of the same topic. So the log
+shows what was done, by whom and why, and no letter is changed or removed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ from order_sagas.bridges.logs.log_writer import LetterRow, LogWriter
 from order_sagas.bridges.records.record import Headers, Outgoing
 
 MARK = "dead-letter-mark"
-"""The header of a record that says what was done with a letter: the letter's number."""
+"""The header of a mark. Its value is the number of the letter."""
 
 _ABOUT = tuple(f"dead-letter-{each}" for each in ("topic", "partition", "offset", "error", "time"))
 
 
 class LetterError(BridgeError, LookupError):
-    """There is no such letter, or it cannot be replayed; says which and why."""
+    """The letter does not exist, or cannot be replayed. The message says which and why."""
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,11 +38,11 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @attrs.frozen
 class Letter:
-    """A record that nobody could handle, with what was done about it since."""
+    """A dead letter, with its mark if it has one."""
 
     number: int
     topic: str
-    """Where it came from, with its partition and offset; empty for one that nobody wrote for us."""
+    """The topic of the original record; empty if the headers that name it are missing."""
     partition: int
     offset: int
     error: str
@@ -50,31 +50,31 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: Headers
-    """As they came, without those that tell of the error."""
+    """The headers of the original record, without those that describe the error."""
     mark: Mark | None = None
 
 
 @attrs.frozen
 class LetterFilter:
-    """Letters that nobody has seen to and that fit all of it; what is empty fits any."""
+    """Selects unmarked letters that meet all conditions; an empty condition matches any."""
 
     topic: str = ""
     error: str = ""
-    """A part of the error's text, in any case."""
+    """A part of the error's text, ignoring case."""
     older_than: float = 0.0
-    """Seconds since it became a dead letter, at least."""
+    """Minimum age as a dead letter, in seconds."""
 
 
 class LetterSource(Protocol):
-    """Where dead letters are read: nothing is written there, and no log is opened to write to."""
+    """Where dead letters are read from. Reading does not open a log for writing."""
 
     def letters(self) -> Iterator[LetterRow]:
-        """What is among the dead letters, the oldest first; marks come behind their letters."""
+        """The records of `dead-letters`, oldest first; marks come after their letters."""
         ...
 
 
 class LetterReader:
-    """The dead letters of a log, to look at."""
+    """Reads the dead letters of a log."""
 
     def __init__(self, source: LetterSource, clock: Clock | None = None) -> None:
         self._source = source
@@ -85,14 +85,14 @@ class LetterReader:
         return _letters(self._source.letters())
 
     def get(self, number: int) -> Letter:
-        """One letter; raises LetterError if there is none of this number."""
+        """The letter with this number; raises LetterError if there is none."""
         for letter in self.all():
             if letter.number == number:
                 return letter
         raise LetterError(f"there is no dead letter {number}")
 
     def choose(self, which: LetterFilter) -> list[Letter]:
-        """The letters that nobody has seen to and that fit, oldest first."""
+        """The unmarked letters that match the filter, oldest first."""
         until = iso(self._clock.now() - which.older_than)
         return [
             letter
@@ -105,17 +105,17 @@ class LetterReader:
 
 
 class Letters(LetterReader):
-    """The dead letters of a log, to see to."""
+    """Replays and discards the dead letters of a log."""
 
     def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
         super().__init__(log, clock)
         self._log = log
 
     def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
-        """Put the records of these letters on their topics once more, whole, and mark the letters.
+        """Append the records of these letters to their topics again, and mark the letters.
 
-        All or nothing, and one that was seen to only if `again`; raises LetterError. Answers how
-        many systems are running.
+        In one transaction: all or none. Letters that are marked are replayed only with `again`.
+        Raises LetterError. Returns how many systems are running.
         """
         letters = self._open(numbers, again)
         records = []
@@ -129,7 +129,7 @@ class Letters(LetterReader):
         return self._log.running or 0
 
     def discard(self, numbers: Sequence[int], by: str, why: str, *, again: bool = False) -> None:
-        """Mark the letters as needing nothing more; raises LetterError as `replay` does."""
+        """Mark the letters as discarded. Raises LetterError as `replay` does."""
         self._finish(self._open(numbers, again), [], "discarded", by, why)
 
     def _open(self, numbers: Sequence[int], again: bool) -> list[Letter]:
@@ -142,7 +142,7 @@ class Letters(LetterReader):
                 mark = letter.mark
                 raise LetterError(
                     f"dead letter {number} was {mark.action} by {mark.by} at {mark.at}; "
-                    "--again does it once more"
+                    "--again repeats it"
                 )
         return [known[number] for number in dict.fromkeys(numbers)]
 

@@ -1,22 +1,22 @@
-"""Why something that was asked for is not done. Each message is for people; nothing was sent."""
+"""Why an operation was refused. The messages are for people; nothing was appended to the log."""
 
 from order_sagas.bridges.errors import BridgeError
 
 
 class OperationError(BridgeError):
-    """What was asked for cannot be done; says why."""
+    """Base class of refused operations. The message says why."""
 
 
 class NoSuchSagaError(OperationError, LookupError):
-    """The order has no such saga, or there is no such order."""
+    """The order does not exist, or has no such saga."""
 
 
 class NoSuchStepError(OperationError, LookupError):
-    """The saga has no step of this name; tells those it has."""
+    """The saga has no step of this name. The message lists its steps."""
 
 
 class NotPossibleError(OperationError):
-    """The saga is in no state for it: it has ended, is past its pivot, or nothing is stuck."""
+    """The state of the saga does not allow it: ended, past its pivot, or no step is stuck."""
 
     def __init__(self, order_id: str, reason: str) -> None:
         super().__init__(f"order {order_id}: {reason}")
@@ -28,12 +28,12 @@ class NotPossibleError(OperationError):
 
 
 class NoSuchTargetError(OperationError, LookupError):
-    """There is no service of this name to pause; tells those there are."""
+    """No service of this name can be paused. The message lists those that can."""
 
 
 class AlreadySoError(OperationError):
-    """It is paused, or it works, as it is."""
+    """The service is already paused, or not paused."""
 
 
 class ReasonNeededError(OperationError, ValueError):
-    """It is only done with a reason."""
+    """The operation requires a reason."""

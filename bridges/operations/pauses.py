@@ -1,4 +1,4 @@
-"""Pausing a service, or the intake of new orders; and ending the pause."""
+"""Pausing of services and of the intake, and ending of pauses."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,10 @@ from order_sagas.bridges.storage.deferred import parked, pauses
 
 @attrs.frozen
 class Paused:
-    """A pause that lasts, and how many messages are kept because of it."""
+    """An active pause, and the number of messages that are deferred because of it.
+
+    `since` is in seconds since the Unix epoch.
+    """
 
     name: str
     by: str
@@ -28,9 +31,9 @@ class Paused:
 
 
 class PauseOperations:
-    """Notes pauses where all workers see them; those on the embedded log hear at once.
+    """Stores pauses where all workers read them. Workers on the embedded log are notified at once.
 
-    `services` are the names of all that can be paused: participants, and `INTAKE`.
+    `services` are the names of everything that can be paused: participants, and `INTAKE`.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class PauseOperations:
         self._clock = clock or SystemClock()
 
     def pause(self, name: str, by: str, why: str) -> None:
-        """Pause it from now on; raises AlreadySoError, NoSuchTargetError, ReasonNeededError."""
+        """Begin a pause; raises AlreadySoError, NoSuchTargetError, ReasonNeededError."""
         self._check(name)
         if not why.strip():
             raise ReasonNeededError("pausing needs a reason")
@@ -55,7 +58,7 @@ class PauseOperations:
             raise AlreadySoError(f"{name} is paused already")
 
     def unpause(self, name: str, by: str, why: str = "") -> None:
-        """End its pause; raises AlreadySoError if it is not paused, NoSuchTargetError."""
+        """End a pause; raises AlreadySoError if there is none, NoSuchTargetError."""
         self._check(name)
         mark = self._log.db.placeholder
         if not self._store(
@@ -68,7 +71,7 @@ class PauseOperations:
     def _check(self, name: str) -> None:
         if name not in self._services:
             raise NoSuchTargetError(
-                f"nothing is named {name!r} that can be paused; there are {listed(self._services)}"
+                f"there is no {name!r} to pause; there are {listed(self._services)}"
             )
 
     def _store(self, sql: str, values: tuple[str | float, ...]) -> bool:
@@ -79,7 +82,7 @@ class PauseOperations:
 
 
 def pauses_that_last(db: sa.Connection) -> list[Paused]:
-    """The pauses that last, the oldest first."""
+    """The active pauses, oldest first."""
     kept = (
         sa.select(sa.func.count())
         .where(parked.c.target == pauses.c.name)

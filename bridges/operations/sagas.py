@@ -1,4 +1,4 @@
-"""What an operator asks of sagas in flight: retry, skip, resume, cancel."""
+"""Operators' commands to sagas in flight: retry, skip, resume, cancel."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
 
 AT_ONCE = 500
-"""Commands in one transaction."""
+"""Maximum number of commands in one transaction."""
 
 
 class SagaOperations:
     """Checks commands against the database, and appends them to the log.
 
-    `command.saga` names the definition. Raises OperationError where a command cannot be done,
-    UnknownSagaError where the saga's definition is not registered, StoreError where the database
-    cannot be read.
+    `command.saga` is the name of the definition. Raises OperationError if a command is not
+    possible, UnknownSagaError if the saga's definition is not registered, StoreError if the
+    database cannot be read.
     """
 
     def __init__(self, database: str, registry: Registry) -> None:
@@ -35,32 +35,32 @@ class SagaOperations:
         self._registry = registry
 
     def ask(self, command: OperatorCommand, log: LogWriter) -> int:
-        """Check the command and send it; answers how many systems are running."""
+        """Check the command and append it to the log; return how many systems are running."""
         self.check(command)
         return self.send([command], log)
 
     def check(self, command: OperatorCommand) -> None:
-        """Raise OperationError unless the saga would do as it is told."""
+        """Raise OperationError if the saga would ignore the command."""
         check_reason(command)
         with queries.reading(self._database) as db:
             progress = _progress(db, command)
         check(command, progress, self._registry.get(progress.saga, progress.version))
 
     def choose(self, template: OperatorCommand, which: SagaFilter, now: float) -> Choice:
-        """The sagas that fit the filter at `now`, and the command for each; nothing is sent.
+        """The sagas that match the filter at `now`, and the command for each; nothing is appended.
 
-        `template` says what to ask and who asks why; its order id and its saga are filled in. A
-        saga whose definition is not registered is refused, like one that is in no state for it.
+        `now` is in seconds since the Unix epoch. The commands are copies of `template` with order
+        id and saga filled in. A saga whose definition is not registered counts as refused.
         """
         with queries.reading(self._database) as db:
             return choose(db, self._registry, template, which, now)
 
     def send(self, commands: Sequence[OperatorCommand], log: LogWriter) -> int:
-        """Append commands that were checked, each with an id of its own.
+        """Append checked commands, each with an id of its own; return how many systems are running.
 
-        In transactions of `AT_ONCE`: many do not hold up a running system, and whoever is
-        interrupted can ask again, because what a saga has done already it does not do twice.
-        Answers how many systems are running.
+        In transactions of `AT_ONCE` commands, so that a running system is not blocked for long. If
+        this is interrupted it can be repeated, because a saga ignores a command that it has already
+        carried out.
         """
         running = 0
         for start in range(0, len(commands), AT_ONCE):

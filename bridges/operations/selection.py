@@ -1,4 +1,4 @@
-"""Which sagas of many an operator means, and what becomes of the question for each."""
+"""Selection of sagas for a command to many: which can carry it out, and which refuse it."""
 
 from collections.abc import Iterator
 
@@ -21,48 +21,50 @@ from order_sagas.bridges.storage.schema import sagas
 
 @attrs.frozen
 class SagaFilter:
-    """Sagas in flight that fit all of it; what is empty fits any."""
+    """Selects sagas in flight that meet all conditions; an empty condition matches any."""
 
     saga: str = ""
-    """The name of their definition."""
+    """The name of the definition."""
     statuses: tuple[str, ...] = ()
+    """Names of `Status`; the saga has one of them."""
     step: str = ""
-    """A step that they wait for, or are stuck in."""
+    """A step that the saga waits for, or that is stuck."""
     code: str = ""
-    """Why they are being undone."""
+    """The failure code of a saga that is being compensated."""
     older_than: float = 0.0
-    """Seconds since they began, at least."""
+    """Minimum time since the start, in seconds."""
     limit: int | None = None
-    """So many at most, the oldest."""
+    """Maximum number of sagas; the oldest are selected."""
 
 
 @attrs.frozen
 class Chosen:
-    """A saga that would do as it is told, and the command that tells it."""
+    """A saga that the command is possible for, and the command."""
 
     command: OperatorCommand
     status: str
     steps: tuple[str, ...]
-    """What it waits for."""
+    """The steps that the saga waits for."""
     started_at: float
+    """In seconds since the Unix epoch."""
 
 
 @attrs.frozen
 class Choice:
-    """The sagas that fit a filter: those that would do as they are told, and those that would not.
+    """The sagas that match a filter, oldest first.
 
-    The oldest come first.
+    `chosen` would carry out the command, `refused` would not.
     """
 
     chosen: list[Chosen]
     refused: dict[str, str]
-    """Ids of sagas, each with the reason."""
+    """The reason of each refusal, by saga id."""
     more: bool = False
-    """Whether others fit that the limit leaves out."""
+    """True if more sagas match than the limit allows."""
 
 
 def usual_statuses(kind: type[OperatorCommand]) -> tuple[str, ...]:
-    """Which sagas are meant where nobody says it: stuck ones, but any can be cancelled."""
+    """The default statuses for a command: needing attention, but any status for a cancellation."""
     return () if issubclass(kind, CancelSaga) else (Status.NEEDS_ATTENTION.name,)
 
 
@@ -73,12 +75,10 @@ def choose(
     which: SagaFilter,
     now: float,
 ) -> Choice:
-    """Find the sagas that fit, and make the command for each of `template`; nothing is sent.
+    """Find the sagas that match, and make a command from `template` for each; nothing is appended.
 
-    Of more than the limit, it looks on only until it knows of one that is left out.
-
-    Raises ReasonNeededError, and NoSuchSagaError or NoSuchStepError if no definition that is
-    registered has such a name.
+    Stops at the first saga beyond the limit. Raises ReasonNeededError, and NoSuchSagaError or
+    NoSuchStepError if no registered definition has such a name.
     """
     check_reason(template)
     _check_names(registry, which)
@@ -105,7 +105,7 @@ def choose(
 
 
 def waits_for(progress: SagaState, saga: Saga) -> tuple[str, ...]:
-    """The steps that were sent and not answered, or whose compensation was."""
+    """The names of the steps whose command or compensation was sent and not answered."""
     return tuple(
         step.name
         for step, state in zip(saga.rows, progress.steps, strict=True)
@@ -118,7 +118,7 @@ def _in_flight(
     which: SagaFilter,
     now: float,
 ) -> Iterator[SagaState]:
-    # The index of statuses gives their numbers, and those their rows, already in order.
+    # The index on statuses gives the numbers, and through them the rows in order.
     numbers = sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses or IN_FLIGHT))
     query = (
         sa.select(sagas.c.state)
@@ -133,7 +133,7 @@ def _in_flight(
         query = query.where(sagas.c.code == which.code)
     if which.older_than:
         query = query.where(sagas.c.started_at <= now - which.older_than)
-    # Read as they are used: there may be very many.
+    # Streamed, because there may be very many.
     found = db.execution_options(stream_results=True).execute(query)
     for (raw,) in found.yield_per(500):
         yield decode_plain(raw)

@@ -1,1 +1,1 @@
-"""Records: their fields, their JSON, the shard of a key, the receivers of a message."""
+"""Records: fields, JSON encoding, partition of a key, receivers of a message, dead letters."""

@@ -1,4 +1,4 @@
-"""How messages look in a topic: a JSON object with at least `orderId` and `status`."""
+"""Encoding of messages in records: a JSON object with at least `orderId` and `status`."""
 
 import functools
 import operator
@@ -14,7 +14,7 @@ from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.records.record import Record
 
 LARGEST = 1024 * 1024
-"""Bytes of the largest value that is read; Kafka's own default limit for a record."""
+"""Maximum size of a value that is decoded, in bytes. It is Kafka's default limit for a record."""
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -26,23 +26,23 @@ def _decoder_of(messages: frozenset[type[Message]]) -> msgspec.json.Decoder[Any]
 
 
 class MessageCodec:
-    """Reads and writes the messages it was made for.
+    """Encodes and decodes the given message classes.
 
-    Unknown fields are ignored, and a field that is null counts as absent: services written
-    elsewhere do both.
+    Unknown fields are ignored, and a field that is null counts as absent, because services written
+    elsewhere send both.
     """
 
     def __init__(self, messages: Iterable[type[Message]]) -> None:
         self.messages = {status(message): message for message in messages}
         self._decoder = _decoder_of(frozenset(self.messages.values()))
         self.encode = msgspec.json.Encoder().encode
-        """A message as the value of a record."""
+        """Encode a message as the value of a record."""
 
     def decode(self, record: Record) -> Message:
         """The message in a record; raises UnreadableRecordError if there is none.
 
-        A record without an event id gets its place in the log for one, so that what it causes
-        can be traced to it.
+        A message without an event id gets one made of topic, partition and offset, so that its
+        effects can be traced to it.
         """
         message = self.decode_value(record.value)
         if message.event_id:
@@ -50,7 +50,7 @@ class MessageCodec:
         return replace(message, event_id=f"{record.topic}:{record.partition}:{record.offset}")
 
     def decode_value(self, value: bytes | None) -> Message:
-        """The message in a record's value; raises UnreadableRecordError if there is none."""
+        """The message in the value of a record; raises UnreadableRecordError if there is none."""
         if value is None:
             raise UnreadableRecordError("the record has no value")
         if len(value) > LARGEST:
@@ -60,7 +60,7 @@ class MessageCodec:
                 "a text holds the character NUL, which PostgreSQL can't store"
             )
         try:
-            message = self._decode_anyhow(value)
+            message = self._decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnreadableRecordError(f"not JSON: {error}") from None
         except RecursionError:
@@ -69,7 +69,7 @@ class MessageCodec:
             raise UnreadableRecordError("orderId is empty")
         return message
 
-    def _decode_anyhow(self, value: bytes) -> Message:
+    def _decode(self, value: bytes) -> Message:
         try:
             message: Message = self._decoder.decode(value)
         except msgspec.ValidationError as error:
@@ -77,14 +77,14 @@ class MessageCodec:
         return message
 
     def _decode_loosely(self, value: bytes, error: msgspec.ValidationError) -> Message:
-        """Try once more without the fields that are null."""
+        """Decode without the fields that are null."""
         fields = msgspec.json.decode(value)
         if not isinstance(fields, dict):
             raise UnreadableRecordError(f"not a JSON object: {error}") from None
         name = fields.get("status")
         kind = self.messages.get(name) if isinstance(name, str) else None
         if kind is None:
-            known = ", ".join(sorted(self.messages))  # the order of a set differs between processes
+            known = ", ".join(sorted(self.messages))  # the same text in every process
             raise UnreadableRecordError(f"unknown status {name!r}; known: {known}") from None
         try:
             return msgspec.convert({k: v for k, v in fields.items() if v is not None}, kind)

@@ -1,4 +1,4 @@
-"""Records that nobody could handle: kept whole, to be understood and replayed."""
+"""Dead letters: records that could not be handled, kept whole so that they can be replayed."""
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.participants import DEAD_LETTERS
@@ -7,7 +7,11 @@ from order_sagas.bridges.records.record import Outgoing, Record
 
 
 def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outgoing:
-    """The record for `dead-letters`: key, value and headers as they came, and five headers more."""
+    """The record for the topic `dead-letters`.
+
+    Key, value and headers are those of `record`. Five headers are added at the end: topic,
+    partition, offset, error, and time (`now`, in seconds since the Unix epoch, as ISO 8601).
+    """
     key = record.key or b""
     about = {
         "dead-letter-topic": record.topic,

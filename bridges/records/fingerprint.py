@@ -1,4 +1,4 @@
-"""What tells an order that comes again from another order with its id."""
+"""The fingerprint of an order: distinguishes a repeated order from another with its id."""
 
 from hashlib import blake2b
 
@@ -11,6 +11,6 @@ _encode = msgspec.json.Encoder().encode
 
 
 def fingerprint(order: OrderCreated | Order) -> bytes:
-    """Sixty-four bits of what makes an order the same order."""
+    """A hash of 8 bytes of the customer, the currency, the warehouse and the lines of an order."""
     content = (order.customer_id, order.currency, order.warehouse, order.lines)
     return blake2b(_encode(content), digest_size=8).digest()

@@ -1,14 +1,15 @@
-"""A record of a topic, as every log (embedded, Kafka, in memory) hands it over."""
+"""Records of topics, the same for every log (embedded, Kafka, in memory)."""
 
 from typing import NamedTuple
 
 import msgspec
 
 Headers = tuple[tuple[str, bytes], ...]
+"""Names and values of a record's headers, in order."""
 
 
 class Record(NamedTuple):
-    """A record that was read. `offset` grows within (topic, partition) but may have gaps."""
+    """A record that was read. `offset` grows within (topic, partition), and may have gaps."""
 
     topic: str
     partition: int
@@ -17,11 +18,11 @@ class Record(NamedTuple):
     value: bytes | None
     headers: Headers = ()
     timestamp: float = 0.0
-    """Seconds since the Unix epoch, as the log noted it."""
+    """Time of the record in the log, in seconds since the Unix epoch."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """A record to be written. Its writer has chosen the partition; no log does that."""
+    """A record to be written. The partition is chosen by whoever creates it, not by the log."""
 
     topic: str
     partition: int

@@ -1,4 +1,4 @@
-"""Who a message is for: by the topic it stands in and what it is."""
+"""Routing: the receivers of a message, by its topic and its class."""
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
@@ -11,11 +11,11 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 
 ORCHESTRATOR = "orchestrator"
-"""The role that runs the sagas; the others are the names of the services' participants."""
+"""The role that runs the sagas. The other roles are named like the services' participants."""
 
 
 class Route(NamedTuple):
-    """A receiver, the entity it has to be shown (None for a saga), and the shard's key."""
+    """A receiver, the entity to load for it (None for a saga), and the shard's key."""
 
     receiver: str
     entity: type[Entity] | None
@@ -23,11 +23,11 @@ class Route(NamedTuple):
 
 
 TO_DEAD_LETTERS = (Route(ORCHESTRATOR, None, attrgetter("order_id")),)
-"""Who sees to a record that nobody can read."""
+"""The route of a record that cannot be decoded: the orchestrator makes it a dead letter."""
 
 
 class Routes:
-    """Made from the definitions and the services, so that neither has to be said twice."""
+    """The routes of all messages, computed from the saga definitions and the services' handlers."""
 
     def __init__(self, registry: Registry, services: Iterable[type[Service]]) -> None:
         self._routes: dict[tuple[str, type[Message]], tuple[Route, ...]] = {}
@@ -54,7 +54,7 @@ class Routes:
             for command in OPERATOR_COMMANDS:
                 self._add(topic, command, saga_route)
         self.topics = (*sorted(topics), DEAD_LETTERS)
-        """Every topic there is, `dead-letters` last."""
+        """Every topic, `dead-letters` last."""
         self.entities: tuple[type[Entity], ...] = tuple(
             {
                 entity: None
@@ -65,12 +65,14 @@ class Routes:
         """Every entity class that is loaded by order id."""
 
     def of(self, topic: str, message: type[Message]) -> tuple[Route, ...]:
-        """Who on this topic the message is for; nobody is an empty tuple."""
+        """The receivers of a message on this topic; an empty tuple if there is none."""
         return self._routes.get((topic, message), ())
 
     def topics_of(self, receiver: str) -> tuple[str, ...]:
-        """The topics that hold records for a receiver: the orchestrator also sees to those that
-        nobody can read, on every topic.
+        """The topics that hold records for a receiver.
+
+        For the orchestrator these are all but `dead-letters`, because it also handles the records
+        that cannot be decoded.
         """
         if receiver == ORCHESTRATOR:
             return self.topics[:-1]
@@ -83,7 +85,7 @@ class Routes:
         return tuple(topic for topic in self.topics if topic in taken)
 
     def inside(self, message: type[Message]) -> tuple[Route, ...]:
-        """Who a message that no topic carries is for."""
+        """The receivers of an internal message, which no topic carries."""
         return self._internal.get(message, ())
 
     def _add(self, topic: str, message: type[Message], route: Route) -> None:

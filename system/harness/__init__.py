@@ -1,4 +1,4 @@
-"""The harness: break any saga on purpose, on virtual time, and replay it from one number.
+"""The harness: runs a whole system on virtual time with injected faults, from a seed.
 
 with Harness(seed=7) as system:
     order = system.place(an_order(lines={"SKU-1": 2}))

@@ -1,4 +1,4 @@
-"""The embedded log's bridge in a harness: the real one, with records that a fault may hit."""
+"""The batch processor of the embedded log in a harness, with faults of records and services."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Staged(Bridge):
-    """A bridge whose database and records are the harness's."""
+    """A batch processor with the database, the faults and the worker of a harness."""
 
     stage: ClassVar["Stage"]
     worker: ClassVar["Worker"]
@@ -31,21 +31,21 @@ class Staged(Bridge):
 
     @property
     def shards(self) -> dict[int, int]:
-        """The shards it owns, as far as it knows, each with the epoch of its claim."""
+        """The shards that it believes to own, with the epoch of the claim."""
         return self._epochs
 
     @property
     def is_idle(self) -> bool:
-        """Whether no batch is open, and none was broken off."""
+        """True if no batch is open, and none waits for the database."""
         return self._batch is None and not self._away
 
     def watch_store(self) -> ProcessorContext:
-        """Make the store a watched one; the world as it is then."""
+        """Replace the store by a `WatchedStore`, and return the updated context."""
         known: object = self._world.store
         if not isinstance(known, WatchedStore):
             self.worker.stores.append(self._world.store)
             store = WatchedStore(self._world.store, self.stage.database, self.worker)
-            self._world = attrs.evolve(  # what is told is handled once time is given to the worker
+            self._world = attrs.evolve(  # the message is handled when the worker runs next
                 self._world,
                 store=store,  # type: ignore[arg-type]
                 tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
@@ -53,6 +53,7 @@ class Staged(Bridge):
         return self._world
 
     def send(self, target: ActorAddress, message: Any) -> None:
+        """Send a message; deliveries to services are subject to the service faults in force."""
         troubles = self.stage.troubles
         if type(message) is not Delivery or not troubles:
             super().send(target, message)
@@ -66,19 +67,22 @@ class Staged(Bridge):
             super().send(target, each)
 
     def given_back(self, batch: Batch) -> None:
+        """Drop the outgoing records of a batch that is rolled back."""
         super().given_back(batch)
         self.worker.placed.clear()
         self.worker.held.clear()
 
 
 class HarnessEmbeddedBridge(EmbeddedBridge, Staged):
-    """The bridge to the embedded log. A record that a fault hits is not handled in its batch."""
+    """The batch processor of the embedded log. A faulty record is not handled in its own batch."""
 
     def open_log(self) -> None:
+        """Open the log, with a watched store."""
         self.watch_store()
         super().open_log()
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """Place an outgoing record, subject to the record faults in force."""
         stage = self.stage
         self.worker.placed.append(outgoing)
         arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling

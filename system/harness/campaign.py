@@ -9,11 +9,11 @@ from multiprocessing import get_context
 from order_sagas.system.harness.simulation import Outcome, plan_of, simulate
 
 AT_ONCE = 10
-"""Seeds that a process takes at a time: few enough for the progress to move."""
+"""Seeds that a process runs at a time; a small number keeps the progress display current."""
 
 
 def run_seed(seed: int, orders: int, level: str, workers: int | None = None) -> Outcome:
-    """The run of a seed, with the faults that the seed and the level ask for."""
+    """Run one seed, with the faults that follow from the seed and the level."""
     return simulate(seed, orders, plan_of(seed, orders, level, workers), workers)
 
 
@@ -24,9 +24,9 @@ def campaign(
     jobs: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Outcome]:
-    """Run every seed, each in whichever process is free; outcomes come in the order of the seeds.
+    """Run all seeds on `jobs` processes (default: one per core), and yield outcomes in seed order.
 
-    Closing the iterator ends the processes after the seeds that they are at.
+    After the iterator is closed, the processes finish their current seeds and end.
     """
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(seeds) == 1:
@@ -37,7 +37,7 @@ def campaign(
         [(seeds[i : i + AT_ONCE], orders, level, workers) for i in range(0, len(seeds), AT_ONCE)]
     )
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        # Submitted a few at a time: who stops at the first violation does not wait for the rest.
+        # Submitted a few at a time, so that stopping at a violation does not wait for the rest.
         waiting = [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 2 * jobs)]
         try:
             while waiting:

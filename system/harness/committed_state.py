@@ -1,4 +1,4 @@
-"""What the database of a harness holds, read past the worker."""
+"""Reads the committed state of a harness directly from its database."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ E = TypeVar("E", bound=Entity)
 
 
 class Books:
-    """Committed state: sagas and entities."""
+    """The committed sagas and entities."""
 
     def __init__(self, connection: sqlite3.Connection, registry: Registry) -> None:
         self.connection = connection
         self._registry = registry
 
     def sagas(self, order_id: str | None = None) -> list[SagaState]:
-        """The sagas of an order, or all."""
+        """Return the sagas of an order, or all, in the order of their start."""
         rows = self.connection.execute(
             "SELECT state, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
             (order_id, order_id),
@@ -28,11 +28,11 @@ class Books:
         return [decode(raw, self._registry.get(saga, version)) for raw, saga, version in rows]
 
     def all_of(self, kind: type[E]) -> list[E]:
-        """Every entity of a class."""
+        """Return all entities of a class."""
         return self._read(kind, "")
 
     def of(self, kind: type[E], order_id: str) -> E | None:
-        """The entity of a class that an order has."""
+        """Return the entity of a class that belongs to an order, or None."""
         return next(iter(self._read(kind, "WHERE order_id = ?", (order_id,))), None)
 
     def _read(self, kind: type[E], where: str, values: Iterable[str] = ()) -> list[E]:

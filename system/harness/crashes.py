@@ -1,4 +1,4 @@
-"""Points that a worker comes to, and what is planned there: a crash, a pause, a rebalance."""
+"""Named points in a worker's execution, and actions planned at them: crash, pause, rebalance."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_worker import Worker
 
 IN_MAILBOX = frozenset(("before send", "after send", "before message", "before wakeup"))
-"""Points that only a watched mailbox sees."""
+"""Points that need a watched mailbox."""
 
 Act = Callable[["Worker"], None]
-"""Done to the worker that comes to a point, while it is there."""
+"""An action on the worker that has reached a point; called while it is there."""
 
 
 class Crashed(BaseException):
-    """The worker is dead. No handler may catch it: a dead process handles nothing."""
+    """The worker has crashed; `down` is the number of seconds until its restart.
+
+    It is a BaseException, so that no handler of an actor catches it.
+    """
 
     def __init__(self, down: float) -> None:
         super().__init__()
@@ -29,18 +32,18 @@ class Crashed(BaseException):
 
 
 class CrashPoints:
-    """Counts the points that are reached, over all lives of all workers, and acts at some."""
+    """Counts reached points, over all lives of all workers, and runs the planned actions."""
 
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
         self.crashed = 0
-        """How many planned crashes there were."""
+        """Number of planned crashes that happened."""
         self.armed = False
-        """Whether a worker is at work: only then it can come to a point."""
+        """True while a worker runs; only then points are counted."""
         self._planned: dict[tuple[str, int], list[Act]] = {}
 
     def plan(self, crash: Crash) -> None:
-        """Crash there, counted from now on."""
+        """Plan a crash; occurrences of the point are counted from now on."""
 
         def die(worker: "Worker") -> None:
             self.crashed += 1
@@ -49,21 +52,21 @@ class CrashPoints:
         self.plan_act(crash.point, crash.nth, die)
 
     def plan_act(self, point: str, nth: int, act: Act) -> None:
-        """Do this to the worker that comes to a point for the nth time, counted from now on."""
+        """Plan an action at the nth occurrence of a point, counted from now on."""
         self._planned.setdefault((point, self.reached[point] + nth), []).append(act)
 
     def clear(self) -> None:
-        """Act nowhere."""
+        """Remove all planned actions."""
         self._planned.clear()
 
     @property
     def needs_mailbox(self) -> bool:
-        """Whether something is planned between messages."""
+        """True if an action is planned at a point between messages."""
         return any(point in IN_MAILBOX for point, _ in self._planned)
 
     @contextmanager
     def disarmed(self) -> Iterator[None]:
-        """Nobody is at work for now: what is done meanwhile brings no worker to a point."""
+        """Do not count points inside this context."""
         armed, self.armed = self.armed, False
         try:
             yield
@@ -71,7 +74,7 @@ class CrashPoints:
             self.armed = armed
 
     def reach(self, point: str, worker: "Worker") -> None:
-        """A worker has come to this point; raises Crashed if it dies here."""
+        """Count a point that a worker has reached; raises Crashed if a crash is planned here."""
         if not self.armed:
             return
         self.reached[point] += 1
@@ -80,7 +83,7 @@ class CrashPoints:
 
 
 class WatchedMailbox:
-    """A mailbox that tells of each message when it is sent, and just before it is handled."""
+    """A mailbox that reports a point before and after each send, and before each message."""
 
     def __init__(self, mailbox: Mailbox, reach: Callable[[str], None]) -> None:
         self._mailbox = mailbox
@@ -88,6 +91,7 @@ class WatchedMailbox:
         self.clear = mailbox.clear
 
     def append(self, envelope: Envelope, /) -> None:
+        """See `Mailbox.append`. Reports "before send" and "after send", except for wakeups."""
         if isinstance(envelope[2], WakeupMessage):
             self._mailbox.append(envelope)
             return
@@ -96,6 +100,7 @@ class WatchedMailbox:
         self._reach("after send")
 
     def popleft(self) -> Envelope:
+        """See `Mailbox.popleft`. Reports "before message" or "before wakeup"."""
         envelope = self._mailbox.popleft()
         wakeup = isinstance(envelope[2], WakeupMessage)
         self._reach("before wakeup" if wakeup else "before message")

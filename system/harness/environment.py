@@ -1,4 +1,7 @@
-"""All that outlives a worker: its clock, database, topics, surroundings, and what goes wrong."""
+"""The environment of the workers: clock, database, faults, and the records sent.
+
+It outlives the crashes of workers.
+"""
 
 import random
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Changes
+from order_sagas.system.harness.call_faults import Calls
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints
 from order_sagas.system.harness.faulty_database import Database
@@ -16,29 +20,30 @@ from order_sagas.system.harness.kafka_troubles import KafkaTroubles
 from order_sagas.system.harness.record_faults import Meddling, Trip
 from order_sagas.system.harness.scheduler import Agenda
 from order_sagas.system.harness.service_faults import Troubles
-from order_sagas.system.harness.virtual_calls import Calls
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_worker import Worker
 
 Watcher = Callable[[Changes], None]
+"""Called with the changes of each commit."""
 Arrive = Callable[[Outgoing, float], None]
+"""Appends a record to the log, at a time in seconds since the Unix epoch."""
 
 
 def _nothing() -> None:
-    """Nothing runs beside the event loops."""
+    """Do nothing: no thread of a Kafka client has to run."""
 
 
 def _no_client(worker: "Worker") -> Any:
-    """There is no Kafka."""
+    """Return None: there is no Kafka."""
     return None
 
 
 class Stage:
-    """What workers are started on. `sent` is every record that was committed to be sent."""
+    """The environment in which workers run. `sent` has every outgoing record that was committed."""
 
     arrive: Arrive
-    """Writes a record to the log."""
+    """Appends a record to the log."""
 
     def __init__(self, registry: Registry, rng: random.Random, partitions: int) -> None:
         self.clock = HarnessClock()
@@ -52,14 +57,14 @@ class Stage:
         self.troubles = Troubles(registry, self.clock.monotonic)
         self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
         self.client: Callable[[Worker], Any] = _no_client
-        """Makes a worker's client of Kafka."""
+        """Creates a worker's Kafka client; it returns None on the embedded log."""
         self.between_messages: Callable[[], object] = _nothing
-        """Lets run what runs beside the event loop of a worker."""
+        """Runs the simulated threads of Kafka clients between the messages of an event loop."""
         self.sent: list[Outgoing] = []
         self.watchers: list[Watcher] = []
 
     def publish(self, outgoing: Outgoing) -> None:
-        """Let a record travel: it arrives now, later, twice, damaged, or not at all."""
+        """Send a record to the log, subject to the record faults in force."""
         arrives = outgoing.topic == DEAD_LETTERS or not self.meddling
         trips = None if arrives else self.meddling.trips(outgoing)
         if trips is None:
@@ -69,7 +74,7 @@ class Stage:
             self._travel(trip)
 
     def outgoing(self, topic: str, key: str, value: bytes | None) -> Outgoing:
-        """A record with the partition that its key belongs to."""
+        """Build a record with the partition of its key."""
         raw = key.encode()
         return Outgoing(topic, partition_for(raw, self.partitions), raw, value)
 

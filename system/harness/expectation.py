@@ -1,16 +1,31 @@
-"""What should be true of one order, said so that it reads as a sentence."""
+"""Expectations about one order, as a fluent interface."""
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.audit.commit_rules import Broken
+from order_sagas.system.harness.committed_state import Books
 
-if TYPE_CHECKING:
-    from order_sagas.system.harness.harness import Harness
+
+class Observed(Protocol):
+    """The part of a `Harness` that expectations read."""
+
+    @property
+    def books(self) -> Books:
+        """The committed state."""
+        ...
+
+    def sent(self, order_id: str = "") -> list[str]:
+        """Return the statuses of the records sent about an order."""
+        ...
+
+    def log(self, order_id: str = "") -> list[dict[str, Any]]:
+        """Return the log lines about an order."""
+        ...
 
 
 class UnmetExpectation(AssertionError):
-    """An order is not as it should be. `order_ids` holds the order."""
+    """An expectation about an order was not met. `order_ids` holds its id."""
 
     def __init__(self, text: str, order_id: str) -> None:
         super().__init__(text)
@@ -21,7 +36,7 @@ class UnmetExpectation(AssertionError):
 
 
 class Violated(AssertionError):
-    """Invariants were broken; `order_ids` holds the orders concerned, three at most."""
+    """Invariants were violated. `order_ids` holds the ids of at most three orders concerned."""
 
     def __init__(self, violations: list[Broken]) -> None:
         super().__init__("\n".join(map(str, violations)))
@@ -34,15 +49,15 @@ class Violated(AssertionError):
 
 
 class Expectation:
-    """Each method checks at once, raises UnmetExpectation, and returns the expectation again."""
+    """Each method checks at once, and returns this object or raises UnmetExpectation."""
 
-    def __init__(self, harness: "Harness", order_id: str, saga: str = "") -> None:
+    def __init__(self, harness: Observed, order_id: str, saga: str = "") -> None:
         self._harness = harness
         self._order_id = order_id
         self._saga = saga
 
     def to_be(self, status: Status) -> "Expectation":
-        """The saga stands there, as far as is committed."""
+        """The committed status of the saga is `status`."""
         saga = self._progress()
         found = Status(saga.status).name if saga else "unknown: it has no saga"
         why = f" ({saga.code}: {saga.reason})" if saga and saga.code else ""
@@ -60,7 +75,7 @@ class Expectation:
         return self
 
     def having_sent(self, *statuses: str) -> "Expectation":
-        """These records were sent about the order, in this order; others may lie between."""
+        """These records were sent about the order, in this sequence; others may be between."""
         sent = self._harness.sent(self._order_id)
         rest = iter(sent)
         self._require(
@@ -77,7 +92,7 @@ class Expectation:
         return self
 
     def having_ignored(self, status: str, reason: str = "") -> "Expectation":
-        """A message of this status was ignored, for a reason that holds this text."""
+        """A message with this status was ignored, for a reason that contains this text."""
         ignored = [
             (line.get("status"), line.get("reason", ""))
             for line in self._harness.log(self._order_id)
@@ -85,7 +100,7 @@ class Expectation:
         ]
         self._require(
             any(status == each and reason in why for each, why in ignored),
-            f"to have ignored {status} ({reason or 'whyever'}), and it ignored "
+            f"to have ignored {status} ({reason or 'for any reason'}), and it ignored "
             + (", ".join(f"{each} ({why})" for each, why in ignored) or "nothing"),
         )
         return self

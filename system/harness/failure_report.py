@@ -1,4 +1,4 @@
-"""What a failure tells: the seed, the plan of faults, and the life of the order concerned."""
+"""The report of a failure: the seed, the plan of faults, and the traces of the orders."""
 
 from collections.abc import Iterable
 from io import StringIO
@@ -11,10 +11,11 @@ from order_sagas.system.harness.faults import Fault, to_json
 from order_sagas.system.trace import Timeline, render_text
 
 WIDTH = 120
+"""Columns of a report."""
 
 
 def trace_of(order_id: str, lines: Iterable[bytes]) -> str:
-    """The life of an order as `order-sagas trace` prints it."""
+    """Return the trace of an order, in the form of `order-sagas trace`."""
     wanted = msgspec.json.encode(order_id)
     mine = [decoded for raw in lines if wanted in raw and (decoded := _decode(raw))]
     timeline = Timeline.from_lines(
@@ -26,7 +27,7 @@ def trace_of(order_id: str, lines: Iterable[bytes]) -> str:
 
 
 def story(seed: int, faults: list[Fault], order_ids: Iterable[str], lines: list[bytes]) -> str:
-    """Everything that somebody needs who was not there."""
+    """Return the report of a failure, as text: all that is needed to replay it."""
     parts = [f"seed {seed} (replay a test with --harness-seed {seed})"]
     parts.append(f"faults: {to_json(faults)}" if faults else "faults: none")
     parts += [trace_of(order_id, lines) or f"(nothing was logged of {order_id})"

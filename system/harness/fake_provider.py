@@ -1,4 +1,4 @@
-"""The outside world of a harness: a payment provider and a way to customers, with their books."""
+"""Fake external systems of a harness: a payment provider and a notification channel."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,10 @@ from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 
 
 class Provider:
-    """A payment provider that keeps its own books: one charge and one refund for each key.
+    """A payment provider that records one charge and one refund for each idempotency key.
 
-    A `local` one answers inside the batch, and then its books hold what it was asked, even if that
-    was rolled back.
+    If `local`, it is called inside the batch; its records then include charges of batches that were
+    rolled back.
     """
 
     def __init__(
@@ -29,15 +29,15 @@ class Provider:
     ) -> None:
         self.local = local
         self.charges: dict[str, Charge] = {}
-        """What was charged, by idempotency key."""
+        """The charges, by idempotency key."""
         self.refunds: dict[str, Refund] = {}
-        """What was refunded, by idempotency key."""
+        """The refunds, by idempotency key."""
         self._declines = declines
         self._rules: PaymentGateway = rules or SimulatedGateway()
         self._refused: dict[str, Declined] = {}
 
     def charge(self, charge: Charge) -> Outcome:
-        """Charge once for each key; the same key gets the same answer."""
+        """Charge once for each key; the same key gets the same outcome."""
         if charge.key in self._refused:
             return self._refused[charge.key]
         if charge.key not in self.charges:
@@ -58,26 +58,26 @@ class Provider:
         return Approved(refund.charge_id)
 
     def kept(self, order_id: str) -> int:
-        """What the customer has paid for an order and not got back, in minor units."""
+        """Return the amount charged minus the amount refunded for an order, in minor units."""
         paid = sum(c.amount for c in self.charges.values() if c.order_id == order_id)
         returned = sum(r.amount for r in self.refunds.values() if r.order_id == order_id)
         return paid - returned
 
 
 class Mailbag:
-    """A way to customers that keeps what it was given; an order's message once."""
+    """A notification channel that records the first notification of each order."""
 
     name = "mailbag"
 
     def __init__(self, local: bool) -> None:
         self.local = local
         self.delivered: dict[str, Notification] = {}
-        """The message each customer got, by order id."""
+        """The first notification of each order, by order id."""
         self.repeated: list[Notification] = []
-        """Messages that came again with other words; there must be none."""
+        """Repeated notifications with a different text; a correct system sends none."""
 
     def send(self, notification: Notification, now: float) -> None:
-        """Deliver it; the same message again is known by its order, and not delivered twice."""
+        """Deliver a notification; one with the same order and text is ignored as a duplicate."""
         first = self.delivered.setdefault(notification.order_id, notification)
         if first.text != notification.text:
             self.repeated.append(notification)

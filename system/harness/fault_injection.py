@@ -1,8 +1,8 @@
-"""Puts a fault in force: each kind goes to the part of the stage that it troubles."""
+"""Puts faults in force: dispatches each kind to the part of the environment that it affects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
@@ -36,30 +36,88 @@ from order_sagas.system.harness.faults import (
 )
 
 if TYPE_CHECKING:
-    from order_sagas.system.harness.harness import Harness
+    from order_sagas.system.harness.environment import Stage
+    from order_sagas.system.harness.invariant_monitor import Ledger
+    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
     from order_sagas.system.harness.simulated_worker import Worker
 
 Undo = Callable[[], None]
+"""Takes a fault out of force."""
+
+
+class FaultTarget(Protocol):
+    """The part of a `Harness` that faults act on; see there for the methods."""
+
+    stage: "Stage"
+    ledger: "Ledger"
+    kafka: "SimulatedKafka | None"
+    replies: dict[str, list[str]]
+
+    @property
+    def workers(self) -> "Mapping[int, Worker]":
+        """The running workers, by number."""
+        ...
+
+    def pause_worker(self, worker: "Worker", seconds: float, *, whole: bool = True) -> None:
+        """Suspend a worker."""
+        ...
+
+    def add_worker(self) -> int:
+        """Start one more worker."""
+        ...
+
+    def remove_worker(self, number: int, *, killed: bool) -> None:
+        """Stop a worker for good."""
+        ...
+
+    def crash(self, number: int | None = None) -> None:
+        """Kill a worker."""
+        ...
+
+    def stop(self, number: int | None = None) -> None:
+        """Stop a worker in good order."""
+        ...
+
+    def restart(self, number: int | None = None) -> None:
+        """Start a worker again."""
+        ...
+
+    def skew(self, number: int, seconds: float, drift: float) -> None:
+        """Skew the wall clock of a worker."""
+        ...
+
+    def operator(
+        self, order_id: str, action: str, step: str = "", why: str = "because", saga: str = ""
+    ) -> None:
+        """Send an operator's command."""
+        ...
+
+    def publish(self, topic: str, record: Any, key: str | None = None) -> None:
+        """Append a record to a topic."""
+        ...
 
 
 def _nothing() -> None:
-    """What has happened cannot be taken back."""
+    """The effect of this fault cannot be taken back."""
 
 
 @singledispatch
-def put_in_force(fault: Fault, harness: "Harness") -> Undo:
-    """Let it go wrong from now on; answers how to take it back."""
-    raise TypeError(f"nobody knows how to bring about {fault}")
+def put_in_force(fault: Fault, harness: FaultTarget) -> Undo:
+    """Put a fault in force from now on, and return the function that takes it out of force.
+
+    Raises TypeError for an unknown kind of fault.
+    """
+    raise TypeError(f"unknown kind of fault: {fault}")
 
 
 @put_in_force.register(RecordFault)
-def _(fault: RecordFault, harness: "Harness") -> Undo:
+def _(fault: RecordFault, harness: FaultTarget) -> Undo:
     harness.stage.meddling.add(fault)
     return partial(harness.stage.meddling.remove, fault)
 
 
 @put_in_force.register(ServiceFault)
-def _(fault: ServiceFault, harness: "Harness") -> Undo:
+def _(fault: ServiceFault, harness: FaultTarget) -> Undo:
     harness.stage.troubles.add(fault)
     return partial(harness.stage.troubles.remove, fault)
 
@@ -67,7 +125,7 @@ def _(fault: ServiceFault, harness: "Harness") -> Undo:
 @put_in_force.register(Slow)
 @put_in_force.register(LosesReplies)
 @put_in_force.register(AnswersTwice)
-def _(fault: ServiceFault, harness: "Harness") -> Undo:
+def _(fault: ServiceFault, harness: FaultTarget) -> Undo:
     undos = [
         put_in_force(_of_reply(fault, status), harness)
         for status in harness.replies.get(fault.service, ())
@@ -90,13 +148,13 @@ def _of_reply(fault: ServiceFault, status: str) -> RecordFault:
 
 
 @put_in_force.register(Crash)
-def _(fault: Crash, harness: "Harness") -> Undo:
+def _(fault: Crash, harness: FaultTarget) -> Undo:
     harness.stage.points.plan(fault)
     return _watch_messages(harness)
 
 
 @put_in_force.register(Pause)
-def _(fault: Pause, harness: "Harness") -> Undo:
+def _(fault: Pause, harness: FaultTarget) -> Undo:
     def pause(worker: "Worker") -> None:
         harness.pause_worker(worker, fault.seconds, whole=fault.whole)
 
@@ -105,37 +163,37 @@ def _(fault: Pause, harness: "Harness") -> Undo:
 
 
 @put_in_force.register(Rebalance)
-def _(fault: Rebalance, harness: "Harness") -> Undo:
+def _(fault: Rebalance, harness: FaultTarget) -> Undo:
     def rebalance(worker: "Worker") -> None:
         if worker.kafka and harness.kafka:
             worker.kafka.rebalance(fault.seconds, lost=fault.lost)
-            harness.kafka.step()  # its client's thread may hear of it in the middle of a batch
+            harness.kafka.step()  # the client's thread may notice it in the middle of a batch
 
     harness.stage.points.plan_act(fault.point, fault.nth, rebalance)
     return _watch_messages(harness)
 
 
-def _watch_messages(harness: "Harness") -> Undo:
+def _watch_messages(harness: FaultTarget) -> Undo:
     for worker in harness.workers.values():
         worker.watch_messages()
     return _nothing
 
 
 @put_in_force.register(RefusedAsTooLarge)
-def _(fault: RefusedAsTooLarge, harness: "Harness") -> Undo:
+def _(fault: RefusedAsTooLarge, harness: FaultTarget) -> Undo:
     harness.stage.kafka_troubles.refuse(fault)
     return partial(harness.stage.kafka_troubles.accept, fault)
 
 
 @put_in_force.register(AckFails)
 @put_in_force.register(BrokerAway)
-def _(fault: AckFails | BrokerAway, harness: "Harness") -> Undo:
+def _(fault: AckFails | BrokerAway, harness: FaultTarget) -> Undo:
     harness.stage.kafka_troubles.plan(fault)
     return _nothing
 
 
 @put_in_force.register(WorkerStarts)
-def _(fault: WorkerStarts, harness: "Harness") -> Undo:
+def _(fault: WorkerStarts, harness: FaultTarget) -> Undo:
     def begin() -> None:
         if harness.kafka:
             harness.add_worker()
@@ -145,7 +203,7 @@ def _(fault: WorkerStarts, harness: "Harness") -> Undo:
 
 
 @put_in_force.register(WorkerStops)
-def _(fault: WorkerStops, harness: "Harness") -> Undo:
+def _(fault: WorkerStops, harness: FaultTarget) -> Undo:
     def end() -> None:
         if fault.down < FOREVER:
             (harness.crash if fault.killed else harness.stop)(fault.worker)
@@ -160,7 +218,7 @@ def _(fault: WorkerStops, harness: "Harness") -> Undo:
 
 
 @put_in_force.register(ClockSkew)
-def _(fault: ClockSkew, harness: "Harness") -> Undo:
+def _(fault: ClockSkew, harness: FaultTarget) -> Undo:
     skew = partial(harness.skew, fault.worker, fault.seconds, fault.drift)
     harness.stage.agenda.add(fault.at, skew)
     return _nothing
@@ -169,19 +227,19 @@ def _(fault: ClockSkew, harness: "Harness") -> Undo:
 @put_in_force.register(CommitFails)
 @put_in_force.register(LosesShard)
 @put_in_force.register(ReadFails)
-def _(fault: CommitFails | LosesShard | ReadFails, harness: "Harness") -> Undo:
+def _(fault: CommitFails | LosesShard | ReadFails, harness: FaultTarget) -> Undo:
     harness.stage.database.plan(fault)
     return _nothing
 
 
 @put_in_force.register(CallFails)
-def _(fault: CallFails, harness: "Harness") -> Undo:
+def _(fault: CallFails, harness: FaultTarget) -> Undo:
     harness.stage.calls.plan(fault)
     return _nothing
 
 
 @put_in_force.register(ClockJump)
-def _(fault: ClockJump, harness: "Harness") -> Undo:
+def _(fault: ClockJump, harness: FaultTarget) -> Undo:
     clock = harness.stage.clock
     harness.ledger.clock_is_steady &= fault.seconds >= 0
     harness.stage.agenda.add(fault.at, partial(clock.shift, fault.seconds))
@@ -189,21 +247,21 @@ def _(fault: ClockJump, harness: "Harness") -> Undo:
 
 
 @put_in_force.register(Operator)
-def _(fault: Operator, harness: "Harness") -> Undo:
+def _(fault: Operator, harness: FaultTarget) -> Undo:
     ask = partial(harness.operator, fault.order, fault.action, fault.step)
     harness.stage.agenda.add(fault.at, ask)
     return _nothing
 
 
 @put_in_force.register(Put)
-def _(fault: Put, harness: "Harness") -> Undo:
+def _(fault: Put, harness: FaultTarget) -> Undo:
     put = partial(harness.publish, fault.topic, fault.value.encode(), fault.key or None)
     harness.stage.agenda.add(fault.at, put)
     return _nothing
 
 
 def replies_of(registry: Registry) -> dict[str, list[str]]:
-    """The statuses with which each participant answers."""
+    """Return the statuses of the replies of each participant."""
     found: dict[str, dict[str, None]] = {}
     for saga in registry:
         for step in saga.rows:

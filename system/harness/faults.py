@@ -1,12 +1,12 @@
-"""What may go wrong, as data: a plan of faults is a list of these, and can be written as JSON.
+"""Faults, as data: a plan is a list of faults, and can be written as JSON.
 
-Times are seconds since the harness began. `nth` counts what matches, from 1; 0 means each of them.
+Times are seconds since the start of the harness. `nth` counts matches from 1; 0 means every match.
 """
 
 import msgspec
 
 FOREVER = 1e12
-"""A time that never comes."""
+"""A time later than the end of any run."""
 
 
 def _tag(name: str) -> str:
@@ -14,14 +14,14 @@ def _tag(name: str) -> str:
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fault", tag=_tag, gc=False):
-    """One thing that goes wrong."""
+    """Base of all faults."""
 
 
-# --- records on their way -----------------------------------------------------------------------
+# --- records in transit -----------------------------------------------------------------------
 
 
 class RecordFault(Fault, frozen=True, omit_defaults=True):
-    """Hits records of this status, about this order; empty means any."""
+    """Affects records with this status and order id; an empty text matches any."""
 
     status: str = ""
     order: str = ""
@@ -35,24 +35,24 @@ class Drop(RecordFault, frozen=True, omit_defaults=True):
 
 
 class Duplicate(RecordFault, frozen=True, omit_defaults=True):
-    """The record comes once more, some seconds later."""
+    """The record arrives `times` more times, `later` seconds after the first."""
 
     later: float = 0.0
     times: int = 1
 
 
 class Delay(RecordFault, frozen=True, omit_defaults=True):
-    """The record comes late."""
+    """The record arrives `seconds` late."""
 
     seconds: float = 1.0
 
 
 class Reorder(RecordFault, frozen=True, omit_defaults=True):
-    """The record comes after those that were written behind it."""
+    """The record arrives after records that were written later."""
 
 
 class Corrupt(RecordFault, frozen=True, omit_defaults=True):
-    """The record comes damaged: `truncated`, `garbled`, `emptied`, or with an `unknown` status."""
+    """The record is damaged: `truncated`, `garbled`, `emptied`, or with an `unknown` status."""
 
     how: str = "truncated"
 
@@ -61,7 +61,7 @@ class Corrupt(RecordFault, frozen=True, omit_defaults=True):
 
 
 class ServiceFault(Fault, frozen=True, omit_defaults=True):
-    """Befalls a service, named as its participant is, for a time."""
+    """Affects a service (the name of its participant) from `since` to `until`."""
 
     service: str = ""
     order: str = ""
@@ -70,46 +70,45 @@ class ServiceFault(Fault, frozen=True, omit_defaults=True):
 
 
 class Silent(ServiceFault, frozen=True, omit_defaults=True):
-    """It hears no command that somebody waits for; compensations it still carries out, unless
-    `undo`."""
+    """The service ignores commands that expect a reply; compensations too if `undo`."""
 
     undo: bool = False
 
 
 class Declines(ServiceFault, frozen=True, omit_defaults=True):
-    """It refuses commands; a service that has nothing to refuse with is refused this fault."""
+    """The service refuses commands; only for services that have a failure reply."""
 
 
 class LosesReplies(ServiceFault, frozen=True, omit_defaults=True):
-    """It does what it is told, but nobody hears of it."""
+    """The service executes commands, but its replies are lost."""
 
 
 class Slow(ServiceFault, frozen=True, omit_defaults=True):
-    """Its replies take so many seconds."""
+    """The replies of the service arrive `seconds` late."""
 
     seconds: float = 5.0
 
 
 class AnswersTwice(ServiceFault, frozen=True, omit_defaults=True):
-    """Each of its replies comes once more, some seconds later."""
+    """Each reply of the service arrives a second time, `later` seconds after the first."""
 
     later: float = 0.0
 
 
 class Raises(ServiceFault, frozen=True, omit_defaults=True):
-    """Its handler raises, so many times; a record on which it raises twice is a dead letter."""
+    """The handler raises `times` times; a record on which it raises twice is a dead letter."""
 
     status: str = ""
     times: int = 1
     outright: bool = False
-    """Past the service's own care for errors: the runtime finds out."""
+    """Raise outside of the service's own error handling, so that the runtime handles it."""
 
 
 # --- the worker and its database ----------------------------------------------------------------
 
 
 class Crash(Fault, frozen=True, omit_defaults=True):
-    """The worker dies when it comes to a point for the nth time, and is back `down` seconds later.
+    """The worker crashes at the nth occurrence of a point, and restarts `down` seconds later.
 
     Points are `before commit`, `after commit`, `after publish`, `before send`, `after send`,
     `before message` and `before wakeup`.
@@ -121,8 +120,11 @@ class Crash(Fault, frozen=True, omit_defaults=True):
 
 
 class CommitFails(Fault, frozen=True, omit_defaults=True):
-    """The database is away for `times` commits, from the nth: `before` anything was written, when
-    all was written and not committed (`during`), or when it was, and no answer came (`after`)."""
+    """The database is unavailable for `times` commits, from the nth.
+
+    `where` is `before` (nothing was written), `during` (all was written, and the transaction is
+    lost) or `after` (the transaction is committed, and its answer is lost).
+    """
 
     nth: int = 1
     times: int = 1
@@ -130,20 +132,23 @@ class CommitFails(Fault, frozen=True, omit_defaults=True):
 
 
 class ReadFails(Fault, frozen=True, omit_defaults=True):
-    """The database is away when the nth batch looks for records."""
+    """The database is unavailable when the nth batch reads records."""
 
     nth: int = 1
 
 
 class LosesShard(Fault, frozen=True, omit_defaults=True):
-    """At the nth commit, another worker turns out to own a shard."""
+    """The nth commit is refused, as if another worker had claimed a shard."""
 
     nth: int = 1
 
 
 class CallFails(Fault, frozen=True, omit_defaults=True):
-    """The nth external call about an order fails `before` it was made, or `after` it was made and
-    before the answer came; or the answer is `lost`, and the client gives up after 45 seconds."""
+    """The nth external call about an order fails.
+
+    `how` is `before` (the call is not made), `after` (it is made, and then the connection fails) or
+    `lost` (it is made, and the client gives up after 45 seconds without an answer).
+    """
 
     order: str = ""
     nth: int = 1
@@ -151,15 +156,17 @@ class CallFails(Fault, frozen=True, omit_defaults=True):
 
 
 class ClockJump(Fault, frozen=True, omit_defaults=True):
-    """The wall clock is set forward, or back."""
+    """The wall clock is set forward, or back if `seconds` is negative."""
 
     at: float = 0.0
     seconds: float = 60.0
 
 
 class ClockSkew(Fault, frozen=True, omit_defaults=True):
-    """From a time on, the wall clock of a worker is `seconds` ahead of the true time, or behind it,
-    and gains `drift` seconds in each second. Workers are counted from 0."""
+    """From a time on, the wall clock of a worker is ahead of the true time, or behind it.
+
+    The difference is `seconds` plus `drift` for each second since then. Workers are counted from 0.
+    """
 
     at: float = 0.0
     worker: int = 0
@@ -168,11 +175,11 @@ class ClockSkew(Fault, frozen=True, omit_defaults=True):
 
 
 class Pause(Fault, frozen=True, omit_defaults=True):
-    """A worker comes to a point for the nth time, and goes on there `seconds` later.
+    """A worker is paused at the nth occurrence of a point, for `seconds`.
 
-    The points are those of `Crash`. The whole process stands still, or only its event loop if not
-    `whole`: then its Kafka client stays a member of its group. If the pause is longer than the
-    session timeout (10 s), the worker's shards are another's when it goes on: it is a zombie.
+    The points are those of `Crash`. The whole process is paused, or only its event loop if `whole`
+    is false: then its Kafka client stays a member of its group. If the pause is longer than the
+    session timeout (10 s), other workers own its shards when it continues: it is a zombie.
     """
 
     point: str = "before commit"
@@ -189,8 +196,10 @@ class RefusedAsTooLarge(RecordFault, frozen=True, omit_defaults=True):
 
 
 class AckFails(Fault, frozen=True, omit_defaults=True):
-    """From the nth record that is published, `times` records are not acknowledged, though they may
-    have been `written`."""
+    """From the nth published record, `times` records are not acknowledged.
+
+    `written` says if they are written nevertheless.
+    """
 
     nth: int = 1
     times: int = 1
@@ -198,16 +207,18 @@ class AckFails(Fault, frozen=True, omit_defaults=True):
 
 
 class BrokerAway(Fault, frozen=True, omit_defaults=True):
-    """Kafka answers nothing for some seconds, from the nth request to publish or to fetch."""
+    """Kafka is unavailable for `seconds`, from the nth request to publish or to fetch."""
 
     nth: int = 1
     seconds: float = 5.0
 
 
 class Rebalance(Fault, frozen=True, omit_defaults=True):
-    """A worker comes to a point for the nth time, its shards are revoked, and it joins the group
-    again `seconds` later. If `lost`, they are given to others without waiting for it, as after a
-    session timeout."""
+    """At the nth occurrence of a point a worker leaves the group, and joins again `seconds` later.
+
+    Its shards are revoked. If `lost`, they are assigned to others without waiting for the worker to
+    release them, as after a session timeout.
+    """
 
     point: str = "before message"
     nth: int = 1
@@ -216,14 +227,16 @@ class Rebalance(Fault, frozen=True, omit_defaults=True):
 
 
 class WorkerStarts(Fault, frozen=True, omit_defaults=True):
-    """One more worker joins the group; its number is the next."""
+    """One more worker joins the group, with the next number."""
 
     at: float = 0.0
 
 
 class WorkerStops(Fault, frozen=True, omit_defaults=True):
-    """A worker leaves in good order, or is killed; if `down` is given, it is back so many seconds
-    later."""
+    """A worker stops in good order, or is killed.
+
+    If `down` is given, it starts again after so many seconds; otherwise it does not.
+    """
 
     at: float = 0.0
     worker: int = 0
@@ -231,11 +244,11 @@ class WorkerStops(Fault, frozen=True, omit_defaults=True):
     down: float = FOREVER
 
 
-# --- people -------------------------------------------------------------------------------------
+# --- operators ----------------------------------------------------------------------------------
 
 
 class Operator(Fault, frozen=True, omit_defaults=True):
-    """A person meddles: `cancel`, `retry`, `skip` or `resume`."""
+    """An operator's command: `cancel`, `retry`, `skip` or `resume`."""
 
     at: float = 0.0
     order: str = ""
@@ -244,7 +257,7 @@ class Operator(Fault, frozen=True, omit_defaults=True):
 
 
 class Put(Fault, frozen=True, omit_defaults=True):
-    """Somebody puts a record on a topic: its value, as text."""
+    """A record is appended to a topic; `value` is its text."""
 
     at: float = 0.0
     topic: str = "order-events"
@@ -266,10 +279,10 @@ _decoder = msgspec.json.Decoder(list[AnyFault])
 
 
 def to_json(plan: list[Fault]) -> str:
-    """A plan as one line of text."""
+    """Encode a plan as one line of JSON."""
     return _encoder.encode(plan).decode()
 
 
 def from_json(text: str) -> list[Fault]:
-    """The plan that `to_json` wrote; raises msgspec.ValidationError for anything else."""
+    """Decode a plan from `to_json`. Raises msgspec.DecodeError for anything else."""
     return list(_decoder.decode(text))

@@ -1,4 +1,4 @@
-"""The worker's store, watched: what is committed is seen, and the database may be away."""
+"""The in-memory database of a harness, its faults, and a store that reports commits."""
 
 import sqlite3
 from collections import Counter
@@ -23,56 +23,55 @@ if TYPE_CHECKING:
 
 @cache
 def _empty() -> sqlite3.Connection:
-    """A database with all the tables: to copy one takes a tenth of the time of making one."""
+    """Return a database with all tables, to copy: ten times as fast as creating one."""
     connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     prepare(OneLife(connection), metadata)
     return connection
 
 
 class OneLife(SqliteConnection):
-    """The database's own connection, lent to one life of a worker.
+    """The database's only connection, used by one life of a worker.
 
-    Workers share it: everything runs on one thread, and a transaction is never left in the middle
-    for another worker, so that they write one at a time.
-
-    What it prepared stays prepared for the next life: to open one and to prepare the same
-    statements again would take longer than a short life.
+    All workers share it: they run on one thread, and no transaction is left open when another
+    worker runs. Prepared statements stay valid for the next life, since opening a connection and
+    preparing them again would take longer than many a simulated life.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.use(connection)
 
     def close(self) -> None:
+        """Roll back an open transaction; the connection itself stays open."""
         if self._connection.in_transaction:
             self._connection.rollback()
 
 
 class Database:
-    """A database in memory that outlives its workers, and what goes wrong with it.
+    """An in-memory database that outlives its workers, with its faults.
 
-    `on_commit` is told of what was committed, and by whom, before the worker hears of it.
+    `on_commit` is called with worker and changes after each commit, before the worker continues.
     """
 
     def __init__(self, on_commit: "Callable[[Worker, Changes], None]") -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        """The only one there is, for the worker and for whoever looks past it."""
+        """The only connection, for the workers and for direct access."""
         _empty().backup(self.connection)
         self.on_commit = on_commit
         self.commits = 0
         self.reads = 0
         self.handovers: Counter[int] = Counter()
-        """How often each shard was claimed by another worker than before."""
+        """Number of times that each shard was claimed by a different worker than before."""
         self._owners: dict[int, Worker] = {}
         self._failing: dict[int, str] = {}
         self._lost: set[int] = set()
         self._unread: set[int] = set()
 
     def connect(self, url: str) -> Connection:
-        """A connection for a life of the worker, whatever its settings say."""
+        """Return a connection for one life of a worker; `url` is ignored."""
         return OneLife(self.connection)
 
     def plan(self, fault: CommitFails | LosesShard | ReadFails) -> None:
-        """Let it happen, counted from now on."""
+        """Put a fault in force, counted from now on."""
         if isinstance(fault, CommitFails):
             for i in range(fault.times):
                 self._failing[self.commits + fault.nth + i] = fault.where
@@ -82,30 +81,33 @@ class Database:
             self._unread.add(self.reads + fault.nth)
 
     def clear(self) -> None:
-        """Let the database be well."""
+        """Remove all faults."""
         self._failing.clear()
         self._lost.clear()
         self._unread.clear()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Close the connection; all data is lost."""
         self.connection.close()
 
     def before_read(self) -> None:
-        """Raises StoreUnavailableError if it is away for this read."""
+        """Count a read; raises StoreUnavailableError if a fault is planned for it."""
         self.reads += 1
         if self.reads in self._unread:
             raise StoreUnavailableError("the database is away, on purpose")
 
     def claimed(self, worker: "Worker", shards: Iterable[int]) -> None:
-        """Note who owns these shards from now on."""
+        """Record the new owner of these shards."""
         for shard in shards:
             if self._owners.get(shard) is not worker:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
 
     def commit(self, worker: "Worker", store: Store, changes: Changes, now: float) -> list[int]:
-        """Commit, or let happen what is planned for this commit."""
+        """Commit, or fail as planned for this commit.
+
+        Raises LostShardError or StoreUnavailableError.
+        """
         self.commits += 1
         if self.commits in self._lost:
             raise LostShardError("a shard was lost, on purpose")
@@ -122,7 +124,7 @@ class Database:
 
 
 class _Broken(list[Any]):
-    """Records to append, at which the connection breaks: all else is written, nothing committed."""
+    """Records to append whose iteration fails, so that the transaction is not committed."""
 
     def __bool__(self) -> bool:
         return True
@@ -132,13 +134,13 @@ class _Broken(list[Any]):
 
 
 class WatchedStore:
-    """A store that shares its database's troubles."""
+    """A store with the faults of a `Database`, to which it reports commits and claims."""
 
     def __init__(self, store: Store, database: Database, worker: "Worker") -> None:
         self._store = store
         self._worker = worker
         self._database = database
-        # What is asked for each message is found without a detour.
+        # Methods that are called for each message bypass `__getattr__`.
         self.partitions = store.partitions
         self.numbers = store.numbers
         self.load = store.load

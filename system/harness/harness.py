@@ -1,4 +1,4 @@
-"""The harness: a whole system in one process, on virtual time, with anything going wrong."""
+"""The harness: a whole system in one process, on virtual time, with injected faults."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_kafka import SimulatedKafka
 
 PLENTY = 1_000
-"""Of each SKU that an order names, if the harness was not told of any stock."""
+"""Pieces of each ordered SKU, if no `stock` is given."""
 
 _APPEND = (
     "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
@@ -75,18 +75,20 @@ _OPERATORS: dict[str, type[OperatorCommand]] = dict(
 
 
 class Harness:
-    """A system to be tried out, as a context manager.
+    """A system under test, as a context manager.
 
-    Nothing happens until `advance` or `run`. The same seed gives the same run, to the byte.
+    Nothing happens until `advance` or `run`. The same seed gives the same log, byte for byte.
 
-    `log` is "embedded", where a batch follows its own records, or "topics": the bridge to Kafka, on
-    a Kafka that is simulated. There, so many `workers` share the shards, and records and
-    acknowledgements take up to `latency` seconds. `local` says whether the payment provider and the
-    way to customers answer at once, or are called outside and may fail. Without `stock` there is
-    plenty of whatever is ordered. `order` is that of messages: "shuffled" by the seed, or "fifo".
-    `call_capacity` is how many external calls of a service may be under way in a worker.
-    Timers fire up to `tick` seconds late, as on a busy machine: those that are due meanwhile fire
-    together.
+    - `log` is "embedded", or "topics" for the batch processor of Kafka on a simulated Kafka. There
+      `workers` share the shards, and records and acknowledgements take up to `latency` seconds.
+    - `local` means that the payment provider and the notification channel are called within the
+      batch; otherwise they are external calls, which can fail.
+    - `stock` maps SKUs to quantities; without it there is plenty of every ordered SKU.
+    - `order` is the order of messages between actors: "shuffled" by the seed, or "fifo".
+    - `call_capacity` limits the external calls of a service in progress in a worker.
+    - Timers fire up to `tick` seconds late, as on a busy machine; all due by then fire together.
+
+    Raises ValueError for several workers on the embedded log.
     """
 
     def __init__(
@@ -123,14 +125,14 @@ class Harness:
         self.stage.watchers.append(self.ledger)
         self.stage.calls.on_violation = self.ledger.note
         self.workers: dict[int, Worker] = {}
-        """The workers that live, by number."""
+        """The running workers, by number."""
         self._clocks = [WorkerClock(self.stage.clock) for _ in range(workers)]
         self._down: set[int] = set()
-        """Workers that have left for good."""
+        """Numbers of workers that are not restarted."""
         self.placed: list[str] = []
-        """Every order that was placed."""
+        """The ids of all orders placed."""
         self.faults: list[Fault] = []
-        """What was asked for, in that order."""
+        """All faults that were put in force, in that order."""
         self._stocked: set[tuple[str, str]] | None = None if stock is not None else set()
         self._numbers = OrderNumbers()
         self._shuffled = order == "shuffled"
@@ -140,7 +142,7 @@ class Harness:
         self._undo: dict[int, Callable[[], None]] = {}
         self._capture = LogCapture(self.stage.clock.now)
         self.replies = replies_of(self.registry)
-        """The statuses with which each participant answers."""
+        """The statuses of the replies of each participant."""
         self.orders = ServiceControl(self, "orders")
         self.payment = ServiceControl(self, "payments")
         self.stock = ServiceControl(self, "stock")
@@ -156,7 +158,7 @@ class Harness:
                 database="sqlite:///:memory:",
                 partitions=partitions,
                 batch_size=batch_size,
-                # Nobody brings any, and timers shall be those of sagas alone.
+                # None are used here; this avoids a timer that does not belong to a saga.
                 keep_idempotency_keys=None,
             ),
             connect=self.stage.database.connect,
@@ -170,7 +172,7 @@ class Harness:
         self._first_stock = dict(stock or {})
         self.on(*faults)
 
-    # --- its life -----------------------------------------------------------------------------
+    # --- workers ------------------------------------------------------------------------------
 
     def __enter__(self) -> "Harness":
         self._capture.open()
@@ -191,39 +193,39 @@ class Harness:
         self.close()
 
     def close(self) -> None:
-        """End the worker, and forget everything."""
+        """Crash all workers, and close the database."""
         self.crash()
         self._capture.close()
         self.stage.database.close()
 
     @property
     def worker(self) -> Worker | None:
-        """The first of the workers that live, if one does."""
+        """The running worker with the lowest number, or None."""
         return self.workers[min(self.workers)] if self.workers else None
 
     def crash(self, number: int | None = None) -> None:
-        """A worker dies, or all do, now; `restart` brings others."""
+        """Kill a worker, or all, at once; `restart` starts them again."""
         for each in [*self.workers] if number is None else [number]:
             worker = self.workers.pop(each, None)
             if worker:
                 worker.kill()
 
     def stop(self, number: int | None = None) -> None:
-        """A worker ends in good order, or all do: it commits what it has begun."""
+        """Stop a worker, or all, in good order: the current batch is committed."""
         for each in [*self.workers] if number is None else [number]:
             worker = self.workers.get(each)
             if worker and not worker.busy and self._guarded(worker, worker.stop):
                 self.workers.pop(each, None)
 
     def restart(self, number: int | None = None) -> None:
-        """A worker starts on what the database holds, or all that were there and do not run."""
+        """Start a worker, or all that do not run, on the state in the database."""
         numbers = range(len(self._clocks)) if number is None else [number]
         for each in numbers:
             if each not in self.workers and each not in self._down:
                 self._start(each)
 
     def add_worker(self) -> int:
-        """One more worker joins the group; its number. Raises ValueError on the embedded log."""
+        """Start one more worker, and return its number. Raises ValueError on the embedded log."""
         if self.kafka is None:
             raise ValueError("the embedded log has one worker here")
         self._clocks.append(WorkerClock(self.stage.clock))
@@ -231,7 +233,7 @@ class Harness:
         return len(self._clocks) - 1
 
     def remove_worker(self, number: int, *, killed: bool) -> None:
-        """A worker leaves for good, unless it is the last one; `restart` does not bring it back."""
+        """Stop or kill a worker for good; the last one can still be started by `restart`."""
         worker = self.workers.get(number)
         if worker is None or (worker.busy and not killed):
             return
@@ -240,14 +242,14 @@ class Harness:
         (self.crash if killed else self.stop)(number)
 
     def skew(self, number: int, seconds: float, drift: float) -> None:
-        """Let the wall clock of a worker be ahead of the true time, or behind it, from now on."""
+        """Set the wall clock of a worker `seconds` ahead, gaining `drift` seconds per second."""
         if number < len(self._clocks):
-            # A deadline that another worker has set, or this one before, may seem to pass early.
+            # Deadlines set by another worker, or earlier by this one, may seem to fire early.
             self.ledger.clock_is_steady = False
             self._clocks[number].skew(seconds, drift)
 
     def pause(self, name: str, why: str = "because") -> None:
-        """An operator lets a service rest, named as its participant is, or the `intake`."""
+        """Pause a service (the name of its participant), or the `intake`, as an operator."""
         self.stage.database.connection.execute(
             "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
             (name, why, self.stage.clock.now()),
@@ -255,25 +257,28 @@ class Harness:
         self._ring()
 
     def pause_worker(self, worker: Worker, seconds: float, *, whole: bool = True) -> None:
-        """Let a worker stand still where it is, in the middle of something, while time passes."""
+        """Suspend a worker at its current point while `seconds` pass.
+
+        Raises Crashed if it was killed meanwhile.
+        """
         with self.stage.points.disarmed():
             worker.pause(lambda: self._pass_time(seconds), whole=whole)
         if not worker.alive:
             raise Crashed(0.0)
 
-    # --- what time it is ----------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the harness began."""
+        """Virtual seconds since the start."""
         return self.stage.clock.monotonic()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: every timer fires, and every record arrives, at its own time."""
+        """Let `seconds` pass: every timer fires, and every record arrives, at its own time."""
         self._pass_time(seconds)
 
     def run(self) -> None:
-        """Do all that can be done without time passing."""
+        """Do everything that needs no time to pass."""
         kafka, workers = self.kafka, self.workers
         while True:
             ready = [each for each in workers.values() if not each.busy and each.is_ready]
@@ -286,7 +291,7 @@ class Harness:
                 return
 
     def run_until_ended(self, limit: float = 7 * 86_400.0) -> bool:
-        """Let time pass until no saga is in flight, at most `limit` seconds; whether that is so."""
+        """Let time pass until no saga is in flight, at most `limit` seconds; True if none is."""
         clock, until = self.stage.clock, self.elapsed + limit
         self.run()
         while self.in_flight() and (due := self._next_due(quiet=True)) is not None and due <= until:
@@ -294,14 +299,14 @@ class Harness:
         return not self.in_flight()
 
     def run_until_quiet(self, limit: float = 7 * 86_400.0) -> bool:
-        """Let time pass until nothing is to come, at most `limit` seconds; whether that is so."""
+        """Let time pass until nothing is pending, at most `limit` seconds; True if nothing is."""
         clock, until = self.stage.clock, self.elapsed + limit
         self.run()
         while (due := self._next_due(quiet=True)) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
         return self._next_due(quiet=True) is None
 
-    # --- what a user does ---------------------------------------------------------------------
+    # --- input --------------------------------------------------------------------------------
 
     def place(self, order: OrderCreated) -> str:
         """Place an order, and return its id. Its saga starts when time passes, or at `run`."""
@@ -317,7 +322,7 @@ class Harness:
         return order.order_id
 
     def load_stock(self, quantities: Mapping[str, int], warehouse: str = MAIN) -> None:
-        """Goods arrive at a warehouse."""
+        """Add stock to a warehouse."""
         lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in quantities.items())
         name = f"load-{warehouse}-{'-'.join(quantities)}-{self.elapsed:g}"
         load = LoadStock(order_id=name, lines=lines, warehouse=warehouse)
@@ -326,7 +331,7 @@ class Harness:
     def publish(
         self, topic: str, record: Message | Mapping[str, Any] | bytes, key: str | None = None
     ) -> None:
-        """Put a record on a topic: a message, a JSON object, or any bytes at all."""
+        """Append a record to a topic: a message, a JSON object, or bytes. Record faults apply."""
         value = record if isinstance(record, bytes) else _encode(record)
         self.stage.publish(
             self.stage.outgoing(topic, head_of(value).order_id if key is None else key, value)
@@ -335,7 +340,7 @@ class Harness:
     def operator(
         self, order_id: str, action: str, step: str = "", why: str = "because", saga: str = ""
     ) -> None:
-        """An operator asks of a saga: `cancel`, `retry`, `skip` or `resume`."""
+        """Send an operator's command: `cancel`, `retry`, `skip` or `resume`."""
         command = _OPERATORS[action](
             order_id=order_id, by="operator", why=why, saga=saga,
         )  # fmt: skip
@@ -344,7 +349,7 @@ class Harness:
         self._arrives(self.stage.outgoing("order-events", order_id, _encode(command)))
 
     def unpause(self, name: str) -> None:
-        """An operator lets it go on."""
+        """End a pause, as an operator."""
         self.stage.database.connection.execute(
             "UPDATE pauses SET until = ?, ended_by = 'operator' WHERE name = ? AND until IS NULL",
             (self.stage.clock.now(), name),
@@ -352,23 +357,26 @@ class Harness:
         self._ring()
 
     def send(self, actor: str, message: Any) -> None:
-        """Send any message to a service, to `coordinator` or to `bridge`, past every topic."""
+        """Send a message to a service, to `coordinator` or to `bridge`, bypassing all topics.
+
+        Raises RuntimeError if no worker runs, and LookupError for an unknown name.
+        """
         if self.worker is None:
             raise RuntimeError("no worker runs")
         base = self.worker.base
         base.inject(base.systemAddress, self._address(actor), message)
 
-    # --- what goes wrong ----------------------------------------------------------------------
+    # --- faults -------------------------------------------------------------------------------
 
     def on(self, *faults: Fault) -> None:
-        """Let these go wrong from now on; what is counted, is counted from now."""
+        """Put faults in force; their counts start now."""
         for fault in faults:
             self.faults.append(fault)
             self._undo[id(fault)] = put_in_force(fault, self)
         self._meddle()
 
     def off(self, *faults: Fault) -> None:
-        """Let these records and services be well again."""
+        """Take faults of records and services out of force."""
         for fault in faults:
             undo = self._undo.pop(id(fault), None)
             if undo:
@@ -376,7 +384,7 @@ class Harness:
         self._meddle()
 
     def all_is_well(self) -> None:
-        """Let nothing go wrong any more. What has gone wrong stays."""
+        """Remove all faults and interceptors, and start all workers; past effects remain."""
         stage = self.stage
         for part in (
             stage.meddling, stage.troubles, stage.points, stage.database, stage.calls,
@@ -390,27 +398,27 @@ class Harness:
         self.restart()
 
     def intercept(self, interceptor: Interceptor) -> None:
-        """Show each message between actors to a function of (sender, receiver, message).
+        """Call a function with (sender, receiver, message) for each message between actors.
 
-        It returns the messages to deliver in its place: none drops it, two duplicate it.
+        It returns the messages to deliver instead: none drops it, two duplicate it.
         """
         self._interceptors.append(interceptor)
         self._meddle()
 
     def service(self, name: str) -> ServiceControl:
-        """The service of a participant, to be made to misbehave."""
+        """Return the control of a participant's service."""
         return ServiceControl(self, name)
 
-    # --- looking ------------------------------------------------------------------------------
+    # --- inspection ---------------------------------------------------------------------------
 
     def expect(self, order_id: str, saga: str = "") -> Expectation:
-        """What should be true of an order."""
+        """Return an expectation about an order."""
         return Expectation(self, order_id, saga)
 
     def expect_no_violations(self) -> None:
-        """No invariant was broken at any commit, and none is broken in what is stored now.
+        """Check that no commit violated an invariant, and audit the database.
 
-        Raises Violated, with every violation.
+        Raises Violated with all violations.
         """
         self.ledger.audit(self.books)
         found = list(self.ledger.violations)
@@ -418,54 +426,54 @@ class Harness:
             raise Violated(found)
 
     def sent(self, order_id: str = "") -> list[str]:
-        """The status of each record that the system sent, about one order or all."""
+        """Return the statuses of the records that the system sent, about one order or all."""
         heads = [head_of(outgoing.value) for outgoing in self.stage.sent]
         return [head.status for head in heads if order_id in ("", head.order_id)]
 
     def in_flight(self) -> list[str]:
-        """The ids of the orders whose sagas have not ended."""
+        """Return the ids of orders with a saga in flight."""
         return list(dict.fromkeys(self.ledger.open.values()))
 
     def saga(self, order_id: str) -> SagaState | None:
-        """The saga of an order, as it is stored."""
+        """Return the committed saga of an order, or None."""
         return next(iter(self.books.sagas(order_id)), None)
 
     def on_hand(self, sku: str, warehouse: str = MAIN) -> int:
-        """How much of a SKU nobody holds."""
+        """Return the quantity of a SKU that is not reserved."""
         levels = self.books.all_of(StockLevel)
         return sum(e.on_hand for e in levels if (e.sku, e.warehouse) == (sku, warehouse))
 
     def mailboxes(self) -> list[PendingMessage]:
-        """The messages between actors that wait for delivery."""
+        """Return the messages between actors that are not delivered yet."""
         return [each for worker in self.workers.values() for each in worker.base.pending()]
 
     def timers(self) -> list[TimerView]:
-        """The wakeups that are still to come."""
+        """Return the timers that are set."""
         return [each for worker in self.workers.values() for each in worker.base.timers()]
 
     def actors(self) -> list[ActorView]:
-        """The living actors."""
+        """Return all actors of the running workers."""
         return [each for worker in self.workers.values() for each in worker.base.actors()]
 
     @property
     def log_lines(self) -> list[bytes]:
-        """Every line that was logged, as JSON."""
+        """All log lines, as JSON."""
         return self._capture.lines
 
     def log(self, order_id: str = "") -> list[dict[str, Any]]:
-        """What was logged, about one order or in all."""
+        """Return the log lines about one order, or all."""
         lines = [msgspec.json.decode(line) for line in self._capture.lines]
         return [line for line in lines if order_id in ("", line.get("order_id"))]
 
     def trace(self, order_id: str) -> str:
-        """The life of an order, as `order-sagas trace` prints it."""
+        """Return the trace of an order, in the form of `order-sagas trace`."""
         return trace_of(order_id, self._capture.lines)
 
     def story(self, *order_ids: str) -> str:
-        """The seed, the faults, and the life of these orders."""
+        """Return a report: the seed, the faults, and the traces of these orders."""
         return story(self.seed, self.faults, order_ids, self._capture.lines)
 
-    # --- inside -------------------------------------------------------------------------------
+    # --- internals ----------------------------------------------------------------------------
 
     def _start(self, number: int) -> None:
         self.lives += 1
@@ -477,7 +485,7 @@ class Harness:
         self._guarded(worker, worker.start)
 
     def _guarded(self, worker: Worker, act: Callable[[], Any]) -> bool:
-        """Do something in which a worker may die; answers whether it lived."""
+        """Run an action in which a worker may crash; return True if it did not."""
         points = self.stage.points
         before, points.armed, worker.busy = points.armed, True, True
         try:
@@ -485,7 +493,7 @@ class Harness:
         except Crashed as crash:
             points.armed = before
             if not worker.alive:
-                return False  # it was killed while it stood still
+                return False  # it was killed during a pause
             self.crash(worker.number)
             if crash.down:
                 again = partial(self.restart, worker.number)
@@ -508,7 +516,7 @@ class Harness:
         clock.jump_to(until)
 
     def _next_due(self, *, quiet: bool = False) -> float | None:
-        """When the next thing happens; if `quiet`, without what happens again and again."""
+        """Return when the next event is due; if `quiet`, ignore periodic timers."""
         agenda = self.stage.agenda.next_due()
         dues = [] if agenda is None else [agenda]
         for worker in self.workers.values():
@@ -554,8 +562,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[Bridge], SimulatedKafka]":
-    """The bridge to Kafka, and a simulated Kafka on the stage."""
-    # Here, because Kafka's client takes long to load, and the embedded log does not need it.
+    """Return the batch processor of Kafka, and a simulated Kafka in this environment."""
+    # Imported here: Kafka's client is slow to import, and the embedded log does not need it.
     from order_sagas.system.harness.kafka_bridge import HarnessKafkaBridge
     from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
 

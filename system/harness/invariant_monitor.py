@@ -1,4 +1,4 @@
-"""The committed state of a harness, kept up to date commit by commit, and checked as it changes."""
+"""Checks the invariants of a harness after every commit."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -33,23 +33,26 @@ _FIELDS: dict[type[Entity], str] = {
 
 
 class Ledger:
-    """Looks only at what a commit touched, so that checking costs little; `audit` looks at all."""
+    """A copy of the committed state, and the violations found.
+
+    Each commit is checked only for the orders and stock levels that it changed; `audit` checks all.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self.facts: dict[str, Facts] = {}
         self.levels: dict[tuple[str, str], StockLevel] = {}
         self.held: Counter[tuple[str, str]] = Counter()
-        """What reservations hold, by warehouse and SKU."""
+        """Reserved quantities, by warehouse and SKU."""
         self.open: dict[str, str] = {}
-        """The order of each saga in flight, by saga id."""
+        """The order ids of sagas in flight, by saga id."""
         self.clock_is_steady = True
-        """Whether the wall clock was never set back, so that times in it can be compared."""
+        """True if the wall clock was never set back, so that its times can be compared."""
         self.violations: dict[Broken, None] = {}
-        """In the order in which they were seen."""
+        """The violations, in the order in which they were found."""
 
     def __call__(self, changes: Changes) -> None:
-        """Take in what was committed, and check it."""
+        """Apply the changes of a commit, and check them."""
         touched: dict[str, tuple[Facts, Facts]] = {}
         levels: list[StockLevel] = []
         for entity in changes.entities:
@@ -77,9 +80,9 @@ class Ledger:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))
 
     def audit(self, books: Books, *, ended: bool = False) -> None:
-        """Check the whole books as `order-sagas audit` does, and that they hold what was committed.
+        """Run the checks of `order-sagas audit`, and compare the database with all commits so far.
 
-        `ended` adds what is true once everything has ended.
+        `ended` adds the checks that hold once all sagas have ended.
         """
         stored: dict[str, Facts] = {}
         for kind, name in _FIELDS.items():
@@ -97,7 +100,7 @@ class Ledger:
         self._note(Broken(v.check, v.subject, v.found) for v in found)
 
     def note(self, violation: Broken) -> None:
-        """Keep a violation that somebody else found."""
+        """Add a violation."""
         self.violations[violation] = None
 
     def _touch(self, touched: dict[str, tuple[Facts, Facts]], order_id: str) -> Facts:

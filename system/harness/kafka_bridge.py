@@ -1,4 +1,4 @@
-"""Kafka's bridge in a harness: the real one, on the harness's database and a simulated Kafka."""
+"""The batch processor of Kafka in a harness, on the harness's database and a simulated Kafka."""
 
 from collections.abc import Sequence
 
@@ -9,25 +9,29 @@ from order_sagas.system.harness.bridges import Staged
 
 
 class HarnessKafkaBridge(KafkaBridge, Staged):
-    """The bridge to Kafka. Faults of records and acknowledgements are those of the broker."""
+    """The batch processor of Kafka. The simulated broker applies the faults of records."""
 
-    asks_for_pauses = False  # the harness tells it of each pause
+    asks_for_pauses = False  # the harness notifies it of each pause
 
     def open_log(self) -> None:
+        """Open the log, with a watched store."""
         self.watch_store()
         super().open_log()
 
     def take(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """Take records; raises StoreUnavailableError if a `ReadFails` is planned."""
         taken = super().take(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken
 
     def place(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """Place an outgoing record, and remember it until the commit."""
         self.worker.placed.append(outgoing)
         return super().place(batch, outgoing, shard)
 
     def given_back(self, batch: Batch) -> None:
+        """Drop the outgoing records of a batch that is rolled back."""
         super().given_back(batch)
         self.worker.placed.clear()
 

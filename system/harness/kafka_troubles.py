@@ -1,4 +1,4 @@
-"""What goes wrong with the simulated Kafka, counted over all lives of all workers."""
+"""Faults of the simulated Kafka, counted over all lives of all workers."""
 
 from collections.abc import Callable
 
@@ -12,17 +12,17 @@ class KafkaTroubles:
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self.acknowledged = 0
-        """Records that a producer has sent."""
+        """Number of records that producers have sent."""
         self.requests = 0
-        """Records sent, and fetches."""
+        """Number of requests: records sent, and fetches."""
         self.refused: list[Outgoing] = []
-        """Every record that was refused as too large."""
+        """All records that were refused as too large."""
         self._failing: dict[int, bool] = {}
         self._away: dict[int, float] = {}
         self._too_large = Meddling(elapsed)
 
     def plan(self, fault: AckFails | BrokerAway) -> None:
-        """Let it happen, counted from now on."""
+        """Put a fault in force, counted from now on."""
         if isinstance(fault, AckFails):
             for i in range(fault.times):
                 self._failing[self.acknowledged + fault.nth + i] = fault.written
@@ -30,26 +30,26 @@ class KafkaTroubles:
             self._away[self.requests + fault.nth] = fault.seconds
 
     def refuse(self, fault: RefusedAsTooLarge) -> None:
-        """Refuse these records, counted from now on."""
+        """Refuse matching records, counted from now on."""
         self._too_large.add(fault)
 
     def accept(self, fault: RefusedAsTooLarge) -> None:
-        """Refuse them no longer."""
+        """Take the fault out of force."""
         self._too_large.remove(fault)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._failing.clear()
         self._away.clear()
         self._too_large.clear()
 
     def away(self) -> float | None:
-        """Count a request; for how many seconds the broker goes away before it, if it does."""
+        """Count a request. Return the seconds of an outage that begins with it, or None."""
         self.requests += 1
         return self._away.pop(self.requests, None)
 
     def is_too_large(self, outgoing: Outgoing) -> bool:
-        """Whether Kafka refuses the record; it refuses the same one again."""
+        """Return True if Kafka refuses the record; it keeps refusing the same record."""
         if not self._too_large:
             return False
         if outgoing in self.refused or self._too_large.hits(outgoing):
@@ -58,6 +58,9 @@ class KafkaTroubles:
         return False
 
     def acknowledgement(self) -> bool | None:
-        """Count a record that is sent; whether it was written though that fails, None if not."""
+        """Count a sent record.
+
+        Return None if it is acknowledged; otherwise True if it is written nevertheless.
+        """
         self.acknowledged += 1
         return self._failing.pop(self.acknowledged, None)

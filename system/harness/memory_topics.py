@@ -1,4 +1,4 @@
-"""Topics in memory, as a broker keeps them: partitions that grow, and outlive their readers."""
+"""Topics in memory: append-only partitions."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,13 @@ from order_sagas.bridges.records.record import Outgoing, Record
 
 
 class Topics:
-    """Every record of every topic, in the order in which it arrived."""
+    """All records of all topics. Iteration is by partition, in order within each."""
 
     def __init__(self) -> None:
         self._logs: dict[tuple[str, int], list[Record]] = {}
 
     def append(self, outgoing: Outgoing, now: float) -> None:
-        """Write a record behind the others of its partition."""
+        """Append a record to its partition."""
         place = (outgoing.topic, outgoing.partition)
         log = self._logs.setdefault(place, [])
         log.append(
@@ -20,11 +20,11 @@ class Topics:
         )
 
     def end(self, place: tuple[str, int]) -> int:
-        """The offset that the next record of a (topic, partition) will have."""
+        """Return the next offset of a (topic, partition)."""
         return len(self._logs.get(place, ()))
 
     def read(self, place: tuple[str, int], position: int, limit: int) -> list[Record]:
-        """The records of a partition from a position on."""
+        """Return at most `limit` records of a partition, from `position` on."""
         return self._logs.get(place, [])[position : position + limit]
 
     def __iter__(self) -> Iterator[Record]:

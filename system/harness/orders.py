@@ -1,4 +1,4 @@
-"""Orders to try things with."""
+"""Sample orders."""
 
 from collections.abc import Mapping
 from itertools import count
@@ -15,9 +15,9 @@ def an_order(
     unit_price: int = 1000,
     warehouse: str = MAIN,
 ) -> OrderCreated:
-    """An order of so many of each SKU, each at `unit_price` minor units.
+    """Build an order; `lines` maps SKUs to quantities, `unit_price` is in minor units.
 
-    Without an id it gets the harness's next one when it is placed: `ORD-1`, `ORD-2`, ...
+    Without an id it gets the harness's next id when it is placed: `ORD-1`, `ORD-2`, ...
     """
     wanted = {"SKU-1": 1} if lines is None else lines
     return OrderCreated(
@@ -33,11 +33,11 @@ def an_order(
 
 
 class OrderNumbers:
-    """`ORD-1`, `ORD-2`, ..."""
+    """Generates the order ids `ORD-1`, `ORD-2`, ..."""
 
     def __init__(self) -> None:
         self._next = count(1)
 
     def take(self) -> str:
-        """The next one."""
+        """Return the next id."""
         return f"ORD-{next(self._next)}"

@@ -1,4 +1,4 @@
-"""Random plans: what goes wrong in a simulation, drawn from its seed."""
+"""Random plans of faults for a simulation, drawn from its seed."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -43,10 +43,10 @@ WAITED_FOR = (
     "ROLLBACK_PAYMENT", "PAYMENT_ROLLED_BACK", "ROLLBACK_STOCK", "STOCK_ROLLED_BACK",
     "ROLLBACK_ORDER", "ORDER_ROLLED_BACK",
 )  # fmt: skip
-"""Records whose loss a deadline notices. No log loses the others, so that no plan does."""
+"""Records whose loss is detected by a deadline. Plans lose no others, since no log does."""
 
 ENDS = ("ORDER_COMPLETED", "ORDER_CANCELLED")
-"""Records that are told to two: the second of them is the customer's."""
+"""Records that are sent to two participants: to orders first, to notifications second."""
 ALL = (*WAITED_FOR, "ORDER_CREATED", *ENDS, *ENDS)
 SERVICES = ("payments", "stock")
 POINTS = (
@@ -58,12 +58,12 @@ DAMAGES = ("truncated", "garbled", "emptied", "unknown")
 
 @attrs.frozen
 class Level:
-    """How much goes wrong: faults for each order, and faults of the worker for each run."""
+    """The number of faults: per order, and of the workers and of Kafka per run."""
 
     of_orders: float
     of_worker: int
     of_kafka: int
-    """Faults of Kafka and of the workers of its group."""
+    """Mean number of faults of Kafka and of the workers of its group."""
 
 
 LEVELS = {"none": Level(0.0, 0, 0), "light": Level(0.1, 1, 1), "heavy": Level(0.5, 5, 4)}
@@ -71,7 +71,7 @@ LEVELS = {"none": Level(0.0, 0, 0), "light": Level(0.1, 1, 1), "heavy": Level(0.
 
 @attrs.frozen
 class Draw:
-    """What faults are drawn from."""
+    """The random generator and the parameters from which faults are drawn."""
 
     rng: random.Random
     orders: Sequence[str]
@@ -80,16 +80,19 @@ class Draw:
     workers: int
 
     def order(self) -> str:
+        """Draw the id of an order."""
         return self.rng.choice(self.orders)
 
     def at(self) -> float:
+        """Draw a time."""
         return round(self.rng.uniform(0, self.horizon), 3)
 
     def wait(self) -> float:
-        """Mostly short, sometimes longer than any deadline."""
+        """Draw a duration, mostly short, sometimes longer than any deadline."""
         return round(self.rng.choice((0.0, 0.01, 1.0, 12.0, 45.0, 200.0)) * self.rng.random(), 3)
 
     def span(self) -> tuple[float, float]:
+        """Draw a start and an end."""
         since = self.at()
         return since, round(since + self.rng.choice((1.0, 20.0, 100.0)), 3)
 
@@ -97,9 +100,9 @@ class Draw:
 def random_plan(
     rng: random.Random, level: Level, orders: Sequence[str], horizon: float, workers: int = 0
 ) -> list[Fault]:
-    """Faults as the level asks for, each aimed at one order, one time or one point.
+    """Draw faults by the level, each aimed at an order, a time or a point.
 
-    With `workers`, they share a Kafka, which has faults of its own.
+    If `workers` is not 0, faults of Kafka are included.
     """
     draw = Draw(rng, orders, horizon, workers)
     of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
@@ -111,9 +114,9 @@ def random_plan(
 
 
 def _once(plan: list[Fault]) -> list[Fault]:
-    """At most one failure of each service for an order that somebody is told of.
+    """Keep at most one `Raises` without a status for each service and order.
 
-    Two would make a dead letter of what nobody waits for: that an operator has to replay.
+    Two could make a dead letter of a message without a deadline, which an operator has to replay.
     """
     kept: list[Fault] = []
     failing: set[tuple[str, str]] = set()
@@ -141,7 +144,7 @@ def _delay(d: Draw) -> Fault:
 
 
 def _overtaken(d: Draw) -> Fault:
-    """Every attempt of a command is on its way for so long that its undo overtakes it."""
+    """Delay every attempt of a command, so that its compensation can overtake it."""
     status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK"))
     return Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
 
@@ -242,7 +245,7 @@ def _point(d: Draw) -> tuple[str, int]:
 
 
 def _pause(d: Draw) -> Fault:
-    """Often longer than a session of the group, so that the worker goes on as a zombie."""
+    """Often longer than the session timeout, so that the worker continues as a zombie."""
     seconds = round(d.rng.choice((0.1, 5.0, 15.0, 40.0)) * d.rng.uniform(0.5, 1.5), 3)
     return Pause(*_point(d), seconds, whole=d.rng.random() < 0.7)
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: a `harness` for each test, and the seed and the story of those that fail.
+"""The pytest plugin: a `harness` fixture, and the seed and a report for each failure.
 
     def test_a_silent_provider_cancels_the_order(harness):
         order = harness.place(an_order())
@@ -6,8 +6,8 @@
         harness.advance(minutes(5))
         harness.expect(order).to_be(CANCELLED)
 
-Each run of the tests draws a new seed, and says which at its head and beside each failure;
-`pytest --harness-seed N` runs them with that one again. `@pytest.mark.harness(stock={...})` hands
+Each test run draws a new seed, and prints it at its head and with each failure;
+`pytest --harness-seed N` repeats the run with that seed. `@pytest.mark.harness(stock={...})` passes
 arguments to `Harness`.
 """
 
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    # Every run of pytest loads this module where the package is installed, whether needed or not.
+    # Every run of pytest in this environment imports this module, so it has to be fast.
     from order_sagas.system.harness.harness import Harness
 
 _SEED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--harness-seed`."""
+    """Add the option `--harness-seed`."""
     parser.getgroup("order-sagas").addoption(
         "--harness-seed",
         type=int,
@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed of this run, unless it is given; all workers of pytest-xdist have the same."""
+    """Draw the seed of this run, unless it is given; workers of pytest-xdist share it."""
     config.addinivalue_line("markers", "harness(**arguments): what the `harness` is made with")
     given = config.getoption("harness_seed")
     if given is None:
@@ -45,12 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the seed to a worker of pytest-xdist."""
+    """Pass the seed to a worker of pytest-xdist."""
     node.workerinput["harness_seed"] = node.config.stash[_SEED]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """The seed, above the results."""
+    """Print the seed at the head of the results."""
     return f"harness seed: {config.stash[_SEED]}"
 
 
@@ -62,7 +62,7 @@ def harness_seed(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture
 def harness(request: pytest.FixtureRequest, harness_seed: int) -> Iterator["Harness"]:
-    """A system on virtual time, to be made to fail."""
+    """A `Harness` with the seed of this run and the arguments of the test's marker."""
     from order_sagas.system.harness.harness import Harness
 
     marker = request.node.get_closest_marker("harness")
@@ -75,7 +75,7 @@ def harness(request: pytest.FixtureRequest, harness_seed: int) -> Iterator["Harn
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the story of the harness beside the failure."""
+    """Add the harness's report to a failure."""
     report = yield
     if report.when == "call" and report.failed:
         system = getattr(item, "funcargs", {}).get("harness")

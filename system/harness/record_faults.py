@@ -1,4 +1,4 @@
-"""Which faults hit a record on its way, and what becomes of it."""
+"""Faults of records in transit: which of them match a record, and their effect."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,17 +10,18 @@ from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
 
 AT_ONCE, BEHIND = -1.0, 0.0
+"""Values of `Trip.wait`: in the same batch, and after the records written by now."""
 
 
 class Trip(NamedTuple):
-    """A record, and when it arrives: at once, behind the others, or after so many seconds."""
+    """A record and its delay: `AT_ONCE`, `BEHIND`, or a number of seconds."""
 
     wait: float
     outgoing: Outgoing
 
 
 class Head(msgspec.Struct, rename="camel"):
-    """What is looked at of a record."""
+    """The fields of a record that faults match."""
 
     status: str = ""
     order_id: str = ""
@@ -31,7 +32,7 @@ _head = msgspec.json.Decoder(Head)
 
 
 def head_of(value: bytes | None) -> Head:
-    """Status and order of a record; empty ones if it has none that can be read."""
+    """Decode status, order id and step of a record; empty texts if it cannot be read."""
     try:
         return _head.decode(value or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -39,7 +40,7 @@ def head_of(value: bytes | None) -> Head:
 
 
 class _Rule:
-    """A fault in force, and how many records have met it."""
+    """A fault in force, and the number of records that it has matched."""
 
     __slots__ = ("count", "fault")
 
@@ -49,7 +50,7 @@ class _Rule:
 
 
 class Meddling:
-    """The record faults that are in force, found by the status and the order that they name."""
+    """The record faults in force, indexed by status and order id."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
@@ -59,7 +60,7 @@ class Meddling:
         return bool(self._rules)
 
     def add(self, fault: RecordFault) -> None:
-        """Put a fault in force; it counts from now on."""
+        """Put a fault in force, counted from now on."""
         self._rules.setdefault((fault.status, fault.order), []).append(_Rule(fault))
 
     def remove(self, fault: RecordFault) -> None:
@@ -71,11 +72,11 @@ class Meddling:
             self._rules.pop(key, None)
 
     def clear(self) -> None:
-        """Let every record pass."""
+        """Remove all faults."""
         self._rules.clear()
 
     def trips(self, outgoing: Outgoing) -> list[Trip] | None:
-        """What becomes of a record; None if nothing happens to it."""
+        """Return the copies of a record that arrive; None if no fault matches it."""
         hits = self.hits(outgoing)
         if not hits:
             return None
@@ -85,7 +86,7 @@ class Meddling:
         return trips
 
     def hits(self, outgoing: Outgoing) -> list[RecordFault]:
-        """The faults that hit a record, which is counted by each of them."""
+        """Return the faults that affect a record; each matching fault counts it."""
         head = head_of(outgoing.value)
         status, order, known = head.status, head.order_id, self._rules
         named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
@@ -111,7 +112,7 @@ def _changed(trip: Trip, fault: RecordFault) -> list[Trip]:
         return [Trip(max(wait, BEHIND), outgoing)]
     if isinstance(fault, Corrupt):
         return [Trip(max(wait, BEHIND), _damaged(outgoing, fault.how))]
-    raise TypeError(f"{fault} is no fault of a record")
+    raise TypeError(f"{fault} is not a fault of a record")
 
 
 def _damaged(outgoing: Outgoing, how: str) -> Outgoing:

@@ -1,6 +1,6 @@
-"""A service of a harness, to be made to misbehave."""
+"""Controls that inject faults into one service of a harness."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from order_sagas.system.harness.faults import (
     FOREVER,
@@ -13,54 +13,68 @@ from order_sagas.system.harness.faults import (
     Slow,
 )
 
-if TYPE_CHECKING:
-    from order_sagas.system.harness.harness import Harness
+
+class FaultSwitch(Protocol):
+    """The part of a `Harness` that puts faults in and out of force."""
+
+    @property
+    def elapsed(self) -> float:
+        """Virtual seconds since the start."""
+        ...
+
+    def on(self, *faults: Fault) -> None:
+        """Put faults in force."""
+        ...
+
+    def off(self, *faults: Fault) -> None:
+        """Take faults out of force."""
+        ...
 
 
 class ServiceControl:
-    """What one service does wrong, from now on: for `seconds`, or until it `recovers`.
+    """Makes one service misbehave from now on, for `seconds` or until `recovers()`.
 
-    With `order`, only that order meets with it.
+    With `order`, only messages about that order are affected.
     """
 
-    def __init__(self, harness: "Harness", name: str) -> None:
+    def __init__(self, harness: FaultSwitch, name: str) -> None:
         self._harness = harness
         self.name = name
         self._faults: list[Fault] = []
 
     def goes_silent(self, seconds: float = FOREVER, *, order: str = "", undo: bool = False) -> None:
-        """It hears no command. Compensations it carries out, unless `undo`."""
+        """Ignore commands. Compensations are still executed, unless `undo`."""
         since, until = self._span(seconds)
         self._do(Silent(self.name, order, since, until, undo=undo))
 
     def declines(self, seconds: float = FOREVER, *, order: str = "") -> None:
-        """It refuses what it is asked: payments and reservations only."""
+        """Refuse commands. For payments and stock only."""
         since, until = self._span(seconds)
         self._do(Declines(self.name, order, since, until))
 
     def loses_replies(self, seconds: float = FOREVER, *, order: str = "") -> None:
-        """It does what it is told, and its answers are lost."""
+        """Execute commands, but lose the replies."""
         since, until = self._span(seconds)
         self._do(LosesReplies(self.name, order, since, until))
 
     def answers_late(self, after: float, seconds: float = FOREVER, *, order: str = "") -> None:
-        """Its answers take `after` seconds."""
+        """Delay replies by `after` seconds."""
         since, until = self._span(seconds)
         self._do(Slow(self.name, order, since, until, seconds=after))
 
     def answers_twice(
         self, seconds: float = FOREVER, *, order: str = "", later: float = 0.0
     ) -> None:
-        """Each of its answers comes once more, `later` seconds after the first."""
+        """Send each reply a second time, `later` seconds after the first."""
         since, until = self._span(seconds)
         self._do(AnswersTwice(self.name, order, since, until, later=later))
 
     def raises(self, times: int = 1, *, order: str = "", status: str = "") -> None:
-        """Its handler raises so many times; twice on one record makes that a dead letter."""
+        """Raise in the handler `times` times; two failures on a record make it a dead letter."""
         self._do(Raises(self.name, order, status=status, times=times))
 
     def recovers(self) -> None:
-        """It is well again."""
+        """Remove all faults that this object has set."""
         while self._faults:
             self._harness.off(self._faults.pop())
 

@@ -1,4 +1,4 @@
-"""What befalls services: it stands between the bridge and them."""
+"""Faults of services, applied to deliveries between the batch processor and a service."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,13 +13,14 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent
 
 Put = Callable[[ActorAddress, ActorAddress, Any], None]
-"""Sender, receiver, message: past any interceptor."""
+"""Puts a message into a mailbox (sender, receiver, message), bypassing interceptors."""
 
 NOWHERE = OrderLine(sku="(declined on purpose)", quantity=1)
+"""A line that is never in stock."""
 
 
 class Troubles:
-    """The service faults that are in force, apart from those of their records."""
+    """The service faults in force, except those that act on records (see `fault_injection`)."""
 
     def __init__(self, registry: Registry, elapsed: Callable[[], float]) -> None:
         self._steps = {(saga.name, step.name): step for saga in registry for step in saga.rows}
@@ -39,11 +40,11 @@ class Troubles:
         self._faults = [each for each in self._faults if each is not fault]
 
     def clear(self) -> None:
-        """Let all services be well."""
+        """Remove all faults."""
         self._faults.clear()
 
     def declines(self, service: str, order_id: str) -> bool:
-        """Whether the service refuses this order now."""
+        """Return True if the service refuses this order now."""
         return any(
             isinstance(fault, Declines) and self._is_in_time(fault)
             for fault in self._of_order(service, order_id)
@@ -57,7 +58,7 @@ class Troubles:
         receiver: ActorAddress,
         message: Delivery,
     ) -> Iterable[Any]:
-        """What a service gets in the place of a delivery."""
+        """Return the messages that a service gets instead of a delivery."""
         told, order_id = message.message, message.message.order_id
         for fault in self._of_order(service, order_id):
             if not self._is_in_time(fault):
@@ -76,7 +77,7 @@ class Troubles:
         return (message,)
 
     def _of_order(self, service: str, order_id: str) -> list[ServiceFault]:
-        # Not one function for each: most faults are of another order.
+        # A cheap filter first: most faults are about other orders.
         return [
             fault
             for fault in self._faults
@@ -89,7 +90,7 @@ class Troubles:
     def _is_waited_for(self, message: Message, *, undo: bool) -> bool:
         step = self._step_of(message)
         if step is None:
-            return False  # a notice of a saga, or of no saga at all
+            return False  # a notice, or not a message of a saga
         if is_undo(message):
             return undo and step.undone is not None
         return step.done is not None
@@ -105,7 +106,7 @@ class Troubles:
 
 
 def is_undo(message: Message) -> bool:
-    """Whether a saga sent this to undo a step."""
+    """Return True if the message is a compensation."""
     return f"{message.step}:undo/" in message.event_id
 
 

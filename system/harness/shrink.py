@@ -1,4 +1,4 @@
-"""Make a failing plan small: leave faults out for as long as the same rule is broken."""
+"""Reduces a failing plan: removes faults as long as the same rule is violated."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,17 +6,17 @@ from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.simulation import Outcome, simulate
 
 RUNS = 300
-"""Runs that shrinking may take."""
+"""Maximum number of runs."""
 
 Progress = Callable[[int], None]
-"""Told of the number of faults that are left."""
+"""Called with the number of faults that are left."""
 
 
 def shrink(failed: Outcome, progress: Progress = lambda left: None) -> Outcome:
-    """The failure again, with as few faults and orders as can be found in so many runs.
+    """Return the failure with as few faults and orders as are found within `RUNS` runs.
 
     Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
-    2002): halves are left out first, then quarters, and so on to single faults.
+    2002): halves are removed first, then quarters, and so on to single faults.
     """
     rules = {violation.rule for violation in failed.violations}
     budget = [RUNS]
@@ -60,5 +60,5 @@ def _fewer_faults(failed: Outcome, fails: Fails, progress: Progress) -> Outcome:
 
 
 def _fewer(orders: int) -> list[int]:
-    """Numbers of orders to try, the smallest first."""
+    """Return the numbers of orders to try, smallest first."""
     return sorted({n for n in (1, 2, 3, 5, 8, 13, 25) if n < orders})

@@ -1,7 +1,7 @@
 """The consumer of one life of a worker, on a simulated Kafka.
 
-What comes of a rebalance is decided by the real code: `ShardAssignor`, `Shares` and `Outstanding`.
-Simulated are the client below them and the thread that drives them.
+Rebalances are handled by the real code: `ShardAssignor`, `Shares` and `Outstanding`. Only the Kafka
+client below them and the thread that drives them are simulated.
 """
 
 from collections import deque
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 SESSION_TIMEOUT = 10.0
-"""Seconds after which the group takes a silent member for gone."""
+"""Seconds without a heartbeat after which the group removes a member."""
 RELEASE_TIMEOUT = 10.0
-"""Seconds that the owner has to release a shard that is revoked."""
+"""Seconds that the owner has to release a revoked shard."""
 RETRY = 0.5
-"""Seconds before the owner is asked again where to read on."""
+"""Seconds before the owner is asked again for its offsets."""
 PARTLY = 0.3
-"""How often a partition hands over only some of what it has."""
+"""Probability that a fetch returns only some of a partition's records."""
 UNNOTICED = 0.3
-"""How often a client does not notice that its member was taken for gone until it has rejoined."""
+"""Probability that a client notices its removal from the group only after it has rejoined."""
 
 Thread = Generator[None, None, None]
-"""A thread that runs in steps: it yields where it waits until it is poked."""
+"""A simulated thread: it yields where it would block, and continues after a `poke`."""
 
 
 class Client:
@@ -54,44 +54,52 @@ class Client:
         self._net = self
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        """Be assigned these and no others."""
+        """Set the assigned partitions."""
         self._assigned = dict.fromkeys(sorted(partitions))
         self.positions = {tp: at for tp, at in self.positions.items() if tp in self._assigned}
         self.paused &= self._assigned.keys()
 
     def assignment(self) -> set[TopicPartition]:
+        """Return the assigned partitions."""
         return {*self._assigned}
 
     def group_metadata(self) -> SimpleNamespace:
+        """Return an object with the `member_id`."""
         return SimpleNamespace(member_id=self.member_id)
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Set the position of a partition."""
         self.positions[tp] = offset
 
     def seek_to_beginning(self, tp: TopicPartition) -> None:
+        """Set the position of a partition to its first record."""
         self.positions[tp] = 0
 
     def pause(self, tp: TopicPartition) -> None:
+        """Stop fetching a partition."""
         self.paused.add(tp)
 
     def resume(self, tp: TopicPartition) -> None:
+        """Fetch a partition again."""
         self.paused.discard(tp)
 
     def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the first offsets: 0, since nothing is deleted here."""
         return dict.fromkeys(partitions, 0)
 
     def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the next offsets. Raises BrokerUnreachableError during an outage."""
         if not self._kafka.is_up:
             raise BrokerUnreachableError("Kafka is away, on purpose.")
         return {tp: self._topics.end((tp.topic, tp.partition)) for tp in partitions}
 
     @coroutine
     def sleep(self, seconds: float) -> Generator[None, None, None]:
-        """Wait until the consumer is poked, which it is when the owner has released something."""
+        """Wait for the next poke, for example after the owner has released a shard."""
         yield
 
     def readable(self) -> list[TopicPartition]:
-        """Partitions that may be read and hold something new."""
+        """Return the partitions that are not paused and have new records."""
         ends, paused = self._topics.end, self.paused
         return [
             tp
@@ -122,16 +130,16 @@ class SimulatedConsumer:
         self._shares = Shares(self.client, owner, self._outstanding, RELEASE_TIMEOUT, kafka.now)
         self._assignor = ShardAssignor(self.client.assignment)
         self._member = ""
-        """Its id in the group; its client may know of an older one."""
+        """Its current member id; its client may still have an older one."""
         self._rejoin = False
         self._rewind: deque[frozenset[int]] = deque()
         self._connected: bool | None = None
         self._leaving: float | None = None
-        """For how many seconds it is about to leave the group, if it is."""
+        """Seconds for which it is about to leave the group, or None."""
         self._absent_until = 0.0
         self._next_fetch = 0.0
         self.poked = False
-        """Whether something has happened that its thread may be waiting for."""
+        """True if an event has happened that its thread may be waiting for."""
         self._running = False
         self._stepping = False
         self._thread: Thread = self._run()
@@ -144,7 +152,7 @@ class SimulatedConsumer:
         self.poke()
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """See `ConsumerPort.stop`. Nothing can be waited for here, so `finished` must be true."""
+        """See `ConsumerPort.stop`. Waiting is impossible here, so `finished` must be true."""
         assert finished
         self._outstanding.finish()
         self._running = False
@@ -171,20 +179,20 @@ class SimulatedConsumer:
         self.poke()
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """See `ConsumerPort.report`: nobody looks at it here."""
+        """See `ConsumerPort.report`; ignored here."""
 
-    # --- what happens to it -------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------
 
     def poke(self) -> None:
-        """Let its thread look again."""
+        """Let its thread continue at the next step."""
         self.poked = True
 
     def poke_at(self, at: float) -> None:
-        """Let its thread look again at a time, in monotonic seconds."""
+        """Poke the thread at a time, in monotonic seconds."""
         self._kafka.stage.agenda.add(at, self.poke)
 
     def leave(self, seconds: float, *, lost: bool) -> None:
-        """Leave the group for some seconds: in order, or `lost` by a session timeout."""
+        """Leave the group for `seconds`: in good order, or `lost` as after a session timeout."""
         if not self._running:
             return
         if lost:
@@ -207,7 +215,7 @@ class SimulatedConsumer:
         self._kafka.stage.agenda.add(limit, expire)
 
     def kill(self) -> None:
-        """Its process is dead."""
+        """Handle the death of its process: its session times out later."""
         if not self._running:
             return
         self._running = False
@@ -225,7 +233,7 @@ class SimulatedConsumer:
     # --- its thread ---------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Let the thread run until it waits; False if it may not run now."""
+        """Run the thread until it waits; return False if it may not run now."""
         if self._stepping or not self._running or self._worker.paused:
             return False
         self.poked = False
@@ -257,7 +265,7 @@ class SimulatedConsumer:
         self._connected = up if up or self._connected is not None else None
 
     def _take_part(self) -> Thread:
-        """Join and leave the group, and learn what is assigned."""
+        """Join or leave the group if necessary, and apply a new assignment."""
         kafka, client, group = self._kafka, self.client, self._kafka.group
         if not kafka.is_up:
             return
@@ -310,7 +318,7 @@ class SimulatedConsumer:
         self.poke_at(self._absent_until)
 
     def _settle(self) -> Thread:
-        """Ask the owner where to read on, as `Shares.settle` does, but for the waiting."""
+        """Ask the owner for its offsets, like `Shares.settle`, but without blocking."""
         try:
             asked = self._shares.ask()
             if asked is None:
@@ -331,7 +339,7 @@ class SimulatedConsumer:
                 yield
 
     def _fetch(self) -> bool:
-        """Hand over records of some partitions; whether there was anything to hand over."""
+        """Pass records of some partitions to the owner; return True if there were any."""
         kafka, client = self._kafka, self.client
         if not self._outstanding.wait_for_room(0) or kafka.now() < self._next_fetch:
             return False
@@ -361,7 +369,7 @@ class SimulatedConsumer:
 
 
 def _finish(listener: Coroutine[Any, Any, None]) -> Thread:
-    """Run a method of the listener to its end, waiting where it sleeps."""
+    """Run a coroutine of the listener to its end, yielding where it sleeps."""
     while True:
         try:
             listener.send(None)

@@ -1,8 +1,7 @@
-"""A consumer group in memory: its members, and who owns which partition in each generation.
+"""A consumer group in memory: its members, and the assignment of each generation.
 
-It follows KIP-429 (cooperative rebalancing): members keep what they own while the group is
-rebalanced, and a partition that moves is assigned to nobody until its owner has released it and
-joined again.
+It follows KIP-429 (cooperative rebalancing): members keep their partitions during a rebalance, and
+a partition that moves is unassigned until its owner has released it and joined again.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,28 +14,28 @@ from kafka.structs import TopicPartition
 from order_sagas.system.harness.scheduler import Agenda
 
 REBALANCE_TIMEOUT = 60.0
-"""Seconds that the group waits for a member to join again before it goes on without it."""
+"""Seconds that the group waits for a member to join again before it removes it."""
 HEARTBEAT = 2.5
-"""Seconds between a member's heartbeats: as late may it learn of a rebalance."""
+"""Seconds between heartbeats; a member learns of a rebalance at its next one."""
 
 
 @attrs.define(eq=False)
 class Member:
-    """A consumer as the group knows it."""
+    """A member of the group."""
 
     member_id: str
     metadata: Any
     joined: bool = True
     learns_at: float = 0.0
-    """When its next heartbeat tells it that the group is being rebalanced."""
+    """Time of the heartbeat at which it learns of the current rebalance, in monotonic seconds."""
     assignment: set[TopicPartition] | None = None
-    """What it is assigned in this generation, until it takes notice of it."""
+    """Its assignment in this generation, until it has taken it."""
 
 
 class Group:
-    """The coordinator's side of one consumer group.
+    """The group coordinator of one consumer group.
 
-    `assign` is the assignor's, which the leader runs. `wake` lets every member look again.
+    `late` draws a delay up to a maximum; `wake` pokes every consumer.
     """
 
     def __init__(
@@ -56,10 +55,13 @@ class Group:
         self.members: dict[str, Member] = {}
         self.generation = 0
         self.joining = False
-        """Whether the group waits for its members to join the next generation."""
+        """True while the group waits for its members to join the next generation."""
 
     def join(self, member_id: str, metadata: Any, assign: Callable[..., Any]) -> str:
-        """A member joins, anew or again; answers its id. Rebalances the group."""
+        """Add a member, or let it join again, and return its id. Starts a rebalance.
+
+        `assign` is the assignment function, which is run when all members have joined.
+        """
         if member_id not in self.members:
             self._names += 1
             member_id = f"member-{self._names}"
@@ -67,25 +69,25 @@ class Group:
         member = self.members[member_id]
         self._begin()
         member.metadata, member.joined, member.assignment = metadata, True, None
-        self._assign = assign  # any member may lead: all have the same assignor
+        self._assign = assign  # any member may be the leader: all have the same assignor
         self._complete()
         return member_id
 
     def remove(self, member_id: str) -> None:
-        """A member has left, or its session has timed out."""
+        """Remove a member that has left or whose session has timed out."""
         if self.members.pop(member_id, None) is not None and self.members:
             self._begin()
             self._complete()
 
     def must_join(self, member_id: str) -> bool:
-        """Whether a member has learned that it has to join."""
+        """Return True if a member has learned that it has to join."""
         member = self.members.get(member_id)
         if member is None:
             return True
         return self.joining and not member.joined and self._now() >= member.learns_at
 
     def take_assignment(self, member_id: str) -> set[TopicPartition] | None:
-        """What a member is assigned, once in each generation that it has joined."""
+        """Return a member's assignment, once per generation; None after that."""
         member = self.members.get(member_id)
         if member is None:
             return None

@@ -1,7 +1,7 @@
 """Kafka in memory and on virtual time: topics, one consumer group, and the client of each worker.
 
-Single-threaded: what a consumer's thread does in earnest is done in steps, whenever something has
-happened that it would notice. The same seed gives the same order of all that happens.
+Single-threaded: the thread of a consumer is simulated in steps, which run after events that it
+would notice. The same seed gives the same order of events.
 """
 
 import random
@@ -24,10 +24,10 @@ GROUP = "order-sagas"
 
 
 class SimulatedKafka:
-    """The broker's side.
+    """The broker.
 
-    Acknowledgements, records and news of a rebalance take up to `latency` seconds; if that is 0,
-    all that can happen happens without time passing.
+    Acknowledgements, fetches and notices of a rebalance take up to `latency` seconds; if that is 0,
+    they take no time.
     """
 
     def __init__(self, stage: "Stage", seed: int, latency: float) -> None:
@@ -43,15 +43,15 @@ class SimulatedKafka:
 
     @property
     def is_up(self) -> bool:
-        """Whether it answers."""
+        """True if the broker answers requests."""
         return self.now() >= self._back_at
 
     def late(self, most: float) -> float:
-        """How long something takes that may take so many seconds; 0.0 without latency."""
+        """Draw a delay of at most `most` seconds; 0.0 without latency."""
         return self.rng.uniform(0.0, most) if self.latency else 0.0
 
     def request(self) -> bool:
-        """Count a request; whether it is answered."""
+        """Count a request; return True if it is answered."""
         seconds = self.stage.kafka_troubles.away()
         if seconds is not None:
             self._back_at = max(self._back_at, self.now() + seconds)
@@ -60,28 +60,28 @@ class SimulatedKafka:
         return self.is_up
 
     def come_back(self) -> None:
-        """Answer from now on."""
+        """End an outage."""
         self._back_at = 0.0
         self._is_back()
 
     def append(self, outgoing: Outgoing, now: float) -> None:
-        """Write a record behind the others of its partition."""
+        """Append a record to its partition."""
         self.topics.append(outgoing, now)
         self.wake()
 
     def wake(self) -> None:
-        """Let every consumer look again."""
+        """Poke every consumer."""
         for consumer in self.consumers:
             consumer.poke()
 
     def step(self) -> bool:
-        """Let each consumer do what it can without time passing; whether one did anything."""
+        """Run the threads of poked consumers until they wait; return True if one ran."""
         if not any(consumer.poked for consumer in self.consumers):
             return False
         waiting = [consumer for consumer in self.consumers if consumer.poked]
         if len(waiting) > 1:
             self.rng.shuffle(waiting)
-        with self.stage.points.disarmed():  # it is no worker's event loop that runs
+        with self.stage.points.disarmed():  # this is not the event loop of a worker
             done = [consumer.step() for consumer in waiting]
         return any(done)
 
@@ -103,7 +103,7 @@ class SimulatedClient:
         self.producers: list[SimulatedProducer] = []
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """See `ClientPort.check_topics`: every topic is there."""
+        """See `ClientPort.check_topics`; all topics exist."""
 
     def producer(self) -> SimulatedProducer:
         """See `ClientPort.producer`."""
@@ -124,24 +124,24 @@ class SimulatedClient:
         return consumer
 
     def rebalance(self, seconds: float, *, lost: bool) -> None:
-        """Let the worker's consumer leave the group, and come back so many seconds later."""
+        """Let the worker's consumer leave the group, and join again `seconds` later."""
         for consumer in self.consumers:
             consumer.leave(seconds, lost=lost)
 
     def resume(self) -> None:
-        """The process goes on after a pause."""
+        """Continue after a pause of the process."""
         for producer in self.producers:
             producer.send()
         for consumer in self.consumers:
             consumer.poke()
 
     def fall_silent(self) -> None:
-        """The process stands still: its group does not hear of it."""
+        """Stop heartbeats: the process is paused."""
         for consumer in self.consumers:
             consumer.fall_silent()
 
     def kill(self) -> None:
-        """The process is dead. Some of what it was sending still arrives."""
+        """Handle the death of the process; some of the records it was sending still arrive."""
         for producer in self.producers:
             producer.kill()
         for consumer in self.consumers:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_worker import Worker
 
 DELIVERY_TIMEOUT = 120.0
-"""Seconds after which a record that Kafka did not take is given up."""
+"""Seconds after which an unacknowledged record fails."""
 
 
 class _Waiting(NamedTuple):
@@ -26,7 +26,7 @@ class _Waiting(NamedTuple):
 
 
 class SimulatedProducer:
-    """Implements `ProducerPort`. Records of one partition keep their order, others may not."""
+    """Implements `ProducerPort`. Only records of one partition keep their order."""
 
     def __init__(self, kafka: "SimulatedKafka", worker: "Worker") -> None:
         self._kafka = kafka
@@ -36,7 +36,7 @@ class SimulatedProducer:
         self._sending = False
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """See `ProducerPort.start`; a broker that is away is waited for."""
+        """See `ProducerPort.start`."""
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
         """See `ProducerPort.publish`."""
@@ -59,7 +59,7 @@ class SimulatedProducer:
         return publication
 
     def send(self) -> None:
-        """Write what is due, unless the process or the broker is away."""
+        """Write all due records, unless the process is paused or the broker unavailable."""
         if self._sending or not self._open or self._worker.paused:
             return
         self._sending = True
@@ -75,7 +75,7 @@ class SimulatedProducer:
         self._give_up()
 
     def kill(self) -> None:
-        """The process is dead; so many of its records were on their way."""
+        """Handle the death of the process: a random number of waiting records still arrive."""
         sent = self._kafka.rng.randint(0, len(self._waiting)) if self._waiting else 0
         for waiting in [self._waiting.popleft() for _ in range(sent)]:
             if self._kafka.is_up:

@@ -1,4 +1,4 @@
-"""One life of a worker: from its start to its end, or its death."""
+"""One life of a worker: from its start to its stop or crash."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """A worker on a stage. Its methods raise Crashed when it dies of a planned crash.
+    """A worker in an environment. Its methods raise Crashed at a planned crash.
 
-    `number` counts workers from 0; a worker that is started again keeps its number and its clock.
+    Workers are numbered from 0; a restarted worker keeps its number and its clock.
     """
 
     running: RunningSystem | None = None
-    """None until the actors are there."""
+    """None until the actors are created."""
 
     def __init__(
         self,
@@ -47,19 +47,19 @@ class Worker:
         self.number = number
         self.alive = True
         self.busy = False
-        """Whether it is being run: paused perhaps, in the middle of something."""
+        """True while one of its methods runs, also if it is paused in there."""
         self.paused = False
-        """Whether its whole process stands still, with the threads of its Kafka client."""
+        """True while its whole process is paused, including the threads of its Kafka client."""
         self.base = EventLoopBase(clock, policy, threaded=False)
         self.rung = False
-        """Whether the bridge was told since it last had nothing to do."""
+        """True if the batch processor was notified of records since it was last idle."""
         self.services: dict[str, ActorAddress] = {}
         self.placed: list[Outgoing] = []
-        """What the open batch wants to send."""
+        """Outgoing records of the open batch."""
         self.held: list[Trip] = []
-        """What the open batch sends and a fault delays."""
+        """Outgoing records of the open batch that a fault delays."""
         self.stores: list[Store] = []
-        """Connections that it has open."""
+        """Its open stores."""
         self.call_runners: list[VirtualCalls] = []
         self.kafka: SimulatedClient | None = stage.client(self)
         kind = parts.bridge
@@ -76,7 +76,7 @@ class Worker:
         self._interceptors = interceptors
 
     def start(self) -> None:
-        """Create the actors, and let them take up what the database holds."""
+        """Create the actors, and let them restore their state from the database."""
         self.watch_messages()
         self.meddle(self._interceptors)
         self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
@@ -87,25 +87,25 @@ class Worker:
 
     @property
     def bridge(self) -> Staged:
-        """The bridge itself, past its address, to look at."""
+        """The batch processor itself, not its address, for inspection."""
         assert self.running
         return self.running.bridge.actor  # type: ignore[no-any-return]
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is anything to do before time passes."""
+        """True if there is a message or a due timer."""
         if self.base.mailbox:
             return True
         due = self.base.next_timer()
         return due is not None and due <= self.base.clock.monotonic()
 
     def next_event(self) -> float | None:
-        """When its next timer is due, apart from looks that come again and again."""
+        """Return when its next timer is due, except for periodic sweeps."""
         timers = self.base.timers()
         return next((t.due for t in timers if type(t.payload).__name__ != "_Sweep"), None)
 
     def run(self) -> None:
-        """Let the actors do all that can be done without time passing."""
+        """Let the actors do everything that needs no time to pass."""
         if self.kafka:
             self.base.run_until(self._has_run)
         else:
@@ -115,28 +115,28 @@ class Worker:
             raise self.running.failure
 
     def _has_run(self) -> bool:
-        """Let the threads of Kafka's clients run between messages; whether nothing is left."""
+        """Run the threads of Kafka clients between messages; return True if nothing is left."""
         self.stage.between_messages()
         return not self.is_ready
 
     def ring(self) -> None:
-        """Tell the bridge that records wait."""
+        """Notify the batch processor of waiting records."""
         if self.running and not self.rung:
             self.rung = True
             self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
 
     def reach(self, point: str) -> None:
-        """It has come to a point at which something may be planned."""
+        """Report a point to `CrashPoints`."""
         self.stage.points.reach(point, self)
 
     def watch_messages(self) -> None:
-        """See each message from now on, if something is planned between messages."""
+        """Install a `WatchedMailbox` if an action is planned between messages."""
         if self.stage.points.needs_mailbox and not isinstance(self.base.mailbox, WatchedMailbox):
             self.base.mailbox = WatchedMailbox(self.base.mailbox, self.reach)
-            self.base.interceptor = self.base.interceptor  # whoever posts, posts to this one
+            self.base.interceptor = self.base.interceptor  # posts to the new mailbox from now on
 
     def meddle(self, interceptors: list[Interceptor]) -> None:
-        """Show these each message that is sent."""
+        """Set the interceptors of messages."""
         self._interceptors = interceptors
         if interceptors:
             self.base.interceptor = self._intercept
@@ -144,7 +144,7 @@ class Worker:
             self.base.interceptor = None
 
     def pause(self, pass_time: Callable[[], None], *, whole: bool) -> None:
-        """Stand still while time passes for all others."""
+        """Pause the process (or only its event loop, if not `whole`) during `pass_time`."""
         if whole and self.kafka:
             self.kafka.fall_silent()
         self.paused = whole
@@ -159,17 +159,17 @@ class Worker:
                 self.kafka.resume()
 
     def kill(self) -> None:
-        """End it at once, as a power cut would: what is not committed is gone."""
+        """End it at once, like a power failure: everything uncommitted is lost."""
         self.base.crash()
         if self.kafka:
             self.kafka.kill()
         self._let_go()
 
     def stop(self) -> None:
-        """End it in good order: the batch in hand is committed."""
+        """Stop it in good order: the current batch is committed."""
         stopped = self.running is not None and self.running.stop()
         if self.kafka:
-            self.kafka.kill()  # what did not stop in time ends with its process
+            self.kafka.kill()  # a client that did not stop in time ends with its process
         self._let_go(in_good_order=stopped)
 
     def _call_runner(self) -> VirtualCalls:

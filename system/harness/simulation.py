@@ -1,4 +1,4 @@
-"""One simulated run of a whole system: everything that happens in it comes from its seed."""
+"""One simulated run of a whole system, determined by its seed and plan."""
 
 import hashlib
 import random
@@ -19,25 +19,25 @@ from order_sagas.system.harness.plans import LEVELS, random_plan
 from order_sagas.system.harness.waiting import check_waiting
 
 HORIZON = 60.0
-"""Seconds in which the orders arrive."""
+"""Seconds during which the orders arrive."""
 SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
 CALL_CAPACITIES = (2, 20, 1000)
-"""External calls of a service that may be under way."""
+"""Limits of external calls in progress, per service."""
 TICKS = (0.0, 0.1, 0.5)
-"""Seconds by which timers may be late."""
+"""Maximum delays of timers, in seconds."""
 WORKERS = (1, 2, 2, 3)
 LATENCIES = (0.0, 0.01, 0.5)
-"""Seconds that Kafka takes at most."""
+"""Maximum latencies of Kafka, in seconds."""
 REBALANCED = 120.0
-"""Seconds after which every shard has an owner again, once all is well."""
+"""Seconds after the end of all faults within which every shard must have an owner."""
 PATIENCE = 7 * 86_400.0
-"""Seconds of virtual time in which every saga must have ended, once all is well."""
+"""Virtual seconds after the end of all faults within which every saga must end."""
 
 
 @attrs.frozen
 class Outcome:
-    """How a simulated run ended."""
+    """The result of a simulated run."""
 
     seed: int
     orders: int
@@ -48,26 +48,26 @@ class Outcome:
     lives: int
     virtual_seconds: float
     digest: str
-    """SHA-256 of every line that was logged."""
+    """SHA-256 of all log lines."""
     workers: int = 0
-    """How many workers shared a Kafka; 0 for one on the embedded log."""
+    """Number of workers on the simulated Kafka; 0 for the embedded log."""
     story: str = ""
-    """The life of the orders concerned, if a rule was broken."""
+    """The report with the trace of an order concerned, if a rule was violated."""
 
 
 def order_ids(orders: int) -> list[str]:
-    """The orders of a run."""
+    """Return the order ids of a run."""
     return [f"ORD-{i}" for i in range(1, orders + 1)]
 
 
 def workers_of(seed: int) -> int:
-    """How many workers share a Kafka in the run of this seed; 0 for the embedded log."""
+    """Return the number of workers on Kafka in the run of a seed; 0 for the embedded log."""
     rng = random.Random(f"workers/{seed}")
     return rng.choice(WORKERS) if rng.random() < 0.5 else 0
 
 
 def plan_of(seed: int, orders: int, level: str, workers: int | None = None) -> list[Fault]:
-    """What goes wrong in the run of this seed."""
+    """Return the plan of faults in the run of a seed."""
     rng, ids = random.Random(f"plan/{seed}"), order_ids(orders)
     workers = workers_of(seed) if workers is None else workers
     return random_plan(rng, LEVELS[level], ids, HORIZON * 1.5, workers)
@@ -76,10 +76,10 @@ def plan_of(seed: int, orders: int, level: str, workers: int | None = None) -> l
 def simulate(
     seed: int, orders: int = 50, plan: Sequence[Fault] = (), workers: int | None = None
 ) -> Outcome:
-    """Run a system with these faults, then let all be well, and look whether all came to its end.
+    """Run a system with these faults, then without faults, and check how everything ended.
 
-    The seed decides what is ordered and when, what is in stock, which payments are declined, which
-    log there is, how many `workers` there are if that is not said, and how everything interleaves.
+    The seed determines the orders and their times, the stock, which payments are declined, the kind
+    of log, the number of `workers` if it is None, and the interleaving.
     """
     workers = workers_of(seed) if workers is None else workers
     rng = random.Random(f"run/{seed}")
@@ -148,7 +148,7 @@ def _order(seed: int, order_id: str) -> OrderCreated:
 
 
 def let_end(system: Harness) -> None:
-    """All is well again: time passes, and operators look after what needs attention."""
+    """Remove all faults, let time pass, and resume sagas that need attention."""
     system.all_is_well()
     if system.kafka:
         system.advance(REBALANCED)
@@ -164,7 +164,7 @@ def let_end(system: Harness) -> None:
             detail = "the notification is pending, and nothing sends it but a restart"
             system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
     _check_published(system)
-    # What was answered before a stop in good order is not asked for after it.
+    # A call whose outcome was received before a regular stop is not repeated after it.
     system.stop()
     system.restart()
     system.run_until_quiet(PATIENCE)
@@ -176,7 +176,7 @@ def _check_waiting(system: Harness, *, owned: bool = False) -> None:
 
 
 def check(system: Harness) -> None:
-    """Look whether all came to its end: in the books, at the provider, and at the customers."""
+    """Check the final state: in the database, at the provider, and of the notifications."""
     _check_provider(system)
     _check_refused(system)
     ledger = system.ledger
@@ -205,7 +205,7 @@ def check(system: Harness) -> None:
 
 
 def _check_calls(system: Harness, facts: Facts) -> None:
-    """What the books count as done was told to a worker by those whom it called."""
+    """Check that every external call that the database has as done succeeded in fact."""
     order_id, heard = facts.order_id, system.stage.calls.heard
     notification, payment = facts.notification, facts.payment
     done = {}
@@ -222,7 +222,7 @@ def _check_calls(system: Harness, facts: Facts) -> None:
 
 
 def _check_provider(system: Harness) -> None:
-    """A charge and a refund are at the provider exactly if they are in the books."""
+    """Check that charges and refunds at the provider equal those in the database."""
     provider = system.provider
     if provider.local:
         return
@@ -238,7 +238,7 @@ def _check_provider(system: Harness) -> None:
 
 
 def _check_published(system: Harness) -> None:
-    """Nothing waits in the outbox: a restart would publish it, and must not be needed."""
+    """Check that the outbox is empty: no record may need a restart to be published."""
     query = "SELECT id, topic, key FROM outbox ORDER BY id"
     for number, topic, key in system.books.connection.execute(query):
         detail = f"record {number} of the outbox, to {topic}, is not published"
@@ -246,7 +246,7 @@ def _check_published(system: Harness) -> None:
 
 
 def _check_refused(system: Harness) -> None:
-    """Every record that Kafka refused is in a dead letter, or was accepted later on."""
+    """Check that every record that Kafka refused is a dead letter, or was accepted later."""
     if system.kafka is None:
         return
     stored = {(record.key, record.value) for record in system.kafka.topics}

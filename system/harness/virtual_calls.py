@@ -1,82 +1,52 @@
-"""External calls, made at virtual times; they may fail, or their answers may be lost.
+"""External calls at virtual times, with injected failures and lost answers.
 
-Every call is noted: while a worker lives and no other worker takes its shard over, none may be
-made that is under way, and none whose answer the worker has heard. Nor may one that was answered
-before a stop in good order.
+Every call is checked: while the same worker owns the shard, it must not repeat a call that is in
+progress or whose outcome it has received. A call whose outcome was received before a regular stop
+must not be repeated either.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
-from order_sagas.actors.protocol import CallId, ExternalCall
+from order_sagas.actors.protocol import ExternalCall
 from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 from order_sagas.bridges.records.partitioner import partition_for
-from order_sagas.system.harness.faults import CallFails
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.environment import Stage
-    from order_sagas.system.harness.simulated_worker import Worker
-
-Handovers = dict[CallId, int]
-"""Calls, each with how often its shard had been taken over from another worker by then."""
+from order_sagas.system.harness.call_faults import Handovers
+from order_sagas.system.harness.environment import Stage
 
 TAKES = 0.05
-"""Seconds of a call."""
+"""Duration of a call, in seconds."""
 GIVES_UP = 45.0
-"""Seconds after which a client takes an answer for lost; some deadlines pass before that."""
+"""Seconds after which a client gives up waiting; longer than the deadlines of some steps."""
 
 
-class Calls:
-    """What goes wrong with calls, and which were made, over all lives of the worker."""
+class Pausable(Protocol):
+    """The part of a `Worker` that its calls use."""
 
-    def __init__(self) -> None:
-        self._faults: list[CallFails] = []
-        self._made: Counter[str] = Counter()
-        self.heard: Counter[CallId] = Counter()
-        """How often a worker was told what became of each call; failures are not counted."""
-        self.known: Handovers = {}
-        """The calls that were answered in lives of the worker that ended in good order."""
-        self.on_violation: Callable[[Broken], None] = _ignore
-
-    def plan(self, fault: CallFails) -> None:
-        """Let it happen."""
-        self._faults.append(fault)
-
-    def clear(self) -> None:
-        """Let every call succeed."""
-        self._faults.clear()
-
-    def trouble(self, order_id: str) -> str:
-        """What happens to this call; an empty text is nothing."""
-        self._made[order_id] += 1
-        for fault in self._faults:
-            if fault.order in ("", order_id) and fault.nth in (0, self._made[order_id]):
-                return fault.how
-        return ""
-
-
-def _ignore(violation: Broken) -> None:
-    """Nobody has asked for violations yet."""
+    @property
+    def paused(self) -> bool:
+        """True while the whole process is suspended."""
+        ...
 
 
 class VirtualCalls:
-    """The calls of one life of a worker: what is answered after its death is lost."""
+    """The calls of one life of a worker. Outcomes after its end are lost."""
 
-    def __init__(self, stage: "Stage", worker: "Worker") -> None:
+    def __init__(self, stage: Stage, worker: Pausable) -> None:
         self._stage = stage
         self._worker = worker
         self._open = True
         self._under_way: Handovers = {}
         self._answered: Handovers = {}
         self._postponed: list[Callable[[], None]] = []
-        """What was due while the process stood still."""
+        """Actions that fell due while the process was paused."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """Make a call at a later virtual time, and pass its result to `done`."""
         stage, calls = self._stage, self._stage.calls
         handover = self._handover(call.order_id)
         if self._under_way.get(call.id) == handover:
@@ -108,16 +78,17 @@ class VirtualCalls:
         stage.agenda.add(stage.clock.monotonic() + TAKES, happen)
 
     def resume(self) -> None:
-        """The process goes on, with the calls that it was about to make."""
+        """Continue after a pause with the actions that fell due meanwhile."""
         postponed, self._postponed = self._postponed, []
         for each in postponed:
             self._stage.agenda.add(self._stage.clock.monotonic(), each)
 
     def stop(self) -> list[ExternalCall]:
+        """Return the calls that were not started: none, since there is no queue."""
         return []
 
     def close(self, *, in_good_order: bool = False) -> None:
-        """The worker has ended: it hears of nothing any more."""
+        """Drop all further outcomes. `in_good_order` records the received ones as known."""
         self._open = False
         if in_good_order:
             self._stage.calls.known |= self._answered
@@ -141,7 +112,7 @@ def _twice(call: ExternalCall, when: str) -> Broken:
 
 
 def _troubled(call: ExternalCall, trouble: str) -> ExternalCall:
-    """The call, with what goes wrong with it."""
+    """Return the call with its injected failure."""
 
     def make() -> object:
         if trouble == "before":

@@ -2,7 +2,7 @@
 
     ActorSystem(EventLoopBase(), transientUnique=True)
 
-Actors are ordinary `thespian.actors.Actor` classes; what they see is what Thespian documents.
+Actors are ordinary `thespian.actors.Actor` classes, and behave as Thespian documents.
 """
 
 from order_sagas.system.runtime.base import EventLoopBase

@@ -1,4 +1,4 @@
-"""From an actor class, a string or a source hash to a living actor."""
+"""Creates actor instances from a class, an import path or a loaded source."""
 
 import inspect
 from functools import partial
@@ -14,9 +14,9 @@ _OFFERED = frozenset({"capabilities", "requirements"})
 class Factory:
     """Makes actor instances.
 
-    `plain` holds the classes seen so far that ask for nothing: no capability check and none of
-    the arguments that the system offers to `__init__`. Those are made by calling them, since
-    finding out what a class asks for costs more than everything else in an actor's life.
+    `plain` holds the known classes without a capability check and without the optional arguments
+    `capabilities` and `requirements` of `__init__`. The caller creates these by a plain call, since
+    inspecting a class costs more than the rest of an actor's creation.
     """
 
     def __init__(self, capabilities: dict[str, Any], sources: dict[str, bytes]) -> None:
@@ -25,10 +25,10 @@ class Factory:
         self.plain: set[Any] = set()
 
     def create(self, actor_class: Any, requirements: Any, source_hash: str | None) -> Any:
-        """A new instance.
+        """Return a new instance.
 
-        Raises NoCompatibleSystemForActor if the class refuses these capabilities, and whatever
-        finding the class or its `__init__` raises.
+        Raises NoCompatibleSystemForActor if the class's capability check fails, and any exception
+        of importing the class or of its `__init__`.
         """
         loader = (
             partial(loadModuleFromHashSource, source_hash, self._sources) if source_hash else None
@@ -45,5 +45,5 @@ class Factory:
         return actor
 
     def forget_classes(self) -> None:
-        """Let go of the classes seen so far: some may belong to a source that was unloaded."""
+        """Clear `plain`, after a source was unloaded: some classes may belong to it."""
         self.plain.clear()

@@ -23,29 +23,33 @@ from order_sagas.system.runtime.policies import Envelope, Fifo, Policy
 log = structlog.get_logger()
 
 Interceptor = Callable[[ActorAddress, ActorAddress, Any], Iterable[Any] | None]
-"""Called with sender, receiver, message; returns the messages to deliver in its place, or None."""
+"""Called with sender, receiver and message.
+
+Returns the messages to deliver instead; an empty iterable or None drops the message.
+"""
 
 EXTERNAL_NAME = "System:ExternalRequester"
 
-# How long `shutdown` waits for an actor that is stuck in a handler, in seconds.
+# Seconds that `shutdown` waits for an actor that is inside a handler.
 _PATIENCE = 10.0
 
 
 class EventLoopBase(Lifecycle):
     """The system base: pass one to `thespian.actors.ActorSystem`.
 
-    Messages from one sender to one receiver are delivered in order; how such pairs interleave is
-    the policy's choice. Timers fire by due time, ties in the order they were set. A message that
-    makes its receiver raise is delivered once more, at once, and then goes back to its sender as a
-    PoisonMessage. Messages are passed by reference.
+    Messages from one sender to one receiver are delivered in order; the policy decides how such
+    pairs interleave. Timers fire by due time, ties in the order they were set. If a handler raises,
+    the message is delivered once more at once; if that fails too, the sender gets a PoisonMessage.
+    Messages are passed by reference.
 
-    With `threaded`, a daemon thread runs the actors. Without, they run only while the driving
-    thread (the one that made this object, or the last to call a `run_...` method) is inside `tell`,
-    `ask`, `listen`, `advance` or a `run_...` method; other threads may send at any time, and wake
-    it. A VirtualClock needs `threaded=False`: it moves only by `advance`, and while `ask`, `listen`
-    or `run_forever` wait. Primary actors are constructed by the thread that creates them.
+    If `threaded`, a daemon thread runs the actors. Otherwise they run only while the driving thread
+    (the one that created this object, or the last to call a `run_...` method) is inside `tell`,
+    `ask`, `listen`, `advance` or a `run_...` method; other threads may send messages at any time,
+    which wakes it. A VirtualClock needs `threaded=False`: it moves only in `advance`, and while
+    `ask`, `listen` or `run_forever` wait. A primary actor is constructed in the thread that calls
+    `newPrimaryActor`.
 
-    `capabilities` are copied; Thespian's own are added.
+    `capabilities` are copied, and Thespian's own are added.
     """
 
     def __init__(
@@ -68,11 +72,11 @@ class EventLoopBase(Lifecycle):
         if threaded:
             self.start_thread()
 
-    # What ActorSystem calls; the names are Thespian's.
+    # The interface that ActorSystem calls; Thespian defines the names.
 
     @property
     def systemAddress(self) -> ActorAddress:
-        """Where the system itself receives, status requests for instance."""
+        """The address of the system itself, which answers status requests."""
         return self.root
 
     def newPrimaryActor(
@@ -82,10 +86,10 @@ class EventLoopBase(Lifecycle):
         global_name: str | None = None,
         source_hash: str | None = None,
     ) -> ActorAddress:
-        """A new actor right under the system, or the one that already has the global name.
+        """Create an actor directly below the system, or return the one with this global name.
 
-        Raises what constructing it raises, NoCompatibleSystemForActor if it refuses the system's
-        capabilities, and ActorSystemFailure once the system is shut down.
+        Raises any exception of its constructor, NoCompatibleSystemForActor if its capability check
+        fails, and ActorSystemFailure after `shutdown`.
         """
         if self._closing:
             raise ActorSystemFailure("the actor system has been shut down")
@@ -104,23 +108,23 @@ class EventLoopBase(Lifecycle):
         return self._port.listen(timeout)
 
     def external_clone(self) -> PrivateContext:
-        """Another requester, for one thread."""
+        """Return a separate requester with its own responses, for use by one thread."""
         with self.creating:
             self._private_count += 1
             return PrivateContext(self, f"{EXTERNAL_NAME}:{self._private_count}")
 
     def shutdown(self) -> None:
-        """Ask every actor to exit, children first, and return when they have.
+        """Ask every actor to exit, children first, and wait until all have exited.
 
-        Messages sent before are still handled. An actor that stays in a handler for longer than
-        ten seconds is given up, with a warning. Called by an actor, it returns at once and the
-        system ends behind it.
+        Messages sent earlier are still handled. If an actor stays in a handler for longer than ten
+        seconds, a warning is logged and the system is closed without it. Called inside an actor,
+        this returns at once, and the system ends later.
         """
         self.begin_shutdown()
         if self.running_here():
             return
         if self._driving.acquire(timeout=_PATIENCE):
-            # Nobody drives: the loop has ended by itself, or it is up to this thread to end it.
+            # No thread drives the loop: it has ended, or this thread has to end it.
             self._driving.release()
             self._stopping = False
             self.run_until(lambda: self.closed)
@@ -128,14 +132,15 @@ class EventLoopBase(Lifecycle):
             log.warning("runtime.shutdown_gave_up", actors=len(self.actors()))
             self.crash()
 
-    # Looking in, and meddling.
+    # Inspection and fault injection.
 
     @property
     def interceptor(self) -> Interceptor | None:
-        """Called on each send by an actor or from outside, if set; None costs nothing.
+        """Function that is called for each message from an actor or from outside; None for none.
 
-        It gets sender, receiver and message and returns the messages to deliver in its place:
-        none (or None) drops it. What the system itself sends, and wakeups, are not shown to it.
+        It gets sender, receiver and message, and returns the messages to deliver instead; an empty
+        iterable or None drops the message. It is not called for wakeups and the system's own
+        messages. None costs nothing.
         """
         return self._interceptor
 
@@ -152,19 +157,19 @@ class EventLoopBase(Lifecycle):
                 self.mailbox.append((receiver, sender, each))
 
     def inject(self, sender: ActorAddress, receiver: ActorAddress, message: Any) -> None:
-        """Put a message into the mailbox past the interceptor, as if `sender` had sent it."""
+        """Put a message from `sender` into the mailbox, bypassing the interceptor."""
         self.post_system(self.resolve(receiver), self.resolve(sender), message)
 
     def pending(self) -> list[PendingMessage]:
-        """The messages that wait for delivery."""
+        """Return the messages that are not delivered yet."""
         return pending(self)
 
     def timers(self) -> list[TimerView]:
-        """The wakeups still to come, in the order in which they will fire."""
+        """Return the timers that are set, in the order in which they will fire."""
         return timers(self)
 
     def actors(self) -> list[ActorView]:
-        """The living actors, parents before their children."""
+        """Return all actors that have not exited, parents before their children."""
         return actors(self)
 
 

@@ -1,52 +1,81 @@
-"""The way in and out for code that is not an actor: `tell`, `ask`, `listen`."""
+"""Ports: how code outside of actors sends and receives messages (`tell`, `ask`, `listen`)."""
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from thespian.actors import ActorAddress
 from thespian.system import isInternalActorSystemMessage
 from thespian.system.timing import timePeriodSeconds
 
-from order_sagas.system.runtime.cell import Cell
-
-if TYPE_CHECKING:
-    from order_sagas.system.runtime.base import EventLoopBase
+from order_sagas.system.runtime.cell import Cell, System
 
 CLOSED = object()
-"""Put among the responses when the system is gone, so that whoever waits stops waiting."""
+"""Put into the queue of responses when the system closes, to end a waiting `listen`."""
+
+
+class PortSystem(System, Protocol):
+    """The part of `EventLoopBase` that ports use."""
+
+    def may_drive(self) -> bool:
+        """See `EventLoop.may_drive`."""
+        ...
+
+    def refuse_to_wait(self) -> None:
+        """See `EventLoop.refuse_to_wait`."""
+        ...
+
+    def run_until_idle(self) -> int:
+        """See `EventLoop.run_until_idle`."""
+        ...
+
+    def run_until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
+        """See `EventLoop.run_until`."""
+        ...
+
+    def newPrimaryActor(
+        self,
+        actor_class: Any,
+        requirements: Any = None,
+        global_name: str | None = None,
+        source_hash: str | None = None,
+    ) -> ActorAddress:
+        """See `EventLoopBase.newPrimaryActor`."""
+        ...
 
 
 class Endpoint:
-    """Stands where an actor would, for receivers that are not actors and cannot be ended."""
+    """A receiver that is not an actor and does not exit; it takes an actor's place in a cell."""
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
-        """Take the message; the default forgets it."""
+        """Handle a message; by default it is dropped."""
 
 
 class Responses(Endpoint):
-    """Keeps what actors sent to an outside requester until it is asked for."""
+    """Queue of the messages that actors have sent to a port."""
 
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Queue a message, unless it is one of Thespian's internal messages."""
         if not isInternalActorSystemMessage(message):
             self.queue.put(message)
 
     def close(self) -> None:
-        """Let go of whoever is waiting here."""
+        """End a waiting `listen`."""
         self.queue.put(CLOSED)
 
 
 class Port:
-    """One outside requester: its own address, its own responses.
+    """A requester outside of the actors, with its own address and its own responses.
 
-    The one of the ActorSystem is shared by all who use that object; `private()` makes others,
-    each for one thread.
+    The port of an ActorSystem is shared by all users of that object; Thespian's `private()` creates
+    others, each for use by one thread.
     """
 
-    def __init__(self, base: "EventLoopBase", name: str) -> None:
+    def __init__(self, base: PortSystem, name: str) -> None:
         self._base = base
         self._responses = Responses()
         self.cell = Cell(base, None, name)
@@ -54,7 +83,7 @@ class Port:
         base.ports[name] = self.cell
 
     def tell(self, address: ActorAddress, message: Any) -> None:
-        """Send a message; from the driving thread, also run the system until it is idle."""
+        """Send a message. In the driving thread, also run the system until it is idle."""
         self.cell.actor_send(address, message)
         if self._base.may_drive():
             self._base.run_until_idle()
@@ -65,10 +94,9 @@ class Port:
         return self.listen(timeout)
 
     def listen(self, timeout: Any = None) -> Any:
-        """The next response, from any actor; None if none came within `timeout`.
+        """Return the next response from any actor; None if there is none within `timeout`.
 
-        Raises ActorSystemFailure when called by an actor: the wait would never end, since nothing
-        else can run meanwhile.
+        Raises ActorSystemFailure if called inside an actor, where the wait would block the loop.
         """
         seconds = None if timeout is None else max(0.0, timePeriodSeconds(timeout))
         responses = self._responses.queue
@@ -89,12 +117,13 @@ class Port:
 
 
 class PrivateContext(Port):
-    """What Thespian's `private()` works on."""
+    """The context of Thespian's `private()`."""
 
     def newPrimaryActor(self, *args: Any) -> ActorAddress:
+        """See `EventLoopBase.newPrimaryActor`."""
         return self._base.newPrimaryActor(*args)
 
     def exit_context(self) -> None:
-        """Messages to this context are dead letters from now on."""
+        """Close this context: later messages to it are dead letters."""
         self.cell.actor = None
         self._base.ports.pop(str(self.cell.number), None)

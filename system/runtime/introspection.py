@@ -1,20 +1,17 @@
-"""What can be seen of a running system from outside: its actors, messages and timers."""
+"""Views of a running system: its actors, undelivered messages and timers, and status replies."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from thespian.actors import ActorAddress
 from thespian.system.messages.status import Thespian_ActorStatus, Thespian_SystemStatus
 from thespian.system.timing import ExpirationTimer
 
-from order_sagas.system.runtime.cell import Cell
-
-if TYPE_CHECKING:
-    from order_sagas.system.runtime.lifecycle import Lifecycle
+from order_sagas.system.runtime.cell import Cell, System
 
 
 class PendingMessage(NamedTuple):
-    """A message that was sent and not delivered yet."""
+    """A message that was sent and is not delivered yet."""
 
     receiver: ActorAddress
     sender: ActorAddress
@@ -22,7 +19,7 @@ class PendingMessage(NamedTuple):
 
 
 class TimerView(NamedTuple):
-    """A wakeup that is still to come; `due` is in the clock's monotonic seconds."""
+    """A timer that is set. `due` is in the clock's monotonic seconds."""
 
     due: float
     address: ActorAddress
@@ -31,7 +28,7 @@ class TimerView(NamedTuple):
 
 
 class ActorView(NamedTuple):
-    """A living actor. The parent of a primary actor is the system."""
+    """An actor that has not exited. The parent of a primary actor is the system."""
 
     address: ActorAddress
     actor_class: type
@@ -39,7 +36,7 @@ class ActorView(NamedTuple):
 
 
 def walk(cell: Cell) -> Iterator[Cell]:
-    """Every cell below this one, parents before their children, dead parents of living included."""
+    """Yield all cells below this one, parents first; also dead ones with living descendants."""
     stack = [cell]
     while stack:
         children = stack.pop().children
@@ -50,7 +47,7 @@ def walk(cell: Cell) -> Iterator[Cell]:
 
 
 def living_below(cell: Cell) -> list[Cell]:
-    """The nearest living descendants: the children, and those whom dead children left behind."""
+    """Return the nearest living descendants: children, and living descendants of dead children."""
     found, stack = [], list((cell.children or {}).values())
     while stack:
         child = stack.pop()
@@ -63,24 +60,24 @@ def living_below(cell: Cell) -> list[Cell]:
 
 
 def class_of(cell: Cell) -> type:
-    """The class of the actor that lives here, also while it waits for its children to exit."""
+    """Return the class of the cell's actor, also while it waits for its children to exit."""
     return type(getattr(cell.actor, "waiting", cell.actor))
 
 
-def pending(system: "Lifecycle") -> list[PendingMessage]:
-    """The messages that wait for delivery."""
+def pending(system: System) -> list[PendingMessage]:
+    """Return the messages that are not delivered yet."""
     return [PendingMessage(*envelope) for envelope in list(system.mailbox)]
 
 
-def timers(system: "Lifecycle") -> list[TimerView]:
-    """The wakeups still to come, in the order in which they will fire."""
+def timers(system: System) -> list[TimerView]:
+    """Return the timers that are set, in the order in which they will fire."""
     return [
         TimerView(due, cell, period, payload) for due, _, cell, period, payload in system.timer_heap
     ]
 
 
-def actors(system: "Lifecycle") -> list[ActorView]:
-    """The living actors, parents before their children."""
+def actors(system: System) -> list[ActorView]:
+    """Return all actors that have not exited, parents before their children."""
     return [
         # Only the root has no parent.
         ActorView(cell, class_of(cell), cell.parent)  # pyright: ignore[reportArgumentType]
@@ -89,8 +86,8 @@ def actors(system: "Lifecycle") -> list[ActorView]:
     ]
 
 
-def actor_status(system: "Lifecycle", cell: Cell) -> Thespian_ActorStatus:
-    """What Thespian answers when an actor is asked for its status."""
+def actor_status(system: System, cell: Cell) -> Thespian_ActorStatus:
+    """Build Thespian's status reply of an actor."""
     exiting = cell.rarities is not None and cell.rarities.exiting
     status = Thespian_ActorStatus(
         cell,
@@ -104,8 +101,8 @@ def actor_status(system: "Lifecycle", cell: Cell) -> Thespian_ActorStatus:
     return status
 
 
-def system_status(system: "Lifecycle") -> Thespian_SystemStatus:
-    """What Thespian answers when the system is asked for its status."""
+def system_status(system: System) -> Thespian_SystemStatus:
+    """Build Thespian's status reply of the system."""
     status = Thespian_SystemStatus(system.root, capabilities=dict(system.capabilities))
     _add_common(system, system.root, status, everything=True)
     for name, address in list(system.names.items()):
@@ -117,7 +114,7 @@ def system_status(system: "Lifecycle") -> Thespian_SystemStatus:
     return status
 
 
-def _add_common(system: "Lifecycle", cell: Cell, status: Any, *, everything: bool) -> None:
+def _add_common(system: System, cell: Cell, status: Any, *, everything: bool) -> None:
     for child in living_below(cell):
         status.addChild(child)
     for receiver, sender, message in pending(system):

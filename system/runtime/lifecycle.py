@@ -1,4 +1,4 @@
-"""How actors fail and how they go, and what becomes of messages that cannot be handled."""
+"""Failure and exit of actors, and messages that cannot be delivered or handled."""
 
 import sys
 import traceback
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Lifecycle(Tree):
-    """Thespian's rules for how actors fail and go."""
+    """Implements Thespian's rules for failing and exiting actors."""
 
     def __init__(
         self, clock: Clock, policy: Policy, threaded: bool, capabilities: dict[str, Any]
@@ -40,7 +40,7 @@ class Lifecycle(Tree):
         self.sources = Sources(self)
         self.root.actor = SystemEndpoint(self)
 
-    # What actors ask of their system; the names are Thespian's.
+    # Requests of actors to their system; Thespian defines the names.
 
     def updateCapability(self, name: str, value: Any = None) -> None:
         """Set a capability, or remove it with None."""
@@ -50,7 +50,7 @@ class Lifecycle(Tree):
             self.capabilities[name] = value
 
     def loadActorSource(self, file: Any) -> str:
-        """See `Sources.load`; outside of an actor, waits until the authority has answered."""
+        """See `Sources.load`. Outside of an actor, waits until the authority has answered."""
         source_hash = self.sources.load(file)
         self.settle()
         return source_hash
@@ -67,12 +67,12 @@ class Lifecycle(Tree):
         elif self.dead_letter_handler is cell:
             self.dead_letter_handler = None
 
-    # Failing.
+    # Failure.
 
     def retry(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Deliver once more, at once so that order is kept; then it is poison to its sender."""
+        """Deliver a failed message again, at once to keep the order; then send a PoisonMessage."""
         actor = receiver.actor
-        if actor is None:  # a crash, from within the handler that failed
+        if actor is None:  # the handler that failed called `crash`
             return
         about = {
             "actor": str(receiver),
@@ -91,9 +91,9 @@ class Lifecycle(Tree):
             self.quit(receiver)
 
     def undeliverable(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Give a message for a dead actor to whoever handles dead letters, in a DeadEnvelope.
+        """Send a message for a dead actor to the handler of dead letters, in a DeadEnvelope.
 
-        Not what a system says to itself: exits of children, envelopes, wakeups of the dead.
+        The system's own messages are dropped: exits of children, DeadEnvelopes, wakeups.
         """
         handler = self.dead_letter_handler
         if handler is not None and not isinstance(
@@ -101,9 +101,10 @@ class Lifecycle(Tree):
         ):
             self.post_system(handler, sender, DeadEnvelope(receiver, message))
 
-    # Going.
+    # Exit.
 
     def deliver_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
+        """Deliver one of Thespian's system messages to a living actor or an endpoint."""
         actor = receiver.actor
         if isinstance(actor, Endpoint):
             actor.receiveMessage(message, sender)
@@ -126,14 +127,14 @@ class Lifecycle(Tree):
             cell.actor.receiveMessage(request, sender)
         except (Exception, SystemExit):
             log.warning("actor.exit_failed", actor=str(cell), exception=traceback.format_exc())
-        # Asked only after the handler ran: it may have created children, or spared them.
+        # Checked after the handler, which may create children or clear `isRecursive`.
         if cell.children and request.isRecursive:
             self.quit(cell)
         else:
             self.bury(cell)
 
     def quit(self, cell: Cell) -> None:
-        """End an actor, its children first; also what `sys.exit` in an actor does."""
+        """End an actor, its children first. `sys.exit` in an actor has the same effect."""
         children = living_below(cell)
         if not children:
             self.bury(cell)
@@ -144,9 +145,9 @@ class Lifecycle(Tree):
                 self.post_system(child, cell, ActorExitRequest())
 
     def bury(self, cell: Cell) -> None:
-        """End an actor: it, its timers and what it was registered for are gone at once.
+        """End an actor at once, and remove its timers and registrations.
 
-        Children that are left stay where they are.
+        Its remaining children keep running.
         """
         if cell.actor is None:
             return
@@ -163,16 +164,17 @@ class Lifecycle(Tree):
         if above is None or above is cell.parent or above.children:
             return
         if isinstance(above.actor, Exiting):
-            # It waited for what a dead child had left behind, of which no parent is told.
+            # It waited for a descendant of a dead child; no ChildActorExited tells it of that.
             self.bury(above)
 
     def end(self) -> None:
+        """Close the system after every actor has exited; unloads all sources."""
         for source_hash in list(self.sources.loaded):
             self.sources.unload(source_hash)
         self.crash()
 
     def begin_shutdown(self) -> None:
-        """Ask every actor to exit, and the loop to end when they have; does not wait."""
+        """Ask every actor to exit, and the loop to end after that. Does not wait."""
         if not self._closing:
             for cell in living_below(self.root):
                 self.post_system(cell, self.root, ActorExitRequest())
@@ -180,10 +182,10 @@ class Lifecycle(Tree):
         self._wakes.put(None)
 
     def crash(self) -> None:
-        """End everything at once: no actor runs again, messages and timers are gone.
+        """Close the system at once, like a killed process: no actor is notified or runs again.
 
-        What a killed process leaves behind: nothing is told to anybody. Safe from any thread; a
-        handler that is running comes to its end, but what it sends is dropped.
+        Messages and timers are dropped. Safe in any thread; a handler that is running finishes, but
+        the messages it sends are dropped.
         """
         self.closed = self._closing = True
         self.post = _forget
@@ -191,7 +193,7 @@ class Lifecycle(Tree):
         for cell in list(walk(self.root)):
             cell.actor = cell.children = None
         self.root.children = None
-        # A new heap rather than an emptied one: the loop may be in the middle of the old one.
+        # A new heap, since the loop may be iterating over the old one.
         self.timer_heap = TimerHeap()
         self.names.clear()
         self.dead_letter_handler = None
@@ -203,4 +205,4 @@ class Lifecycle(Tree):
 
 
 def _forget(envelope: Envelope) -> None:
-    """What becomes of a message when the system is gone."""
+    """Drop a message: the system is closed."""

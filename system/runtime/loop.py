@@ -1,4 +1,4 @@
-"""The event loop: whose thread runs the actors, when it sleeps, and what wakes it."""
+"""The event loop: delivers messages, fires timers, and sleeps when there is nothing to do."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,10 +15,11 @@ from order_sagas.system.runtime.policies import Envelope, Policy
 from order_sagas.system.runtime.timers import TimerHeap
 from order_sagas.system.runtime.virtual_clock import VirtualClock
 
-# However busy the actors are, timers are looked at after this many messages.
+# Messages in a batch; due timers are checked between batches.
 _BATCH = 512
-# So many timers fire at once; when more are due, what these have brought about comes first, but for
-# at most so many batches of messages. A hundred thousand due together hold up nobody else that way.
+# Timers that fire at a time. If more are due, the messages that result from these are delivered
+# first, for at most _PATIENCE batches. So a hundred thousand timers that are due together do not
+# delay all other messages.
 _TIMERS = 512
 _PATIENCE = 16
 
@@ -26,8 +27,8 @@ _PATIENCE = 16
 class EventLoop:
     """Delivers messages and fires timers, one at a time, in one thread.
 
-    With `threaded` that is a daemon thread of its own. Otherwise it is the driving thread: the one
-    that made the loop, or the last to call one of the `run_...` methods.
+    If `threaded`, this is a daemon thread of its own. Otherwise it is the driving thread: the one
+    that created the loop, or the last to call one of the `run_...` methods.
     """
 
     def __init__(self, clock: Clock, policy: Policy, threaded: bool) -> None:
@@ -40,7 +41,7 @@ class EventLoop:
         self.post: Callable[[Envelope], Any] = self.mailbox.append
         self.turns = 0
         self._held_back = 0
-        """For so many turns yet, timers that are due wait for messages."""
+        """Number of further turns in which messages have priority over due timers."""
         self.asleep = False
         self.closed = False
         self._closing = False
@@ -49,22 +50,22 @@ class EventLoop:
         self.thread: threading.Thread | None = None
         self._driver = threading.get_ident()
         self._driving = threading.Lock()
-        # A SimpleQueue because its `put` is safe in signal handlers, which no Event is.
+        # A SimpleQueue, because its `put` is safe in signal handlers; an Event's `set` is not.
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._settlers: list[threading.Event] = []
 
-    # What the layer above does with what the loop finds.
+    # Hooks, implemented by subclasses.
 
     def deliver_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Deliver one of Thespian's own messages to a living actor."""
+        """Deliver one of Thespian's system messages to a living actor."""
         raise NotImplementedError
 
     def retry(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Deal with an exception that came out of a handler; called while it is being handled."""
+        """Handle an exception of a handler; called inside the `except` block."""
         raise NotImplementedError
 
     def undeliverable(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Deal with a message whose receiver is dead."""
+        """Handle a message whose receiver is dead."""
         raise NotImplementedError
 
     def quit(self, cell: Cell) -> None:
@@ -72,29 +73,29 @@ class EventLoop:
         raise NotImplementedError
 
     def all_gone(self) -> bool:
-        """Whether no actor is left."""
+        """Return True if no actor is left."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """Close the system; every actor has exited."""
+        """Close the system after every actor has exited."""
         raise NotImplementedError
 
-    # Driving it.
+    # Running the loop.
 
     def run_forever(self) -> None:
         """Run the actors until `stop`, or until the system shuts down.
 
-        A stop that came earlier makes it return at once. With a virtual clock, time jumps to the
-        next timer whenever nothing is ready.
+        If `stop` was called before, it returns at once. With a virtual clock, time jumps to the
+        next timer whenever no message is ready.
         """
         with self._drive():
             self._run()
             self._stopping = False
 
     def run_until_idle(self) -> int:
-        """Deliver what is ready and fire what is due until nothing is; time does not move.
+        """Deliver all ready messages and fire all due timers; virtual time does not move.
 
-        Returns how many messages were handled.
+        Returns the number of messages handled.
         """
         handled = 0
         with self._drive():
@@ -104,10 +105,11 @@ class EventLoop:
                     return handled
 
     def run_until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Run the actors, and wait with them, until `done()` or until `seconds` have passed.
+        """Run the actors until `done()` is true or `seconds` have passed; sleep while idle.
 
-        With a virtual clock waiting is a jump to the next timer; without a limit it ends when
-        there is none. Returns what `done()` said last. `done` is asked between batches of messages.
+        `done` is called between batches of messages; its last result is returned. With a virtual
+        clock, time jumps to the next timer instead of sleeping; without a limit, the call also
+        returns when no timer is left.
         """
         deadline = None if seconds is None else self.clock.monotonic() + seconds
         with self._drive():
@@ -123,9 +125,10 @@ class EventLoop:
         return done()
 
     def advance(self, seconds: float) -> int:
-        """Let virtual time pass, each timer firing at its own time with what follows from it.
+        """Advance virtual time; each timer fires at its due time, followed by its consequences.
 
-        Returns how many messages were handled. Raises ValueError without a VirtualClock.
+        Returns the number of messages handled. Raises ValueError for negative `seconds`, or without
+        a VirtualClock.
         """
         if self._virtual is None:
             raise ValueError("only a virtual clock can be advanced")
@@ -140,16 +143,16 @@ class EventLoop:
         return handled
 
     def next_timer(self) -> float | None:
-        """When the next timer is due, in the clock's monotonic seconds; None without timers."""
+        """Return when the next timer is due, in the clock's monotonic seconds, or None."""
         return self.timer_heap.next_due()
 
     def stop(self) -> None:
-        """Make `run_forever` return after the batch in hand; safe anywhere, signals included."""
+        """End `run_forever` after the current batch. Safe in any thread and signal handler."""
         self._stopping = True
         self._wakes.put(None)
 
     def settle(self, timeout: float = 10.0) -> bool:
-        """Wait until nothing is ready, whoever drives; False if `timeout` seconds passed first.
+        """Wait until the loop is idle, in any thread; return False after `timeout` seconds.
 
         Inside an actor it returns False at once.
         """
@@ -163,16 +166,16 @@ class EventLoop:
         self._wakes.put(None)
         return settled.wait(timeout)
 
-    # What senders need.
+    # For senders.
 
     def wake(self) -> None:
-        """Make a sleeping loop look again."""
+        """Wake the loop if it sleeps."""
         if self.asleep:
             self.asleep = False
             self._wakes.put(None)
 
     def may_drive(self) -> bool:
-        """Whether running the actors is up to this thread, and it is not at it already."""
+        """Return True if this thread has to run the actors, and is not inside one of them."""
         return (
             not self._threaded
             and not self.closed
@@ -181,18 +184,18 @@ class EventLoop:
         )
 
     def running_here(self) -> bool:
-        """Whether this is called from within an actor."""
+        """Return True if called inside an actor."""
         return self._driving.locked() and self._driver == threading.get_ident()
 
     def refuse_to_wait(self) -> None:
-        """Raise ActorSystemFailure if whoever would wait here keeps the loop from running."""
+        """Raise ActorSystemFailure inside an actor, where waiting would block the loop."""
         if self.running_here():
             raise ActorSystemFailure("an actor cannot wait: nothing else runs until it returns")
 
-    # Inside.
+    # Internals.
 
     def start_thread(self) -> None:
-        """Let a daemon thread drive from now on."""
+        """Start the daemon thread that runs the loop."""
         started = threading.Event()
         self.thread = threading.Thread(
             target=self._run_in_thread, args=(started,), name="actors", daemon=True
@@ -215,12 +218,12 @@ class EventLoop:
     def _run(self) -> None:
         while not self._stopping and not self.closed:
             self._turn()
-            # Idle with a virtual clock and no timer: only another thread can bring news.
+            # Idle, with a virtual clock and no timer: wait for messages of other threads.
             if not self.mailbox and not self.closed and not self._pass_time(None):
                 self._sleep(None)
 
     def _turn(self) -> int:
-        """Fire what is due, then deliver one batch. Returns how many messages were handled."""
+        """Fire due timers, then deliver one batch. Returns the number of messages handled."""
         self.turns += 1
         if self._held_back and self.mailbox:
             self._held_back -= 1
@@ -241,7 +244,7 @@ class EventLoop:
         for handled in range(count):
             try:
                 receiver, sender, message = next_envelope()
-            except IndexError:  # a crash has emptied it
+            except IndexError:  # `crash` has emptied the mailbox
                 return handled
             actor = receiver.actor
             if actor is None:
@@ -258,7 +261,7 @@ class EventLoop:
         return count
 
     def _pass_time(self, deadline: float | None) -> bool:
-        """Wait for the next thing to happen; False if that is the deadline, or nothing at all."""
+        """Wait for a message or timer; return False at the deadline, or if nothing is to come."""
         virtual = self._virtual
         if virtual is None:
             self._sleep(deadline)
@@ -272,7 +275,7 @@ class EventLoop:
         return False
 
     def _sleep(self, deadline: float | None) -> None:
-        """Block, without polling, until a message, a timer, a stop or the deadline."""
+        """Block, without polling, until there is a message, a due timer, a stop or the deadline."""
         while self._settlers:
             self._settlers.pop().set()
         ends = [end for end in (self.timer_heap.next_due(), deadline) if end is not None]
@@ -284,8 +287,8 @@ class EventLoop:
             timeout = min(timeout, threading.TIMEOUT_MAX)
         self.asleep = True
         try:
-            # Looked at only now: a sender appends first and looks at `asleep` second, so that one
-            # of the two always sees the other.
+            # Checked after setting `asleep`: a sender appends first and reads `asleep` second, so
+            # that no message is missed.
             if not (self.mailbox or self._stopping or self._closing or self._settlers):
                 self._wakes.get(timeout=timeout)
             while not self._wakes.empty():

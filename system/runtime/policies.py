@@ -1,8 +1,8 @@
-"""In which order ready messages are delivered: one policy, injected.
+"""Policies: the order in which ready messages are delivered.
 
-A policy makes the mailbox that all actors of a system share. One shared queue rather than one for
-each actor is what lets a parked actor cost no queue at all. Every policy keeps the order of the
-messages from one sender to one receiver; they differ in how such pairs interleave.
+A policy creates the mailbox that all actors of a system share. With one shared queue, instead of
+one for each actor, a parked actor needs no queue. Every policy keeps the order of messages from one
+sender to one receiver; policies differ in how such pairs interleave.
 """
 
 import random
@@ -16,18 +16,18 @@ Envelope = tuple[Any, Any, Any]
 
 
 class Mailbox(Protocol):
-    """What the event loop needs of a queue; `append` may be called from any thread."""
+    """The queue of the event loop. `append` may be called in any thread."""
 
     def append(self, envelope: Envelope, /) -> None:
         """Add a message that is ready to be delivered."""
         ...
 
     def popleft(self) -> Envelope:
-        """Take the message to deliver next. Raises IndexError if there is none."""
+        """Remove and return the next message to deliver. Raises IndexError if there is none."""
         ...
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop all messages."""
         ...
 
     def __len__(self) -> int: ...
@@ -39,34 +39,36 @@ class Policy(Protocol):
     """An order of delivery."""
 
     def mailbox(self) -> Mailbox:
-        """A new, empty mailbox that follows this policy."""
+        """Return a new, empty mailbox with this order of delivery."""
         ...
 
 
 class Fifo:
-    """Messages are delivered in the order in which they were sent, whoever sent them."""
+    """Delivers all messages in the order in which they were sent."""
 
     def mailbox(self) -> Mailbox:
-        # Nothing of ours stands between the loop and the deque: this is the hot path.
+        """See `Policy.mailbox`."""
+        # A plain deque without a wrapper: this is the hot path.
         return deque()
 
 
 class SeededShuffle:
-    """Whose message comes next is drawn at random, from a seed.
+    """Draws the (sender, receiver) pair of the next message at random, from a seed.
 
-    It explores the interleavings that a real network could produce, and explores the same ones
-    again when given the same seed.
+    It explores the interleavings that a real network could produce; the same seed reproduces the
+    same ones.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def mailbox(self) -> Mailbox:
+        """See `Policy.mailbox`."""
         return ShuffledMailbox(random.Random(self.seed))
 
 
 class ShuffledMailbox:
-    """A queue for each (sender, receiver) pair that has messages, drawn from at random."""
+    """A queue for each (sender, receiver) pair with messages; `popleft` draws a random one."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -76,7 +78,8 @@ class ShuffledMailbox:
         self._count = 0
 
     def append(self, envelope: Envelope, /) -> None:
-        # Identity is enough for a key: a queued envelope keeps both of its cells alive.
+        """See `Mailbox.append`."""
+        # `id` is unique here: a queued envelope keeps both of its cells alive.
         pair = (id(envelope[0]), id(envelope[1]))
         with self._lock:
             queue = self._queues.get(pair)
@@ -87,23 +90,27 @@ class ShuffledMailbox:
             self._count += 1
 
     def popleft(self) -> Envelope:
+        """See `Mailbox.popleft`."""
         with self._lock:
             if not self._ready:
                 raise IndexError("pop from an empty mailbox")
-            index = int(self._rng.random() * len(self._ready))  # a third of what randrange takes
+            index = int(
+                self._rng.random() * len(self._ready)
+            )  # takes a third of the time of randrange
             pair = self._ready[index]
             queue = self._queues[pair]
             envelope = queue.popleft()
             self._count -= 1
             if not queue:
                 del self._queues[pair]
-                # Which pair fills the gap depends on nothing but earlier draws, so it is replayed.
+                # The pair that fills the gap depends only on earlier draws: it is reproducible.
                 last = self._ready.pop()
                 if index < len(self._ready):
                     self._ready[index] = last
             return envelope
 
     def clear(self) -> None:
+        """See `Mailbox.clear`."""
         with self._lock:
             self._queues.clear()
             self._ready.clear()

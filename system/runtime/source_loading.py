@@ -1,32 +1,29 @@
-"""Actor code that is loaded while the system runs, as Thespian's `loadActorSource` has it."""
+"""Actor code that is loaded while the system runs (Thespian's `loadActorSource`)."""
 
 import hashlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from thespian.actors import LoadedSource, UnloadedSource, ValidatedSource, ValidateSource
 from thespian.system.sourceLoader import SourceHashFinder
 
-from order_sagas.system.runtime.cell import Cell
-
-if TYPE_CHECKING:
-    from order_sagas.system.runtime.lifecycle import Lifecycle
+from order_sagas.system.runtime.cell import Cell, System
 
 log = structlog.get_logger()
 
 
 class Sources:
-    """Loaded sources by hash, the actor that validates them, and those to be told of changes."""
+    """Loaded sources by hash, the actor that validates them, and the listeners to changes."""
 
-    def __init__(self, base: "Lifecycle") -> None:
+    def __init__(self, base: System) -> None:
         self._base = base
         self._listeners: list[Cell] = []
         self.loaded = base.loaded_sources
         self.authority: Cell | None = None
 
     def load(self, file: Any) -> str:
-        """Hand a source to the authority and return its hash; without an authority, no more.
+        """Send a source to the authority for validation, if there is one, and return its hash.
 
         `file` is a path or an open binary file.
         """
@@ -42,7 +39,7 @@ class Sources:
         return source_hash
 
     def validated(self, message: ValidatedSource) -> None:
-        """Keep a source that the authority has approved, and say so to those who listen."""
+        """Keep a source that the authority has approved, and notify the listeners."""
         if message.sourceZip is None:
             return
         try:
@@ -55,7 +52,7 @@ class Sources:
         self._tell_listeners(LoadedSource(message.sourceHash, ""))
 
     def unload(self, source_hash: str) -> None:
-        """Forget a source and the modules imported from it; an unknown hash changes nothing."""
+        """Remove a source and the modules imported from it; an unknown hash is ignored."""
         if self.loaded.pop(source_hash, None) is not None:
             self._tell_listeners(UnloadedSource(source_hash, ""))
         for finder in list(sys.meta_path):
@@ -66,7 +63,7 @@ class Sources:
                 sys.meta_path.remove(finder)
 
     def notify(self, cell: Cell, enable: bool) -> None:
-        """Start or stop telling an actor of changes; it is first told of what is loaded."""
+        """Start or stop notifying an actor of changes; at the start it gets all loaded sources."""
         self.forget(cell)
         cell.rare().notified = enable
         if enable:
@@ -75,7 +72,7 @@ class Sources:
                 self._base.root.actor_send(cell, LoadedSource(source_hash, ""))
 
     def forget(self, cell: Cell) -> None:
-        """Drop an actor from those who listen."""
+        """Remove an actor from the listeners."""
         self._listeners = [each for each in self._listeners if each is not cell]
 
     def _tell_listeners(self, message: Any) -> None:

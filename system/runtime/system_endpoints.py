@@ -1,28 +1,26 @@
-"""What stands where an actor would: for the system itself, and for actors that are leaving."""
+"""Receivers in place of an actor: for the system itself, and for actors that are exiting."""
 
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from thespian.actors import ChildActorExited, Thespian_StatusReq, ValidatedSource
 
-from order_sagas.system.runtime.cell import Cell
+from order_sagas.system.runtime.cell import Cell, System
 from order_sagas.system.runtime.external_port import Endpoint
 from order_sagas.system.runtime.introspection import system_status
-
-if TYPE_CHECKING:
-    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 
 
 class SystemEndpoint(Endpoint):
-    """What the system's own address answers."""
+    """Receives the messages to the system's own address."""
 
-    def __init__(self, system: "Lifecycle") -> None:
+    def __init__(self, system: System) -> None:
         self._system = system
 
     def receiveMessage(self, message: Any, sender: Any) -> None:
+        """Answer a status request, or take the validation of a source; drop anything else."""
         if isinstance(message, Thespian_StatusReq):
             system = self._system
             system.post_system(sender, system.root, system_status(system))
@@ -31,15 +29,15 @@ class SystemEndpoint(Endpoint):
 
 
 class Exiting:
-    """Stands in for an actor that waits for its children to exit before it does."""
+    """Takes the place of an actor that waits for its children to exit before it exits."""
 
-    def __init__(self, system: "Lifecycle", cell: Cell, actor: Any) -> None:
+    def __init__(self, system: System, cell: Cell, actor: Any) -> None:
         self._system = system
         self._cell = cell
         self.waiting = actor
 
     def receiveMessage(self, message: Any, sender: Any) -> None:
-        """Let the actor hear of its children; anything else comes too late for it."""
+        """Pass exits of its children to the actor; any other message is undeliverable."""
         if isinstance(message, ChildActorExited):
             try:
                 self.waiting.receiveMessage(message, sender)

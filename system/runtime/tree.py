@@ -1,20 +1,17 @@
-"""The tree of actors: how they come into it, are found in it, and leave it."""
+"""The tree of actors: creation, look-up and removal."""
 
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import structlog
 from thespian.actors import ActorAddress, ChildActorExited
 
 from order_sagas.actors.clock import Clock
 from order_sagas.system.runtime.actor_factory import Factory
-from order_sagas.system.runtime.cell import PRIMARY_PREFIX, Cell, Children
+from order_sagas.system.runtime.cell import PRIMARY_PREFIX, Cell, Children, System
 from order_sagas.system.runtime.loop import EventLoop
 from order_sagas.system.runtime.policies import Policy
-
-if TYPE_CHECKING:
-    from order_sagas.system.runtime.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 
@@ -22,7 +19,7 @@ SYSTEM_NAME = "/ActorSys"
 
 
 class Tree(EventLoop):
-    """Every actor is the child of another or of the system, numbered by its parent."""
+    """Every actor is a child of another actor or of the system, with a number in its parent."""
 
     def __init__(
         self, clock: Clock, policy: Policy, threaded: bool, capabilities: dict[str, Any]
@@ -30,11 +27,11 @@ class Tree(EventLoop):
         super().__init__(clock, policy, threaded)
         self.names: dict[str, Cell] = {}
         self.ports: dict[str, Cell] = {}
-        self.root = Cell(cast("Lifecycle", self), None, SYSTEM_NAME)
+        self.root = Cell(cast(System, self), None, SYSTEM_NAME)
         self.loaded_sources: dict[str, bytes] = {}
         self.factory = Factory(capabilities, self.loaded_sources)
         self._plain = self.factory.plain
-        # Primary actors are made by whatever thread asks for them.
+        # Any thread may create primary actors.
         self.creating = threading.RLock()
 
     def create_child(
@@ -45,10 +42,10 @@ class Tree(EventLoop):
         global_name: str | None = None,
         source_hash: str | None = None,
     ) -> Cell:
-        """A new child, or the actor that already has the global name.
+        """Create a child, or return the actor that has the global name.
 
-        If it cannot be made, its parent is told by ChildActorExited; only an ImportError is raised.
-        A parent that is exiting, or dead, gets the address of a child that never lived.
+        If the creation fails, the parent gets a ChildActorExited; only an ImportError is raised. A
+        parent that is exiting or dead gets the address of a dead child.
         """
         if (
             actor_class in self._plain
@@ -69,7 +66,7 @@ class Tree(EventLoop):
 
         rare = parent.rarities
         if parent.actor is None or (rare is not None and rare.exiting):
-            return Cell(cast("Lifecycle", self), None, f"{parent.addressDetails}~unborn")
+            return Cell(cast(System, self), None, f"{parent.addressDetails}~unborn")
         if source_hash is None and rare is not None:
             source_hash = rare.source_hash
         with self.creating:
@@ -88,9 +85,9 @@ class Tree(EventLoop):
     def create_primary(
         self, actor_class: Any, requirements: Any, global_name: str | None, source_hash: str | None
     ) -> Cell:
-        """A new actor right under the system, or the one that already has the global name.
+        """Create an actor directly below the system, or return the one with this global name.
 
-        Raises whatever kept it from being made.
+        Raises any exception of its creation.
         """
         with self.creating:
             if global_name and global_name in self.names:
@@ -104,14 +101,14 @@ class Tree(EventLoop):
             return cell
 
     def _new_cell(self, parent: Cell) -> Cell:
-        # Numbered and registered before its actor is made, so that an `__init__` that fails has
-        # an address to be reported by.
+        # Numbered and registered before the actor is created, so that a failing `__init__` can be
+        # reported with an address.
         children = parent.children
         if children is None:
             children = parent.children = Children()
         number = children.born
         children.born = number + 1
-        # No cast: this is the hot path, and a cast is a call.
+        # No cast: a cast is a call, and this is the hot path.
         cell = children[number] = Cell(self, parent, number)  # type: ignore[arg-type]
         return cell
 
@@ -141,21 +138,19 @@ class Tree(EventLoop):
         )
         self._leave_tree(cell)
 
-    # Finding.
+    # Look-up.
 
     def resolve(self, address: ActorAddress) -> Cell:
-        """The cell that an address names: itself, or what a copy of it is a copy of.
+        """Return the cell of an address: itself, or the cell with the name of a copied address.
 
-        An address that names nothing here gets a cell of its own, dead from the beginning.
+        An address that is unknown here gets a new, dead cell.
         """
         if address.__class__ is Cell:
             return address  # pyright: ignore[reportReturnType]  # not narrowed by `__class__`
         name = address.actorAddressString
         if name == SYSTEM_NAME:
             return self.root
-        return (
-            self.ports.get(name) or self._look_up(name) or Cell(cast("Lifecycle", self), None, name)
-        )
+        return self.ports.get(name) or self._look_up(name) or Cell(cast(System, self), None, name)
 
     def _look_up(self, name: str) -> Cell | None:
         prefix, *numbers = name.split("~")
@@ -167,16 +162,16 @@ class Tree(EventLoop):
             cell = children.get(int(number)) if children and number.isdecimal() else None
         return cell
 
-    # Leaving.
+    # Removal.
 
     def _leave_tree(self, cell: Cell) -> Cell | None:
-        """Take a dead cell out, with its dead ancestors for whom it was the last descendant.
+        """Remove a dead cell, and dead ancestors whose last descendant it was.
 
-        Returns the first one above that stays.
+        Returns the first ancestor that stays.
         """
         parent = cell.parent
         if parent is not None and parent.actor is not None and parent is not self.root:
-            # From the child itself: no policy may let it overtake what the child sent before.
+            # Sent by the child itself, so that it cannot overtake earlier messages of the child.
             self.post_system(parent, cell, ChildActorExited(cell))
         while parent is not None and not cell.children:
             siblings = parent.children
@@ -188,16 +183,17 @@ class Tree(EventLoop):
         return parent
 
     def _remove(self, cell: Cell) -> None:
-        """Take out a cell that was never alive, of which nobody is told."""
+        """Remove a cell whose actor was never created, without notifying its parent."""
         if cell.parent is not None and cell.parent.children is not None:
             cell.parent.children.pop(int(cell.number), None)
 
     def post_system(self, receiver: Cell, sender: Cell, message: Any) -> None:
-        """Send on the system's own behalf, past the interceptor."""
+        """Send a message of the system, bypassing the interceptor."""
         system = receiver.base
         if not system.closed:
             system.mailbox.append((receiver, sender, message))
             system.wake()
 
     def all_gone(self) -> bool:
+        """Return True if no actor is left."""
         return not self.root.children

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is moved, so that ninety days pass in a moment."""
+"""A clock that moves only when it is told to, for tests and simulation."""
 
 
 class VirtualClock:
@@ -16,18 +16,18 @@ class VirtualClock:
         return self._start + self._elapsed
 
     def monotonic(self) -> float:
-        """Seconds since this clock was made."""
+        """Seconds since this clock was created."""
         return self._elapsed
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass. Raises ValueError if they are negative.
+        """Move the clock forward. Raises ValueError if `seconds` is negative.
 
-        This moves the clock and nothing else; `EventLoopBase.advance` also fires the timers.
+        This does not fire timers; `EventLoopBase.advance` does.
         """
         if seconds < 0:
             raise ValueError(f"time does not go back: advance({seconds})")
         self._elapsed += seconds
 
     def jump_to(self, monotonic: float) -> None:
-        """Move to that elapsed time exactly; a time already passed changes nothing."""
+        """Move to this elapsed time exactly; an earlier time is ignored."""
         self._elapsed = max(self._elapsed, monotonic)

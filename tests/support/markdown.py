@@ -11,7 +11,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S
 )
-_COMMENT = re.compile(r"<!-- *(?P<said>.*?) *-->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- *(?P<said>(?:(?!-->).)*?) *-->\s*\Z", re.S)
 
 
 @attrs.frozen

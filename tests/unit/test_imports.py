@@ -1,7 +1,7 @@
 """The layers import one way: tests -> system -> bridges -> actors."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,23 @@ BELOW = {
 """The layers that each may import; "" is the package itself, with the public names."""
 REST = {"examples", "benchmarks", "tests"}
 OUTSIDE = {"kafka", "sqlalchemy", "sqlite3", "psycopg", "socket", "threading", "time"}
-"""What the pure part of the business must not know of."""
+"""Modules that the pure part of the business must not import."""
+HARNESS = "order_sagas.system.harness"
+MUTUAL = {
+    **{
+        frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_worker"}): (
+            "annotations only: a simulated worker is passed to the parts that it is made of"
+        )
+        for name in ("bridges", "crashes", "environment", "simulated_kafka")
+    },
+    **{
+        frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_kafka"}): (
+            "annotations only: consumer and producer use the simulated broker that lists them"
+        )
+        for name in ("simulated_consumer", "simulated_producer")
+    },
+}
+"""Pairs of modules in system/ that import each other, with the reason. No others may."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -30,6 +46,26 @@ def imported(file: Path) -> Iterator[str]:
             assert node.level == 0, f"{file}: a relative import hides where it leads"
             assert node.module
             yield node.module
+
+
+def imported_at_load(body: list[ast.stmt], modules: Collection[str]) -> Iterator[str]:
+    """Every module imported at the top level of a file, under TYPE_CHECKING too."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in modules else node.module or "" for name in names)
+        elif isinstance(node, ast.If):
+            yield from imported_at_load(node.body + node.orelse, modules)
+        elif isinstance(node, ast.Try | ast.With):
+            yield from imported_at_load(node.body, modules)
+
+
+def module_name(file: Path) -> str:
+    """The name under which a file of a layer is imported."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join((PACKAGE, *parts)).removesuffix(".__init__")
 
 
 def layer_of(module: str) -> str | None:
@@ -72,6 +108,24 @@ def test_a_layer_imports_only_what_lies_below_it(layer) -> None:
     ]
 
     assert [] == wrong
+
+
+def test_no_two_modules_of_system_import_each_other() -> None:
+    """At import time, or for annotations; `MUTUAL` lists the exceptions, and no more than these."""
+    modules = {module_name(file): file for file in (ROOT / "system").rglob("*.py")}
+    imports = {
+        name: set(imported_at_load(ast.parse(file.read_text(encoding="utf-8")).body, modules))
+        & modules.keys() - {name}
+        for name, file in modules.items()
+    }
+    mutual = {
+        frozenset({name, other})
+        for name, others in imports.items()
+        for other in others
+        if name in imports[other]
+    }
+
+    assert set(MUTUAL) == mutual
 
 
 def test_a_saga_decides_without_the_outside_world() -> None:

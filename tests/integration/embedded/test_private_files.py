@@ -101,12 +101,16 @@ def another_group() -> str:
 
 
 def test_a_group_can_share_everything(directory: Path, umask: int) -> None:
-    """It may read and write all of it, and nobody else may do anything."""
+    """It may read and write all of it but the folder of the run, which controls the processes."""
     group = another_group()
     env = settings(directory, file_group=group, workers=2)
     found = whole_run(directory, env)
     archive = directory / "archive.jsonl"
     assert 0 == found.pop(archive).st_mode & 0o007  # where it stands is the user's affair
+    of_the_run = [path for path in found if "run" in path.relative_to(directory).parts]
+    assert of_the_run
+    assert [] == [path for path in of_the_run if "1" in path.parts and found[path].st_mode & 0o077]
+    found = {path: each for path, each in found.items() if path not in of_the_run}
 
     assert {"orders.db-wal", "orders.db-shm", "orders.db.lock", ".jsonl"} <= kinds(found)
     assert {grp.getgrnam(group).gr_gid} == {each.st_gid for each in found.values()}

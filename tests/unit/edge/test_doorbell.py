@@ -119,7 +119,7 @@ def send(path: Path, *datagrams: bytes) -> None:
 
 
 def bell_of(database: str) -> Path:
-    (path,) = doorbell._bells(database)
+    (path,) = doorbell._sockets_of(database)
     return path
 
 
