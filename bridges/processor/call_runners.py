@@ -18,9 +18,11 @@ class CallRunner(Protocol):
 
     def run(self, call: ExternalCall, done: Done) -> None:
         """Run the call, now or later, and report its result; an exception is a result too."""
+        ...
 
     def stop(self) -> list[ExternalCall]:
         """Begin no more calls; answers those that were taken and had not begun. May be repeated."""
+        ...
 
 
 class ImmediateCalls:

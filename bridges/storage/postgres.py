@@ -70,7 +70,9 @@ class PostgresConnection:
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
         with _errors():
             # Without parameters, `%` is no placeholder.
-            return iter(self._working().execute(sql, parameters or None).fetchall())
+            # psycopg asks for literals, against injection: callers pass statements of this package.
+            cursor = self._working().execute(sql, parameters or None)  # pyright: ignore[reportArgumentType]
+            return iter(cursor.fetchall())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -162,7 +164,8 @@ class PostgresConnection:
             ) as connection,
             connection.cursor() as cursor,
         ):
-            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
+            # A number of ours, no input.
+            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")  # pyright: ignore[reportArgumentType, reportCallIssue]
             yield cursor
 
     def close(self) -> None:
@@ -183,5 +186,6 @@ class PostgresConnection:
             )
             if self._connection.info.server_version >= 170000:
                 # Within a pipeline, a session that waits for its client does not count as idle.
-                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")
+                # A number of ours, no input.
+                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")  # pyright: ignore[reportArgumentType, reportCallIssue]
         return self._connection

@@ -128,7 +128,7 @@ _STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
 
 
 def _orders_query() -> sa.Select[Any]:
-    return (
+    return (  # pyright: ignore[reportReturnType]  # more columns than SQLAlchemy's types count
         sa.select(
             order_keys.c.order_id,
             _STATUS.label("status"),

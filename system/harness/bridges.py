@@ -30,6 +30,7 @@ class Staged(BatchProcessor):
 
     stage: ClassVar["Stage"]
     worker: ClassVar["Worker"]
+    _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
 
     @property
     def shards(self) -> dict[int, int]:
