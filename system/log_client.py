@@ -79,6 +79,7 @@ class EmbeddedAccess:
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
     def letters(self) -> LetterSource:
+        """See `LogAccess.letters`."""
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 

@@ -29,7 +29,9 @@ class ImmediateCalls:
     """Runs each call at once, on the caller's thread: where the outside is simulated too."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """See `CallRunner.run`."""
         done(perform(call))
 
     def stop(self) -> list[ExternalCall]:
+        """See `CallRunner.stop`."""
         return []

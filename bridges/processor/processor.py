@@ -135,6 +135,7 @@ class BatchProcessor(Actor):
         self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle one message; an error that is no outage ends the run through `Connect.fatal`."""
         try:
             if type(message) is Ack:
                 self._handled(message, sender)

@@ -111,8 +111,10 @@ class Connection(Protocol):
 
 
 def connect(url: str) -> Connection:
-    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind, and
-    MissingExtraError if it is PostgreSQL and psycopg is not installed.
+    """Open the database of an SQLAlchemy URL.
+
+    Raises StoreError if it is neither SQLite nor PostgreSQL, and MissingExtraError if it is
+    PostgreSQL and psycopg is not installed.
     """
     try:
         parsed = sa.make_url(url)
@@ -212,19 +214,24 @@ class SqliteConnection:
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
+        """See `Connection.is_in`."""
         return "IN (SELECT value FROM json_each(?))"
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
+        """See `Connection.many`."""
         return self._encode(values).decode()
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        """See `Connection.rows`."""
         with _sqlite_errors:
             return iter(self._connection.execute(sql, parameters))
 
     def transaction(self) -> AbstractContextManager[Any]:
+        """See `Connection.transaction`."""
         return self._transaction(BUSY_SECONDS)
 
     def changing_schema(self) -> AbstractContextManager[Any]:
+        """See `Connection.changing_schema`."""
         return self._transaction(SCHEMA_SECONDS)
 
     @contextmanager
@@ -261,9 +268,11 @@ class SqliteConnection:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        """See `Connection.insert`."""
         insert(cursor, sql, rows)
 
     def beside(self, cursor: Any) -> Any:
+        """See `Connection.beside`."""
         return self._connection.cursor()
 
     def alone(self, cursor: Any) -> None:
@@ -273,6 +282,7 @@ class SqliteConnection:
         """None are kept."""
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        """See `Connection.take_ids`."""
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         last = next(iter(cursor.fetchone() or (0,)))
         return list(range(last + 1, last + 1 + count))
@@ -280,6 +290,7 @@ class SqliteConnection:
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
+        """See `Connection.move_offsets`."""
         cursor.executemany(
             "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
             "AND consumer = ? AND position = ?",
@@ -291,9 +302,11 @@ class SqliteConnection:
     lock = lock_alone = ""  # a transaction that writes has the whole database
 
     def names(self) -> set[str]:
+        """See `Connection.names`."""
         return {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
 
     def columns(self) -> dict[str, set[str]]:
+        """See `Connection.columns`."""
         found: dict[str, set[str]] = {}
         for table, column in self.rows(
             "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
@@ -304,5 +317,6 @@ class SqliteConnection:
         return found
 
     def close(self) -> None:
+        """See `Connection.close`."""
         self._lent.close()
         self._engine.dispose()
