@@ -19,7 +19,7 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 SKIP ?=
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
-SOURCES = $(wildcard actors bridges system src examples benchmarks tests)
+SOURCES = $(wildcard actors bridges system src typings examples benchmarks tests)
 
 .PHONY: help
 help: ## List these targets
@@ -109,6 +109,7 @@ lint: $(DEVELOPING) ## Check style, format and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/pyright
 
 .PHONY: format
 format: $(DEVELOPING) ## Put style and format right, as far as that can be automatic

@@ -11,9 +11,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the Unix epoch; used for everything that is stored or logged."""
+        ...
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start, never decreasing; used for timers."""
+        ...
 
 
 class SystemClock:

@@ -86,6 +86,7 @@ class KafkaAccess:
         )  # fmt: skip
 
     def letters(self) -> LetterSource:
+        """See `LogAccess.letters`."""
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:

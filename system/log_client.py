@@ -24,24 +24,31 @@ class LogAccess(Protocol):
 
     def open(self) -> LogWriter:
         """Open a writer, for the calling thread."""
+        ...
 
     def letters(self) -> LetterSource:
         """To read dead letters: nothing is opened to write to."""
+        ...
 
     def knock(self) -> None:
         """Raise BridgeError unless the log is reachable."""
+        ...
 
     def check_topics(self, topics: Sequence[str]) -> None:
         """Raise BridgeError unless the topics exist with the right number of partitions."""
+        ...
 
     def running(self) -> int:
         """Return the number of running workers or systems that handle records."""
+        ...
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
+        ...
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""
+        ...
 
 
 def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAccess:
@@ -72,6 +79,7 @@ class EmbeddedAccess:
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
     def letters(self) -> LetterSource:
+        """See `LogAccess.letters`."""
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 

@@ -37,7 +37,8 @@ def advance(
     if progress is None:
         if type(message) is not saga.starts_on:
             raise TypeError(f"saga {saga.name!r} starts on {saga.starts_on.__name__}")
-        turn = Events(saga, _unstarted(saga, message, now), now, _cause(message))
+        # Of the type it starts on: no Timer.
+        turn = Events(saga, _unstarted(saga, message, now), now, _cause(message))  # pyright: ignore[reportArgumentType]
         turn.start()
         return turn.decision()
     turn = Events(saga, progress, now, "")

@@ -153,7 +153,8 @@ class Parallel:
     def __init__(self, *members: Step) -> None:
         if len(members) < 2:
             raise DefinitionError("a parallel group needs two steps or more")
-        self.__attrs_init__(members)
+        # Attrs makes it.
+        self.__attrs_init__(members)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @attrs.frozen
@@ -242,9 +243,9 @@ class Saga:
         if factor == 1:
             return self
         rows = [
-            Parallel(*(step.scaled(factor) for step in stage))
-            if len(stage) > 1
-            else stage[0].scaled(factor)
+            stage[0].scaled(factor)
+            if len(stage) == 1
+            else Parallel(*(step.scaled(factor) for step in stage))
             for stage in self.stages
         ]
         return Saga(self.name, self.version, self.starts_on, rows, self.cancelled)

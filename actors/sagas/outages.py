@@ -64,9 +64,11 @@ class Journal(Protocol):
 
     def began(self, what: str, since: float) -> None:
         """Note that `what` is away since `since`. Raises nothing."""
+        ...
 
     def ended(self, what: str, since: float, until: float) -> None:
         """Note that `what` was away from `since` to `until`. Raises nothing."""
+        ...
 
 
 class Outages:

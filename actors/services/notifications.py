@@ -49,16 +49,19 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """Name of the channel, as it is stored with notifications."""
+        ...
 
     @property
     def local(self) -> bool:
         """True if `send` is called inside the batch."""
+        ...
 
     def send(self, notification: Notification, now: float) -> None:
         """Send the notification; `now` is in seconds since the Unix epoch.
 
         The order id is the same in each attempt, so that a channel can recognise a repetition.
         """
+        ...
 
 
 class LogChannel:

@@ -66,9 +66,12 @@ class PaymentGateway(Protocol):
     @property
     def local(self) -> bool:
         """True if the gateway is called inside the batch."""
+        ...
 
     def charge(self, charge: Charge) -> Outcome:
         """Charge the customer, once for each key."""
+        ...
 
     def refund(self, refund: Refund) -> Outcome:
         """Refund a whole charge, once for each key."""
+        ...

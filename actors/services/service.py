@@ -91,7 +91,8 @@ class Service(Actor):
         if type(message) is Delivery:
             self._deliver(message, sender)
         elif type(message) is WakeupMessage:
-            bridge, again = message.payload
+            # Set by this class, never its default None.
+            bridge, again = message.payload  # pyright: ignore[reportGeneralTypeIssues]
             self._timers.discard(again)
             self.send(bridge, InternalMessage(again))
         else:

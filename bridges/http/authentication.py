@@ -66,9 +66,9 @@ class Access:
         host = headers.get("host", "localhost")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):
-            raise Problem(403, "this is served to this machine alone, as localhost")
+            raise Problem(403, "only requests to localhost are served, as no tokens are set")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            raise Problem(403, "a page of another site may not ask")
+            raise Problem(403, "cross-site requests are not allowed")
 
 
 def permit(caller: Caller, role: Role) -> None:

@@ -101,7 +101,8 @@ def read_order(raw: bytes, key: str) -> OrderCreated:
     `id` is accepted for `orderId`; a body with only `id` is an order with no amount. If the id is
     missing, it is derived from the client's idempotency `key`, or random without one.
     """
-    fields = query.convert(raw, Any)
+    # To msgspec Any is a type.
+    fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
     named = "orderId"
     if isinstance(fields, dict):
         if "id" in fields and "orderId" not in fields:

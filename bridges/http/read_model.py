@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from order_sagas.actors.entities import Order
 from order_sagas.actors.errors import UnknownSagaError
@@ -96,10 +97,10 @@ class Reader:
                     check_readable(connection)
                     self._fits = True
                 yield connection
-        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        except (exc.OperationalError, exc.TimeoutError) as error:
             words = getattr(error, "orig", None) or error
             raise StoreUnavailableError(f"the database can't be read: {words}") from error
-        except sa.exc.DBAPIError as error:
+        except exc.DBAPIError as error:
             raise StoreError(f"the database can't be read: {error.orig}") from error
 
     def check(self) -> None:

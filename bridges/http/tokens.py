@@ -97,12 +97,12 @@ class Tokens:
             seen = self._stamp()
             text = self._file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise HttpError(f"the tokens can't be read: {error}") from None
+            raise HttpError(f"the token file can't be read: {error}") from None
         try:
             raw = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
             entries = msgspec.convert(raw, dict[str, TokenEntry])
         except (ValueError, msgspec.ValidationError) as error:
-            raise HttpError(f"{self._file} is no file of tokens: {error}") from None
+            raise HttpError(f"{self._file} is not a valid token file: {error}") from None
         self._callers = [
             (entry.sha256.encode(), Caller(name, Role[entry.role.upper()]))
             for name, entry in entries.items()

@@ -35,12 +35,15 @@ class Log(Protocol):
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor whose statements are committed at the end; then the records are published."""
+        ...
 
     def outgoing(self, topic: str, key: str, value: bytes) -> Outgoing:
         """A record with the partition of its key."""
+        ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing]) -> None:
         """Write records within the transaction."""
+        ...
 
 
 class Verdict(Enum):

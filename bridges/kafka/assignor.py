@@ -84,7 +84,9 @@ class ShardAssignor(AbstractPartitionAssignor):
     def assign(self, cluster: Any, members: Sequence[Any]) -> dict[str, ConsumerProtocolAssignment]:
         """The assignment of the next round. A member only gets partitions of its own topics."""
         topics = {topic for member in members for topic in member.metadata.topics}
-        partitions = {topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+        partitions: dict[str, set[int]] = {
+            topic: set(cluster.partitions_for_topic(topic) or ()) for topic in topics
+        }
         owned = {
             member.member_id: {
                 partition

@@ -33,24 +33,32 @@ class ShardOwner(Protocol):
         raises, the method is called again a moment later. The consumer cancels the future after
         waiting too long; an owner that has not begun by then must not begin.
         """
+        ...
 
     def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
         """The offsets of `on_assigned` are outside the topic: reading starts at these instead."""
+        ...
 
     def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
         """The offset after the last record of each partition that was just assigned."""
+        ...
 
     def on_batch(self, batch: Batch) -> None:
         """Handle these records, then call `done(batch)`."""
+        ...
 
     def on_revoked(self, shards: frozenset[int]) -> None:
         """Finish with these shards, then call `released(shards)`; another worker waits for it."""
+        ...
 
     def on_lost(self, shards: frozenset[int]) -> None:
         """Drop these shards: another worker may own them, and nothing of them can be committed."""
+        ...
 
     def on_connected(self) -> None:
         """Kafka is reachable, for the first time or again."""
+        ...
 
     def on_disconnected(self, reason: str) -> None:
         """Kafka is unreachable. The consumer retries, and goes on by itself once it succeeds."""
+        ...

@@ -25,15 +25,18 @@ class ConsumerPort(Protocol):
 
     def start(self) -> None:
         """Join the group and read. Never fails: while Kafka cannot be reached, it is retried."""
+        ...
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
         """Release the shards, leave the group, and end; blocks for up to `timeout` seconds.
 
         With `finished`, the owner has committed all it will, and its batches are not waited for.
         """
+        ...
 
     def done(self, batch: Batch) -> None:
         """The owner has finished with this batch, whether it was committed or not."""
+        ...
 
     def released(self, shards: frozenset[int]) -> None:
         """The owner has finished with these shards, which were revoked.
@@ -41,6 +44,7 @@ class ConsumerPort(Protocol):
         The group assigns them to another member only now, or after the consumer's time limit for a
         release; in that case `ShardOwner.on_lost` is called.
         """
+        ...
 
     def rewind(self, shards: frozenset[int]) -> None:
         """Ask `on_assigned` again for these shards, and read from there.
@@ -48,12 +52,14 @@ class ConsumerPort(Protocol):
         For a batch that was rolled back. Records of these shards that were read before may still
         be handed over until `on_assigned` is called; those after it are from the new offset.
         """
+        ...
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Report committed offsets, by (topic, partition), to Kafka for tools that show a lag.
 
         Nothing depends on it: a report may be lost.
         """
+        ...
 
 
 class ProducerPort(Protocol):
@@ -70,6 +76,7 @@ class ProducerPort(Protocol):
 
         Raises BrokerUnreachableError and TopicMissingError.
         """
+        ...
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
         """Send the records, and return at once; the publication reports the result of each.
@@ -77,9 +84,11 @@ class ProducerPort(Protocol):
         A record fails with RecordTooLargeError if Kafka will never accept it, and with another
         KafkaBridgeError if it may be published again. Other records are not affected.
         """
+        ...
 
     def close(self, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for acknowledgements, and disconnect. Idempotent."""
+        ...
 
 
 class ClientPort(Protocol):
@@ -88,14 +97,18 @@ class ClientPort(Protocol):
     @property
     def group(self) -> str:
         """The consumer group of the workers with all roles, under which roles keep offsets."""
+        ...
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
         """Raise TopicMissingError, or KafkaBridgeError for a wrong number of partitions."""
+        ...
 
     def producer(self) -> ProducerPort:
         """The worker's producer, not yet started."""
+        ...
 
     def consumer(
         self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
     ) -> ConsumerPort:
         """The worker's consumer of these topics, not yet started."""
+        ...

@@ -27,30 +27,37 @@ class LogWriter(Protocol):
     @property
     def running(self) -> int | None:
         """How many systems handle the records; 0 if none runs, None before the first write."""
+        ...
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor whose statements are committed at the end; then the records are published."""
+        ...
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
         """A record with the partition of its key."""
+        ...
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
         """Write records within the transaction.
 
         Records that are `handled` need not be read by a system.
         """
+        ...
 
     def append(self, *records: Outgoing) -> int:
         """Write records in a transaction of their own; return how many systems are running."""
+        ...
 
     def end(self, topic: str) -> Mapping[int, int] | None:
         """The offset after the last record of each partition of a topic.
 
         None if the log is in the database, which knows what waits in it.
         """
+        ...
 
     def letters(self) -> Iterator[LetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
+        ...
 
     def __enter__(self) -> "LogWriter": ...
 

@@ -70,6 +70,7 @@ class LetterSource(Protocol):
 
     def letters(self) -> Iterator[LetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
+        ...
 
 
 class LetterReader:

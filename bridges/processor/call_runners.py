@@ -18,16 +18,20 @@ class CallRunner(Protocol):
 
     def run(self, call: ExternalCall, done: Done) -> None:
         """Run the call, now or later, and report its result; an exception is a result too."""
+        ...
 
     def stop(self) -> list[ExternalCall]:
         """Begin no more calls; answers those that were taken and had not begun. May be repeated."""
+        ...
 
 
 class ImmediateCalls:
     """Runs each call at once, on the caller's thread: where the outside is simulated too."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """See `CallRunner.run`."""
         done(perform(call))
 
     def stop(self) -> list[ExternalCall]:
+        """See `CallRunner.stop`."""
         return []

@@ -109,7 +109,9 @@ class Deferral:
         self.look_due = False  # only now: a look that the database refused is made again
 
     def shards_gained(self) -> None:
-        """Read which messages of the owned shards are deferred."""
+        """Read which messages of the owned shards are deferred, and former outages."""
+        if self._context.journal:
+            self._context.journal.recall(self._context.outages, self._context.clock.now())
         table, shards = self._context.store.parking, [*self._ownership.epochs]
         ours = [*self._receivers]
         self.pending = table.targets(shards, ours)

@@ -54,6 +54,7 @@ class EmbeddedLogAdapter:
         """The role that a record of this batch was left for, by its position."""
 
     def open(self) -> None:
+        """See `LogAdapter.open`."""
         store, roles = self._context.store, self._context.roles
         shards = sorted(self._context.shards or range(store.partitions))
         here = sorted({role for receiver, role in roles.items() if receiver in self._receivers})
@@ -76,9 +77,11 @@ class EmbeddedLogAdapter:
 
     @property
     def selective(self) -> bool:
+        """See `LogAdapter.selective`."""
         return bool(self.absent or self._role_of_record)
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """See `LogAdapter.poll`."""
         left: list[Record] = []
         if self._behind or self._role_of_record:
             left = self._left_for_roles(batch, limit)
@@ -168,6 +171,7 @@ class EmbeddedLogAdapter:
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
+        """See `LogAdapter.leave`."""
         if outgoing.partition not in self._ownership.epochs:
             return routes  # the shard's owner leaves it
         absent = self.absent
@@ -176,6 +180,7 @@ class EmbeddedLogAdapter:
         return tuple(route for route in routes if route.receiver not in absent)
 
     def elsewhere(self, item: Item) -> bytes | None:
+        """See `LogAdapter.elsewhere`."""
         if self._context.shards is None:
             return None
         if item.record is not None and item.record.offset in self._role_of_record:
@@ -183,21 +188,25 @@ class EmbeddedLogAdapter:
         return self._ownership.key_elsewhere(item)
 
     def forwards(self, item: Item) -> bool:
+        """See `LogAdapter.forwards`."""
         return True
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """See `LogAdapter.emit`."""
         ours = outgoing.partition in self._ownership.epochs or outgoing.topic == DEAD_LETTERS
         self._left_for_others = self._left_for_others or not ours
         batch.appended.append((outgoing, HANDLED if ours else LEFT_FOR_OTHERS))
         return ours
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
+        """See `LogAdapter.on_committed`."""
         self._positions.committed(batch.offsets)
         if self._left_for_others:
             self._left_for_others = False
             self._context.ring()
 
     def on_rolled_back(self) -> None:
+        """See `LogAdapter.on_rolled_back`."""
         self.open()
 
     def given_back(self, batch: Batch) -> None:
@@ -207,4 +216,5 @@ class EmbeddedLogAdapter:
         """Its shards are the same for good."""
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
+        """See `LogAdapter.changes`."""
         return changes

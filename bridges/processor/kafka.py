@@ -176,6 +176,7 @@ class KafkaLogAdapter:
     # --- opening and closing ------------------------------------------------------------------
 
     def open(self) -> None:
+        """See `LogAdapter.open`."""
         client: ClientPort = self._context.log
         topics = self._context.routes.topics
         self._offsets = self._offsets_of_roles(client.group)
@@ -205,6 +206,7 @@ class KafkaLogAdapter:
         return RoleOffsets(store.db, store.consumer, group, topics)
 
     def close(self) -> None:
+        """See `LogAdapter.close`."""
         if self._owner is None:
             return
         self._owner.close()
@@ -225,6 +227,7 @@ class KafkaLogAdapter:
     # --- what the reader says -----------------------------------------------------------------
 
     def receive(self, message: Any, sender: ActorAddress) -> None:
+        """See `LogAdapter.receive`."""
         kind = type(message)
         if kind is RecordsRead:
             self._queue.append((message.handover, message.handover.records))
@@ -264,6 +267,7 @@ class KafkaLogAdapter:
             outages.begin("kafka", now)
 
     def between_batches(self) -> None:
+        """See `LogAdapter.between_batches`."""
         if self._host.state is not State.IDLE or self._owner is None:
             return
         if self._to_release:
@@ -328,6 +332,7 @@ class KafkaLogAdapter:
     # --- a batch ------------------------------------------------------------------------------
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """See `LogAdapter.poll`."""
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._ownership.epochs
         while self._queue and len(taken) < limit:
@@ -351,6 +356,7 @@ class KafkaLogAdapter:
 
     @property
     def selective(self) -> bool:
+        """See `LogAdapter.selective`."""
         return bool(self._progress.ahead)
 
     def routes_here(
@@ -367,6 +373,7 @@ class KafkaLogAdapter:
         )
 
     def elsewhere(self, item: Item) -> bytes | None:
+        """See `LogAdapter.elsewhere`."""
         return self._ownership.key_elsewhere(item)
 
     def forwards(self, item: Item) -> bool:
@@ -380,9 +387,11 @@ class KafkaLogAdapter:
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
+        """See `LogAdapter.leave`."""
         return routes  # each role reads Kafka from a position of its own
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """See `LogAdapter.emit`."""
         if shard not in self._ownership.epochs:
             # A service that answers about an order of another shard. If this worker dies before
             # the record is published, it is published by whoever claims one of its own shards.
@@ -391,6 +400,7 @@ class KafkaLogAdapter:
         return False
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
+        """See `LogAdapter.changes`."""
         changes.offsets = {}
         changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
         self._retried = self._attempted == batch.number
@@ -407,6 +417,7 @@ class KafkaLogAdapter:
         return bool(self._published or self._refused) and not self._tidying
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
+        """See `LogAdapter.on_committed`."""
         self._positions.committed(batch.offsets)
         if self._moved:
             for place in batch.offsets:
@@ -429,6 +440,7 @@ class KafkaLogAdapter:
             self._reader.report({place: after for place, (_, after) in batch.offsets.items()})
 
     def given_back(self, batch: Batch) -> None:
+        """See `LogAdapter.given_back`."""
         for handover in batch.sources:
             self._reader.done(handover)
 

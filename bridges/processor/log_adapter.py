@@ -28,28 +28,36 @@ class ProcessorHost(Protocol):
     @property
     def state(self) -> State:
         """What the processor is doing."""
+        ...
 
     @property
     def has_batch(self) -> bool:
         """Whether a batch is open, or was broken off and is not rolled back yet."""
+        ...
 
     def gain(self, epochs: Mapping[int, int]) -> None:
         """These shards were claimed: restore their actors. Call it between batches."""
+        ...
 
     def lose(self, shards: frozenset[int]) -> None:
         """These shards are not owned any more: release their sagas. Call it between batches."""
+        ...
 
     def roll_back(self) -> None:
         """Drop the batch, and restore every actor from the store."""
+        ...
 
     def proceed_soon(self) -> None:
         """There may be something to handle: begin a batch, if none is open."""
+        ...
 
     def database_is_back(self) -> None:
         """The database has answered: end its outage."""
+        ...
 
     def wake_up(self, seconds: float, payload: Any) -> None:
         """After so many seconds, call `LogAdapter.receive` with a WakeupMessage of this payload."""
+        ...
 
 
 class LogAdapter(Protocol):
@@ -65,24 +73,30 @@ class LogAdapter(Protocol):
     @property
     def absent(self) -> Mapping[str, str]:
         """Receivers for which records are left in the log, each with its role."""
+        ...
 
     def open(self) -> None:
         """Own shards, and begin to tell the processor of records."""
+        ...
 
     def close(self) -> None:
         """Nothing is under way any more: let go of the log."""
+        ...
 
     def receive(self, message: Any, sender: ActorAddress) -> None:
         """A message to the processor that only this kind of log knows."""
+        ...
 
     # --- reading ------------------------------------------------------------------------------
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
         """The next records, at most `limit`, with their offsets noted in the batch."""
+        ...
 
     @property
     def selective(self) -> bool:
         """Whether records may be for only some of the receivers that their routes name."""
+        ...
 
     def routes_here(
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
@@ -91,43 +105,54 @@ class LogAdapter(Protocol):
 
         Called for each record while the log is `selective`.
         """
+        ...
 
     def elsewhere(self, item: Item) -> bytes | None:
         """The key by which to send a record on, if another worker owns the shard of that key."""
+        ...
 
     def forwards(self, item: Item) -> bool:
         """Whether this worker is the one that sends the item's record on."""
+        ...
 
     # --- writing ------------------------------------------------------------------------------
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
         """Add an outgoing record to the batch; returns whether this batch handles it too."""
+        ...
 
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
         """Leave an output for its receivers in `absent`; returns the other routes."""
+        ...
 
     # --- the life of a batch ------------------------------------------------------------------
 
     @property
     def untidy(self) -> bool:
         """Whether there is something to store though nothing happened."""
+        ...
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
         """What to store of the batch: `changes`, and what the log adds to it or keeps otherwise."""
+        ...
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
         """The batch is stored; `outbox` are the ids its outgoing records got."""
+        ...
 
     def on_rolled_back(self) -> None:
         """No shard is owned: claim them again, and read on from what is stored."""
+        ...
 
     def given_back(self, batch: Batch) -> None:
         """The batch is over, stored or not: its records are not needed any more."""
+        ...
 
     def between_batches(self) -> None:
         """No batch is open: the moment to claim shards, or to release them."""
+        ...
 
 
 AdapterFactory = Callable[[ProcessorHost], LogAdapter]

@@ -135,6 +135,7 @@ class BatchProcessor(Actor):
         self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle one message; an error that is no outage ends the run through `Connect.fatal`."""
         try:
             if type(message) is Ack:
                 self._handled(message, sender)
@@ -551,8 +552,6 @@ class BatchProcessor(Actor):
         self._outcomes.bring_back()
         self._owed.begin()
         self.proceed_soon()
-        if self.context.journal:
-            self.context.journal.recall(self.context.outages, self.context.clock.now())
         self._deferral.shards_gained()
 
     def lose(self, shards: frozenset[int]) -> None:

@@ -84,9 +84,11 @@ class _Kind(Protocol):
 
     def step(self, epochs: dict[int, int], now: float) -> bool:
         """Prune a little; whether that was all for now."""
+        ...
 
     def drop(self) -> None:
         """No shard is ours: begin anew when one is."""
+        ...
 
 
 class _Orders:

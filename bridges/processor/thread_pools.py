@@ -27,12 +27,14 @@ class ThreadPools:
         self._pools: dict[str, _Pool] = {}
 
     def run(self, call: ExternalCall, done: Done) -> None:
+        """See `CallRunner.run`."""
         pool = self._pools.get(call.service)
         if pool is None:
             pool = self._pools[call.service] = _Pool(call.service, self._threads)
         pool.add(call, done)
 
     def stop(self) -> list[ExternalCall]:
+        """See `CallRunner.stop`."""
         return [call for pool in self._pools.values() for call in pool.stop()]
 
 

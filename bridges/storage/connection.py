@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.extras import need
@@ -37,33 +38,42 @@ class Connection(Protocol):
 
     def is_in(self, kind: str) -> str:
         """The SQL condition "is one of", for one parameter made by `many`."""
+        ...
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
         """Several values as one parameter, so that a statement's text never changes."""
+        ...
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
         """What a query found."""
+        ...
 
     def transaction(self) -> Any:
         """A context with a cursor; commits at its end, rolls back on any exception."""
+        ...
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
         """Within a transaction: an INSERT of one row, `... VALUES (...) ...`, for each of these."""
+        ...
 
     def beside(self, cursor: Any) -> Any:
         """A cursor of the same transaction, whose answer can be asked for later.
 
         One that has been used before may answer with what it was asked before.
         """
+        ...
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
         """So many ids that no row of the table ever had, ascending."""
+        ...
 
     def alone(self, cursor: Any) -> None:
         """Let no other transaction that calls this be under way until the end of this one."""
+        ...
 
     def drop_ids(self) -> None:
         """Take only ids that are larger than those which others took by now."""
+        ...
 
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
@@ -72,6 +82,7 @@ class Connection(Protocol):
 
         The answer, when it is asked for, tells how many were moved.
         """
+        ...
 
     lock: str
     """What to add to a SELECT so that nobody changes its rows before the transaction's end."""
@@ -80,9 +91,11 @@ class Connection(Protocol):
 
     def names(self) -> set[str]:
         """The names of all tables and indexes."""
+        ...
 
     def columns(self) -> dict[str, set[str]]:
         """The names of the columns of each table."""
+        ...
 
     def changing_schema(self) -> AbstractContextManager[Any]:
         """A cursor in a transaction that excludes every other one of this method, of any process.
@@ -90,18 +103,22 @@ class Connection(Protocol):
         Commits at its end, rolls back on any exception. On SQLite nobody else writes meanwhile.
         Parameters are as in `rows`; what was executed is answered by `fetchall`.
         """
+        ...
 
     def close(self) -> None:
         """Drop what is not committed, and close."""
+        ...
 
 
 def connect(url: str) -> Connection:
-    """Open the database of an SQLAlchemy URL; raises StoreError if it is of another kind, and
-    MissingExtraError if it is PostgreSQL and psycopg is not installed.
+    """Open the database of an SQLAlchemy URL.
+
+    Raises StoreError if it is neither SQLite nor PostgreSQL, and MissingExtraError if it is
+    PostgreSQL and psycopg is not installed.
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except exc.ArgumentError:
         raise StoreError(
             f"{url!r} is not a database URL, such as sqlite:///data/orders.db"
         ) from None
@@ -130,7 +147,7 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
         poolclass=sa.StaticPool if url.query.get("mode") == "memory" else None,
     )
 
-    @sa.event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None
         for pragma in (
@@ -197,19 +214,24 @@ class SqliteConnection:
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
+        """See `Connection.is_in`."""
         return "IN (SELECT value FROM json_each(?))"
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
+        """See `Connection.many`."""
         return self._encode(values).decode()
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        """See `Connection.rows`."""
         with _sqlite_errors:
             return iter(self._connection.execute(sql, parameters))
 
     def transaction(self) -> AbstractContextManager[Any]:
+        """See `Connection.transaction`."""
         return self._transaction(BUSY_SECONDS)
 
     def changing_schema(self) -> AbstractContextManager[Any]:
+        """See `Connection.changing_schema`."""
         return self._transaction(SCHEMA_SECONDS)
 
     @contextmanager
@@ -246,9 +268,11 @@ class SqliteConnection:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        """See `Connection.insert`."""
         insert(cursor, sql, rows)
 
     def beside(self, cursor: Any) -> Any:
+        """See `Connection.beside`."""
         return self._connection.cursor()
 
     def alone(self, cursor: Any) -> None:
@@ -258,6 +282,7 @@ class SqliteConnection:
         """None are kept."""
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        """See `Connection.take_ids`."""
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         last = next(iter(cursor.fetchone() or (0,)))
         return list(range(last + 1, last + 1 + count))
@@ -265,6 +290,7 @@ class SqliteConnection:
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
+        """See `Connection.move_offsets`."""
         cursor.executemany(
             "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
             "AND consumer = ? AND position = ?",
@@ -276,9 +302,11 @@ class SqliteConnection:
     lock = lock_alone = ""  # a transaction that writes has the whole database
 
     def names(self) -> set[str]:
+        """See `Connection.names`."""
         return {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
 
     def columns(self) -> dict[str, set[str]]:
+        """See `Connection.columns`."""
         found: dict[str, set[str]] = {}
         for table, column in self.rows(
             "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
@@ -289,5 +317,6 @@ class SqliteConnection:
         return found
 
     def close(self) -> None:
+        """See `Connection.close`."""
         self._lent.close()
         self._engine.dispose()

@@ -79,8 +79,10 @@ class Parked(NamedTuple):
 
 
 class ParkingTable:
-    """Both tables, on the connection of a store. Records are kept under one consumer, whatever
-    roles a worker runs, and are given to a worker that runs their receiver.
+    """The tables of pauses and of deferred records, on the connection of a store.
+
+    Records are stored under one consumer, whichever roles a worker runs, and are delivered by a
+    worker that runs their receiver.
     """
 
     def __init__(self, db: "Connection", consumer: str) -> None:

@@ -16,8 +16,10 @@ RoleTopics = Mapping[str, Collection[str]]
 
 @attrs.frozen
 class Lag:
-    """Records that wait. `topics`: those that some role has yet to handle. `roles`: those on its
-    topics to which a role has yet to come; None for a role that was never started.
+    """Numbers of records that are not handled yet.
+
+    `topics` counts those that at least one role has not handled. `roles` counts, for each role,
+    those on its topics behind its offsets; None for a role that was never started.
     """
 
     topics: Mapping[str, int]

@@ -62,15 +62,20 @@ class PostgresConnection:
             self._working()
 
     def is_in(self, kind: str) -> str:
+        """See `Connection.is_in`."""
         return f"= ANY(%s::{_ARRAYS[kind]})"
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
+        """See `Connection.many`."""
         return list(values)
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        """See `Connection.rows`."""
         with _errors():
             # Without parameters, `%` is no placeholder.
-            return iter(self._working().execute(sql, parameters or None).fetchall())
+            # psycopg asks for literals, against injection: callers pass statements of this package.
+            cursor = self._working().execute(sql, parameters or None)  # pyright: ignore[reportArgumentType]
+            return iter(cursor.fetchall())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -86,12 +91,15 @@ class PostgresConnection:
                 pipeline.sync()  # whatever went wrong shall be known before the COMMIT
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+        """See `Connection.insert`."""
         cursor.executemany(sql, rows)
 
     def beside(self, cursor: Any) -> Any:
+        """See `Connection.beside`."""
         return cursor.connection.cursor()
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
+        """See `Connection.take_ids`."""
         ids = self._ids.setdefault(table, [])
         if len(ids) < count:
             sequence = f"pg_get_serial_sequence('{table}', 'id')"
@@ -106,14 +114,17 @@ class PostgresConnection:
         return taken
 
     def alone(self, cursor: Any) -> None:
+        """See `Connection.alone`."""
         self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
 
     def drop_ids(self) -> None:
+        """See `Connection.drop_ids`."""
         self._ids.clear()
 
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
+        """See `Connection.move_offsets`."""
         topics, partitions, consumers, befores, afters = zip(*moves, strict=True)
         cursor.execute(
             "UPDATE offsets o SET position = v.after FROM unnest("
@@ -134,6 +145,7 @@ class PostgresConnection:
     lock_alone = " FOR UPDATE"
 
     def names(self) -> set[str]:
+        """See `Connection.names`."""
         query = (
             "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'i') "
             "AND c.relnamespace = current_schema()::regnamespace"
@@ -141,6 +153,7 @@ class PostgresConnection:
         return {name for (name,) in self.rows(query, ())}
 
     def columns(self) -> dict[str, set[str]]:
+        """See `Connection.columns`."""
         found: dict[str, set[str]] = {}
         for table, column in self.rows(
             "SELECT table_name, column_name FROM information_schema.columns "
@@ -162,10 +175,12 @@ class PostgresConnection:
             ) as connection,
             connection.cursor() as cursor,
         ):
-            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
+            # A number of ours, no input.
+            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")  # pyright: ignore[reportArgumentType, reportCallIssue]
             yield cursor
 
     def close(self) -> None:
+        """See `Connection.close`."""
         if self._connection is not None:
             self._connection.close()
 
@@ -183,5 +198,6 @@ class PostgresConnection:
             )
             if self._connection.info.server_version >= 170000:
                 # Within a pipeline, a session that waits for its client does not count as idle.
-                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")
+                # A number of ours, no input.
+                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")  # pyright: ignore[reportArgumentType, reportCallIssue]
         return self._connection

@@ -73,8 +73,9 @@ def orders_page(
     after: int | None = None,
     prefix: str = "",
 ) -> list[Row]:
-    """As `orders`, with their numbers `no`: those older than the one numbered `after`, whose ids
-    begin with `prefix`.
+    """A page of orders, newest first, as `orders` has them, each with its number `no`.
+
+    The page holds orders older than the one numbered `after`, whose ids begin with `prefix`.
     """
     query = _orders_query().add_columns(order_keys.c.no)
     if not prefix:
@@ -128,7 +129,7 @@ _STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
 
 
 def _orders_query() -> sa.Select[Any]:
-    return (
+    return (  # pyright: ignore[reportReturnType]  # more columns than SQLAlchemy's types count
         sa.select(
             order_keys.c.order_id,
             _STATUS.label("status"),
@@ -252,9 +253,10 @@ def in_flight(db: sa.Connection) -> int:
 
 
 def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
-    """All that is known of one order: `order`, `payment`, `reservation`, `notification` (each a
-    row or None) and `sagas` (each a row and its Progress); None for an id that nobody brought.
-    `pruned` tells of an order of which only that is left; it is there for no other.
+    """Everything stored about one order; None for an unknown id.
+
+    `order`, `payment`, `reservation` and `notification` are rows or None, `sagas` are rows, each
+    with its state. `pruned` is only there for an order that was pruned, and then alone.
     """
     key = sa.select(order_keys.c.no, order_keys.c.fingerprint).where(
         order_keys.c.order_id == order_id

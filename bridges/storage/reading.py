@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
 from order_sagas.bridges.storage.connection import BUSY_SECONDS, postgres_engine
@@ -46,7 +47,7 @@ def reading(database: str) -> Iterator[sa.Connection]:
         with one_moment(engine) as connection:
             check_readable(connection)
             yield connection
-    except sa.exc.DBAPIError as error:
+    except exc.DBAPIError as error:
         raise StoreError(f"the database can't be read: {error.orig}") from error
     finally:
         engine.dispose()
@@ -67,7 +68,7 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
         return sa.create_engine(url, **options)
     engine = postgres_engine(url, **options)
 
-    @sa.event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect")
     def _read_only(connection: Any, _: Any) -> None:
         connection.read_only = True
 

@@ -364,7 +364,8 @@ class Store:
 
         entities, sagas = list(changes.entities), list(changes.sagas)
         # In the order of their first mention, so that a run repeated numbers them the same.
-        keyed = dict.fromkeys([e.order_id for e in entities if hasattr(e, "order_id")])
+        # `hasattr` says so.
+        keyed = dict.fromkeys([e.order_id for e in entities if hasattr(e, "order_id")])  # pyright: ignore[reportAttributeAccessIssue]
         keyed.update(dict.fromkeys([saga.order_id for saga in sagas]))
         shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
         new = [(key, shards[key]) for key in keyed if key not in self._numbers]

@@ -3,7 +3,7 @@
 import sys
 
 import click
-import sqlalchemy as sa
+from sqlalchemy import exc
 
 from order_sagas.actors.errors import SagaError
 from order_sagas.bridges.errors import BridgeError
@@ -20,7 +20,7 @@ def exit_with(error: Exception) -> None:
         problem = str(error)
         if isinstance(error, BridgeError) and error.command:
             problem += f". Try: {suggestion(*error.command)}"
-    elif isinstance(error, sa.exc.DBAPIError):
+    elif isinstance(error, exc.DBAPIError):
         problem = f"the database: {error.orig}"
     elif isinstance(error, OSError):
         problem = f"{error.strerror or error}: {error.filename or ''}"

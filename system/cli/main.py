@@ -15,7 +15,8 @@ FAILED, INTERRUPTED = 1, 130
 class Commands(click.Group):
     """The root group: help sorted by purpose, and known errors printed without traceback."""
 
-    commands: CommandsByName
+    # Nothing assigns another mapping.
+    commands: CommandsByName  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands by section, without loading them."""

@@ -87,7 +87,7 @@ def _as_json(
 
 
 def _print_entities(out: Console, order_id: str, whole: dict[str, Any]) -> None:
-    order = whole["order"] or {"status": "unknown here"}
+    order: dict[str, Any] = whole["order"] or {"status": "unknown here"}
     table = plain_table("", "status", "", "")
     table.show_header = False
     lines = ", ".join(f"{line['quantity']} {line['sku']}" for line in order.get("lines", ()))

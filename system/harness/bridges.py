@@ -30,6 +30,7 @@ class Staged(BatchProcessor):
 
     stage: ClassVar["Stage"]
     worker: ClassVar["Worker"]
+    _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
 
     @property
     def shards(self) -> dict[int, int]:
@@ -42,6 +43,7 @@ class Staged(BatchProcessor):
         return self.state is State.IDLE
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message; the first one gets a context with a watched store."""
         if type(message) is Connect:
             message = attrs.evolve(message, world=partial(self._watched, message.world))
         super().receiveMessage(message, sender)
@@ -79,6 +81,7 @@ class StagedEmbeddedLog(EmbeddedLogAdapter):
     worker: ClassVar["Worker"]
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """See `LogAdapter.emit`."""
         stage = self.stage
         self.worker.placed.append(outgoing)
         arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling
@@ -96,6 +99,7 @@ class StagedEmbeddedLog(EmbeddedLogAdapter):
         return handled_here
 
     def given_back(self, batch: Batch) -> None:
+        """See `LogAdapter.given_back`."""
         super().given_back(batch)
         self.worker.placed.clear()
         self.worker.held.clear()

@@ -13,12 +13,15 @@ class Observed(Protocol):
     @property
     def books(self) -> Books:
         """The committed state."""
+        ...
 
     def sent(self, order_id: str = "") -> list[str]:
         """Return the statuses of the records sent about an order."""
+        ...
 
     def log(self, order_id: str = "") -> list[dict[str, Any]]:
         """Return the log lines about an order."""
+        ...
 
 
 class UnmetExpectation(AssertionError):

@@ -56,35 +56,45 @@ class FaultTarget(Protocol):
     @property
     def workers(self) -> "Mapping[int, Worker]":
         """The running workers, by number."""
+        ...
 
     def pause_worker(self, worker: "Worker", seconds: float, *, whole: bool = True) -> None:
         """Suspend a worker."""
+        ...
 
     def add_worker(self) -> int:
         """Start one more worker."""
+        ...
 
     def remove_worker(self, number: int, *, killed: bool) -> None:
         """Stop a worker for good."""
+        ...
 
     def crash(self, number: int | None = None) -> None:
         """Kill a worker."""
+        ...
 
     def stop(self, number: int | None = None) -> None:
         """Stop a worker in good order."""
+        ...
 
     def restart(self, number: int | None = None) -> None:
         """Start a worker again."""
+        ...
 
     def skew(self, number: int, seconds: float, drift: float) -> None:
         """Skew the wall clock of a worker."""
+        ...
 
     def operator(
         self, order_id: str, action: str, step: str = "", why: str = "because", saga: str = ""
     ) -> None:
         """Send an operator's command."""
+        ...
 
     def publish(self, topic: str, record: Any, key: str | None = None) -> None:
         """Append a record to a topic."""
+        ...
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ from order_sagas.actors.messages import (
     OPERATOR_COMMANDS,
     LoadStock,
     Message,
+    OperatorCommand,
     OrderCreated,
     OrderLine,
 )
@@ -68,7 +69,9 @@ _APPEND = (
     "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
     "VALUES (?, ?, ?, ?, ?, 0, ?)"
 )
-_OPERATORS = dict(zip(("retry", "skip", "resume", "cancel"), OPERATOR_COMMANDS, strict=True))
+_OPERATORS: dict[str, type[OperatorCommand]] = dict(
+    zip(("retry", "skip", "resume", "cancel"), OPERATOR_COMMANDS, strict=True)
+)
 
 
 class Harness:

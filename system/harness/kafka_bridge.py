@@ -20,12 +20,14 @@ class StagedKafka(KafkaLogAdapter):
     polls_pauses = False  # the harness tells it of each pause
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
+        """See `LogAdapter.poll`."""
         taken = super().poll(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """See `LogAdapter.emit`."""
         self.worker.placed.append(outgoing)
         return super().emit(batch, outgoing, shard)
 

@@ -20,12 +20,15 @@ class FaultSwitch(Protocol):
     @property
     def elapsed(self) -> float:
         """Virtual seconds since the start."""
+        ...
 
     def on(self, *faults: Fault) -> None:
         """Put faults in force."""
+        ...
 
     def off(self, *faults: Fault) -> None:
         """Take faults out of force."""
+        ...
 
 
 class ServiceControl:

@@ -30,6 +30,7 @@ class Pausable(Protocol):
     @property
     def paused(self) -> bool:
         """True while the whole process is suspended."""
+        ...
 
 
 class VirtualCalls:

@@ -67,7 +67,7 @@ def _timed(worker: "Worker") -> set[str]:
     found = set()
     for timer in worker.base.timers():
         if isinstance(timer.payload, Timer):
-            actor = timer.address.actor
+            actor = timer.address.actor  # pyright: ignore[reportAttributeAccessIssue]  # a `Cell`
             saga = actor.state if isinstance(actor, SagaActor) else None
             # A timer for an earlier deadline is stale, and has no effect.
             if saga and saga.steps[timer.payload.step].deadline == timer.payload.at:

@@ -39,13 +39,16 @@ class System(Protocol):
     @property
     def timer_heap(self) -> Any:
         """The timers, a `TimerHeap`."""
+        ...
 
     @property
     def sources(self) -> Any:
         """The loaded sources, a `Sources`."""
+        ...
 
     def resolve(self, address: ActorAddress) -> "Cell":
         """See `Tree.resolve`."""
+        ...
 
     def create_child(
         self,
@@ -56,30 +59,39 @@ class System(Protocol):
         source_hash: str | None = None,
     ) -> "Cell":
         """See `Tree.create_child`."""
+        ...
 
     def post_system(self, receiver: "Cell", sender: "Cell", message: Any) -> None:
         """See `Tree.post_system`."""
+        ...
 
     def wake(self) -> None:
         """See `EventLoop.wake`."""
+        ...
 
     def bury(self, cell: "Cell") -> None:
         """See `Lifecycle.bury`."""
+        ...
 
     def undeliverable(self, receiver: "Cell", sender: "Cell", message: Any) -> None:
         """See `Lifecycle.undeliverable`."""
+        ...
 
     def begin_shutdown(self) -> None:
         """See `Lifecycle.begin_shutdown`."""
+        ...
 
     def updateCapability(self, name: str, value: Any = None) -> None:
         """See `Lifecycle.updateCapability`."""
+        ...
 
     def loadActorSource(self, file: Any) -> str:
         """See `Lifecycle.loadActorSource`."""
+        ...
 
     def unloadActorSource(self, source_hash: str) -> None:
         """See `Lifecycle.unloadActorSource`."""
+        ...
 
     def _handleDeadLetters(self, address: ActorAddress, enable: bool) -> None: ...
 
@@ -170,7 +182,7 @@ class Cell(ActorAddress):
         if target.__class__ is not Cell:
             target = self.base.resolve(target)
         # The receiver's system may be another one in this process.
-        base = target.base
+        base = target.base  # pyright: ignore[reportAttributeAccessIssue]  # a `Cell` by now
         base.post((target, self, message))
         if base.asleep:
             base.wake()

@@ -20,15 +20,19 @@ class PortSystem(System, Protocol):
 
     def may_drive(self) -> bool:
         """See `EventLoop.may_drive`."""
+        ...
 
     def refuse_to_wait(self) -> None:
         """See `EventLoop.refuse_to_wait`."""
+        ...
 
     def run_until_idle(self) -> int:
         """See `EventLoop.run_until_idle`."""
+        ...
 
     def run_until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
         """See `EventLoop.run_until`."""
+        ...
 
     def newPrimaryActor(
         self,
@@ -38,6 +42,7 @@ class PortSystem(System, Protocol):
         source_hash: str | None = None,
     ) -> ActorAddress:
         """See `EventLoopBase.newPrimaryActor`."""
+        ...
 
 
 class Endpoint:

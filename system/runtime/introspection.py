@@ -79,7 +79,8 @@ def timers(system: System) -> list[TimerView]:
 def actors(system: System) -> list[ActorView]:
     """Return all actors that have not exited, parents before their children."""
     return [
-        ActorView(cell, class_of(cell), cell.parent)
+        # Only the root has no parent.
+        ActorView(cell, class_of(cell), cell.parent)  # pyright: ignore[reportArgumentType]
         for cell in walk(system.root)
         if cell.actor is not None
     ]
@@ -107,7 +108,8 @@ def system_status(system: System) -> Thespian_SystemStatus:
     for name, address in list(system.names.items()):
         status.addGlobalActor(name, address)
     status.setDeadLetterHandler(system.dead_letter_handler)
-    status.sourceAuthority = system.sources.authority
+    # Untyped: None at first.
+    status.sourceAuthority = system.sources.authority  # pyright: ignore[reportAttributeAccessIssue]
     status.loadedSources = [(each, "") for each in system.sources.loaded]
     return status
 

@@ -20,12 +20,15 @@ class Mailbox(Protocol):
 
     def append(self, envelope: Envelope, /) -> None:
         """Add a message that is ready to be delivered."""
+        ...
 
     def popleft(self) -> Envelope:
         """Remove and return the next message to deliver. Raises IndexError if there is none."""
+        ...
 
     def clear(self) -> None:
         """Drop all messages."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -37,6 +40,7 @@ class Policy(Protocol):
 
     def mailbox(self) -> Mailbox:
         """Return a new, empty mailbox with this order of delivery."""
+        ...
 
 
 class Fifo:

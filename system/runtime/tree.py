@@ -146,7 +146,7 @@ class Tree(EventLoop):
         An address that is unknown here gets a new, dead cell.
         """
         if address.__class__ is Cell:
-            return address
+            return address  # pyright: ignore[reportReturnType]  # not narrowed by `__class__`
         name = address.actorAddressString
         if name == SYSTEM_NAME:
             return self.root

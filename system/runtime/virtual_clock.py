@@ -1,4 +1,4 @@
-"""A clock that moves only when it is told to, for tests and simulation."""
+"""A clock that moves only when the program advances it, for tests and simulation."""
 
 
 class VirtualClock:

@@ -55,7 +55,7 @@ def bind_control_socket(run: OwnRun) -> tuple[socket.socket, Path]:
 
 
 class ControlSocket:
-    """Answers the clients of a listening socket, on a thread of its own.
+    """Answers the clients of a listening socket, on a separate thread.
 
     `status` is called for each `AskStatus`, on a thread, so that it may block; `stop` is called for
     each `AskStop`, on the event loop. A client that sends anything else, or nothing, or does not

@@ -39,12 +39,15 @@ class Step(Protocol):
 
     def describe(self, dialect: str, ask: Ask) -> list[str]:
         """What it does, a line each: the SQL, or a sentence. Empty if there is nothing to do."""
+        ...
 
     def count(self, ask: Ask) -> int | None:
         """How many rows it changes; None where no row is changed, or none is counted."""
+        ...
 
     def run(self, target: Target) -> None:
         """Do it."""
+        ...
 
 
 @attrs.frozen
