@@ -322,10 +322,12 @@ def _(monkeypatch):
 
     def wrong(self):
         batch = self._batch
-        if batch is None or self.state is not State.COMMITTING:
-            right(self)
+        if batch is None or batch.waiting or self.state is State.OPEN:
+            right(self)  # it was not to be committed yet
             return
-        self._close_batch()
+        if self.state is State.COMMITTING:
+            self._enter(State.IDLE)
+        self._batch = None
         self._log.on_committed(batch, [0] * len(batch.outbox))
         self.proceed_soon()
 
