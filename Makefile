@@ -19,6 +19,7 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 SKIP ?=
 # e.g. make test ARGS='-k trace', make demo ARGS='--orders 10000'
 ARGS ?=
+COVERAGE ?=
 SOURCES = $(wildcard actors bridges system src typings examples benchmarks tests)
 
 .PHONY: help
@@ -58,19 +59,24 @@ demo: $(BIN)/.running ## Run a thousand orders and watch them
 SERVERS = tests/packaging $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
-test: $(DEVELOPING) ## Run the tests
-ifeq ($(strip $(ARGS)),)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(addprefix --ignore=,tests/conformance $(SERVERS))
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
-else
+test: $(DEVELOPING) ## Run the tests; COVERAGE=1 lists the lines that unit and scenario tests miss
+ifneq ($(strip $(ARGS)),)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+else
+ifneq ($(strip $(COVERAGE)),)
+	@$(MAKE) --no-print-directory coverage
+endif
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup \
+		$(addprefix --ignore=,tests/conformance $(SERVERS) $(if $(COVERAGE),$(COVERED)))
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
 endif
 
-# Unit and scenario tests alone: the others start processes that are killed, or measure nothing new.
+COVERED = tests/unit tests/scenarios
+# Those alone: the others start processes that are killed, or measure nothing new.
 .PHONY: coverage
 coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with the most lines not run
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/scenarios
+	@$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist loadgroup $(COVERED)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report | awk 'NR <= 22 || /^TOTAL|skipped/'
 
