@@ -30,16 +30,6 @@ def run(
     return done
 
 
-def copy_of_repository(target: Path) -> Path:
-    """What a clone would hold, with the changes that are not yet committed."""
-    listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_symlink() or (ROOT / name).exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
-    return target
-
-
 def docker_context(repository: Path, target: Path) -> Path:
     """The part of a repository that `.dockerignore` lets into an image: a list of exceptions."""
     target.mkdir()

@@ -14,7 +14,6 @@ from tests.packaging.distribution import (
     ROOT,
     Environment,
     build,
-    copy_of_repository,
     docker_context,
     docker_install,
     environment,
@@ -24,6 +23,7 @@ from tests.support.cli import Started
 from tests.support.ports import free_port
 from tests.support.sockets import listeners
 from tests.support.waiting import wait_until
+from tests.support.working_copy import copy_of_repository
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
 

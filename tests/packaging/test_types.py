@@ -8,10 +8,10 @@ import pytest
 from tests.packaging.distribution import (
     Environment,
     build,
-    copy_of_repository,
     environment,
     run,
 )
+from tests.support.working_copy import copy_of_repository
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
 

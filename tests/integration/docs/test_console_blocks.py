@@ -16,6 +16,7 @@ import pytest
 from tests.support.markdown import PAGES, ROOT, Block, blocks
 from tests.support.pasted import Command, Shell, commands
 from tests.support.ports import free_port
+from tests.support.working_copy import copy_of_repository
 
 # They share a clone, and one of them is as long as all others of the suite.
 pytestmark = [
@@ -47,15 +48,7 @@ def page_name(page: Path) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a clone of this working tree would be cloned from: all that git knows of, or would."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    origin = tmp_path_factory.mktemp("origin") / "order-sagas"
-    for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (origin / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, origin / name)
+    origin = copy_of_repository(tmp_path_factory.mktemp("origin") / "order-sagas")
     person = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     for words in (["init", "-q"], ["add", "-A", "-f"], [*person, "commit", "-qm", "All of it"]):
         subprocess.run(["git", *words], cwd=origin, check=True, capture_output=True)

@@ -17,6 +17,8 @@ pytestmark = [
 
 PARTITIONS = 4
 PAUSED = ("stock", "notification", "intake")
+SAGAS = 20
+"""Sagas that the orders of the golden database come to."""
 
 
 def test_start_migrates_a_database_and_its_sagas_go_on(
@@ -36,9 +38,9 @@ def test_start_migrates_a_database_and_its_sagas_go_on(
     waiting = system.number("SELECT count(*) FROM sagas WHERE step = 'reserve stock'")
     for name in PAUSED:
         assert 0 == system.run("unpause", name).returncode
-    wait_until(lambda: 0 == system.number(IN_FLIGHT), "all sagas to end")
+    # Those that were deferred at the intake have no saga until they are delivered.
+    wait_until(lambda: system.number(ENDED) == SAGAS, "all sagas to end")
     wait_until(lambda: 0 == system.number("SELECT count(*) FROM outbox"), "all to be published")
-    system.wait_for_ends(system.ended())
 
     assert all("database migrate" in done.stderr and done.returncode for done in refused)
     assert "ALTER TABLE sagas RENAME COLUMN progress TO state" in dry.stdout
@@ -48,4 +50,4 @@ def test_start_migrates_a_database_and_its_sagas_go_on(
     assert 5 == system.said("database", "version")["version"]
 
 
-IN_FLIGHT = "SELECT count(*) FROM sagas WHERE ended_at IS NULL"
+ENDED = "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL"
