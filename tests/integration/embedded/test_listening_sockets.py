@@ -171,6 +171,7 @@ def test_secrets_are_on_no_command_line_and_in_no_environment(tmp_path: Path) ->
     config.write_text('smtp_password = "swordfish"\n')
     env["ORDER_SAGAS_CONFIG"] = str(config)
     with Started(tmp_path, env) as system:
+        wait_until(lambda: len(bells(tmp_path)) == 2, "both workers to run")
         shown = [
             Path(f"/proc/{process.pid}/{file}").read_bytes()
             for process in tree(system.process.pid)
