@@ -14,7 +14,7 @@ LOADED = re.compile(r'(?:src|<link[^>]+href)="(https?:)?//[^"]+"')
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The site."""
-    folder = tmp_path_factory.mktemp("site")
+    folder: Path = tmp_path_factory.mktemp("site")
     arguments = ["-q", "-W", "--keep-going", "-c", str(ROOT / "docs/site"), str(ROOT), str(folder)]
 
     assert 0 == sphinx_build(arguments)
