@@ -19,16 +19,26 @@ from order_sagas.actors.sagas import (
     minutes,
     seconds,
 )
+from order_sagas.actors.services.call_limits import CallLimits
+from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
+from order_sagas.actors.services.effect import Effect, UseClient
+from order_sagas.actors.services.effects import EffectService
 from order_sagas.actors.services.service import NOTHING, Answer, Service
 
 __all__ = [
     "NOTHING",
     "ONCE",
+    "After",
     "Answer",
+    "CallLimits",
+    "Declined",
+    "Effect",
+    "EffectService",
     "Entity",
     "Failed",
     "Failure",
     "Message",
+    "NoAnswer",
     "Notice",
     "Parallel",
     "Participant",
@@ -36,6 +46,7 @@ __all__ = [
     "Saga",
     "Service",
     "Step",
+    "UseClient",
     "hours",
     "minutes",
     "seconds",
