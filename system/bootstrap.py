@@ -147,7 +147,7 @@ def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
     return EmbeddedLogAdapter, None
 
 
-def open_world(
+def open_context(
     parts: Parts,
     registry: Registry,
     tell: Callable[[Any], None],
@@ -252,11 +252,11 @@ def start(
             actors.tell(services[name], message)
     adapter = parts.adapter or adapter_of(settings)[0]
     if parts.apart:
-        world = partial(open_world, parts, registry, _no_op)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, apart=True))
+        opened = partial(open_context, parts, registry, _no_op)
+        actors.tell(bridge, Connect(opened, coordinator, services, adapter, apart=True))
     else:
-        world = partial(open_world, parts, registry, running.tell_bridge)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, running.fail))
+        opened = partial(open_context, parts, registry, running.tell_bridge)
+        actors.tell(bridge, Connect(opened, coordinator, services, adapter, running.fail))
     return running
 
 

@@ -18,9 +18,9 @@ def _nothing(*_: Any) -> None:
 
 @attrs.frozen
 class Connect:
-    """The bridge's first message: its world, and the actors it serves."""
+    """The bridge's first message: its open_context, and the actors it serves."""
 
-    world: "Callable[[], ProcessorContext]"
+    open_context: "Callable[[], ProcessorContext]"
     coordinator: ActorAddress | None
     services: dict[str, ActorAddress]
     adapter: "AdapterFactory"

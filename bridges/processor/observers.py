@@ -19,7 +19,7 @@ TRACEPARENT = "traceparent"
 class Observer:
     """Told on the loop's thread, so it has to be quick. What `committed` raises is logged."""
 
-    def committed(self, batch: Batch, world: "ProcessorContext", seconds: float) -> None:
+    def committed(self, batch: Batch, context: "ProcessorContext", seconds: float) -> None:
         """The batch is stored, for good; its transaction took so long."""
 
     def rolled_back(self) -> None:

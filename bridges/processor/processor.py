@@ -207,7 +207,7 @@ class BatchProcessor(Actor):
         self._give_up = connect.fatal
         if connect.coordinator:
             self.receivers[ORCHESTRATOR] = connect.coordinator
-        context = connect.world()
+        context = connect.open_context()
         if connect.apart:
             context = attrs.evolve(context, tell=partial(self.send, self.myAddress))
         self._make_parts(context, connect.adapter)

@@ -45,7 +45,9 @@ class Staged(BatchProcessor):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         """Handle a message; the first one gets a context with a watched store."""
         if type(message) is Connect:
-            message = attrs.evolve(message, world=partial(self._watched, message.world))
+            message = attrs.evolve(
+                message, open_context=partial(self._watched, message.open_context)
+            )
         super().receiveMessage(message, sender)
 
     def _watched(self, opened: Callable[[], ProcessorContext]) -> ProcessorContext:
