@@ -20,7 +20,7 @@ from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
-from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
+from order_sagas.bridges.kafka.errors import KafkaClientError, RecordTooLargeError
 from order_sagas.bridges.kafka.ports import ClientPort, ConsumerPort
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch, Item
@@ -526,7 +526,7 @@ class KafkaLogAdapter:
         if rows:
             self._publish(rows)
 
-    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaBridgeError) -> None:
+    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaClientError) -> None:
         """Kafka will never take this row: have its dead letter stored in its place, whole.
 
         A dead letter that is too large itself stays in the outbox, where nothing deletes it. It is
