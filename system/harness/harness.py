@@ -357,7 +357,7 @@ class Harness:
         self._ring()
 
     def send(self, actor: str, message: Any) -> None:
-        """Send a message to a service, to `coordinator` or to `bridge`, bypassing all topics.
+        """Send a message to a service, to `coordinator` or to `processor`, bypassing all topics.
 
         Raises RuntimeError if no worker runs, and LookupError for an unknown name.
         """
@@ -547,14 +547,14 @@ class Harness:
     def _address(self, actor: str) -> ActorAddress:
         assert self.worker
         assert self.worker.running
-        if actor == "bridge":
-            return self.worker.running.bridge
+        if actor == "processor":
+            return self.worker.running.processor
         if actor in self.worker.services:
             return self.worker.services[actor]
         for view in self.worker.base.actors():
             if actor == "coordinator" and view.actor_class is SagaCoordinator:
                 return view.address
-        known = ", ".join(["bridge", "coordinator", *self.worker.services])
+        known = ", ".join(["coordinator", "processor", *self.worker.services])
         raise LookupError(f"no actor is named {actor!r}; there are {known}")
 
 

@@ -88,10 +88,10 @@ class Worker:
         self.run()
 
     @property
-    def bridge(self) -> Staged:
+    def processor(self) -> Staged:
         """The batch processor itself, not its address, for inspection."""
         assert self.running
-        return self.running.bridge.actor  # type: ignore[no-any-return]
+        return self.running.processor.actor  # type: ignore[no-any-return]
 
     @property
     def is_ready(self) -> bool:
@@ -125,7 +125,7 @@ class Worker:
         """Notify the batch processor of waiting records."""
         if self.running and not self.rung:
             self.rung = True
-            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
 
     def reach(self, point: str) -> None:
         """Report a point to `CrashPoints`."""
