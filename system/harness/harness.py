@@ -32,7 +32,6 @@ from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.bridges import StagedEmbeddedLog
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -47,6 +46,7 @@ from order_sagas.system.harness.orders import OrderNumbers
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.runtime import (
     ActorView,
@@ -564,8 +564,8 @@ _encode = msgspec.json.Encoder().encode
 def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
     """The adapter of Kafka, and a simulated Kafka on the stage."""
     # Here, because Kafka's client takes long to load, and the embedded log does not need it.
-    from order_sagas.system.harness.kafka_bridge import StagedKafka
     from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
+    from order_sagas.system.harness.staged_kafka import StagedKafka
 
     kafka = SimulatedKafka(stage, seed, latency)
     stage.client = partial(SimulatedClient, kafka)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_worker import Worker
 
 
-class Staged(BatchProcessor):
+class StagedProcessor(BatchProcessor):
     """A processor whose database is the harness's, and whose deliveries a fault may hit."""
 
     stage: ClassVar["Stage"]
