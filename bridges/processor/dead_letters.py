@@ -10,7 +10,7 @@ from order_sagas.bridges.processor.counts import Counts
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class DeadLetters:

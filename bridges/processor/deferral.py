@@ -22,7 +22,7 @@ from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 LOOK_SECONDS = 1.0
 """Seconds between reads of the pauses, while one that was ended is not over for every worker."""

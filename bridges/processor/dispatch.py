@@ -21,7 +21,7 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 TRIES = 2
 """How often a handler may fail on a record before the record is a dead letter."""

@@ -34,7 +34,7 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
 from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
 """Pauses before records that Kafka did not acknowledge are published again."""

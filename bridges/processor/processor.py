@@ -50,7 +50,7 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage.store import Changes
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class Proceed:
@@ -266,7 +266,9 @@ class BatchProcessor(Actor):
     def _fatal(self, error: BaseException) -> None:
         self._enter(State.STOPPED)
         try:
-            log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
+            log.error(
+                "processor.failed", error=str(error), kind=type(error).__name__, exc_info=error
+            )
         finally:
             self._give_up(error)  # even if the line cannot be logged
 

@@ -10,7 +10,7 @@ from order_sagas.bridges.storage.idempotency_key_retention import KeyRound
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds, at most; an hour's patience is looked after sixty times."""

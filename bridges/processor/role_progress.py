@@ -11,7 +11,7 @@ import structlog
 Place = tuple[str, int]
 """A topic and a partition."""
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class RoleProgress:

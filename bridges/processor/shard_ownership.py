@@ -20,7 +20,7 @@ from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 RESTORE_AT_ONCE = 1000
 """Sagas in one message to their coordinator."""
