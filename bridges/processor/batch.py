@@ -15,7 +15,7 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
-from order_sagas.bridges.storage.deferred import Parked
+from order_sagas.bridges.storage.deferred import DeferredRecord
 
 
 @cache
@@ -69,9 +69,9 @@ class Batch:
     """What it took from the queue of outcomes, to be given back if it is rolled back."""
     look_again: bool = False
     """Whether there may be more to take though this batch stores nothing."""
-    parked: list[Parked] = attrs.field(factory=list)
+    deferred: list[DeferredRecord] = attrs.field(factory=list)
     """What is kept for those who are paused."""
-    unparked: list[int] = attrs.field(factory=list)
+    redelivered: list[int] = attrs.field(factory=list)
     """What was kept and is delivered now, by its ids."""
 
     def absorb(self, handled: Ack) -> SagaState | None:
@@ -111,5 +111,5 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
-            or self.outbox or self.offsets or self.parked or self.unparked or self.calls
+            or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
         )  # fmt: skip

@@ -20,7 +20,7 @@ from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
+from order_sagas.bridges.storage.deferred import INTAKE, DeferredRecord, Pause
 
 log = structlog.get_logger("processor")
 
@@ -74,7 +74,7 @@ class Deferral:
     def look(self) -> None:
         """Read from the database which services are paused, and which pauses have ended."""
         outages, now = self._context.outages, self._context.clock.now()
-        table = self._context.store.parking
+        table = self._context.store.deferred
         if self._pauses_since is None:
             self._pauses_since = min(now, self._context.store.outages.oldest())
         found = table.pauses(self._pauses_since)
@@ -112,7 +112,7 @@ class Deferral:
         """Read which messages of the owned shards are deferred, and former outages."""
         if self._context.journal:
             self._context.journal.recall(self._context.outages, self._context.clock.now())
-        table, shards = self._context.store.parking, [*self._ownership.epochs]
+        table, shards = self._context.store.deferred, [*self._ownership.epochs]
         ours = [*self._receivers]
         self.pending = table.targets(shards, ours)
         if INTAKE in self.pending:
@@ -137,7 +137,7 @@ class Deferral:
                 if not target or route.receiver not in self._receivers:
                     routes.append(route)
                     continue
-                batch.parked.append(self._as_deferred(item, route, target))
+                batch.deferred.append(self._as_deferred(item, route, target))
                 self.pending.add(target)
                 if target == INTAKE:
                     self._deferred_orders.add(item.message.order_id)
@@ -159,14 +159,14 @@ class Deferral:
                 return INTAKE
         return route.receiver if route.receiver in holding else ""
 
-    def _as_deferred(self, item: Item, route: Route, target: str) -> Parked:
+    def _as_deferred(self, item: Item, route: Route, target: str) -> DeferredRecord:
         message, partitions = item.message, self._context.store.partitions
         key = route.keyed_by(message).encode()
         partition = partition_for(key, partitions)
         record = item.record or Record(
             item.topic, partition, -1, key, self._context.wire.encode(message)
         )
-        return Parked(partition, target, route.receiver, message.order_id, record)
+        return DeferredRecord(partition, target, route.receiver, message.order_id, record)
 
     # --- delivering what was deferred ---------------------------------------------------------
 
@@ -176,14 +176,14 @@ class Deferral:
         if not due:
             return []
         target = min(due)
-        rows = self._context.store.parking.next(
+        rows = self._context.store.deferred.next(
             target, [*self._ownership.epochs], [*self._receivers], limit
         )
         if len(rows) < limit:
             self._drained(target)
         items = []
         for number, receiver, record in rows:
-            batch.unparked.append(number)
+            batch.redelivered.append(number)
             item = self._as_item(batch, receiver, record)
             if item:
                 items.append(item)

@@ -508,8 +508,8 @@ class BatchProcessor(Actor):
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
-            parked=batch.parked,
-            unparked=batch.unparked,
+            deferred=batch.deferred,
+            redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)
 

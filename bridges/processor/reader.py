@@ -64,7 +64,7 @@ class BatchReader:
             limit = size - len(outcomes)
             kept = deferral.take(batch, limit) if deferral.pending and limit else []
             # Deferred records come first, and nothing new while there are more of them.
-            taken = () if batch.unparked or not limit else adapter.poll(batch, limit)
+            taken = () if batch.redelivered or not limit else adapter.poll(batch, limit)
             selective = adapter.selective
             for record in taken:
                 batch.records += 1
@@ -100,7 +100,7 @@ class BatchReader:
                 items = deferral.defer(batch, items)
             items = kept + items
         if self._outcomes:
-            room = size - len(outcomes) - batch.records - len(batch.unparked)
+            room = size - len(outcomes) - batch.records - len(batch.redelivered)
             outcomes += self._take_outcomes(batch, room)
         items += outcomes
         return items
