@@ -14,7 +14,7 @@ log = structlog.get_logger("processor")
 
 
 class DeadLetters:
-    """Adds to a batch the dead letter of a record that is unreadable, or that no actor can handle.
+    """Adds dead letters to a batch, for records that cannot be decoded or handled.
 
     `emit` adds an outgoing record of a shard to a batch.
     """
