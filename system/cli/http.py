@@ -48,7 +48,7 @@ def token_command(name: str, role: str) -> None:
     token. Removing the line revokes the token immediately.
     """
     need("http")
-    from order_sagas.bridges.http.tokens import hash_of, new_token
+    from order_sagas.bridges.http.server.tokens import hash_of, new_token
 
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
         raise click.UsageError("a name has letters, digits, - and _, as in shop-1")

@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.bridges.http import HttpError
-from order_sagas.bridges.http.tokens import hash_of
+from order_sagas.bridges.http.server.tokens import hash_of
 from tests.support.http_service import TOKENS, an_order_body, serving, tokens_file
 from tests.support.waiting import wait_until
 

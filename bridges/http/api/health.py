@@ -1,4 +1,4 @@
-"""Health endpoints: `/health/live` and `/health/ready`."""
+"""Readiness endpoints: `/health/live` and `/health/ready`."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import HealthCheck, Liveness, Readiness
 from order_sagas.bridges.http.config import Dependencies
-from order_sagas.bridges.http.read_model import Reader
-from order_sagas.bridges.http.routing import Endpoint, answer
-from order_sagas.bridges.http.schemas import Alive, Health, HealthCheck
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 
 KEPT = 2.0
 """Seconds for which a readiness result is cached, to limit requests to Kafka and the database."""
@@ -25,14 +25,14 @@ class HealthRoutes:
     """
 
     def __init__(
-        self, around: Dependencies, reader: Reader, intake_problem: Callable[[], str]
+        self, dependencies: Dependencies, reader: ReadModel, intake_problem: Callable[[], str]
     ) -> None:
-        self._around = around
+        self._dependencies = dependencies
         self._reader = reader
         self._intake_problem = intake_problem
-        self._found = Health(ready=False, checks={})
-        self._found_at = float("-inf")
-        self._looking = asyncio.Lock()
+        self._result = Readiness(ready=False, checks={})
+        self._checked_at = float("-inf")
+        self._checking = asyncio.Lock()
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -42,41 +42,41 @@ class HealthRoutes:
         ]
 
     async def _live(self, request: Request) -> Response:
-        return answer(Alive())
+        return answer(Liveness())
 
     async def _ready(self, request: Request) -> Response:
-        async with self._looking:
+        async with self._checking:
             now = asyncio.get_running_loop().time()
-            if now - self._found_at > KEPT:
-                self._found = await run_in_threadpool(self._look)
-                self._found_at = asyncio.get_running_loop().time()
-        return answer(self._found, 200 if self._found.ready else 503)
+            if now - self._checked_at > KEPT:
+                self._result = await run_in_threadpool(self._check_all)
+                self._checked_at = asyncio.get_running_loop().time()
+        return answer(self._result, 200 if self._result.ready else 503)
 
-    def _look(self) -> Health:
+    def _check_all(self) -> Readiness:
         checks = {
             "database": _check(self._reader.check),
-            "log": _check(self._around.check_log),
-            "intake": _said(self._intake_problem()),
+            "log": _check(self._dependencies.check_log),
+            "intake": _check_of(self._intake_problem()),
         }
         ready = all(check.ok for check in checks.values())
         try:
-            running = self._around.running()
+            running = self._dependencies.running()
             checks["workers"] = HealthCheck(
                 ok=running > 0,
                 detail=f"{running} running" if running else "none runs: orders wait in the log",
             )
         except BridgeError as error:
-            checks["workers"] = _said(str(error))
-        return Health(ready=ready, checks=checks)
+            checks["workers"] = _check_of(str(error))
+        return Readiness(ready=ready, checks=checks)
 
 
 def _check(check: Callable[[], None]) -> HealthCheck:
     try:
         check()
     except BridgeError as error:
-        return _said(str(error))
+        return _check_of(str(error))
     return HealthCheck(ok=True)
 
 
-def _said(problem: str) -> HealthCheck:
+def _check_of(problem: str) -> HealthCheck:
     return HealthCheck(ok=not problem, detail=problem)

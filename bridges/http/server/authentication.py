@@ -6,12 +6,12 @@ from starlette.datastructures import Headers
 
 from order_sagas.bridges.http.config import HttpOptions, NoTokensError
 from order_sagas.bridges.http.problems import Problem, retry_later
-from order_sagas.bridges.http.rate_limit import Buckets
-from order_sagas.bridges.http.tokens import Caller, Role, Tokens
+from order_sagas.bridges.http.server.rate_limit import RateLimiter
+from order_sagas.bridges.http.server.tokens import Caller, Role, Tokens
 
 LOCAL = Caller("local", Role.OPERATE)
 """The caller of every request if no tokens are configured."""
-STRANGER = Caller("", Role.NONE)
+ANONYMOUS = Caller("", Role.NONE)
 """The caller of a request without a token."""
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -32,7 +32,7 @@ class Access:
                 "without tokens, serve on 127.0.0.1"
             )
         self._host = options.host
-        self._buckets = Buckets(options.rate)
+        self._buckets = RateLimiter(options.rate)
 
     @property
     def is_open(self) -> bool:
@@ -40,7 +40,7 @@ class Access:
         return self._tokens is None
 
     def identify(self, scope: Any) -> Caller:
-        """Return the caller of a request; STRANGER if it has no token.
+        """Return the caller of a request; ANONYMOUS if it has no token.
 
         Raises Problem: 401 (unknown token), 403 (request of another site) or 429 (rate limit).
         """
@@ -55,7 +55,7 @@ class Access:
         self._slow_down(caller.name if caller else f"@{address}")
         if caller is None and "authorization" in headers:
             raise _unauthorized("the token is not known", ', error="invalid_token"')
-        return caller or STRANGER
+        return caller or ANONYMOUS
 
     def _slow_down(self, name: str) -> None:
         if seconds := self._buckets.take(name):

@@ -12,8 +12,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from order_sagas.bridges.http.authentication import STRANGER, Access
 from order_sagas.bridges.http.problems import Problem
+from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ OPEN = ("/health/", "/page/")
 """Path prefixes that need no token and are not rate-limited: health checks and page files."""
 
 
-class Gate:
+class RequestMiddleware:
     """The outermost ASGI application. Turns a Problem, and any other exception, into a response."""
 
     def __init__(self, app: ASGIApp, access: Access, observe: Observe) -> None:
@@ -47,7 +47,7 @@ class Gate:
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
-        scope["caller"] = STRANGER
+        scope["caller"] = ANONYMOUS
         try:
             try:
                 if scope["path"] != "/" and not scope["path"].startswith(OPEN):
