@@ -153,7 +153,9 @@ class _Server(uvicorn.Server):
 def _config(app: HttpApp, options: HttpOptions) -> uvicorn.Config:
     class Protocol(LimitedProtocol):
         most_connections = options.connections
+        most_of_address = options.connections_of_address
         head_seconds = options.timeout
+        body_seconds = options.timeout + 1.0  # read_body answers first
 
     return uvicorn.Config(
         app.asgi,
