@@ -61,7 +61,7 @@ class BulkSagaAction(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
 
     action: Literal["retry", "skip", "resume", "cancel"]
     filter: SagaSelection
-    why: str = ""
+    why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
 
@@ -83,7 +83,7 @@ class BulkDeadLetterAction(msgspec.Struct, frozen=True, rename="camel", forbid_u
 
     action: Literal["replay", "discard"]
     filter: DeadLetterSelection
-    why: str = ""
+    why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
 

@@ -24,7 +24,7 @@ LONGEST_NUMBER = 18
 class DeadLetterAction(msgspec.Struct, frozen=True):
     """Optional request body of an action on one dead letter."""
 
-    why: str = ""
+    why: query.Reason = ""
     again: bool = False
     """Act even if the dead letter was already replayed or discarded."""
 

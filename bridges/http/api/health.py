@@ -21,7 +21,8 @@ KEPT = 2.0
 class HealthRoutes:
     """Live: the process answers. Ready (200, else 503): new orders can be stored.
 
-    The absence of workers is reported but does not affect readiness: orders wait in the log.
+    Only callers who may read get the details. The absence of workers is reported but does not
+    affect readiness: orders wait in the log.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class HealthRoutes:
             if now - self._checked_at > KEPT:
                 self._result = await run_in_threadpool(self._check_all)
                 self._checked_at = asyncio.get_running_loop().time()
-        return answer(self._result, 200 if self._result.ready else 503)
+        result = self._result
+        if request.scope["caller"].role < Role.READ:
+            result = _without_details(result)
+        return answer(result, 200 if result.ready else 503)
 
     def _check_all(self) -> Readiness:
         checks = {
@@ -76,6 +80,15 @@ def _check(check: Callable[[], None]) -> HealthCheck:
     except BridgeError as error:
         return _check_of(str(error))
     return HealthCheck(ok=True)
+
+
+def _without_details(result: Readiness) -> Readiness:
+    """Return the checks without the error texts, which may name hosts, users and files."""
+    checks = {
+        name: HealthCheck(ok=check.ok, detail="" if check.ok else "failed")
+        for name, check in result.checks.items()
+    }
+    return Readiness(ready=result.ready, checks=checks)
 
 
 def _check_of(problem: str) -> HealthCheck:

@@ -18,7 +18,7 @@ from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, answer
 from order_sagas.bridges.http.api.schemas import Receipt
 from order_sagas.bridges.http.config import HttpOptions
-from order_sagas.bridges.http.problems import FieldError, Problem
+from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
@@ -105,6 +105,10 @@ def read_order(raw: bytes, key: str) -> OrderCreated:
     fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
     named = "orderId"
     if isinstance(fields, dict):
+        if "id" in fields and "orderId" in fields:
+            raise wrong_field("#/id", "give either id or orderId")
+        if repeated := query.repeated_name(raw):
+            raise wrong_field(f"#/{repeated}", "the field is given more than once")
         if "id" in fields and "orderId" not in fields:
             named = "id"
             if len(fields) == 1:

@@ -34,7 +34,7 @@ class SagaAction(msgspec.Struct, frozen=True):
 
     step: str = ""
     """The stuck step; for `retry` and `skip`."""
-    why: str = ""
+    why: query.Reason = ""
 
 
 Make = Callable[[SagaView, SagaAction, str], OperatorCommand]

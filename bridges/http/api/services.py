@@ -27,7 +27,7 @@ ACTIONS = ("pause", "unpause")
 class PauseAction(msgspec.Struct, frozen=True):
     """Request body of pause and unpause. A pause requires a `why`."""
 
-    why: str = ""
+    why: query.Reason = ""
 
 
 class ServiceRoutes:

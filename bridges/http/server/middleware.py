@@ -22,7 +22,10 @@ Observe = Callable[[str, str, int, float], None]
 
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 OPEN = ("/health/", "/page/")
-"""Path prefixes that need no token and are not rate-limited: health checks and page files."""
+"""Path prefixes that need no token and are not rate-limited: health checks and page files.
+
+A token is looked at nevertheless: `/health/ready` says more to who may read.
+"""
 
 
 class RequestMiddleware:
@@ -50,8 +53,9 @@ class RequestMiddleware:
         scope["caller"] = ANONYMOUS
         try:
             try:
-                if scope["path"] != "/" and not scope["path"].startswith(OPEN):
-                    scope["caller"] = self._access.identify(scope)
+                is_open = scope["path"] == "/" or scope["path"].startswith(OPEN)
+                identify = self._access.identify_if_any if is_open else self._access.identify
+                scope["caller"] = identify(scope)
                 await self._app(scope, receive, sending)
             except Problem as problem:
                 await problem.response()(scope, receive, sending)
