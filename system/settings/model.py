@@ -126,6 +126,12 @@ class Settings:
     http_connections: int = _setting(
         1000, kinds.integer(1, 100_000), "Maximum number of open connections."
     )
+    http_connections_of_address: int = _setting(
+        500,
+        kinds.integer(0, 100_000),
+        "Maximum number of open connections of one address; 0: no limit. Behind a proxy, which has "
+        "one address, let the proxy limit them.",
+    )
     http_timeout: float = _setting(
         10.0,
         kinds.duration(zero=False),

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from order_sagas.actors.messages import RetryStep
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.operations.pauses import pauses_that_last
 from order_sagas.bridges.operations.selection import SagaFilter, choose
 from order_sagas.bridges.storage import queries
@@ -292,7 +292,7 @@ def test_what_submitters_left_is_found_among_what_workers_have_in_hand(tmp_path:
 def test_the_snapshot_of_http_reads_what_is_in_flight_alone(small_and_large) -> None:
     """All of it, its totals apart: those are counted by an index, and less often."""
     for database in small_and_large:
-        reader = Reader(database, Registry([PLACE_ORDER]))
+        reader = ReadModel(database, Registry([PLACE_ORDER]))
         snapshot = reader.snapshot()
         reader.close()
 
