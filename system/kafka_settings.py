@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
@@ -85,7 +85,7 @@ class KafkaAccess:
             self.settings.kafka_group, self.kept,
         )  # fmt: skip
 
-    def letters(self) -> LetterSource:
+    def letters(self) -> DeadLetterSource:
         """See `LogAccess.letters`."""
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 

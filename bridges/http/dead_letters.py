@@ -14,7 +14,12 @@ from order_sagas.bridges.http.request_body import read_body
 from order_sagas.bridges.http.routing import Endpoint, answer
 from order_sagas.bridges.http.schemas import Asked, LetterPage, LetterView
 from order_sagas.bridges.http.tokens import Role
-from order_sagas.bridges.operations.dead_letters import Letter, LetterError, LetterReader, Letters
+from order_sagas.bridges.operations.dead_letters import (
+    DeadLetter,
+    DeadLetterError,
+    DeadLetterOperations,
+    DeadLetterReader,
+)
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18
@@ -70,22 +75,22 @@ class LetterRoutes:
 
     def _do(self, action: str, number: int, by: str, wish: LetterWish) -> Asked:
         with self._around.open_log() as log:
-            letters = Letters(log)
+            letters = DeadLetterOperations(log)
             _get(letters, number)
             try:
                 if action == "replay":
                     letters.replay([number], by, wish.why, again=wish.again)
                 else:
                     letters.discard([number], by, wish.why, again=wish.again)
-            except LetterError as error:
+            except DeadLetterError as error:
                 raise Problem(409, str(error)) from None
             return Asked(asked=action, by=by, workers=log.running or 0, dead_letter=number)
 
     def _one(self, number: int) -> LetterView:
-        return _view(_get(LetterReader(self._around.letters()), number))
+        return _view(_get(DeadLetterReader(self._around.letters()), number))
 
     def _page(self, limit: int, after: int | None, everything: bool) -> LetterPage:
-        letters = LetterReader(self._around.letters()).all()
+        letters = DeadLetterReader(self._around.letters()).all()
         numbers = [letter.number for letter in letters]
         begin = numbers.index(after) + 1 if after in numbers else 0
         wanted = [each for each in letters[begin:] if everything or not each.mark]
@@ -100,14 +105,14 @@ def _number(request: Request) -> int:
     return int(text)
 
 
-def _get(letters: LetterReader, number: int) -> Letter:
+def _get(letters: DeadLetterReader, number: int) -> DeadLetter:
     try:
         return letters.get(number)
-    except LetterError as error:
+    except DeadLetterError as error:
         raise Problem(404, str(error)) from None
 
 
-def _view(letter: Letter) -> LetterView:
+def _view(letter: DeadLetter) -> LetterView:
     seen: dict[str, Any] = {}
     if letter.mark:
         mark = letter.mark

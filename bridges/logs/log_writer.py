@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import Connection
 
-LetterRow = tuple[int, bytes | None, bytes | None, Headers]
+DeadLetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""
 
 
@@ -55,7 +55,7 @@ class LogWriter(Protocol):
         """
         ...
 
-    def letters(self) -> Iterator[LetterRow]:
+    def letters(self) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
         ...
 
