@@ -48,7 +48,7 @@ class EmbeddedLog:
     seconds.
     """
 
-    nobody = "No system is running on this database: the records wait in its log."
+    waiting_text = "No system is running on this database: the records wait in its log."
     left = 0  # records that are committed are in the log
 
     def __init__(self, database: str, partitions: int, clock: Clock | None = None) -> None:

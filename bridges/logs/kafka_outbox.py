@@ -67,7 +67,7 @@ class OutboxLog:
     TopicMissingError, TopicMismatchError, and StoreError if the database cannot be used.
     """
 
-    nobody = "No worker is running: the records wait in Kafka."
+    waiting_text = "No worker is running: the records wait in Kafka."
 
     def __init__(
         self,

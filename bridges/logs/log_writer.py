@@ -19,8 +19,8 @@ class LogWriter(Protocol):
 
     partitions: int
     db: Connection
-    nobody: str
-    """Text for people: no system is running, and where the records wait."""
+    waiting_text: str
+    """Message for when no system is running: says where the records wait."""
     left: int
     """Records that are committed but not in the log yet. A running system will publish them."""
 

@@ -107,7 +107,7 @@ def moment(at: float | None) -> str:
 def say_if_idle(log: LogWriter) -> None:
     """Warn on standard error if no system runs to handle the records, or if some are unsent."""
     if not log.running:
-        click.echo(f"{log.nobody} `{suggestion('start')}` handles them.", err=True)
+        click.echo(f"{log.waiting_text} `{suggestion('start')}` handles them.", err=True)
     if log.left:
         click.echo(
             f"Kafka has not acknowledged {many(log.left, 'record')}: what is left is in the "

@@ -76,7 +76,7 @@ def _operations(log: Any) -> PauseOperations:
 def _participant(name: str) -> str:
     if name not in PARTICIPANT_OF:
         raise click.UsageError(
-            f"nothing is named {name!r} that can be paused; there are {', '.join(PARTICIPANT_OF)}"
+            f"{name!r} cannot be paused; these can be: {', '.join(PARTICIPANT_OF)}"
         )
     return PARTICIPANT_OF[name]
 
