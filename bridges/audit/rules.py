@@ -270,7 +270,7 @@ def _compensations(rows: str) -> tuple[Check, ...]:
     return (
         Check(
             "newest first",
-            "Steps are compensated in the reverse order of their completion, parallel ones together.",
+            "Steps are compensated in reverse order of their completion, parallel ones together.",
             "steps undone",
             """SELECT count(*) FROM sagas s CROSS JOIN {history}
                 WHERE s.code <> '' AND {event} = 'saga.step_undone'""",

@@ -7,7 +7,7 @@ client below them and the thread that drives them are simulated.
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
 from types import SimpleNamespace, coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from kafka.structs import TopicPartition
@@ -19,10 +19,8 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from order_sagas.bridges.kafka.rebalance import CLAIM_SECONDS, Shares
 from order_sagas.bridges.records.record import Record
 from order_sagas.system.harness.memory_topics import Topics
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.simulated_kafka import SimulatedKafka
+from order_sagas.system.harness.worker_state import WorkerState
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +42,7 @@ Thread = Generator[None, None, None]
 class Client:
     """The part of a `KafkaConsumer` that `Shares` and the assignor use."""
 
-    def __init__(self, kafka: "SimulatedKafka") -> None:
+    def __init__(self, kafka: SimulatedKafka) -> None:
         self._kafka = kafka
         self._topics: Topics = kafka.topics
         self._assigned: dict[TopicPartition, None] = {}
@@ -113,8 +111,8 @@ class SimulatedConsumer:
 
     def __init__(
         self,
-        kafka: "SimulatedKafka",
-        worker: "Worker",
+        kafka: SimulatedKafka,
+        worker: WorkerState,
         topics: Sequence[str],
         owner: ShardOwner,
         max_batch: int,
