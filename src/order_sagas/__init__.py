@@ -1,62 +1,28 @@
 """Sagas on an actor runtime: the public names for sagas and services of your own.
 
-The names are loaded at their first use, so that a command that needs none of them starts fast.
+The names are those of `order_sagas.actors`, and are loaded at their first use, so that a command
+that needs none of them starts fast.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from order_sagas.actors import (
-        NOTHING,
-        ONCE,
-        Answer,
-        Entity,
-        Failed,
-        Failure,
-        Message,
-        Notice,
-        Parallel,
-        Participant,
-        Retry,
-        Saga,
-        Service,
-        Step,
-        hours,
-        minutes,
-        seconds,
-    )
-
-__all__ = [
-    "NOTHING",
-    "ONCE",
-    "Answer",
-    "Entity",
-    "Failed",
-    "Failure",
-    "Message",
-    "Notice",
-    "Parallel",
-    "Participant",
-    "Retry",
-    "Saga",
-    "Service",
-    "Step",
-    "hours",
-    "minutes",
-    "seconds",
-]
+    from order_sagas.actors import *  # noqa: F403  # for type checkers: the names that are lazy here
 
 
 def __getattr__(name: str) -> Any:
-    """Load the public names. Raises AttributeError for any other."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load a public name, or `__all__`. Raises AttributeError for any other."""
     from order_sagas import actors
 
-    found = getattr(actors, name)
+    if name == "__all__":
+        found: Any = actors.__all__
+    elif name in actors.__all__:
+        found = getattr(actors, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__getattr__("__all__")})
