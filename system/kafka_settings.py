@@ -86,7 +86,7 @@ class KafkaAccess:
         )  # fmt: skip
 
     def letters(self) -> DeadLetterSource:
-        """See `LogAccess.letters`."""
+        """Return the source of the dead letters of this log."""
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:

@@ -79,7 +79,7 @@ class EmbeddedAccess:
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
     def letters(self) -> DeadLetterSource:
-        """See `LogAccess.letters`."""
+        """Return the source of the dead letters of this log."""
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 

@@ -30,7 +30,7 @@ class EmbeddedLetters:
         self._database = database
 
     def letters(self) -> Iterator[DeadLetterRow]:
-        """See `DeadLetterSource`; raises StoreError if the database cannot be read."""
+        """Return the records of `dead-letters`. Raises StoreError if it cannot be read."""
         with reading(self._database) as db:
             return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
 

@@ -41,7 +41,7 @@ class TopicLetters:
         self._kept = kept
 
     def letters(self) -> Iterator[DeadLetterRow]:
-        """See `DeadLetterSource`. Raises BrokerUnreachableError.
+        """Return the records of `dead-letters`. Raises BrokerUnreachableError.
 
         The number of a letter is computed from its partition and offset, so it never changes.
         """

@@ -148,22 +148,22 @@ class WatchedStore:
         return getattr(self._store, name)
 
     def read_log(self, *where: Any) -> list[Record]:
-        """See `Store.read_log`."""
+        """Read the embedded log; a planned fault raises StoreUnavailableError."""
         self._database.before_read()
         return self._store.read_log(*where)
 
     def commit(self, changes: Changes, now: float) -> list[int]:
-        """See `Store.commit`."""
+        """Commit, subject to the database faults in force."""
         return self._database.commit(self._worker, self._store, changes, now)
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
-        """See `Store.claim`."""
+        """Claim shards, and note the worker as their owner."""
         claim = self._store.claim(topics, shards)
         self._database.claimed(self._worker, shards)
         return claim
 
     def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
-        """See `Store.claim_for_roles`."""
+        """Claim shards for roles, and note the worker as their owner."""
         claim = self._store.claim_for_roles(offsets, shards)
         self._database.claimed(self._worker, shards)
         return claim

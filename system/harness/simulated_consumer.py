@@ -145,12 +145,12 @@ class SimulatedConsumer:
     # --- the port -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """See `ConsumerPort.start`."""
+        """Start the simulated thread."""
         self._running = True
         self.poke()
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """See `ConsumerPort.stop`. Waiting is impossible here, so `finished` must be true."""
+        """Leave the group. The thread cannot be waited for here, so `finished` must be true."""
         assert finished
         self._outstanding.finish()
         self._running = False
@@ -162,22 +162,22 @@ class SimulatedConsumer:
         self._end()
 
     def done(self, batch: Batch) -> None:
-        """See `ConsumerPort.done`."""
+        """Settle a handover, which makes room for another one."""
         self._outstanding.done(batch)
         self.poke()
 
     def released(self, shards: frozenset[int]) -> None:
-        """See `ConsumerPort.released`."""
+        """Note that the owner has released revoked shards."""
         self._outstanding.released(shards)
         self.poke()
 
     def rewind(self, shards: frozenset[int]) -> None:
-        """See `ConsumerPort.rewind`."""
+        """Have these shards assigned to the owner again."""
         self._rewind.append(shards)
         self.poke()
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """See `ConsumerPort.report`; ignored here."""
+        """Do nothing: no offsets are committed to the broker."""
 
     # --- events -------------------------------------------------------------------------------
 
