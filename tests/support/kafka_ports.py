@@ -149,7 +149,8 @@ class WorkerOnPorts:
     @property
     def processor(self) -> Any:
         """The batch processor itself, not its address."""
-        return self.running.processor.actor
+        address: Any = self.running.processor
+        return address.actor
 
     def _note(self, point: str) -> None:
         self.points.append(point)
