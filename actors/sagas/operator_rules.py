@@ -26,8 +26,8 @@ def refusal(
     """
     if isinstance(command, CancelSaga):
         if code:
-            return "it is being undone already"
-        return "it is too late to cancel" if stage > saga.pivot_stage else ""
+            return "it is being compensated already"
+        return "it is past its pivot" if stage > saga.pivot_stage else ""
     stuck = [saga.rows[i].name for i in stuck_steps(steps)]
     if isinstance(command, ResumeSaga):
         return "" if stuck else "no step is stuck"

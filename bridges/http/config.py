@@ -10,7 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
 
 
@@ -68,7 +68,7 @@ class Dependencies:
     registry: Registry
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
-    letters: Callable[[], LetterSource]
+    letters: Callable[[], DeadLetterSource]
     """Opens a source of dead letters for the calling thread."""
     running: Callable[[], int]
     """Number of running worker processes."""
