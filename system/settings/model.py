@@ -9,8 +9,6 @@ import attrs
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
-ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
-
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
     return attrs.field(
@@ -36,6 +34,12 @@ class Settings:
         "sqlite:///data/orders.db",
         kinds.database_url(),
         "Where orders, sagas and the embedded log are stored.",
+    )
+
+    app: str = _setting(
+        "order_sagas.system.order_app:APP",
+        kinds.reference(),
+        "The business that runs: the sagas, services and clients of this object of class App.",
     )
 
     file_group: str = _setting(
@@ -94,7 +98,9 @@ class Settings:
         "for which clients retry.",
     )
     roles: tuple[str, ...] = _setting(
-        ROLES, kinds.choices(*ROLES), "Roles that this process runs; others run in other processes."
+        (),
+        kinds.names("names of roles of the app, separated by commas"),
+        "Roles that this process runs; empty: all. Others run in other processes.",
     )
 
     # HTTP
