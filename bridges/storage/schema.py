@@ -43,7 +43,9 @@ order_keys = sa.Table(
     sa.Column("order_id", Bytewise, nullable=False, unique=True),
     sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("fingerprint", sa.LargeBinary),
+    sa.Column("submitter", sa.Text),
 )
+"""`submitter` is the name of the token with which the order was submitted, if there was one."""
 
 submitted = sa.Table(
     "submitted",
