@@ -5,16 +5,24 @@ see `examples/returns.py`.
 """
 
 from order_sagas.actors.entities import Entity
+from order_sagas.actors.errors import ReplyError
 from order_sagas.actors.messages import Failed, Message
 from order_sagas.actors.sagas import (
     ONCE,
+    SIGNALS,
+    Delay,
+    Each,
     Failure,
     Notice,
     Parallel,
     Participant,
+    Remind,
+    Replies,
     Retry,
     Saga,
     Step,
+    Wait,
+    days,
     hours,
     minutes,
     seconds,
@@ -24,7 +32,10 @@ from order_sagas.actors.services.service import NOTHING, Answer, Service
 __all__ = [
     "NOTHING",
     "ONCE",
+    "SIGNALS",
     "Answer",
+    "Delay",
+    "Each",
     "Entity",
     "Failed",
     "Failure",
@@ -32,10 +43,15 @@ __all__ = [
     "Notice",
     "Parallel",
     "Participant",
+    "Remind",
+    "Replies",
+    "ReplyError",
     "Retry",
     "Saga",
     "Service",
     "Step",
+    "Wait",
+    "days",
     "hours",
     "minutes",
     "seconds",
