@@ -8,11 +8,14 @@ without a new version.
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.rows import Each
+
+if TYPE_CHECKING:
+    from order_sagas.actors.sagas.definition import Saga
 
 # Fields with their default are left out, so that a field that is added here later leaves the
 # fingerprints of definitions that do not use it as they are.
@@ -34,6 +37,8 @@ class StepShape(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     needs_no_undo: bool = False
     pivot: bool = False
     when: bool = False
+    item: str = ""
+    in_order: bool = False
 
     def __str__(self) -> str:
         """Return the step as a person would describe it, on one line."""
@@ -50,7 +55,9 @@ class StepShape(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
                 yield f"{field} {reply}"
         if not self.done and self.do:
             yield "waits for no reply"
-        for field in ("undo", "needs_no_undo", "pivot", "when"):
+        if self.item:
+            yield f"items {self.item!r}"
+        for field in ("undo", "needs_no_undo", "pivot", "when", "in_order"):
             if getattr(self, field):
                 yield field
 
@@ -79,7 +86,7 @@ decode_shape = msgspec.json.Decoder(SagaShape).decode
 """The shape that `encode_shape` wrote. Raises msgspec.ValidationError for anything else."""
 
 
-def shape_of(saga: Saga) -> SagaShape:
+def shape_of(saga: "Saga[Any]") -> SagaShape:
     """Return the shape of a definition."""
     return SagaShape(
         starts_on=saga.starts_on.__name__,
@@ -126,16 +133,18 @@ def _step_shape(step: Any, stage: int) -> StepShape:
         name=step.name,
         stage=stage,
         to=step.to.name,
-        kind=getattr(step, "kind", "step"),
+        kind=step.kind,
         do=step.do is not None,
         done=_name_of(step.done),
         failed=_name_of(step.failed),
-        unknown=_name_of(getattr(step, "unknown", None)),
+        unknown=_name_of(step.unknown),
         undo=step.undo is not None,
         undone=_name_of(step.undone),
         needs_no_undo=step.needs_no_undo,
         pivot=step.pivot,
-        when=getattr(step, "when", None) is not None,
+        when=step.when is not None,
+        item=step.item_name if isinstance(step, Each) else "",
+        in_order=isinstance(step, Each) and step.in_order,
     )
 
 

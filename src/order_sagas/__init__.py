@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.known_replies import Replies
     from order_sagas.actors.sagas.participant import SIGNALS
     from order_sagas.actors.sagas.retry import ONCE, Retry
+    from order_sagas.actors.sagas.step_mapping import StepMapping
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect, UseClient
@@ -62,6 +63,7 @@ __all__ = [
     "Saga",
     "Service",
     "Step",
+    "StepMapping",
     "UseClient",
     "Wait",
     "days",
@@ -89,6 +91,7 @@ _MODULES = {
     "hours": "actors.sagas.definition",
     "minutes": "actors.sagas.definition",
     "seconds": "actors.sagas.definition",
+    "StepMapping": "actors.sagas.step_mapping",
     "Replies": "actors.sagas.known_replies",
     "SIGNALS": "actors.sagas.participant",
     "ONCE": "actors.sagas.retry",
