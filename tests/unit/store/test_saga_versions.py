@@ -16,7 +16,8 @@ from order_sagas.bridges.storage.saga_versions import (
     stored_versions,
 )
 from order_sagas.bridges.storage.store import Changes, Store
-from order_sagas.system.bootstrap import SERVICES, open_store
+from order_sagas.system.bootstrap import open_store
+from order_sagas.system.order_app import APP
 from order_sagas.system.settings import Settings
 from tests.support.embedded import an_order
 
@@ -91,7 +92,7 @@ def test_a_former_database_takes_what_it_finds_if_the_steps_are_as_many(store) -
 
 def test_a_worker_does_not_open_a_database_of_another_definition(tmp_path) -> None:
     settings = Settings(database=f"sqlite:///{tmp_path / 'orders.db'}")
-    open_store(settings, Registry([PLACE_ORDER]), SERVICES).close()
+    open_store(settings, Registry([PLACE_ORDER]), APP.services).close()
 
     with pytest.raises(ChangedSagaError, match="step 2: was 'process payment'"):
-        open_store(settings, Registry([SWAPPED]), SERVICES)
+        open_store(settings, Registry([SWAPPED]), APP.services)
