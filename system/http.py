@@ -102,7 +102,7 @@ def _timeline(settings: Settings, order_id: str) -> Any:
     except SearchTimeoutError:
         raise TimelineError(
             f"the log files could not be searched within {TIMELINE_SECONDS:g} s; "
-            f"`order-sagas trace` has no limit"
+            "the command `trace` has no limit"
         ) from None
     timeline = Timeline.from_lines(order_id, lines)
     if not timeline.sagas and not timeline.others:
