@@ -22,6 +22,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.wire_forms import wire_forms_of
 
 
 def connection_of(settings: Settings) -> KafkaConnection:
@@ -82,7 +83,7 @@ class KafkaAccess:
         """Open a writer that stores records in the outbox, then publishes them to Kafka."""
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group, self.kept,
+            self.settings.kafka_group, self.kept, wire_forms_of(self.settings),
         )  # fmt: skip
 
     def letters(self) -> LetterSource:

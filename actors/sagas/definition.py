@@ -27,6 +27,7 @@ import attrs
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.retry import Retry
+from order_sagas.actors.wire_forms import PLAIN, WIRE_FORMS
 
 Command = Callable[[Any], Message]
 """Makes a command from the message that started the saga. Must be a pure function."""
@@ -52,12 +53,22 @@ class Participant:
     """A service that takes part in sagas: its name, its topic, and the key of its records.
 
     `keyed_by` returns the key of a message. The key decides the shard, and so the worker that owns
-    the entity. The default is the order id.
+    the entity. The default is the order id. `wire` is the form in which records are written to its
+    topic in Kafka, one of `WIRE_FORMS`; every form is read. Raises DefinitionError for another.
     """
 
     name: str
     topic: str
     keyed_by: Callable[[Any], str] = attrgetter("order_id")
+    wire: str = attrs.field(default=PLAIN, kw_only=True)
+
+    @wire.validator
+    def _check_wire(self, attribute: Any, value: str) -> None:
+        if value not in WIRE_FORMS:
+            raise DefinitionError(
+                f"participant {self.name!r}: its wire form {value!r} is none of "
+                f"{', '.join(WIRE_FORMS)}"
+            )
 
 
 @attrs.frozen

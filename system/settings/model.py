@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from order_sagas.actors.wire_forms import WIRE_FORMS
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
@@ -210,6 +211,11 @@ class Settings:
     kafka_ssl_key_password: str = _setting("", kinds.secret(), "Password of that key.")
     kafka_ssl_check_hostname: bool = _setting(
         True, kinds.flag(), "Refuse a broker whose certificate is for another host name."
+    )
+    wire_forms: tuple[tuple[str, str], ...] = _setting(
+        (),
+        kinds.pairs("a topic", *WIRE_FORMS),
+        "Form in which records are written to topics; others as their participants declare.",
     )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."
