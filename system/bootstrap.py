@@ -46,7 +46,7 @@ from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
-from order_sagas.system.saga_registry import SAGAS, registry_of
+from order_sagas.system.saga_registry import registry_of, sagas_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.wire_forms import wire_forms_of
 
@@ -67,7 +67,7 @@ class Parts:
     """The collaborators of the system, each of which a test can replace."""
 
     settings: Settings
-    sagas: Sequence[Saga] = SAGAS
+    sagas: Sequence[Saga] = attrs.Factory(lambda parts: sagas_of(parts.settings), takes_self=True)
     services: Sequence[type[Service]] = SERVICES
     processor: type[BatchProcessor] = BatchProcessor
     adapter: AdapterFactory | None = None

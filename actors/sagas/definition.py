@@ -90,8 +90,10 @@ class Step:
     """One row of a saga.
 
     `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
-    message that started the saga; only the first row can be one.
+    in seconds. A step without `done` waits for no reply. A step with `done` but without `do` is
+    done by an event: its participant acts on a record that was sent already, and the saga waits for
+    the outcome; nothing can be sent again, so there is one attempt. A step without both was done by
+    the message that started the saga; only the first row can be one.
 
     `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
     seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
@@ -120,8 +122,6 @@ class Step:
 
         if not self.name:
             raise DefinitionError("a step needs a name")
-        if self.done and not self.do:
-            refuse("has a reply (`done`) but no command (`do`)")
         if self.failed and not self.done:
             refuse("can fail (`failed`) but never succeed (`done`)")
         if self.done and self.within is None:
@@ -279,8 +279,11 @@ class Saga:
             refuse("has more than one pivot")
         for n, stage in enumerate(self.stages):
             for step in stage:
-                if step.do is None and n > 0:
-                    refuse(f"step {step.name!r} has no `do`: only the first row may have none")
+                if step.do is None and step.done is None and n > 0:
+                    refuse(
+                        f"step {step.name!r} has neither `do` nor `done`: "
+                        "only the first row may have none"
+                    )
                 if n < self.pivot_stage and not (step.undo or step.needs_no_undo):
                     refuse(
                         f"step {step.name!r} needs an `undo`, "

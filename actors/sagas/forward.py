@@ -71,15 +71,18 @@ class Forward(Backward):
         for i in self.saga.stage_steps[self.stage]:
             step = self.saga.rows[i]
             if step.do is None:
-                self.steps[i] = StepState(DONE, 0, self.now)
+                if step.done is None:
+                    self.steps[i] = StepState(DONE, 0, self.now)
+                else:
+                    self.send_command(i, step, 1)  # waits for an event
             else:
                 self.send_command(i, step, 1)
                 sent.append(step.name)
 
     def send_command(self, i: int, step: Step, attempt: int) -> None:
-        """Send the command of step `i`, and set its deadline if it has a reply."""
-        assert step.do
-        self.send(step.to, step.do(self.before.start), step.name, attempt, step.name)
+        """Send the command of step `i`, if it has one, and set its deadline if it has a reply."""
+        if step.do is not None:
+            self.send(step.to, step.do(self.before.start), step.name, attempt, step.name)
         if step.done is None:
             self.steps[i] = StepState(DONE, attempt, self.now)
             return
@@ -95,7 +98,11 @@ class Forward(Backward):
         """
         step = self.saga.rows[i]
         waited = round(self.now - state.since, 6)
-        wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
+        wait = (
+            step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
+            if step.do is not None
+            else None
+        )
         noted = {"step": step.name, "attempt": state.attempt, "waited": waited}
         if wait is not None:
             self.note("saga.step_timed_out", **noted, retry_in=round(wait, 6))

@@ -8,11 +8,13 @@ from order_sagas.actors.messages import (
     RetryStep,
     SkipStep,
 )
+from order_sagas.actors.sagas.definition import Step
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.forward import Forward
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.state import (
     BACKOFF,
+    CANCELLED,
     DONE,
     FAILED,
     IDLE,
@@ -55,10 +57,35 @@ class Events(Forward):
             if self.stage <= self.saga.pivot_stage:
                 return self.step_failed(i, state, message)
         if kind == "done" and state.phase >= UNDO_SENT:
+            self.undo_late_event(message, step)
             return self.ignore(
                 message, "late success: its compensation was already sent", step, record=True
             )
+        if kind == "done" and self.code and state.phase == IDLE:
+            self.undo_late_event(message, step)
         return self.ignore(message, _why_no_reply(state), step)
+
+    def after_end(self, message: Message) -> None:
+        """Ignore a message to a saga that has ended.
+
+        If it is the event of a step that was undone, or never begun, its compensation is sent.
+        """
+        places = self.saga.answers.get(type(message), ())
+        if places and self.status == CANCELLED:
+            i, kind = self.place_of(message, places)
+            if kind == "done" and self.steps[i].phase in (IDLE, UNDONE):
+                self.undo_late_event(message, self.saga.rows[i])
+        self.ignore(message, "the saga has ended")
+
+    def undo_late_event(self, message: Message, step: Step) -> None:
+        """Send the compensation of a step that its participant did after the saga turned back.
+
+        Only for a step that is done by an event, and whose compensation is not acknowledged: what
+        was sent may have come before there was something to undo, and no command can be refused.
+        """
+        if step.do is None and step.undo and step.undone is None:
+            event = f"{step.name}:undo:{self.cause}"
+            self.send(step.to, step.undo(self.before.start), step.name, 0, event)
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
         """The step that a reply answers: the one it names, otherwise the one that waits for it."""

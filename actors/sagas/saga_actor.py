@@ -146,7 +146,7 @@ class SagaActor(Actor):
         if after is not before:
             self.send(context.bridge, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.bridge, Ack(batch, ticket))
+            self.send(context.bridge, Ack(batch, ticket, outputs))
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:

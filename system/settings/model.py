@@ -13,6 +13,13 @@ from order_sagas.system.settings.value_types import Kind
 ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
 
 
+COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
+"""How the services learn what to do: from the saga's commands, or from events of each other."""
+
+ROLES_BESIDE_CHOREOGRAPHED = ("orchestrator", "orders")
+"""The roles that can run if the services are choreographed; all others run elsewhere."""
+
+
 def _setting(default: Any, kind: Kind, help: str) -> Any:
     return attrs.field(
         default=default,
@@ -94,8 +101,21 @@ class Settings:
         "How long the Idempotency-Key of an order is stored; none: for ever. Must exceed the time "
         "for which clients retry.",
     )
+    services: str = _setting(
+        COMMANDED,
+        kinds.choice(COMMANDED, CHOREOGRAPHED),
+        "How services learn what to do: by commands, or choreographed, by events of each other; "
+        "such services run elsewhere.",
+    )
     roles: tuple[str, ...] = _setting(
-        ROLES, kinds.choices(*ROLES), "Roles that this process runs; others run in other processes."
+        attrs.Factory(
+            lambda settings: (
+                ROLES_BESIDE_CHOREOGRAPHED if settings.services == CHOREOGRAPHED else ROLES
+            ),
+            takes_self=True,
+        ),
+        kinds.choices(*ROLES),
+        "Roles that this process runs; others run in other processes.",
     )
 
     # HTTP
