@@ -23,7 +23,7 @@ def sagas_of(settings: Settings) -> Sequence[Saga]:
 
 
 def elsewhere(settings: Settings) -> frozenset[str]:
-    """Return the participants whose services run elsewhere, so that the database lacks their data."""
+    """Return the participants whose services run elsewhere, and store nothing here."""
     if settings.services == CHOREOGRAPHED:
         return frozenset({PAYMENTS.name, STOCK.name, NOTIFICATIONS.name})
     return frozenset()

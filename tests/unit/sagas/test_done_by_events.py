@@ -136,7 +136,7 @@ def test_an_order_of_choreographed_services_ends_and_the_books_are_right(tmp_pat
         assert ["ROLLBACK_PAYMENT", "PAYMENT_COMPLETED", "ROLLBACK_PAYMENT"] == [
             status for status in system.told("o-2") if "PAYMENT" in status
         ]
-        assert [] == [r for r in system.records("dead-letters")]
+        assert [] == system.records("dead-letters")
         with reading(system.settings.database) as db:
             report = examine(
                 ledger_of(db), sagas_of(settings), ended=True, elsewhere=elsewhere(settings)
