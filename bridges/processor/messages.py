@@ -69,6 +69,8 @@ class Report:
     """Acknowledgements for batches that had been rolled back: ignored."""
     pruned: int = 0
     """Orders that ended long ago, and were deleted."""
+    stopped_shards: int = 0
+    """Assigned shards that are not read, because their topics are not what they were."""
 
 
 @attrs.frozen

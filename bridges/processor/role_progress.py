@@ -6,12 +6,8 @@ has come to. A record is for the roles that have not come to it yet.
 
 from collections.abc import Iterable, Mapping
 
-import structlog
-
 Place = tuple[str, int]
 """A topic and a partition."""
-
-log = structlog.get_logger("bridge")
 
 
 class RoleProgress:
@@ -34,14 +30,6 @@ class RoleProgress:
             else:
                 self.ahead.pop(place, None)
         return begins
-
-    def cut(self, ends: Mapping[Place, int]) -> None:
-        """The partitions end here: a role that was further was so in a topic of before."""
-        for place, end in ends.items():
-            ahead = self.ahead.get(place, {})
-            for role in [role for role, at in ahead.items() if at > end]:
-                log.error("role.position_outside_topic", topic=place[0], partition=place[1],
-                          role=role, position=ahead.pop(role), end=end)  # fmt: skip
 
     def clear(self) -> None:
         """Nothing is claimed any more."""

@@ -28,7 +28,15 @@ def build(directory: Path) -> Path:
 
     Maven gets the libraries from its repositories. Raises RuntimeError with its output if it fails.
     """
-    command = ["mvn", "-q", "-B", "-f", SOURCES / "pom.xml", f"-Dtarget={directory}", "package"]
+    command = [
+        "mvn",
+        "-q",
+        "-B",
+        "-f",
+        str(SOURCES / "pom.xml"),
+        f"-Dtarget={directory}",
+        "package",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"Maven could not build the services:\n{done.stdout}{done.stderr}")

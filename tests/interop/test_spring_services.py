@@ -131,7 +131,8 @@ def at_least(service: JavaService, count: int) -> Callable[[], bool]:
 def unsettled(services: dict[str, JavaService]) -> list[str]:
     """Return orders for which something was done twice, or not undone as it must be."""
     payments, goods = services["payment"].acts(), services["stock"].acts()
-    wrong = []
+    wrong: list[str] = []
+    right: tuple[list[str], list[str]]
     for number, order_id in enumerate(ORDERS):
         if declined(number):
             right = (["DECLINED"], [])

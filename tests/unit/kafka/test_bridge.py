@@ -40,6 +40,7 @@ class Processor(BatchProcessor):
         self.done: list[str] = []
         store = SimpleNamespace(
             partitions=PARTITIONS,
+            topic_ids=None,
             numbers=lambda order_ids: {},
             may_be_pruned=lambda order_id: False,
             commit=lambda *_: self.done.append("commit"),
