@@ -8,18 +8,21 @@ from typing import Any, cast
 
 import attrs
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.actors.participants import DEAD_LETTERS, ORDERS, TOPICS
 from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
-from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
+from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.topics import TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
+from order_sagas.bridges.storage.lost_orders import lost_orders, waiting_orders
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.wire_forms import wire_forms_of
@@ -108,6 +111,32 @@ class KafkaAccess:
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
             return lag_of_topics(db, ends, self.settings.kafka_group, TOPICS_OF_ROLES)
+
+    def problems(self) -> list[TopicProblem]:
+        """Return the partitions that are not read, because their topics are not what they were."""
+        extents = self._extents([topic for topic in TOPICS if topic != DEAD_LETTERS])
+        with queries.reading(self.settings.database) as db:
+            return problems(db, self.settings.kafka_group, extents)
+
+    def lost_orders(self) -> list[str]:
+        """Return the orders that were accepted and whose start Kafka has no more, oldest first."""
+        with queries.reading(self.settings.database) as db:
+            waiting = waiting_orders(db, ORDERS.topic)
+        if not waiting:
+            return []
+        extents = self._extents([ORDERS.topic])
+        group = self.settings.kafka_group
+        with queries.reading(self.settings.database) as db:
+            unread = {problem.partition for problem in problems(db, group, extents)}
+            read = {
+                partition: (extent.begin, extent.end)
+                for (_, partition), extent in extents.items()
+                if partition not in unread
+            }
+            return lost_orders(db, waiting, ORDERS.topic, group, read)
+
+    def _extents(self, topics: Sequence[str]) -> dict[tuple[str, int], Extent]:
+        return extents_of_topics(self._connection, topics, self.settings.partitions)
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

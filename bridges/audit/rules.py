@@ -241,6 +241,16 @@ CUSTOMERS = (
 )
 
 
+BEGUN = Check(
+    "begun",
+    "Each order that was accepted begins: its record is in Kafka until it is handled.",
+    "orders",
+    "",
+    "",
+)
+"""A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
+
+
 def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
     """Every check, for books with sagas of these definitions."""
     rows = [

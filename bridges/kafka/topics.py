@@ -81,6 +81,19 @@ def check_topics(
     return count
 
 
+def ids_of_topics(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
+    """The id that Kafka gave each topic when it was created.
+
+    An empty text if the broker tells none. Raises TopicMissingError.
+    """
+    with _admin(connection) as admin:
+        described = {topic["name"]: topic for topic in admin.describe_topics(list(topics))}
+    for topic in topics:
+        if topic not in described or described[topic]["error_code"]:
+            raise TopicMissingError(f"Kafka has no topic {topic}")
+    return {topic: str(described[topic].get("topic_id") or "") for topic in topics}
+
+
 def batch_limits(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, int]:
     """Maximum size of a batch in bytes, by topic.
 

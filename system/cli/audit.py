@@ -1,11 +1,14 @@
 """`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
+import attrs
 import click
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.audit import Finding, Report, examine, ledger_of
+from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
+from order_sagas.bridges.errors import KafkaBridgeError
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.output import console, plain_table, print_json
+from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import elsewhere, sagas_of
 from order_sagas.system.settings import Settings, settings_options
 
@@ -17,7 +20,7 @@ SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
 @click.pass_context
-@settings_options("database", "services")
+@settings_options("database", "kafka", "partitions", "services")
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
@@ -31,6 +34,11 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
             ledger_of(db), sagas_of(settings), ended=ended, elsewhere=elsewhere(settings)
         )
         waiting = sum(queries.waiting(db).values())
+    if settings.kafka:
+        try:
+            report = attrs.evolve(report, findings=(*report.findings, _begun(settings)))
+        except KafkaBridgeError as error:
+            click.echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
     broken = bool(report.violations or (ended and waiting))
     if as_json:
         print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
@@ -39,6 +47,15 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         if ended and waiting:
             click.echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
+
+
+def _begun(settings: Settings) -> Finding:
+    """Look for orders that will never begin. Raises KafkaBridgeError if Kafka does not answer."""
+    with queries.reading(settings.database) as db:
+        accepted = sum(queries.order_counts(db).values())
+    lost = log_access(settings).lost_orders()
+    found = "Kafka has no record of its start; submit it again"
+    return Finding(BEGUN, accepted, tuple(Violation(BEGUN.name, each, found) for each in lost))
 
 
 def _as_json(report: Report) -> dict[str, object]:
