@@ -95,6 +95,11 @@ canary: ## Test against the newest kafka-python and uvicorn, in an environment o
 	.canary/bin/python -m pip list --disable-pip-version-check | grep -E '^(kafka-python|uvicorn) '
 	.canary/bin/python -m pytest -q tests/unit/test_private_interfaces.py tests/unit/kafka $(ARGS)
 
+.PHONY: docs
+docs: $(DEVELOPING) ## Build the documentation site from the Markdown files
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs/site . build/docs
+	@echo "build/docs/docs/site/index.html"
+
 .PHONY: lock
 lock: $(BIN)/python ## Choose the newest versions that setup.cfg allows, for requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

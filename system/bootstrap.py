@@ -148,7 +148,7 @@ def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
     return EmbeddedLogAdapter, None
 
 
-def open_world(
+def open_context(
     parts: Parts,
     registry: Registry,
     tell: Callable[[Any], None],
@@ -192,25 +192,25 @@ class RunningSystem:
     def __init__(
         self,
         actors: ActorSystem,
-        bridge: ActorAddress,
+        processor: ActorAddress,
         on_failure: Callable[[BaseException], Any] = _no_op,
     ) -> None:
         self.actors = actors
-        self.bridge = bridge
+        self.processor = processor
         self._on_failure = on_failure
         self.failure: BaseException | None = None
         self.failed = threading.Event()
         """Set when the system has failed; `failure` is the error."""
 
-    def tell_bridge(self, message: Any) -> None:
+    def tell_processor(self, message: Any) -> None:
         """Send the batch processor a message. May be called from any thread."""
         with self.actors.private() as context:
-            context.tell(self.bridge, message)
+            context.tell(self.processor, message)
 
     def report(self, timeout: float = 1.0) -> Report | None:
         """Return the batch processor's report, or None if it did not answer within `timeout` s."""
         with self.actors.private() as context:
-            answer = context.ask(self.bridge, AskReport(), timeout)
+            answer = context.ask(self.processor, AskReport(), timeout)
         return answer if isinstance(answer, Report) else None
 
     def fail(self, error: BaseException) -> None:
@@ -222,7 +222,7 @@ class RunningSystem:
     def stop(self, timeout: float = 60.0) -> bool:
         """Finish and commit the batch, then stop. Returns False if `timeout` seconds passed."""
         with self.actors.private() as context:
-            answer = context.ask(self.bridge, Stop(), timeout)
+            answer = context.ask(self.processor, Stop(), timeout)
         self.actors.shutdown()
         return isinstance(answer, Stopped)
 
@@ -237,12 +237,12 @@ def start(
     `on_failure` is called with the error, on the event loop's thread, if the system fails.
     """
     settings, registry = parts.settings, parts.registry
-    bridge = actors.createActor(parts.processor)
-    running = RunningSystem(actors, bridge, on_failure)
+    processor = actors.createActor(parts.processor)
+    running = RunningSystem(actors, processor, on_failure)
     coordinator = None
     if ORCHESTRATOR in settings.roles:
         coordinator = actors.createActor(SagaCoordinator)
-        actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
+        actors.tell(coordinator, Coordinate(registry, processor, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
     roles = roles_of(parts.services)
     for service in parts.services:
@@ -254,11 +254,11 @@ def start(
             actors.tell(services[name], message)
     adapter = parts.adapter or adapter_of(settings)[0]
     if parts.apart:
-        world = partial(open_world, parts, registry, _no_op)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, apart=True))
+        opened = partial(open_context, parts, registry, _no_op)
+        actors.tell(processor, Connect(opened, coordinator, services, adapter, apart=True))
     else:
-        world = partial(open_world, parts, registry, running.tell_bridge)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, running.fail))
+        opened = partial(open_context, parts, registry, running.tell_processor)
+        actors.tell(processor, Connect(opened, coordinator, services, adapter, running.fail))
     return running
 
 

@@ -38,7 +38,7 @@ def serve_http(
 
     The server is registered for `order-sagas status`, with its number of `restarts`.
 
-    Raises HttpError, StoreError or KafkaBridgeError if it cannot be started.
+    Raises HttpError, StoreError or KafkaClientError if it cannot be started.
     """
     tightened = tighten(settings)
     check_log(settings)

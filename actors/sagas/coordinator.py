@@ -32,10 +32,10 @@ class Coordinate:
     """The first message to the coordinator, with everything that it needs."""
 
     def __init__(
-        self, registry: Registry, bridge: ActorAddress, clock: Clock, outages: Outages
+        self, registry: Registry, processor: ActorAddress, clock: Clock, outages: Outages
     ) -> None:
         self.registry = registry
-        self.bridge = bridge
+        self.processor = processor
         self.clock = clock
         self.outages = outages
 
@@ -67,7 +67,7 @@ class SagaCoordinator(Actor):
                 self._exit(self._sagas.pop(saga_id, None))
         elif kind is Coordinate:
             self._registry: Registry = message.registry
-            self._bridge: ActorAddress = message.bridge
+            self._processor: ActorAddress = message.processor
             self._clock: Clock = message.clock
             self._outages: Outages = message.outages
             self._contexts: dict[tuple[str, int, int], Context] = {}
@@ -101,7 +101,7 @@ class SagaCoordinator(Actor):
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
         outputs = self._after_end(ended, delivery) if ended else []
-        self.send(self._bridge, Ack(delivery.batch, delivery.ticket, outputs))
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
 
     def _after_end(self, ended: SagaState, delivery: Delivery) -> list[Output]:
         """What is still sent for a saga that has ended: compensations of events that came late."""
@@ -125,7 +125,7 @@ class SagaCoordinator(Actor):
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:
             self._contexts[key] = Context(
-                saga, self._bridge, self._clock, self._outages, timer_ticket(epoch)
+                saga, self._processor, self._clock, self._outages, timer_ticket(epoch)
             )
         return self._contexts[key]
 

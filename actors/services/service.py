@@ -92,9 +92,9 @@ class Service(Actor):
             self._deliver(message, sender)
         elif type(message) is WakeupMessage:
             # Set by this class, never its default None.
-            bridge, again = message.payload  # pyright: ignore[reportGeneralTypeIssues]
+            processor, again = message.payload  # pyright: ignore[reportGeneralTypeIssues]
             self._timers.discard(again)
-            self.send(bridge, InternalMessage(again))
+            self.send(processor, InternalMessage(again))
         else:
             self.receive_other(message, sender)
 

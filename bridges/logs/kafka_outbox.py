@@ -9,7 +9,7 @@ import structlog
 from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.connection import KafkaConnection
-from order_sagas.bridges.kafka.errors import KafkaBridgeError
+from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
@@ -173,7 +173,7 @@ class OutboxLog:
         try:
             publication.wait(WITHIN)
             acknowledged = [*rows]
-        except KafkaBridgeError as error:
+        except KafkaClientError as error:
             if publication.is_done:
                 failures = publication.failures
                 acknowledged = [row for n, row in enumerate(rows) if n not in failures]

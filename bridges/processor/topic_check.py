@@ -13,7 +13,7 @@ import structlog
 from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.storage.topic_ids import TopicIds
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 Place = tuple[str, int]
 """A topic and a partition."""

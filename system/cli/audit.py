@@ -5,7 +5,7 @@ import click
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
-from order_sagas.bridges.errors import KafkaBridgeError
+from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.log_client import log_access
@@ -37,7 +37,7 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
     if settings.kafka:
         try:
             report = attrs.evolve(report, findings=(*report.findings, _begun(settings)))
-        except KafkaBridgeError as error:
+        except KafkaClientError as error:
             click.echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
     broken = bool(report.violations or (ended and waiting))
     if as_json:
@@ -50,7 +50,7 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
 
 
 def _begun(settings: Settings) -> Finding:
-    """Look for orders that will never begin. Raises KafkaBridgeError if Kafka does not answer."""
+    """Look for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
     with queries.reading(settings.database) as db:
         accepted = sum(queries.order_counts(db).values())
     lost = log_access(settings).lost_orders()

@@ -88,9 +88,9 @@ def start_command(settings: Settings) -> None:
             metrics_served(settings, telemetry, lambda: running.report() if running else None),
         ):
             running = _run(parts, lambda _: stops.put(""))
-            bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
+            bell = Doorbell(settings.database, lambda: running.tell_processor(RecordsWaiting()))
             bell.listen()
-            running.tell_bridge(RecordsWaiting())  # for records appended before `listen`
+            running.tell_processor(RecordsWaiting())  # for records appended before `listen`
             tune_garbage_collection()
             click.echo(_banner(settings, 1, in_flight, waiting))
             asked = stops.get()

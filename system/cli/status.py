@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.errors import KafkaBridgeError
+from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
@@ -141,7 +141,7 @@ def look(settings: Settings) -> Look:
     try:
         lag: Lag | None = log.lag()
         problems, lost = [str(each) for each in log.problems()], log.lost_orders()
-    except KafkaBridgeError:
+    except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     cards = cards_of(settings)

@@ -32,7 +32,6 @@ from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.bridges import StagedEmbeddedLog
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -47,6 +46,7 @@ from order_sagas.system.harness.orders import OrderNumbers
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.runtime import (
     ActorView,
@@ -357,7 +357,7 @@ class Harness:
         self._ring()
 
     def send(self, actor: str, message: Any) -> None:
-        """Send a message to a service, to `coordinator` or to `bridge`, bypassing all topics.
+        """Send a message to a service, to `coordinator` or to `processor`, bypassing all topics.
 
         Raises RuntimeError if no worker runs, and LookupError for an unknown name.
         """
@@ -547,14 +547,14 @@ class Harness:
     def _address(self, actor: str) -> ActorAddress:
         assert self.worker
         assert self.worker.running
-        if actor == "bridge":
-            return self.worker.running.bridge
+        if actor == "processor":
+            return self.worker.running.processor
         if actor in self.worker.services:
             return self.worker.services[actor]
         for view in self.worker.base.actors():
             if actor == "coordinator" and view.actor_class is SagaCoordinator:
                 return view.address
-        known = ", ".join(["bridge", "coordinator", *self.worker.services])
+        known = ", ".join(["coordinator", "processor", *self.worker.services])
         raise LookupError(f"no actor is named {actor!r}; there are {known}")
 
 
@@ -564,8 +564,8 @@ _encode = msgspec.json.Encoder().encode
 def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
     """The adapter of Kafka, and a simulated Kafka on the stage."""
     # Here, because Kafka's client takes long to load, and the embedded log does not need it.
-    from order_sagas.system.harness.kafka_bridge import StagedKafka
     from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
+    from order_sagas.system.harness.staged_kafka import StagedKafka
 
     kafka = SimulatedKafka(stage, seed, latency)
     stage.client = partial(SimulatedClient, kafka)

@@ -132,4 +132,4 @@ class Shop:
         ring(self.settings.database)
 
     def _wake(self) -> None:
-        self._running.tell_bridge(RecordsWaiting())
+        self._running.tell_processor(RecordsWaiting())

@@ -101,7 +101,7 @@ def test_what_a_dead_worker_has_not_published_is_published_for_another_shards_or
         system.run()
         system.stage.kafka_troubles.clear()
         stock = system.stage.outgoing("stock-events", MAIN, b"").partition
-        for worker in [each for each in system.workers.values() if stock in each.bridge.shards]:
+        for worker in [each for each in system.workers.values() if stock in each.processor.shards]:
             system.remove_worker(worker.number, killed=True)
         system.advance(minutes(5))
 

@@ -201,7 +201,7 @@ class EmbeddedSystem:
     def run(self) -> None:
         """Do everything that needs no time to pass."""
         if self.base and self.running:
-            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
             self.base.run_until_idle()
             if self.running.failure:
                 raise self.running.failure

@@ -61,7 +61,7 @@ def shorten_wait(case) -> None:
 
     Values that the description refuses stay as drawn.
     """
-    wait = (case.query or {}).get("wait")
+    wait: Any = (case.query or {}).get("wait")
     with suppress(TypeError, ValueError):
         if SHORT_WAIT < float(wait) <= LONGEST_WAIT:
             case.query["wait"] = SHORT_WAIT

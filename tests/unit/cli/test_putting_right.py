@@ -178,7 +178,7 @@ def test_a_dead_letter_tells_where_it_came_from_and_why(run_json, letter):
         shown["key"],
         shown["headers"],
     )
-    assert "nobody on stock-events takes PaymentCompleted" in shown["error"]
+    assert "no receiver on stock-events takes PaymentCompleted" in shown["error"]
 
 
 def test_a_replayed_letter_is_the_record_once_more(run, run_json, system, letter):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_worker import Worker
 
 
-class Staged(BatchProcessor):
+class StagedProcessor(BatchProcessor):
     """A processor whose database is the harness's, and whose deliveries a fault may hit."""
 
     stage: ClassVar["Stage"]
@@ -45,7 +45,9 @@ class Staged(BatchProcessor):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         """Handle a message; the first one gets a context with a watched store."""
         if type(message) is Connect:
-            message = attrs.evolve(message, world=partial(self._watched, message.world))
+            message = attrs.evolve(
+                message, open_context=partial(self._watched, message.open_context)
+            )
         super().receiveMessage(message, sender)
 
     def _watched(self, opened: Callable[[], ProcessorContext]) -> ProcessorContext:
