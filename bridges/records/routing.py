@@ -68,6 +68,13 @@ class Routes:
         """The receivers of a message on this topic; an empty tuple if there is none."""
         return self._routes.get((topic, message), ())
 
+    def carried(self) -> dict[str, list[type[Message]]]:
+        """The message classes that each topic carries, without `dead-letters`."""
+        found: dict[str, list[type[Message]]] = {topic: [] for topic in self.topics[:-1]}
+        for topic, message in self._routes:
+            found[topic].append(message)
+        return found
+
     def topics_of(self, receiver: str) -> tuple[str, ...]:
         """The topics that hold records for a receiver.
 

@@ -1,6 +1,7 @@
 """`order-sagas topics`: create the Kafka topics, and see whether they are what they were."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import click
 
@@ -8,7 +9,9 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
 from order_sagas.bridges.operations.topics import TopicProblem, accept, affected_orders
+from order_sagas.bridges.records.asyncapi import asyncapi
 from order_sagas.bridges.records.routing import Routes
+from order_sagas.bridges.records.wire_forms import writers_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.bootstrap import SERVICES
@@ -109,6 +112,26 @@ def accept_reset_command(
     finally:
         writing.close()
     click.echo(f"{many(len(found), 'partition')} will be read from {place}.")
+
+
+@topics_group.command("asyncapi")
+@settings_options("kafka", "partitions", "services", "wire_forms")
+def asyncapi_command(settings: Settings) -> None:
+    """Print the topics and their messages as an AsyncAPI 3 document, in JSON.
+
+    It is made of the definitions of sagas and services; Kafka is not asked.
+    """
+    registry = registry_of(settings)
+    forms = writers_of(registry.participants().values(), dict(settings.wire_forms))
+    document = asyncapi(
+        registry,
+        SERVICES,
+        version=version("order-sagas"),
+        partitions=settings.partitions,
+        as_strings=forms.keys(),
+        servers=[host for host in settings.kafka.split(",") if host],
+    )
+    print_json(document)
 
 
 def _need_kafka(settings: Settings) -> None:
