@@ -318,6 +318,8 @@ class KafkaLogAdapter:
         positions = {at: n for at, n in {**begins, **self._moved}.items() if n and at in begins}
         held = {at: HELD for at in claim.offsets if at not in begins}
         asked.positions.set_result({**positions, **held})
+        if self._moved:
+            self._host.proceed_soon()
 
     def _shards_stopped(self, reasons: Mapping[int, str]) -> None:
         """Leave these shards unread, and say why: an operator has to decide where to go on."""
@@ -357,6 +359,11 @@ class KafkaLogAdapter:
         """Return records handed over by the consumer, without those handled or not owned."""
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._ownership.epochs
+        for topic, partition in moved:
+            before = positions.of(topic).get(partition)
+            if partition in epochs and before is not None:
+                # Stored even if no record follows: deleted records do not wait any more.
+                batch.offsets[topic, partition] = (before, moved[topic, partition])
         while self._queue and len(taken) < limit:
             handover, records = self._queue[0]
             room = limit - len(taken)

@@ -92,9 +92,13 @@ def test_records_that_were_deleted_unread_are_passed_over_loudly(worker: WorkerO
     worker.owner.on_extents(extents(begin=7))
     with capture_logs() as lines:
         positions = worker.owner.on_assigned(SHARDS).result(0)
+    stored = worker.database.connection.execute(
+        "SELECT DISTINCT position FROM offsets WHERE topic = ?", (PLACE[0],)
+    ).fetchall()
     worker.read(an_order(7))
 
     assert 7 == positions[PLACE]
+    assert [(7,)] == [tuple(row) for row in stored]  # they count as waiting no more
     assert [(*PLACE, 3, 7)] == [
         (line["topic"], line["partition"], line["next"], line["begin"])
         for line in lines
