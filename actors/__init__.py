@@ -1,42 +1,4 @@
 """The business: messages, entities, sagas and services.
 
-Everything that an app of your own needs to define a saga can be imported from here; for an example
-see `examples/returns.py`.
+What a project needs to define sagas of its own is imported from `order_sagas`.
 """
-
-from order_sagas.actors.entities import Entity
-from order_sagas.actors.messages import Failed, Message
-from order_sagas.actors.sagas import (
-    ONCE,
-    Failure,
-    Notice,
-    Parallel,
-    Participant,
-    Retry,
-    Saga,
-    Step,
-    hours,
-    minutes,
-    seconds,
-)
-from order_sagas.actors.services.service import NOTHING, Answer, Service
-
-__all__ = [
-    "NOTHING",
-    "ONCE",
-    "Answer",
-    "Entity",
-    "Failed",
-    "Failure",
-    "Message",
-    "Notice",
-    "Parallel",
-    "Participant",
-    "Retry",
-    "Saga",
-    "Service",
-    "Step",
-    "hours",
-    "minutes",
-    "seconds",
-]
