@@ -21,7 +21,8 @@ KEPT = 2.0
 class HealthRoutes:
     """Live: the process answers. Ready (200, else 503): new orders can be stored.
 
-    The absence of workers is reported but does not affect readiness: orders wait in the log.
+    The absence of workers, and topics that they do not read because they were replaced, are
+    reported but do not affect readiness: orders wait in the log.
     """
 
     def __init__(
@@ -65,6 +66,9 @@ class HealthRoutes:
                 ok=running > 0,
                 detail=f"{running} running" if running else "none runs: orders wait in the log",
             )
+            problems = self._around.topic_problems()
+            more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+            checks["topics"] = _said(f"{problems[0]}{more}" if problems else "")
         except BridgeError as error:
             checks["workers"] = _said(str(error))
         return Health(ready=ready, checks=checks)
