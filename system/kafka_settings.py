@@ -22,7 +22,12 @@ from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.operations.topics import TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
-from order_sagas.bridges.storage.lost_orders import lost_orders, waiting_orders
+from order_sagas.bridges.storage.lost_orders import (
+    any_waiting,
+    handled_partitions,
+    lost_orders,
+    waiting_orders,
+)
 from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.wire_forms import wire_forms_of
@@ -120,20 +125,31 @@ class KafkaAccess:
 
     def lost_orders(self) -> list[str]:
         """Return the orders that were accepted and whose start Kafka has no more, oldest first."""
+        topic, group = ORDERS.topic, self.settings.kafka_group
         with queries.reading(self.settings.database) as db:
-            waiting = waiting_orders(db, ORDERS.topic)
+            if not any_waiting(db):
+                return []
+        extents = self._extents_of_readable(topic)
+        with queries.reading(self.settings.database) as db:
+            # Of shards with a backlog, all wait: only the others have orders that may be lost.
+            handled = handled_partitions(db, topic, group, extents)
+            waiting = waiting_orders(db, topic, handled)
         if not waiting:
             return []
-        extents = self._extents([ORDERS.topic])
-        group = self.settings.kafka_group
+        extents = self._extents_of_readable(topic)
         with queries.reading(self.settings.database) as db:
-            unread = {problem.partition for problem in problems(db, group, extents)}
-            read = {
-                partition: (extent.begin, extent.end)
-                for (_, partition), extent in extents.items()
-                if partition not in unread
-            }
-            return lost_orders(db, waiting, ORDERS.topic, group, read)
+            return lost_orders(db, waiting, topic, group, extents)
+
+    def _extents_of_readable(self, topic: str) -> dict[int, tuple[int, int]]:
+        extents = self._extents([topic])
+        with queries.reading(self.settings.database) as db:
+            found = problems(db, self.settings.kafka_group, extents)
+        unread = {problem.partition for problem in found}
+        return {
+            partition: (extent.begin, extent.end)
+            for (_, partition), extent in extents.items()
+            if partition not in unread
+        }
 
     def _extents(self, topics: Sequence[str]) -> dict[tuple[str, int], Extent]:
         return extents_of_topics(self._connection, topics, self.settings.partitions)

@@ -13,7 +13,7 @@ from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.operations.topics import accept, affected_orders, problems
 from order_sagas.bridges.storage.connection import connect
-from order_sagas.bridges.storage.lost_orders import lost_orders, waiting_orders
+from order_sagas.bridges.storage.lost_orders import any_waiting, lost_orders, waiting_orders
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
@@ -140,10 +140,12 @@ def take(url: str, order: OrderCreated, lost: list[str]) -> Verdict:
 
 def test_an_order_whose_record_is_gone_is_found_when_its_partition_is_handled(shop: Shop) -> None:
     """Not before: it may be among what is left to read."""
+    with reading(shop.url) as db:
+        assert not any_waiting(db)
     assert Verdict.ACCEPTED == take(shop.url, an_order("gone"), [])
     with reading(shop.url) as db:
-        waiting = waiting_orders(db, ORDERS.topic)
         every = range(PARTITIONS)
+        waiting = waiting_orders(db, ORDERS.topic, every)
         assert ["gone"] == [*waiting]
         unread = lost_orders(db, waiting, ORDERS.topic, GROUP, dict.fromkeys(every, (0, 6)))
         read = lost_orders(db, waiting, ORDERS.topic, GROUP, dict.fromkeys(every, (0, 5)))
@@ -162,7 +164,8 @@ def test_an_order_whose_record_is_in_the_outbox_is_not_lost(shop: Shop) -> None:
             (ORDERS.topic, b"there"),
         )
     with reading(shop.url) as db:
-        assert {} == waiting_orders(db, ORDERS.topic)
+        assert any_waiting(db)
+        assert {} == waiting_orders(db, ORDERS.topic, range(PARTITIONS))
 
 
 def test_an_order_that_is_lost_is_accepted_once_more(shop: Shop) -> None:
