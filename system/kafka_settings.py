@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import attrs
 
-from order_sagas.actors.participants import DEAD_LETTERS, ORDERS, TOPICS
+from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.kafka.group_members import members_of
@@ -28,7 +29,8 @@ from order_sagas.bridges.storage.lost_orders import (
     lost_orders,
     waiting_orders,
 )
-from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
+from order_sagas.system.app import app_of
+from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
 from order_sagas.system.wire_forms import wire_forms_of
 
@@ -91,7 +93,8 @@ class KafkaAccess:
         """Open a writer that stores records in the outbox, then publishes them to Kafka."""
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group, self.kept, wire_forms_of(self.settings),
+            app_of(self.settings).topics, self.settings.kafka_group, self.kept,
+            wire_forms_of(self.settings),
         )  # fmt: skip
 
     def letters(self) -> LetterSource:
@@ -112,14 +115,16 @@ class KafkaAccess:
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, from Kafka's ends and stored offsets."""
-        topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
+        app = app_of(self.settings)
+        topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
-            return lag_of_topics(db, ends, self.settings.kafka_group, TOPICS_OF_ROLES)
+            return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
 
     def problems(self) -> list[TopicProblem]:
         """Return the partitions that are not read, because their topics are not what they were."""
-        extents = self._extents([topic for topic in TOPICS if topic != DEAD_LETTERS])
+        topics = app_of(self.settings).topics
+        extents = self._extents([topic for topic in topics if topic != DEAD_LETTERS])
         with queries.reading(self.settings.database) as db:
             return problems(db, self.settings.kafka_group, extents)
 

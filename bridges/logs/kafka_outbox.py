@@ -1,13 +1,13 @@
 """Writer for Kafka's topics, used from outside the system: submitters, operators, tests."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.group_members import members_of
@@ -75,11 +75,14 @@ class OutboxLog:
         database: str,
         partitions: int,
         connection: KafkaConnection,
+        topics: Sequence[str],
         group: str,
         dead_letters: KeptTopic | None = None,
         wire_forms: Mapping[str, WireForm] | None = None,
     ) -> None:
-        """`group` is the consumer group of workers that have all roles.
+        """`topics` are all that may be written.
+
+        `group` is the consumer group of workers that have all roles.
 
         `wire_forms` says how values are written to topics whose records are not plain.
         `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
@@ -90,7 +93,7 @@ class OutboxLog:
         self._group = group
         self._dead_letters = dead_letters
         self._wire_forms = wire_forms or {}
-        check_topics(connection, TOPICS, partitions=partitions)
+        check_topics(connection, topics, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
         self.db = self._store.db
         self._put: dict[int, Outgoing] = {}
@@ -98,7 +101,7 @@ class OutboxLog:
         self.left = 0
         """Records that are committed but not acknowledged by Kafka; a worker will publish them."""
         self._writer = TopicWriter(connection)
-        self._writer.start(TOPICS)
+        self._writer.start(topics)
         self._publish(dict(self._store.unpublished([*range(partitions)])))
         self.left = 0
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from order_sagas.actors.messages import Message, status
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
 from order_sagas.bridges.records.wire_forms import TYPE_ID
 

@@ -7,9 +7,9 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
 from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
+from order_sagas.system.app import app_of
 from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.log_client import log_access
-from order_sagas.system.saga_registry import elsewhere, sagas_of
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
@@ -20,7 +20,7 @@ SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
 @click.pass_context
-@settings_options("database", "kafka", "partitions", "services")
+@settings_options("app", "services", "database", "kafka", "partitions")
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
@@ -29,10 +29,9 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
 
     Exit codes: 0 no violations, 1 violations.
     """
+    app = app_of(settings)
     with queries.reading(settings.database) as db:
-        report = examine(
-            ledger_of(db), sagas_of(settings), ended=ended, elsewhere=elsewhere(settings)
-        )
+        report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         waiting = sum(queries.waiting(db).values())
     if settings.kafka:
         try:

@@ -10,11 +10,10 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
 from order_sagas.bridges.operations.topics import TopicProblem, accept, affected_orders
 from order_sagas.bridges.records.asyncapi import asyncapi
-from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.records.wire_forms import writers_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
-from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.app import app_of
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.output import print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
@@ -31,7 +30,7 @@ def topics_group() -> None:
 
 
 @topics_group.command("create")
-@settings_options("kafka", "partitions", "replication", "retention_hours")
+@settings_options("app", "kafka", "partitions", "replication", "retention_hours")
 def create_command(settings: Settings) -> None:
     """Create the missing topics. Existing topics are not changed.
 
@@ -40,7 +39,7 @@ def create_command(settings: Settings) -> None:
     nothing. Dead letters are kept for ever, the others for --retention-hours.
     """
     _need_kafka(settings)
-    topics = Routes(registry_of(settings), SERVICES).topics
+    topics = app_of(settings).topics
     made = create_topics(
         connection_of(settings),
         topics,
@@ -55,7 +54,7 @@ def create_command(settings: Settings) -> None:
 
 @topics_group.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@settings_options("database", "kafka", "kafka_group", "partitions")
+@settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None:
     """Compare the topics with the stored offsets.
@@ -81,7 +80,7 @@ def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None
 @click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
 @click.option("--from-end", is_flag=True, help="Pass over what the topics hold now.")
 @bulk_options
-@settings_options("database", "kafka", "kafka_group", "partitions")
+@settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")
 def accept_reset_command(
     topics: tuple[str, ...], from_end: bool, yes: bool, dry_run: bool, settings: Settings
 ) -> None:
@@ -115,7 +114,7 @@ def accept_reset_command(
 
 
 @topics_group.command("asyncapi")
-@settings_options("kafka", "partitions", "services", "wire_forms")
+@settings_options("app", "services", "kafka", "partitions", "wire_forms")
 def asyncapi_command(settings: Settings) -> None:
     """Print the topics and their messages as an AsyncAPI 3 document, in JSON.
 
@@ -125,7 +124,7 @@ def asyncapi_command(settings: Settings) -> None:
     forms = writers_of(registry.participants().values(), dict(settings.wire_forms))
     document = asyncapi(
         registry,
-        SERVICES,
+        app_of(settings).services,
         version=version("order-sagas"),
         partitions=settings.partitions,
         as_strings=forms.keys(),

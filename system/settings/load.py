@@ -10,14 +10,7 @@ from typing import Any
 import attrs
 
 from order_sagas.system.settings.errors import SettingError
-from order_sagas.system.settings.model import (
-    CHOREOGRAPHED,
-    PREFIX,
-    ROLES_BESIDE_CHOREOGRAPHED,
-    Declared,
-    Settings,
-    declared,
-)
+from order_sagas.system.settings.model import PREFIX, Declared, Settings, declared
 
 CONFIG_FILE = Path("order-sagas.toml")
 CONFIG_VARIABLE = PREFIX + "CONFIG"
@@ -156,11 +149,6 @@ def _unknown_variables(env: Mapping[str, str], known: Mapping[str, Declared]) ->
 
 def _check_together(settings: Settings, provenance: Provenance) -> None:
     """Check constraints between settings. Raises SettingError."""
-    if settings.services == CHOREOGRAPHED:
-        for role in settings.roles:
-            if role not in ROLES_BESIDE_CHOREOGRAPHED:
-                problem = f"{role!r} runs elsewhere, because services is {CHOREOGRAPHED}"
-                raise SettingError("roles", provenance["roles"], problem)
     if not settings.kafka_security_protocol.startswith("SASL"):
         return
     because = f"kafka_security_protocol is {settings.kafka_security_protocol}"

@@ -10,14 +10,8 @@ from order_sagas.actors.wire_forms import WIRE_FORMS
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
-ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
-
-
 COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
 """How the services learn what to do: from the saga's commands, or from events of each other."""
-
-ROLES_BESIDE_CHOREOGRAPHED = ("orchestrator", "orders")
-"""The roles that can run if the services are choreographed; all others run elsewhere."""
 
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
@@ -44,6 +38,12 @@ class Settings:
         "sqlite:///data/orders.db",
         kinds.database_url(),
         "Where orders, sagas and the embedded log are stored.",
+    )
+
+    app: str = _setting(
+        "order_sagas.system.order_app:APP",
+        kinds.reference(),
+        "The business that runs: the sagas, services and clients of this object of class App.",
     )
 
     file_group: str = _setting(
@@ -104,18 +104,13 @@ class Settings:
     services: str = _setting(
         COMMANDED,
         kinds.choice(COMMANDED, CHOREOGRAPHED),
-        "How services learn what to do: by commands, or choreographed, by events of each other; "
-        "such services run elsewhere.",
+        "How the services of orders learn what to do: by commands, or choreographed, by events of "
+        "each other; then all but `orders` run elsewhere.",
     )
     roles: tuple[str, ...] = _setting(
-        attrs.Factory(
-            lambda settings: (
-                ROLES_BESIDE_CHOREOGRAPHED if settings.services == CHOREOGRAPHED else ROLES
-            ),
-            takes_self=True,
-        ),
-        kinds.choices(*ROLES),
-        "Roles that this process runs; others run in other processes.",
+        (),
+        kinds.names("names of roles of the app, separated by commas"),
+        "Roles that this process runs; empty: all. Others run in other processes.",
     )
 
     # HTTP
@@ -140,6 +135,12 @@ class Settings:
     )
     http_connections: int = _setting(
         1000, kinds.integer(1, 100_000), "Maximum number of open connections."
+    )
+    http_connections_of_address: int = _setting(
+        500,
+        kinds.integer(0, 100_000),
+        "Maximum number of open connections of one address; 0: no limit. Behind a proxy, which has "
+        "one address, let the proxy limit them.",
     )
     http_timeout: float = _setting(
         10.0,

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from jsonschema_rs import Draft202012Validator
 
 from order_sagas.actors.messages import BUSINESS, OPERATOR_COMMANDS, status
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.system.cli.main import main
+from order_sagas.system.order_app import APP
 from tests.support.embedded import an_order
 
 
@@ -49,7 +50,7 @@ def at(document: Any, reference: str) -> Any:
 def test_every_topic_and_every_message_is_in_it(document) -> None:
     """With the number of partitions, and the brokers that the settings name."""
     assert "3.0.0" == document["asyncapi"]
-    assert {*TOPICS} == {*document["channels"]}
+    assert {*APP.topics} == {*document["channels"]}
     assert {3} == {
         channel["bindings"]["kafka"]["partitions"] for channel in document["channels"].values()
     }
@@ -81,7 +82,8 @@ def test_it_says_what_the_orchestrator_takes_and_what_it_sends(document) -> None
 
     assert {"PROCESS_PAYMENT", "ROLLBACK_PAYMENT"} == said["send payment-events"]
     assert "PAYMENT_FAILED" in said["receive payment-events"]
-    assert "receive notification-events" in said
+    assert "receive notification-events" not in said
+    assert {status(kind) for kind in OPERATOR_COMMANDS} == said["receive operator-commands"]
     assert f"send {DEAD_LETTERS}" not in said
 
 

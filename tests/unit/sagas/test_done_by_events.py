@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 
 from order_sagas.actors.choreographed_order import CHOREOGRAPHED_ORDER
@@ -20,7 +21,9 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas import Status, minutes
 from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.storage.queries import reading
-from order_sagas.system.saga_registry import elsewhere, registry_of, sagas_of
+from order_sagas.system.app import app_of, roles_here
+from order_sagas.system.choreographed_app import APP
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, load_settings
 from order_sagas.system.settings.errors import SettingError
 from tests.support.embedded import EmbeddedSystem, an_order
@@ -114,9 +117,8 @@ def test_a_late_answer_to_a_command_is_only_ignored() -> None:
 
 def test_an_order_of_choreographed_services_ends_and_the_books_are_right(tmp_path: Path) -> None:
     """With the order service here, and the audit of what the database can know."""
-    settings = Settings(**SETTINGS)  # type: ignore[arg-type]
     with EmbeddedSystem(
-        tmp_path, settings={**SETTINGS, "roles": settings.roles}, sagas=sagas_of(settings)
+        tmp_path, settings=SETTINGS, sagas=APP.sagas, services=APP.services
     ) as system:
         for number in range(3):
             system.put(an_order(f"o-{number}"))
@@ -138,43 +140,28 @@ def test_an_order_of_choreographed_services_ends_and_the_books_are_right(tmp_pat
         ]
         assert [] == system.records("dead-letters")
         with reading(system.settings.database) as db:
-            report = examine(
-                ledger_of(db), sagas_of(settings), ended=True, elsewhere=elsewhere(settings)
-            )
+            report = examine(ledger_of(db), APP.sagas, ended=True, elsewhere=APP.elsewhere)
         assert [] == report.violations
         assert "all notified" not in {finding.check.name for finding in report.findings}
 
 
-def test_sagas_that_began_with_commands_go_on_beside_choreographed_ones(tmp_path: Path) -> None:
-    """A saga keeps the definition it began with."""
-    with EmbeddedSystem(tmp_path, settings={"roles": ("orchestrator", "orders")}) as system:
-        system.put(an_order("old"))
-    settings = Settings(**SETTINGS)  # type: ignore[arg-type]
-    with EmbeddedSystem(
-        tmp_path, settings={**SETTINGS, "roles": settings.roles}, sagas=sagas_of(settings)
-    ) as system:
-        system.put(an_order("new"))
-        versions = [(system.saga(order_id) or 0).version for order_id in ("old", "new")]  # type: ignore[union-attr]
-
-        assert [1, 1001] == versions
-
-
 def test_the_settings_choose_the_definition_and_the_roles() -> None:
     """Services that act on events run elsewhere: no process can be started for them."""
-    settings, _ = load_settings({"services": "choreographed"}, {})
+    settings, _ = load_settings(SETTINGS, {})
 
-    assert ("orchestrator", "orders") == settings.roles
+    assert ("orchestrator", "orders") == roles_here(settings, app_of(settings))
     assert CHOREOGRAPHED_ORDER is registry_of(settings).started_by[OrderCreated]
     assert PLACE_ORDER is registry_of(Settings()).started_by[OrderCreated]
-    with pytest.raises(SettingError, match="'payment' runs elsewhere, because services"):
-        load_settings({"services": "choreographed", "roles": "orchestrator,payment"}, {})
+    with pytest.raises(SettingError, match="'payment' is no role of the app"):
+        roles_here(attrs.evolve(settings, roles=("orchestrator", "payment")), app_of(settings))
+    with pytest.raises(SettingError, match=r"services.*is for the app"):
+        app_of(attrs.evolve(settings, app="examples.returns:APP"))
 
 
 def test_records_of_the_saga_hold_what_services_elsewhere_read(tmp_path: Path) -> None:
     """Order id and status, on the topic of each."""
-    settings = Settings(**SETTINGS)  # type: ignore[arg-type]
     with EmbeddedSystem(
-        tmp_path, settings={**SETTINGS, "roles": settings.roles}, sagas=sagas_of(settings)
+        tmp_path, settings=SETTINGS, sagas=APP.sagas, services=APP.services
     ) as system:
         system.put(an_order())
         system.put(PaymentFailed(order_id="o-1", code="declined"), topic="payment-events")

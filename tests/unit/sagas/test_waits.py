@@ -141,7 +141,7 @@ def test_signals_have_a_topic_of_their_own() -> None:
 
     assert [ORCHESTRATOR] == [r.receiver for r in routes.of(SIGNALS.topic, TripApproved)]
     assert [ORCHESTRATOR] == [r.receiver for r in routes.of(FLIGHTS.topic, TripWanted)]
-    assert ("flight-events", "front-desk-events", "saga-signals") == routes.topics[:-1]
+    assert {"flight-events", "front-desk-events", "saga-signals"} < {*routes.topics}
     assert ["flights", "front-desk"] == [*registry.participants()]
     assert {TripWanted, TripApproved, TripRejected} < registry.messages()
     assert ["trip/T-1"] == registry.saga_ids_of(TripApproved(order_id="T-1"))
