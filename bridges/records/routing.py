@@ -32,6 +32,8 @@ class Routes:
     def __init__(self, registry: Registry, services: Iterable[type[Service]]) -> None:
         self._routes: dict[tuple[str, type[Message]], tuple[Route, ...]] = {}
         self._internal: dict[type[Message], tuple[Route, ...]] = {}
+        services = [*services]
+        here = {service.participant.name for service in services}
         topics: set[str] = set()
         for service in services:
             topics.add(service.participant.topic)
@@ -52,9 +54,11 @@ class Routes:
                     self._add(saga.rows[i].to.topic, reply, saga_route)
             for participant in saga.sent_to():
                 topics.add(participant.topic)
+                name = participant.name
                 for message in participant.remote:
                     # No actor has this name, so the record is left to the service elsewhere.
-                    route = Route(participant.name, None, participant.keyed_by)
+                    absent = f"{name} elsewhere" if name in here else name
+                    route = Route(absent, None, participant.keyed_by)
                     self._add(participant.topic, message, route)
         for command in OPERATOR_COMMANDS:
             self._add(OPERATORS, command, saga_route)

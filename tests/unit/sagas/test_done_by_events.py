@@ -13,6 +13,7 @@ from order_sagas.actors.messages import (
     OrderCreated,
     PaymentCompleted,
     PaymentFailed,
+    PaymentRolledBack,
     RollbackPayment,
     StockReservationFailed,
     StockReserved,
@@ -28,6 +29,7 @@ from order_sagas.system.settings import Settings, load_settings
 from order_sagas.system.settings.errors import SettingError
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.turns import Turns
+from tests.support.virtual_kafka import VirtualKafkaSystem
 
 START = OrderCreated(order_id="o-1", event_id="start", customer_id="c-1")
 SETTINGS = {"services": "choreographed"}
@@ -59,14 +61,16 @@ def test_a_failure_undoes_what_was_done_and_waits_for_no_acknowledgement() -> No
 
 
 def test_an_event_that_never_comes_is_waited_for_once() -> None:
-    """There is no command to send again; its step is undone, because its outcome is unknown."""
+    """There is no command to send again. Its step is undone, because its outcome is unknown, and so
+    are the steps whose participants act on that outcome.
+    """
     turns = Turns(CHOREOGRAPHED_ORDER, START)
     turns.time_out()
 
     assert Status.CANCELLED == turns.status
     assert turns.progress
     assert "timed_out" == turns.progress.code
-    assert ["RollbackPayment", "RollbackOrder"] == turns.sent[:2]
+    assert ["RollbackStock", "RollbackPayment", "RollbackOrder"] == turns.sent[:3]
 
 
 def test_what_is_done_after_it_was_undone_is_undone_again() -> None:
@@ -92,6 +96,23 @@ def test_a_step_that_follows_from_a_late_event_is_undone_too() -> None:
     turns.answer(StockReserved, event_id="later")
 
     assert ["RollbackPayment", "RollbackStock"] == turns.sent[-2:]
+
+
+def test_a_cancelled_order_is_undone_as_far_as_its_services_may_have_come() -> None:
+    """The stock service may act on a payment that the saga has not heard of."""
+    turns = Turns(CHOREOGRAPHED_ORDER, START)
+    turns.tell(CancelSaga(order_id="o-1", by="me"))
+
+    assert ["RollbackStock", "RollbackPayment", "RollbackOrder"] == turns.sent[:3]
+    assert Status.CANCELLED == turns.status
+
+
+def test_nothing_follows_from_a_step_that_has_failed() -> None:
+    """No stock is reserved for a payment that was declined."""
+    turns = Turns(CHOREOGRAPHED_ORDER, START)
+    turns.answer(PaymentFailed)
+
+    assert ["RollbackOrder", "OrderCancelled", "OrderCancelled"] == turns.sent
 
 
 @pytest.mark.parametrize("late", [PaymentFailed, StockReservationFailed])
@@ -179,3 +200,18 @@ def test_records_of_the_saga_hold_what_services_elsewhere_read(tmp_path: Path) -
             "stock": [],
             "notification": [("o-1", "ORDER_CANCELLED")],
         } == sent, json.dumps(sent)  # fmt: skip
+
+
+def test_acknowledgements_that_nobody_waits_for_are_no_dead_letters(tmp_path: Path) -> None:
+    """Neither those of our own order service, nor those of services elsewhere."""
+    with VirtualKafkaSystem(
+        tmp_path, settings=SETTINGS, sagas=APP.sagas, services=APP.services
+    ) as system:
+        system.put(an_order())
+        system.put(PaymentFailed(order_id="o-1"), topic="payment-events")
+        system.put(PaymentRolledBack(order_id="o-1"), topic="payment-events")
+        system.advance(5)
+
+        assert "CANCELLED" == system.status("o-1")
+        assert any(b"ORDER_ROLLED_BACK" in (r.value or b"") for r in system.broker.records)
+        assert [] == system.broker.of("dead-letters")
