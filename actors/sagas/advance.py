@@ -50,7 +50,7 @@ def advance(
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            turn.ignore(message, "the saga has ended")
+            turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:
