@@ -20,7 +20,7 @@ be retried until they succeed.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -88,6 +88,9 @@ class Step:
 
     Raises DefinitionError if the fields contradict each other.
     """
+
+    is_child: ClassVar[bool] = False
+    """True if the step runs a saga; see `Child`."""
 
     name: str
     to: Participant = attrs.field(kw_only=True)
@@ -275,7 +278,7 @@ class Saga:
                         f"step {step.name!r} needs an `undo`, "
                         "or `needs_no_undo=True`, or to come after a pivot"
                     )
-                if n > self.pivot_stage and step.undo:
+                if n > self.pivot_stage and step.undo and not step.is_child:
                     refuse(f"step {step.name!r} can be undone, so it must come before the pivot")
-                if n > self.pivot_stage and step.failed:
+                if n > self.pivot_stage and step.failed and not step.is_child:
                     refuse(f"step {step.name!r} comes after the pivot, so it must not fail")

@@ -8,8 +8,9 @@ from order_sagas.actors.messages import (
     RetryStep,
     SkipStep,
 )
+from order_sagas.actors.sagas.child_events import ChildEvents
+from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.effects import Timer
-from order_sagas.actors.sagas.forward import Forward
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.state import (
     BACKOFF,
@@ -26,7 +27,7 @@ from order_sagas.actors.sagas.state import (
 from order_sagas.actors.sagas.transition import GOING, UNDOING
 
 
-class Events(Forward):
+class Events(ChildEvents):
     """Decides what an event means in the current state. An event that does not fit is ignored."""
 
     __slots__ = ()
@@ -38,7 +39,7 @@ class Events(Forward):
         """
         places = self.saga.answers.get(type(message), ())
         if not places:
-            return self.ignore(message, "this saga knows no such reply")
+            return self.message_of_parent(message)
         i, kind = self.place_of(message, places)
         state, step = self.steps[i], self.saga.rows[i]
         waiting = UNDOING if kind == "undone" else GOING
@@ -54,6 +55,8 @@ class Events(Forward):
                 return self.step_done(i, state)
             if self.stage <= self.saga.pivot_stage:
                 return self.step_failed(i, state, message)
+        if kind == "failed" and state.phase in UNDOING and step.to is CHILDREN:
+            return self.step_undone(i, state)  # it was cancelled before it was asked to
         if kind == "done" and state.phase >= UNDO_SENT:
             return self.ignore(
                 message, "late success: its compensation was already sent", step, record=True

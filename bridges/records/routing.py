@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import OPERATOR_COMMANDS, Internal, Message
 from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 
@@ -50,6 +51,8 @@ class Routes:
                 for i, _ in places:
                     self._add(saga.rows[i].to.topic, reply, saga_route)
             topics.update(participant.topic for participant in saga.sent_to())
+            if CHILDREN.topic in topics:
+                self._add(CHILDREN.topic, UndoChild, saga_route)
         for topic in topics:
             for command in OPERATOR_COMMANDS:
                 self._add(topic, command, saga_route)

@@ -1,0 +1,137 @@
+"""A row of a saga that is a saga itself."""
+
+import copy
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ClassVar
+
+import attrs
+import msgspec
+
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.child_messages import (
+    CHILDREN,
+    ChildCancelled,
+    ChildCompleted,
+    UndoChild,
+)
+from order_sagas.actors.sagas.definition import Participant, Saga, Step, hours
+from order_sagas.actors.sagas.retry import ONCE, Retry
+from order_sagas.actors.sagas.state import saga_id_of
+
+LOOK_EVERY = hours(1)
+"""Seconds after which a parent asks a child without a deadline of its own for its outcome."""
+FOR_EVER = Retry(attempts=10**9, backoff=0.0, factor=1.0)
+
+
+@attrs.frozen(init=False)
+class Child(Step):
+    """Runs another saga, the child, and waits for its end.
+
+    `start` makes the message that starts the child. The order id of that message may be any that no
+    other saga of the child's definition uses; if one does, the step fails with the code
+    `order_in_use`. If the child is cancelled, the step fails with the child's code and reason.
+
+    `within` is how long the child may take, in seconds: after that, it is undone with all that came
+    before. Without it, the deadlines of the child are all there are.
+
+    The compensation of the step undoes the child: a running one is cancelled, a completed one
+    compensates its steps. A child with a pivot cannot be undone. It has to be the pivot, or to come
+    after it, or to say `needs_no_undo=True`: then it is cancelled only while it can be.
+
+    A child that is `detached` is started, and neither waited for nor undone.
+
+    Raises DefinitionError if the fields contradict each other.
+    """
+
+    is_child: ClassVar[bool] = True
+
+    saga: Saga = attrs.field(kw_only=True)
+    detached: bool = attrs.field(default=False, kw_only=True)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        saga: Saga,
+        start: Callable[..., Message],
+        within: float | None = None,
+        needs_no_undo: bool = False,
+        pivot: bool = False,
+        detached: bool = False,
+    ) -> None:
+        _check(name, saga, within, needs_no_undo, pivot, detached)
+        fields: dict[str, Any] = {"needs_no_undo": True}
+        if not detached:
+            fields = {
+                "done": ChildCompleted,
+                "failed": ChildCancelled,
+                "within": within or LOOK_EVERY,
+                "retry": ONCE if within else FOR_EVER,
+                "undo_within": LOOK_EVERY,
+                "undo_retry": FOR_EVER,
+            }
+            if needs_no_undo:
+                fields["undo"] = _undo(saga, start, running_only=True)
+            elif not pivot and not has_pivot(saga):
+                fields |= {"undo": _undo(saga, start), "undone": ChildCancelled}
+        # Attrs makes it.
+        self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
+            name, to=CHILDREN, do=start, pivot=pivot, saga=saga, detached=detached, **fields
+        )
+
+    @property
+    def origin(self) -> Participant:
+        """The receiver of the message that starts the child."""
+        first = self.saga.rows[0].to
+        return Participant(first.name, first.topic)
+
+    def scaled(self, factor: float) -> Step:
+        """The same row with every duration multiplied by `factor`, but those of asking again."""
+        if factor == 1:
+            return self
+        changed = copy.copy(self)
+        object.__setattr__(changed, "saga", self.saga.scaled(factor))
+        if self.retry is ONCE and self.within:
+            object.__setattr__(changed, "within", self.within * factor)
+        return changed
+
+
+def has_pivot(saga: Saga) -> bool:
+    """True if a saga cannot be undone once it has completed."""
+    return saga.pivot_stage < len(saga.stages)
+
+
+def _check(
+    name: str, saga: Saga, within: float | None, needs_no_undo: bool, pivot: bool, detached: bool
+) -> None:
+    def refuse(rule: str) -> None:
+        raise DefinitionError(f"step {name!r}: {rule}")
+
+    if detached and within is not None:
+        refuse("is detached, so nothing waits for it: it needs no `within`")
+    if detached and needs_no_undo:
+        refuse("is detached, so it is never undone: leave out `needs_no_undo`")
+    if detached and pivot:
+        refuse("is detached, so it cannot be the pivot")
+    if not isinstance(saga, Saga):
+        refuse(f"`saga` must be a Saga, not {type(saga).__name__}")
+
+
+def _undo(
+    saga: Saga, start: Callable[..., Message], *, running_only: bool = False
+) -> Callable[..., Message]:
+    """The function that makes the undo, with the arguments of the one that makes the start."""
+
+    @wraps(start)
+    def undo(*arguments: Any) -> Message:
+        message = start(*arguments)
+        return UndoChild(
+            order_id=message.order_id,
+            saga_id=saga_id_of(saga.name, message.order_id),
+            start=msgspec.to_builtins(message),
+            running_only=running_only,
+        )
+
+    return undo
