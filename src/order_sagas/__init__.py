@@ -3,35 +3,29 @@
 The names are loaded at their first use, so that a command that needs none of them starts fast.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from order_sagas.actors import (
-        NOTHING,
-        ONCE,
-        After,
-        Answer,
-        CallLimits,
-        Declined,
-        Effect,
-        EffectService,
-        Entity,
-        Failed,
+    from order_sagas.actors.entities import Entity
+    from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.sagas.definition import (
         Failure,
-        Message,
-        NoAnswer,
         Notice,
         Parallel,
         Participant,
-        Retry,
         Saga,
-        Service,
         Step,
-        UseClient,
         hours,
         minutes,
         seconds,
     )
+    from order_sagas.actors.sagas.retry import ONCE, Retry
+    from order_sagas.actors.services.call_limits import CallLimits
+    from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
+    from order_sagas.actors.services.effect import Effect, UseClient
+    from order_sagas.actors.services.effects import EffectService
+    from order_sagas.actors.services.service import NOTHING, Answer, Service
 
 __all__ = [
     "NOTHING",
@@ -60,14 +54,40 @@ __all__ = [
     "seconds",
 ]
 
+_MODULES = {
+    "Entity": "actors.entities",
+    "Failed": "actors.messages",
+    "Message": "actors.messages",
+    "Failure": "actors.sagas.definition",
+    "Notice": "actors.sagas.definition",
+    "Parallel": "actors.sagas.definition",
+    "Participant": "actors.sagas.definition",
+    "Saga": "actors.sagas.definition",
+    "Step": "actors.sagas.definition",
+    "hours": "actors.sagas.definition",
+    "minutes": "actors.sagas.definition",
+    "seconds": "actors.sagas.definition",
+    "ONCE": "actors.sagas.retry",
+    "Retry": "actors.sagas.retry",
+    "CallLimits": "actors.services.call_limits",
+    "After": "actors.services.call_outcomes",
+    "Declined": "actors.services.call_outcomes",
+    "NoAnswer": "actors.services.call_outcomes",
+    "Effect": "actors.services.effect",
+    "UseClient": "actors.services.effect",
+    "EffectService": "actors.services.effects",
+    "NOTHING": "actors.services.service",
+    "Answer": "actors.services.service",
+    "Service": "actors.services.service",
+}
+"""The module of each public name."""
+
 
 def __getattr__(name: str) -> Any:
-    """Load the public names. Raises AttributeError for any other."""
-    if name not in __all__:
+    """Load a public name. Raises AttributeError for any other."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from order_sagas import actors
-
-    found = getattr(actors, name)
+    found = getattr(import_module(f"order_sagas.{_MODULES[name]}"), name)
     globals()[name] = found
     return found
 
