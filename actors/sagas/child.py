@@ -1,7 +1,6 @@
 """A row of a saga that is a saga itself."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ClassVar
 
@@ -16,9 +15,14 @@ from order_sagas.actors.sagas.child_messages import (
     ChildCompleted,
     UndoChild,
 )
-from order_sagas.actors.sagas.definition import Participant, Saga, Step, hours
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.durations import hours
+from order_sagas.actors.sagas.known_replies import Replies
+from order_sagas.actors.sagas.participant import Participant
 from order_sagas.actors.sagas.retry import ONCE, Retry
+from order_sagas.actors.sagas.rows import Condition
 from order_sagas.actors.sagas.state import saga_id_of
+from order_sagas.actors.sagas.step import Read, S, Step
 
 LOOK_EVERY = hours(1)
 """Seconds after which a parent asks a child without a deadline of its own for its outcome."""
@@ -26,7 +30,7 @@ FOR_EVER = Retry(attempts=10**9, backoff=0.0, factor=1.0)
 
 
 @attrs.frozen(init=False)
-class Child(Step):
+class Child(Step[S, Replies]):
     """Runs another saga, the child, and waits for its end.
 
     `start` makes the message that starts the child. The order id of that message may be any that no
@@ -47,19 +51,21 @@ class Child(Step):
 
     is_child: ClassVar[bool] = True
 
-    saga: Saga = attrs.field(kw_only=True)
+    saga: Saga[Any] = attrs.field(kw_only=True)
     detached: bool = attrs.field(default=False, kw_only=True)
 
     def __init__(
         self,
         name: str,
         *,
-        saga: Saga,
-        start: Callable[..., Message],
+        saga: Saga[Any],
+        start: Callable[[S], Message] | Callable[[S, Replies], Message],
         within: float | None = None,
         needs_no_undo: bool = False,
         pivot: bool = False,
         detached: bool = False,
+        when: Condition[S] | None = None,
+        reads: Iterable[Read] = (),
     ) -> None:
         _check(name, saga, within, needs_no_undo, pivot, detached)
         fields: dict[str, Any] = {"needs_no_undo": True}
@@ -78,33 +84,48 @@ class Child(Step):
                 fields |= {"undo": _undo(saga, start), "undone": ChildCancelled}
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
-            name, to=CHILDREN, do=start, pivot=pivot, saga=saga, detached=detached, **fields
+            name,
+            to=CHILDREN,
+            do=start,
+            pivot=pivot,
+            when=when,
+            reads=reads,
+            saga=saga,
+            detached=detached,
+            **fields,
         )
 
     @property
     def origin(self) -> Participant:
         """The receiver of the message that starts the child."""
-        first = self.saga.rows[0].to
-        return Participant(first.name, first.topic)
+        origin = self.saga.origin
+        return Participant(origin.name, origin.topic)
 
-    def scaled(self, factor: float) -> Step:
+    def _check(self) -> None:
+        """Consistent as it is made: a cancelled child is one that failed, and one undone."""
+
+    def scaled(self, factor: float) -> Step[S, Replies]:
         """The same row with every duration multiplied by `factor`, but those of asking again."""
         if factor == 1:
             return self
-        changed = copy.copy(self)
-        object.__setattr__(changed, "saga", self.saga.scaled(factor))
-        if self.retry is ONCE and self.within:
-            object.__setattr__(changed, "within", self.within * factor)
-        return changed
+        within = self.within
+        if self.retry is ONCE and within:
+            within *= factor
+        return self.changed(saga=self.saga.scaled(factor), within=within)
 
 
-def has_pivot(saga: Saga) -> bool:
+def has_pivot(saga: Saga[Any]) -> bool:
     """True if a saga cannot be undone once it has completed."""
     return saga.pivot_stage < len(saga.stages)
 
 
 def _check(
-    name: str, saga: Saga, within: float | None, needs_no_undo: bool, pivot: bool, detached: bool
+    name: str,
+    saga: Saga[Any],
+    within: float | None,
+    needs_no_undo: bool,
+    pivot: bool,
+    detached: bool,
 ) -> None:
     def refuse(rule: str) -> None:
         raise DefinitionError(f"step {name!r}: {rule}")
@@ -120,7 +141,7 @@ def _check(
 
 
 def _undo(
-    saga: Saga, start: Callable[..., Message], *, running_only: bool = False
+    saga: Saga[Any], start: Callable[..., Message], *, running_only: bool = False
 ) -> Callable[..., Message]:
     """The function that makes the undo, with the arguments of the one that makes the start."""
 

@@ -17,9 +17,9 @@ from order_sagas.actors.sagas.child_messages import (
     parent_of,
 )
 from order_sagas.actors.sagas.effects import Send
-from order_sagas.actors.sagas.forward import Forward
 from order_sagas.actors.sagas.operator_rules import refusal
 from order_sagas.actors.sagas.state import CANCELLED, COMPLETED
+from order_sagas.actors.sagas.waits import Waits
 
 if TYPE_CHECKING:
     from order_sagas.actors.sagas.definition import Saga
@@ -30,7 +30,7 @@ ORDER_IN_USE = "order_in_use"
 """Code of a step whose child could not be started: its order has a saga of that definition."""
 
 
-class ChildEvents(Forward):
+class ChildEvents(Waits):
     """Decides about messages of parents. All of them may come twice, late, or for another saga."""
 
     __slots__ = ()
@@ -70,7 +70,7 @@ class ChildEvents(Forward):
         if message.running_only and self.status == COMPLETED:
             return self.ignore(message, "the saga has completed, and needs no undo")
         cancel = CancelSaga(order_id=message.order_id)
-        if reason := refusal(cancel, self.saga, self.steps, self.stage, self.code):
+        if reason := refusal(cancel, self.saga, self):
             return self.ignore(message, reason)
         self.stage = min(self.stage, len(self.saga.stages) - 1)
         self.ended_at = 0.0

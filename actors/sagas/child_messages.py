@@ -7,7 +7,7 @@ All else is here. Each message is keyed by the order of its receiver, whose saga
 from typing import Any, NamedTuple
 
 from order_sagas.actors.messages import Failed, Message
-from order_sagas.actors.sagas.definition import Participant
+from order_sagas.actors.sagas.participant import Participant
 
 CHILDREN = Participant("child sagas", topic="saga-children")
 """The receiver of what sagas send their children and their parents. No service has this name."""

@@ -6,7 +6,8 @@ import pytest
 
 from order_sagas.actors.messages import CancelSaga
 from order_sagas.actors.sagas.child import Child
-from order_sagas.actors.sagas.definition import Saga, hours
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.durations import hours
 from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.system.harness import (
     Crash,
@@ -17,7 +18,7 @@ from order_sagas.system.harness import (
     Harness,
     minutes,
 )
-from tests.support.trips import (
+from tests.support.insured_trips import (
     BOOK,
     BOOK_TRIP,
     CONFIRM,
@@ -244,7 +245,9 @@ def test_a_start_that_comes_after_its_undo_starts_nothing() -> None:
     """The undo is a tombstone: the child is stored as cancelled."""
     insure = Child("insure", saga=INSURE_TRIP, start=wanted, within=minutes(1))
     trip = Saga("book-trip", 1, TripPlanned, [BOOK, insure, CONFIRM])
-    with a_harness(Delay("INSURANCE_WANTED", seconds=hours(1)), sagas=[trip, INSURE_TRIP]) as system:
+    with a_harness(
+        Delay("INSURANCE_WANTED", seconds=hours(1)), sagas=[trip, INSURE_TRIP]
+    ) as system:
         plan(system)
         system.expect_no_violations()
 

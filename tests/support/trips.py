@@ -1,126 +1,167 @@
-"""A small business with a saga that runs another one: a trip, and its insurance."""
+"""Sagas of a travel agency, small ones, each with one thing that a definition can say."""
 
-# ruff: noqa: E701, E702 - short declarations are easier to read as a list
+from order_sagas import (
+    ONCE,
+    Delay,
+    Each,
+    Failed,
+    Failure,
+    Message,
+    Notice,
+    Parallel,
+    Participant,
+    Remind,
+    Replies,
+    Retry,
+    Saga,
+    Step,
+    Wait,
+    days,
+    hours,
+    minutes,
+)
+
+FLIGHTS = Participant("flights", topic="flight-events")
+HOTELS = Participant("hotels", topic="hotel-events")
+SEATS = Participant("seats", topic="seat-events")
+DESK = Participant("front-desk", topic="front-desk-events")
+
+
 # fmt: off
-from collections.abc import Sequence
-from typing import Any
-
-from order_sagas.actors import Answer, Entity, Failed, Message, Participant, Saga, Service, Step
-from order_sagas.actors.sagas import minutes
-from order_sagas.actors.sagas.child import Child
-
-
-class TripPlanned(Message): insurance: str = ""; refuse: str = ""
-class BookTrip(Message): ...
-class TripBooked(Message): ...
-class UnbookTrip(Message): ...
-class TripUnbooked(Message): ...
-class ConfirmTrip(Message): refuse: str = ""
-class TripConfirmed(Message): ...
-class TripRefused(Failed): ...
-class InsuranceWanted(Message): refuse: str = ""
-class SignPolicy(Message): refuse: str = ""
-class PolicySigned(Message): ...
-class PolicyRefused(Failed): ...
-class TearPolicy(Message): ...
-class PolicyTorn(Message): ...
-class FilePolicy(Message): refuse: str = ""
-class PolicyFiled(Message): ...
-class FilingRefused(Failed): ...
-class ShredFile(Message): ...
-class FileShredded(Message): ...
-
-
-class Paper(Entity):
-    """A thing that is done and undone, as a service stores it."""
-    table = "papers"
-    order_id: str; booked: str = ""; confirmed: str = ""; signed: str = ""; filed: str = ""
-    done: int = 0; undone: int = 0
+class TripWanted(Message): travellers: tuple[str, ...] = (); nights: int = 0  # noqa: E701, E702
+class BookFlight(Message): to: str = ""  # noqa: E701
+class FlightBooked(Message): booking: str = ""  # noqa: E701
+class FlightRefused(Failed): ...
+class CancelFlight(Message): booking: str = ""  # noqa: E701
+class FlightCancelled(Message): ...
+class AskFlight(Message): ...
+class FlightUnheardOf(Message): ...
+class BookHotel(Message): flight: str = ""  # noqa: E701
+class HotelBooked(Message): room: int = 0  # noqa: E701
+class HotelRefused(Failed): ...
+class CancelHotel(Message): room: int = 0  # noqa: E701
+class HotelCancelled(Message): ...
+class BookSeat(Message): traveller: str = ""; flight: str = ""  # noqa: E701, E702
+class SeatBooked(Message): seat: str = ""  # noqa: E701
+class SeatRefused(Failed): ...
+class FreeSeat(Message): traveller: str = ""; seat: str = ""  # noqa: E701, E702
+class SeatFreed(Message): ...
+class AskApproval(Message): ...
+class TripApproved(Message): by_whom: str = ""  # noqa: E701
+class TripRejected(Failed): ...
+class SendTicket(Message): flight: str = ""; rooms: int = 0  # noqa: E701, E702
+class TicketSent(Message): ...
+class TicketFailed(Failed): ...
+class TripCancelled(Failed): flight: str = ""  # noqa: E701
 # fmt: on
 
 
-def _done(field: str, reply: type[Message], failed: type[Failed] | None = None) -> Any:
-    def handle(_: Any, known: Paper | None, do: Any, now: float) -> Answer:
-        paper = known or Paper(order_id=do.order_id)
-        state = getattr(paper, field)
-        if not state:
-            state = "refused" if getattr(do, "refuse", "") == field else "done"
-            count = paper.done + (state == "done")
-            paper = Paper(**{**_fields(paper), field: state, "done": count})
-        if state != "done":
-            assert failed
-            return Answer((paper,), (failed(order_id=do.order_id, code="no", reason=field),))
-        return Answer((paper,), (reply(order_id=do.order_id),))
-
-    return handle
+def book_flight(trip: TripWanted) -> BookFlight:
+    return BookFlight(order_id=trip.order_id, to="Lisbon")
 
 
-def _undone(field: str, reply: type[Message]) -> Any:
-    def handle(_: Any, known: Paper | None, do: Any, now: float) -> Answer:
-        paper = known or Paper(order_id=do.order_id)
-        count = paper.undone + (getattr(paper, field) == "done")
-        paper = Paper(**{**_fields(paper), field: "undone", "undone": count})
-        return Answer((paper,), (reply(order_id=do.order_id),))
-
-    return handle
+def cancel_flight(trip: TripWanted, replies: Replies) -> CancelFlight:
+    booked = replies.get(FlightBooked)
+    return CancelFlight(order_id=trip.order_id, booking=booked.booking if booked else "")
 
 
-def _fields(paper: Paper) -> dict[str, Any]:
-    return {name: getattr(paper, name) for name in paper.__struct_fields__}
+def book_hotel(trip: TripWanted, replies: Replies) -> BookHotel:
+    return BookHotel(order_id=trip.order_id, flight=replies[FlightBooked].booking)
 
 
-class TripDesk(Service):
-    """Books and confirms trips."""
-
-    participant, entity = Participant("trips", topic="trip-events"), Paper
-    handlers = {
-        BookTrip: _done("booked", TripBooked),
-        UnbookTrip: _undone("booked", TripUnbooked),
-        ConfirmTrip: _done("confirmed", TripConfirmed, TripRefused),
-    }
+def cancel_hotel(trip: TripWanted) -> CancelHotel:
+    return CancelHotel(order_id=trip.order_id)
 
 
-class Insurer(Service):
-    """Signs and files policies."""
-
-    participant, entity = Participant("insurer", topic="insurer-events"), Paper
-    handlers = {
-        SignPolicy: _done("signed", PolicySigned, PolicyRefused),
-        TearPolicy: _undone("signed", PolicyTorn),
-        FilePolicy: _done("filed", PolicyFiled, FilingRefused),
-        ShredFile: _undone("filed", FileShredded),
-    }
+def send_ticket(trip: TripWanted) -> SendTicket:
+    return SendTicket(order_id=trip.order_id)
 
 
-TRIPS, INSURER = TripDesk.participant, Insurer.participant
-SIGN = Step(
-    "sign", to=INSURER, within=minutes(1), done=PolicySigned, failed=PolicyRefused,
-    do=lambda i: SignPolicy(order_id=i.order_id, refuse=i.refuse),
-    undo=lambda i: TearPolicy(order_id=i.order_id), undone=PolicyTorn,
+def tell(trip: TripWanted, failure: Failure, replies: Replies) -> TripCancelled:
+    flight = replies.get(FlightBooked)
+    return TripCancelled(
+        order_id=trip.order_id, code=failure.code, flight=flight.booking if flight else ""
+    )
+
+
+def a_flight(**fields) -> Step:
+    """The step that books the flight; its undo reads its own reply."""
+    usual = {
+        "do": book_flight, "done": FlightBooked, "failed": FlightRefused, "within": minutes(1),
+        "undo": cancel_flight, "undone": FlightCancelled, "retry": ONCE,
+    }  # fmt: skip
+    return Step("book flight", to=FLIGHTS, **{**usual, **fields})
+
+
+def a_hotel(**fields) -> Step:
+    """The step that books the hotel; it reads the flight's reply."""
+    usual = {
+        "do": book_hotel, "done": HotelBooked, "failed": HotelRefused, "within": minutes(1),
+        "undo": cancel_hotel, "undone": HotelCancelled, "retry": ONCE,
+    }  # fmt: skip
+    return Step("book hotel", to=HOTELS, **{**usual, **fields})
+
+
+def a_seat(**fields) -> Step:
+    """The step of one traveller's seat."""
+    usual = {
+        "do": lambda trip, traveller: BookSeat(order_id=trip.order_id, traveller=traveller),
+        "done": SeatBooked, "failed": SeatRefused, "within": minutes(1), "retry": ONCE,
+        "undo": lambda trip, traveller, replies: FreeSeat(
+            order_id=trip.order_id, traveller=traveller,
+            seat=found.seat if (found := replies.get(SeatBooked)) else "",
+        ),
+        "undone": SeatFreed,
+    }  # fmt: skip
+    return Step("book seat", to=SEATS, **{**usual, **fields})
+
+
+TICKET = Step("send ticket", to=DESK, do=send_ticket, pivot=True)
+APPROVAL = Wait(
+    "approval",
+    for_=TripApproved,
+    refused=TripRejected,
+    within=days(3),
+    remind=Remind(hours(24), DESK, lambda trip: AskApproval(order_id=trip.order_id)),
+)
+
+
+def a_trip(*steps, **fields) -> Saga:
+    """A saga of these steps."""
+    return Saga("trip", 1, TripWanted, steps, **fields)
+
+
+READING = a_trip(a_flight(), a_hotel(), TICKET, cancelled=[Notice(DESK, tell)])
+CONDITIONAL = a_trip(
+    a_flight(), a_hotel(when=lambda trip: trip.nights > 0), TICKET
 )  # fmt: skip
-FILE = Step(
-    "file", to=INSURER, within=minutes(1), done=PolicyFiled, failed=FilingRefused,
-    do=lambda i: FilePolicy(order_id=i.order_id, refuse=i.refuse),
-    undo=lambda i: ShredFile(order_id=i.order_id), undone=FileShredded,
+PATIENT = a_trip(a_flight(), Delay("cool down", minutes(30)), APPROVAL, TICKET)
+AT_ONCE = a_trip(
+    a_flight(),
+    Parallel(
+        Each("book seats", over=lambda trip: trip.travellers, step=a_seat()),
+        a_hotel(),
+    ),
+    TICKET,
+)
+IN_ORDER = a_trip(
+    a_flight(),
+    Each("book seats", over=lambda trip: trip.travellers, step=a_seat(), in_order=True),
+    TICKET,
+)
+CAREFUL = a_trip(
+    a_flight(
+        retry=Retry(attempts=2, backoff=1, jitter=0),
+        ask=lambda trip: AskFlight(order_id=trip.order_id),
+        unknown=FlightUnheardOf,
+    ),
+    TICKET,
+)
+LIMITED = a_trip(
+    a_flight(within=hours(10)),
+    Step("send ticket", to=DESK, do=send_ticket, done=TicketSent, failed=TicketFailed,
+         within=hours(10), retry=Retry(attempts=2, backoff=1, jitter=0), pivot=True),
+    a_hotel(undo=None, undone=None, within=hours(10), retry=Retry(attempts=2, backoff=1, jitter=0)),
+    deadline=hours(5),
 )  # fmt: skip
-INSURE_TRIP = Saga("insure-trip", version=1, starts_on=InsuranceWanted, steps=[SIGN, FILE])
-BOOK = Step(
-    "book", to=TRIPS, within=minutes(1), done=TripBooked,
-    do=lambda t: BookTrip(order_id=t.order_id),
-    undo=lambda t: UnbookTrip(order_id=t.order_id), undone=TripUnbooked,
-)  # fmt: skip
-CONFIRM = Step(
-    "confirm", to=TRIPS, within=minutes(1), done=TripConfirmed, failed=TripRefused, pivot=True,
-    do=lambda t: ConfirmTrip(order_id=t.order_id, refuse=t.refuse),
-)  # fmt: skip
-
-
-def wanted(trip: TripPlanned) -> InsuranceWanted:
-    """The start of the insurance, whose order the trip names."""
-    return InsuranceWanted(order_id=trip.insurance, refuse=trip.refuse)
-
-
-INSURE = Child("insure", saga=INSURE_TRIP, start=wanted)
-BOOK_TRIP = Saga("book-trip", version=1, starts_on=TripPlanned, steps=[BOOK, INSURE, CONFIRM])
-SAGAS: Sequence[Saga] = (BOOK_TRIP, INSURE_TRIP)
-SERVICES: Sequence[type[Service]] = (TripDesk, Insurer)
+SAGAS = (READING, CONDITIONAL, PATIENT, AT_ONCE, IN_ORDER, CAREFUL, LIMITED)

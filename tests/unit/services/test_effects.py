@@ -14,7 +14,7 @@ from examples.parcel_label import (
     Pickup,
     VoidLabel,
 )
-from order_sagas.actors import (
+from order_sagas import (
     Answer,
     Declined,
     EffectService,
