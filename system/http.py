@@ -70,6 +70,7 @@ def options_of(settings: Settings) -> HttpOptions:
         max_body=settings.http_max_body,
         queue=settings.http_queue,
         connections=settings.http_connections,
+        connections_of_address=settings.http_connections_of_address,
         timeout=settings.http_timeout,
     )
 

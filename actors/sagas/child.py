@@ -73,8 +73,8 @@ class Child(Step[S, Replies]):
             fields = {
                 "done": ChildCompleted,
                 "failed": ChildCancelled,
-                "within": within or LOOK_EVERY,
-                "retry": ONCE if within else FOR_EVER,
+                "within": LOOK_EVERY if within is None else within,
+                "retry": FOR_EVER if within is None else ONCE,
                 "undo_within": LOOK_EVERY,
                 "undo_retry": FOR_EVER,
             }
@@ -121,7 +121,7 @@ def has_pivot(saga: Saga[Any]) -> bool:
 
 def _check(
     name: str,
-    saga: Saga[Any],
+    saga: Any,
     within: float | None,
     needs_no_undo: bool,
     pivot: bool,

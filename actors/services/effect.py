@@ -61,12 +61,6 @@ class EffectOwed(Internal):
     """An effect is stored as PENDING: repeat its call."""
 
 
-class UseClient(msgspec.Struct, frozen=True):
-    """Sets the client that a service calls the other system with."""
-
-    client: Any
-
-
 def as_json(message: Message) -> str:
     """The message as it is stored with an effect."""
     return _json.encode(message).decode()

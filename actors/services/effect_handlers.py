@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
-import structlog
 from msgspec.structs import replace
 
 from order_sagas.actors.errors import error_text
@@ -15,9 +14,8 @@ from order_sagas.actors.protocol import ExternalCall
 from order_sagas.actors.services.call_limits import UNLIMITED, CallLimits
 from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
 from order_sagas.actors.services.effect import EffectSettled, owing, refused
+from order_sagas.actors.services.logger import logger_of
 from order_sagas.actors.services.service import NOTHING, Answer, Service, reply_to
-
-log = structlog.get_logger("effects")
 
 UNKNOWN = "outcome_unknown"
 """Code of an effect whose last call ended without an answer."""
@@ -197,7 +195,7 @@ class EffectHandlers(Service):
             settled = self._settlement(effect.order_id, True, outcome, None)
             if isinstance(outcome, Declined):
                 # From a local client. `ExternalCalls` logs those of the others.
-                log.warning(
+                logger_of("effects").warning(
                     "effect.undo_declined", service=self.participant.name,
                     order_id=effect.order_id, key=key, error=settled.error,
                 )  # fmt: skip

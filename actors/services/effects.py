@@ -17,11 +17,10 @@ from order_sagas.actors.services.effect import (
     Effect,
     EffectOwed,
     EffectSettled,
-    UseClient,
     as_json,
 )
 from order_sagas.actors.services.effect_handlers import EffectHandlers, Making
-from order_sagas.actors.services.service import Handler
+from order_sagas.actors.services.service import Handler, UseClient
 
 
 class EffectService(EffectHandlers):

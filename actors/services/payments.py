@@ -3,9 +3,7 @@
 from functools import partial
 from typing import Any, ClassVar
 
-import msgspec
 from msgspec.structs import replace
-from thespian.actors import ActorAddress
 
 from order_sagas.actors.entities import Entity, Payment
 from order_sagas.actors.messages import (
@@ -58,13 +56,6 @@ class PaymentService(EffectService):
     def __init__(self) -> None:
         super().__init__()
         self._client = SimulatedGateway()
-
-    def receive_other(self, message: Any, sender: ActorAddress) -> None:
-        """Handle `UseGateway`."""
-        if isinstance(message, UseGateway):
-            self._client = message.gateway
-        else:
-            super().receive_other(message, sender)
 
     def doing(self, effect: Payment, owed: Command) -> Making:
         """The charge. An undo repeats it, because only a known charge can be refunded."""
@@ -159,12 +150,6 @@ class PaymentService(EffectService):
         return PaymentRolledBack(
             order_id=effect.order_id, amount=refunded, currency=effect.currency
         )
-
-
-class UseGateway(msgspec.Struct, frozen=True):
-    """Sets the payment provider of the payment service."""
-
-    gateway: Any
 
 
 def _charge_of(payment: Payment, command: ProcessPayment) -> Charge:

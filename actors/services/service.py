@@ -31,6 +31,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     scheduled a second time, for example when a batch is handled again after a rollback."""
 
 
+class UseClient(msgspec.Struct, frozen=True):
+    """Sets what a service calls another system with; the first message to the service."""
+
+    client: Any
+    since: float = 0.0
+    """When the process started, in seconds since the Unix epoch."""
+
+
 NOTHING = Answer()
 """The message changes nothing and gets no reply."""
 

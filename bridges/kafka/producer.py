@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (

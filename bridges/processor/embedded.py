@@ -12,7 +12,7 @@ from typing import Any
 from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.log_adapter import ProcessorHost
 from order_sagas.bridges.processor.positions import Positions

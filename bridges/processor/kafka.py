@@ -16,8 +16,8 @@ import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaClientError, RecordTooLargeError

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.step import Step
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
-    from order_sagas.actors.services.effect import Effect, UseClient
+    from order_sagas.actors.services.effect import Effect
     from order_sagas.actors.services.effects import EffectService
-    from order_sagas.actors.services.service import NOTHING, Answer, Service
+    from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
 
 __all__ = [
     "NOTHING",
@@ -94,7 +94,7 @@ _MODULES = {
     "Declined": "actors.services.call_outcomes",
     "NoAnswer": "actors.services.call_outcomes",
     "Effect": "actors.services.effect",
-    "UseClient": "actors.services.effect",
+    "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
     "NOTHING": "actors.services.service",
     "Answer": "actors.services.service",

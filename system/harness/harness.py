@@ -20,18 +20,18 @@ from order_sagas.actors.messages import (
     OrderCreated,
     OrderLine,
 )
-from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
-from order_sagas.system.bootstrap import SERVICES, Parts
+from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -48,6 +48,7 @@ from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
 from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
 from order_sagas.system.logs.capture import LogCapture
+from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import (
     ActorView,
     Fifo,
@@ -95,8 +96,8 @@ class Harness:
         self,
         seed: int = 0,
         *,
-        sagas: Sequence[Saga] = (PLACE_ORDER,),
-        services: Sequence[type[Service]] = SERVICES,
+        sagas: Sequence[Saga] = APP.sagas,
+        services: Sequence[type[Service]] = APP.services,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,
         log: Literal["embedded", "topics"] = "embedded",
@@ -166,8 +167,7 @@ class Harness:
             services=services,
             adapter=adapter,
             call_capacity=call_capacity,
-            gateway=self.provider,
-            channel=self.mailbag,
+            clients={"payments": self.provider, "notifications": self.mailbag},
         )
         self._first_stock = dict(stock or {})
         self.on(*faults)
@@ -346,7 +346,7 @@ class Harness:
         )  # fmt: skip
         if step:
             command = replace(command, step=step)
-        self._arrives(self.stage.outgoing("order-events", order_id, _encode(command)))
+        self._arrives(self.stage.outgoing(OPERATORS, order_id, _encode(command)))
 
     def unpause(self, name: str) -> None:
         """End a pause, as an operator."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 from thespian.actors import ActorAddress
 
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.protocol import Delivery
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter

@@ -9,6 +9,7 @@ from order_sagas.actors.sagas.child import Child
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.durations import hours
 from order_sagas.actors.sagas.state import SagaState, Status
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.system.harness import (
     Crash,
     Delay,
@@ -52,7 +53,7 @@ def plan(system: Harness, refuse: str = "", trip: str = "T-1", insurance: str = 
 def cancel(system: Harness, trip: str) -> None:
     """Cancel a trip, as an operator does."""
     command = CancelSaga(order_id=trip, saga="book-trip", by="operator", why="changed his mind")
-    system.publish("trip-events", command)
+    system.publish(OPERATORS, command)
 
 
 def ends(system: Harness) -> dict[str, Status]:

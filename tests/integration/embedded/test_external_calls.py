@@ -66,8 +66,7 @@ class Shop:
         """Start one that reaches customers by this channel."""
         parts = Parts(
             settings=self.settings,
-            gateway=Provider(),
-            channel=channel,
+            clients={"payments": Provider(), "notifications": channel},
             call_runner=partial(ThreadPools, threads=THREADS),
             call_capacity=CAPACITY,
         )

@@ -7,6 +7,7 @@ from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import CancelSaga, ResumeSaga
 from order_sagas.actors.sagas import Phase, Status, wakes_of
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
 from tests.support.trips import (
     APPROVAL,
@@ -141,7 +142,7 @@ def test_signals_have_a_topic_of_their_own() -> None:
 
     assert [ORCHESTRATOR] == [r.receiver for r in routes.of(SIGNALS.topic, TripApproved)]
     assert [ORCHESTRATOR] == [r.receiver for r in routes.of(FLIGHTS.topic, TripWanted)]
-    assert ("flight-events", "front-desk-events", "saga-signals") == routes.topics[:-1]
+    assert ("flight-events", "front-desk-events", OPERATORS, "saga-signals") == routes.topics[:-1]
     assert ["flights", "front-desk"] == [*registry.participants()]
     assert {TripWanted, TripApproved, TripRejected} < registry.messages()
     assert ["trip/T-1"] == registry.saga_ids_of(TripApproved(order_id="T-1"))

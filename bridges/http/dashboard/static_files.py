@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from order_sagas.bridges.http.middleware import ROUTE
+from order_sagas.bridges.http.server.middleware import ROUTE
 
 FILES = Path(__file__).parent / "page"
 ASSETS = "/page"

@@ -20,7 +20,7 @@ from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
-from order_sagas.bridges.http.schemas import (
+from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
     NotificationView,
     OrderLineView,
@@ -61,7 +61,7 @@ QUICK, RARER = 0.2, 10
 _orders = table_of(Order)
 
 
-class Reader:
+class ReadModel:
     """Reads through a small pool of connections.
 
     Methods raise StoreUnavailableError if the database cannot be reached, StoreError if it fails.

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from order_sagas.bridges.http.authentication import permit
-from order_sagas.bridges.http.middleware import ROUTE
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.authentication import permit
+from order_sagas.bridges.http.server.middleware import ROUTE
+from order_sagas.bridges.http.server.tokens import Role
 
 Handle = Callable[[Request], Awaitable[Response]]
 

@@ -7,13 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
-from order_sagas.bridges.http.request_body import read_body
-from order_sagas.bridges.http.routing import Endpoint, answer
-from order_sagas.bridges.http.schemas import Asked, LetterPage, LetterView
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations.dead_letters import Letter, LetterError, LetterReader, Letters
 
 PATH = "/api/v1/dead-letters"
@@ -21,19 +21,19 @@ LONGEST_NUMBER = 18
 """Maximum number of digits of a dead letter's number."""
 
 
-class LetterWish(msgspec.Struct, frozen=True):
+class DeadLetterAction(msgspec.Struct, frozen=True):
     """Optional request body of an action on one dead letter."""
 
-    why: str = ""
+    why: query.Reason = ""
     again: bool = False
     """Act even if the dead letter was already replayed or discarded."""
 
 
-class LetterRoutes:
+class DeadLetterRoutes:
     """Endpoints of single dead letters. They are read from the log, and acted on by log records."""
 
-    def __init__(self, around: Dependencies, options: HttpOptions) -> None:
-        self._around = around
+    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+        self._dependencies = dependencies
         self._options = options
 
     def endpoints(self) -> list[Endpoint]:
@@ -54,43 +54,43 @@ class LetterRoutes:
         return answer(await run_in_threadpool(self._one, _number(request)))
 
     async def _replay(self, request: Request) -> Response:
-        return await self._see_to(request, "replay")
+        return await self._act(request, "replay")
 
     async def _discard(self, request: Request) -> Response:
-        return await self._see_to(request, "discard")
+        return await self._act(request, "discard")
 
-    async def _see_to(self, request: Request, action: str) -> Response:
+    async def _act(self, request: Request, action: str) -> Response:
         number, by = _number(request), request.scope["caller"].name
         options = self._options
         raw = await read_body(request, options.max_body, options.timeout, optional=True)
-        wish: LetterWish = query.convert(raw or b"{}", LetterWish)
-        if action == "discard" and not wish.why.strip():
+        body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
+        if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
-        return answer(await run_in_threadpool(self._do, action, number, by, wish), 202)
+        return answer(await run_in_threadpool(self._do, action, number, by, body), 202)
 
-    def _do(self, action: str, number: int, by: str, wish: LetterWish) -> Asked:
-        with self._around.open_log() as log:
+    def _do(self, action: str, number: int, by: str, body: DeadLetterAction) -> ActionReceipt:
+        with self._dependencies.open_log() as log:
             letters = Letters(log)
             _get(letters, number)
             try:
                 if action == "replay":
-                    letters.replay([number], by, wish.why, again=wish.again)
+                    letters.replay([number], by, body.why, again=body.again)
                 else:
-                    letters.discard([number], by, wish.why, again=wish.again)
+                    letters.discard([number], by, body.why, again=body.again)
             except LetterError as error:
                 raise Problem(409, str(error)) from None
-            return Asked(asked=action, by=by, workers=log.running or 0, dead_letter=number)
+            return ActionReceipt(asked=action, by=by, workers=log.running or 0, dead_letter=number)
 
-    def _one(self, number: int) -> LetterView:
-        return _view(_get(LetterReader(self._around.letters()), number))
+    def _one(self, number: int) -> DeadLetterView:
+        return _view(_get(LetterReader(self._dependencies.letters()), number))
 
-    def _page(self, limit: int, after: int | None, everything: bool) -> LetterPage:
-        letters = LetterReader(self._around.letters()).all()
+    def _page(self, limit: int, after: int | None, everything: bool) -> DeadLetterPage:
+        letters = LetterReader(self._dependencies.letters()).all()
         numbers = [letter.number for letter in letters]
         begin = numbers.index(after) + 1 if after in numbers else 0
         wanted = [each for each in letters[begin:] if everything or not each.mark]
         more = str(wanted[limit - 1].number) if len(wanted) > limit else None
-        return LetterPage(dead_letters=[_view(each) for each in wanted[:limit]], next=more)
+        return DeadLetterPage(dead_letters=[_view(each) for each in wanted[:limit]], next=more)
 
 
 def _number(request: Request) -> int:
@@ -107,12 +107,12 @@ def _get(letters: LetterReader, number: int) -> Letter:
         raise Problem(404, str(error)) from None
 
 
-def _view(letter: Letter) -> LetterView:
+def _view(letter: Letter) -> DeadLetterView:
     seen: dict[str, Any] = {}
     if letter.mark:
         mark = letter.mark
         seen = {"action": mark.action, "by": mark.by, "why": mark.why, "at": mark.at}
-    return LetterView(
+    return DeadLetterView(
         number=letter.number,
         topic=letter.topic,
         partition=letter.partition,

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.routing import Endpoint
 from order_sagas.bridges.http.config import Dependencies
-from order_sagas.bridges.http.read_model import Reader
-from order_sagas.bridges.http.routing import Endpoint
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 KEPT = 5.0
@@ -29,10 +29,12 @@ T = TypeVar("T")
 class MetricRoutes:
     """The `/metrics` endpoint. Requests are counted as they end; the rest is read from storage."""
 
-    def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, dependencies: Dependencies, reader: ReadModel, waiting: Callable[[], int]
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Books(around, reader, waiting))
+        self._registry.register(_StorageCollector(dependencies, reader, waiting))
         self._requests = Counter(
             "order_sagas_http_requests",
             "Requests answered.",
@@ -60,14 +62,16 @@ class MetricRoutes:
         return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-class _Books:
+class _StorageCollector:
     """Collector of the gauges that are read from the database and the log.
 
     Gauges whose source cannot be read are left out of the scrape.
     """
 
-    def __init__(self, around: Dependencies, reader: Reader, waiting: Callable[[], int]) -> None:
-        self._around = around
+    def __init__(
+        self, dependencies: Dependencies, reader: ReadModel, waiting: Callable[[], int]
+    ) -> None:
+        self._dependencies = dependencies
         self._reader = reader
         self._waiting = waiting
         self._collecting = threading.Lock()
@@ -110,20 +114,20 @@ class _Books:
             yield _gauge("oldest_deadline_timestamp_seconds", about, at)
 
     def _lag(self) -> Iterable[Metric]:
-        lag = _or_none(self._around.lag)
+        lag = _or_none(self._dependencies.lag)
         if lag is not None:
             about = "Records that are not handled yet, by topic."
             yield _by("records_waiting", about, "topic", lag.topics)
             about = "Records that are not handled yet, by role. Absent for a role never started."
             started = {role: count for role, count in lag.roles.items() if count is not None}
             yield _by("role_records_waiting", about, "role", started)
-        letters = _or_none(self._around.dead_letters)
+        letters = _or_none(self._dependencies.dead_letters)
         if letters is not None:
             about = "Records in the dead-letter topic, including replay and discard marks."
             yield _gauge("dead_letter_records", about, letters)
 
     def _workers(self) -> Iterable[Metric]:
-        running = _or_none(self._around.running)
+        running = _or_none(self._dependencies.running)
         if running is not None:
             yield _gauge("workers", "Processes that handle records.", running)
 

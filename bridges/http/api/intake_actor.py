@@ -51,7 +51,7 @@ def _this_process() -> str:
 
 
 @attrs.frozen
-class ServeHttp:
+class StartIntake:
     """The first message to an OrderIntakeActor."""
 
     open_log: Open
@@ -69,7 +69,7 @@ class ServeHttp:
 
 
 @attrs.frozen
-class TakeOrder:
+class StoreOrder:
     """Store this order. The answer carries the ticket. `client_key` is "" if there is none."""
 
     ticket: int
@@ -78,18 +78,18 @@ class TakeOrder:
 
 
 @attrs.frozen
-class TakeWaiting:
+class StoreWaiting:
     """Sent by the actor to itself: store the orders that are waiting now."""
 
 
 @attrs.frozen
-class AskWhetherOpen:
-    """Asks if the log is open. Answered with `TakesOrders` after the first attempt to open it."""
+class AskLogStatus:
+    """Asks if the log is open. Answered with `LogStatus` after the first attempt to open it."""
 
 
 @attrs.frozen
-class TakesOrders:
-    """Answer to `AskWhetherOpen`. `problem` is "" if orders are accepted."""
+class LogStatus:
+    """Answer to `AskLogStatus`. `problem` is "" if orders are accepted."""
 
     problem: str = ""
 
@@ -117,11 +117,11 @@ class OrderIntakeActor(Actor):
     during the rest of the outage they are refused immediately.
     """
 
-    _serve: ServeHttp
+    _serve: StartIntake
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[TakeOrder] = []
+        self._waiting: list[StoreOrder] = []
         self._asked = False
         self._log: LogWriter | None = None
         self._intake: Intake
@@ -136,18 +136,18 @@ class OrderIntakeActor(Actor):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         """Dispatch a message by its class. Other messages are ignored."""
         match message:
-            case TakeOrder():
+            case StoreOrder():
                 self._waiting.append(message)
                 self._ask()
-            case TakeWaiting():
+            case StoreWaiting():
                 self._asked = False
-                self._take_waiting()
-            case ServeHttp():
+                self._store_waiting()
+            case StartIntake():
                 self._serve = message
                 self._open()
-            case AskWhetherOpen():
+            case AskLogStatus():
                 self._asking.append(sender)
-                self._say_whether_open()
+                self._answer_log_status()
             case _Opened(attempt=attempt) if attempt is self._attempt:
                 self._opened(attempt)
             case WakeupMessage(payload=_OpenAgain()):
@@ -163,9 +163,9 @@ class OrderIntakeActor(Actor):
     def _ask(self) -> None:
         if self._waiting and not self._asked:
             self._asked = True
-            self.send(self.myAddress, TakeWaiting())
+            self.send(self.myAddress, StoreWaiting())
 
-    def _take_waiting(self) -> None:
+    def _store_waiting(self) -> None:
         if self._log is None and self._error is None:
             return  # the log is being opened; the orders are stored afterwards
         group = self._waiting[:CHUNK]
@@ -175,11 +175,11 @@ class OrderIntakeActor(Actor):
         self._serve.answer(answers)
         self._ask()
 
-    def _refused(self, group: list[TakeOrder]) -> list[Answer]:
+    def _refused(self, group: list[StoreOrder]) -> list[Answer]:
         assert self._error is not None
         return [(take.ticket, self._error) for take in group]
 
-    def _take(self, log: LogWriter, group: list[TakeOrder]) -> list[Answer]:
+    def _take(self, log: LogWriter, group: list[StoreOrder]) -> list[Answer]:
         try:
             verdicts = self._intake.take([t.order for t in group], [t.client_key for t in group])
         except BridgeError as error:
@@ -226,7 +226,7 @@ class OrderIntakeActor(Actor):
             self._error = error
             self._failures += 1
             self._open_later()
-        self._say_whether_open()
+        self._answer_log_status()
         self._ask()
 
     def _open_later(self) -> None:
@@ -234,12 +234,12 @@ class OrderIntakeActor(Actor):
         assert wait is not None
         self.wakeupAfter(timedelta(seconds=wait), _OpenAgain())
 
-    def _say_whether_open(self) -> None:
+    def _answer_log_status(self) -> None:
         if self._log is None and self._error is None:
             return
         asking, self._asking = self._asking, []
         for each in asking:
-            self.send(each, TakesOrders(str(self._error or "")))
+            self.send(each, LogStatus(str(self._error or "")))
 
 
 def _close_opened(attempt: "Future[LogWriter]") -> None:

@@ -13,17 +13,17 @@ import uvicorn
 import uvloop
 from thespian.actors import ActorSystem
 
-from order_sagas.bridges.http.app import HttpApp
-from order_sagas.bridges.http.authentication import Access
-from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions
-from order_sagas.bridges.http.intake_actor import (
-    AskWhetherOpen,
+from order_sagas.bridges.http.api.intake_actor import (
+    AskLogStatus,
+    LogStatus,
     OrderIntakeActor,
-    ServeHttp,
-    TakesOrders,
+    StartIntake,
 )
-from order_sagas.bridges.http.pending_orders import PendingOrders
-from order_sagas.bridges.http.protocol import LimitedProtocol
+from order_sagas.bridges.http.api.pending_orders import PendingOrders
+from order_sagas.bridges.http.app import HttpApp
+from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions
+from order_sagas.bridges.http.server.authentication import Access
+from order_sagas.bridges.http.server.protocol import LimitedProtocol
 
 _log = structlog.get_logger(__name__)
 
@@ -48,13 +48,13 @@ class HttpServer:
 
     def __init__(
         self,
-        around: Dependencies,
+        dependencies: Dependencies,
         options: HttpOptions,
         actors: ActorSystem,
         on_failure: Callable[[BaseException], Any] = _no_op,
     ) -> None:
         """Bind the address. `on_failure` is called on the server's thread if serving fails."""
-        self._around = around
+        self._dependencies = dependencies
         self._options = options
         self._access = Access(options)
         self._actors = actors
@@ -62,8 +62,10 @@ class HttpServer:
         self._socket = _bound(options)
         self.port = int(self._socket.getsockname()[1])
         self._bridge = actors.createActor(OrderIntakeActor)
-        self._desk = PendingOrders(self._tell, options.queue)
-        self._app = HttpApp(around, options, self._access, self._desk, self._intake_problem)
+        self._pending = PendingOrders(self._tell, options.queue)
+        self._app = HttpApp(
+            dependencies, options, self._access, self._pending, self._intake_problem
+        )
         self._server = _Server(_config(self._app, options))
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
@@ -73,8 +75,10 @@ class HttpServer:
         Raises HttpError if the log cannot be opened.
         """
         _forward_logs()
-        around = self._around
-        self._tell(ServeHttp(around.open_log, self._desk.answer, around.flush, self._tell))
+        dependencies = self._dependencies
+        self._tell(
+            StartIntake(dependencies.open_log, self._pending.answer, dependencies.flush, self._tell)
+        )
         if problem := self._intake_problem():
             self._socket.close()
             raise HttpError(problem)
@@ -93,7 +97,7 @@ class HttpServer:
         self._thread.join(timeout)
         self._actors.shutdown()
         self._app.reader.close()
-        self._around.flush()
+        self._dependencies.flush()
         return not self._thread.is_alive()
 
     @property
@@ -106,8 +110,8 @@ class HttpServer:
 
     def _intake_problem(self) -> str:
         with self._actors.private() as context:
-            answer = context.ask(self._bridge, AskWhetherOpen(), 30.0)
-        return answer.problem if isinstance(answer, TakesOrders) else "the intake does not answer"
+            answer = context.ask(self._bridge, AskLogStatus(), 30.0)
+        return answer.problem if isinstance(answer, LogStatus) else "the intake does not answer"
 
     def _run(self) -> None:
         try:
@@ -129,7 +133,7 @@ class HttpServer:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_EVERY)
-            self._around.flush()
+            self._dependencies.flush()
 
 
 class _Server(uvicorn.Server):
@@ -149,7 +153,9 @@ class _Server(uvicorn.Server):
 def _config(app: HttpApp, options: HttpOptions) -> uvicorn.Config:
     class Protocol(LimitedProtocol):
         most_connections = options.connections
+        most_of_address = options.connections_of_address
         head_seconds = options.timeout
+        body_seconds = options.timeout + 1.0  # read_body answers first
 
     return uvicorn.Config(
         app.asgi,

@@ -7,7 +7,7 @@ MANY = 10_000
 """When this many callers are tracked, callers whose bucket is full are dropped."""
 
 
-class Buckets:
+class RateLimiter:
     """Token buckets that allow `rate` requests per second, in bursts of as many. 0: no limit."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:

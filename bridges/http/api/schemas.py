@@ -195,7 +195,7 @@ class StockView(View):
     stock: list[StockLevelView]
 
 
-class LetterView(View):
+class DeadLetterView(View):
     """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open."""
 
     number: int
@@ -213,14 +213,14 @@ class LetterView(View):
     at: str = ""
 
 
-class LetterPage(View):
+class DeadLetterPage(View):
     """Dead letters, oldest first. `next` is the `after` of the next page, null on the last page."""
 
-    dead_letters: list[LetterView]
+    dead_letters: list[DeadLetterView]
     next: str | None = None
 
 
-class Asked(View):
+class ActionReceipt(View):
     """Confirms that an operator's command is in the log. `workers`: number of running workers."""
 
     asked: str
@@ -231,7 +231,7 @@ class Asked(View):
     service: str | None = None
 
 
-class AskedOfMany(View):
+class BulkActionResult(View):
     """Result of a bulk action, or of its dry run. Oldest first."""
 
     asked: str
@@ -257,14 +257,14 @@ class HealthCheck(View):
     detail: str = ""
 
 
-class Health(View):
+class Readiness(View):
     """Readiness, and the checks it depends on."""
 
     ready: bool
     checks: dict[str, HealthCheck]
 
 
-class Alive(View):
+class Liveness(View):
     """Liveness: the process answers requests."""
 
     alive: bool = True

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
-from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
-from order_sagas.bridges.http.read_model import Reader
-from order_sagas.bridges.http.request_body import read_body
-from order_sagas.bridges.http.routing import Endpoint, Handle, answer
-from order_sagas.bridges.http.schemas import Asked, SagaView
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -29,28 +29,28 @@ from order_sagas.bridges.storage.queries import SAGA_STATUSES
 PATH = "/api/v1/sagas"
 
 
-class Wish(msgspec.Struct, frozen=True):
+class SagaAction(msgspec.Struct, frozen=True):
     """Request body of an action on one saga."""
 
     step: str = ""
     """The stuck step; for `retry` and `skip`."""
-    why: str = ""
+    why: query.Reason = ""
 
 
-Make = Callable[[SagaView, Wish, str], OperatorCommand]
+Make = Callable[[SagaView, SagaAction, str], OperatorCommand]
 
 ACTIONS: dict[str, Make] = {
-    "retry": lambda saga, wish, by: RetryStep(
-        order_id=saga.order_id, saga=saga.saga, step=wish.step, by=by, why=wish.why
+    "retry": lambda saga, body, by: RetryStep(
+        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
     ),
-    "skip": lambda saga, wish, by: SkipStep(
-        order_id=saga.order_id, saga=saga.saga, step=wish.step, by=by, why=wish.why
+    "skip": lambda saga, body, by: SkipStep(
+        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
     ),
-    "resume": lambda saga, wish, by: ResumeSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=wish.why
+    "resume": lambda saga, body, by: ResumeSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
     ),
-    "cancel": lambda saga, wish, by: CancelSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=wish.why
+    "cancel": lambda saga, body, by: CancelSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
     ),
 }
 
@@ -58,11 +58,11 @@ ACTIONS: dict[str, Make] = {
 class SagaRoutes:
     """Endpoints of sagas. Reads go to the database; commands are checked and sent to the log."""
 
-    def __init__(self, around: Dependencies, reader: Reader, options: HttpOptions) -> None:
-        self._around = around
+    def __init__(self, dependencies: Dependencies, reader: ReadModel, options: HttpOptions) -> None:
+        self._dependencies = dependencies
         self._reader = reader
         self._options = options
-        self._operations = SagaOperations(around.database, around.registry)
+        self._operations = SagaOperations(dependencies.database, dependencies.registry)
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -85,7 +85,7 @@ class SagaRoutes:
 
     def _with_timeline(self, name: str) -> SagaView:
         saga = self._saga(name)
-        return msgspec.structs.replace(saga, timeline=self._around.timeline(saga.order_id))
+        return msgspec.structs.replace(saga, timeline=self._dependencies.timeline(saga.order_id))
 
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)
@@ -98,17 +98,17 @@ class SagaRoutes:
             name, by = query.order_id_of(request), request.scope["caller"].name
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
-            wish: Wish = query.convert(raw or b"{}", Wish)
-            return answer(await run_in_threadpool(self._send, action, make, name, wish, by), 202)
+            body: SagaAction = query.convert(raw or b"{}", SagaAction)
+            return answer(await run_in_threadpool(self._send, action, make, name, body, by), 202)
 
         return ask
 
-    def _send(self, action: str, make: Make, name: str, wish: Wish, by: str) -> Asked:
+    def _send(self, action: str, make: Make, name: str, body: SagaAction, by: str) -> ActionReceipt:
         saga = self._saga(name)
-        command = make(saga, wish, by)
+        command = make(saga, body, by)
         try:
             self._operations.check(command)
-            with self._around.open_log() as log:
+            with self._dependencies.open_log() as log:
                 workers = self._operations.send([command], log)
         except NoSuchSagaError as error:
             raise Problem(404, str(error)) from None
@@ -118,4 +118,4 @@ class SagaRoutes:
             raise wrong_field("#/why", str(error)) from None
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
-        return Asked(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+        return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.http.intake_actor import Answer, TakeOrder
+from order_sagas.bridges.http.api.intake_actor import Answer, StoreOrder
 from order_sagas.bridges.http.problems import retry_later
 from order_sagas.bridges.intake.intake import Verdict
 
@@ -23,7 +23,7 @@ class PendingOrders:
         self._tickets = count()
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
 
-    async def bring(self, order: OrderCreated, client_key: str = "") -> Verdict:
+    async def submit(self, order: OrderCreated, client_key: str = "") -> Verdict:
         """Store the order and return the verdict, after the commit.
 
         Raises Problem 503 if too many orders are pending, and BridgeError if storing failed.
@@ -36,7 +36,7 @@ class PendingOrders:
         future: asyncio.Future[Verdict] = loop.create_future()
         self._waiting[ticket] = future
         try:
-            self._tell(TakeOrder(ticket, order, client_key))
+            self._tell(StoreOrder(ticket, order, client_key))
             return await future
         finally:
             self._waiting.pop(ticket, None)

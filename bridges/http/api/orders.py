@@ -9,17 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.http import query_params as query
-from order_sagas.bridges.http.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api.idempotency_key import client_key, order_id_for
+from order_sagas.bridges.http.api.pending_orders import PendingOrders
+from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import Receipt
 from order_sagas.bridges.http.config import HttpOptions
-from order_sagas.bridges.http.idempotency_key import client_key, order_id_for
-from order_sagas.bridges.http.pending_orders import PendingOrders
-from order_sagas.bridges.http.problems import FieldError, Problem
-from order_sagas.bridges.http.read_model import CLOSED, Reader
-from order_sagas.bridges.http.request_body import read_body
-from order_sagas.bridges.http.routing import Endpoint, answer
-from order_sagas.bridges.http.schemas import Receipt
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
 from order_sagas.bridges.processor.observers import TRACEPARENT
@@ -31,10 +31,10 @@ LONGEST_PARENT = 200
 
 
 class OrderRoutes:
-    """Endpoints of orders. New ones are stored through the desk; reads go to the database."""
+    """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
 
-    def __init__(self, desk: PendingOrders, reader: Reader, options: HttpOptions) -> None:
-        self._desk = desk
+    def __init__(self, pending: PendingOrders, reader: ReadModel, options: HttpOptions) -> None:
+        self._pending = pending
         self._reader = reader
         self._options = options
         self._ends = CompletionWaiter(reader)
@@ -42,7 +42,7 @@ class OrderRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", PATH, Role.OPERATE, self._bring),
+            Endpoint("POST", PATH, Role.OPERATE, self._submit),
             Endpoint("GET", PATH, Role.READ, self._list),
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
         ]
@@ -51,7 +51,7 @@ class OrderRoutes:
         """Answer requests that wait for the end of an order now."""
         await self._ends.end()
 
-    async def _bring(self, request: Request) -> Response:
+    async def _submit(self, request: Request) -> Response:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         order = read_order(raw, key)
@@ -59,7 +59,7 @@ class OrderRoutes:
         # Passed on unchecked: workers validate it, if tracing is enabled.
         if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
             order = msgspec.structs.replace(order, traceparent=parents[0])
-        verdict = await self._desk.bring(order, key)
+        verdict = await self._pending.submit(order, key)
         if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
             status = 201 if verdict is Verdict.ACCEPTED else 200
             where = f"{PATH}/{quote(order.order_id, safe='')}"
@@ -105,6 +105,10 @@ def read_order(raw: bytes, key: str) -> OrderCreated:
     fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
     named = "orderId"
     if isinstance(fields, dict):
+        if "id" in fields and "orderId" in fields:
+            raise wrong_field("#/id", "give either id or orderId")
+        if repeated := query.repeated_name(raw):
+            raise wrong_field(f"#/{repeated}", "the field is given more than once")
         if "id" in fields and "orderId" not in fields:
             named = "id"
             if len(fields) == 1:

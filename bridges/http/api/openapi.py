@@ -8,15 +8,25 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from order_sagas.bridges.http import schemas as views
-from order_sagas.bridges.http.bulk_actions import LetterChoice, LettersWish, SagaChoice, SagasWish
-from order_sagas.bridges.http.dead_letters import LetterWish
+from order_sagas.bridges.http.api import schemas as views
+from order_sagas.bridges.http.api.bulk_actions import (
+    BulkDeadLetterAction,
+    BulkSagaAction,
+    DeadLetterSelection,
+    SagaSelection,
+)
+from order_sagas.bridges.http.api.dead_letters import DeadLetterAction
+from order_sagas.bridges.http.api.query_params import (
+    LONGEST_ID,
+    LONGEST_PAGE,
+    LONGEST_WAIT,
+    USUAL_PAGE,
+)
+from order_sagas.bridges.http.api.routing import Endpoint
+from order_sagas.bridges.http.api.sagas import ACTIONS, SagaAction
+from order_sagas.bridges.http.api.services import PauseAction
 from order_sagas.bridges.http.problems import ProblemDetails
-from order_sagas.bridges.http.query_params import LONGEST_ID, LONGEST_PAGE, LONGEST_WAIT, USUAL_PAGE
-from order_sagas.bridges.http.routing import Endpoint
-from order_sagas.bridges.http.sagas import ACTIONS, Wish
-from order_sagas.bridges.http.services import PauseWish
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.order_schema import Id, LineForm, OrderForm
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
@@ -123,7 +133,7 @@ def _paths() -> _Json:
         sagas + "/actions": {
             "post": _operation(
                 "Apply an action to all sagas that match, or list them (dry run)",
-                {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY, body="SagasWish",
+                {200: "BulkActionResult", 202: "BulkActionResult"}, _BODY, body="BulkSagaAction",
             ),
         },
         sagas + "/{id}": {
@@ -135,8 +145,8 @@ def _paths() -> _Json:
         **{
             f"{sagas}/{{id}}/{action}": {
                 "post": _operation(
-                    _ABOUT[action], {202: "Asked"}, _BODY | {404, 409},
-                    parameters=[an_id], body="Wish", body_required=False,
+                    _ABOUT[action], {202: "ActionReceipt"}, _BODY | {404, 409},
+                    parameters=[an_id], body="SagaAction", body_required=False,
                 ),
             }
             for action in ACTIONS
@@ -146,7 +156,7 @@ def _paths() -> _Json:
         },
         letters: {
             "get": _operation(
-                "List dead letters, the oldest first", {200: "LetterPage"}, _LIST,
+                "List dead letters, the oldest first", {200: "DeadLetterPage"}, _LIST,
                 parameters=[
                     *page,
                     _query("all", {"type": "boolean"}, "Include replayed and discarded ones."),
@@ -156,17 +166,18 @@ def _paths() -> _Json:
         letters + "/actions": {
             "post": _operation(
                 "Apply an action to all dead letters that match, or list them (dry run)",
-                {200: "AskedOfMany", 202: "AskedOfMany"}, _BODY | {409}, body="LettersWish",
+                {200: "BulkActionResult", 202: "BulkActionResult"}, _BODY | {409},
+                body="BulkDeadLetterAction",
             ),
         },
         letters + "/{number}": {
-            "get": _operation("A dead letter", {200: "LetterView"}, _ONE, parameters=[number]),
+            "get": _operation("A dead letter", {200: "DeadLetterView"}, _ONE, parameters=[number]),
         },
         **{
             f"{letters}/{{number}}/{action}": {
                 "post": _operation(
-                    about, {202: "Asked"}, _BODY | {404, 409},
-                    parameters=[number], body="LetterWish", body_required=False,
+                    about, {202: "ActionReceipt"}, _BODY | {404, 409},
+                    parameters=[number], body="DeadLetterAction", body_required=False,
                 ),
             }
             for action, about in (
@@ -177,9 +188,9 @@ def _paths() -> _Json:
         **{
             f"/api/v1/services/{{name}}/{action}": {
                 "post": _operation(
-                    about, {202: "Asked"}, _BODY | {404, 409},
+                    about, {202: "ActionReceipt"}, _BODY | {404, 409},
                     parameters=[_path_parameter("name", {"type": "string", "minLength": 1})],
-                    body="PauseWish", body_required=False,
+                    body="PauseAction", body_required=False,
                 ),
             }
             for action, about in (
@@ -193,10 +204,10 @@ def _paths() -> _Json:
                 other=("text/event-stream", {"type": "string", "contentSchema": _ref("Snapshot")}),
             ),
         },
-        "/health/live": {"get": _operation("The process answers", {200: "Alive"}, set())},
+        "/health/live": {"get": _operation("The process answers", {200: "Liveness"}, set())},
         "/health/ready": {
             "get": _operation(
-                "Orders can be stored", {200: "Health", 503: "Health"}, set()
+                "Orders can be stored", {200: "Readiness", 503: "Readiness"}, set()
             ),
         },
         "/metrics": {
@@ -279,9 +290,10 @@ def _ref(name: str) -> _Json:
 
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
-    views.StockView, views.LetterPage, views.LetterView, views.Asked, views.AskedOfMany,
-    views.Health, views.Alive, views.Snapshot, ProblemDetails, OrderForm, LineForm, Wish,
-    LetterWish, PauseWish, SagasWish, SagaChoice, LettersWish, LetterChoice,
+    views.StockView, views.DeadLetterPage, views.DeadLetterView, views.ActionReceipt,
+    views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot, ProblemDetails,
+    OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction, BulkSagaAction, SagaSelection,
+    BulkDeadLetterAction, DeadLetterSelection,
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from order_sagas.bridges.http.authentication import STRANGER, Access
 from order_sagas.bridges.http.problems import Problem
+from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access
 
 _log = structlog.get_logger(__name__)
 
@@ -22,10 +22,13 @@ Observe = Callable[[str, str, int, float], None]
 
 HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 OPEN = ("/health/", "/page/")
-"""Path prefixes that need no token and are not rate-limited: health checks and page files."""
+"""Path prefixes that need no token and are not rate-limited: health checks and page files.
+
+A token is looked at nevertheless: `/health/ready` says more to who may read.
+"""
 
 
-class Gate:
+class RequestMiddleware:
     """The outermost ASGI application. Turns a Problem, and any other exception, into a response."""
 
     def __init__(self, app: ASGIApp, access: Access, observe: Observe) -> None:
@@ -47,11 +50,12 @@ class Gate:
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
-        scope["caller"] = STRANGER
+        scope["caller"] = ANONYMOUS
         try:
             try:
-                if scope["path"] != "/" and not scope["path"].startswith(OPEN):
-                    scope["caller"] = self._access.identify(scope)
+                is_open = scope["path"] == "/" or scope["path"].startswith(OPEN)
+                identify = self._access.identify_if_any if is_open else self._access.identify
+                scope["caller"] = identify(scope)
                 await self._app(scope, receive, sending)
             except Problem as problem:
                 await problem.response()(scope, receive, sending)

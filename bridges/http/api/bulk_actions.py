@@ -12,13 +12,13 @@ from starlette.responses import Response
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.actors.sagas.state import saga_id_of
-from order_sagas.bridges.http import query_params as query
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import BulkActionResult
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
-from order_sagas.bridges.http.request_body import read_body
-from order_sagas.bridges.http.routing import Endpoint, answer
-from order_sagas.bridges.http.schemas import AskedOfMany
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -37,7 +37,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
-class SagaChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class SagaSelection(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Filter of sagas in flight. All given fields must match. Oldest sagas are taken first."""
 
     saga: Text = ""
@@ -53,20 +53,20 @@ class SagaChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     limit: Limit = MOST
 
 
-class SagasWish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class BulkSagaAction(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Request body of a bulk action on sagas.
 
     Unknown fields are rejected, because a misspelt filter would match more sagas than intended.
     """
 
     action: Literal["retry", "skip", "resume", "cancel"]
-    filter: SagaChoice
-    why: str = ""
+    filter: SagaSelection
+    why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
 
 
-class LetterChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class DeadLetterSelection(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Filter of open dead letters. All given fields must match; omitted ones match any."""
 
     topic: Text = ""
@@ -78,12 +78,12 @@ class LetterChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     limit: Limit = MOST
 
 
-class LettersWish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class BulkDeadLetterAction(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Request body of a bulk action on dead letters. `discard` requires a `why`."""
 
     action: Literal["replay", "discard"]
-    filter: LetterChoice
-    why: str = ""
+    filter: DeadLetterSelection
+    why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
 
@@ -97,16 +97,16 @@ _COMMANDS: Mapping[str, type[OperatorCommand]] = {
 _NEED_STEP = ("retry", "skip")
 
 
-class ManyRoutes:
+class BulkActionRoutes:
     """Bulk endpoints, with the selection and checks of the CLI commands with `--all`.
 
     Each saga decides for itself whether the command still applies when it arrives.
     """
 
-    def __init__(self, around: Dependencies, options: HttpOptions) -> None:
-        self._around = around
+    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+        self._dependencies = dependencies
         self._options = options
-        self._operations = SagaOperations(around.database, around.registry)
+        self._operations = SagaOperations(dependencies.database, dependencies.registry)
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -116,27 +116,27 @@ class ManyRoutes:
         ]
 
     async def _sagas(self, request: Request) -> Response:
-        return await self._ask(request, SagasWish, self._ask_sagas)
+        return await self._ask(request, BulkSagaAction, self._act_on_sagas)
 
     async def _letters(self, request: Request) -> Response:
-        return await self._ask(request, LettersWish, self._see_to_letters)
+        return await self._ask(request, BulkDeadLetterAction, self._act_on_letters)
 
     async def _ask(
-        self, request: Request, kind: type[Any], do: Callable[[Any, str], AskedOfMany]
+        self, request: Request, kind: type[Any], do: Callable[[Any, str], BulkActionResult]
     ) -> Response:
         options = self._options
         raw = await read_body(request, options.max_body, options.timeout)
-        wish = query.convert(raw, kind)
-        found = await run_in_threadpool(do, wish, request.scope["caller"].name)
-        return answer(found, 200 if wish.dry_run else 202)
+        body = query.convert(raw, kind)
+        found = await run_in_threadpool(do, body, request.scope["caller"].name)
+        return answer(found, 200 if body.dry_run else 202)
 
-    def _ask_sagas(self, wish: SagasWish, by: str) -> AskedOfMany:
-        kind, which = _COMMANDS[wish.action], wish.filter
-        names_step = wish.action in _NEED_STEP
+    def _act_on_sagas(self, body: BulkSagaAction, by: str) -> BulkActionResult:
+        kind, which = _COMMANDS[body.action], body.filter
+        names_step = body.action in _NEED_STEP
         if names_step and not which.step:
-            raise wrong_field("#/filter/step", f"{wish.action} needs the name of the stuck step")
+            raise wrong_field("#/filter/step", f"{body.action} needs the name of the stuck step")
         template = kind(
-            order_id="", saga="", step=which.step if names_step else "", by=by, why=wish.why
+            order_id="", saga="", step=which.step if names_step else "", by=by, why=body.why
         )
         statuses = which.statuses or usual_statuses(kind)
         wanted = SagaFilter(
@@ -152,15 +152,15 @@ class ManyRoutes:
             raise wrong_field("#/why", str(error)) from None
         commands = [each.command for each in choice.chosen]
         workers = None
-        if not wish.dry_run:
-            workers = self._around.running()
+        if not body.dry_run:
+            workers = self._dependencies.running()
             if commands:
-                with self._around.open_log() as log:
+                with self._dependencies.open_log() as log:
                     workers = self._operations.send(commands, log)
-        return AskedOfMany(
-            asked=wish.action,
+        return BulkActionResult(
+            asked=body.action,
             by=by,
-            dry_run=wish.dry_run,
+            dry_run=body.dry_run,
             count=len(commands),
             more=choice.more,
             refused=Counter(choice.refused.values()),
@@ -168,32 +168,32 @@ class ManyRoutes:
             saga_ids=[saga_id_of(each.saga, each.order_id) for each in commands],
         )
 
-    def _see_to_letters(self, wish: LettersWish, by: str) -> AskedOfMany:
-        if wish.action == "discard" and not wish.why.strip():
+    def _act_on_letters(self, body: BulkDeadLetterAction, by: str) -> BulkActionResult:
+        if body.action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding dead letters needs a reason")
-        which, workers = wish.filter, None
-        with self._around.open_log() as log:
+        which, workers = body.filter, None
+        with self._dependencies.open_log() as log:
             letters = Letters(log)
             found = letters.choose(LetterFilter(which.topic, which.error, which.older_than))
-            fit = [each for each in found if each.topic or wish.action == "discard"]
+            fit = [each for each in found if each.topic or body.action == "discard"]
             numbers = [each.number for each in fit[: which.limit]]
-            if not wish.dry_run:
+            if not body.dry_run:
                 try:
                     if not numbers:
-                        workers = self._around.running()
-                    elif wish.action == "replay":
-                        workers = letters.replay(numbers, by, wish.why)
+                        workers = self._dependencies.running()
+                    elif body.action == "replay":
+                        workers = letters.replay(numbers, by, body.why)
                     else:
-                        letters.discard(numbers, by, wish.why)
+                        letters.discard(numbers, by, body.why)
                         workers = log.running or 0
                 except LetterError as error:
                     # Another request handled one of them first. None is replayed twice.
                     raise Problem(409, str(error)) from None
         lost = len(found) - len(fit)
-        return AskedOfMany(
-            asked=wish.action,
+        return BulkActionResult(
+            asked=body.action,
             by=by,
-            dry_run=wish.dry_run,
+            dry_run=body.dry_run,
             count=len(numbers),
             more=len(fit) > len(numbers),
             refused={"it does not say where it came from": lost} if lost else {},

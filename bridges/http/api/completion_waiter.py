@@ -6,7 +6,7 @@ from collections import Counter
 from starlette.concurrency import run_in_threadpool
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.api.read_model import ReadModel
 
 SHORTEST, LONGEST = 0.05, 0.5
 """Seconds between two queries. The interval starts short, as most orders end quickly, and grows."""
@@ -17,12 +17,12 @@ AT_ONCE = 500
 class CompletionWaiter:
     """Polls the database for the end of orders while requests wait for them."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ReadModel) -> None:
         self._reader = reader
         self._wanted: Counter[str] = Counter()
         self._ended: set[str] = set()
         self._looked = asyncio.Condition()
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._pause = SHORTEST
         self._ending = False
 
@@ -36,8 +36,8 @@ class CompletionWaiter:
         """Return when the order has ended or needs attention, at the latest after `seconds`."""
         self._wanted[order_id] += 1
         self._pause = SHORTEST
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_all())
         try:
             async with asyncio.timeout(seconds), self._looked:
                 await self._looked.wait_for(lambda: self._ending or order_id in self._ended)
@@ -49,7 +49,7 @@ class CompletionWaiter:
                 del self._wanted[order_id]
                 self._ended.discard(order_id)
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         while self._wanted and not self._ending:
             wanted = [each for each in self._wanted if each not in self._ended]
             for begin in range(0, len(wanted), AT_ONCE):

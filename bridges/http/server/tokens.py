@@ -57,6 +57,10 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+Stamp = tuple[int, int, int, int]
+"""Time of modification, size, inode and time of change of a file: another one if it is written."""
+
+
 class Tokens:
     """The token file, read again when it changes, so a removed token is rejected immediately.
 
@@ -66,7 +70,9 @@ class Tokens:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen = 0, 0
+        self._seen: Stamp = (0, 0, 0, 0)
+        self._unreadable: Stamp | None = None
+        """The file, or its absence, for which an error was logged last."""
         self._callers: list[tuple[bytes, Caller]] = []
         self._read()
 
@@ -80,17 +86,27 @@ class Tokens:
                 found = caller
         return found
 
-    def _refresh(self) -> None:
-        try:
-            if self._stamp() != self._seen:
-                self._read()
-        except (HttpError, OSError) as error:
-            self._seen = 0, 0
-            _log.error("http.tokens_unreadable", file=str(self._file), error=str(error))
+    def is_known(self, caller: Caller) -> bool:
+        """Return whether the file has a token of this name and role."""
+        self._refresh()
+        return any(caller == known for _, known in self._callers)
 
-    def _stamp(self) -> tuple[int, int]:
+    def _refresh(self) -> None:
+        stamp: Stamp = (0, 0, 0, 0)
+        try:
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self._read()
+            self._unreadable = None
+        except (HttpError, OSError) as error:
+            self._seen = (0, 0, 0, 0)
+            if stamp != self._unreadable:  # once for each state of the file
+                self._unreadable = stamp
+                _log.error("http.tokens_unreadable", file=str(self._file), error=str(error))
+
+    def _stamp(self) -> Stamp:
         found = self._file.stat()
-        return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
     def _read(self) -> None:
         try:

@@ -1,8 +1,9 @@
 """Parsers of request parameters and bodies. Each raises Problem (4xx) for invalid input."""
 
+import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -19,6 +20,17 @@ LARGEST = 2**63 - 1
 """Largest integer that the databases store."""
 LONGEST_ID = 200
 """Maximum number of characters of an order id."""
+LONGEST_REASON = 1000
+"""Maximum number of characters of the reason of an action."""
+
+Reason = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=LONGEST_REASON,
+        pattern=r"\A[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*\Z",
+        description="The reason, in the history for good: no control characters.",
+    ),
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -112,6 +124,33 @@ def convert(raw: bytes, kind: type[Any]) -> Any:
         raise wrong_field(pointer_of(path.rstrip("`").lstrip("."), text), text) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+class _RepeatedNameError(ValueError):
+    """An object of a JSON text has a name more than once. The argument is the name."""
+
+
+def repeated_name(raw: bytes) -> str:
+    """Return a name that an object in a JSON text has more than once, or "".
+
+    Readers differ in which of the values they take: a filter in front of this server could judge
+    another value than the one that is stored.
+    """
+    try:
+        # As text: a number of more digits than Python converts is refused elsewhere.
+        json.loads(raw, object_pairs_hook=_check_names, parse_int=str, parse_float=str)
+    except _RepeatedNameError as error:
+        return str(error)
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply") from None
+    return ""
+
+
+def _check_names(pairs: list[tuple[str, Any]]) -> bool:
+    names = [name for name, _ in pairs]
+    if len({*names}) < len(names):
+        raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
+    return True
 
 
 _MISSING = re.compile(r"missing required field [`']?(\w+)")
