@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", bound=Message, default=Any)
-    X = TypeVar("X", default=Replies)
+    X = TypeVar("X", default=Any)
 else:
     from typing import TypeVar
 

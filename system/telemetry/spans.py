@@ -78,10 +78,8 @@ class Spans:
         outcome = ANSWERS[note.event]
         error = "" if outcome in ("done", "undone") else fields.get("reason") or "no answer"
         took = fields.get("took", fields.get("waited", 0.0))
-        late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
-        if (
-            not late and attempt
-        ):  # a wait has no attempts; if late, the span was exported when the attempt timed out
+        # If closed before, the span was exported: the attempt timed out, failed, or was lost.
+        if attempt and self._times_closed(step, undo, attempt) == 1:  # a wait has no attempts
             more = {"code": fields["code"]} if "code" in fields else {}
             # A rounding error must not make it begin before its step: the log has microseconds.
             began = max(self._now - took, self._sent(step, undo))
@@ -100,7 +98,7 @@ class Spans:
         sent = self._sent(step, undo=False)
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
         attempt, began = (retried[-1].attempt, retried[-1].at) if retried else (1, sent)
-        if not self._find(step, False, attempt, "timed_out"):
+        if not self._times_closed(step, False, attempt):
             yield self._attempt(step, False, attempt, began, "given_up", "no longer waited for")
         yield from self._settled(step, False, "given_up", "no longer waited for")
 
@@ -203,6 +201,17 @@ class Spans:
             and attempt in (None, entry.attempt)
             for entry in self._entries(step)
         )
+
+    def _times_closed(self, step: str, undo: bool, attempt: int) -> int:
+        """How often the attempt has ended: it timed out, failed, was lost, or was answered."""
+        closing = [
+            entry
+            for entry in self._entries(step)
+            if entry.event in ANSWERS
+            and ("undo" in entry.event) == undo
+            and entry.attempt == attempt
+        ]
+        return len(closing)
 
     def _undo_was_stuck(self, step: str) -> bool:
         return any(entry.event == "saga.undo_timed_out" for entry in self._entries(step))
