@@ -27,6 +27,8 @@ from order_sagas.actors.sagas.step import Read, S, Step
 LOOK_EVERY = hours(1)
 """Seconds after which a parent asks a child without a deadline of its own for its outcome."""
 FOR_EVER = Retry(attempts=10**9, backoff=0.0, factor=1.0)
+FOR_A_DAY = Retry(attempts=24, backoff=0.0, factor=1.0)
+"""How long a parent asks a child to undo itself before the step needs attention."""
 
 
 @attrs.frozen(init=False)
@@ -76,7 +78,7 @@ class Child(Step[S, Replies]):
                 "within": LOOK_EVERY if within is None else within,
                 "retry": FOR_EVER if within is None else ONCE,
                 "undo_within": LOOK_EVERY,
-                "undo_retry": FOR_EVER,
+                "undo_retry": FOR_A_DAY,
             }
             if needs_no_undo:
                 fields["undo"] = _undo(saga, start, running_only=True)

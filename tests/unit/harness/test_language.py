@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from order_sagas.actors import SIGNALS, Saga, hours, minutes
+from order_sagas import SIGNALS, Saga, hours, minutes
 from order_sagas.actors.messages import CancelSaga
 from order_sagas.system.harness import CANCELLED, COMPLETED, Crash, Harness
 from tests.support.trip_services import FULL, NOBODY, TRIP_SERVICES, Flight, Plan, Room
