@@ -1,7 +1,4 @@
-"""Finds the lines of one order in the log files by text search, so that few lines are parsed.
-
-The lines of child sagas belong to it, whatever their orders are.
-"""
+"""Finds the lines of one order in the log files by text search, so that few lines are parsed."""
 
 import heapq
 import os
@@ -13,6 +10,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from order_sagas.system.logs import log_files
+from order_sagas.system.trace.families import concerns, timestamp_of, with_children
 
 BLOCK = 8 * 1024 * 1024
 """Number of bytes searched at a time."""
@@ -25,37 +23,15 @@ def read_lines(log_dir: Path, order_id: str) -> list[dict[str, Any]]:
     Files of several workers are merged by timestamp. Files may be written and rotated meanwhile.
     Torn lines and lines that are not JSON are skipped. Returns an empty list if there are no files.
     """
-    found, orders, children = [], {order_id}, [order_id]
-    wanted_sagas: set[str] = set()
-    for order in children:
-        for line in _read(log_dir, order):
-            about = line.get("order_id") == order
-            if about and (order == order_id or line.get("saga_id") in wanted_sagas):
-                found.append(line)
-            if _is_child_of(line, order) and (child := str(line.get("order_id"))) not in orders:
-                orders.add(child)
-                children.append(child)
-                wanted_sagas.add(str(line.get("saga_id")))
-    if len(orders) > 1:
-        found.sort(key=_timestamp)
-    return found
+    return with_children(order_id, lambda each: _read(log_dir, each))
 
 
 def _read(log_dir: Path, order_id: str) -> Iterator[dict[str, Any]]:
-    """The lines about an order, and the first line of each child saga of it."""
+    """The lines that concern an order."""
     with ExitStack() as opened:
         workers = [_open(paths, opened) for paths in log_files(log_dir).values()]
         streams = [_lines_of(files, order_id) for files in workers]
-        yield from heapq.merge(*streams, key=_timestamp)
-
-
-def _timestamp(line: dict[str, Any]) -> str:
-    return str(line.get("timestamp", ""))
-
-
-def _is_child_of(line: dict[str, Any], order_id: str) -> bool:
-    """True if the line is the start of a saga by a saga of this order."""
-    return str(line.get("parent", "")).partition("/")[2] == order_id
+        yield from heapq.merge(*streams, key=timestamp_of)
 
 
 def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
@@ -80,9 +56,7 @@ def _lines_of(files: list[BinaryIO], order_id: str) -> Iterator[dict[str, Any]]:
                     line = msgspec.json.decode(raw)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     continue
-                if not isinstance(line, dict):
-                    continue
-                if line.get("order_id") == order_id or _is_child_of(line, order_id):
+                if isinstance(line, dict) and concerns(line, order_id):
                     yield line
 
 

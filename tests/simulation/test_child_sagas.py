@@ -265,11 +265,17 @@ def test_one_order_may_have_both_sagas() -> None:
 
 
 def test_the_trace_of_a_parent_shows_its_child() -> None:
+    """Though the child has an order of its own; that of the child does not show the parent."""
     with a_harness() as system:
         plan(system)
+        plan(system, trip="T-2", insurance="I-8")
 
-        text = system.trace("T-1")
-    assert "insure-trip" in text
+        parent, child = system.trace("T-1"), system.trace("I-7")
+    assert "saga book-trip/T-1" in parent
+    assert "saga insure-trip/I-7" in parent
+    assert "started by book-trip/T-1" in parent
+    assert "I-8" not in parent
+    assert "saga book-trip/T-1" not in child
 
 
 def test_a_parent_whose_child_is_not_registered_is_refused() -> None:
