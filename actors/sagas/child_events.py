@@ -44,7 +44,7 @@ class ChildEvents(Waits):
         elif self.status >= COMPLETED:
             self.ignore(message, "the saga has ended")
         else:
-            self.ignore(message, "this saga knows no such reply")
+            self.ignore(message, "no step of this saga takes this reply")
 
     def started_again(self, message: Message, parent: Parent) -> None:
         """Answer a parent that starts the saga again, because it waits for the outcome."""

@@ -155,7 +155,7 @@ class Events(ChildEvents):
             undo: list[str] = []
             sent: list[str] = []
             self.operator_note(command, "cancel", "", undo=undo, sent=sent)
-            reason = command.why or "an operator cancelled it"
+            reason = command.why or "cancelled by an operator"
             undo += self.compensate("", "cancelled_by_operator", reason)
             self.go_back(sent)
             return None
@@ -208,7 +208,7 @@ def _why_no_reply(state: StepState) -> str:
         return "the step was skipped"
     if state.phase in (DONE, FAILED):
         return "duplicate: the step was already answered"
-    return "the step is being undone"
+    return "the step is being compensated"
 
 
 def _why_no_undo(state: StepState) -> str:
