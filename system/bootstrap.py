@@ -66,7 +66,7 @@ class Parts:
     """The collaborators of the system, each of which a test can replace."""
 
     settings: Settings
-    sagas: Sequence[Saga] = SAGAS
+    sagas: Sequence[Saga[Any]] = SAGAS
     services: Sequence[type[Service]] = SERVICES
     processor: type[BatchProcessor] = BatchProcessor
     adapter: AdapterFactory | None = None

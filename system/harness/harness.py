@@ -95,7 +95,7 @@ class Harness:
         self,
         seed: int = 0,
         *,
-        sagas: Sequence[Saga] = (PLACE_ORDER,),
+        sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
         services: Sequence[type[Service]] = SERVICES,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,

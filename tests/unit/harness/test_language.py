@@ -1,6 +1,7 @@
 """Sagas with each thing that a definition can say run on, over a crash at any commit."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def is_cancelled(system: Harness, trip: str) -> None:
     ends(system, trip, CANCELLED, "CANCELLED")
 
 
-SCENARIOS: list[tuple[Scenario, Saga]] = [
+SCENARIOS: list[tuple[Scenario, Saga[Any]]] = [
     (reads_replies, READING),
     (is_refused, READING),
     (skips, CONDITIONAL),

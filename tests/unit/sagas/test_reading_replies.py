@@ -87,9 +87,9 @@ def test_only_what_reads_names_is_stored() -> None:
     """By class, or by the name of the step."""
     flight = a_flight(undo=lambda trip: CancelFlight(order_id=trip.order_id))
     hotel = a_hotel(do=lambda trip: BookHotel(order_id=trip.order_id))
-    ask = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
+    ask: Step[TripWanted, Replies] = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
                needs_no_undo=True, reads=[HotelBooked])  # fmt: skip
-    by_name = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
+    by_name: Step[TripWanted, Replies] = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
                    needs_no_undo=True, reads=["book flight"])  # fmt: skip
 
     assert {1} == a_trip(flight, hotel, ask).kept
