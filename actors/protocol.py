@@ -15,6 +15,7 @@ from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.effects import LogEvent
 from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.services.call_limits import UNLIMITED, CallLimits
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +66,8 @@ class ExternalCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     then: Callable[[Any, BaseException | None], Message]
     """Makes a message of (result, exception), one of which is None. Runs on the same thread as
     `make`."""
+    limits: CallLimits = UNLIMITED
+    """Where and how often the call may be made."""
 
     @property
     def id(self) -> CallId:

@@ -186,7 +186,7 @@ def _handled_stock(settings: Settings) -> bool:
 def _proceed(running: RunningSystem, base: EventLoopBase) -> None:
     from order_sagas.bridges.processor.messages import RecordsWaiting
 
-    running.tell_bridge(RecordsWaiting())
+    running.tell_processor(RecordsWaiting())
     base.run_until_idle()
 
 

@@ -15,7 +15,7 @@ class UnreadableRecordError(BridgeError, ValueError):
     """A record cannot be decoded as a message. The error says why."""
 
 
-class KafkaBridgeError(BridgeError):
+class KafkaClientError(BridgeError):
     """Base class of the errors of Kafka and of its use."""
 
 

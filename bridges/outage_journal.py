@@ -25,7 +25,7 @@ from order_sagas.actors.sagas.outages import Outages
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.storage.outages import Outage, OutageTable
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 DATABASE = "database"
 """Name of the outage during which nothing can be stored in the database."""

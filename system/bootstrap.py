@@ -1,7 +1,7 @@
 """Wires the system together; every collaborator is an argument."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,8 @@ from order_sagas.actors.sagas.coordinator import Coordinate, SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.services.notifications import (
-    Channel,
-    LogChannel,
-    NotificationService,
-    UseChannel,
-)
-from order_sagas.actors.services.orders import OrderService
-from order_sagas.actors.services.payments import PaymentService, UseGateway
-from order_sagas.actors.services.service import Service
-from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
-from order_sagas.actors.services.stock import StockService
+from order_sagas.actors.services.service import Service, UseClient
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.notifications.mail import MaildirChannel, SmtpChannel
 from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -44,17 +33,11 @@ from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.store import Store
+from order_sagas.system.app import App, app_of, entities_of, every_role
 from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
-from order_sagas.system.saga_registry import SAGAS, registry_of
+from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
-
-SERVICES: tuple[type[Service], ...] = (
-    OrderService,
-    PaymentService,
-    StockService,
-    NotificationService,
-)
 
 
 def _no_op(*_: Any) -> None:
@@ -66,8 +49,15 @@ class Parts:
     """The collaborators of the system, each of which a test can replace."""
 
     settings: Settings
-    sagas: Sequence[Saga[Any]] = SAGAS
-    services: Sequence[type[Service]] = SERVICES
+    app: App = attrs.field(
+        default=attrs.Factory(lambda parts: app_of(parts.settings), takes_self=True)
+    )
+    sagas: Sequence[Saga[Any]] = attrs.field(
+        default=attrs.Factory(lambda parts: parts.app.sagas, takes_self=True)
+    )
+    services: Sequence[type[Service]] = attrs.field(
+        default=attrs.Factory(lambda parts: parts.app.services, takes_self=True)
+    )
     processor: type[BatchProcessor] = BatchProcessor
     adapter: AdapterFactory | None = None
     """The log that the processor reads and writes; None for the one that the settings name."""
@@ -90,10 +80,8 @@ class Parts:
     Only tests use this. The parts are pickled for the actors' processes, results return only as
     messages, and the batch processor makes external calls on its own thread.
     """
-    gateway: Any = None
-    """The payment provider. None: the simulated one, as the settings say."""
-    channel: Channel | None = None
-    """The channel of notifications. None: as the settings say."""
+    clients: Mapping[str, Any] = attrs.field(factory=dict)
+    """Clients of services, by participant, in place of those that the app makes."""
     shards: frozenset[int] | None = None
     """The shards of the embedded log that this worker owns. None: all."""
     observers: Sequence[Observer] = ()
@@ -102,9 +90,14 @@ class Parts:
     watch: Callable[[str], None] = _no_op
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that this process runs: those of the settings, or all."""
+        return self.settings.roles or every_role(self.services)
+
+    @property
     def registry(self) -> Registry:
         """The saga definitions, with deadlines scaled by the settings."""
-        return registry_of(self.settings, self.sagas)
+        return scaled(self.sagas, self.settings)
 
 
 def open_store(
@@ -119,18 +112,13 @@ def open_store(
 
     A database of a former schema version is migrated if `migrating`, and refused if not.
     """
-    entities = {
-        entity: None
-        for service in services
-        for entity in (service.entity, *service.entity_of.values(), *service.memory)
-    }
     check_log(settings)
     return Store(
         connect(settings.database),
         registry,
         settings.partitions,
         consumer_of(settings),
-        entities=[*entities],
+        entities=entities_of(services),
         group=settings.kafka_group if settings.kafka else CONSUMER,
         migrating=migrating,
     )
@@ -147,7 +135,7 @@ def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
     return EmbeddedLogAdapter, None
 
 
-def open_world(
+def open_context(
     parts: Parts,
     registry: Registry,
     tell: Callable[[Any], None],
@@ -190,25 +178,27 @@ class RunningSystem:
     def __init__(
         self,
         actors: ActorSystem,
-        bridge: ActorAddress,
+        processor: ActorAddress,
         on_failure: Callable[[BaseException], Any] = _no_op,
     ) -> None:
         self.actors = actors
-        self.bridge = bridge
+        self.processor = processor
         self._on_failure = on_failure
         self.failure: BaseException | None = None
         self.failed = threading.Event()
         """Set when the system has failed; `failure` is the error."""
+        self.clients: tuple[Any, ...] = ()
+        """The clients of the services, closed at the stop if they have a method `close`."""
 
-    def tell_bridge(self, message: Any) -> None:
+    def tell_processor(self, message: Any) -> None:
         """Send the batch processor a message. May be called from any thread."""
         with self.actors.private() as context:
-            context.tell(self.bridge, message)
+            context.tell(self.processor, message)
 
     def report(self, timeout: float = 1.0) -> Report | None:
         """Return the batch processor's report, or None if it did not answer within `timeout` s."""
         with self.actors.private() as context:
-            answer = context.ask(self.bridge, AskReport(), timeout)
+            answer = context.ask(self.processor, AskReport(), timeout)
         return answer if isinstance(answer, Report) else None
 
     def fail(self, error: BaseException) -> None:
@@ -220,8 +210,12 @@ class RunningSystem:
     def stop(self, timeout: float = 60.0) -> bool:
         """Finish and commit the batch, then stop. Returns False if `timeout` seconds passed."""
         with self.actors.private() as context:
-            answer = context.ask(self.bridge, Stop(), timeout)
+            answer = context.ask(self.processor, Stop(), timeout)
         self.actors.shutdown()
+        for client in self.clients:
+            close = getattr(client, "close", None)
+            if close:
+                close()
         return isinstance(answer, Stopped)
 
 
@@ -235,68 +229,36 @@ def start(
     `on_failure` is called with the error, on the event loop's thread, if the system fails.
     """
     settings, registry = parts.settings, parts.registry
-    bridge = actors.createActor(parts.processor)
-    running = RunningSystem(actors, bridge, on_failure)
+    processor = actors.createActor(parts.processor)
+    running = RunningSystem(actors, processor, on_failure)
     coordinator = None
-    if ORCHESTRATOR in settings.roles:
+    here = parts.roles
+    if ORCHESTRATOR in here:
         coordinator = actors.createActor(SagaCoordinator)
-        actors.tell(coordinator, Coordinate(registry, bridge, parts.clock, parts.outages))
+        actors.tell(coordinator, Coordinate(registry, processor, parts.clock, parts.outages))
     services: dict[str, ActorAddress] = {}
-    roles = roles_of(parts.services)
     for service in parts.services:
-        name = service.participant.name
-        if roles[name] in settings.roles:
-            services[name] = actors.createActor(service)
-    for name, message in _configuration(parts).items():
-        if name in services:
-            actors.tell(services[name], message)
+        if service.participant.role in here:
+            services[service.participant.name] = actors.createActor(service)
+    clients, now = _clients(parts, services), parts.clock.now()
+    running.clients = tuple(clients.values())
+    for name, client in clients.items():
+        actors.tell(services[name], UseClient(client, now))
     adapter = parts.adapter or adapter_of(settings)[0]
     if parts.apart:
-        world = partial(open_world, parts, registry, _no_op)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, apart=True))
+        opened = partial(open_context, parts, registry, _no_op)
+        actors.tell(processor, Connect(opened, coordinator, services, adapter, apart=True))
     else:
-        world = partial(open_world, parts, registry, running.tell_bridge)
-        actors.tell(bridge, Connect(world, coordinator, services, adapter, running.fail))
+        opened = partial(open_context, parts, registry, running.tell_processor)
+        actors.tell(processor, Connect(opened, coordinator, services, adapter, running.fail))
     return running
 
 
-def _configuration(parts: Parts) -> dict[str, Any]:
-    settings = parts.settings
+def _clients(parts: Parts, names: Iterable[str]) -> dict[str, Any]:
+    """Return the clients of these services, made by the app or given in the parts."""
+    makers = parts.app.clients
     return {
-        "payments": UseGateway(parts.gateway or simulated_gateway(settings)),
-        "stock": Silence(settings.stock_silent_rate, 1, settings.seed, "stock"),
-        "notifications": UseChannel(parts.channel or channel_of(settings), parts.clock.now()),
+        name: parts.clients[name] if name in parts.clients else makers[name](parts.settings)
+        for name in names
+        if name in parts.clients or name in makers
     }
-
-
-def channel_of(settings: Settings) -> Channel:
-    """Return the channel of notifications that the settings name."""
-    if settings.notification_channel == "maildir":
-        return MaildirChannel(settings.maildir, settings.smtp_from)
-    if settings.notification_channel == "smtp":
-        return SmtpChannel(
-            settings.smtp_host,
-            settings.smtp_port,
-            sender=settings.smtp_from,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-            starttls=settings.smtp_starttls,
-        )
-    return LogChannel()
-
-
-def simulated_gateway(settings: Settings) -> SimulatedGateway:
-    """Return the simulated payment provider that the settings describe."""
-    return SimulatedGateway(
-        decline_above=settings.payment_decline_above,
-        decline_customers=frozenset(settings.payment_decline_customers),
-        decline_rate=settings.payment_decline_rate,
-        silence=Silence(
-            settings.payment_silent_rate,
-            settings.payment_silent_attempts,
-            settings.seed,
-            "payment",
-        ),
-        delay=settings.payment_delay,
-        seed=settings.seed,
-    )

@@ -38,7 +38,7 @@ def serve_http(
 
     The server is registered for `order-sagas status`, with its number of `restarts`.
 
-    Raises HttpError, StoreError or KafkaBridgeError if it cannot be started.
+    Raises HttpError, StoreError or KafkaClientError if it cannot be started.
     """
     tightened = tighten(settings)
     check_log(settings)
@@ -70,6 +70,7 @@ def options_of(settings: Settings) -> HttpOptions:
         max_body=settings.http_max_body,
         queue=settings.http_queue,
         connections=settings.http_connections,
+        connections_of_address=settings.http_connections_of_address,
         timeout=settings.http_timeout,
     )
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import attrs
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
@@ -20,7 +20,8 @@ from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
-from order_sagas.system.roles import TOPICS_OF_ROLES, group_of
+from order_sagas.system.app import app_of
+from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
 
 
@@ -82,7 +83,7 @@ class KafkaAccess:
         """Open a writer that stores records in the outbox, then publishes them to Kafka."""
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
-            self.settings.kafka_group, self.kept,
+            app_of(self.settings).topics, self.settings.kafka_group, self.kept,
         )  # fmt: skip
 
     def letters(self) -> LetterSource:
@@ -103,10 +104,11 @@ class KafkaAccess:
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, from Kafka's ends and stored offsets."""
-        topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
+        app = app_of(self.settings)
+        topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
-            return lag_of_topics(db, ends, self.settings.kafka_group, TOPICS_OF_ROLES)
+            return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

@@ -15,7 +15,7 @@ from order_sagas.bridges.operations.dead_letters import LetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
-from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.app import app_of
 from order_sagas.system.settings import Settings
 
 
@@ -96,7 +96,7 @@ class EmbeddedAccess:
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
         with queries.reading(self.settings.database) as db:
-            return lag_of_embedded(db, TOPICS_OF_ROLES)
+            return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

@@ -21,10 +21,10 @@ class Coordinate:
     """The first message to the coordinator, with everything that it needs."""
 
     def __init__(
-        self, registry: Registry, bridge: ActorAddress, clock: Clock, outages: Outages
+        self, registry: Registry, processor: ActorAddress, clock: Clock, outages: Outages
     ) -> None:
         self.registry = registry
-        self.bridge = bridge
+        self.processor = processor
         self.clock = clock
         self.outages = outages
 
@@ -56,7 +56,7 @@ class SagaCoordinator(Actor):
                 self._exit(self._sagas.pop(saga_id, None))
         elif kind is Coordinate:
             self._registry: Registry = message.registry
-            self._bridge: ActorAddress = message.bridge
+            self._processor: ActorAddress = message.processor
             self._clock: Clock = message.clock
             self._outages: Outages = message.outages
             self._contexts: dict[tuple[str, int, int], Context] = {}
@@ -89,7 +89,7 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._bridge, Ack(delivery.batch, delivery.ticket))
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket))
 
     def _restore(self, restore: Restore) -> None:
         for progress in restore.progresses:
@@ -104,7 +104,7 @@ class SagaCoordinator(Actor):
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:
             self._contexts[key] = Context(
-                saga, self._bridge, self._clock, self._outages, timer_ticket(epoch)
+                saga, self._processor, self._clock, self._outages, timer_ticket(epoch)
             )
         return self._contexts[key]
 

@@ -53,7 +53,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     """
 
     saga: Saga[Any]
-    bridge: ActorAddress
+    processor: ActorAddress
     clock: Clock
     outages: Outages
     timers: int
@@ -150,13 +150,13 @@ class SagaActor(Actor):
             if batch == NO_BATCH:
                 _logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
             else:
-                self.send(context.bridge, Nack(batch, ticket, traceback.format_exc()))
+                self.send(context.processor, Nack(batch, ticket, traceback.format_exc()))
             return
         self._progress = after
         if after is not before:
-            self.send(context.bridge, Ack(batch, ticket, outputs, (after,), (), decision.notes))
+            self.send(context.processor, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.bridge, Ack(batch, ticket))
+            self.send(context.processor, Ack(batch, ticket))
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:

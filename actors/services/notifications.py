@@ -3,8 +3,6 @@
 from functools import cache, partial
 from typing import Any, ClassVar, Protocol
 
-import msgspec
-import structlog
 from msgspec.structs import replace
 from thespian.actors import ActorAddress
 
@@ -22,15 +20,20 @@ from order_sagas.actors.messages import (
 from order_sagas.actors.participants import NOTIFICATIONS
 from order_sagas.actors.protocol import ExternalCall
 from order_sagas.actors.sagas.definition import Participant
-from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
-
-log = structlog.get_logger("notifications")
+from order_sagas.actors.services.logger import logger_of
+from order_sagas.actors.services.service import (
+    NOTHING,
+    Answer,
+    Handler,
+    Service,
+    UseClient,
+)
 
 
 @cache
 def _bound() -> Any:
     """The bound logger. Bound at first use, after logging is set up; a proxy is 25% slower."""
-    return log.bind()
+    return logger_of("notifications").bind()
 
 
 ATTEMPTS = 10
@@ -99,15 +102,6 @@ class NotificationDue(Internal):
     attempts: int
 
 
-class UseChannel(msgspec.Struct, frozen=True):
-    """Sets the channel of the notification service."""
-
-    channel: Any
-    since: float = 0.0
-    """When the process started, in seconds since the Unix epoch. Attempts that failed before are
-    repeated at once."""
-
-
 class NotificationService(Service):
     """Sends one notification for each order, however often its event is delivered.
 
@@ -126,9 +120,9 @@ class NotificationService(Service):
         self._since = 0.0
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
-        """Handle `UseChannel`."""
-        if isinstance(message, UseChannel):
-            self._channel = message.channel
+        """Handle `UseClient`; its client is the channel."""
+        if isinstance(message, UseClient):
+            self._channel = message.client
             self._since = message.since
         else:
             super().receive_other(message, sender)
@@ -163,7 +157,7 @@ class NotificationService(Service):
             )
         failed = replace(known, attempts=attempts, error=outcome.error, updated_at=now)
         if attempts >= ATTEMPTS:
-            log.error(
+            logger_of("notifications").error(
                 "customer.not_notified", order_id=known.order_id, attempts=attempts,
                 error=outcome.error,
             )  # fmt: skip

@@ -3,6 +3,18 @@
 from typing import NamedTuple, Protocol
 
 from order_sagas.actors.messages import ProcessPayment
+from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
+
+__all__ = [
+    "After",
+    "Approved",
+    "Charge",
+    "Declined",
+    "NoAnswer",
+    "Outcome",
+    "PaymentGateway",
+    "Refund",
+]
 
 
 class Charge(NamedTuple):
@@ -30,24 +42,6 @@ class Approved(NamedTuple):
     """The money was moved. `charge_id` is the provider's id of the charge."""
 
     charge_id: str
-
-
-class Declined(NamedTuple):
-    """The money was not moved, and never will be for this key."""
-
-    code: str
-    reason: str
-
-
-class NoAnswer(NamedTuple):
-    """The provider gave no answer: it is unknown whether the money was moved."""
-
-
-class After(NamedTuple):
-    """The provider answers `outcome` after this many seconds."""
-
-    seconds: float
-    outcome: Approved | Declined
 
 
 Outcome = Approved | Declined | NoAnswer | After

@@ -31,6 +31,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     scheduled a second time, for example when a batch is handled again after a rollback."""
 
 
+class UseClient(msgspec.Struct, frozen=True):
+    """Sets what a service calls another system with; the first message to the service."""
+
+    client: Any
+    since: float = 0.0
+    """When the process started, in seconds since the Unix epoch."""
+
+
 NOTHING = Answer()
 """The message changes nothing and gets no reply."""
 
@@ -92,9 +100,9 @@ class Service(Actor):
             self._deliver(message, sender)
         elif type(message) is WakeupMessage:
             # Set by this class, never its default None.
-            bridge, again = message.payload  # pyright: ignore[reportGeneralTypeIssues]
+            processor, again = message.payload  # pyright: ignore[reportGeneralTypeIssues]
             self._timers.discard(again)
-            self.send(bridge, InternalMessage(again))
+            self.send(processor, InternalMessage(again))
         else:
             self.receive_other(message, sender)
 

@@ -20,7 +20,13 @@ from order_sagas.actors.messages import (
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.protocol import RestoreEntities
 from order_sagas.actors.sagas.definition import Participant
-from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
+from order_sagas.actors.services.service import (
+    NOTHING,
+    Answer,
+    Handler,
+    Service,
+    UseClient,
+)
 from order_sagas.actors.services.simulated_gateway import Silence
 
 Levels = dict[tuple[str, str], StockLevel]
@@ -46,15 +52,15 @@ class StockService(Service):
         self._silence = Silence()
 
     def receive_other(self, message: Any, sender: ActorAddress) -> None:
-        """Handle restored levels, and `Silence`."""
+        """Handle restored levels, and `UseClient`: which reservations get no reply."""
         if isinstance(message, RestoreEntities):
             self._levels = {
                 (level.warehouse, level.sku): level
                 for level in message.entities
                 if isinstance(level, StockLevel)
             }
-        elif isinstance(message, Silence):
-            self._silence = message
+        elif isinstance(message, UseClient):
+            self._silence = message.client
 
     def reserve(self, held: Reservation | None, command: ReserveStock, now: float) -> Answer:
         """Reserve the lines of an order, or repeat the reply to an earlier command."""

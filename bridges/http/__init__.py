@@ -5,6 +5,6 @@ the log as every submitter does, and reads the database.
 """
 
 from order_sagas.bridges.http.config import Dependencies, HttpError, HttpOptions
-from order_sagas.bridges.http.server import HttpServer
+from order_sagas.bridges.http.http_server import HttpServer
 
 __all__ = ["Dependencies", "HttpError", "HttpOptions", "HttpServer"]

@@ -12,24 +12,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.authentication import Access
-from order_sagas.bridges.http.bulk_actions import ManyRoutes
+from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
+from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.health import HealthRoutes
+from order_sagas.bridges.http.api.metrics import MetricRoutes
+from order_sagas.bridges.http.api.openapi import OpenApiRoutes
+from order_sagas.bridges.http.api.orders import OrderRoutes
+from order_sagas.bridges.http.api.pending_orders import PendingOrders
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.routing import Endpoint, answer, routes_of
+from order_sagas.bridges.http.api.sagas import SagaRoutes
+from order_sagas.bridges.http.api.server_sent_events import EventRoutes
+from order_sagas.bridges.http.api.services import ServiceRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
-from order_sagas.bridges.http.dashboard import page_routes
-from order_sagas.bridges.http.dead_letters import LetterRoutes
-from order_sagas.bridges.http.health import HealthRoutes
-from order_sagas.bridges.http.metrics import MetricRoutes
-from order_sagas.bridges.http.middleware import Gate
-from order_sagas.bridges.http.openapi import OpenApiRoutes
-from order_sagas.bridges.http.orders import OrderRoutes
-from order_sagas.bridges.http.pending_orders import PendingOrders
+from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
-from order_sagas.bridges.http.read_model import Reader
-from order_sagas.bridges.http.routing import Endpoint, answer, routes_of
-from order_sagas.bridges.http.sagas import SagaRoutes
-from order_sagas.bridges.http.server_sent_events import EventRoutes
-from order_sagas.bridges.http.services import ServiceRoutes
-from order_sagas.bridges.http.tokens import Role
+from order_sagas.bridges.http.server.authentication import Access
+from order_sagas.bridges.http.server.middleware import RequestMiddleware
+from order_sagas.bridges.http.server.tokens import Role
 
 _log = structlog.get_logger(__name__)
 
@@ -42,25 +42,25 @@ class HttpApp:
 
     def __init__(
         self,
-        around: Dependencies,
+        dependencies: Dependencies,
         options: HttpOptions,
         access: Access,
-        desk: PendingOrders,
+        pending: PendingOrders,
         intake_problem: Callable[[], str],
     ) -> None:
-        self.reader = Reader(around.database, around.registry)
-        self._orders = OrderRoutes(desk, self.reader, options)
+        self.reader = ReadModel(dependencies.database, dependencies.registry)
+        self._orders = OrderRoutes(pending, self.reader, options)
         self._events = EventRoutes(self.reader)
-        metrics = MetricRoutes(around, self.reader, lambda: desk.waiting)
+        metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
-            *ManyRoutes(around, options).endpoints(),
-            *SagaRoutes(around, self.reader, options).endpoints(),
+            *BulkActionRoutes(dependencies, options).endpoints(),
+            *SagaRoutes(dependencies, self.reader, options).endpoints(),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
-            *LetterRoutes(around, options).endpoints(),
-            *ServiceRoutes(around, options).endpoints(),
+            *DeadLetterRoutes(dependencies, options).endpoints(),
+            *ServiceRoutes(dependencies, options).endpoints(),
             *self._events.endpoints(),
-            *HealthRoutes(around, self.reader, intake_problem).endpoints(),
+            *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),
             *OpenApiRoutes().endpoints(),
         ]
@@ -73,7 +73,7 @@ class HttpApp:
             },
         )
         app.router.redirect_slashes = False
-        self.asgi: ASGIApp = Gate(app, access, metrics.observe)
+        self.asgi: ASGIApp = RequestMiddleware(app, access, metrics.observe)
 
     async def end(self) -> None:
         """End event streams and requests that wait for the end of an order."""
@@ -98,4 +98,4 @@ def _as_problem(request: Request, error: Any) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    return Problem(500, "").response()  # Gate logs the exception
+    return Problem(500, "").response()  # RequestMiddleware logs the exception

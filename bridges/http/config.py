@@ -40,6 +40,8 @@ class HttpOptions:
     """Maximum number of orders that wait to be stored; further ones get 503."""
     connections: int = 1000
     """Maximum number of open connections."""
+    connections_of_address: int = 500
+    """Maximum number of open connections of one address; 0 for no limit."""
     timeout: float = 10.0
     """Time limit for a request to arrive, and for an idle connection."""
 

@@ -5,7 +5,7 @@ from order_sagas.bridges.kafka.consumer import TopicReader
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
-    KafkaBridgeError,
+    KafkaClientError,
     KafkaRefusedError,
     NotAcknowledgedError,
     RecordTooLargeError,
@@ -19,7 +19,7 @@ from order_sagas.bridges.kafka.topics import check_topics, create_topics
 __all__ = [
     "Batch",
     "BrokerUnreachableError",
-    "KafkaBridgeError",
+    "KafkaClientError",
     "KafkaConnection",
     "KafkaRefusedError",
     "LoginMechanism",

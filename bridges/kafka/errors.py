@@ -5,36 +5,36 @@ from contextlib import contextmanager
 
 from kafka import errors as theirs
 
-from order_sagas.bridges.errors import KafkaBridgeError as KafkaBridgeError  # the root of all below
+from order_sagas.bridges.errors import KafkaClientError as KafkaClientError  # the root of all below
 
 
-class BrokerUnreachableError(KafkaBridgeError, ConnectionError):
+class BrokerUnreachableError(KafkaClientError, ConnectionError):
     """No broker can be reached now. The same call may succeed later."""
 
 
-class KafkaRefusedError(KafkaBridgeError, PermissionError):
+class KafkaRefusedError(KafkaClientError, PermissionError):
     """The broker refuses the login or the operation."""
 
 
-class TopicMissingError(KafkaBridgeError, LookupError):
+class TopicMissingError(KafkaClientError, LookupError):
     """A topic or partition does not exist."""
 
     command = ("topics", "create")
 
 
-class TopicMismatchError(KafkaBridgeError, ValueError):
+class TopicMismatchError(KafkaClientError, ValueError):
     """A topic exists with another number of partitions than required."""
 
 
-class RecordTooLargeError(KafkaBridgeError, ValueError):
+class RecordTooLargeError(KafkaClientError, ValueError):
     """A record is larger than the producer or the topic allows."""
 
 
-class NotAcknowledgedError(KafkaBridgeError, TimeoutError):
+class NotAcknowledgedError(KafkaClientError, TimeoutError):
     """It is unknown whether the record was written: it may appear later, or never."""
 
 
-_MAPPED: list[tuple[type[KafkaBridgeError], tuple[type[Exception], ...]]] = [
+_MAPPED: list[tuple[type[KafkaClientError], tuple[type[Exception], ...]]] = [
     (
         RecordTooLargeError,
         (theirs.MessageSizeTooLargeError, theirs.RecordListTooLargeError),
@@ -65,18 +65,18 @@ _MAPPED: list[tuple[type[KafkaBridgeError], tuple[type[Exception], ...]]] = [
 ]
 
 
-def mapped(error: BaseException) -> KafkaBridgeError:
+def mapped(error: BaseException) -> KafkaClientError:
     """The error of this module for one of kafka-python's.
 
     Errors of this module are returned as they are.
     """
-    if isinstance(error, KafkaBridgeError):
+    if isinstance(error, KafkaClientError):
         return error
     words = str(error) or type(error).__name__
     for ours, originals in _MAPPED:
         if isinstance(error, originals):
             return ours(words)
-    return KafkaBridgeError(words)
+    return KafkaClientError(words)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ class ProducerPort(Protocol):
         """Send the records, and return at once; the publication reports the result of each.
 
         A record fails with RecordTooLargeError if Kafka will never accept it, and with another
-        KafkaBridgeError if it may be published again. Other records are not affected.
+        KafkaClientError if it may be published again. Other records are not affected.
         """
         ...
 
@@ -100,7 +100,7 @@ class ClientPort(Protocol):
         ...
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """Raise TopicMissingError, or KafkaBridgeError for a wrong number of partitions."""
+        """Raise TopicMissingError, or KafkaClientError for a wrong number of partitions."""
         ...
 
     def producer(self) -> ProducerPort:

@@ -10,12 +10,12 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
-    KafkaBridgeError,
+    KafkaClientError,
     KafkaRefusedError,
     NotAcknowledgedError,
     RecordTooLargeError,
@@ -144,14 +144,14 @@ class TopicWriter:
         with self._lock:  # keeps the order of two publications in each partition
             try:
                 producer = self._usable_producer()
-            except KafkaBridgeError as error:
+            except KafkaClientError as error:
                 for place in range(len(records)):
                     publication.fail(place, error)
                 return publication
             for (topic, partition), places in by_partition.items():
                 try:
                     self._check(topic, partition)
-                except KafkaBridgeError as error:
+                except KafkaClientError as error:
                     for place in places:
                         publication.fail(place, error)
                 else:
@@ -260,7 +260,7 @@ class TopicWriter:
 
     def _client(self) -> KafkaProducer:
         if self._producer is None:
-            raise KafkaBridgeError("The writer has not been started, or is closed.")
+            raise KafkaClientError("The writer has not been started, or is closed.")
         return self._producer
 
 
@@ -276,7 +276,7 @@ class _Verdicts:
         self._producer = producer
         self._has_refused = False
 
-    def of(self, error: BaseException, records: int) -> KafkaBridgeError:
+    def of(self, error: BaseException, records: int) -> KafkaClientError:
         """The error of `records` records that failed together."""
         ours = mapped(error)
         if not isinstance(ours, RecordTooLargeError):

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.kafka.errors import KafkaBridgeError, NotAcknowledgedError
+from order_sagas.bridges.kafka.errors import KafkaClientError, NotAcknowledgedError
 
 
 class Publication:
     """Records being written. An acknowledged record is on all in-sync replicas. Thread-safe."""
 
     def __init__(self, count: int) -> None:
-        self.failures: dict[int, KafkaBridgeError] = {}
+        self.failures: dict[int, KafkaClientError] = {}
         """Why records were not acknowledged, by index in what was published."""
         self._waiting = count
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Publication:
         for callback in callbacks:
             callback(self)
 
-    def fail(self, place: int, error: KafkaBridgeError) -> None:
+    def fail(self, place: int, error: KafkaClientError) -> None:
         """Note that the record with this index was not acknowledged.
 
         Can be called from any thread.

@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
@@ -26,7 +26,7 @@ _WEEK = 7 * 24 * 3600.0
 
 def create_topics(
     connection: KafkaConnection,
-    topics: Sequence[str] = TOPICS,
+    topics: Sequence[str],
     *,
     partitions: int,
     replication: int = 1,
@@ -63,7 +63,7 @@ def create_topics(
 
 
 def check_topics(
-    connection: KafkaConnection, topics: Sequence[str] = TOPICS, *, partitions: int | None = None
+    connection: KafkaConnection, topics: Sequence[str], *, partitions: int | None = None
 ) -> int:
     """The number of partitions of all topics, which must be `partitions` if that is given.
 

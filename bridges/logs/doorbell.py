@@ -108,7 +108,7 @@ class Doorbell:
         if errors:
             import structlog  # imported late, because submitters do not need it
 
-            structlog.get_logger("bridge").warning(
+            structlog.get_logger("processor").warning(
                 "doorbell.not_bound", errors=errors, look_every=self._look_every
             )
         return None

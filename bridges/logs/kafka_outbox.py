@@ -1,15 +1,15 @@
 """Writer for Kafka's topics, used from outside the system: submitters, operators, tests."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
-from order_sagas.bridges.kafka.errors import KafkaBridgeError
+from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
@@ -74,10 +74,13 @@ class OutboxLog:
         database: str,
         partitions: int,
         connection: KafkaConnection,
+        topics: Sequence[str],
         group: str,
         dead_letters: KeptTopic | None = None,
     ) -> None:
-        """`group` is the consumer group of workers that have all roles.
+        """`topics` are all that may be written.
+
+        `group` is the consumer group of workers that have all roles.
 
         `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
         call of `letters`.
@@ -86,7 +89,7 @@ class OutboxLog:
         self._connection = connection
         self._group = group
         self._dead_letters = dead_letters
-        check_topics(connection, TOPICS, partitions=partitions)
+        check_topics(connection, topics, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
         self.db = self._store.db
         self._put: dict[int, Outgoing] = {}
@@ -94,7 +97,7 @@ class OutboxLog:
         self.left = 0
         """Records that are committed but not acknowledged by Kafka; a worker will publish them."""
         self._writer = TopicWriter(connection)
-        self._writer.start(TOPICS)
+        self._writer.start(topics)
         self._publish(dict(self._store.unpublished([*range(partitions)])))
         self.left = 0
 
@@ -167,7 +170,7 @@ class OutboxLog:
         try:
             publication.wait(WITHIN)
             acknowledged = [*rows]
-        except KafkaBridgeError as error:
+        except KafkaClientError as error:
             if publication.is_done:
                 failures = publication.failures
                 acknowledged = [row for n, row in enumerate(rows) if n not in failures]

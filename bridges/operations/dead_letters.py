@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from order_sagas.actors.clock import Clock, SystemClock, iso
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LetterRow, LogWriter
 from order_sagas.bridges.records.record import Headers, Outgoing

@@ -7,10 +7,10 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.messages import OperatorCommand
-from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError
@@ -70,7 +70,7 @@ class SagaOperations:
 
 def _record(command: OperatorCommand, log: LogWriter) -> Outgoing:
     named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
-    return log.outgoing(ORDERS.topic, command.order_id, msgspec.json.encode(named))
+    return log.outgoing(OPERATORS, command.order_id, msgspec.json.encode(named))
 
 
 def _progress(db: sa.Connection, command: OperatorCommand) -> SagaState:

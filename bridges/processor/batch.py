@@ -1,4 +1,4 @@
-"""One batch: what was taken, what is being handled, and what will be stored together."""
+"""One batch: its deliveries, and all that is stored in its transaction."""
 
 from collections.abc import Callable
 from functools import cache
@@ -15,17 +15,17 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
-from order_sagas.bridges.storage.deferred import Parked
+from order_sagas.bridges.storage.deferred import DeferredRecord
 
 
 @cache
 def identity_of(entity: type[Entity]) -> Callable[[Any], Any]:
-    """What tells one entity of a class from another."""
+    """Return a function that gets the key of an entity of this class."""
     return attrgetter(*entity.key)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """A message to deliver, and the record it came in, if it came in one."""
+    """A message to deliver to the receivers of its routes. `record` is None if no log has it."""
 
     message: Message
     topic: str
@@ -43,41 +43,41 @@ class Ticket(msgspec.Struct, gc=False):
 
 @attrs.define
 class Batch:
-    """Grows wave by wave: what the actors answer to one wave is delivered in the next."""
+    """The state of a batch. It is delivered in rounds: outputs of one round are the next one."""
 
     number: int
     tickets: list[Ticket] = attrs.field(factory=list)
     waiting: int = 0
-    """Deliveries that are not acknowledged yet."""
+    """Number of deliveries that are not acknowledged yet."""
     outputs: list[Output] = attrs.field(factory=list)
-    """What the present wave answered."""
+    """Outputs of the acknowledgements in this round."""
     entities: dict[Any, Entity] = attrs.field(factory=dict)
     sagas: dict[str, SagaState] = attrs.field(factory=dict)
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
     left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
-    """Records that are left in the embedded log, each for a role that has yet to handle it."""
+    """Records for the embedded log's queues of roles, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
     dead_letters: int = 0
     moved: list[Ack] = attrs.field(factory=list)
-    """What moved sagas on, with their transitions."""
+    """Acks that contain saga transitions, for observers."""
     sources: list[Any] = attrs.field(factory=list)
-    """What the log handed over, to be given back when the batch is over."""
+    """Handovers of the log adapter that are settled when the batch is over."""
     outcomes: list[Outcome] = attrs.field(factory=list)
-    """What it took from the queue of outcomes, to be given back if it is rolled back."""
+    """Items taken from the outcome queue; put back if the batch is rolled back."""
     look_again: bool = False
-    """Whether there may be more to take though this batch stores nothing."""
-    parked: list[Parked] = attrs.field(factory=list)
-    """What is kept for those who are paused."""
-    unparked: list[int] = attrs.field(factory=list)
-    """What was kept and is delivered now, by its ids."""
+    """Whether to begin another batch even if this one stores nothing."""
+    deferred: list[DeferredRecord] = attrs.field(factory=list)
+    """Records to store for paused services."""
+    redelivered: list[int] = attrs.field(factory=list)
+    """Ids of deferred records that this batch delivers; its commit deletes them."""
 
     def absorb(self, handled: Ack) -> SagaState | None:
-        """Take what came of a delivery, or of a timer; answers the saga it wrote, if it did.
+        """Add the results of a delivery or of a timer; return the saga state among them, if any.
 
-        The last write of an entity counts.
+        Of several writes of one entity, the last one is stored.
         """
         saga: SagaState | None = None
         if handled.outputs:
@@ -95,13 +95,13 @@ class Batch:
         return saga
 
     def calls_over(self) -> list[CallId]:
-        """The calls whose outcomes this batch took."""
+        """Return the ids of the calls whose outcomes this batch handles."""
         return [outcome.call for outcome in self.outcomes if outcome.call]
 
     def calls_to_make(self) -> list[ExternalCall]:
-        """What it asks for, without what an outcome that it took says is done.
+        """Return the requested calls, without those whose successful outcome is in this batch.
 
-        A command that came twice may ask for a call just before the outcome of that very call.
+        A duplicate command may request a call just before the outcome of that same call is handled.
         """
         done = {outcome.call for outcome in self.outcomes if not outcome.failed}
         return [call for call in self.calls if call.id not in done] if done else self.calls
@@ -111,5 +111,5 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
-            or self.outbox or self.offsets or self.parked or self.unparked or self.calls
+            or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
         )  # fmt: skip

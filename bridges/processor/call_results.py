@@ -1,4 +1,4 @@
-"""What became of a call to an external system: the message for its service, and what went wrong."""
+"""Results of external calls: the outcome message for the service, and the error, if any."""
 
 import traceback
 
@@ -10,7 +10,7 @@ from order_sagas.actors.protocol import CallId, ExternalCall
 
 
 class CallDone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A call that is over. `message` goes to the service; None if it could not be made.
+    """A finished external call. `message` is for its service; None if it could not be created.
 
     `failure` is empty or one of the kinds of `CallOutcome`, or CALLBACK where the function that
     makes the message raised; `error` is one line, `details` a traceback where there is one.
@@ -27,12 +27,12 @@ class CallDone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def id(self) -> CallId:
-        """The same as the call's."""
+        """The id of the call."""
         return self.service, self.operation, self.key
 
 
 def perform(call: ExternalCall) -> CallDone:
-    """Make the call, and the message that its result or its exception becomes."""
+    """Make the call, and create the message for its result or its exception. Never raises."""
     try:
         result = call.make()
     except Exception as error:
@@ -47,7 +47,7 @@ def perform(call: ExternalCall) -> CallDone:
 
 
 def failed(call: ExternalCall, error: BaseException) -> CallDone:
-    """The result of a call that raised."""
+    """Return the result of a call that raised `error`."""
     try:
         message = call.then(None, error)
     except Exception as fault:
@@ -56,7 +56,7 @@ def failed(call: ExternalCall, error: BaseException) -> CallDone:
 
 
 def _callback_failed(call: ExternalCall, error: Exception) -> CallDone:
-    """`then` raised, on a result or on an exception: to the service the outcome is unknown."""
+    """Return the result of a call whose `then` raised: its outcome is unknown to the service."""
     try:
         message = call.then(None, error)
     except Exception:

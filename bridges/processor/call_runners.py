@@ -1,4 +1,4 @@
-"""What makes external calls: the protocol, and the simplest one."""
+"""The protocol of what makes external calls, and its simplest implementation."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,31 +7,31 @@ from order_sagas.actors.protocol import ExternalCall
 from order_sagas.bridges.processor.call_results import CallDone, perform
 
 Done = Callable[[CallDone], None]
-"""Takes the result of a call back to the batch processor; safe to call from any thread."""
+"""Receives the result of a call; may be called from any thread."""
 
 
 class CallRunner(Protocol):
     """Runs calls, without blocking its caller, and reports each exactly once.
 
-    It limits how many run at a time; how many may wait is limited by `ExternalCalls`.
+    It limits how many calls run at a time; `ExternalCalls` limits how many wait.
     """
 
     def run(self, call: ExternalCall, done: Done) -> None:
-        """Run the call, now or later, and report its result; an exception is a result too."""
+        """Run the call, now or later, and report its result, which may be an exception."""
         ...
 
     def stop(self) -> list[ExternalCall]:
-        """Begin no more calls; answers those that were taken and had not begun. May be repeated."""
+        """Begin no more calls; return the accepted calls that had not begun. May be repeated."""
         ...
 
 
 class ImmediateCalls:
-    """Runs each call at once, on the caller's thread: where the outside is simulated too."""
+    """Runs each call at once, on the caller's thread. For simulated external systems."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
-        """See `CallRunner.run`."""
+        """Run the call and report its result before returning."""
         done(perform(call))
 
     def stop(self) -> list[ExternalCall]:
-        """See `CallRunner.stop`."""
+        """Return an empty list: no call waits."""
         return []

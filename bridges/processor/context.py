@@ -1,4 +1,4 @@
-"""What a bridge needs of the outside, opened in the process where the bridge runs."""
+"""Dependencies of a batch processor, opened in the process where it runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,10 +23,11 @@ def _nothing(*_: Any) -> None:
 
 @attrs.frozen
 class ProcessorContext:
-    """The collaborators of one bridge. `tell` sends it a message from any thread.
+    """The collaborators of one batch processor.
 
-    `flush` writes the log lines of the batch, just before its commit. `watch` is told of each
-    point at which a crash would matter: "before commit", "after commit", "after publish".
+    `tell` sends it a message; it may be called from any thread. `flush` writes the buffered log
+    lines, just before a commit. `watch` is called at each point at which a crash matters, with its
+    name: "before commit", "after commit", "after publish".
     """
 
     store: Store
@@ -37,25 +38,25 @@ class ProcessorContext:
     clock: Clock
     call_runner: CallRunner
     call_capacity: int
-    """External calls of one service that may be under way."""
+    """Maximum number of external calls of one service that are under way."""
     tell: Callable[[Any], None] = _nothing
     flush: Callable[[], None] = _nothing
     watch: Callable[[str], None] = _nothing
     batch_size: int = 500
     outages: Outages = attrs.field(factory=Outages)
     journal: OutageJournal | None = None
-    """What workers noted of outages; None where nobody notes any."""
+    """Stores outages, so that they are known after a restart; None if they are not stored."""
     keep_finished: float | None = None
-    """Seconds for which finished orders are kept; None for ever."""
+    """Seconds for which finished orders are kept; None to keep them for ever."""
     keep_idempotency_keys: float | None = None
-    """The same of the keys that clients brought orders with."""
+    """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
     shards: frozenset[int] | None = None
-    """The shards that are this worker's for good; None for all, or for those that Kafka assigns."""
+    """The fixed shards of this worker; None for all shards, or for those that Kafka assigns."""
     observers: Sequence[Observer] = ()
     tracing: Tracing | None = None
     ring: Callable[[], Any] = _nothing
-    """Tells the other workers that records wait for them."""
+    """Notifies the other workers that there are records for their shards."""
     log: Any = None
-    """What the kind of bridge needs to reach its log: a `ClientPort` for the one to Kafka."""
+    """What the log adapter needs to reach its log: a `ClientPort` for Kafka, else None."""
     roles: Mapping[str, str] = attrs.field(factory=dict)
-    """The role that runs each receiver of messages, those included that run elsewhere."""
+    """The role of each receiver of messages, including receivers that run in other processes."""

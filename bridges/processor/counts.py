@@ -1,4 +1,4 @@
-"""What a processor did since it started."""
+"""Counters of a batch processor since it started."""
 
 
 class Counts:

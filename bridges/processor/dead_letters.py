@@ -10,11 +10,11 @@ from order_sagas.bridges.processor.counts import Counts
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class DeadLetters:
-    """Adds to a batch the dead letter of a record that is unreadable, or that no actor can handle.
+    """Adds dead letters to a batch, for records that cannot be decoded or handled.
 
     `emit` adds an outgoing record of a shard to a batch.
     """

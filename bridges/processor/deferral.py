@@ -1,8 +1,8 @@
 """Deferral: messages for a paused service are kept in the database, and delivered afterwards.
 
 Order is kept: deferred messages are delivered before anything newer for the same receiver, which
-is deferred too until then. A message that no topic carries, the outcome of a call, stays in
-memory: after a restart the call is made again, from the entity that is `pending`.
+is deferred too until then. The outcome of a call, which no topic carries, stays in memory: after a
+restart the call is made again, from the entity that is `pending`.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.storage.deferred import INTAKE, Parked, Pause
+from order_sagas.bridges.storage.deferred import INTAKE, DeferredRecord, Pause
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 LOOK_SECONDS = 1.0
-"""Seconds between reads of the pauses, while one that was ended is not over for every worker."""
+"""Seconds between reads of the pauses, while an ended one may have deferred messages."""
 
 
 class Deferral:
-    """Knows which services are paused; defers their messages, and gives back the deferred ones.
+    """Knows which services are paused; defers their messages, and returns deferred ones to deliver.
 
-    `pauses_changed` is called whenever messages may be deferred or delivered that were not before.
+    `pauses_changed` is called when the set of deferred receivers may have changed.
     """
 
     def __init__(
@@ -48,33 +48,36 @@ class Deferral:
         self._dead_letters = dead_letters
         self._pauses_changed = pauses_changed
         self._pauses: dict[str, Pause] = {}
-        """Pauses that last, by service."""
+        """Current pauses, by service."""
         self._ending: dict[str, float] = {}
         """Services whose pause has ended but which may still have deferred messages, mapped to the
         end of the pause (seconds since the epoch)."""
         self._deferred_orders: set[str] = set()
-        """Orders that are deferred at the intake: messages about them come after them."""
+        """Orders deferred by a pause of the intake; messages about them are deferred too."""
         self._looked = False
         self._pauses_since: float | None = None
-        """Pauses that ended before this moment (epoch seconds) matter to no saga in flight."""
+        """Pauses that ended before this moment (epoch seconds) affect no saga in flight."""
         self.pending: set[str] = set()
         """Names of the pauses for which messages of the owned shards may be deferred."""
         self.holding: frozenset[str] = frozenset()
-        """Names whose messages are deferred: because of a pause, or because older ones are."""
+        """Names whose messages are deferred: they are paused, or older messages are deferred."""
         self.look_due = False
-        """Whether the database is to be read for pauses before the next batch."""
+        """Whether to read the pauses from the database before the next batch."""
 
-    # --- who is paused ------------------------------------------------------------------------
+    # --- pauses -------------------------------------------------------------------------------
 
     @property
     def ending(self) -> bool:
-        """Whether a pause has ended whose deferred messages are not all delivered."""
+        """Whether deferred messages of an ended pause may be undelivered."""
         return bool(self._ending)
 
     def look(self) -> None:
-        """Read from the database which services are paused, and which pauses have ended."""
+        """Read from the database which services are paused, and which pauses have ended.
+
+        Raises StoreUnavailableError; the read is then repeated before the next batch.
+        """
         outages, now = self._context.outages, self._context.clock.now()
-        table = self._context.store.parking
+        table = self._context.store.deferred
         if self._pauses_since is None:
             self._pauses_since = min(now, self._context.store.outages.oldest())
         found = table.pauses(self._pauses_since)
@@ -100,19 +103,19 @@ class Deferral:
         self._pauses = lasting
         for name, since in [*self._ending.items()]:
             if name not in lasting and table.any_for(name):
-                outages.pause(name, since)  # if we are new: it still works off what was kept
+                outages.pause(name, since)  # after a restart: deferred messages are left
                 continue
             del self._ending[name]
             if name not in lasting:
                 outages.unpause(name, now)
         self._hold()
-        self.look_due = False  # only now: a look that the database refused is made again
+        self.look_due = False  # only now: a read that failed is repeated
 
     def shards_gained(self) -> None:
-        """Read which messages of the owned shards are deferred, and former outages."""
+        """Read from the database for which pauses the owned shards have deferred messages."""
         if self._context.journal:
             self._context.journal.recall(self._context.outages, self._context.clock.now())
-        table, shards = self._context.store.parking, [*self._ownership.epochs]
+        table, shards = self._context.store.deferred, [*self._ownership.epochs]
         ours = [*self._receivers]
         self.pending = table.targets(shards, ours)
         if INTAKE in self.pending:
@@ -137,7 +140,7 @@ class Deferral:
                 if not target or route.receiver not in self._receivers:
                     routes.append(route)
                     continue
-                batch.parked.append(self._as_deferred(item, route, target))
+                batch.deferred.append(self._as_deferred(item, route, target))
                 self.pending.add(target)
                 if target == INTAKE:
                     self._deferred_orders.add(item.message.order_id)
@@ -151,7 +154,7 @@ class Deferral:
         """Name of the pause that defers this delivery, or "" if none does."""
         holding = self.holding
         if INTAKE in holding and passed != INTAKE:
-            # An order from outside waits whole; what one saga sends may start another.
+            # All messages of a new order are deferred; a message of a saga may start another one.
             begins = type(message) in self._context.registry.started_by and (
                 route.receiver == ORCHESTRATOR or not message.saga_id
             )
@@ -159,31 +162,31 @@ class Deferral:
                 return INTAKE
         return route.receiver if route.receiver in holding else ""
 
-    def _as_deferred(self, item: Item, route: Route, target: str) -> Parked:
+    def _as_deferred(self, item: Item, route: Route, target: str) -> DeferredRecord:
         message, partitions = item.message, self._context.store.partitions
         key = route.keyed_by(message).encode()
         partition = partition_for(key, partitions)
         record = item.record or Record(
             item.topic, partition, -1, key, self._context.wire.encode(message)
         )
-        return Parked(partition, target, route.receiver, message.order_id, record)
+        return DeferredRecord(partition, target, route.receiver, message.order_id, record)
 
     # --- delivering what was deferred ---------------------------------------------------------
 
     def take(self, batch: Batch, limit: int) -> list[Item]:
-        """At most `limit` deferred messages of services that are no longer paused, oldest first."""
+        """Return at most `limit` deferred messages of services no longer paused, oldest first."""
         due = self.pending - self._pauses.keys()
         if not due:
             return []
         target = min(due)
-        rows = self._context.store.parking.next(
+        rows = self._context.store.deferred.next(
             target, [*self._ownership.epochs], [*self._receivers], limit
         )
         if len(rows) < limit:
             self._drained(target)
         items = []
         for number, receiver, record in rows:
-            batch.unparked.append(number)
+            batch.redelivered.append(number)
             item = self._as_item(batch, receiver, record)
             if item:
                 items.append(item)
@@ -192,7 +195,7 @@ class Deferral:
         return self.defer(batch, items, passed=INTAKE)
 
     def _drained(self, target: str) -> None:
-        """All that was deferred for it is in the batch that begins: newer messages may follow."""
+        """The batch has the last deferred messages of this pause: stop deferring newer ones."""
         self.pending.discard(target)
         if target == INTAKE:
             self._deferred_orders.clear()

@@ -1,4 +1,4 @@
-"""Delivers a batch's messages to actors in rounds: what one round answers is the next round."""
+"""Delivers a batch's messages to actors in rounds: the outputs of a round are the next one."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,14 +21,14 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 TRIES = 2
-"""How often a handler may fail on a record before the record is a dead letter."""
+"""Number of failures of a handler after which its record becomes a dead letter."""
 
 
 class Dispatcher:
-    """Sends deliveries, and counts acknowledgements; retries what failed, then dead-letters it.
+    """Sends deliveries and counts acknowledgements; retries failed ones, then dead-letters them.
 
     Each delivery has a ticket, its place in `Batch.tickets`. When a batch has no more deliveries
     and no output to deliver, `done` is called with it.
@@ -58,7 +58,7 @@ class Dispatcher:
         """Deliver these items; if none has a receiver in this process, the round is over."""
         now = self._context.clock.now()
         states = self._load(batch, items)
-        if first:  # those that follow are of orders that are being handled
+        if first:  # later rounds are about orders that are being handled
             items = self._without_pruned(items, now)
         receivers, in_flight, send = self._receivers, self._ownership.in_flight, self._send
         starts = self._context.registry.started_by
@@ -70,7 +70,7 @@ class Dispatcher:
                     continue  # a role of another process
                 if route.entity is None:
                     known = in_flight.get(message.saga_id)
-                    # One saga may start another: that is nothing for the first.
+                    # A saga may start another one: that message is not for the first.
                     if isinstance(known, ActorAddress) and type(message) not in starts:
                         receiver = known
                 ticket = len(batch.tickets)
@@ -82,7 +82,7 @@ class Dispatcher:
             self.round_over(batch)
 
     def _without_pruned(self, items: list[Item], now: float) -> list[Item]:
-        """Without what still comes for orders of which nothing is left: it changes nothing."""
+        """Return the items without those for pruned orders, which are logged and ignored."""
         store = self._context.store
         old = {
             item.message.order_id
@@ -112,7 +112,7 @@ class Dispatcher:
         return kept
 
     def _load(self, batch: Batch, items: list[Item]) -> dict[Any, Any]:
-        """What the store knows of the entities in a round, in one query for each table."""
+        """Load the stored entities and sagas of a round, with one query for each table."""
         wanted: dict[type[Entity] | None, dict[str, None]] = {}
         receivers, entities, is_in_flight = (
             self._receivers,
@@ -147,14 +147,14 @@ class Dispatcher:
         return found
 
     def _state(self, states: dict[Any, Any], route: Route, message: Message) -> Any:
-        """What a receiver has to be shown of the entity, or of the saga, that a message is for."""
+        """Return the stored entity or saga that a message is for; None if it is not loaded."""
         if route.entity is not None:
             return states.get((route.entity, message.order_id))
         known = (states.get((None, saga_id)) for saga_id in self._ownership.sagas_for(message))
         return next((saga for saga in known if saga), None)
 
     def not_handled(self, batch: Batch, failed: Nack) -> None:
-        """Deliver once more, or make a dead letter of the record after so many tries."""
+        """Deliver again, or write a dead letter after TRIES failures."""
         number, error = failed.ticket, failed.error
         ticket = batch.tickets[number]
         message = ticket.item.message
@@ -172,19 +172,19 @@ class Dispatcher:
             self.round_over(batch)
 
     def failed(self, batch: Batch, delivery: Delivery, error: str) -> None:
-        """The actor itself failed on a delivery: make a dead letter of it at once."""
+        """The actor itself failed on a delivery: write a dead letter without another try."""
         batch.tickets[delivery.ticket].tries = TRIES
         self.not_handled(batch, Nack(delivery.batch, delivery.ticket, error))
 
     def _as_record(self, ticket: Ticket) -> Record:
-        """The record of a message that never was in a log."""
+        """Create a record for a message that no log has."""
         message, topic = ticket.item.message, ticket.item.topic
         key = message.order_id.encode()
         partition = partition_for(key, self._context.store.partitions)
         return Record(topic, partition, -1, key, self._context.wire.encode(message))
 
     def round_over(self, batch: Batch) -> None:
-        """Every delivery of the round is acknowledged: deliver its outputs, or end the batch."""
+        """Deliver the outputs of a round that is acknowledged; end the batch if there are none."""
         outputs, batch.outputs = batch.outputs, []
         if outputs:
             context = self._context

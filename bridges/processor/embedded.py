@@ -1,9 +1,9 @@
-"""The adapter of the embedded log: a table of the SQLite database that holds everything else.
+"""The adapter of the embedded log: a table of the SQLite database that also holds the state.
 
-State, offsets and outgoing records are one commit there, so that a batch follows its own outputs:
-what a handler sends is handled in the same batch, and the whole cascade is one transaction. What
-belongs to a shard of another worker is left in the log for it, and its bell is rung. What is for a
-role that does not run here is left in the log for that role, which finds it when it is started.
+State, offsets and outgoing records are one commit, so a batch delivers its own outputs: all that
+follows from a record can be one transaction. A record for a shard of another worker is appended to
+a queue for it, and the worker's doorbell is rung. A record for a role that does not run here is
+appended to that role's queue, which is read when the role is started.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.log_adapter import ProcessorHost
 from order_sagas.bridges.processor.positions import Positions
@@ -23,17 +23,16 @@ from order_sagas.bridges.storage.log_queues import HANDLED, LEFT, LEFT_FOR_OTHER
 from order_sagas.bridges.storage.store import Changes
 
 NEW = 4
-"""The fourth part of a batch is for new orders, however much is under way."""
+"""One part in so many of a batch is reserved for new records."""
 
 
 class EmbeddedLogAdapter:
-    """Reads the records of its shards in the order in which they were appended, whatever topic.
+    """Reads the records of its shards in the order in which they were appended, of all topics.
 
-    What was left for its roles while they did not run comes first, and nothing else is read until
-    all of it is handled; what comes for such a role meanwhile is left for it too. Then comes what
-    another worker left for this one: a saga under way, which has a deadline, does not wait behind
-    ten thousand orders that have yet to begin. Order is kept per key and role within what was left
-    for a role and all that follows it, and per key within each of the other two queues.
+    The queues of its roles are read first, and nothing else until they are empty; new records for
+    such a role are appended to its queue meanwhile. Then comes the queue of records from other
+    workers: sagas in flight, which have deadlines, do not wait behind new orders. Order is kept per
+    key and role from the queue of a role on, and per key within each of the other two queues.
     """
 
     polls_pauses = False
@@ -49,12 +48,12 @@ class EmbeddedLogAdapter:
         self._left_for_others = False
         self._left_for_us = True
         self._behind: list[str] = []
-        """Our roles for which earlier starts may have left records."""
+        """Roles of this worker whose queues are not read to their end."""
         self._role_of_record: dict[int, str] = {}
-        """The role that a record of this batch was left for, by its position."""
+        """For each record of this batch from the queue of a role, by position: the role."""
 
     def open(self) -> None:
-        """See `LogAdapter.open`."""
+        """Claim the fixed shards of this worker, and the queues of its roles."""
         store, roles = self._context.store, self._context.roles
         shards = sorted(self._context.shards or range(store.partitions))
         here = sorted({role for receiver, role in roles.items() if receiver in self._receivers})
@@ -70,18 +69,18 @@ class EmbeddedLogAdapter:
         self._host.gain(claim.epochs)
 
     def close(self) -> None:
-        """The log is the database, which the processor closes."""
+        """Do nothing: the log is the database, which the processor closes."""
 
     def receive(self, message: Any, sender: ActorAddress) -> None:
-        """It knows no message of its own."""
+        """Ignore the message: the embedded log has none of its own."""
 
     @property
     def selective(self) -> bool:
-        """See `LogAdapter.selective`."""
+        """Whether some roles do not run here, or records of a role's queue are in the batch."""
         return bool(self.absent or self._role_of_record)
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
-        """See `LogAdapter.poll`."""
+        """Return the next records: of the roles' queues, from other workers, then new ones."""
         left: list[Record] = []
         if self._behind or self._role_of_record:
             left = self._left_for_roles(batch, limit)
@@ -91,13 +90,13 @@ class EmbeddedLogAdapter:
         if self._left_for_us:
             left += self._read(LEFT, limit - limit // NEW, batch)
             if self._shards is None and (LEFT, 0) not in batch.offsets:
-                self._left_for_us = False  # all shards are ours: there is nobody to leave more
+                self._left_for_us = False  # all shards are owned: no other worker appends here
         return left + self._read(LOG, limit - len(left), batch)
 
     def _left_for_roles(self, batch: Batch, limit: int) -> list[Record]:
-        """What was left for our roles while they did not run.
+        """Read the queues of the roles of this worker.
 
-        Once all of it is read, no more comes: whoever runs this database runs our roles.
+        Once they are read to their end they stay empty: the roles run now.
         """
         self._role_of_record = {}
         found: list[Record] = []
@@ -118,7 +117,7 @@ class EmbeddedLogAdapter:
 
     @property
     def _shards(self) -> list[int] | None:
-        """Ours; None for all there are."""
+        """The claimed shards; None if they are all shards."""
         ours = self._positions.of(LOG)
         return sorted(ours) if len(ours) < self._context.store.partitions else None
 
@@ -130,14 +129,14 @@ class EmbeddedLogAdapter:
         return self._context.store.read_log(begin, limit, self._shards, queue)
 
     def _unhandled(self, queue: str, records: list[Record], batch: Batch) -> list[Record]:
-        """Note in the batch up to where a queue was read; answers what is to be handled of it."""
+        """Note the offsets of the records in the batch; return those not handled before."""
         if not records:
             return records
         positions, end = self._positions.of(queue), records[-1].offset
         for shard, at in positions.items():
             batch.offsets[queue, shard] = (at, max(at, end))
-        # A record that was put among the dead letters is one, and is not made one again.
-        # A shard that came from another worker may be further than the others.
+        # A record on the dead letter topic is no input. Positions differ between shards, since
+        # other workers may have owned some of them.
         return [
             record
             for record in records
@@ -147,13 +146,13 @@ class EmbeddedLogAdapter:
     def routes_here(
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """Leave the record for those of its receivers that get no records now."""
+        """Copy the record to the queues of roles that do not run; return the other routes."""
         roles = self._context.roles
         role = self._role_of_record.get(record.offset)
         if role is not None and (message is not None or role == roles[ORCHESTRATOR]):
             return tuple(route for route in routes if roles[route.receiver] == role)
         if message is not None and self.elsewhere(Item(message, record.topic, record, routes)):
-            return routes  # it is sent on whole, and the shard's owner leaves it
+            return routes  # it is forwarded, and the shard's owner does this
         absent, partitions = self.absent, self._context.store.partitions
         left: dict[str, int] = {}
         for route in routes:
@@ -171,50 +170,50 @@ class EmbeddedLogAdapter:
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """See `LogAdapter.leave`."""
+        """Append the record to the queues of roles that do not run; return the other routes."""
         if outgoing.partition not in self._ownership.epochs:
-            return routes  # the shard's owner leaves it
+            return routes  # the shard's owner does this
         absent = self.absent
         roles = dict.fromkeys([absent[r.receiver] for r in routes if r.receiver in absent])
         batch.left += [(outgoing, role) for role in roles]
         return tuple(route for route in routes if route.receiver not in absent)
 
     def elsewhere(self, item: Item) -> bytes | None:
-        """See `LogAdapter.elsewhere`."""
+        """Return the key if another worker owns its shard; None if all shards are this worker's."""
         if self._context.shards is None:
             return None
         if item.record is not None and item.record.offset in self._role_of_record:
-            return None  # it was left by its shard
+            return None  # it is from the queue of a role
         return self._ownership.key_elsewhere(item)
 
     def forwards(self, item: Item) -> bool:
-        """See `LogAdapter.forwards`."""
+        """Return True: each record is read by one worker."""
         return True
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """See `LogAdapter.emit`."""
+        """Append the record to the log; it is delivered in this batch if its shard is owned."""
         ours = outgoing.partition in self._ownership.epochs or outgoing.topic == DEAD_LETTERS
         self._left_for_others = self._left_for_others or not ours
         batch.appended.append((outgoing, HANDLED if ours else LEFT_FOR_OTHERS))
         return ours
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
-        """See `LogAdapter.on_committed`."""
+        """Move the positions, and ring the doorbell if there are records for other workers."""
         self._positions.committed(batch.offsets)
         if self._left_for_others:
             self._left_for_others = False
             self._context.ring()
 
     def on_rolled_back(self) -> None:
-        """See `LogAdapter.on_rolled_back`."""
+        """Claim the shards again."""
         self.open()
 
     def given_back(self, batch: Batch) -> None:
-        """Nothing is kept of a batch."""
+        """Do nothing: the records of a batch are not kept."""
 
     def between_batches(self) -> None:
-        """Its shards are the same for good."""
+        """Do nothing: the shards are fixed."""
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
-        """See `LogAdapter.changes`."""
+        """Return the changes as they are."""
         return changes

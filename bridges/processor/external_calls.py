@@ -1,9 +1,9 @@
-"""Calls to external systems, made after the commit that stored the intention to make them.
+"""External calls, made after the commit that stored the intention to make them.
 
-What a service asks for is stored first (its entity is `pending`), and the call is made after that
-commit, never on the loop's thread. The result comes back as a message, the outcome, which a later
-batch handles. In between the call is under way, and while it is, no other call with its id is made:
-neither the retry of a saga nor a batch that is rolled back and handled again makes it twice.
+The request of a service is stored first (its entity is `pending`); the call is made after that
+commit, never on the event loop's thread. Its result is a message, the outcome, which a later batch
+handles. Until that batch is committed the call is under way, and no other call with its id is made:
+neither the retry of a saga nor a batch that is rolled back and repeated makes it twice.
 """
 
 from collections import Counter
@@ -18,16 +18,17 @@ from order_sagas.bridges.processor.call_runners import CallRunner
 log = structlog.get_logger("external_calls")
 
 CAPACITY = 1000
-"""Calls of one service that may be under way: running, waiting for a thread, or with an outcome
-that is not committed yet. Others wait in the database."""
+"""Maximum number of calls of one service that are under way: that run, wait for a thread, or have
+an outcome that is not committed. Others wait in the database."""
 
 
 class ExternalCalls:
     """Knows which calls are under way, and limits how many are. Used by the loop's thread alone.
 
-    `on_done` is told of each result, by any thread; whoever gets it hands it to `finished`. A call
-    for which there is no capacity is refused: it stays in the database as the entity that owes it,
-    and `take_refused` names its service, so that it is read again once there is capacity.
+    `on_done` is called with each result, on any thread; the processor then passes the result to
+    `finished`. `on_failure` is called with each failed one. A call for which there is no capacity
+    is refused: its entity stays `pending` in the database, and `take_refused` names its service, so
+    that the call is requested again when there is capacity.
     """
 
     def __init__(
@@ -42,15 +43,15 @@ class ExternalCalls:
         self._on_done = on_done
         self._on_failure = on_failure
         self._under_way: dict[CallId, str] = {}
-        """The order of each call that is under way."""
+        """Order id of each call under way."""
         self._orders: Counter[tuple[str, str]] = Counter()
-        """How many calls are under way for each service and order."""
+        """Number of calls under way for each service and order."""
         self._taken: Counter[str] = Counter()
-        """How much of the capacity of each service is taken."""
+        """Number of calls of each service that take capacity."""
         self._running: set[CallId] = set()
-        """Those whose result has not come yet."""
+        """Calls without a result."""
         self._set_aside: set[CallId] = set()
-        """Those whose outcome waits for a shard that is another worker's: they take no capacity."""
+        """Calls whose outcome waits for a shard that is not owned; they take no capacity."""
         self._refused: set[str] = set()
         self._stopped = False
         self._closed = False
@@ -59,15 +60,15 @@ class ExternalCalls:
 
     @property
     def running(self) -> int:
-        """How many results have not come yet."""
+        """Number of calls without a result."""
         return len(self._running)
 
     def counts(self) -> dict[str, int]:
-        """How many calls are under way, by service."""
+        """Return the number of calls under way, by service."""
         return {service: count for service, count in self._taken.items() if count}
 
     def room(self, service: str) -> int:
-        """How many calls of a service can be taken now."""
+        """Return how many more calls of a service can be issued now."""
         return 0 if self._stopped else self.capacity - self._taken[service]
 
     def is_under_way(self, service: str, order_id: str) -> bool:
@@ -76,18 +77,18 @@ class ExternalCalls:
 
     @property
     def refused(self) -> bool:
-        """Whether calls were refused since `take_refused` was asked last."""
+        """Whether calls were refused since the last `take_refused`."""
         return bool(self._refused)
 
     def take_refused(self) -> set[str]:
-        """The services of which calls were refused since this was asked last."""
+        """Return, and forget, the services of which calls were refused."""
         refused, self._refused = self._refused, set()
         return refused
 
     # --- the life of a call -------------------------------------------------------------------
 
     def issue(self, calls: Iterable[ExternalCall]) -> None:
-        """Make these calls, whose intentions are committed, but those that are under way."""
+        """Make these calls, without those under way. Their intentions must be committed."""
         for call in calls:
             if call.id in self._under_way:
                 continue
@@ -103,7 +104,7 @@ class ExternalCalls:
                 self._forget(call.id)
 
     def finished(self, done: CallDone) -> None:
-        """Note that a call is over, and tell what went wrong; it is under way until `settled`."""
+        """Note the result of a call, and log a failure. The call is under way until `settled`."""
         self._running.discard(done.id)
         if done.failure:
             log.warning(
@@ -119,28 +120,28 @@ class ExternalCalls:
             self.settled((done.id,))  # there is no outcome: a retry may make the call again
 
     def settled(self, ids: Iterable[CallId]) -> None:
-        """Note that the outcomes of these calls are committed, or given up."""
+        """Note that the outcomes of these calls are committed or dropped."""
         for call_id in ids:
             self._forget(call_id)
 
     def set_aside(self, call_id: CallId) -> None:
-        """Take no capacity for a call whose outcome waits for its shard; it stays under way."""
+        """Free the capacity of a call whose outcome waits for its shard; it stays under way."""
         if call_id in self._under_way and call_id not in self._set_aside:
             self._set_aside.add(call_id)
             self._taken[call_id[0]] -= 1
 
     def stop(self) -> None:
-        """Begin no more calls; those that run may still report. The database tells what is owed."""
+        """Begin no more calls; running ones may still report. Others stay in the database."""
         self._stopped = True
         self.settled(call.id for call in self._runner.stop())
 
     def close(self) -> None:
-        """Stop, and drop the results of calls that still run: nobody is left to store them."""
+        """Stop, and ignore the results of running calls, which can no longer be stored."""
         self.stop()
         self._closed = True
 
     def _report(self, done: CallDone) -> None:
-        """Called by the threads that make calls."""
+        """Pass a result on; called on the threads that make calls."""
         if not self._closed:
             self._on_done(done)
 
@@ -166,7 +167,7 @@ class ExternalCalls:
 
 
 def _named(call: ExternalCall | CallDone) -> dict[str, str]:
-    """The fields by which the logs name a call."""
+    """Return the log fields that identify a call."""
     return {
         "service": call.service,
         "operation": call.operation,

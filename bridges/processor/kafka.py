@@ -1,8 +1,8 @@
-"""The adapter of Kafka: a batch of records, one database transaction, then what it published.
+"""The adapter of Kafka: read a batch of records, commit it to the database, publish its outbox.
 
-At least once on the wire, exactly once in effect: the offsets are compared and set in the same
-transaction as everything else, every shard is claimed with a fencing token, and what a crash has
-published twice finds idempotent participants.
+Delivery is at least once, and exactly once in effect: the offsets are compared and set in the same
+transaction as everything else, every shard is claimed with a fencing token, and participants are
+idempotent towards what was published twice because of a crash.
 """
 
 import sys
@@ -16,11 +16,11 @@ import structlog
 from thespian.actors import ActorAddress, WakeupMessage
 
 from order_sagas.actors.messages import Message
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.retry import Retry
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
-from order_sagas.bridges.kafka.errors import KafkaBridgeError, RecordTooLargeError
+from order_sagas.bridges.kafka.errors import KafkaClientError, RecordTooLargeError
 from order_sagas.bridges.kafka.ports import ClientPort, ConsumerPort
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch, Item
@@ -34,26 +34,26 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
 from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
-"""Pauses before records that Kafka did not acknowledge are published again."""
+"""Delays before records that Kafka did not acknowledge are published again."""
 TIDY_SECONDS = 1.0
-"""How long published records wait in the outbox for a batch that takes them along."""
+"""Seconds that published records wait in the outbox for a batch that deletes them."""
 MAX_OUTSTANDING = 4
-"""Batches of records that are handed over by the consumer and not settled, at most."""
+"""Maximum number of handovers of the consumer that are not settled."""
 SWEEP_SECONDS = 5.0
-"""Between looks for what a submitter has committed and not published, because it died."""
+"""Seconds between reads of what submitters committed and did not publish, having died."""
 SWEEP_RECORDS = 1000
-"""Records of submitters at one look, at most."""
+"""Maximum number of submitters' records that are read at a time."""
 
 
-# What the consumer tells the bridge.
+# Messages of the consumer's thread to the processor.
 
 
 @attrs.frozen
 class ShardsAssigned:
-    """Claim these; the future takes where to read on."""
+    """Shards were assigned. Claim them; `positions` takes the offsets at which to read on."""
 
     shards: frozenset[int]
     positions: "Future[Mapping[tuple[str, int], int]]"
@@ -61,75 +61,75 @@ class ShardsAssigned:
 
 @attrs.frozen
 class ShardsRevoked:
-    """Finish with these, then release them."""
+    """Shards are being revoked. Commit what they are part of, then release them."""
 
     shards: frozenset[int]
 
 
 @attrs.frozen
 class ShardsLost:
-    """Forget these: they are another's."""
+    """Shards were lost: other workers may own them already. Drop them."""
 
     shards: frozenset[int]
 
 
 @attrs.frozen
 class PositionsMoved:
-    """These topics have nothing at the stored positions: they are read from here instead."""
+    """Partitions that are read from other offsets, since the stored ones are out of range."""
 
     positions: Mapping[tuple[str, int], int]
 
 
 @attrs.frozen
 class PartitionsEnd:
-    """The offset behind the last record of each of these, as they were assigned."""
+    """End offsets of partitions at the time when they were assigned."""
 
     ends: Mapping[tuple[str, int], int]
 
 
 @attrs.frozen
 class RecordsRead:
-    """Records of shards that were ours when they were read."""
+    """Records of shards that were assigned when the records were read."""
 
     handover: Handover
 
 
 @attrs.frozen
 class Connection:
-    """Kafka answers, or does not."""
+    """The connection to Kafka was established or lost."""
 
     up: bool
 
 
 @attrs.frozen(eq=False)
 class Published:
-    """What became of outbox rows that were published: acknowledged, too large, or to try again."""
+    """Result of publishing outbox rows: each is acknowledged, too large, or to be retried."""
 
     rows: dict[int, Outgoing]
     publication: Publication
 
 
 class _Again:
-    """To itself: publish what was not acknowledged."""
+    """Wakeup: publish again what was not acknowledged."""
 
 
 class _Tidy:
-    """To itself: clean the outbox even if no batch does it on its way."""
+    """Wakeup: delete published rows of the outbox, even if no batch does."""
 
 
 class _Sweep:
-    """To itself: look for what submitters have left."""
+    """Wakeup: read what submitters committed and did not publish."""
 
 
 class KafkaLogAdapter:
-    """One consumer and one producer for all the roles of this worker; see `ports`.
+    """One consumer and one producer for all the roles of this worker; see `bridges.kafka.ports`.
 
-    Each role has offsets of its own on the topics on which it takes records: it goes on where it
-    was, whatever set of roles it is started with. A worker whose roles have come to different
-    places reads from the first of them, and passes over what a role has handled.
+    Each role has offsets of its own on the topics on which it takes records, so it continues there
+    whatever set of roles it is started with. A worker reads from the lowest offset of its roles,
+    and does not deliver to a role what that role has handled.
 
-    Records that stand in another partition than their order belongs to are sent on to it: services
-    written elsewhere may write without a key.
+    A record in another partition than that of its order is forwarded: services of other systems may
+    write without a key.
     """
 
     polls_pauses = True
@@ -141,42 +141,42 @@ class KafkaLogAdapter:
         self._ownership = host.ownership
         self._receivers = host.receivers
         self._positions = Positions()
-        """Up to where each partition was handled by all roles of this worker, as it is stored."""
+        """The stored offsets: up to there, all roles of this worker have handled a partition."""
         self._progress = RoleProgress()
         self._offsets: RoleOffsets
         self._moved: dict[tuple[str, int], int] = {}
-        """Where partitions are read that have nothing at the stored position."""
+        """Offsets at which partitions are read whose stored offsets are out of range."""
         self._queue: deque[tuple[Handover, list[Record]]] = deque()
         self._to_claim: list[ShardsAssigned] = []
         self._to_release: set[int] = set()
         self._unpublished: dict[int, Outgoing] = {}
-        """Outbox rows that are on their way, or to be published again."""
+        """Outbox rows that are being published, or are to be published again."""
         self._flights: list[Published] = []
         self._failed: list[int] = []
         self._deleting = 0
         self._attempted = 0
-        """The last batch that was to be committed."""
+        """Number of the last batch of which a commit was tried."""
         self._retried = False
-        """Whether its commit was tried before, and may have succeeded without an answer."""
+        """Whether its commit was tried before, and may have succeeded without a response."""
         self._published: list[int] = []
-        """Outbox rows that Kafka has: the next transaction deletes them."""
+        """Outbox rows that Kafka acknowledged: the next transaction deletes them."""
         self._refused: dict[int, Outgoing] = {}
         """Outbox rows that are too large for their topics, each with its dead letter: the next
-        transaction puts it in their place."""
+        transaction replaces the row by it."""
         self._refilling: dict[int, Outgoing] = {}
-        """Those of them that are in the transaction under way."""
+        """Those of them that the open transaction replaces."""
         self._failures = 0
-        """Attempts to publish that have failed since one succeeded."""
+        """Consecutive failed attempts to publish."""
         self._again_due = False
         self._tidying = False
         self._left: set[int] = set()
-        """What submitters had committed and not published at the last look."""
+        """Ids of the submitters' rows that were in the outbox at the last read."""
         self._owner: _Owner | None = None
 
     # --- opening and closing ------------------------------------------------------------------
 
     def open(self) -> None:
-        """See `LogAdapter.open`."""
+        """Check the topics, and start producer and consumer; shards are claimed when assigned."""
         client: ClientPort = self._context.log
         topics = self._context.routes.topics
         self._offsets = self._offsets_of_roles(client.group)
@@ -196,7 +196,7 @@ class KafkaLogAdapter:
         self._host.wake_up(SWEEP_SECONDS, _Sweep())
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:
-        """The offsets of the roles that run here, on the topics that each of them takes."""
+        """Return the offsets of the roles that run here, on the topics of each role."""
         taken: dict[str, set[str]] = {}
         for receiver in self._receivers:
             of_receiver = self._context.routes.topics_of(receiver)
@@ -206,7 +206,7 @@ class KafkaLogAdapter:
         return RoleOffsets(store.db, store.consumer, group, topics)
 
     def close(self) -> None:
-        """See `LogAdapter.close`."""
+        """Stop consumer and producer, and delete published rows of the outbox."""
         if self._owner is None:
             return
         self._owner.close()
@@ -221,13 +221,13 @@ class KafkaLogAdapter:
                     Changes(published=self._published), self._context.clock.now()
                 )
             except StoreUnavailableError as error:
-                # Whoever has the shards next publishes once more what is in Kafka already.
+                # The next owner of the shards publishes again what Kafka has already.
                 log.warning("outbox.left_untidy", count=len(self._published), error=str(error))
 
-    # --- what the reader says -----------------------------------------------------------------
+    # --- messages of the consumer -------------------------------------------------------------
 
     def receive(self, message: Any, sender: ActorAddress) -> None:
-        """See `LogAdapter.receive`."""
+        """Handle a message of the consumer's thread or of the producer, or a wakeup."""
         kind = type(message)
         if kind is RecordsRead:
             self._queue.append((message.handover, message.handover.records))
@@ -256,7 +256,7 @@ class KafkaLogAdapter:
             self._host.proceed_soon()
         elif kind is WakeupMessage and isinstance(message.payload, _Sweep):
             self._host.wake_up(SWEEP_SECONDS, _Sweep())
-            self._context.flush()  # what is told of Kafka shall be read while nothing is stored
+            self._context.flush()  # Kafka's log lines must not wait for a batch
             self._sweep()
 
     def _note_connection(self, up: bool) -> None:
@@ -267,7 +267,7 @@ class KafkaLogAdapter:
             outages.begin("kafka", now)
 
     def between_batches(self) -> None:
-        """See `LogAdapter.between_batches`."""
+        """Release revoked shards and claim assigned ones."""
         if self._host.state is not State.IDLE or self._owner is None:
             return
         if self._to_release:
@@ -279,7 +279,7 @@ class KafkaLogAdapter:
         claims, self._to_claim = self._to_claim, []
         for place, claim in enumerate(claims):
             if not claim.positions.set_running_or_notify_cancel():
-                continue  # asked too long ago: the shards may be another's meanwhile
+                continue  # it has timed out: the shards may be another worker's by now
             try:
                 self._claim(claim)
             except Exception as error:
@@ -292,7 +292,7 @@ class KafkaLogAdapter:
         again = asked.shards & self._ownership.epochs.keys()
         if again:
             self._host.lose(again)
-        # What was read before is from another place than what will be.
+        # Records read before the claim are read again, from the claimed offsets.
         self._queue = deque(
             (handover, [r for r in records if r.partition not in asked.shards])
             for handover, records in self._queue
@@ -316,14 +316,14 @@ class KafkaLogAdapter:
         if not mine:
             return
         if self._host.has_batch:
-            # Its commit would be refused, or tear what another worker has begun.
+            # Its commit would be refused, or would conflict with the new owner.
             self._host.roll_back()
         else:
             self._host.lose(frozenset(mine))
             self._drop_queued()
 
     def _drop_queued(self) -> None:
-        """Let go of batches that hold records of nobody's here any more."""
+        """Settle handovers that have no record of an owned shard."""
         mine = self._ownership.epochs.keys()
         for queued in [q for q in self._queue if not q[0].shards & mine]:
             self._queue.remove(queued)
@@ -332,7 +332,7 @@ class KafkaLogAdapter:
     # --- a batch ------------------------------------------------------------------------------
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
-        """See `LogAdapter.poll`."""
+        """Return records handed over by the consumer, without those handled or not owned."""
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._ownership.epochs
         while self._queue and len(taken) < limit:
@@ -348,7 +348,7 @@ class KafkaLogAdapter:
                 place = (record.topic, record.partition)
                 before = positions.of(record.topic).get(record.partition)
                 if record.partition not in epochs or before is None:
-                    continue  # of a shard that is ours no longer, or not yet again
+                    continue  # its shard is not owned, or not claimed again yet
                 if record.offset >= (moved.get(place, before) if moved else before):
                     taken.append(record)
                     batch.offsets[place] = (before, record.offset + 1)
@@ -356,13 +356,13 @@ class KafkaLogAdapter:
 
     @property
     def selective(self) -> bool:
-        """See `LogAdapter.selective`."""
+        """Whether a role has handled records that another role has not."""
         return bool(self._progress.ahead)
 
     def routes_here(
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """Those of our roles that have not handled the record before."""
+        """Return the routes to roles of this worker that have not handled the record."""
         roles = self._context.roles
         place = (record.topic, record.partition)
         handled = self._progress.have_handled(place, record.offset)
@@ -373,11 +373,11 @@ class KafkaLogAdapter:
         )
 
     def elsewhere(self, item: Item) -> bytes | None:
-        """See `LogAdapter.elsewhere`."""
+        """Return the key of the item's entity if another worker owns its shard, else None."""
         return self._ownership.key_elsewhere(item)
 
     def forwards(self, item: Item) -> bool:
-        """Not if a worker with the orchestrator sends it on: other roles read it there too."""
+        """Whether this worker forwards the record: the orchestrator's does, if it takes it."""
         every = self._context.routes.of(item.topic, type(item.message))
         return not any(route.receiver == ORCHESTRATOR for route in every) or (
             ORCHESTRATOR in self._receivers
@@ -387,20 +387,20 @@ class KafkaLogAdapter:
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """See `LogAdapter.leave`."""
-        return routes  # each role reads Kafka from a position of its own
+        """Return all routes: nothing is kept for roles that do not run."""
+        return routes  # each role has offsets of its own
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """See `LogAdapter.emit`."""
+        """Add the record to the outbox; it is delivered in a later batch."""
         if shard not in self._ownership.epochs:
-            # A service that answers about an order of another shard. If this worker dies before
-            # the record is published, it is published by whoever claims one of its own shards.
+            # A service replies about an order of another shard. If this worker dies before the
+            # record is published, the next owner of one of its own shards publishes it.
             shard = next(iter(self._ownership.epochs), shard)
         batch.outbox.append((shard, outgoing))
         return False
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
-        """See `LogAdapter.changes`."""
+        """Return the changes with the offsets of each role and the changes of the outbox."""
         changes.offsets = {}
         changes.moves = self._progress.moves(batch.offsets, self._offsets.name)
         self._retried = self._attempted == batch.number
@@ -413,17 +413,17 @@ class KafkaLogAdapter:
 
     @property
     def untidy(self) -> bool:
-        """Whether there is something to store though nothing happened."""
+        """Whether published rows are to be deleted, or refused ones replaced, without delay."""
         return bool(self._published or self._refused) and not self._tidying
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
-        """See `LogAdapter.on_committed`."""
+        """Move the offsets, and publish the outbox rows of the batch."""
         self._positions.committed(batch.offsets)
         if self._moved:
             for place in batch.offsets:
                 self._moved.pop(place, None)
         self._progress.committed(batch.offsets)
-        # What came meanwhile was appended behind what this commit deleted.
+        # Rows published since then were appended behind those that this commit deleted.
         del self._published[: self._deleting]
         letters, self._refilling = self._refilling, {}
         if letters:
@@ -440,12 +440,12 @@ class KafkaLogAdapter:
             self._reader.report({place: after for place, (_, after) in batch.offsets.items()})
 
     def given_back(self, batch: Batch) -> None:
-        """See `LogAdapter.given_back`."""
+        """Settle the handovers of the batch."""
         for handover in batch.sources:
             self._reader.done(handover)
 
     def on_rolled_back(self) -> None:
-        """Ask for every shard again: what was handed over for them is stale."""
+        """Drop all handovers, and have the consumer assign every shard again."""
         assert self._owner is not None
         for handover, _ in self._queue:
             self._reader.done(handover)
@@ -475,7 +475,7 @@ class KafkaLogAdapter:
                 self._unpublished.pop(number, None)
                 self._published.append(number)
             elif self._unpublished.get(number) is not outgoing:
-                continue  # published once more since, or its dead letter was
+                continue  # it, or its dead letter, was published again since
             elif isinstance(error, RecordTooLargeError):
                 self._too_large(number, outgoing, error)
             else:
@@ -492,10 +492,10 @@ class KafkaLogAdapter:
             self._host.wake_up(TIDY_SECONDS, _Tidy())
 
     def _publish_left_over(self) -> None:
-        """Publish outbox rows of which this worker does not know.
+        """Publish outbox rows that this worker stored without knowing.
 
-        A batch of timers moves no offset: if the answer of its commit is lost, the next attempt
-        stores its records once more, under other ids.
+        A batch of timers moves no offset: if the response to its commit is lost, the next attempt
+        stores its records again, with other ids.
         """
         store = self._context.store
         known = {*self._unpublished, *self._published}
@@ -508,7 +508,7 @@ class KafkaLogAdapter:
     def _sweep(self) -> None:
         """Publish records that submitters committed and did not publish, some at a time.
 
-        Those that were there at the last look too: newer ones may be on their way.
+        Only those that were there at the last read too: submitters may be publishing newer ones.
         """
         if not self._ownership.epochs or self._host.state not in (State.IDLE, State.OPEN):
             return
@@ -526,11 +526,11 @@ class KafkaLogAdapter:
         if rows:
             self._publish(rows)
 
-    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaBridgeError) -> None:
-        """Kafka will never take this row: have its dead letter stored in its place, whole.
+    def _too_large(self, number: int, outgoing: Outgoing, error: KafkaClientError) -> None:
+        """Replace an outbox row that is too large for its topic by its dead letter.
 
-        A dead letter that is too large itself stays in the outbox, where nothing deletes it. It is
-        published again when its shard is claimed: the topic may take more by then.
+        A dead letter that is too large itself stays in the outbox. It is published again when its
+        shard is claimed, since the topic's limit may have been raised by then.
         """
         size = len(outgoing.value or b"")
         if outgoing.topic == DEAD_LETTERS:
@@ -551,7 +551,7 @@ class KafkaLogAdapter:
 
 
 class _Owner:
-    """Takes what the consumer's thread says to the bridge, as messages."""
+    """The consumer's listener: sends its events to the processor as messages."""
 
     def __init__(self, tell: Any) -> None:
         self._tell = tell
@@ -561,10 +561,10 @@ class _Owner:
         self.assigned: frozenset[int] = frozenset()
 
     def close(self) -> None:
-        """The bridge takes no more messages: answer in its place."""
+        """Reply to the consumer itself from now on: the processor handles no more messages."""
         self._closing = True
         if self._asked:
-            self._asked.positions.cancel()  # wakes the reader, which is to stop
+            self._asked.positions.cancel()  # wakes the consumer's thread, which then stops
 
     def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         if self._closing:

@@ -1,4 +1,4 @@
-"""The port between a batch processor and a log: what each kind of log does in its own way."""
+"""The port between a batch processor and a log. Implemented for the embedded log and for Kafka."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from order_sagas.bridges.storage.store import Changes
 
 
 class ProcessorHost(Protocol):
-    """What a log adapter asks of the processor that it belongs to. Used on the loop's thread."""
+    """The part of a batch processor that its log adapter uses, on the event loop's thread."""
 
     context: ProcessorContext
     ownership: ShardOwnership
@@ -36,11 +36,11 @@ class ProcessorHost(Protocol):
         ...
 
     def gain(self, epochs: Mapping[int, int]) -> None:
-        """These shards were claimed: restore their actors. Call it between batches."""
+        """Own these claimed shards, and restore their actors. Call it between batches."""
         ...
 
     def lose(self, shards: frozenset[int]) -> None:
-        """These shards are not owned any more: release their sagas. Call it between batches."""
+        """Own these shards no longer, and release their sagas. Call it between batches."""
         ...
 
     def roll_back(self) -> None:
@@ -48,11 +48,11 @@ class ProcessorHost(Protocol):
         ...
 
     def proceed_soon(self) -> None:
-        """There may be something to handle: begin a batch, if none is open."""
+        """Begin a batch soon, if none is open."""
         ...
 
     def database_is_back(self) -> None:
-        """The database has answered: end its outage."""
+        """Note that the database answered, which ends its outage."""
         ...
 
     def wake_up(self, seconds: float, payload: Any) -> None:
@@ -68,7 +68,7 @@ class LogAdapter(Protocol):
     """
 
     polls_pauses: bool
-    """Whether the processor has to read each second which services are paused: no bell rings."""
+    """Whether the processor polls the database for pauses each second, since no doorbell rings."""
 
     @property
     def absent(self) -> Mapping[str, str]:
@@ -76,21 +76,21 @@ class LogAdapter(Protocol):
         ...
 
     def open(self) -> None:
-        """Own shards, and begin to tell the processor of records."""
+        """Claim shards, or begin to wait for Kafka's assignment, and begin to read records."""
         ...
 
     def close(self) -> None:
-        """Nothing is under way any more: let go of the log."""
+        """Release the log. No batch is open, and none will be."""
         ...
 
     def receive(self, message: Any, sender: ActorAddress) -> None:
-        """A message to the processor that only this kind of log knows."""
+        """Handle a message to the processor that the processor itself does not know."""
         ...
 
     # --- reading ------------------------------------------------------------------------------
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
-        """The next records, at most `limit`, with their offsets noted in the batch."""
+        """Return the next records, at most `limit`, and note their offsets in the batch."""
         ...
 
     @property
@@ -101,57 +101,58 @@ class LogAdapter(Protocol):
     def routes_here(
         self, batch: Batch, record: Record, message: Message | None, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """Which of its routes a record takes in this batch. It has no message if it is unreadable.
+        """Return those of `routes` on which the record is delivered in this batch.
 
-        Called for each record while the log is `selective`.
+        `message` is None if the record cannot be decoded. Called for each record while the log is
+        `selective`.
         """
         ...
 
     def elsewhere(self, item: Item) -> bytes | None:
-        """The key by which to send a record on, if another worker owns the shard of that key."""
+        """Return the key of the item's entity if another worker owns its shard, else None."""
         ...
 
     def forwards(self, item: Item) -> bool:
-        """Whether this worker is the one that sends the item's record on."""
+        """Whether this worker forwards the item's record to the partition of its key."""
         ...
 
     # --- writing ------------------------------------------------------------------------------
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """Add an outgoing record to the batch; returns whether this batch handles it too."""
+        """Add an outgoing record to the batch; return whether the batch also delivers it."""
         ...
 
     def leave(
         self, batch: Batch, outgoing: Outgoing, routes: tuple[Route, ...]
     ) -> tuple[Route, ...]:
-        """Leave an output for its receivers in `absent`; returns the other routes."""
+        """Store an outgoing record for its receivers in `absent`; return the other routes."""
         ...
 
     # --- the life of a batch ------------------------------------------------------------------
 
     @property
     def untidy(self) -> bool:
-        """Whether there is something to store though nothing happened."""
+        """Whether a commit is needed even if the batch is empty."""
         ...
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:
-        """What to store of the batch: `changes`, and what the log adds to it or keeps otherwise."""
+        """Return `changes` as this log stores them, with what it adds to the transaction."""
         ...
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
-        """The batch is stored; `outbox` are the ids its outgoing records got."""
+        """The batch is committed; `outbox` are the ids of `Batch.outbox`, in the same order."""
         ...
 
     def on_rolled_back(self) -> None:
-        """No shard is owned: claim them again, and read on from what is stored."""
+        """Claim the shards again, after the processor gave up all; continue at stored offsets."""
         ...
 
     def given_back(self, batch: Batch) -> None:
-        """The batch is over, stored or not: its records are not needed any more."""
+        """Release the records of a batch that was committed or rolled back."""
         ...
 
     def between_batches(self) -> None:
-        """No batch is open: the moment to claim shards, or to release them."""
+        """Claim and release shards that wait for it. Called whenever no batch is open."""
         ...
 
 

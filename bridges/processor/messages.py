@@ -1,4 +1,4 @@
-"""What the processes of a system and its bridge say to each other; none of it is a record."""
+"""Messages between a worker and its batch processor. None of them is a record of a log."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import attrs
 from thespian.actors import ActorAddress
 
 if TYPE_CHECKING:
-    # Whoever only asks for a report loads neither the store nor the services.
+    # A process that only requests a report need not load the store and the services.
     from order_sagas.bridges.processor.context import ProcessorContext
     from order_sagas.bridges.processor.log_adapter import AdapterFactory
 
@@ -18,59 +18,66 @@ def _nothing(*_: Any) -> None:
 
 @attrs.frozen
 class Connect:
-    """The bridge's first message: its world, and the actors it serves."""
+    """The first message to a batch processor: its dependencies, and the actors it delivers to."""
 
-    world: "Callable[[], ProcessorContext]"
+    open_context: "Callable[[], ProcessorContext]"
+    """Opens the dependencies; called in the process and thread where the processor runs."""
     coordinator: ActorAddress | None
     services: dict[str, ActorAddress]
     adapter: "AdapterFactory"
-    """Makes the adapter of the log that it reads and writes."""
+    """Makes the adapter of the log that is read and written."""
     fatal: Callable[[BaseException], None] = _nothing
-    """Told what went wrong when the bridge cannot go on."""
+    """Called with the error when the processor cannot continue."""
     apart: bool = False
-    """Whether the bridge is in a process of its own, where nobody can tell it but itself."""
+    """Whether the processor has its own process, so that it sends itself the results of calls."""
 
 
 @attrs.frozen
 class Stop:
-    """Finish the batch, commit it, take no more; answered by `Stopped`."""
+    """Commit the open batch and begin no other. The reply is `Stopped`."""
 
 
 @attrs.frozen
 class Stopped:
-    """Nothing is under way any more."""
+    """Reply to `Stop`: the last batch is committed, and log and database are closed."""
 
 
 @attrs.frozen
 class AskReport:
-    """How are you doing? Answered by `Report`."""
+    """Request for a `Report`."""
 
 
 @attrs.frozen
 class Report:
-    """A bridge since it started: what it handled, what it holds, and what went wrong last."""
+    """Figures of a batch processor since it started."""
 
     shards: list[int]
+    """The owned shards, ascending."""
     in_flight: int
+    """Sagas in flight on those shards."""
     batches: int
+    """Batches begun."""
     records: int
+    """Records handled in committed batches."""
     ended: int
     """Sagas that reached a final state."""
     begun_rate: float
-    """Sagas begun in a second, of late."""
+    """Sagas begun per second, over the last 5 to 10 seconds."""
     ended_rate: float
+    """Sagas ended per second, over the same time."""
     dead_letters: int
     seconds: float
-    """Since it started."""
+    """Seconds since it started."""
     last_error: str = ""
+    """The last error of a batch; empty if there was none."""
     calls: dict[str, int] = attrs.field(factory=dict)
     """External calls under way, by service."""
     stale_acks: int = 0
-    """Acknowledgements for batches that had been rolled back: ignored."""
+    """Acknowledgements that were ignored because their batch had been rolled back."""
     pruned: int = 0
-    """Orders that ended long ago, and were deleted."""
+    """Orders that were pruned."""
 
 
 @attrs.frozen
 class RecordsWaiting:
-    """There may be records to read."""
+    """There may be records to read: begin a batch."""

@@ -1,4 +1,4 @@
-"""Who is told what a bridge has done, and how a trace goes along with records."""
+"""Observers of a batch processor, and trace context in the headers of records."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,35 +13,38 @@ if TYPE_CHECKING:
     from order_sagas.bridges.processor.context import ProcessorContext
 
 TRACEPARENT = "traceparent"
-"""The header that ties a record to a trace: W3C Trace Context, https://www.w3.org/TR/trace-context."""
+"""Header with the trace context of a record: W3C Trace Context, https://www.w3.org/TR/trace-context."""
 
 
 class Observer:
-    """Told on the loop's thread, so it has to be quick. What `committed` raises is logged."""
+    """Notified of what a batch processor did, on the event loop's thread: methods must not block.
 
-    def committed(self, batch: Batch, world: "ProcessorContext", seconds: float) -> None:
-        """The batch is stored, for good; its transaction took so long."""
+    Exceptions of `committed` and `call_failed` are logged, and have no other effect.
+    """
+
+    def committed(self, batch: Batch, context: "ProcessorContext", seconds: float) -> None:
+        """The batch is committed; its transaction took `seconds`."""
 
     def rolled_back(self) -> None:
-        """A batch was dropped: nothing of it happened."""
+        """The open batch was rolled back: nothing of it is stored."""
 
     def call_failed(self, done: CallDone) -> None:
-        """An external call did not do what was asked, or nobody knows whether it did."""
+        """An external call failed, or its outcome is unknown."""
 
 
 class Tracing(Observer):
     """An observer that also reads and writes the context of traces."""
 
     def received(self, message: Message, headers: Headers) -> Message:
-        """The message that starts a saga, with the context in which it was sent, if any."""
+        """Return a message that starts a saga, with the trace context of its record's headers."""
         raise NotImplementedError
 
     def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
-        """A message to be written, with the context of its saga, if that is in this batch."""
+        """Return an outgoing message with the trace context of its saga, if `sagas` has that."""
         raise NotImplementedError
 
 
 def header_of(message: Message) -> Headers:
-    """The headers of the record that carries a message."""
+    """Return the headers of the record that carries a message."""
     traceparent = message.traceparent
     return ((TRACEPARENT, traceparent.encode()),) if traceparent else ()

@@ -1,7 +1,7 @@
-"""Moving the mark of waiting orders, by a running worker, as often as it has to be.
+"""Moves the mark of waiting orders in a running worker.
 
-See `order_sagas.bridges.storage.waiting_orders`. It is moved after a few thousand orders, and not
-by a timer: an idle worker is not woken for it.
+The mark is explained in `order_sagas.bridges.storage.waiting_orders`. It is moved after every few
+thousand orders rather than by a timer, so that an idle worker is not woken.
 """
 
 from order_sagas.bridges.storage.store import Store
@@ -10,7 +10,7 @@ from order_sagas.bridges.storage.waiting_orders import CHUNK, MarkRound
 SHARD = 0
 """The mark belongs to no shard: the owner of this one moves it."""
 CHUNKS = 4
-"""By how many chunks it is moved at once, at most: the next batch waits meanwhile."""
+"""Maximum number of chunks by which it is moved at a time, while the next batch waits."""
 
 
 class OrderMark:
@@ -21,9 +21,10 @@ class OrderMark:
         self._next = CHUNK
 
     def note(self, begun: int, epochs: dict[int, int]) -> None:
-        """Call it between batches, with how many sagas this worker has begun so far.
+        """Move the mark if it is due. Call it between batches.
 
-        Raises StoreUnavailableError where the database is away.
+        `begun` is the number of sagas that this worker has begun so far. Raises
+        StoreUnavailableError.
         """
         if begun < self._next:
             return

@@ -1,4 +1,4 @@
-"""Messages that no log carries, waiting for a batch: outcomes of calls, and owed calls to issue."""
+"""Queue of messages that no log has: outcomes of external calls, and reminders of pending ones."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -9,71 +9,71 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import CallId
 
 MOST_ASIDE = 10_000
-"""Outcomes that are kept for shards of other workers, in case those come back."""
+"""Maximum number of outcomes kept for shards that are no longer owned."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """A message for a service, and the call that it is the outcome of, if it is one.
+    """A message for a service, and the id of the call of which it is the outcome, if it is one.
 
-    A message that is no outcome (a reminder of what is owed, a timer's) only repeats what the
-    entity says that it is about: it may be dropped, and is made again from what is stored.
+    Any other message (a reminder of a pending call, one of a timer) follows from the stored entity:
+    it may be dropped, and is created again.
     """
 
     message: Message
     call: CallId | None = None
     failed: bool = False
-    """Whether the call did not do what was asked, or nobody knows whether it did."""
+    """Whether the call failed, or its outcome is unknown."""
 
 
 class OutcomeQueue:
-    """First in, first out; each batch takes as many as it has room for.
+    """First in, first out; a batch takes as many as it has room for.
 
-    Its size is bounded from outside: at most the capacity of `ExternalCalls` are outcomes, and what
-    is owed is read from the database at most a batch at a time.
+    Its callers bound its size: at most the capacity of `ExternalCalls` are outcomes, and reminders
+    are read from the database at most a batch at a time.
     """
 
     def __init__(self, most_aside: int = MOST_ASIDE) -> None:
         self._waiting: deque[Outcome] = deque()
         self._deferred: list[Outcome] = []
-        """For services that are paused."""
+        """Items for paused services."""
         self._aside: deque[Outcome] = deque()
-        """For shards that are not this worker's."""
+        """Outcomes for shards that are not owned."""
         self._most_aside = most_aside
 
     def __len__(self) -> int:
-        """How many wait for a batch, without those deferred or set aside."""
+        """Return the number of items that wait for a batch, without deferred and set-aside ones."""
         return len(self._waiting)
 
     def put(self, outcome: Outcome) -> None:
-        """Add one at the end."""
+        """Append an item."""
         self._waiting.append(outcome)
 
     def pop(self) -> Outcome:
-        """Take the first; raises IndexError if none waits."""
+        """Remove and return the first item. Raises IndexError if there is none."""
         return self._waiting.popleft()
 
     def give_back(self, outcomes: Iterable[Outcome]) -> None:
-        """Put back, in front and in their order, those that a batch took and did not commit."""
+        """Put outcomes back in front, in their order: their batch was rolled back."""
         self._waiting.extendleft(reversed([each for each in outcomes if each.call]))
 
     def drop_reminders(self) -> None:
-        """Drop all that is not the outcome of a call: it will be read again from the database."""
+        """Drop all reminders: they will be read from the database again."""
         self._waiting = deque(each for each in self._waiting if each.call)
         self._deferred = [each for each in self._deferred if each.call]
 
     def defer(self, outcome: Outcome) -> None:
-        """Keep one for a paused service, until `resume`."""
+        """Keep an item for a paused service until `resume`."""
         self._deferred.append(outcome)
 
     def resume(self) -> None:
-        """Put the deferred ones in front: pauses have changed."""
+        """Put deferred items back in front, since pauses have changed."""
         self._waiting.extendleft(reversed(self._deferred))
         self._deferred.clear()
 
     def set_aside(self, outcome: Outcome) -> Outcome | None:
-        """Keep one for a shard that is not ours; answers an outcome that is given up for it.
+        """Keep an outcome for a shard that is not owned; return the one dropped for it, if any.
 
-        A reminder is dropped: the owner of the shard reads from the database what is owed.
+        A reminder is dropped: the owner of the shard reads pending calls from the database.
         """
         if outcome.call is None:
             return None
@@ -81,6 +81,6 @@ class OutcomeQueue:
         return self._aside.popleft() if len(self._aside) > self._most_aside else None
 
     def bring_back(self) -> None:
-        """Put those that were set aside in front: some of their shards are ours again."""
+        """Put set-aside outcomes back in front, since shards were gained."""
         self._waiting.extendleft(reversed(self._aside))
         self._aside.clear()

@@ -1,4 +1,4 @@
-"""The calls that the database says are owed, read a page at a time, as there is room for them."""
+"""Finds pending external calls in the database, a page at a time, as capacity allows."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,14 +11,14 @@ from order_sagas.bridges.storage.store import Store
 Kind = tuple[type[Service], type[Entity]]
 
 LARGEST_PAGE = 1000
-"""Rows of one query, of which most are of calls that are under way."""
+"""Maximum rows of a query; most rows of a large page are of calls under way."""
 
 
 class OwedCalls:
-    """Makes reminders of the entities that are `pending`: messages that ask for their calls again.
+    """Creates reminders for entities that are `pending`: messages that request their calls again.
 
-    It begins when shards are gained, and again when calls were refused for want of capacity.
-    However many calls are owed, no more of them are in memory than a batch and the capacity take.
+    Reading begins when shards are gained, and again when calls were refused for lack of capacity.
+    At most as many calls are in memory as a batch and the capacity allow.
     """
 
     def __init__(
@@ -34,24 +34,24 @@ class OwedCalls:
             if kind.pending
         ]
         self._after: dict[Kind, int] = {}
-        """How far each table was read, by order number; what is missing was read to its end."""
+        """Last order number read of each table, without tables that were read to their end."""
         self._again: set[Kind] = set()
-        """Tables to read once more from the beginning after that."""
+        """Tables to read again from the beginning after that."""
 
     @property
     def waiting(self) -> bool:
-        """Whether there may be calls that are owed and not under way."""
+        """Whether there may be pending calls that are not under way."""
         return bool(self._after) or self._calls.refused
 
     def begin(self) -> None:
-        """Read all from the beginning: shards were gained."""
+        """Read all tables from the beginning. Call it when shards were gained."""
         self._after = dict.fromkeys(self._kinds, 0)
         self._again.clear()
 
     def next(
         self, limit: int, shards: Sequence[int], paused: Collection[str] = ()
     ) -> list[Message]:
-        """Reminders for these shards, at most `limit`; none for services that are paused."""
+        """Return at most `limit` reminders for these shards, none for services in `paused`."""
         if self._calls.refused:
             self._note_refused()
         found: list[Message] = []
@@ -87,7 +87,7 @@ class OwedCalls:
                     if len(found) == limit:
                         return found
             if len(rows) < page:
-                # Without reminders there would be no batch after which to read the table again.
+                # Without a reminder no batch would follow, and the table would not be read again.
                 if not self._begin_again(kind) or found:
                     return found
                 page = limit
@@ -95,7 +95,7 @@ class OwedCalls:
                 page = min(2 * page, LARGEST_PAGE)
 
     def _begin_again(self, kind: Kind) -> bool:
-        """The table was read to its end; whether it is to be read once more."""
+        """Note that the table was read to its end; return whether to read it again."""
         if kind in self._again:
             self._again.discard(kind)
             self._after[kind] = 0

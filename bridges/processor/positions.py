@@ -1,4 +1,4 @@
-"""Up to where the partitions of a log are handled, as the database has it."""
+"""Stored offsets of the claimed partitions of a log."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,9 @@ Place = tuple[str, int]
 
 
 class Positions:
-    """Set by claims, and moved by commits: a batch compares and sets the stored offsets with them.
+    """Offsets as the database has them: set by claims, moved by commits.
+
+    A commit compares them with the stored ones, and is refused if they differ.
 
     A batch notes in `Batch.offsets`, for each place that it read, the position before and after.
     """
@@ -16,21 +18,21 @@ class Positions:
         self._of: dict[str, dict[int, int]] = {}
 
     def of(self, topic: str) -> Mapping[int, int]:
-        """The positions of the claimed partitions of a topic; empty if none is claimed."""
+        """Return the positions of the claimed partitions of a topic; empty if none is claimed."""
         return self._of.get(topic, _NONE)
 
     def claimed(self, positions: Mapping[Place, int]) -> None:
-        """These partitions are claimed, and handled up to here."""
+        """Set the positions of partitions that were claimed."""
         for (topic, partition), position in positions.items():
             self._of.setdefault(topic, {})[partition] = position
 
     def committed(self, read: Mapping[Place, tuple[int, int]]) -> None:
-        """A batch that has read these partitions, each from one position to another, is stored."""
+        """Move the positions by a committed batch; `read` maps each place to (before, after)."""
         for (topic, partition), (_, after) in read.items():
             self._of.setdefault(topic, {})[partition] = after
 
     def clear(self) -> None:
-        """No partition is claimed."""
+        """Forget all positions: no partition is claimed."""
         self._of.clear()
 
 

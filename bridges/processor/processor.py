@@ -1,9 +1,8 @@
 """The batch processor: turns records into messages and messages into records, a batch at a time.
 
 One batch is one transaction. The processor takes records, delivers them, waits until every delivery
-is acknowledged, and stores all that came of them together: entities, sagas, outgoing records and
-the offsets. What is not committed did not happen: after a rollback the actors are restored from
-the store.
+is acknowledged, and commits all results together: entities, sagas, outgoing records and offsets.
+What is not committed did not happen: after a rollback the actors are restored from the store.
 
 Delivery is at least once; with the offsets compared and set in the same transaction, and with
 idempotent participants, it is exactly once in effect. Order is kept per key.
@@ -50,51 +49,51 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage.store import Changes
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class Proceed:
-    """To itself: begin the batch, or see whether there is one to begin."""
+    """To itself: fill the open batch, or begin one if there is something to handle."""
 
 
 class CommitAgain:
-    """To itself, after a pause: commit the batch of this number, if that is still the open one."""
+    """Wakeup: commit the batch of this number, if it is still the open one."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class BeginAgain:
-    """To itself, some time after a batch was broken off: restore from the store."""
+    """Wakeup: restore from the store, after a batch was broken off."""
 
 
 class LookAgain:
-    """To itself: see who is paused."""
+    """Wakeup: read the pauses."""
 
 
 class Drained:
-    """To itself, at a stop: wait no longer for calls that run."""
+    """Wakeup: wait no longer for running calls before the stop."""
 
 
 class Prune:
-    """To itself: delete a little of what is kept no longer."""
+    """Wakeup: prune a small part."""
 
 
 PROCEED = Proceed()
 OPEN = State.OPEN  # compared with for each acknowledgement
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
-"""Seconds before something is tried again: at first, and at most."""
+"""Seconds before a retry: of the first one, and at most."""
 
 DRAIN_SECONDS = 5.0
-"""How long a stop waits for external calls that run; a call that hangs is not waited for longer."""
+"""Maximum seconds that a stop waits for running external calls."""
 
 
 class BatchProcessor(Actor):
-    """Opens, commits and rolls back batches; what happens in one is done by its parts.
+    """Opens, commits and rolls back batches; all else is done by its parts.
 
-    It reads and writes by way of a `LogAdapter`, which gets it as its `ProcessorHost`. The parts
-    are made when `Connect` comes, in the process and thread where the processor runs.
+    It reads and writes the log through a `LogAdapter`, whose `ProcessorHost` it is. The parts are
+    created on `Connect`, in the process and thread where the processor runs.
     """
 
     context: ProcessorContext
@@ -118,24 +117,24 @@ class BatchProcessor(Actor):
         self._last_stale = NO_BATCH
         """The newest batch for which a stale acknowledgement was logged."""
         self._early: dict[str, list[Ack]] = {}
-        """What timers did while a batch was under way, by saga: the next batch takes it."""
+        """Acks of timers that fired while a batch was under way, by saga: for the next batch."""
         self._outcomes = OutcomeQueue()
         self._proceed_pending = False
         self._look_pending = False
         self._prune_due = False
         self._stopping: list[ActorAddress] = []
-        """Who has asked for a stop, each to be told of it."""
+        """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
-        """Whether the stop waits for calls that run; None before there is a stop."""
+        """Whether the stop waits for running calls; None before a stop."""
         self._wait = FIRST_WAIT
         self._lost = 0
-        """Batches that were lost to another worker's claim since the last one that was stored."""
+        """Batches refused because of another worker's claim since the last commit."""
         self._rates = Rates(0.0, 0, 0)
         self._pruner: Pruner | None = None
         self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
-        """Handle one message; an error that is no outage ends the run through `Connect.fatal`."""
+        """Handle one message. An error that is no outage stops the processor: `Connect.fatal`."""
         try:
             if type(message) is Ack:
                 self._handled(message, sender)
@@ -145,7 +144,7 @@ class BatchProcessor(Actor):
             if type(message) is Connect:
                 self._fatal(error)
                 return
-            # While reading: nothing of the batch is stored, and its records will come again.
+            # While reading: nothing of the batch is stored, and its records are read again.
             self.context.outages.begin("database", self.context.clock.now())
             self.counts.last_error = str(error)
             log.warning("batch.waiting", error=str(error), retry_in=self._wait)
@@ -175,7 +174,7 @@ class BatchProcessor(Actor):
         elif kind is PoisonMessage:
             self._poisoned(message)
         elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            # Not if the batch that waited was rolled back meanwhile: another has its own timer.
+            # Not if that batch was rolled back meanwhile: a later one has its own wakeup.
             batch = self._batch
             committing = self._state is State.COMMITTING
             if committing and batch and batch.number == message.payload.number:
@@ -207,7 +206,7 @@ class BatchProcessor(Actor):
         self._give_up = connect.fatal
         if connect.coordinator:
             self.receivers[ORCHESTRATOR] = connect.coordinator
-        context = connect.world()
+        context = connect.open_context()
         if connect.apart:
             context = attrs.evolve(context, tell=partial(self.send, self.myAddress))
         self._make_parts(context, connect.adapter)
@@ -266,7 +265,9 @@ class BatchProcessor(Actor):
     def _fatal(self, error: BaseException) -> None:
         self._enter(State.STOPPED)
         try:
-            log.error("bridge.failed", error=str(error), kind=type(error).__name__, exc_info=error)
+            log.error(
+                "processor.failed", error=str(error), kind=type(error).__name__, exc_info=error
+            )
         finally:
             self._give_up(error)  # even if the line cannot be logged
 
@@ -284,7 +285,7 @@ class BatchProcessor(Actor):
     # --- the life of a batch ------------------------------------------------------------------
 
     def proceed_soon(self) -> None:
-        """There may be something to handle: begin a batch, if none is open."""
+        """Begin a batch soon, if none is open."""
         if self._state is State.IDLE and not self._proceed_pending:
             self._proceed_pending = True
             self.send(self.myAddress, PROCEED)
@@ -321,7 +322,7 @@ class BatchProcessor(Actor):
         return batch
 
     def _fill(self, batch: Batch) -> None:
-        """Read what there is, and deliver it; a batch of timers may hold no record at all."""
+        """Read the items of the batch and deliver them; a batch of timers may have none."""
         items = self._reader.read(batch, stopping=bool(self._stopping))
         self._dispatcher.deliver(batch, items, first=True)
 
@@ -368,18 +369,18 @@ class BatchProcessor(Actor):
 
     def _timer_handled(self, handled: Ack, sender: ActorAddress) -> None:
         if not self.ownership.is_current(handled, sender):
-            return  # a saga that was released meanwhile
+            return  # the saga was released meanwhile
         saga_id = handled.writes[0].saga_id  # type: ignore[union-attr]
         self._note_saga(saga_id, sender)
         state, batch = self._state, self._batch
         if state is State.AWAY or state is State.STOPPED:
             return
         if state is State.COMMITTING or (batch is not None and batch.tickets):
-            # Timers that joined a batch under way would never let it end, if many are due.
+            # If many timers are due, a batch that each of them joined would never end.
             self._early.setdefault(saga_id, []).append(handled)
             return
         if batch is None:
-            # A timer began this batch: let others that are due join it.
+            # This timer begins a batch: let other due timers join it.
             batch = self._open()
             if not self._proceed_pending:
                 self._proceed_pending = True
@@ -393,7 +394,7 @@ class BatchProcessor(Actor):
         in_flight[saga_id] = actor
 
     def _catch_up(self, batch: Batch, handled: Ack) -> None:
-        """What a timer of the same saga did before is stored with what came of this, not after."""
+        """Add earlier acks of timers of the same saga first, so that the newest state is stored."""
         for write in handled.writes:
             if type(write) is SagaState:
                 for earlier in self._early.pop(write.saga_id, ()):
@@ -402,11 +403,11 @@ class BatchProcessor(Actor):
     # --- the end of a batch -------------------------------------------------------------------
 
     def _commit(self, batch: Batch) -> None:
-        """Every round of the batch is over: store it, or try again to."""
+        """Commit the batch, all of whose rounds are over; on an outage, try again later."""
         adapter = self._log
         if batch.empty and not adapter.untidy:
-            # A commit that failed may have had nothing but published records to delete, and those
-            # wait for another batch meanwhile; records may have come since then.
+            # A commit that failed may have had only published records to delete, which then waited
+            # for this batch; there may be new records since.
             retried = self._state is State.COMMITTING
             self._close_batch()
             self.context.flush()
@@ -443,7 +444,7 @@ class BatchProcessor(Actor):
             if self._lost == 1:
                 self.roll_back()
             else:
-                # Two that claim the same shards in turns would never let each other commit.
+                # Workers that claim the same shards in turns would keep each other from commits.
                 self._enter(State.AWAY)
                 wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
                 self.wake_up(wait, BeginAgain())
@@ -476,7 +477,7 @@ class BatchProcessor(Actor):
         self.proceed_soon()
 
     def _observe(self, batch: Batch, took: float) -> None:
-        """Tell those who watch; what is wrong with them is no reason to stop."""
+        """Notify the observers; their exceptions are logged."""
         for observer in self.context.observers:
             try:
                 observer.committed(batch, self.context, took)
@@ -484,7 +485,7 @@ class BatchProcessor(Actor):
                 log.error("observer.failed", error=str(error), exc_info=error)
 
     def _prune(self) -> None:
-        """Prune a little if it is time to, and no batch is open that may have read what goes."""
+        """Prune a small part if it is due and no batch is open: it may have read what is pruned."""
         pruner = self._pruner
         idle = self._state is State.IDLE and not self._stopping
         if pruner is None or not self._prune_due or not idle:
@@ -497,7 +498,7 @@ class BatchProcessor(Actor):
             self.wake_up(seconds, Prune())
 
     def _changes(self, batch: Batch) -> Changes:
-        """All that the batch did, for the store."""
+        """Return all changes of the batch."""
         changes = Changes(
             entities=batch.entities.values(),
             sagas=batch.sagas.values(),
@@ -506,8 +507,8 @@ class BatchProcessor(Actor):
             outbox=batch.outbox,
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
-            parked=batch.parked,
-            unparked=batch.unparked,
+            deferred=batch.deferred,
+            redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)
 
@@ -527,10 +528,10 @@ class BatchProcessor(Actor):
                 log.error("observer.failed", error=str(error), exc_info=error)
 
     def _is_ready_to_stop(self) -> bool:
-        """Whether nothing is under way that should be stored before the end.
+        """Whether a stop was requested and nothing is left to store.
 
-        Calls that run are waited for, for a while, so that what they did is known: a mail that was
-        sent and not stored as sent is sent again by the next start.
+        Running calls are waited for, at most DRAIN_SECONDS, so that their outcomes are stored: a
+        mail whose outcome is unknown is sent again after the next start.
         """
         if not self._stopping or self._early:
             return False
@@ -547,7 +548,7 @@ class BatchProcessor(Actor):
     # --- shards, and rollback -----------------------------------------------------------------
 
     def gain(self, epochs: Mapping[int, int]) -> None:
-        """These shards were claimed: restore their actors. Call it between batches."""
+        """Own these claimed shards, and restore their actors. Call it between batches."""
         self.ownership.restore(epochs)
         self._outcomes.bring_back()
         self._owed.begin()
@@ -555,16 +556,16 @@ class BatchProcessor(Actor):
         self._deferral.shards_gained()
 
     def lose(self, shards: frozenset[int]) -> None:
-        """These shards are not owned any more: release their sagas. Call it between batches."""
+        """Own these shards no longer, and release their sagas. Call it between batches."""
         self.ownership.evict(shards)
-        # What their timers did while the last batch was being stored is the next owner's to do.
+        # Acks of their timers are dropped: the next owner's timers fire again.
         in_flight = self.ownership.in_flight
         self._early = {i: early for i, early in self._early.items() if i in in_flight}
 
     def roll_back(self) -> None:
-        """Drop the batch and every actor's memory of it, and claim the shards again.
+        """Drop the batch, evict all actors, and claim the shards again.
 
-        Outcomes of calls are kept: the shards may come back.
+        Outcomes of calls are kept, since the shards may be gained again.
         """
         batch = self._batch
         if self._state is State.OPEN or self._state is State.COMMITTING:
@@ -593,7 +594,7 @@ class BatchProcessor(Actor):
             self.roll_back()
 
     def database_is_back(self) -> None:
-        """The database has answered: end its outage."""
+        """Note that the database answered, which ends its outage."""
         self._wait = FIRST_WAIT
         if self.context.outages:
             self.context.outages.end("database", self.context.clock.now())
@@ -602,7 +603,7 @@ class BatchProcessor(Actor):
 
     @property
     def state(self) -> State:
-        """What it is doing."""
+        """The state of the processor."""
         return self._state
 
     @property
@@ -620,5 +621,5 @@ class BatchProcessor(Actor):
         self._batch = None
 
     def wake_up(self, seconds: float, payload: Any) -> None:
-        """Send itself a WakeupMessage with this payload after so many seconds."""
+        """Send itself a WakeupMessage with this payload after `seconds`."""
         self.wakeupAfter(timedelta(seconds=seconds), payload)

@@ -1,4 +1,4 @@
-"""Pruning by a running worker: a little between two batches, so that nothing waits for it."""
+"""Prunes in a running worker: a small part between two batches, so that batches hardly wait."""
 
 from typing import Protocol
 
@@ -10,25 +10,27 @@ from order_sagas.bridges.storage.idempotency_key_retention import KeyRound
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 LONGEST_PAUSE = 60.0
-"""Seconds between two rounds, at most; an hour's patience is looked after sixty times."""
+"""Maximum seconds between rounds. The interval is 1/60 of the retention time, up to this."""
 LONGEST_KEY_PAUSE = 3600.0
-"""The same of clients' keys: they are small, and an idle worker shall hardly be woken for them."""
+"""Maximum seconds between rounds of idempotency keys, which are small."""
 SHORTEST_PAUSE = 1.0
+"""Minimum seconds between rounds."""
 REST = 3.0
-"""So many times as long as it worked, it rests: pruning takes a quarter of the time at most."""
+"""Factor of the rest after a step: pruning takes at most a quarter of the time."""
 SHORTEST_REST = 0.01
+"""Minimum seconds between steps."""
 KEYS_SHARD = 0
-"""Keys belong to no shard; one worker sees to all of them."""
+"""Idempotency keys belong to no shard: the owner of this shard prunes all of them."""
 
 
 class Pruner:
-    """Prunes what a worker need not keep, each kind in its own time.
+    """Deletes finished orders and idempotency keys whose retention time has passed.
 
-    Orders of its shards go that ended more than `keep` seconds ago, and clients' keys that were
-    first used more than `keep_keys` seconds ago; None for those that are kept for ever.
+    `keep` is the retention time of the owned shards' orders after their end, `keep_keys` that of
+    keys after their first use, both in seconds; None keeps them for ever.
     """
 
     def __init__(
@@ -40,19 +42,19 @@ class Pruner:
         if keep_keys is not None:
             self._kinds.append(_Keys(store, keep_keys))
         self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
-        """When each goes on."""
+        """When the next step of each kind is due."""
         self.pause = min([kind.pause for kind in self._kinds])
         """Seconds between two rounds."""
 
     @property
     def orders(self) -> int:
-        """Pruned so far."""
+        """Number of orders pruned so far."""
         return self._orders.pruned if self._orders else 0
 
     def work(self, epochs: dict[int, int]) -> float:
-        """Prune a little; answers after how many seconds to call it again.
+        """Prune a small part; return the seconds after which to call it again.
 
-        Raises LostShardError if a shard is another's.
+        Raises LostShardError if another worker has claimed a shard.
         """
         if not epochs:
             for kind in self._kinds:
@@ -67,7 +69,7 @@ class Pruner:
         return max(SHORTEST_REST, rest, soonest)
 
     def _step(self, kind: "_Kind", epochs: dict[int, int], began: float) -> float:
-        """Let it work; answers for how long to rest."""
+        """Take a step of this kind; return the seconds to rest."""
         try:
             done = kind.step(epochs, began)
         except StoreUnavailableError as error:
@@ -83,11 +85,11 @@ class _Kind(Protocol):
     pause: float
 
     def step(self, epochs: dict[int, int], now: float) -> bool:
-        """Prune a little; whether that was all for now."""
+        """Prune a small part; return whether the round is complete."""
         ...
 
     def drop(self) -> None:
-        """No shard is ours: begin anew when one is."""
+        """Drop the round: no shard is owned. The next step begins a new one."""
         ...
 
 

@@ -1,22 +1,22 @@
-"""How fast counters grow, now rather than on the average of a long life."""
+"""Current growth rates of counters."""
 
 INTERVAL = 5.0
-"""Seconds over which a rate is taken, at least; twice as many at most, while something happens."""
+"""Minimum seconds over which a rate is taken. While counters grow, the maximum is twice that."""
 
 
 class Rates:
-    """Of several counters, a second each. Time comes from whoever calls."""
+    """Rates of several counters, per second. The caller passes the time, in seconds."""
 
     def __init__(self, now: float, *counters: int) -> None:
         self._older = self._newer = (now, counters)
 
     def note(self, now: float, *counters: int) -> None:
-        """What the counters are at now; call it whenever they may have grown."""
+        """Record the values of the counters; call it whenever they may have grown."""
         if now - self._newer[0] >= INTERVAL:
             self._older, self._newer = self._newer, (now, counters)
 
     def at(self, now: float, *counters: int) -> tuple[float, ...]:
-        """The rates over the last interval."""
+        """Return the rates over the last interval, in the order of the counters."""
         self.note(now, *counters)
         began, before = self._older
         seconds = now - began

@@ -1,4 +1,4 @@
-"""Chooses what a batch handles: outcomes of calls, deferred messages, and new records."""
+"""Reads the items of a batch: outcomes of calls, deferred messages, and new records."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class BatchReader:
     """Reads at most `batch_size` items for a batch, and decodes the records among them.
 
     A record that cannot be decoded becomes a dead letter; one whose key belongs to a shard of
-    another worker is sent on to the partition of that shard.
+    another worker is forwarded to the partition of that shard.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BatchReader:
         self._owed = owed
 
     def read(self, batch: Batch, *, stopping: bool) -> list[Item]:
-        """The items of a batch; none if there is nothing to handle. `stopping`: only outcomes."""
+        """Return the items of a batch; if `stopping`, only outcomes. Empty if there are none."""
         context, adapter, deferral = self._context, self._log, self._deferral
         tracing, starts = context.tracing, context.registry.started_by
         items: list[Item] = []
@@ -58,13 +58,13 @@ class BatchReader:
             self._remind(stopping=stopping)
         size = context.batch_size
         if self._outcomes:
-            # At most half while records wait; of an odd number, the rest in turns.
+            # At most half the batch while records wait; an odd one alternates.
             outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
         if not stopping:
             limit = size - len(outcomes)
             kept = deferral.take(batch, limit) if deferral.pending and limit else []
-            # Deferred records come first, and nothing new while there are more of them.
-            taken = () if batch.unparked or not limit else adapter.poll(batch, limit)
+            # Deferred records come first; new ones are read only if there are none.
+            taken = () if batch.redelivered or not limit else adapter.poll(batch, limit)
             selective = adapter.selective
             for record in taken:
                 batch.records += 1
@@ -75,14 +75,14 @@ class BatchReader:
                     routes = context.routes.of(record.topic, type(message))
                     if not routes:
                         raise UnreadableRecordError(
-                            f"nobody on {record.topic} takes {type(message).__name__}"
+                            f"no receiver on {record.topic} takes {type(message).__name__}"
                         )
                     if selective:
                         routes = adapter.routes_here(batch, record, message, routes)
                         if not routes:
                             continue
                 except UnreadableRecordError as error:
-                    # One role makes dead letters, or each would make one of the same record.
+                    # Only one role writes dead letters, or there would be one for each role.
                     if (
                         adapter.routes_here(batch, record, None, TO_DEAD_LETTERS)
                         if selective
@@ -100,13 +100,13 @@ class BatchReader:
                 items = deferral.defer(batch, items)
             items = kept + items
         if self._outcomes:
-            room = size - len(outcomes) - batch.records - len(batch.unparked)
+            room = size - len(outcomes) - batch.records - len(batch.redelivered)
             outcomes += self._take_outcomes(batch, room)
         items += outcomes
         return items
 
     def _take_outcomes(self, batch: Batch, limit: int) -> list[Item]:
-        """The next outcomes and reminders, at most `limit`; what cannot be handled now is kept."""
+        """Take at most `limit` outcomes and reminders; keep those that cannot be handled now."""
         queue, calls, inside = self._outcomes, self._calls, self._context.routes.inside
         holding, elsewhere = self._deferral.holding, self._log.elsewhere
         items: list[Item] = []
@@ -120,7 +120,7 @@ class BatchReader:
                 batch.outcomes.append(outcome)
                 items.append(item)
             else:
-                # If the shard comes back, the outcome is used; another owner makes the call again.
+                # It is used if the shard is gained again; another owner makes the call again.
                 batch.look_again = True  # its capacity is free
                 if outcome.call:
                     calls.set_aside(outcome.call)
@@ -130,7 +130,7 @@ class BatchReader:
         return items
 
     def _forward(self, batch: Batch, item: Item, key: bytes) -> None:
-        """Send an item's record on to the partition where its entity lives, whole."""
+        """Forward an item's record, unchanged, to the partition of its entity's shard."""
         record = item.record
         assert record is not None
         if not self._log.forwards(item):
@@ -140,7 +140,7 @@ class BatchReader:
         self._log.emit(batch, outgoing, record.partition)
 
     def _remind(self, *, stopping: bool) -> None:
-        """Queue a batch of reminders of the calls that the database says are owed."""
+        """Queue reminders of pending calls, at most a batch of them."""
         room = self._context.batch_size - len(self._outcomes)
         if room > 0 and not stopping:
             for reminder in self._owed.next(

@@ -1,7 +1,7 @@
-"""Up to where each role of a worker has handled each partition of Kafka's topics.
+"""Offsets of the roles of a worker on the partitions of Kafka's topics.
 
-A partition is read once for all roles of the worker, from where the one that is furthest behind
-has come to. A record is for the roles that have not come to it yet.
+A partition is read once for all roles of the worker, from the lowest of their offsets. A record is
+delivered to the roles whose offset is not beyond it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,19 @@ import structlog
 Place = tuple[str, int]
 """A topic and a partition."""
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 
 class RoleProgress:
-    """The offsets of the roles, as they are stored, and what they mean for what is read."""
+    """The stored offsets of the roles, and which roles have handled a record."""
 
     def __init__(self) -> None:
         self._stored: dict[Place, dict[str, int]] = {}
         self.ahead: dict[Place, dict[str, int]] = {}
-        """Roles that have come further than another one of the worker, and how far."""
+        """Roles whose offset is beyond the lowest one of a partition, with that offset."""
 
     def claimed(self, offsets: Mapping[Place, Mapping[str, int]]) -> dict[Place, int]:
-        """Take over these offsets; answers from where to read each partition on."""
+        """Set the offsets of claimed partitions; return where to read each of them from."""
         begins = {}
         for place, of_roles in offsets.items():
             self._stored[place] = dict(of_roles)
@@ -36,7 +36,7 @@ class RoleProgress:
         return begins
 
     def cut(self, ends: Mapping[Place, int]) -> None:
-        """The partitions end here: a role that was further was so in a topic of before."""
+        """Drop offsets beyond the end of a partition: they are those of a deleted topic."""
         for place, end in ends.items():
             ahead = self.ahead.get(place, {})
             for role in [role for role, at in ahead.items() if at > end]:
@@ -44,17 +44,17 @@ class RoleProgress:
                           role=role, position=ahead.pop(role), end=end)  # fmt: skip
 
     def clear(self) -> None:
-        """Nothing is claimed any more."""
+        """Forget all offsets: no partition is claimed."""
         self._stored.clear()
         self.ahead.clear()
 
     def moves(
         self, read: Mapping[Place, tuple[int, int]], names: Mapping[str, str]
     ) -> list[tuple[str, int, str, int, int]]:
-        """What to compare and set for partitions that were read from here to there.
+        """Return the compare-and-set operations for partitions that were read.
 
-        `names` are the consumers of the roles; the answer is (topic, partition, consumer, before,
-        after).
+        `read` maps a partition to the offsets before and after, `names` a role to its consumer.
+        Each operation is (topic, partition, consumer, before, after).
         """
         return [
             (*place, names[role], before, after)
@@ -64,7 +64,7 @@ class RoleProgress:
         ]
 
     def committed(self, read: Mapping[Place, tuple[int, int]]) -> None:
-        """That is stored."""
+        """Move the offsets by a committed batch; `read` is as in `moves`."""
         for place, (_, end) in read.items():
             stored = self._stored[place]
             for role in stored:
@@ -77,7 +77,7 @@ class RoleProgress:
                     del self.ahead[place]
 
     def have_handled(self, place: Place, offset: int) -> Iterable[str]:
-        """The roles that have handled a record before."""
+        """Return the roles that have handled a record before."""
         return [role for role, at in self.ahead.get(place, {}).items() if at > offset]
 
     def _after(self, place: Place, role: str, end: int) -> int:

@@ -1,4 +1,4 @@
-"""The shards that a processor owns, the sagas in flight on them, and where their actors are.
+"""The shards that a processor owns, the sagas in flight on them, and their actors.
 
 A shard that is gained is restored: its sagas in flight are read from the store and sent to the
 coordinator. A shard that is lost is evicted: the actors of its sagas are released.
@@ -20,10 +20,10 @@ from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 
-log = structlog.get_logger("bridge")
+log = structlog.get_logger("processor")
 
 RESTORE_AT_ONCE = 1000
-"""Sagas in one message to their coordinator."""
+"""Maximum number of sagas in one message to the coordinator."""
 
 
 class ShardOwnership:
@@ -50,10 +50,10 @@ class ShardOwnership:
     # --- gaining and losing shards ------------------------------------------------------------
 
     def restore(self, epochs: Mapping[int, int]) -> None:
-        """Own these shards, and give the actors what the store knows of them.
+        """Own these shards, and send the actors what is stored about them.
 
         Call it between batches. Sagas are restored in the order of their deadlines, so that overdue
-        ones fire in it.
+        deadlines fire in that order.
         """
         self.epochs.update(epochs)
         self._restore_sagas(sorted(epochs))
@@ -113,14 +113,14 @@ class ShardOwnership:
     # --- which saga, and where ----------------------------------------------------------------
 
     def is_current(self, handled: Ack, sender: ActorAddress) -> bool:
-        """Whether what a timer did was done by the saga actor that now stands for the saga."""
+        """Whether the ack of a timer comes from the current actor of its saga."""
         known = self.in_flight.get(handled.writes[0].saga_id)  # type: ignore[union-attr]
         if type(known) is int:
             return handled.ticket == timer_ticket(known)
         return known is not None and known == sender
 
     def key_elsewhere(self, item: Item) -> bytes | None:
-        """The key of what an item is about, if a shard of another worker holds that."""
+        """Return the key of the item's entity if another worker owns its shard, else None."""
         partitions = self._context.store.partitions
         for route in item.routes:
             if route.receiver in self._receivers:
@@ -133,11 +133,11 @@ class ShardOwnership:
         """Whether a message is for a saga in flight."""
         in_flight = self.in_flight
         if message.saga_id in in_flight and type(message) not in self._context.registry.started_by:
-            return True  # by far the most messages
+            return True  # the case of most messages
         return any(saga_id in in_flight for saga_id in self.sagas_for(message))
 
     def sagas_for(self, message: Message) -> Sequence[str]:
-        """The ids of the sagas that a message may be for; an order may have several sagas."""
+        """Return the ids of the sagas that a message may be for; an order may have several."""
         registry, kind = self._context.registry, type(message)
         saga = registry.started_by.get(kind)
         if saga:

@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """What a processor is doing; it has an open batch in OPEN and COMMITTING, and none in IDLE."""
+    """The state of a batch processor. It has a batch in OPEN and COMMITTING, and none in IDLE."""
 
     IDLE = "idle"
     """No batch is open: shards may be claimed and released."""
@@ -13,9 +13,9 @@ class State(Enum):
     COMMITTING = "committing"
     """Every delivery is acknowledged, and the batch waits for the database."""
     AWAY = "away"
-    """A batch was broken off; after a pause its actors are restored from the store."""
+    """A batch was broken off; after a pause, actors are restored from the store."""
     STOPPED = "stopped"
-    """It was asked to stop, or failed: nothing is begun any more."""
+    """It was stopped, or has failed: no batch begins any more."""
 
     def may_become(self, state: "State") -> bool:
         """Whether the transition is allowed."""

@@ -12,14 +12,14 @@ from order_sagas.bridges.processor.call_runners import Done
 log = structlog.get_logger("external_calls")
 
 THREADS = 8
-"""Calls that one service has running at a time."""
+"""Calls of one service that run at the same time."""
 
 
 class ThreadPools:
-    """A pool of daemon threads for each service, so that one which hangs delays no other.
+    """A pool of daemon threads for each service, so that a hanging service delays no other one.
 
-    Threads are started as they are needed, at most `threads` a service. They are daemons because a
-    call that hangs must not keep the process from its end.
+    Threads are started when needed, at most `threads` for each service. They are daemons because a
+    hanging call must not keep the process alive.
     """
 
     def __init__(self, threads: int = THREADS) -> None:
@@ -27,14 +27,14 @@ class ThreadPools:
         self._pools: dict[str, _Pool] = {}
 
     def run(self, call: ExternalCall, done: Done) -> None:
-        """See `CallRunner.run`."""
+        """Queue the call for a thread of its service's pool."""
         pool = self._pools.get(call.service)
         if pool is None:
             pool = self._pools[call.service] = _Pool(call.service, self._threads)
         pool.add(call, done)
 
     def stop(self) -> list[ExternalCall]:
-        """See `CallRunner.stop`."""
+        """Return the calls that no thread has begun, and let idle threads end."""
         return [call for pool in self._pools.values() for call in pool.stop()]
 
 
@@ -87,7 +87,7 @@ class _Pool:
 
 
 def _report(result: CallDone, done: Done) -> None:
-    """Report a result; what `done` raises is logged, since nothing else could tell of it."""
+    """Report a result. An exception of `done` is logged: there is no caller to raise it to."""
     try:
         done(result)
     except Exception as error:

@@ -1,7 +1,7 @@
 """Dead letters: records that could not be handled, kept whole so that they can be replayed."""
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import OPERATOR_COMMANDS, Internal, Message
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import DEAD_LETTERS, EVERY_APP, OPERATORS
 
 ORCHESTRATOR = "orchestrator"
-"""The role that runs the sagas. The other roles are named like the services' participants."""
+"""The role that runs the sagas. The other roles are those of the services' participants."""
 
 
 class Route(NamedTuple):
@@ -50,11 +50,15 @@ class Routes:
                 for i, _ in places:
                     topics.add(saga.rows[i].to.topic)
                     self._add(saga.rows[i].to.topic, reply, saga_route)
-            topics.update(participant.topic for participant in saga.sent_to())
-        for topic in topics:
-            for command in OPERATOR_COMMANDS:
-                self._add(topic, command, saga_route)
-        self.topics = (*sorted(topics), DEAD_LETTERS)
+            for participant in saga.sent_to():
+                topics.add(participant.topic)
+                for message in participant.remote:
+                    # No actor has this name, so the record is left to the service elsewhere.
+                    route = Route(participant.name, None, participant.keyed_by)
+                    self._add(participant.topic, message, route)
+        for command in OPERATOR_COMMANDS:
+            self._add(OPERATORS, command, saga_route)
+        self.topics = (*sorted(topics | {*EVERY_APP} - {DEAD_LETTERS}), DEAD_LETTERS)
         """Every topic, `dead-letters` last."""
         self.entities: tuple[type[Entity], ...] = tuple(
             {
@@ -99,4 +103,7 @@ def wire_messages(registry: Registry, services: Sequence[type[Service]]) -> set[
     """Every message class that a topic may carry."""
     handled = {message for service in services for message in service.handlers}
     carried = {message for message in handled if not issubclass(message, Internal)}
-    return registry.messages() | carried | set(OPERATOR_COMMANDS)
+    remote = {
+        each for participant in registry.participants().values() for each in participant.remote
+    }
+    return registry.messages() | carried | remote | set(OPERATOR_COMMANDS)

@@ -68,7 +68,7 @@ class Pause:
     ended_why: str = ""
 
 
-class Parked(NamedTuple):
+class DeferredRecord(NamedTuple):
     """A record that `receiver` has yet to get."""
 
     shard: int
@@ -78,7 +78,7 @@ class Parked(NamedTuple):
     record: Record
 
 
-class ParkingTable:
+class DeferralTable:
     """The tables of pauses and of deferred records, on the connection of a store.
 
     Records are stored under one consumer, whichever roles a worker runs, and are delivered by a
@@ -155,7 +155,9 @@ class ParkingTable:
         many = self._db.many
         return (target, self._consumer, many(shards, int), many(receivers, str))
 
-    def store(self, cursor: Any, kept: Iterable[Parked], given: Sequence[int], now: float) -> None:
+    def store(
+        self, cursor: Any, kept: Iterable[DeferredRecord], given: Sequence[int], now: float
+    ) -> None:
         """Within a transaction: keep some, and forget those that were given to their receivers."""
         rows = [
             (

@@ -22,7 +22,7 @@ import msgspec
 
 from order_sagas.actors.entities import Entity, Order, Reservation, StockLoad
 from order_sagas.actors.messages import OrderLine
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.storage.log_queues import (

@@ -11,7 +11,7 @@ from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.storage.connection import Connection, connect
-from order_sagas.bridges.storage.deferred import Parked, ParkingTable
+from order_sagas.bridges.storage.deferred import DeferralTable, DeferredRecord
 from order_sagas.bridges.storage.headers import pack, unpack
 from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
@@ -57,9 +57,9 @@ class Changes:
     """(topic, partition): where this batch began, and where it ends."""
     moves: Sequence[tuple[str, int, str, int, int]] = ()
     """The same of other consumers: topic, partition, consumer, where it began, where it ends."""
-    parked: Sequence[Parked] = ()
+    deferred: Sequence[DeferredRecord] = ()
     """What to keep for services that are paused."""
-    unparked: Sequence[int] = ()
+    redelivered: Sequence[int] = ()
     """Ids of what was kept and is delivered now."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The shards that this batch may touch, each with the epoch in which it was claimed."""
@@ -109,7 +109,7 @@ class Store:
         self._highest: dict[str, int] = {}
         """The highest number in each table when shards were last claimed, or stored since."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
-        self.parking = ParkingTable(self.db, group)
+        self.deferred = DeferralTable(self.db, group)
         self.outages = OutageTable(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
@@ -296,8 +296,8 @@ class Store:
             append(self.db, db, changes.appended, now)
         if changes.left:
             append_for_roles(self.db, db, changes.left, now)
-        if changes.parked or changes.unparked:
-            self.parking.store(db, changes.parked, changes.unparked, now)
+        if changes.deferred or changes.redelivered:
+            self.deferred.store(db, changes.deferred, changes.redelivered, now)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:

@@ -3,48 +3,43 @@
 The names are loaded at their first use, so that a command that needs none of them starts fast.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from order_sagas.actors import (
-        NOTHING,
-        ONCE,
-        SIGNALS,
-        Answer,
-        Delay,
-        Each,
-        Entity,
-        Failed,
-        Failure,
-        Message,
-        Notice,
-        Parallel,
-        Participant,
-        Remind,
-        Replies,
-        ReplyError,
-        Retry,
-        Saga,
-        Service,
-        Step,
-        Wait,
-        days,
-        hours,
-        minutes,
-        seconds,
-    )
+    from order_sagas.actors.entities import Entity
+    from order_sagas.actors.errors import ReplyError
+    from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.sagas.definition import Failure, Notice, Saga
+    from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
+    from order_sagas.actors.sagas.known_replies import Replies
+    from order_sagas.actors.sagas.participant import SIGNALS, Participant
+    from order_sagas.actors.sagas.retry import ONCE, Retry
+    from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
+    from order_sagas.actors.sagas.step import Step
+    from order_sagas.actors.services.call_limits import CallLimits
+    from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
+    from order_sagas.actors.services.effect import Effect
+    from order_sagas.actors.services.effects import EffectService
+    from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
 
 __all__ = [
     "NOTHING",
     "ONCE",
     "SIGNALS",
+    "After",
     "Answer",
+    "CallLimits",
+    "Declined",
     "Delay",
     "Each",
+    "Effect",
+    "EffectService",
     "Entity",
     "Failed",
     "Failure",
     "Message",
+    "NoAnswer",
     "Notice",
     "Parallel",
     "Participant",
@@ -55,6 +50,7 @@ __all__ = [
     "Saga",
     "Service",
     "Step",
+    "UseClient",
     "Wait",
     "days",
     "hours",
@@ -62,14 +58,48 @@ __all__ = [
     "seconds",
 ]
 
+_MODULES = {
+    "Entity": "actors.entities",
+    "Failed": "actors.messages",
+    "Message": "actors.messages",
+    "ReplyError": "actors.errors",
+    "Delay": "actors.sagas.rows",
+    "Each": "actors.sagas.rows",
+    "Parallel": "actors.sagas.rows",
+    "Remind": "actors.sagas.rows",
+    "Wait": "actors.sagas.rows",
+    "Replies": "actors.sagas.known_replies",
+    "SIGNALS": "actors.sagas.participant",
+    "Participant": "actors.sagas.participant",
+    "Step": "actors.sagas.step",
+    "days": "actors.sagas.durations",
+    "hours": "actors.sagas.durations",
+    "minutes": "actors.sagas.durations",
+    "seconds": "actors.sagas.durations",
+    "Failure": "actors.sagas.definition",
+    "Notice": "actors.sagas.definition",
+    "Saga": "actors.sagas.definition",
+    "ONCE": "actors.sagas.retry",
+    "Retry": "actors.sagas.retry",
+    "CallLimits": "actors.services.call_limits",
+    "After": "actors.services.call_outcomes",
+    "Declined": "actors.services.call_outcomes",
+    "NoAnswer": "actors.services.call_outcomes",
+    "Effect": "actors.services.effect",
+    "UseClient": "actors.services.service",
+    "EffectService": "actors.services.effects",
+    "NOTHING": "actors.services.service",
+    "Answer": "actors.services.service",
+    "Service": "actors.services.service",
+}
+"""The module of each public name."""
+
 
 def __getattr__(name: str) -> Any:
-    """Load the public names. Raises AttributeError for any other."""
-    if name not in __all__:
+    """Load a public name. Raises AttributeError for any other."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from order_sagas import actors
-
-    found = getattr(actors, name)
+    found = getattr(import_module(f"order_sagas.{_MODULES[name]}"), name)
     globals()[name] = found
     return found
 

@@ -2,10 +2,10 @@
 
 import click
 
-from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.words import many
 from order_sagas.bridges.audit import Finding, Report, examine, ledger_of
 from order_sagas.bridges.storage import queries
+from order_sagas.system.app import app_of
 from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.settings import Settings, settings_options
 
@@ -17,7 +17,7 @@ SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
 @click.pass_context
-@settings_options("database")
+@settings_options("app", "database")
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
@@ -26,7 +26,7 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
     Exit codes: 0 no violations, 1 violations.
     """
     with queries.reading(settings.database) as db:
-        report = examine(ledger_of(db), [PLACE_ORDER], ended=ended)
+        report = examine(ledger_of(db), app_of(settings).sagas, ended=ended)
         waiting = sum(queries.waiting(db).values())
     broken = bool(report.violations or (ended and waiting))
     if as_json:

@@ -12,7 +12,7 @@ from order_sagas.system.stop_requests import StopRequests
 SETTINGS = (
     "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
     "http", "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections",
-    "http_timeout",
+    "http_connections_of_address", "http_timeout",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def token_command(name: str, role: str) -> None:
     token. Removing the line revokes the token immediately.
     """
     need("http")
-    from order_sagas.bridges.http.tokens import hash_of, new_token
+    from order_sagas.bridges.http.server.tokens import hash_of, new_token
 
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
         raise click.UsageError("a name has letters, digits, - and _, as in shop-1")

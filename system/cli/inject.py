@@ -1,13 +1,13 @@
 """`order-sagas inject`: append any record to any topic."""
 
 import sys
+from contextlib import suppress
 
 import click
 import msgspec
 
-from order_sagas.actors.messages import MAIN
-from order_sagas.actors.participants import STOCK, TOPICS
 from order_sagas.bridges.records.record import Headers
+from order_sagas.system.app import App, app_of
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, say_if_idle
 from order_sagas.system.settings import Settings, settings_options
 
@@ -31,8 +31,9 @@ def inject_command(
     VALUE must be a JSON object with orderId and status. With --raw it may be anything; it becomes a
     dead letter if it can't be decoded.
     """
-    if topic not in TOPICS:
-        raise click.UsageError(f"there is no topic {topic!r}; there are {', '.join(TOPICS)}")
+    app = app_of(settings)
+    if topic not in app.topics:
+        raise click.UsageError(f"there is no topic {topic!r}; there are {', '.join(app.topics)}")
     content = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
     fields, problem = _read(content)
     if problem and not raw:
@@ -41,7 +42,7 @@ def inject_command(
         click.echo(f"Warning: {problem}; it will be a dead letter.", err=True)
     with open_log(settings) as log:
         record = log.outgoing(
-            topic, key if key is not None else _key(topic, fields), content, _headers(headers)
+            topic, key if key is not None else _key(app, topic, fields), content, _headers(headers)
         )
         log.append(record)
     click.echo(f"One record put on {topic}, partition {record.partition}.")
@@ -62,11 +63,15 @@ def _read(content: bytes) -> tuple[dict[str, object], str]:
     return fields, ""
 
 
-def _key(topic: str, fields: dict[str, object]) -> str:
-    """Return the default key: the warehouse for stock commands, else the order id."""
-    commands = ("RESERVE_STOCK", "ROLLBACK_STOCK", "LOAD_STOCK")
-    if topic == STOCK.topic and fields.get("status") in commands:
-        return str(fields.get("warehouse") or MAIN)
+def _key(app: App, topic: str, fields: dict[str, object]) -> str:
+    """Return the default key: that of the participant that takes the message, else the order id."""
+    message = app.messages.get(str(fields.get("status")))
+    for participant in app.participants.values():
+        if message is None or participant.topic != topic:
+            continue
+        if any(route.receiver == participant.name for route in app.routes.of(topic, message)):
+            with suppress(msgspec.ValidationError):
+                return participant.keyed_by(msgspec.convert(fields, message))
     return str(fields.get("orderId") or "")
 
 

@@ -41,7 +41,7 @@ STATUS_STYLES = {
 }
 
 
-LOG_SETTINGS = ("database", "partitions", "kafka")
+LOG_SETTINGS = ("app", "database", "partitions", "kafka")
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 
 

@@ -14,15 +14,17 @@ from order_sagas.bridges.operations import (
 )
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deferred import INTAKE
+from order_sagas.system.app import app_of
 from order_sagas.system.cli.output import LOG_SETTINGS, moment, open_log, say_if_idle
 from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.roles import ROLE_OF
 from order_sagas.system.settings import Settings, settings_options
 
-PARTICIPANT_OF = {**{role: name for name, role in ROLE_OF.items()}, INTAKE: INTAKE}
-"""Names on the command line, mapped to the names of the participants that can be paused."""
-NAME_OF = {participant: name for name, participant in PARTICIPANT_OF.items()}
+
+def _names(settings: Settings) -> dict[str, str]:
+    """Return the names of what can be paused, by participant: services, and the intake."""
+    participants = app_of(settings).participants.values()
+    return {**{each.name: each.role for each in participants}, INTAKE: INTAKE}
 
 
 def _pausing(function: Any) -> Any:
@@ -30,7 +32,7 @@ def _pausing(function: Any) -> Any:
         settings_options(*LOG_SETTINGS),
         click.option("--by", default=current_user, help="The operator's name. Default: you."),
         click.option("--why", default="", help="The reason, for `status` and the log."),
-        click.argument("name", metavar="|".join(PARTICIPANT_OF)),
+        click.argument("name", metavar="SERVICE|intake"),
     ):
         function = decorate(function)
     return function
@@ -47,7 +49,7 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
     """
     with open_log(settings) as log:
         try:
-            _operations(log).pause(_participant(name), by, why)
+            _operations(log, settings).pause(_participant(name, settings), by, why)
         except ReasonNeededError as error:
             raise click.UsageError(f"{error}; give it with --why") from None
         except NoSuchTargetError as error:
@@ -62,30 +64,33 @@ def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
     """End the pause of a service, or of the intake: deferred messages are handled first."""
     with open_log(settings) as log:
         try:
-            _operations(log).unpause(_participant(name), by, why)
+            _operations(log, settings).unpause(_participant(name, settings), by, why)
         except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
     click.echo(f"{name.capitalize()} is unpaused.")
     say_if_idle(log)
 
 
-def _operations(log: Any) -> PauseOperations:
-    return PauseOperations(log, NAME_OF)
+def _operations(log: Any, settings: Settings) -> PauseOperations:
+    return PauseOperations(log, _names(settings))
 
 
-def _participant(name: str) -> str:
-    if name not in PARTICIPANT_OF:
-        raise click.UsageError(
-            f"nothing is named {name!r} that can be paused; there are {', '.join(PARTICIPANT_OF)}"
-        )
-    return PARTICIPANT_OF[name]
+def _participant(name: str, settings: Settings) -> str:
+    """Return the participant with this name on the command line, or with this role."""
+    names = _names(settings)
+    for participant, role in names.items():
+        if name in (participant, role):
+            return participant
+    known = ", ".join(names.values())
+    raise click.UsageError(f"nothing is named {name!r} that can be paused; there are {known}")
 
 
 def paused(settings: Settings) -> list[dict[str, Any]]:
     """Return the current pauses for `status`: operator, reason, start, number of messages kept."""
     with queries.reading(settings.database) as db:
         found = pauses_that_last(db)
-    return [{**attrs.asdict(each), "name": NAME_OF.get(each.name, each.name)} for each in found]
+    names = _names(settings) if found else {}
+    return [{**attrs.asdict(each), "name": names.get(each.name, each.name)} for each in found]
 
 
 def in_words(pause: dict[str, Any]) -> str:

@@ -14,10 +14,10 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
-from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
-from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from order_sagas.system.app import app_of, roles_here
+from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.log_client import log_access
@@ -26,9 +26,7 @@ from order_sagas.system.logs.log_file_slot import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.roles import group_of
 from order_sagas.system.runtime import EventLoopBase
-from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.settings.model import ROLES
 from order_sagas.system.settings.value_types import database_url
 from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
@@ -56,10 +54,12 @@ def start_command(settings: Settings) -> None:
     Exit codes: 0 stopped on request, 1 the system failed, 2 wrong setting.
     """
     clock = SystemClock()
+    # Report a wrong app, role or topic here, before the system is started.
+    app = app_of(settings)
+    roles_here(settings, app)
     tightened = tighten(settings)
     with DatabaseLock(settings.database):
-        # Report wrong topics here, before the system is started.
-        log_access(settings).check_topics(Routes(registry_of(settings), SERVICES).topics)
+        log_access(settings).check_topics(app.topics)
         workers = worker_count(settings)
         if settings.http:
             need("http")
@@ -88,9 +88,9 @@ def start_command(settings: Settings) -> None:
             metrics_served(settings, telemetry, lambda: running.report() if running else None),
         ):
             running = _run(parts, lambda _: stops.put(""))
-            bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
+            bell = Doorbell(settings.database, lambda: running.tell_processor(RecordsWaiting()))
             bell.listen()
-            running.tell_bridge(RecordsWaiting())  # for records appended before `listen`
+            running.tell_processor(RecordsWaiting())  # for records appended before `listen`
             tune_garbage_collection()
             click.echo(_banner(settings, 1, in_flight, waiting))
             asked = stops.get()
@@ -165,7 +165,7 @@ def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> s
             f"{database_url().show(settings.database)}, {many(settings.partitions, 'partition')}",
         ),
         *([("kafka", f"{settings.kafka}, group {group_of(settings)}")] if settings.kafka else []),
-        *([("roles", ", ".join(settings.roles))] if settings.roles != ROLES else []),
+        *([("roles", ", ".join(settings.roles))] if settings.roles else []),
         ("logs", str(settings.log_dir)),
         ("workers", f"{workers}, of {many(usable_cores(), 'core')}"),
         *([("http", f"http://{settings.http}")] if settings.http else []),

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.errors import KafkaBridgeError
+from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
@@ -131,7 +131,7 @@ def look(settings: Settings) -> Look:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
     try:
         lag: Lag | None = log_access(settings).lag()
-    except KafkaBridgeError:
+    except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     return Look(pid, runs, in_flight, due, lag, paused(settings), cards_of(settings))

@@ -4,10 +4,8 @@ import click
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
-from order_sagas.bridges.records.routing import Routes
-from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.app import app_of
 from order_sagas.system.kafka_settings import connection_of
-from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 
@@ -17,7 +15,7 @@ def topics_group() -> None:
 
 
 @topics_group.command("create")
-@settings_options("kafka", "partitions", "replication", "retention_hours")
+@settings_options("app", "kafka", "partitions", "replication", "retention_hours")
 def create_command(settings: Settings) -> None:
     """Create the missing topics. Existing topics are not changed.
 
@@ -27,7 +25,7 @@ def create_command(settings: Settings) -> None:
     """
     if not settings.kafka:
         raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
-    topics = Routes(registry_of(settings), SERVICES).topics
+    topics = app_of(settings).topics
     made = create_topics(
         connection_of(settings),
         topics,

@@ -74,7 +74,7 @@ def run_demo(
         parts = Parts(
             settings=settings,
             clock=clock,
-            gateway=orders.gateway(seed),
+            clients={"payments": orders.gateway(seed)},
             flush=sink.flush,
             watch=lambda at: commits.append(time.monotonic()) if at == "after commit" else None,
         )

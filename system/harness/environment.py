@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from order_sagas.actors.participants import DEAD_LETTERS
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Changes

@@ -20,19 +20,18 @@ from order_sagas.actors.messages import (
     OrderCreated,
     OrderLine,
 )
-from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.headers import pack
-from order_sagas.system.bootstrap import SERVICES, Parts
-from order_sagas.system.harness.bridges import StagedEmbeddedLog
+from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -47,7 +46,9 @@ from order_sagas.system.harness.orders import OrderNumbers
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
 from order_sagas.system.logs.capture import LogCapture
+from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import (
     ActorView,
     Fifo,
@@ -95,8 +96,8 @@ class Harness:
         self,
         seed: int = 0,
         *,
-        sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
-        services: Sequence[type[Service]] = SERVICES,
+        sagas: Sequence[Saga[Any]] = APP.sagas,
+        services: Sequence[type[Service]] = APP.services,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,
         log: Literal["embedded", "topics"] = "embedded",
@@ -166,8 +167,7 @@ class Harness:
             services=services,
             adapter=adapter,
             call_capacity=call_capacity,
-            gateway=self.provider,
-            channel=self.mailbag,
+            clients={"payments": self.provider, "notifications": self.mailbag},
         )
         self._first_stock = dict(stock or {})
         self.on(*faults)
@@ -346,7 +346,7 @@ class Harness:
         )  # fmt: skip
         if step:
             command = replace(command, step=step)
-        self._arrives(self.stage.outgoing("order-events", order_id, _encode(command)))
+        self._arrives(self.stage.outgoing(OPERATORS, order_id, _encode(command)))
 
     def unpause(self, name: str) -> None:
         """End a pause, as an operator."""
@@ -357,7 +357,7 @@ class Harness:
         self._ring()
 
     def send(self, actor: str, message: Any) -> None:
-        """Send a message to a service, to `coordinator` or to `bridge`, bypassing all topics.
+        """Send a message to a service, to `coordinator` or to `processor`, bypassing all topics.
 
         Raises RuntimeError if no worker runs, and LookupError for an unknown name.
         """
@@ -547,14 +547,14 @@ class Harness:
     def _address(self, actor: str) -> ActorAddress:
         assert self.worker
         assert self.worker.running
-        if actor == "bridge":
-            return self.worker.running.bridge
+        if actor == "processor":
+            return self.worker.running.processor
         if actor in self.worker.services:
             return self.worker.services[actor]
         for view in self.worker.base.actors():
             if actor == "coordinator" and view.actor_class is SagaCoordinator:
                 return view.address
-        known = ", ".join(["bridge", "coordinator", *self.worker.services])
+        known = ", ".join(["coordinator", "processor", *self.worker.services])
         raise LookupError(f"no actor is named {actor!r}; there are {known}")
 
 
@@ -564,8 +564,8 @@ _encode = msgspec.json.Encoder().encode
 def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
     """The adapter of Kafka, and a simulated Kafka on the stage."""
     # Here, because Kafka's client takes long to load, and the embedded log does not need it.
-    from order_sagas.system.harness.kafka_bridge import StagedKafka
     from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
+    from order_sagas.system.harness.staged_kafka import StagedKafka
 
     kafka = SimulatedKafka(stage, seed, latency)
     stage.client = partial(SimulatedClient, kafka)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.errors import NotAcknowledgedError, RecordTooLargeError
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.records.record import Outgoing

@@ -12,11 +12,11 @@ from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, RunningSystem, start
-from order_sagas.system.harness.bridges import Staged
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.crashes import WatchedMailbox
 from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.record_faults import Trip
+from order_sagas.system.harness.staged_processor import StagedProcessor
 from order_sagas.system.harness.virtual_calls import VirtualCalls
 from order_sagas.system.runtime import EventLoopBase, Policy
 from order_sagas.system.runtime.base import Interceptor
@@ -72,7 +72,7 @@ class Worker:
             call_runner=self._call_runner,
             watch=self.reach,
             log=self.kafka,
-            processor=type("Processor", (Staged,), here),
+            processor=type("Processor", (StagedProcessor,), here),
             adapter=type(adapter.__name__, (adapter,), here),
         )
         self._interceptors = interceptors
@@ -88,10 +88,10 @@ class Worker:
         self.run()
 
     @property
-    def bridge(self) -> Staged:
+    def processor(self) -> StagedProcessor:
         """The batch processor itself, not its address, for inspection."""
         assert self.running
-        return self.running.bridge.actor  # type: ignore[no-any-return]
+        return self.running.processor.actor  # type: ignore[no-any-return]
 
     @property
     def is_ready(self) -> bool:
@@ -125,7 +125,7 @@ class Worker:
         """Notify the batch processor of waiting records."""
         if self.running and not self.rung:
             self.rung = True
-            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
 
     def reach(self, point: str) -> None:
         """Report a point to `CrashPoints`."""

@@ -35,11 +35,11 @@ def check_waiting(harness: "Harness", *, owned: bool = False) -> Iterator[Broken
         shard: worker
         for worker in harness.workers.values()
         if worker.running
-        for shard, epoch in worker.bridge.shards.items()
+        for shard, epoch in worker.processor.shards.items()
         if epochs.get(shard) == epoch
     }
     timed = {
-        number: _timed(worker) if worker.bridge.is_idle else None
+        number: _timed(worker) if worker.processor.is_idle else None
         for number, worker in harness.workers.items()
         if worker.running
     }

@@ -9,8 +9,6 @@ import attrs
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
-ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
-
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
     return attrs.field(
@@ -36,6 +34,12 @@ class Settings:
         "sqlite:///data/orders.db",
         kinds.database_url(),
         "Where orders, sagas and the embedded log are stored.",
+    )
+
+    app: str = _setting(
+        "order_sagas.system.order_app:APP",
+        kinds.reference(),
+        "The business that runs: the sagas, services and clients of this object of class App.",
     )
 
     file_group: str = _setting(
@@ -94,7 +98,9 @@ class Settings:
         "for which clients retry.",
     )
     roles: tuple[str, ...] = _setting(
-        ROLES, kinds.choices(*ROLES), "Roles that this process runs; others run in other processes."
+        (),
+        kinds.names("names of roles of the app, separated by commas"),
+        "Roles that this process runs; empty: all. Others run in other processes.",
     )
 
     # HTTP
@@ -119,6 +125,12 @@ class Settings:
     )
     http_connections: int = _setting(
         1000, kinds.integer(1, 100_000), "Maximum number of open connections."
+    )
+    http_connections_of_address: int = _setting(
+        500,
+        kinds.integer(0, 100_000),
+        "Maximum number of open connections of one address; 0: no limit. Behind a proxy, which has "
+        "one address, let the proxy limit them.",
     )
     http_timeout: float = _setting(
         10.0,

@@ -38,6 +38,20 @@ def text(accepts: str = "text") -> Kind:
     return Kind(accepts, _text)
 
 
+def reference() -> Kind:
+    """A place in a Python module, such as `shop.app:APP`."""
+
+    def read(raw: Any) -> str:
+        module, colon, name = _filled(raw).partition(":")
+        if not (colon and name.isidentifier()):
+            raise ValueError
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise ValueError
+        return f"{module}:{name}"
+
+    return Kind("module:object, such as shop.app:APP", read)
+
+
 def secret(accepts: str = "text") -> Kind:
     """A secret text, always masked."""
     return Kind(accepts, _text, show=_masked, mask=_masked, secret=True)

@@ -40,9 +40,9 @@ class Worker:
         )
         actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
         self._running = running = start(parts, actors, on_failure)
-        self._bell = Doorbell(settings.database, lambda: running.tell_bridge(RecordsWaiting()))
+        self._bell = Doorbell(settings.database, lambda: running.tell_processor(RecordsWaiting()))
         self._bell.listen()
-        running.tell_bridge(RecordsWaiting())  # for records appended before the doorbell existed
+        running.tell_processor(RecordsWaiting())  # for records appended before the doorbell existed
         tune_garbage_collection()
 
     def status(self) -> ChildStatus:

@@ -33,14 +33,14 @@ class Meter(Observer):
         self.rollbacks = 0
         self.call_failures: dict[CallKey, int] = defaultdict(int)
 
-    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
         """Count a committed batch; `seconds` is the duration of its transaction."""
         self.commits.add((seconds,))
         self.records.add((batch.records,))
         self.dead_letters += batch.dead_letters
         first = batch.tickets[0].item.record if batch.tickets else None
         if first and first.timestamp:
-            self.ages.add((max(0.0, world.clock.now() - first.timestamp),))
+            self.ages.add((max(0.0, context.clock.now() - first.timestamp),))
         # The hot path: collect one list per kind of transition, and count each list at once.
         took: dict[Key, list[Any]] = defaultdict(list)
         for handled in batch.moved:
@@ -55,7 +55,7 @@ class Meter(Observer):
             if key[1] not in TIMEOUTS:
                 self.transitions[key].add(values)
         if any(key[1] in TIMEOUTS for key in took):
-            self._note_timeouts(batch, world)
+            self._note_timeouts(batch, context)
 
     def rolled_back(self) -> None:
         """Count a batch that was rolled back."""
@@ -65,14 +65,14 @@ class Meter(Observer):
         """Count an external call that failed."""
         self.call_failures[done.service, done.operation, done.failure] += 1
 
-    def _note_timeouts(self, batch: Batch, world: ProcessorContext) -> None:
+    def _note_timeouts(self, batch: Batch, context: ProcessorContext) -> None:
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             for note in handled.notes:
                 if note.event not in TIMEOUTS:
                     continue
                 name, waited = note.fields["step"], note.fields["waited"]
-                saga = world.registry.get(progress.saga, progress.version)
+                saga = context.registry.get(progress.saga, progress.version)
                 step = saga.row_named(name)
                 assert step
                 undo = note.event == "saga.undo_timed_out"

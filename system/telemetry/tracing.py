@@ -66,14 +66,14 @@ class SagaTracing(Tracing):
         span = span_id_of(message.event_id if message.step else progress.saga_id)
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
-    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
         """Export the spans that a committed batch finished, if their trace is sampled."""
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             trace = self._trace_of(progress)
             if not trace.sampled:
                 continue
-            saga = world.registry.get(progress.saga, progress.version)
+            saga = context.registry.get(progress.saga, progress.version)
             for span in Spans(saga, progress, list(handled.notes)).over():
                 self._export(trace, span)
 

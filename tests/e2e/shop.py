@@ -65,7 +65,9 @@ class Shop:
     def __enter__(self) -> "Shop":
         clock = SystemClock()
         self._sink = configure_logging(self.settings, clock)
-        parts = Parts(settings=self.settings, gateway=self.provider, flush=self._sink.flush)
+        parts = Parts(
+            settings=self.settings, clients={"payments": self.provider}, flush=self._sink.flush
+        )
         open_store(self.settings, parts.registry, parts.services).close()  # makes the tables
         self._running = start(parts, ActorSystem(EventLoopBase(clock), transientUnique=True))
         self._bell = Doorbell(self.settings.database, self._wake)
@@ -132,4 +134,4 @@ class Shop:
         ring(self.settings.database)
 
     def _wake(self) -> None:
-        self._running.tell_bridge(RecordsWaiting())
+        self._running.tell_processor(RecordsWaiting())

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from order_sagas.bridges.http.dashboard import FILES
+from order_sagas.bridges.http.dashboard.static_files import FILES
 
 # Beside the tests that share one browser, and their conftest: on one worker.
 pytestmark = pytest.mark.xdist_group("browser")

@@ -42,7 +42,7 @@ class OnThespiansBase(EmbeddedSystem):
 
     def run(self) -> None:
         if self._actors and self._on:
-            self._actors.tell(self._on.bridge, RecordsWaiting())
+            self._actors.tell(self._on.processor, RecordsWaiting())
 
     def crash(self) -> None:
         if self._actors:

@@ -133,7 +133,7 @@ def _(monkeypatch):
 
     def wrong(self, payment, command, now):
         if payment is not None and payment.status == Payment.REFUNDED:
-            return self._refund(payment, command, now)
+            return self._undo(payment, command, now)
         return right(self, payment, command, now)
 
     monkeypatch.setitem(PaymentService.handlers, RollbackPayment, wrong)

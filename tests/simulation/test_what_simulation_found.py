@@ -6,7 +6,6 @@ from examples.returns import RETURN_GOODS, Desk, GoodsReturned, Shelf, Till
 from order_sagas.actors.entities import Payment
 from order_sagas.actors.messages import MAIN
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.system.bootstrap import SERVICES
 from order_sagas.system.harness import (
     CANCELLED,
     COMPLETED,
@@ -19,6 +18,7 @@ from order_sagas.system.harness import (
     an_order,
     minutes,
 )
+from order_sagas.system.order_app import APP
 
 
 def test_a_refund_waits_until_the_outcome_of_its_charge_is_known():
@@ -54,7 +54,7 @@ def test_a_charge_that_was_asked_for_twice_counts_once():
 @pytest.mark.parametrize("log", ["embedded", "topics"])
 def test_an_order_whose_saga_has_ended_can_have_another_saga(log):
     """A return of its goods was taken for an order that had come twice, and ignored."""
-    services = [*SERVICES, Till, Shelf, Desk]
+    services = [*APP.services, Till, Shelf, Desk]
     with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services, log=log) as system:
         order = system.place(an_order())
         system.advance(minutes(1))
@@ -101,7 +101,7 @@ def test_what_a_dead_worker_has_not_published_is_published_for_another_shards_or
         system.run()
         system.stage.kafka_troubles.clear()
         stock = system.stage.outgoing("stock-events", MAIN, b"").partition
-        for worker in [each for each in system.workers.values() if stock in each.bridge.shards]:
+        for worker in [each for each in system.workers.values() if stock in each.processor.shards]:
             system.remove_worker(worker.number, killed=True)
         system.advance(minutes(5))
 

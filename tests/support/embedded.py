@@ -17,12 +17,19 @@ import msgspec
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.entities import Entity
-from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
+from order_sagas.actors.messages import (
+    OPERATOR_COMMANDS,
+    LoadStock,
+    Message,
+    OrderCreated,
+    OrderLine,
+)
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
 from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
@@ -32,8 +39,9 @@ from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import SERVICES, Parts, RunningSystem, open_store, start
+from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
+from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import EventLoopBase, VirtualClock
 from order_sagas.system.settings import Settings
 
@@ -74,7 +82,7 @@ class EmbeddedSystem:
         *,
         settings: Mapping[str, Any] | None = None,
         sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
-        services: Sequence[type[Service]] = SERVICES,
+        services: Sequence[type[Service]] = APP.services,
         gateway: Any = None,
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
@@ -94,8 +102,10 @@ class EmbeddedSystem:
             sagas=sagas,
             services=services,
             clock=self.clock,
-            gateway=gateway,
-            channel=channel,
+            clients={
+                **({"payments": gateway} if gateway else {}),
+                **({"notifications": channel} if channel else {}),
+            },
             watch=watch,
             call_runner=call_runner,
             call_capacity=call_capacity,
@@ -115,6 +125,7 @@ class EmbeddedSystem:
             for reply, places in saga.answers.items():
                 self._topics[reply] = saga.rows[places[0][0]].to.topic
             self._topics.setdefault(saga.starts_on, saga.origin.topic)
+        self._topics.update(dict.fromkeys(OPERATOR_COMMANDS, OPERATORS))
         self.logged = LogCapture(self.clock.now)
         """The captured log. Opened before loggers are bound, which would bypass a later capture."""
         self._logging = False
@@ -201,7 +212,7 @@ class EmbeddedSystem:
     def run(self) -> None:
         """Do everything that needs no time to pass."""
         if self.base and self.running:
-            self.base.inject(self.running.bridge, self.running.bridge, RecordsWaiting())
+            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
             self.base.run_until_idle()
             if self.running.failure:
                 raise self.running.failure

@@ -12,7 +12,7 @@ import httpx
 from thespian.actors import ActorSystem
 
 from order_sagas.bridges.http import HttpOptions, HttpServer
-from order_sagas.bridges.http.tokens import hash_of
+from order_sagas.bridges.http.server.tokens import hash_of
 from order_sagas.system.http import options_of, surroundings_of
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings

@@ -134,7 +134,7 @@ class WorkerOnPorts:
 
     def tell(self, message: Any) -> None:
         """Send a message to the batch processor."""
-        self.running.tell_bridge(message)
+        self.running.tell_processor(message)
 
     def read(self, *records: Record) -> Batch:
         """Let the consumer pass these records to the owner."""

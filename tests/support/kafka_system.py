@@ -15,7 +15,6 @@ from kafka.admin import ConfigResource
 from kafka.errors import UnknownTopicOrPartitionError
 
 from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
-from order_sagas.actors.participants import TOPICS
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.audit import Violation, examine, ledger_of
@@ -25,6 +24,7 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
+from order_sagas.system.order_app import APP
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 
@@ -38,10 +38,10 @@ def fresh_topics(servers: str, partitions: int = PARTITIONS) -> None:
     connection = KafkaConnection(bootstrap_servers=servers)
     admin = KafkaAdminClient(**connection.client_settings())
     with suppress(UnknownTopicOrPartitionError):
-        admin.delete_topics(list(TOPICS))
-    wait_until(lambda: not set(TOPICS) & set(admin.list_topics()), "the old topics to be gone")
+        admin.delete_topics(list(APP.topics))
+    wait_until(lambda: not set(APP.topics) & set(admin.list_topics()), "the old topics to be gone")
     admin.close()
-    create_topics(connection, partitions=partitions)
+    create_topics(connection, APP.topics, partitions=partitions)
 
 
 def orders(count: int, prefix: str = "o", **fields: Any) -> list[OrderCreated]:
@@ -149,7 +149,7 @@ class KafkaSystem:
             records.append(Outgoing(topic, at, own, raw, headers))
         if self._writer is None:
             self._writer = TopicWriter(self.connection)
-            self._writer.start(TOPICS)
+            self._writer.start(APP.topics)
         self._writer.publish(records).wait(30)
 
     def load(self, count: int = 1_000_000) -> None:

@@ -52,7 +52,7 @@ def run_until_idle(database: str, point: str = "", count: int = 0) -> None:
     base = EventLoopBase(clock, threaded=False)
     parts = Parts(settings=unlucky(database), clock=clock, watch=watch)
     running = start(parts, ActorSystem(base, transientUnique=True))
-    running.tell_bridge(RecordsWaiting())
+    running.tell_processor(RecordsWaiting())
     base.run_until(lambda: running.failed.is_set() or not (base.timers() or base.pending()))
     if running.failure:
         raise running.failure

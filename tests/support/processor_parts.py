@@ -23,7 +23,7 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
 from order_sagas.bridges.storage.store import Changes, Store
-from order_sagas.system.bootstrap import Parts, open_world
+from order_sagas.system.bootstrap import Parts, open_context
 from order_sagas.system.runtime import VirtualClock
 from order_sagas.system.settings import Settings
 from tests.support.embedded import BEGAN, an_order
@@ -119,7 +119,7 @@ class ProcessorParts:
         )
         parts = Parts(settings=settings, clock=self.clock, call_runner=ImmediateCalls, **context)
         self.told: list[Any] = []
-        self.context: ProcessorContext = open_world(parts, parts.registry, self.told.append)
+        self.context: ProcessorContext = open_context(parts, parts.registry, self.told.append)
         self.sent: list[tuple[ActorAddress, Any]] = []
         self.receivers = {ORCHESTRATOR: COORDINATOR, "orders": ORDERS, "payments": PAYMENTS}
         self.counts = Counts()

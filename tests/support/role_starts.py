@@ -17,13 +17,13 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.store import Changes
-from order_sagas.system.settings.model import ROLES
+from order_sagas.system.order_app import APP
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 PARTITIONS = 4
 STEP = 2.0
 """Virtual seconds between two checks of the timers."""
-ALL = ROLES
+ALL = APP.roles
 
 
 class HandledCounter:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from order_sagas.actors import NOTHING, Answer, Entity, Service
+from order_sagas import NOTHING, Answer, Entity, Service
 from tests.support.trips import (
     DESK,
     FLIGHTS,

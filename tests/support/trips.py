@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from order_sagas.actors import (
+from order_sagas import (
     ONCE,
     Delay,
     Each,

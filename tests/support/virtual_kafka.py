@@ -14,7 +14,7 @@ from attrs import evolve
 
 from order_sagas.actors.messages import Message
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
-from order_sagas.bridges.kafka.errors import KafkaBridgeError
+from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.kafka import (
     KafkaLogAdapter,
@@ -27,7 +27,7 @@ from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
 
 DEAD_LETTERS = "dead-letters"
-Answer = Callable[[Outgoing], KafkaBridgeError | None]
+Answer = Callable[[Outgoing], KafkaClientError | None]
 
 
 class VirtualBroker:

@@ -25,7 +25,7 @@ MUTUAL = {
         frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_worker"}): (
             "annotations only: a simulated worker is passed to the parts that it is made of"
         )
-        for name in ("bridges", "crashes", "environment", "simulated_kafka")
+        for name in ("staged_processor", "crashes", "environment", "simulated_kafka")
     },
     **{
         frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_kafka"}): (

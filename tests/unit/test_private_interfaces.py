@@ -189,6 +189,8 @@ def test_a_library_has_what_a_class_inherits_from_it(derived: type) -> None:
         *("connection_made", "connection_lost", "data_received", "pause_writing"),
         *("resume_writing", "on_message_begin", "on_headers_complete", "on_message_complete"),
         "send_400_response",
+        "on_header",
+        "on_body",
     ],
 )
 def test_uvicorn_calls_the_methods_that_limit_a_connection(method: str) -> None:

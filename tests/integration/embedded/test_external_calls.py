@@ -66,8 +66,7 @@ class Shop:
         """Start one that reaches customers by this channel."""
         parts = Parts(
             settings=self.settings,
-            gateway=Provider(),
-            channel=channel,
+            clients={"payments": Provider(), "notifications": channel},
             call_runner=partial(ThreadPools, threads=THREADS),
             call_capacity=CAPACITY,
         )
@@ -79,7 +78,7 @@ class Shop:
         encode = msgspec.json.encode
         self.log.append(*(self.log.outgoing(topic, m.order_id, encode(m)) for m in messages))
         assert self.running
-        self.running.tell_bridge(RecordsWaiting())
+        self.running.tell_processor(RecordsWaiting())
 
     def wait_for(self, count: int, sql: str) -> None:
         """Until a query counts so many."""

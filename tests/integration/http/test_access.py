@@ -1,9 +1,12 @@
 """Who may do what, and what is never let in."""
 
+import os
+
 import pytest
 
+from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http import HttpError
-from order_sagas.bridges.http.tokens import hash_of
+from order_sagas.bridges.http.server.tokens import hash_of
 from tests.support.http_service import TOKENS, an_order_body, serving, tokens_file
 from tests.support.waiting import wait_until
 
@@ -208,3 +211,84 @@ def test_what_is_not_there_is_a_problem_too(api, method, path, status):
     assert "application/problem+json" == response.headers["Content-Type"]
     assert status == response.json()["status"]
     assert (status == 405) == ("Allow" in response.headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 nginx"},
+        {"X-Real-IP": "203.0.113.9"},
+        {"Origin": "https://shop.example"},
+    ],
+)
+def test_without_tokens_nothing_comes_through_a_proxy(api, headers):
+    """The proxy may serve the whole world; this machine's own pages have its origin."""
+    own = {"Origin": f"http://127.0.0.1:{api.base_url.port}"}
+
+    assert 403 == api.get("/api/v1/stock", headers=headers).status_code
+    assert 200 == api.get("/api/v1/stock", headers=own).status_code
+
+
+def test_without_tokens_health_and_page_are_for_this_machine_too(api):
+    """A name that leads here from elsewhere reads nothing, but a link from elsewhere may lead."""
+    foreign = {"Host": "shop.example"}
+    link = {"Sec-Fetch-Site": "cross-site"}
+
+    assert [403, 403] == [
+        api.get(path, headers=foreign).status_code for path in ("/", "/health/live")
+    ]
+    assert 200 == api.get("/", headers=link).status_code
+
+
+def test_what_fails_is_told_to_readers_only(system, tmp_path):
+    """The texts name hosts, users and files."""
+
+    def fail():
+        raise BridgeError("no route to db.internal")
+
+    with serving(
+        system.settings, around={"check_log": fail}, tokens=tokens_file(tmp_path)
+    ) as client:
+        stranger = client.get("/health/ready").json()["checks"]["log"]
+        wrong = client.get("/health/ready", headers=bearer("stranger")).json()["checks"]["log"]
+        reader = client.get("/health/ready", headers=bearer("reader")).json()["checks"]["log"]
+
+    assert {"ok": False, "detail": "failed"} == stranger == wrong
+    assert {"ok": False, "detail": "no route to db.internal"} == reader
+
+
+def test_a_token_file_of_the_same_size_and_time_is_read_again(system, tmp_path):
+    """As rsync leaves it when one hash takes the place of another."""
+    file = tokens_file(tmp_path)
+    with serving(system.settings, token="os_read", tokens=file) as client:
+        before = client.get("/api/v1/stock").status_code
+        was, text = file.stat(), file.read_text()
+        file.write_text(text.replace(hash_of("os_read"), hash_of("os_new")))
+        os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+        after = client.get("/api/v1/stock").status_code
+
+    assert (200, 401) == (before, after)
+
+
+def test_a_token_file_that_cannot_be_read_is_logged_once(system, tmp_path):
+    """And not with every request of a stranger."""
+    file = tokens_file(tmp_path)
+    with serving(system.settings, token="os_read", tokens=file) as client:
+        file.write_text("no tokens [")
+        statuses = {client.get("/api/v1/stock").status_code for _ in range(5)}
+
+    errors = [line for line in system.logged.lines if b"http.tokens_unreadable" in line]
+    assert ({200}, 1) == (statuses, len(errors))
+
+
+@pytest.mark.parametrize("why", ["a\0b", "a\x1b[2Jb", "a\u202eb", "x" * 1001])
+def test_a_reason_is_plain_text(api, why):
+    """It is stored, printed and shown for good."""
+    paths = ("/api/v1/services/stock/pause", "/api/v1/sagas/o-1/cancel", "/api/v1/sagas/actions")
+    body = {"why": why}
+    more = {"action": "cancel", "filter": {}, **body}
+    statuses = [api.post(p, json=more if "actions" in p else body).status_code for p in paths]
+
+    assert [422] * 3 == statuses

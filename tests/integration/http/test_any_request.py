@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from order_sagas.actors.sagas.definition import hours
-from order_sagas.bridges.http.query_params import LONGEST_WAIT
+from order_sagas.bridges.http.api.query_params import LONGEST_WAIT
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving
 

@@ -10,8 +10,8 @@ from iso4217 import Currency
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.money import money
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.http import dashboard as page
-from order_sagas.bridges.http.openapi import describe
+from order_sagas.bridges.http.api.openapi import describe
+from order_sagas.bridges.http.dashboard import static_files as page
 from order_sagas.system.cli.main import main
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving

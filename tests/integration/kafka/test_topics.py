@@ -2,7 +2,7 @@
 
 import pytest
 
-from order_sagas.actors.participants import DEAD_LETTERS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka import (
     BrokerUnreachableError,
     KafkaConnection,

@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from order_sagas.bridges.kafka import (
-    KafkaBridgeError,
+    KafkaClientError,
     KafkaConnection,
     RecordTooLargeError,
     TopicMissingError,
@@ -181,7 +181,7 @@ def test_only_the_record_that_the_broker_finds_too_large_is_called_so(
     while waiting:
         numbers = [*waiting]
         publication = writer.publish([Outgoing(unique, 0, b"k", waiting[n]) for n in numbers])
-        with suppress(KafkaBridgeError):
+        with suppress(KafkaClientError):
             publication.wait(20)
         errors = {numbers[place]: error for place, error in publication.failures.items()}
         refused |= {n for n, error in errors.items() if isinstance(error, RecordTooLargeError)}

@@ -25,7 +25,8 @@ from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST
 from order_sagas.bridges.storage.preparation import migrate, plan, version_of
 from order_sagas.bridges.storage.reading import reading
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import SERVICES, open_store
+from order_sagas.system.bootstrap import open_store
+from order_sagas.system.order_app import APP
 from order_sagas.system.settings import Settings
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.golden import B53E8B7_ENDED, restore
@@ -35,8 +36,8 @@ DAY = 86400.0
 PARTITIONS = 4
 NAMES = ("orders", "payments", "stock", "notifications", "till", "shelf", "desk", INTAKE)
 EVERYTHING = {
-    "orders": ((PLACE_ORDER,), SERVICES),
-    "own": ((PLACE_ORDER, RETURN_GOODS), (*SERVICES, Till, Shelf, Desk)),
+    "orders": ((PLACE_ORDER,), APP.services),
+    "own": ((PLACE_ORDER, RETURN_GOODS), (*APP.services, Till, Shelf, Desk)),
 }
 """The sagas and services of each database."""
 COMPLETED = (

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from order_sagas.actors.messages import RetryStep
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.operations.pauses import pauses_that_last
 from order_sagas.bridges.operations.selection import SagaFilter, choose
 from order_sagas.bridges.storage import queries
@@ -27,7 +27,7 @@ from order_sagas.bridges.storage.lag import dead_letter_records, lag_of_topics
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading, reading_engine
 from order_sagas.bridges.storage.store import SUBMITTED, Store
 from order_sagas.bridges.storage.waiting_orders import CHUNK, MarkRound
-from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.order_app import APP
 
 PARTITIONS = 4
 RECENT = 30
@@ -101,11 +101,13 @@ QUESTIONS = {
     "stock": Asked(queries.stock),
     "stock of a SKU": Asked(lambda db: queries.stock(db, "PEN")),
     "records that wait": Asked(queries.waiting),
-    "records that wait for roles": Asked(lambda db: queries.waiting_by_role(db, TOPICS_OF_ROLES)),
+    "records that wait for roles": Asked(
+        lambda db: queries.waiting_by_role(db, APP.topics_of_roles)
+    ),
     "whether any waits": Asked(queries.all_handled),
     "loads that wait": Asked(queries.waiting_loads),
     "how far workers are": Asked(lambda db: queries.handled_up_to(db, "order-events", {0: 1}, "g")),
-    "lag": Asked(lambda db: lag_of_topics(db, {("order-events", 0): 5}, "g", TOPICS_OF_ROLES)),
+    "lag": Asked(lambda db: lag_of_topics(db, {("order-events", 0): 5}, "g", APP.topics_of_roles)),
     "dead letters": Asked(dead_letter_records),
     "pauses": Asked(pauses_that_last),
     "outcomes": Asked(lambda db: queries.outcomes(db, [10, 11, 12])),
@@ -290,7 +292,7 @@ def test_what_submitters_left_is_found_among_what_workers_have_in_hand(tmp_path:
 def test_the_snapshot_of_http_reads_what_is_in_flight_alone(small_and_large) -> None:
     """All of it, its totals apart: those are counted by an index, and less often."""
     for database in small_and_large:
-        reader = Reader(database, Registry([PLACE_ORDER]))
+        reader = ReadModel(database, Registry([PLACE_ORDER]))
         snapshot = reader.snapshot()
         reader.close()
 

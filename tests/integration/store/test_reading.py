@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import StoreError
-from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.operations.dead_letters import LetterReader
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import reading
@@ -51,7 +51,7 @@ def test_a_writer_keeps_no_reader_waiting(system) -> None:
         cursor.execute("DELETE FROM orders")
         while_locked = looked(database)
         letters = LetterReader(EmbeddedAccess(system.settings).letters()).all()
-        http = Reader(database, registry)
+        http = ReadModel(database, registry)
         page, snapshot = http.orders((), 10, None), http.snapshot()
         http.close()
         Store(database, Registry(()), system.settings.partitions).close()

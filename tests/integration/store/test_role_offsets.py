@@ -14,10 +14,10 @@ from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.consumers import consumer_of_set
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.store import Changes, Store
-from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.order_app import APP
 
 TOPIC = "payment-events"
-ALL = (*TOPICS_OF_ROLES,)
+ALL = (*APP.topics_of_roles,)
 
 
 class Worker:
@@ -25,7 +25,7 @@ class Worker:
 
     def __init__(self, store: Store, roles: tuple[str, ...]) -> None:
         self.store = store
-        topics = {role: TOPICS_OF_ROLES[role] for role in roles}
+        topics = {role: APP.topics_of_roles[role] for role in roles}
         self.offsets = RoleOffsets(store.db, store.consumer, "g", topics)
 
     def claim(self, *shards: int) -> RoleClaim:

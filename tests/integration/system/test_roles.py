@@ -2,10 +2,10 @@
 
 import pytest
 
-from order_sagas.actors.participants import DEAD_LETTERS, TOPICS
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.topic_scan import ends_of_topics
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
-from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.order_app import APP
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until
 
@@ -22,10 +22,10 @@ WAITING = "SELECT count(*) FROM sagas WHERE step = 'process payment'"
 
 def lag_of(system: KafkaSystem) -> Lag:
     """What waits, as `status` tells it."""
-    topics = [topic for topic in TOPICS if topic != DEAD_LETTERS]
+    topics = [topic for topic in APP.topics if topic != DEAD_LETTERS]
     ends = ends_of_topics(system.connection, topics, PARTITIONS)
     with system.reading() as db:
-        return lag_of_topics(db, ends, "order-sagas", TOPICS_OF_ROLES)
+        return lag_of_topics(db, ends, "order-sagas", APP.topics_of_roles)
 
 
 def test_another_set_of_roles_goes_on_where_each_role_was(system: KafkaSystem) -> None:

@@ -7,6 +7,7 @@ import pytest
 from order_sagas.actors.messages import OrderLine
 from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog
+from order_sagas.system.order_app import APP
 from tests.support.kafka_system import PARTITIONS, KafkaSystem, orders
 from tests.support.waiting import wait_until
 
@@ -27,7 +28,7 @@ class DyingLog(OutboxLog):
 
 def take_and_die(system: KafkaSystem) -> list[Verdict]:
     """Take three orders in, and die between the commit and Kafka."""
-    log = DyingLog(system.database, PARTITIONS, system.connection, "order-sagas")
+    log = DyingLog(system.database, PARTITIONS, system.connection, APP.topics, "order-sagas")
     with log:
         return Intake(log).take(orders(3))
 
@@ -65,7 +66,9 @@ def test_an_order_that_its_topic_does_not_take_is_a_dead_letter_and_keeps_no_oth
     """What was acknowledged beside it is not published again by whoever submits next."""
     system.limit("order-events", 3000)
     lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=1, unit_price=1) for n in range(100))
-    with OutboxLog(system.database, PARTITIONS, system.connection, "order-sagas") as log:
+    with OutboxLog(
+        system.database, PARTITIONS, system.connection, APP.topics, "order-sagas"
+    ) as log:
         verdicts = Intake(log).take([*orders(3), *orders(1, "large", lines=lines)])
         left = log.left
     kept = system.number("SELECT count(*) FROM outbox")

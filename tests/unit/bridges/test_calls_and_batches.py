@@ -66,7 +66,7 @@ class Sizes(Observer):
         self.batches: list[tuple[int, int]] = []
         """Records and outcomes."""
 
-    def committed(self, batch: Batch, world: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
         self.deliveries.append(len(batch.tickets))
         self.batches.append((batch.records, len(batch.outcomes)))
 

@@ -143,7 +143,7 @@ def test_an_undo_does_not_overtake_its_command(system, operations, gateway):
     """Both are kept, one behind the other: charged first, then refunded."""
     operations.pause("payments", "ada", "x")
     system.put(an_order("A"))
-    system.put(CancelSaga(order_id="A", why="the customer called"), topic="order-events")
+    system.put(CancelSaga(order_id="A", why="the customer called"))
     assert {"payments": 2} == kept(system)
     operations.unpause("payments", "ada")
     system.run()
@@ -178,7 +178,7 @@ def test_while_the_intake_is_paused_no_saga_begins_and_running_ones_go_on(system
     operations.unpause("payments", "ada")
     system.run()
     system.put(*(an_order(f"o-{n}") for n in range(9)))
-    system.put(CancelSaga(order_id="o-3", why="x"), topic="order-events")
+    system.put(CancelSaga(order_id="o-3", why="x"))
     system.advance(hours(5))
 
     assert "COMPLETED" == system.status("running")

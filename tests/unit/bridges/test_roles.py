@@ -11,7 +11,7 @@ from order_sagas.actors.entities import Notification, Payment
 from order_sagas.actors.messages import ProcessPayment
 from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.storage import queries, waiting_orders
-from order_sagas.system.roles import TOPICS_OF_ROLES
+from order_sagas.system.order_app import APP
 from tests.support.embedded import Crash, an_order
 from tests.support.role_starts import ALL, RoleStarts
 
@@ -92,7 +92,7 @@ def waits(starts: RoleStarts) -> tuple[set[str], int, int]:
     with queries.reading(starts.first.settings.database) as db:
         listed = {row["order_id"] for row in queries.orders(db, (queries.SUBMITTED,))}
         counted = queries.order_counts(db).get(queries.SUBMITTED, 0)
-        return listed, counted, queries.waiting_by_role(db, TOPICS_OF_ROLES)["orders"]
+        return listed, counted, queries.waiting_by_role(db, APP.topics_of_roles)["orders"]
 
 
 @pytest.mark.parametrize("one_by_one", [ALL, ALL[::-1]], ids=["forwards", "backwards"])

@@ -40,10 +40,12 @@ def test_a_message_on_a_topic_where_it_does_not_belong_is_for_nobody() -> None:
     assert {"orders"} == receivers("order-events", OrderCompleted)
 
 
-def test_operators_may_write_on_any_topic() -> None:
-    assert [{"orchestrator"}] * 4 == [
-        receivers(topic, RetryStep) for topic in ROUTES.topics if topic != "dead-letters"
-    ]
+def test_operators_commands_are_taken_from_one_topic() -> None:
+    """So that a service that may write its own topic is no operator."""
+    taken = {topic for topic in ROUTES.topics if ROUTES.of(topic, RetryStep)}
+
+    assert {"operator-commands"} == taken
+    assert {"orchestrator"} == receivers("operator-commands", RetryStep)
 
 
 def test_what_a_service_tells_itself_comes_from_no_topic() -> None:
@@ -70,8 +72,10 @@ def test_stock_is_keyed_by_warehouse() -> None:
 def test_dead_letters_come_last_of_the_topics() -> None:
     assert (
         "notification-events",
+        "operator-commands",
         "order-events",
         "payment-events",
+        "saga-signals",
         "stock-events",
         "dead-letters",
     ) == ROUTES.topics

@@ -9,7 +9,6 @@ from order_sagas.actors.entities import Order, Payment
 from order_sagas.actors.messages import ProcessPayment
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.services.payments import PaymentService
-from order_sagas.system.bootstrap import SERVICES
 from order_sagas.system.harness import (
     CANCELLED,
     COMPENSATING,
@@ -32,6 +31,7 @@ from order_sagas.system.harness import (
     minutes,
     seconds,
 )
+from order_sagas.system.order_app import APP
 
 BOTH_LOGS = pytest.mark.parametrize("log", ["embedded", "topics"])
 
@@ -238,7 +238,7 @@ def test_what_is_stored_can_be_read():
 
 def test_a_user_tries_sagas_and_services_of_their_own():
     """The harness knows nothing that the definitions do not say."""
-    services = [*SERVICES, Till, Shelf, Desk]
+    services = [*APP.services, Till, Shelf, Desk]
     with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services) as system:
         system.service("shelf").loses_replies(minutes(1))
         system.publish("till-events", GoodsReturned(order_id="ORD-9", amount=500))

@@ -25,7 +25,7 @@ ALL = [0, 1, 2, 3]
 
 def owned(system: Harness) -> list[list[int]]:
     """The shards of each worker, as it knows them."""
-    return [sorted(system.workers[number].bridge.shards) for number in sorted(system.workers)]
+    return [sorted(system.workers[number].processor.shards) for number in sorted(system.workers)]
 
 
 def run_orders(system: Harness, count: int = 6) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.http.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
 
 
 class AwayAtFirst:

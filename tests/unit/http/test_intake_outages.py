@@ -14,12 +14,12 @@ import pytest
 from thespian.actors import ActorSystem
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.http.intake_actor import (
+from order_sagas.bridges.http.api.intake_actor import (
     Answer,
-    AskWhetherOpen,
+    AskLogStatus,
     OrderIntakeActor,
-    ServeHttp,
-    TakeOrder,
+    StartIntake,
+    StoreOrder,
 )
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.logs.embedded import EmbeddedLog
@@ -46,7 +46,7 @@ class Intake:
         self.answers: dict[int, Verdict | Exception] = {}
         self.slow: list[Callable[[], None]] = []
         self.opened = self.open_logs = 0
-        serve = ServeHttp(
+        serve = StartIntake(
             self._open, self._answer, lambda: None, self._tell, self._in_background, seed
         )
         self._tell(serve)
@@ -54,7 +54,7 @@ class Intake:
     def bring(self, count: int = 1, every: float = 0.0) -> None:
         """So many orders, with a pause after each."""
         for _ in range(count):
-            self._tell(TakeOrder(self.brought, an_order(f"o-{self.brought}")))
+            self._tell(StoreOrder(self.brought, an_order(f"o-{self.brought}")))
             self.brought += 1
             self.base.advance(every)
 
@@ -75,7 +75,7 @@ class Intake:
 
     @property
     def problem(self) -> str:
-        return str(self.actors.ask(self.actor, AskWhetherOpen(), 1.0).problem)
+        return str(self.actors.ask(self.actor, AskLogStatus(), 1.0).problem)
 
     def _tell(self, message: Any) -> None:
         self.base.inject(self.actor, self.actor, message)

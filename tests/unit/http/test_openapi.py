@@ -2,7 +2,7 @@
 
 import re
 
-from order_sagas.bridges.http.openapi import describe
+from order_sagas.bridges.http.api.openapi import describe
 from tests.support.embedded import EmbeddedSystem
 from tests.support.http_service import serving
 

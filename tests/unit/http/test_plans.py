@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from order_sagas.bridges.http.read_model import Reader
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import dead_letter_records
 from tests.support.embedded import EmbeddedSystem, an_order
 
-Ask = Callable[[Reader], Any]
+Ask = Callable[[ReadModel], Any]
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def system(tmp_path) -> Iterator[EmbeddedSystem]:
 
 
 @contextmanager
-def reading(system: EmbeddedSystem) -> Iterator[Reader]:
-    reader = Reader(system.settings.database, system.parts.registry)
+def reading(system: EmbeddedSystem) -> Iterator[ReadModel]:
+    reader = ReadModel(system.settings.database, system.parts.registry)
     yield reader
     reader.close()
 
 
-def scans(reader: Reader, ask: Ask) -> list[str]:
+def scans(reader: ReadModel, ask: Ask) -> list[str]:
     """How SQLite goes through each table that it reads from one end to the other."""
     asked: list[tuple[str, Any]] = []
     engine: Any = reader._engine
@@ -56,7 +56,7 @@ def scans(reader: Reader, ask: Ask) -> list[str]:
 def in_a_moment(ask: Callable[[sa.Connection], Any]) -> Ask:
     """A question to a connection."""
 
-    def asking(reader: Reader) -> None:
+    def asking(reader: ReadModel) -> None:
         with reader.moment() as db:
             ask(db)
 

@@ -1,13 +1,13 @@
 """Token buckets."""
 
-from order_sagas.bridges.http.rate_limit import MANY, Buckets
+from order_sagas.bridges.http.server.rate_limit import MANY, RateLimiter
 from order_sagas.system.runtime import VirtualClock
 
 
 def test_a_bucket_is_emptied_and_fills_again():
     """As many at once as a second brings; then at that rate."""
     clock = VirtualClock(0.0)
-    buckets = Buckets(2, clock.monotonic)
+    buckets = RateLimiter(2, clock.monotonic)
     at_once = [buckets.take("ada") for _ in range(3)]
     clock.advance(0.5)
     later = [buckets.take("ada"), buckets.take("ada")]
@@ -18,7 +18,7 @@ def test_a_bucket_is_emptied_and_fills_again():
 
 def test_each_caller_has_a_bucket():
     """Nobody waits for another."""
-    buckets = Buckets(1, lambda: 0.0)
+    buckets = RateLimiter(1, lambda: 0.0)
 
     assert [0.0, 0.0] == [buckets.take("ada"), buckets.take("grace")]
     assert buckets.take("ada") > 0
@@ -26,7 +26,7 @@ def test_each_caller_has_a_bucket():
 
 def test_a_rate_of_nothing_is_no_limit():
     """However many."""
-    buckets = Buckets(0, lambda: 0.0)
+    buckets = RateLimiter(0, lambda: 0.0)
 
     assert {0.0} == {buckets.take("ada") for _ in range(1000)}
 
@@ -34,7 +34,7 @@ def test_a_rate_of_nothing_is_no_limit():
 def test_callers_that_ask_no_more_are_forgotten():
     """Addresses are many, memory is not."""
     now = [0.0]
-    buckets = Buckets(1, lambda: now[0])
+    buckets = RateLimiter(1, lambda: now[0])
     for number in range(MANY):
         buckets.take(str(number))
     now[0] = 2.0

@@ -25,7 +25,7 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
-from order_sagas.system.bootstrap import SERVICES
+from order_sagas.system.order_app import APP
 
 PARTITIONS = 8
 NOBODY = ActorAddress("nobody")
@@ -48,7 +48,7 @@ class Processor(BatchProcessor):
         context: Any = SimpleNamespace(
             store=store,
             registry=registry,
-            routes=Routes(registry, SERVICES),
+            routes=Routes(registry, APP.services),
             services=(),
             batch_size=10,
             tracing=None,

@@ -9,7 +9,7 @@ import pytest
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.sagas import minutes
 from order_sagas.bridges.kafka.errors import (
-    KafkaBridgeError,
+    KafkaClientError,
     NotAcknowledgedError,
     RecordTooLargeError,
 )
@@ -22,14 +22,14 @@ LIMIT = 2000
 """Bytes that stock-events takes here; a reservation of MANY has more."""
 
 
-def too_large(record: Outgoing) -> KafkaBridgeError | None:
+def too_large(record: Outgoing) -> KafkaClientError | None:
     """The answer of a broker whose topic stock-events takes small records only."""
     if record.topic == "stock-events" and len(record.value or b"") > LIMIT:
         return RecordTooLargeError("larger than the topic takes")
     return None
 
 
-def fails_at(broker: VirtualBroker, attempt: int, record: Outgoing) -> KafkaBridgeError | None:
+def fails_at(broker: VirtualBroker, attempt: int, record: Outgoing) -> KafkaClientError | None:
     """The same of a broker that is away for one publication."""
     if len(broker.attempts) == attempt:
         return NotAcknowledgedError("the broker is away")
@@ -113,7 +113,7 @@ def test_no_record_counts_as_published_that_was_not_acknowledged(tmp_path: Path)
     """While the broker takes no dead letter, it stays in the database; then it is published."""
     with VirtualKafkaSystem(tmp_path) as system:
 
-        def no_letters(record: Outgoing) -> KafkaBridgeError | None:
+        def no_letters(record: Outgoing) -> KafkaClientError | None:
             if record.topic == DEAD_LETTERS:
                 return NotAcknowledgedError("the broker is away")
             return too_large(record)
@@ -134,7 +134,7 @@ def test_a_dead_letter_that_is_too_large_itself_stays_in_the_database(tmp_path: 
     """Whole, and said so; it is published once its topic takes it and the worker starts again."""
     with VirtualKafkaSystem(tmp_path) as system:
 
-        def nothing_large(record: Outgoing) -> KafkaBridgeError | None:
+        def nothing_large(record: Outgoing) -> KafkaClientError | None:
             if len(record.value or b"") > LIMIT:
                 return RecordTooLargeError("larger than the topic takes")
             return None
@@ -169,7 +169,7 @@ def test_a_broker_that_is_away_is_asked_less_and_less_often(tmp_path: Path) -> N
     with VirtualKafkaSystem(tmp_path) as system:
         times: list[float] = []
 
-        def away(record: Outgoing) -> KafkaBridgeError:
+        def away(record: Outgoing) -> KafkaClientError:
             times.append(system.clock.now())
             return NotAcknowledgedError("the broker is away")
 

@@ -39,7 +39,9 @@ class Paused:
     def store(self, batch: Batch) -> None:
         self.parts.store.commit(
             Changes(
-                parked=batch.parked, unparked=batch.unparked, epochs=self.parts.ownership.epochs
+                deferred=batch.deferred,
+                redelivered=batch.redelivered,
+                epochs=self.parts.ownership.epochs,
             ),
             2.0,
         )
@@ -57,7 +59,7 @@ def test_what_is_for_a_paused_service_is_deferred(paused: Paused) -> None:
     paused.pause("payments")
 
     assert [order] == paused.deferral.defer(batch, [payment, order])
-    assert [("payments", "o-1")] == [(each.receiver, each.order_id) for each in batch.parked]
+    assert [("payments", "o-1")] == [(each.receiver, each.order_id) for each in batch.deferred]
 
 
 def test_nothing_is_delivered_before_what_was_deferred(paused: Paused) -> None:

@@ -1,6 +1,6 @@
 """A step whose condition does not hold is skipped, and never undone."""
 
-from order_sagas.actors import Parallel
+from order_sagas import Parallel
 from order_sagas.actors.sagas import Phase, Status
 from order_sagas.actors.sagas.state import decode, encode
 from tests.support.trips import (

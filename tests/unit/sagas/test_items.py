@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from order_sagas.actors import Each
+from order_sagas import Each
 from order_sagas.actors.errors import DefinitionError, SagaError
 from order_sagas.actors.messages import RetryStep, SkipStep
 from order_sagas.actors.sagas import Phase, Status, wakes_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from order_sagas.actors import ONCE, Parallel, Retry, Step
+from order_sagas import ONCE, Parallel, Retry, Step
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import CancelSaga, SkipStep
 from order_sagas.actors.sagas import Phase, Status

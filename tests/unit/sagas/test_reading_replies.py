@@ -2,7 +2,7 @@
 
 import pytest
 
-from order_sagas.actors import Each, Failed, Replies, ReplyError, Step
+from order_sagas import Each, Failed, Replies, ReplyError, Step
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas import Status

@@ -2,7 +2,7 @@
 
 import pytest
 
-from order_sagas.actors import hours
+from order_sagas import hours
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import CancelSaga
 from order_sagas.actors.sagas import Status, wakes_of

@@ -13,9 +13,8 @@ from order_sagas.actors.services.notifications import (
     NotificationOwed,
     NotificationSent,
     NotificationService,
-    UseChannel,
 )
-from order_sagas.actors.services.service import Answer
+from order_sagas.actors.services.service import Answer, UseClient
 
 COMPLETED = OrderCompleted(order_id="o", customer_id="c")
 CANCELLED = OrderCancelled(order_id="o", customer_id="c", code="NO_STOCK", reason="no pens left")
@@ -44,7 +43,7 @@ class Customer:
         self.letterbox = Letterbox(local=local)
         self.service = NotificationService()
         nobody: Any = None
-        self.service.receive_other(UseChannel(self.letterbox), nobody)
+        self.service.receive_other(UseClient(self.letterbox), nobody)
         self.known: Notification | None = None
         self.now = 1000.0
         for message in messages:
@@ -138,7 +137,7 @@ def test_a_restart_tries_at_once_what_failed_before_it() -> None:
     """The cause may have been mended by the very restart."""
     customer = Customer(COMPLETED, FAILED)
     nobody: Any = None
-    customer.service.receive_other(UseChannel(customer.letterbox, customer.now + 0.1), nobody)
+    customer.service.receive_other(UseClient(customer.letterbox, customer.now + 0.1), nobody)
 
     assert 1 == len(customer.tell(NotificationOwed(order_id="o")).calls)
 

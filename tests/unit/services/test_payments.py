@@ -26,9 +26,8 @@ from order_sagas.actors.services.payments import (
     PaymentOwed,
     PaymentService,
     PaymentSettled,
-    UseGateway,
 )
-from order_sagas.actors.services.service import Answer
+from order_sagas.actors.services.service import Answer, UseClient
 from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 
 NOW = 1000.0
@@ -55,7 +54,7 @@ class Desk:
 
     def __init__(self, gateway: Any = None) -> None:
         self.service = PaymentService()
-        self.service.receive_other(UseGateway(gateway or SimulatedGateway()), None)
+        self.service.receive_other(UseClient(gateway or SimulatedGateway()), None)
         self.payment: Payment | None = None
 
     def tell(self, message: Message) -> Answer:
@@ -293,7 +292,7 @@ def test_an_undo_reaches_a_provider_that_is_silent_only_at_first() -> None:
     desk = Desk(Provider(After(5.0, Approved("ch_1")), local=True))
     desk.tell(charge(3))
     gateway = SimulatedGateway(silence=Silence(rate=1.0, attempts=2))
-    desk.service.receive_other(UseGateway(gateway), None)
+    desk.service.receive_other(UseClient(gateway), None)
 
     answers = [desk.tell(refund(n)) for n in (1, 2, 3)]
 

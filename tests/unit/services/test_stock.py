@@ -12,7 +12,7 @@ from order_sagas.actors.messages import (
     StockRolledBack,
 )
 from order_sagas.actors.protocol import RestoreEntities
-from order_sagas.actors.services.service import Answer
+from order_sagas.actors.services.service import Answer, UseClient
 from order_sagas.actors.services.simulated_gateway import Silence
 from order_sagas.actors.services.stock import StockService
 from tests.support.embedded import EmbeddedSystem
@@ -144,7 +144,7 @@ def test_an_order_without_lines_is_held_at_once() -> None:
 def test_a_silent_warehouse_answers_the_next_attempt() -> None:
     """And has held nothing meanwhile."""
     warehouse = Warehouse(PEN=5)
-    warehouse.service.receive_other(Silence(rate=1.0, attempts=1), None)
+    warehouse.service.receive_other(UseClient(Silence(rate=1.0, attempts=1)), None)
     wanted = (OrderLine(sku="PEN", quantity=1),)
     first, second = (
         warehouse.tell(ReserveStock(order_id="o", lines=wanted, attempt=n)) for n in (1, 2)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from order_sagas.bridges.http.api.metrics import MetricRoutes
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.config import Dependencies
-from order_sagas.bridges.http.metrics import MetricRoutes
-from order_sagas.bridges.http.read_model import Reader
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.bootstrap import Parts
@@ -55,7 +55,7 @@ def of_http(tmp_path: Path) -> set[str]:
         running=lambda: 1,
         lag=lambda: Lag({"order-events": 1}, {"orders": 1}),
     )
-    routes = MetricRoutes(around, Reader(settings.database, registry), lambda: 0)
+    routes = MetricRoutes(around, ReadModel(settings.database, registry), lambda: 0)
     routes.observe("GET", "/v1/orders", 200, 0.1)
     exposed: CollectorRegistry = routes._registry
     lines = generate_latest(exposed).decode().splitlines()

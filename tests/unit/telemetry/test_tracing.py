@@ -115,7 +115,7 @@ def test_a_saga_that_is_cancelled_by_hand_waits_for_no_answer(tmp_path: Path) ->
         system.put(an_order("o-1"))
         system.advance(10)
         cancel = CancelSaga(order_id="o-1", by="ann", why="called")
-        system.put(cancel, topic="order-events")
+        system.put(cancel)
         system.advance(3600)
     tree = system.tree()
 
@@ -258,7 +258,7 @@ def test_a_skipped_step_is_settled_by_the_operator(tmp_path: Path) -> None:
         assert "NEEDS_ATTENTION" == system.status("o-1")
         assert not {"place-order", "undo process payment"} & set(system.spans())
         skip = SkipStep(order_id="o-1", step="process payment", by="ann", why="refunded by hand")
-        system.put(skip, topic="order-events")
+        system.put(skip)
         system.advance(hours(1))
     tree = system.tree()
 

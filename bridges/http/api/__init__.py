@@ -1,0 +1,1 @@
+"""The endpoints: their table, parameters, bodies, database queries and OpenAPI description."""

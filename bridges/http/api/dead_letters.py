@@ -1,0 +1,130 @@
+"""`/api/v1/dead-letters`: list, show, replay and discard dead letters."""
+
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations.dead_letters import Letter, LetterError, LetterReader, Letters
+
+PATH = "/api/v1/dead-letters"
+LONGEST_NUMBER = 18
+"""Maximum number of digits of a dead letter's number."""
+
+
+class DeadLetterAction(msgspec.Struct, frozen=True):
+    """Optional request body of an action on one dead letter."""
+
+    why: query.Reason = ""
+    again: bool = False
+    """Act even if the dead letter was already replayed or discarded."""
+
+
+class DeadLetterRoutes:
+    """Endpoints of single dead letters. They are read from the log, and acted on by log records."""
+
+    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+        self._dependencies = dependencies
+        self._options = options
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
+            Endpoint("POST", PATH + "/{number}/replay", Role.OPERATE, self._replay),
+            Endpoint("POST", PATH + "/{number}/discard", Role.OPERATE, self._discard),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        limit, after = query.limit(request), query.number(request, "after")
+        everything = query.flag(request, "all")
+        return answer(await run_in_threadpool(self._page, limit, after, everything))
+
+    async def _show(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._one, _number(request)))
+
+    async def _replay(self, request: Request) -> Response:
+        return await self._act(request, "replay")
+
+    async def _discard(self, request: Request) -> Response:
+        return await self._act(request, "discard")
+
+    async def _act(self, request: Request, action: str) -> Response:
+        number, by = _number(request), request.scope["caller"].name
+        options = self._options
+        raw = await read_body(request, options.max_body, options.timeout, optional=True)
+        body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
+        if action == "discard" and not body.why.strip():
+            raise wrong_field("#/why", "discarding a dead letter needs a reason")
+        return answer(await run_in_threadpool(self._do, action, number, by, body), 202)
+
+    def _do(self, action: str, number: int, by: str, body: DeadLetterAction) -> ActionReceipt:
+        with self._dependencies.open_log() as log:
+            letters = Letters(log)
+            _get(letters, number)
+            try:
+                if action == "replay":
+                    letters.replay([number], by, body.why, again=body.again)
+                else:
+                    letters.discard([number], by, body.why, again=body.again)
+            except LetterError as error:
+                raise Problem(409, str(error)) from None
+            return ActionReceipt(asked=action, by=by, workers=log.running or 0, dead_letter=number)
+
+    def _one(self, number: int) -> DeadLetterView:
+        return _view(_get(LetterReader(self._dependencies.letters()), number))
+
+    def _page(self, limit: int, after: int | None, everything: bool) -> DeadLetterPage:
+        letters = LetterReader(self._dependencies.letters()).all()
+        numbers = [letter.number for letter in letters]
+        begin = numbers.index(after) + 1 if after in numbers else 0
+        wanted = [each for each in letters[begin:] if everything or not each.mark]
+        more = str(wanted[limit - 1].number) if len(wanted) > limit else None
+        return DeadLetterPage(dead_letters=[_view(each) for each in wanted[:limit]], next=more)
+
+
+def _number(request: Request) -> int:
+    text = str(request.path_params["number"])
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
+        raise Problem(404, "there is no such dead letter")
+    return int(text)
+
+
+def _get(letters: LetterReader, number: int) -> Letter:
+    try:
+        return letters.get(number)
+    except LetterError as error:
+        raise Problem(404, str(error)) from None
+
+
+def _view(letter: Letter) -> DeadLetterView:
+    seen: dict[str, Any] = {}
+    if letter.mark:
+        mark = letter.mark
+        seen = {"action": mark.action, "by": mark.by, "why": mark.why, "at": mark.at}
+    return DeadLetterView(
+        number=letter.number,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        time=letter.time,
+        error=letter.error,
+        key=_text(letter.key),
+        value=_text(letter.value),
+        headers={name: _text(value) or "" for name, value in letter.headers},
+        **seen,
+    )
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")

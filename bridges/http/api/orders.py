@@ -1,0 +1,136 @@
+"""`/api/v1/orders`: submit, list and show orders."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api.idempotency_key import client_key, order_id_for
+from order_sagas.bridges.http.api.pending_orders import PendingOrders
+from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import Receipt
+from order_sagas.bridges.http.config import HttpOptions
+from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.intake.intake import Verdict
+from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
+from order_sagas.bridges.processor.observers import TRACEPARENT
+from order_sagas.bridges.storage.queries import ORDER_STATUSES
+
+PATH = "/api/v1/orders"
+LONGEST_PARENT = 200
+"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
+
+
+class OrderRoutes:
+    """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
+
+    def __init__(self, pending: PendingOrders, reader: ReadModel, options: HttpOptions) -> None:
+        self._pending = pending
+        self._reader = reader
+        self._options = options
+        self._ends = CompletionWaiter(reader)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [
+            Endpoint("POST", PATH, Role.OPERATE, self._submit),
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+        ]
+
+    async def end(self) -> None:
+        """Answer requests that wait for the end of an order now."""
+        await self._ends.end()
+
+    async def _submit(self, request: Request) -> Response:
+        key = client_key(request)
+        raw = await read_body(request, self._options.max_body, self._options.timeout)
+        order = read_order(raw, key)
+        parents = request.headers.getlist(TRACEPARENT)
+        # Passed on unchecked: workers validate it, if tracing is enabled.
+        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
+            order = msgspec.structs.replace(order, traceparent=parents[0])
+        verdict = await self._pending.submit(order, key)
+        if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
+            status = 201 if verdict is Verdict.ACCEPTED else 200
+            where = f"{PATH}/{quote(order.order_id, safe='')}"
+            return answer(Receipt(order_id=order.order_id), status, {"Location": where})
+        raise _REFUSED[verdict]
+
+    async def _list(self, request: Request) -> Response:
+        statuses = query.statuses(request, ORDER_STATUSES)
+        limit, after = query.limit(request), query.number(request, "after")
+        prefix = query.prefix(request)
+        page = await run_in_threadpool(self._reader.orders, statuses, limit, after, prefix)
+        return answer(page)
+
+    async def _show(self, request: Request) -> Response:
+        order_id, seconds = query.order_id_of(request), query.wait(request)
+        found = await run_in_threadpool(self._reader.order, order_id)
+        if found and seconds and found.status not in CLOSED:
+            await self._ends.wait(order_id, seconds)
+            found = await run_in_threadpool(self._reader.order, order_id)
+        if found is None:
+            raise Problem(404, "there is no order of this id")
+        return answer(found)
+
+
+_REFUSED = {
+    Verdict.CONFLICT: Problem(409, "the order id is taken by an order with other content"),
+    Verdict.KEY_REUSED: Problem(
+        422,
+        "the Idempotency-Key was used with another body",
+        errors=[FieldError("it was used with another body", parameter="Idempotency-Key")],
+    ),
+    Verdict.TOO_LARGE: Problem(413, "the order is larger than a record may be"),
+}
+
+
+def read_order(raw: bytes, key: str) -> OrderCreated:
+    """Return the order in a body. Raises Problem: 400 if not JSON, 422 if it does not validate.
+
+    `id` is accepted for `orderId`; a body with only `id` is an order with no amount. If the id is
+    missing, it is derived from the client's idempotency `key`, or random without one.
+    """
+    # To msgspec Any is a type.
+    fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
+    named = "orderId"
+    if isinstance(fields, dict):
+        if "id" in fields and "orderId" in fields:
+            raise wrong_field("#/id", "give either id or orderId")
+        if repeated := query.repeated_name(raw):
+            raise wrong_field(f"#/{repeated}", "the field is given more than once")
+        if "id" in fields and "orderId" not in fields:
+            named = "id"
+            if len(fields) == 1:
+                return OrderCreated(order_id=_plain_id(fields["id"]))
+            fields["orderId"] = fields.pop("id")
+        if "orderId" not in fields:
+            fields["orderId"] = order_id_for(key)
+    try:
+        return check_order(fields)
+    except NotJsonError as error:
+        raise Problem(400, str(error)) from None
+    except InvalidOrderError as error:
+        words = str(error)
+        detail = words.removeprefix(f"{error.field}: ")
+        pointer = query.pointer_of(named if error.field == "orderId" else error.field, detail)
+        raise Problem(422, words, errors=[FieldError(detail, pointer=pointer)]) from None
+
+
+def _plain_id(value: Any) -> str:
+    try:
+        found: str = msgspec.convert(value, Id)
+    except msgspec.ValidationError:
+        words = "expected text of 1 to 200 characters, without spaces around it or line breaks"
+        raise Problem(422, f"id: {words}", errors=[FieldError(words, pointer="#/id")]) from None
+    return found

@@ -1,0 +1,167 @@
+"""Parsers of request parameters and bodies. Each raises Problem (4xx) for invalid input."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from starlette.requests import Request
+
+from order_sagas.bridges.http.problems import Problem, wrong_field, wrong_parameter
+
+LONGEST_PAGE = 1000
+"""Maximum `limit` of a page."""
+USUAL_PAGE = 50
+"""Default `limit` of a page."""
+LONGEST_WAIT = 60.0
+"""Maximum seconds that a request may wait for the end of an order."""
+LARGEST = 2**63 - 1
+"""Largest integer that the databases store."""
+LONGEST_ID = 200
+"""Maximum number of characters of an order id."""
+LONGEST_REASON = 1000
+"""Maximum number of characters of the reason of an action."""
+
+Reason = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=LONGEST_REASON,
+        pattern=r"\A[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*\Z",
+        description="The reason, in the history for good: no control characters.",
+    ),
+]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def order_id_of(request: Request, name: str = "id") -> str:
+    """Return the id in the path. Raises Problem 404 if it contains control characters."""
+    value = str(request.path_params[name])
+    if _CONTROL.search(value):
+        raise Problem(404, "there is no such id")
+    return value
+
+
+def statuses(request: Request, known: Sequence[str]) -> list[str]:
+    """Return the values of `status`, which may be repeated or comma-separated."""
+    wanted = [
+        each.strip().upper()
+        for text in request.query_params.getlist("status")
+        for each in text.split(",")
+        if each.strip()
+    ]
+    if strange := [each for each in wanted if each not in known]:
+        raise wrong_parameter("status", f"{strange[0]!r} is none of {', '.join(known)}")
+    return wanted
+
+
+def limit(request: Request) -> int:
+    """Return `limit`, the number of items on a page."""
+    return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
+
+
+def number(request: Request, name: str) -> int | None:
+    """Return a numeric cursor, or None if it is missing."""
+    if name not in request.query_params:
+        return None
+    return _whole(request, name, -LARGEST, LARGEST, 0)
+
+
+def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
+    """Return a cursor of the form `number.name`, or None if it is missing."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,18})\.([^\x00-\x1f\x7f]+)", text, re.ASCII)
+    if found is None:
+        raise wrong_parameter(name, "it has to be the `next` of a page before")
+    return int(found[1]), found[2]
+
+
+def prefix(request: Request) -> str:
+    """Return `prefix`, the beginning of order ids; "" if it is missing."""
+    text = request.query_params.get("prefix", "")
+    if len(text) > LONGEST_ID or _CONTROL.search(text):
+        words = f"it has to be the beginning of an id, {LONGEST_ID} characters at most"
+        raise wrong_parameter("prefix", words)
+    return text
+
+
+def wait(request: Request) -> float:
+    """Return `wait` in seconds; 0 if it is missing."""
+    text = request.query_params.get("wait")
+    if text is None:
+        return 0.0
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or float(text) > LONGEST_WAIT:
+        raise wrong_parameter("wait", f"it has to be seconds, from 0 to {LONGEST_WAIT:g}")
+    return float(text)
+
+
+def flag(request: Request, name: str) -> bool:
+    """Return a boolean parameter, `true` or `false`; False if it is missing."""
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise wrong_parameter(name, "it has to be true or false")
+    return text == "true"
+
+
+def _whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return usual
+    if not re.fullmatch(r"-?\d{1,19}", text, re.ASCII) or not low <= int(text) <= high:
+        raise wrong_parameter(name, f"it has to be a whole number from {low} to {high}")
+    return int(text)
+
+
+def convert(raw: bytes, kind: type[Any]) -> Any:
+    """Decode the body as a struct. Raises Problem: 400 if not JSON, 422 if it does not validate."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        raise wrong_field(pointer_of(path.rstrip("`").lstrip("."), text), text) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+class _RepeatedNameError(ValueError):
+    """An object of a JSON text has a name more than once. The argument is the name."""
+
+
+def repeated_name(raw: bytes) -> str:
+    """Return a name that an object in a JSON text has more than once, or "".
+
+    Readers differ in which of the values they take: a filter in front of this server could judge
+    another value than the one that is stored.
+    """
+    try:
+        # As text: a number of more digits than Python converts is refused elsewhere.
+        json.loads(raw, object_pairs_hook=_check_names, parse_int=str, parse_float=str)
+    except _RepeatedNameError as error:
+        return str(error)
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply") from None
+    return ""
+
+
+def _check_names(pairs: list[tuple[str, Any]]) -> bool:
+    names = [name for name, _ in pairs]
+    if len({*names}) < len(names):
+        raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
+    return True
+
+
+_MISSING = re.compile(r"missing required field [`']?(\w+)")
+
+
+def pointer_of(field: str, detail: str = "") -> str:
+    """Return a JSON pointer for a path such as `lines[0].quantity`.
+
+    If `detail` reports a missing required field, the pointer names that field.
+    """
+    parts = [part for part in re.split(r"[.\[\]]+", field) if part]
+    if missing := _MISSING.search(detail):
+        parts.append(missing[1])
+    return "#" + "".join(f"/{part}" for part in parts)

@@ -1,0 +1,56 @@
+"""The endpoint table: method, path, required role and handler, turned into Starlette routes."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import attrs
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from order_sagas.bridges.http.server.authentication import permit
+from order_sagas.bridges.http.server.middleware import ROUTE
+from order_sagas.bridges.http.server.tokens import Role
+
+Handle = Callable[[Request], Awaitable[Response]]
+
+
+@attrs.frozen
+class Endpoint:
+    """One method of one path, with its required role and handler. `{id:path}` matches slashes."""
+
+    method: str
+    path: str
+    role: Role
+    handle: Handle
+
+    @property
+    def documented_path(self) -> str:
+        """The path in OpenAPI notation: `{id}` in place of `{id:path}`."""
+        return self.path.replace(":path}", "}")
+
+
+def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
+    """Return one route per path, in table order. The first route that matches handles a request."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [
+        Route(path, _dispatch(methods), methods=[*methods]) for path, methods in by_path.items()
+    ]
+
+
+def _dispatch(methods: dict[str, Endpoint]) -> Handle:
+    async def dispatch(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        request.scope[ROUTE] = endpoint.documented_path
+        permit(request.scope["caller"], endpoint.role)
+        return await endpoint.handle(request)
+
+    return dispatch
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a response with the struct `body` encoded as JSON."""
+    return Response(msgspec.json.encode(body), status, headers, "application/json")

@@ -1,0 +1,121 @@
+"""`/api/v1/sagas`: list and show sagas, and send them operators' commands."""
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations import (
+    NoSuchSagaError,
+    NoSuchStepError,
+    NotPossibleError,
+    ReasonNeededError,
+    SagaOperations,
+)
+from order_sagas.bridges.storage.queries import SAGA_STATUSES
+
+PATH = "/api/v1/sagas"
+
+
+class SagaAction(msgspec.Struct, frozen=True):
+    """Request body of an action on one saga."""
+
+    step: str = ""
+    """The stuck step; for `retry` and `skip`."""
+    why: query.Reason = ""
+
+
+Make = Callable[[SagaView, SagaAction, str], OperatorCommand]
+
+ACTIONS: dict[str, Make] = {
+    "retry": lambda saga, body, by: RetryStep(
+        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+    ),
+    "skip": lambda saga, body, by: SkipStep(
+        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+    ),
+    "resume": lambda saga, body, by: ResumeSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    ),
+    "cancel": lambda saga, body, by: CancelSaga(
+        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    ),
+}
+
+
+class SagaRoutes:
+    """Endpoints of sagas. Reads go to the database; commands are checked and sent to the log."""
+
+    def __init__(self, dependencies: Dependencies, reader: ReadModel, options: HttpOptions) -> None:
+        self._dependencies = dependencies
+        self._reader = reader
+        self._options = options
+        self._operations = SagaOperations(dependencies.database, dependencies.registry)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [
+            *(
+                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.OPERATE, self._ask(name, make))
+                for name, make in ACTIONS.items()
+            ),
+            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        statuses = query.statuses(request, SAGA_STATUSES)
+        limit, after = query.limit(request), query.numbered_name(request, "after")
+        return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+
+    async def _show(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._with_timeline, query.order_id_of(request)))
+
+    def _with_timeline(self, name: str) -> SagaView:
+        saga = self._saga(name)
+        return msgspec.structs.replace(saga, timeline=self._dependencies.timeline(saga.order_id))
+
+    def _saga(self, name: str) -> SagaView:
+        found = self._reader.saga(name)
+        if found is None:
+            raise Problem(404, "there is no saga of this id")
+        return found
+
+    def _ask(self, action: str, make: Make) -> Handle:
+        async def ask(request: Request) -> Response:
+            name, by = query.order_id_of(request), request.scope["caller"].name
+            options = self._options
+            raw = await read_body(request, options.max_body, options.timeout, optional=True)
+            body: SagaAction = query.convert(raw or b"{}", SagaAction)
+            return answer(await run_in_threadpool(self._send, action, make, name, body, by), 202)
+
+        return ask
+
+    def _send(self, action: str, make: Make, name: str, body: SagaAction, by: str) -> ActionReceipt:
+        saga = self._saga(name)
+        command = make(saga, body, by)
+        try:
+            self._operations.check(command)
+            with self._dependencies.open_log() as log:
+                workers = self._operations.send([command], log)
+        except NoSuchSagaError as error:
+            raise Problem(404, str(error)) from None
+        except NoSuchStepError as error:
+            raise wrong_field("#/step", str(error)) from None
+        except ReasonNeededError as error:
+            raise wrong_field("#/why", str(error)) from None
+        except (NotPossibleError, UnknownSagaError) as error:
+            raise Problem(409, str(error)) from None
+        return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)

@@ -1,0 +1,76 @@
+"""`/api/v1/events`: one snapshot of the system per second, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.routing import Endpoint
+from order_sagas.bridges.http.problems import retry_later
+from order_sagas.bridges.http.server.tokens import Role
+
+PATH = "/api/v1/events"
+EVERY = 1.0
+"""Seconds between two events."""
+MOST = 100
+"""Maximum number of clients connected to the stream at the same time."""
+
+
+class EventRoutes:
+    """Streams one shared snapshot per second to all clients. Nothing is read while none listens."""
+
+    def __init__(self, reader: ReadModel) -> None:
+        self._reader = reader
+        self._clients = 0
+        self._latest = b""
+        self._published = asyncio.Condition()
+        self._publishing: asyncio.Task[None] | None = None
+        self._ending = False
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [Endpoint("GET", PATH, Role.READ, self._listen)]
+
+    async def end(self) -> None:
+        """End every open stream."""
+        self._ending = True
+        async with self._published:
+            self._published.notify_all()
+
+    async def _listen(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        if self._clients >= MOST:
+            raise retry_later(503, "too many clients listen already", 10)
+        return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        self._clients += 1
+        try:
+            if self._latest and self._publishing and not self._publishing.done():
+                yield self._latest
+            if self._publishing is None or self._publishing.done():
+                self._publishing = asyncio.create_task(self._tell())
+            while not self._ending:
+                async with self._published:
+                    await self._published.wait()
+                if not self._ending:
+                    yield self._latest
+        finally:
+            self._clients -= 1
+
+    async def _tell(self) -> None:
+        while self._clients and not self._ending:
+            try:
+                snapshot = await run_in_threadpool(self._reader.snapshot)
+                self._latest = b"event: snapshot\ndata: " + msgspec.json.encode(snapshot) + b"\n\n"
+            except BridgeError:
+                self._latest = b": the database is away\n\n"
+            async with self._published:
+                self._published.notify_all()
+            await asyncio.sleep(EVERY)

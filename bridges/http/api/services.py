@@ -1,0 +1,71 @@
+"""`/api/v1/services`: pause and unpause a service, or the intake of new orders."""
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations import (
+    AlreadySoError,
+    NoSuchTargetError,
+    PauseOperations,
+    ReasonNeededError,
+)
+from order_sagas.bridges.storage.deferred import INTAKE
+
+PATH = "/api/v1/services"
+ACTIONS = ("pause", "unpause")
+
+
+class PauseAction(msgspec.Struct, frozen=True):
+    """Request body of pause and unpause. A pause requires a `why`."""
+
+    why: query.Reason = ""
+
+
+class ServiceRoutes:
+    """Endpoints of pauses. Pauses are stored in the database; the snapshot lists current ones."""
+
+    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+        self._dependencies = dependencies
+        self._options = options
+        self._names = (*dependencies.registry.participants(), INTAKE)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [
+            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.OPERATE, self._ask(action))
+            for action in ACTIONS
+        ]
+
+    def _ask(self, action: str) -> Handle:
+        async def ask(request: Request) -> Response:
+            name, by = request.path_params["name"], request.scope["caller"].name
+            options = self._options
+            raw = await read_body(request, options.max_body, options.timeout, optional=True)
+            body: PauseAction = query.convert(raw or b"{}", PauseAction)
+            return answer(await run_in_threadpool(self._do, action, name, by, body.why), 202)
+
+        return ask
+
+    def _do(self, action: str, name: str, by: str, why: str) -> ActionReceipt:
+        with self._dependencies.open_log() as log:
+            operations = PauseOperations(log, self._names)
+            try:
+                (operations.pause if action == "pause" else operations.unpause)(name, by, why)
+            except NoSuchTargetError as error:
+                raise Problem(404, str(error)) from None
+            except AlreadySoError as error:
+                raise Problem(409, str(error)) from None
+            except ReasonNeededError as error:
+                raise wrong_field("#/why", str(error)) from None
+        return ActionReceipt(
+            asked=action, by=by, workers=self._dependencies.running(), service=name
+        )

@@ -1,0 +1,220 @@
+"""The app: the business that the system runs, as one object that every command and process loads.
+
+The setting `app` names it, as `module:object`. The default is the order business
+(`order_sagas.system.order_app`), which uses nothing that another app could not.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any
+
+import attrs
+
+from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import Message, OrderCreated, status
+from order_sagas.actors.sagas.definition import Participant, Saga
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import DEAD_LETTERS
+from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
+from order_sagas.bridges.storage.table_names import RESERVED
+from order_sagas.system.settings import Settings
+from order_sagas.system.settings.errors import SettingError
+
+Client = Callable[[Settings], Any]
+"""Makes what a service calls other systems with. Called in the worker process, at its start."""
+
+
+def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
+    return tuple(given)
+
+
+def _services(given: Iterable[type[Service]]) -> tuple[type[Service], ...]:
+    return tuple(given)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class App:
+    """The sagas of a business, the services that run here, and the clients that services need.
+
+    A participant without a service here must declare the messages that it takes elsewhere
+    (`Participant(..., remote=[...])`).
+
+    `clients` maps the name of a participant to a function that makes the client of its service from
+    the settings. It is called once in each worker process, and the service gets the result as
+    `UseClient`, before its first message. A client with a method `close` is closed when the worker
+    stops.
+
+    Raises DefinitionError if the parts do not fit together; the message says what to change.
+    """
+
+    sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
+    services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
+    clients: Mapping[str, Client] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        check_parts(self.sagas, self.services)
+        names = [service.participant.name for service in self.services]
+        for name in self.clients:
+            if name not in names:
+                raise DefinitionError(
+                    f"there is a client for {name!r}, and no service of that name; "
+                    f"there are {', '.join(names) or 'none'}"
+                )
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The saga definitions, with deadlines as declared."""
+        return Registry(self.sagas)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """The receivers of every message."""
+        return Routes(self.registry, self.services)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic, `dead-letters` last."""
+        return self.routes.topics
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role: the orchestrator, and those of the services."""
+        return every_role(self.services)
+
+    @cached_property
+    def topics_of_roles(self) -> dict[str, tuple[str, ...]]:
+        """The topics whose records each role reads."""
+        found = {ORCHESTRATOR: tuple(topic for topic in self.topics if topic != DEAD_LETTERS)}
+        for service in self.services:
+            role = service.participant.role
+            topics = self.routes.topics_of(service.participant.name)
+            found[role] = tuple(dict.fromkeys([*found.get(role, ()), *topics]))
+        return found
+
+    @cached_property
+    def participants(self) -> dict[str, Participant]:
+        """The participants whose services run here, by name."""
+        return {service.participant.name: service.participant for service in self.services}
+
+    @cached_property
+    def messages(self) -> dict[str, type[Message]]:
+        """Every message class that a topic may carry, by status."""
+        found = wire_messages(self.registry, self.services)
+        return {status(message): message for message in sorted(found, key=status)}
+
+    @property
+    def takes_orders(self) -> bool:
+        """True if orders (`ORDER_CREATED`) start a saga of this app."""
+        return OrderCreated in self.registry.started_by
+
+
+def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
+    """Return the roles that these services have, after that of the orchestrator."""
+    return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
+
+
+def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -> None:
+    """Raise DefinitionError if messages, participants or tables contradict each other."""
+    registry = Registry(sagas)
+    here = {service.participant.name for service in services}
+    for name, participant in registry.participants().items():
+        if name not in here and not participant.remote:
+            raise DefinitionError(
+                f"participant {name!r} has no service in this app; add the service, or declare the "
+                "messages that it takes elsewhere: Participant(..., remote=[...])"
+            )
+    _check_statuses(wire_messages(registry, services))
+    _check_tables(services)
+
+
+def _check_statuses(messages: Iterable[type[Message]]) -> None:
+    known: dict[str, type[Message]] = {}
+    for message in messages:
+        other = known.setdefault(status(message), message)
+        if other is not message:
+            both = sorted(f"{each.__module__}.{each.__name__}" for each in (message, other))
+            raise DefinitionError(
+                f"{' and '.join(both)} have the same status {status(message)}; rename one"
+            )
+
+
+def _check_tables(services: Iterable[type[Service]]) -> None:
+    shipped = {entity.table for entity in ENTITIES}
+    known: dict[str, type[Entity]] = {}
+    for service in services:
+        for entity in entities_of([service]):
+            other = known.setdefault(entity.table, entity)
+            if other is not entity:
+                raise DefinitionError(
+                    f"{entity.__name__} and {other.__name__} have the same table {entity.table!r}"
+                )
+            if entity not in ENTITIES and entity.table in RESERVED | shipped:
+                raise DefinitionError(
+                    f"{entity.__name__}: the table name {entity.table!r} is reserved"
+                )
+
+
+def entities_of(services: Iterable[type[Service]]) -> tuple[type[Entity], ...]:
+    """Return every entity class that the services store, once."""
+    return tuple(
+        {
+            entity: None
+            for service in services
+            for entity in (service.entity, *service.entity_of.values(), *service.memory)
+        }
+    )
+
+
+def app_of(settings: Settings) -> App:
+    """Return the app that the settings name, loaded once. Raises SettingError if it can't be."""
+    return _loaded(settings.app)
+
+
+@cache
+def _loaded(name: str) -> App:
+    def refused(problem: str) -> SettingError:
+        return SettingError("app", name, problem)
+
+    module_name, _, attribute = name.partition(":")
+    folder = os.getcwd()
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.insert(0, folder)  # as `python -m` does: an app is mostly run where it is written
+    try:
+        module = importlib.import_module(module_name)
+    except DefinitionError as error:
+        raise refused(str(error)) from error
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise refused(
+                f"there is no module {error.name!r}, looked for in {folder} too"
+            ) from None
+        raise refused(f"its import failed: {error}") from error
+    except Exception as error:
+        raise refused(f"its import failed: {type(error).__name__}: {error}") from error
+    found = getattr(module, attribute, None)
+    if isinstance(found, App):
+        return found
+    if found is None:
+        apps = [key for key, value in vars(module).items() if isinstance(value, App)]
+        known = f"it has {', '.join(apps)}" if apps else "and no other App"
+        raise refused(f"module {module_name} has no {attribute!r}; {known}")
+    raise refused(f"it is a {type(found).__name__}, and no App")
+
+
+def roles_here(settings: Settings, app: App) -> tuple[str, ...]:
+    """Return the roles that this process runs: those of the settings, or all.
+
+    Raises SettingError for a role that the app does not have.
+    """
+    for role in settings.roles:
+        if role not in app.roles:
+            raise SettingError(
+                "roles", ",".join(settings.roles),
+                f"{role!r} is no role of the app; it has {', '.join(app.roles)}",
+            )  # fmt: skip
+    return settings.roles or app.roles

@@ -1,0 +1,107 @@
+"""The processor in a harness, and its adapter of the embedded log: the real ones, with faults."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+from thespian.actors import ActorAddress
+
+from order_sagas.actors.protocol import Delivery
+from order_sagas.actors.services.service import Service
+from order_sagas.actors.topics import DEAD_LETTERS
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.context import ProcessorContext
+from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
+from order_sagas.bridges.processor.messages import Connect
+from order_sagas.bridges.processor.processor import BatchProcessor
+from order_sagas.bridges.processor.state import State
+from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.log_queues import TO_READ
+from order_sagas.system.harness.faulty_database import WatchedStore
+
+if TYPE_CHECKING:
+    from order_sagas.system.harness.environment import Stage
+    from order_sagas.system.harness.simulated_worker import Worker
+
+
+class StagedProcessor(BatchProcessor):
+    """A processor whose database is the harness's, and whose deliveries a fault may hit."""
+
+    stage: ClassVar["Stage"]
+    worker: ClassVar["Worker"]
+    _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
+
+    @property
+    def shards(self) -> dict[int, int]:
+        """The shards it owns, as far as it knows, each with the epoch of its claim."""
+        return self.ownership.epochs
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no batch is open, and none was broken off."""
+        return self.state is State.IDLE
+
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Handle a message; the first one gets a context with a watched store."""
+        if type(message) is Connect:
+            message = attrs.evolve(
+                message, open_context=partial(self._watched, message.open_context)
+            )
+        super().receiveMessage(message, sender)
+
+    def _watched(self, opened: Callable[[], ProcessorContext]) -> ProcessorContext:
+        """The context, with a store that shares its database's troubles."""
+        context = opened()
+        self.worker.stores.append(context.store)
+        store = WatchedStore(context.store, self.stage.database, self.worker)
+        return attrs.evolve(  # what is told is handled once time is given to the worker
+            context,
+            store=store,  # type: ignore[arg-type]
+            tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
+        )
+
+    def send(self, target: ActorAddress, message: Any) -> None:
+        """Send a message; deliveries to services are subject to the service faults in force."""
+        troubles = self.stage.troubles
+        if type(message) is not Delivery or not troubles:
+            super().send(target, message)
+            return
+        service = getattr(target, "actor", None)
+        if not isinstance(service, Service):
+            super().send(target, message)
+            return
+        put, name = self._myRef.base.inject, service.participant.name
+        for each in troubles.meddle(name, put, self.myAddress, target, message):
+            super().send(target, each)
+
+
+class StagedEmbeddedLog(EmbeddedLogAdapter):
+    """The adapter of the embedded log. A record that a fault hits is not handled in its batch."""
+
+    stage: ClassVar["Stage"]
+    worker: ClassVar["Worker"]
+
+    def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
+        """See `LogAdapter.emit`."""
+        stage = self.stage
+        self.worker.placed.append(outgoing)
+        arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling
+        trips = None if arrives else stage.meddling.trips(outgoing)
+        if trips is None:
+            return super().emit(batch, outgoing, shard)
+        handled_here = False
+        for trip in trips:
+            if trip.wait < 0:
+                handled_here = super().emit(batch, trip.outgoing, shard)
+            elif trip.wait == 0:
+                batch.appended.append((trip.outgoing, TO_READ))
+            else:
+                self.worker.held.append(trip)
+        return handled_here
+
+    def given_back(self, batch: Batch) -> None:
+        """See `LogAdapter.given_back`."""
+        super().given_back(batch)
+        self.worker.placed.clear()
+        self.worker.held.clear()

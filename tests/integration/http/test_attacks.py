@@ -1,0 +1,145 @@
+"""What a stranger without a token can do to the process: memory stays bounded, others are served.
+
+Each attack has a bounded number of bytes or connections, on loopback. Memory is the growth of the
+resident set of the process; before there were limits, each attack took hundreds of megabytes, or
+all connections.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
+import pytest
+
+from tests.support.cli import environment
+from tests.support.http_service import HttpProcess
+from tests.support.waiting import TIMEOUT, wait_until
+
+pytestmark = pytest.mark.processes
+
+MOST_GROWTH = 48 * 1024 * 1024
+"""Bytes by which the process may grow during one attack of 20 MB."""
+ATTACK = 20 * 1024 * 1024
+"""Bytes that an attack sends if nobody stops it."""
+CONNECTIONS = 40
+
+HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[HttpProcess]:
+    """A process of its own, with few connections and little patience."""
+    env = environment(
+        tmp_path,
+        log_dir=tmp_path / "logs",
+        http_connections=CONNECTIONS,
+        http_connections_of_address=CONNECTIONS // 2,
+        http_timeout="1s",
+    )
+    with HttpProcess(tmp_path, env) as server:
+        yield server
+
+
+def connect(server: HttpProcess, source: str = "127.0.0.1") -> socket.socket:
+    """A connection from one of the addresses of this machine."""
+    return socket.create_connection(("127.0.0.1", server.port), TIMEOUT, (source, 0))
+
+
+def memory(server: HttpProcess) -> int:
+    """The resident set in bytes."""
+    return int(psutil.Process(server.process.pid).memory_info().rss)
+
+
+def is_alive(server: HttpProcess) -> bool:
+    """Whether a newcomer from another address is served."""
+    transport = httpx.HTTPTransport(local_address="127.0.0.3")
+    with httpx.Client(transport=transport, timeout=TIMEOUT) as client:
+        return client.get(f"{server.url}/health/live").status_code == 200
+
+
+def flood(server: HttpProcess, begin: bytes, again: bytes) -> int:
+    """Send `begin` and then `again` and again; return how many bytes were sent before the end.
+
+    While it goes on, the server is asked whether it lives.
+    """
+    sent = 0
+    with connect(server) as connection, suppress(ConnectionError):
+        connection.sendall(begin)
+        block = again * (64 * 1024 // len(again))
+        while sent < ATTACK:
+            connection.sendall(block)
+            sent += len(block)
+            if sent % (len(block) * 32) == 0:
+                assert is_alive(server)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\na: ", b"b"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;a=", b"b"),
+        (HEAD, b"a: b\r\n"),
+    ],
+    ids=["trailers", "one long trailer", "a chunk extension", "a head"],
+)
+def test_what_never_ends_is_cut(server, begin, again):
+    """Whatever the parser would keep of it."""
+    before = memory(server)
+    sent = flood(server, begin, again)
+
+    assert sent < ATTACK
+    assert memory(server) - before < MOST_GROWTH
+    assert is_alive(server)
+
+
+def test_requests_sent_ahead_are_cut(server):
+    """A client that sends more requests than it reads responses is disconnected."""
+    before = memory(server)
+    sent = [flood(server, b"", HEAD + b"\r\n") for _ in range(3)]
+
+    assert max(sent) < ATTACK
+    assert memory(server) - before < MOST_GROWTH
+    assert is_alive(server)
+
+
+def test_bodies_that_never_end_keep_no_connection(server):
+    """Each is answered at once, sends a byte now and then, and is closed nevertheless."""
+    ask = HEAD + b"Content-Length: 100000000\r\n\r\n"
+    with ExitStack() as opened:
+        strangers = [
+            opened.enter_context(connect(server, f"127.0.0.{5 + number % 2}"))
+            for number in range(CONNECTIONS - 10)
+        ]
+        for each in strangers:
+            each.sendall(ask)
+            each.settimeout(0.01)
+
+        def close_some() -> bool:
+            for each in [*strangers]:
+                try:
+                    each.sendall(b"x")
+                    if each.recv(65536):
+                        continue
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    pass
+                strangers.remove(each)
+            return not strangers
+
+        wait_until(close_some, "all connections to be closed")
+
+    assert is_alive(server)
+
+
+def test_one_address_cannot_take_all_connections(server):
+    """The rest is for others."""
+    with ExitStack() as opened:
+        for _ in range(CONNECTIONS + 10):
+            opened.enter_context(connect(server, "127.0.0.7"))
+
+        assert is_alive(server)
