@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.retry import ONCE, Retry
     from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
     from order_sagas.actors.sagas.step import Step
+    from order_sagas.actors.sagas.step_mapping import StepMapping
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -50,6 +51,7 @@ __all__ = [
     "Saga",
     "Service",
     "Step",
+    "StepMapping",
     "UseClient",
     "Wait",
     "days",
@@ -79,6 +81,7 @@ _MODULES = {
     "Failure": "actors.sagas.definition",
     "Notice": "actors.sagas.definition",
     "Saga": "actors.sagas.definition",
+    "StepMapping": "actors.sagas.step_mapping",
     "ONCE": "actors.sagas.retry",
     "Retry": "actors.sagas.retry",
     "CallLimits": "actors.services.call_limits",
