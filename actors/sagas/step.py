@@ -70,8 +70,10 @@ class Step(Generic[S, X]):
     """One row of a saga.
 
     `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
-    message that started the saga; only the first row can be one.
+    in seconds. A step without `done` waits for no reply. A step with `done` but without `do` is
+    done by an event: its participant acts on a record that was sent already, and the saga waits for
+    the outcome; nothing can be sent again, so there is one attempt. A step without both was done by
+    the message that started the saga; only the first row can be one.
 
     `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
     seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
@@ -92,6 +94,8 @@ class Step(Generic[S, X]):
     """
 
     kind: ClassVar[str] = "step"
+    is_child: ClassVar[bool] = False
+    """True if the step runs another saga; see `Child`."""
 
     name: str
     to: Participant = attrs.field(kw_only=True)
@@ -217,6 +221,13 @@ class Step(Generic[S, X]):
         def __init__(self, name: str, **fields: Any) -> None:
             self.__attrs_init__(name, **fields)
 
+        @classmethod
+        def __class_getitem__(cls, given: Any) -> Any:
+            # A TypeVar has no default before Python 3.13: `Step[Start]` is `Step[Start, Any]`.
+            given = given if isinstance(given, tuple) else (given,)
+            missing = len(cls.__parameters__) - len(given)
+            return super().__class_getitem__((*given, *[Any] * missing))
+
     def __attrs_post_init__(self) -> None:
         if not self.name:
             raise DefinitionError("a step needs a name")
@@ -234,8 +245,8 @@ class Step(Generic[S, X]):
 
     def _check(self) -> None:
         refuse = self._refuse
-        if self.done and not self.do:
-            refuse("has a reply (`done`) but no command (`do`)")
+        if self.done and not self.do and self.ask:
+            refuse("asks for an outcome (`ask`) of a command, but has none (`do`)")
         if self.failed and not self.done:
             refuse("can fail (`failed`) but never succeed (`done`)")
         if self.done and self.within is None:
@@ -269,6 +280,11 @@ class Step(Generic[S, X]):
                 "is a pivot that is waited for and has an `undo`, so it needs an `undone` reply: "
                 "nothing before it may be undone until it is known to be undone itself"
             )
+
+    @property
+    def is_done_by_event(self) -> bool:
+        """True if the step waits for the outcome of something that no command of it began."""
+        return self.kind == "step" and self.do is None and self.done is not None
 
     def scaled(self, factor: float) -> "Step[S, X]":
         """The same step with every duration multiplied by `factor`."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
     from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.sagas.child import Child
+    from order_sagas.actors.sagas.child_messages import ChildCancelled, ChildCompleted
     from order_sagas.actors.sagas.definition import Failure, Notice, Saga
     from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
     from order_sagas.actors.sagas.known_replies import Replies
@@ -31,6 +33,9 @@ __all__ = [
     "After",
     "Answer",
     "CallLimits",
+    "Child",
+    "ChildCancelled",
+    "ChildCompleted",
     "Declined",
     "Delay",
     "Each",
@@ -62,28 +67,31 @@ __all__ = [
 
 _MODULES = {
     "Entity": "actors.entities",
+    "ReplyError": "actors.errors",
     "Failed": "actors.messages",
     "Message": "actors.messages",
-    "ReplyError": "actors.errors",
+    "Child": "actors.sagas.child",
+    "ChildCancelled": "actors.sagas.child_messages",
+    "ChildCompleted": "actors.sagas.child_messages",
+    "Failure": "actors.sagas.definition",
+    "Notice": "actors.sagas.definition",
+    "Saga": "actors.sagas.definition",
+    "days": "actors.sagas.durations",
+    "hours": "actors.sagas.durations",
+    "minutes": "actors.sagas.durations",
+    "seconds": "actors.sagas.durations",
+    "Replies": "actors.sagas.known_replies",
+    "SIGNALS": "actors.sagas.participant",
+    "Participant": "actors.sagas.participant",
+    "ONCE": "actors.sagas.retry",
+    "Retry": "actors.sagas.retry",
     "Delay": "actors.sagas.rows",
     "Each": "actors.sagas.rows",
     "Parallel": "actors.sagas.rows",
     "Remind": "actors.sagas.rows",
     "Wait": "actors.sagas.rows",
-    "Replies": "actors.sagas.known_replies",
-    "SIGNALS": "actors.sagas.participant",
-    "Participant": "actors.sagas.participant",
     "Step": "actors.sagas.step",
-    "days": "actors.sagas.durations",
-    "hours": "actors.sagas.durations",
-    "minutes": "actors.sagas.durations",
-    "seconds": "actors.sagas.durations",
-    "Failure": "actors.sagas.definition",
-    "Notice": "actors.sagas.definition",
-    "Saga": "actors.sagas.definition",
     "StepMapping": "actors.sagas.step_mapping",
-    "ONCE": "actors.sagas.retry",
-    "Retry": "actors.sagas.retry",
     "CallLimits": "actors.services.call_limits",
     "After": "actors.services.call_outcomes",
     "Declined": "actors.services.call_outcomes",

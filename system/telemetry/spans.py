@@ -5,7 +5,8 @@
         attempt: from its command to its reply, or until it is no longer waited for
 
 A step without a reply is one span of zero length. The span of a saga is created when the saga has
-ended, that of a step when the step is settled.
+ended, that of a step when the step is settled. A child saga that is undone after it has completed
+has a second span for that, below its first.
 """
 
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ class Spans:
         self._progress = progress
         self._notes = notes
         self._now = progress.history[-1].at
+        self._brought_back = _brought_back(progress)
+        saga_id = progress.saga_id
+        self._undo_root = saga_id if self._brought_back is None else f"{saga_id}:undo"
 
     def over(self) -> Iterator[SpanOver]:
         """Yield the spans that this turn finished, children before parents."""
@@ -93,7 +97,7 @@ class Spans:
         if step == besides or self._find(step, False, None, "done"):
             return
         row = self._row(step)
-        if row.do is None or row.done is None:
+        if row.done is None:
             return  # a step without a reply
         sent = self._sent(step, undo=False)
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
@@ -107,7 +111,7 @@ class Spans:
         if (row.undone if undo else row.done) is None:
             yield SpanOver(
                 id=command_id(self._progress.saga_id, step, undo, 1),
-                parent=self._progress.saga_id,
+                parent=self._undo_root if undo else self._progress.saga_id,
                 name=_name(step, undo),
                 began=self._now,
                 ended=self._now,
@@ -141,7 +145,7 @@ class Spans:
         saga_id = self._progress.saga_id
         yield SpanOver(
             id=step_id(saga_id, step, undo),
-            parent=saga_id,
+            parent=self._undo_root if undo else saga_id,
             name=_name(step, undo),
             began=self._sent(step, undo),
             ended=self._now,
@@ -151,6 +155,7 @@ class Spans:
 
     def _whole(self) -> SpanOver:
         progress = self._progress
+        again = self._brought_back
         cancelled = progress.status == CANCELLED
         attributes: dict[str, Any] = {
             "order_id": progress.order_id,
@@ -162,10 +167,10 @@ class Spans:
         if cancelled:
             attributes |= {"code": progress.code, "failed_step": progress.failed_step}
         return SpanOver(
-            id=progress.saga_id,
-            parent="",
-            name=progress.saga,
-            began=progress.started_at,
+            id=progress.saga_id if again is None else self._undo_root,
+            parent="" if again is None else progress.saga_id,
+            name=progress.saga if again is None else f"undo {progress.saga}",
+            began=progress.started_at if again is None else again,
             ended=progress.ended_at,
             attributes=attributes,
             error=progress.reason if cancelled else "",
@@ -235,6 +240,16 @@ class Spans:
             if (undo and turned) or (settled and entry.step in others):
                 sent = entry.at
         return sent
+
+
+def _brought_back(progress: SagaState) -> float | None:
+    """When a saga that had completed was asked to be undone; None if it was not."""
+    completed = False
+    for entry in progress.history:
+        if completed and entry.event == "saga.undo_asked":
+            return entry.at
+        completed = completed or entry.event == "saga.completed"
+    return None
 
 
 def command_id(saga_id: str, step: str, undo: bool, attempt: int) -> str:
