@@ -1,6 +1,7 @@
 """Runs the checks, and reports their violations."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import attrs
 
@@ -47,7 +48,7 @@ class Report:
         return [v for finding in self.findings for v in finding.violations]
 
 
-def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Report:
+def examine(ledger: Ledger, sagas: Iterable[Saga[Any]], *, ended: bool = False) -> Report:
     """Run the checks on the books; `ended` includes those of kind `ENDED`.
 
     If the books may change meanwhile, the ledger must read them in one transaction, as of one
@@ -67,7 +68,7 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
 
 
 def violations(
-    ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False
+    ledger: Ledger, sagas: Iterable[Saga[Any]], *, ended: bool = False
 ) -> Iterator[Violation]:
     """The violations that `examine` would find, without counting the rows examined."""
     for check in checks_for(sagas):

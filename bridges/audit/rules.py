@@ -8,6 +8,7 @@ history says who skipped it and why.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -237,7 +238,7 @@ CUSTOMERS = (
 )
 
 
-def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
+def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
     """Every check, for books with sagas of these definitions."""
     rows = [
         f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "

@@ -29,18 +29,18 @@ from order_sagas.actors.sagas.registry import Registry
 SHOP = Participant("shop", topic="shop-events")
 
 
-def a_step(name: str = "pay", **fields: Any) -> Step:
+def a_step(name: str = "pay", **fields: Any) -> Step[Any, Any]:
     """A step that is as it should be, but for `fields`."""
     right = {"do": charge, "done": PaymentCompleted, "within": 30.0, "undo": refund}
     return Step(name, to=SHOP, **{**right, **fields})
 
 
-def a_pivot(name: str = "pay", **fields: Any) -> Step:
+def a_pivot(name: str = "pay", **fields: Any) -> Step[Any, Any]:
     """A step that is waited for and cannot be undone."""
     return a_step(name, **{"undo": None, "pivot": True, **fields})
 
 
-def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga:
+def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga[Any]:
     return Saga(name, version, OrderCreated, steps)
 
 
