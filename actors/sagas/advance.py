@@ -56,7 +56,7 @@ def advance(
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            turn.message_of_parent(message)
+            turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:

@@ -8,6 +8,7 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import status
 from order_sagas.actors.protocol import (
     Ack,
@@ -15,6 +16,7 @@ from order_sagas.actors.protocol import (
     Ended,
     EvictSagas,
     Nack,
+    Output,
     Restore,
     timer_ticket,
 )
@@ -30,6 +32,7 @@ from order_sagas.actors.sagas.saga_actor import (
     log_notes,
     outputs_of,
 )
+from order_sagas.actors.sagas.state import SagaState
 
 log = structlog.get_logger("sagas")
 
@@ -109,7 +112,16 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._processor, Ack(delivery.batch, delivery.ticket))
+        outputs = self._after_end(ended, delivery) if ended else []
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
+
+    def _after_end(self, ended: SagaState, delivery: Delivery) -> list[Output]:
+        """What is still sent for a saga that has ended: compensations of events that came late."""
+        try:
+            saga = self._registry.get(ended.saga, ended.version)
+        except UnknownSagaError:
+            return []
+        return outputs_of(advance(saga, ended, delivery.message, delivery.now))
 
     def _deliver_to_child(self, delivery: Delivery) -> None:
         """Handle a message for a child saga that has ended, or that was never started.

@@ -17,7 +17,7 @@ The rules are those of Garcia-Molina and Salem, "Sagas" (1987), with the pivot o
 be retried until they succeed. What a row can be is in `step` and `rows`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, overload
 
@@ -31,6 +31,7 @@ from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.participant import SIGNALS, Participant
 from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
 from order_sagas.actors.sagas.step import S, Step
+from order_sagas.actors.sagas.step_mapping import StepMapping, check_mappings
 
 __all__ = [
     "Delay",
@@ -108,7 +109,8 @@ class Saga(Generic[S]):
 
     `deadline` is in seconds from the start. If it passes before the pivot was sent, the saga is
     compensated with the code `deadline`. If it passes later, the saga goes on, and its history and
-    log say once that it needs attention.
+    log say once that it needs attention. `migrates` says, for other versions, how sagas in flight
+    of them become sagas of this one.
 
     Raises DefinitionError on creation if a name is used twice, if a step after the pivot can be
     undone, if a step before it cannot be undone and does not say `needs_no_undo`, or if the
@@ -121,6 +123,7 @@ class Saga(Generic[S]):
     stages: tuple[tuple[Step[Any, Any], ...], ...] = attrs.field(converter=_stages, alias="steps")
     cancelled: tuple[Notice[Any], ...] = attrs.field(default=(), converter=_notices)
     deadline: float | None = None
+    migrates: Mapping[int, StepMapping] = attrs.field(factory=dict)
 
     def __init__(
         self,
@@ -130,14 +133,16 @@ class Saga(Generic[S]):
         steps: Sequence[Step[S, Replies] | Parallel[S]],
         cancelled: Iterable[Notice[S]] = (),
         deadline: float | None = None,
+        migrates: Mapping[int, StepMapping] | None = None,
     ) -> None:
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
-            name, version, starts_on, steps, cancelled, deadline
+            name, version, starts_on, steps, cancelled, deadline, migrates or {}
         )
 
     def __attrs_post_init__(self) -> None:
         check(self)
+        check_mappings(self)
 
     @cached_property
     def rows(self) -> tuple[Step[Any, Any], ...]:
@@ -228,4 +233,12 @@ class Saga(Generic[S]):
             for stage in self.stages
         ]
         deadline = None if self.deadline is None else self.deadline * factor
-        return Saga(self.name, self.version, self.starts_on, rows, self.cancelled, deadline)
+        return Saga(
+            self.name,
+            self.version,
+            self.starts_on,
+            rows,
+            self.cancelled,
+            deadline,
+            self.migrates,
+        )

@@ -48,8 +48,11 @@ def _check_names(saga: "Saga[Any]") -> None:
 
 
 def _check_place(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
-    if step.do is None and n > 0 and step.kind == "step":
-        _refuse(saga, f"step {step.name!r} has no `do`: only the first row may have none")
+    if step.do is None and step.done is None and n > 0 and step.kind == "step":
+        _refuse(
+            saga,
+            f"step {step.name!r} has neither `do` nor `done`: only the first row may have none",
+        )
     if n < saga.pivot_stage and step.is_child and not (step.undo or step.needs_no_undo):
         _refuse(
             saga,

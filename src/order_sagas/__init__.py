@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.retry import ONCE, Retry
     from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
     from order_sagas.actors.sagas.step import Step
+    from order_sagas.actors.sagas.step_mapping import StepMapping
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -55,6 +56,7 @@ __all__ = [
     "Saga",
     "Service",
     "Step",
+    "StepMapping",
     "UseClient",
     "Wait",
     "days",
@@ -81,6 +83,7 @@ _MODULES = {
     "Replies": "actors.sagas.known_replies",
     "SIGNALS": "actors.sagas.participant",
     "Participant": "actors.sagas.participant",
+    "StepMapping": "actors.sagas.step_mapping",
     "ONCE": "actors.sagas.retry",
     "Retry": "actors.sagas.retry",
     "Delay": "actors.sagas.rows",

@@ -97,7 +97,7 @@ class Spans:
         if step == besides or self._find(step, False, None, "done"):
             return
         row = self._row(step)
-        if row.do is None or row.done is None:
+        if row.done is None:
             return  # a step without a reply
         sent = self._sent(step, undo=False)
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]

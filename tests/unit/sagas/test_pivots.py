@@ -54,7 +54,7 @@ def test_a_pivot_that_is_out_cannot_be_cancelled() -> None:
     turns.time_out()
     turns.answer(CancelSaga, by="ann", why="ill")
 
-    reason = "it is too late to cancel: the pivot 'send ticket' was sent, and may have happened"
+    reason = "its pivot 'send ticket' was sent, and may have happened"
     assert [reason, reason] == turns.ignored
     assert "CancelFlight" not in turns.sent
     assert Status.NEEDS_ATTENTION == turns.status
