@@ -128,8 +128,8 @@ def at_least(service: JavaService, count: int) -> Callable[[], bool]:
     return lambda: len(service.acts()) >= count
 
 
-COMPLETED = {(("CHARGED",), ("RESERVED",))}
-CANCELLED = {
+COMPLETED: set[tuple[tuple[str, ...], tuple[str, ...]]] = {(("CHARGED",), ("RESERVED",))}
+CANCELLED: set[tuple[tuple[str, ...], tuple[str, ...]]] = {
     (payment, goods)
     for payment in ((), ("DECLINED",), ("CHARGED", "REFUNDED"))
     for goods in ((), ("LACKING",), ("RESERVED", "RELEASED"))
@@ -140,7 +140,10 @@ CANCELLED = {
 def unsettled(services: dict[str, JavaService], ends: dict[str, str]) -> list[str]:
     """Return orders for which something was done twice, or not undone as it must be."""
     payments, goods = services["payment"].acts(), services["stock"].acts()
-    right = {"COMPLETED": COMPLETED, "CANCELLED": CANCELLED}
+    right: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {
+        "COMPLETED": COMPLETED,
+        "CANCELLED": CANCELLED,
+    }
     return [
         order_id
         for order_id, end in ends.items()
