@@ -16,6 +16,7 @@ import attrs
 from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated, status
+from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
@@ -133,7 +134,7 @@ def check_parts(sagas: Sequence[Saga], services: Sequence[type[Service]]) -> Non
     registry = Registry(sagas)
     here = {service.participant.name for service in services}
     for name, participant in registry.participants().items():
-        if name not in here and not participant.remote:
+        if name not in here and not participant.remote and participant is not CHILDREN:
             raise DefinitionError(
                 f"participant {name!r} has no service in this app; add the service, or declare the "
                 "messages that it takes elsewhere: Participant(..., remote=[...])"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", bound=Message, default=Any)
-    X = TypeVar("X", default=Replies)
+    X = TypeVar("X", default=Any)
 else:
     from typing import TypeVar
 
@@ -94,6 +94,8 @@ class Step(Generic[S, X]):
     """
 
     kind: ClassVar[str] = "step"
+    is_child: ClassVar[bool] = False
+    """True if the step runs another saga; see `Child`."""
 
     name: str
     to: Participant = attrs.field(kw_only=True)
