@@ -79,7 +79,7 @@ def wakes_of(progress: SagaState) -> list[Timer]:
     return wakes
 
 
-def _blocked(saga: Saga, message: UndoChild, now: float) -> Decision:
+def _blocked(saga: Saga[Any], message: UndoChild, now: float) -> Decision:
     """A child that is undone before it was started: its start will find that it has ended."""
     start = never_started(saga, message)
     turn = Events(saga, _unstarted(saga, start, now), now, _cause(message))

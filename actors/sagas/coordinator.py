@@ -158,7 +158,7 @@ class SagaCoordinator(Actor):
             begin = Begin(self._context(saga, restore.epoch), None, progress)
             self.send(address, begin)
 
-    def _context(self, saga: Saga, epoch: int) -> Context:
+    def _context(self, saga: Saga[Any], epoch: int) -> Context:
         """The context that the sagas of one definition and one epoch share."""
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:
