@@ -101,8 +101,7 @@ def _timeline(settings: Settings, order_id: str) -> Any:
         lines = read_lines(settings.log_dir, order_id, time.monotonic() + TIMELINE_SECONDS)
     except SearchTimeoutError:
         raise TimelineError(
-            f"the log files could not be searched within {TIMELINE_SECONDS:g} s; "
-            f"`order-sagas trace` has no limit"
+            f"the log files could not be searched within {TIMELINE_SECONDS:g} s"
         ) from None
     timeline = Timeline.from_lines(order_id, lines)
     if not timeline.sagas and not timeline.others:
