@@ -151,6 +151,9 @@ def _paths() -> _Json:
             }
             for action in ACTIONS
         },
+        "/api/v1/caller": {
+            "get": _operation("What the caller may do", {200: "CallerView"}, _SOME),
+        },
         "/api/v1/stock": {
             "get": _operation("Stock levels: on hand, held, sold", {200: "StockView"}, _SOME),
         },
@@ -290,9 +293,9 @@ def _ref(name: str) -> _Json:
 
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
-    views.StockView, views.DeadLetterPage, views.DeadLetterView, views.ActionReceipt,
-    views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot, ProblemDetails,
-    OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction, BulkSagaAction, SagaSelection,
+    views.StockView, views.CallerView, views.DeadLetterPage, views.DeadLetterView,
+    views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,
+    ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction, BulkSagaAction, SagaSelection,
     BulkDeadLetterAction, DeadLetterSelection,
 )  # fmt: skip
 

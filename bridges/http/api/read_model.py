@@ -74,6 +74,11 @@ class ReadModel:
             for step in saga.rows
             if step.done or step.undone
         ]
+        self._services = {
+            (saga.name, step.name): step.to.name
+            for saga in registry.newest.values()
+            for step in saga.rows
+        }
         self._totals: tuple[dict[str, int], dict[str, int]] | None = None
         self._totals_until = float("-inf")
         self._counting = threading.Lock()
@@ -247,20 +252,32 @@ class ReadModel:
             .where(sagas.c.status.in_(queries.IN_FLIGHT))  # by the index of statuses
             .group_by(sagas.c.status)
         )
-        steps = (
-            sa.select(sagas.c.step, sa.func.count())
+        waiting = (
+            sa.select(
+                sagas.c.saga,
+                sagas.c.step,
+                sa.func.count(),
+                sa.func.min(sagas.c.deadline),
+                sa.func.count(sa.case((sagas.c.deadline < now, 1))),
+            )
             .where(sagas.c.ended_at.is_(None))
-            .group_by(sagas.c.step)
+            .group_by(sagas.c.saga, sagas.c.step)
         )
-        deadlines = sa.select(
-            sa.func.min(sagas.c.deadline),
-            sa.func.count(sa.case((sagas.c.deadline < now, 1))),
-        ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
-            oldest, overdue = db.execute(deadlines).one()
             orders, ended = self._totals_of(db)
             by_status = ended | _counts(db, in_flight)
-            by_step = dict.fromkeys(self._waited_for, 0) | _counts(db, steps)
+            pauses = pauses_that_last(db)
+            names = {each.name for each in pauses}
+            by_step = dict.fromkeys(self._waited_for, 0)
+            oldest, overdue, paused_overdue = None, 0, 0
+            for saga, step, count, deadline, late in db.execute(waiting):
+                by_step[step] = by_step.get(step, 0) + count
+                if self._paused_service(saga, step, names):
+                    paused_overdue += late
+                    continue
+                overdue += late
+                if deadline is not None and (oldest is None or deadline < oldest):
+                    oldest = deadline
             return Snapshot(
                 at=moment(now) or "",
                 orders=orders,
@@ -271,10 +288,23 @@ class ReadModel:
                 ],
                 in_flight=sum(by_step.values()),
                 overdue=overdue,
+                paused_overdue=paused_overdue,
                 oldest_deadline=moment(oldest),
-                oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
-                paused=[_pause(each) for each in pauses_that_last(db)],
+                oldest_deadlines=[
+                    self._with_pause(_saga_summary(row), names)
+                    for row in queries.oldest(db, DEADLINES)
+                ],
+                paused=[_pause(each) for each in pauses],
             )
+
+    def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
+        service = self._paused_service(saga.saga, saga.step, names)
+        return msgspec.structs.replace(saga, paused=service) if service else saga
+
+    def _paused_service(self, saga: str, step: str, names: set[str]) -> str | None:
+        """Return the paused service, of these `names`, that a saga at this step waits for."""
+        waits = (self._services.get((saga, each)) for each in step.split(", "))
+        return next((name for name in waits if name in names), None) if names else None
 
     def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
         """Return the number of orders by status, and of ended sagas by status.
@@ -344,6 +374,7 @@ def _saga_summary(row: Row) -> SagaSummary:
         reason=row["reason"],
         started_at=moment(row["started_at"]) or "",
         ended_at=moment(row["ended_at"]),
+        paused=None,
     )
 
 

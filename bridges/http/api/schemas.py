@@ -87,6 +87,8 @@ class SagaSummary(View):
     reason: str
     started_at: str
     ended_at: str | None
+    paused: str | None
+    """In a snapshot: the paused service that the saga waits for."""
 
 
 class SagaPage(View):
@@ -252,6 +254,17 @@ class BulkActionResult(View):
     """Numbers of the dead letters."""
 
 
+class CallerView(View):
+    """Whom the server takes the caller for, and what the caller may do."""
+
+    name: str
+    may_submit: bool
+    may_read: bool
+    may_act: bool
+    needs_token: bool
+    """False if no tokens are set, so that everybody has the same name."""
+
+
 class HealthCheck(View):
     """Result of one readiness check."""
 
@@ -296,7 +309,12 @@ class Snapshot(View):
     """The newest sagas that need attention."""
     in_flight: int
     overdue: int
-    """Sagas in flight whose deadline has passed."""
+    """Sagas in flight whose deadline has passed, apart from those in `pausedOverdue`."""
+    paused_overdue: int
+    """Sagas whose deadline has passed during the pause of the service that they wait for.
+
+    They time out only after the pause.
+    """
     oldest_deadline: str | None
     oldest_deadlines: list[SagaSummary]
     """Sagas in flight with the earliest deadlines, overdue ones included."""

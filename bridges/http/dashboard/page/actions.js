@@ -1,6 +1,7 @@
 // Operators' actions. Each asks for a reason, which is stored in the history.
 
 import { part, post } from "./api.js";
+import { caller } from "./caller.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { count, many } from "./format.js";
@@ -28,7 +29,7 @@ const SAGA = {
   cancel: {
     button: "Cancel order",
     title: () => "Cancel the order",
-    text: "Turns the saga round: everything that was done is undone, newest step first.",
+    text: "Compensates the saga: everything that was done is undone, newest step first.",
     needsReason: true,
     danger: true,
   },
@@ -38,7 +39,7 @@ const LETTER = {
   replay: {
     button: "Replay",
     title: (number) => `Replay dead letter ${number}`,
-    text: "Puts the record on its topic once more, whole. For when its cause is mended.",
+    text: "Appends the record to its topic again. For when the cause has been mended.",
   },
   discard: {
     button: "Discard",
@@ -52,8 +53,8 @@ const LETTER = {
 const SERVICE = {
   unpause: {
     button: "Unpause",
-    title: (name) => `Let ${name} go on`,
-    text: "What was kept is handled first, in its order. Deadlines run again from now on.",
+    title: (name) => `End the pause of ${name}`,
+    text: "Deferred messages are handled first, in their order. Deadlines run again from now on.",
   },
 };
 
@@ -153,7 +154,7 @@ function askAll(counted) {
 }
 
 function button(what, label, onclick) {
-  return el("button", { type: "button", class: "small", "aria-label": label, onclick }, what.button);
+  return el("button", { type: "button", class: "small act", "aria-label": label, onclick }, what.button);
 }
 
 function ask(what, { title, about, path, body, done }) {
@@ -180,7 +181,7 @@ function reasonField(required = false) {
     el("textarea", {
       id: "why", name: "why", rows: 3, maxlength: 500, required, "aria-describedby": "why-help", autofocus: true,
     }),
-    el("p", { class: "hint", id: "why-help" }, "It stays in the history, with your name."),
+    el("p", { class: "hint", id: "why-help" }, caller.remark),
   ];
 }
 

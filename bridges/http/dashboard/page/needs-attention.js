@@ -4,14 +4,14 @@ import { retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { moment, words } from "./format.js";
 import { orderLink } from "./links.js";
-import { section } from "./section.js";
+import { section, UNKNOWN } from "./section.js";
 
 const SHOWN = 6;
 
 /** The newest of these sagas, each with its possible actions. */
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
-  const none = el("p", { class: "empty" }, "Nothing needs attention.");
+  const none = el("p", { class: "empty" }, UNKNOWN);
   const more = el("p", { class: "more" }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
@@ -21,6 +21,7 @@ export function attentionSection() {
     show(snapshot) {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
+      setText(none, "Nothing needs attention.");
       more.hidden = all <= SHOWN;
       // Keeps the focus inside the row.
       everything.hidden = all < 2 && !everything.contains(document.activeElement);
