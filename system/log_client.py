@@ -11,7 +11,7 @@ import attrs
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -26,7 +26,7 @@ class LogAccess(Protocol):
         """Open a writer, for the calling thread."""
         ...
 
-    def letters(self) -> LetterSource:
+    def letters(self) -> DeadLetterSource:
         """To read dead letters: nothing is opened to write to."""
         ...
 
@@ -44,6 +44,14 @@ class LogAccess(Protocol):
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
+        ...
+
+    def problems(self) -> Sequence[object]:
+        """Return what keeps workers from reading topics, each as a text for people."""
+        ...
+
+    def lost_orders(self) -> list[str]:
+        """Return the orders that were accepted and whose start the log has no more."""
         ...
 
     def dead_letters(self) -> int:
@@ -78,8 +86,8 @@ class EmbeddedAccess:
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
-    def letters(self) -> LetterSource:
-        """See `LogAccess.letters`."""
+    def letters(self) -> DeadLetterSource:
+        """Return the source of the dead letters of this log."""
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 
@@ -97,6 +105,14 @@ class EmbeddedAccess:
         """Return the number of records not handled yet, by topic and by role."""
         with queries.reading(self.settings.database) as db:
             return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
+
+    def problems(self) -> Sequence[object]:
+        """Return nothing: the log and its offsets are in one database."""
+        return ()
+
+    def lost_orders(self) -> list[str]:
+        """Return nothing: no record is deleted before it is handled."""
+        return []
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

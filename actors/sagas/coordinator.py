@@ -7,12 +7,23 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import status
-from order_sagas.actors.protocol import Ack, Delivery, Ended, EvictSagas, Restore, timer_ticket
+from order_sagas.actors.protocol import (
+    Ack,
+    Delivery,
+    Ended,
+    EvictSagas,
+    Output,
+    Restore,
+    timer_ticket,
+)
+from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.saga_actor import Begin, Context, SagaActor
+from order_sagas.actors.sagas.state import SagaState
 
 log = structlog.get_logger("sagas")
 
@@ -89,7 +100,17 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._processor, Ack(delivery.batch, delivery.ticket))
+        outputs = self._after_end(ended, delivery) if ended else []
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
+
+    def _after_end(self, ended: SagaState, delivery: Delivery) -> list[Output]:
+        """What is still sent for a saga that has ended: compensations of events that came late."""
+        try:
+            saga = self._registry.get(ended.saga, ended.version)
+        except UnknownSagaError:
+            return []
+        sends = advance(saga, ended, delivery.message, delivery.now).sends
+        return [Output(s.to.topic, s.to.keyed_by(s.message), s.message) for s in sends]
 
     def _restore(self, restore: Restore) -> None:
         for progress in restore.progresses:

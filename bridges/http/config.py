@@ -1,6 +1,6 @@
 """Options and dependencies of the HTTP server, and its errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
 
 
@@ -72,7 +72,7 @@ class Dependencies:
     registry: Registry
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
-    letters: Callable[[], LetterSource]
+    letters: Callable[[], DeadLetterSource]
     """Opens a source of dead letters for the calling thread."""
     running: Callable[[], int]
     """Number of running worker processes."""
@@ -85,6 +85,8 @@ class Dependencies:
     """Number of records not handled yet, by topic and by role."""
     dead_letters: Callable[[], int] = lambda: 0
     """Number of records in the dead-letter topic, including replay and discard marks."""
+    topic_problems: Callable[[], Sequence[object]] = lambda: ()
+    """What keeps workers from reading topics, each as a text for people."""
     check_log: Callable[[], None] = _no_op
     """Raises BridgeError if the log is unavailable."""
     flush: Callable[[], None] = _no_op

@@ -18,6 +18,7 @@ from order_sagas.system.telemetry.metric_definitions import WORKER, Described
 OUTCOMES = {
     "saga.step_completed": "done",
     "saga.step_failed": "failed",
+    "saga.step_refused": "failed",
     "saga.step_timed_out": "timed_out",
     "saga.step_undone": "undone",
     "saga.undo_timed_out": "undo_timed_out",
@@ -39,7 +40,7 @@ class Exposition:
         """Yield the current metrics of the worker."""
         yield from self._transitions()
         yield from self._batches()
-        yield from self._bridge()
+        yield from self._processor()
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering, before the loop runs, does not call `collect`."""
@@ -81,12 +82,13 @@ class Exposition:
             failures.add_metric(labels, count)
         yield failures
 
-    def _bridge(self) -> Iterable[Metric]:
+    def _processor(self) -> Iterable[Metric]:
         report = self._report()
         yield _gauge(catalogue.UP, int(report is not None))
         if report is not None:
             yield _gauge(catalogue.IN_FLIGHT, report.in_flight)
             yield _gauge(catalogue.SHARDS, len(report.shards))
+            yield _gauge(catalogue.STOPPED_SHARDS, report.stopped_shards)
             yield _counter(catalogue.PRUNED, report.pruned)
             yield _counter(catalogue.STALE_ACKS, report.stale_acks)
             calls = GaugeMetricFamily(

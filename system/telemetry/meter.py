@@ -6,8 +6,7 @@ from typing import Any
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.observers import Observer
+from order_sagas.bridges.processor.observers import ObservedContext, Observer
 from order_sagas.system.telemetry.histogram import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
@@ -33,7 +32,7 @@ class Meter(Observer):
         self.rollbacks = 0
         self.call_failures: dict[CallKey, int] = defaultdict(int)
 
-    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """Count a committed batch; `seconds` is the duration of its transaction."""
         self.commits.add((seconds,))
         self.records.add((batch.records,))
@@ -47,7 +46,10 @@ class Meter(Observer):
             saga = handled.writes[0].saga  # type: ignore[union-attr]
             for note in handled.notes:
                 fields = note.fields
-                took[saga, note.event, fields.get("step", "")].append(fields.get("took", 0.0))
+                step = fields.get("step", "")
+                if step.endswith("]"):
+                    step = _label(step)
+                took[saga, note.event, step].append(fields.get("took", 0.0))
         for key, values in took.items():
             if key[1] not in TIMEOUTS:
                 self.transitions[key].add(values)
@@ -62,7 +64,7 @@ class Meter(Observer):
         """Count an external call that failed."""
         self.call_failures[done.service, done.operation, done.failure] += 1
 
-    def _note_timeouts(self, batch: Batch, context: ProcessorContext) -> None:
+    def _note_timeouts(self, batch: Batch, context: ObservedContext) -> None:
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             for note in handled.notes:
@@ -70,8 +72,14 @@ class Meter(Observer):
                     continue
                 name, waited = note.fields["step"], note.fields["waited"]
                 saga = context.registry.get(progress.saga, progress.version)
-                step = saga.rows[saga.index[name]]
+                step = saga.row_named(name)
+                assert step
                 undo = note.event == "saga.undo_timed_out"
                 within = step.undo_within if undo else step.within or 0.0
-                self.transitions[saga.name, note.event, name].add((waited,))
+                self.transitions[saga.name, note.event, _label(name)].add((waited,))
                 self.lateness[saga.name].add((max(0.0, waited - within),))
+
+
+def _label(step: str) -> str:
+    """The label of a step: items of one row share it, because there may be any number of them."""
+    return step.rpartition("[")[0] if step.endswith("]") else step

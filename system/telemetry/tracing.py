@@ -13,8 +13,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.observers import TRACEPARENT, Tracing
+from order_sagas.bridges.processor.observers import TRACEPARENT, ObservedContext, Tracing
 from order_sagas.bridges.records.record import Headers
 from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.redact import redact
@@ -68,7 +67,7 @@ class SagaTracing(Tracing):
         span = span_id_of(message.event_id if message.step else progress.saga_id)
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
-    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """Export the spans that a committed batch finished, if their trace is sampled."""
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]

@@ -295,8 +295,8 @@ _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
     views.StockView, views.CallerView, views.DeadLetterPage, views.DeadLetterView,
     views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,
-    ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction, BulkSagaAction, SagaSelection,
-    BulkDeadLetterAction, DeadLetterSelection,
+    ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction,
+    BulkSagaAction, SagaSelection, BulkDeadLetterAction, DeadLetterSelection,
 )  # fmt: skip
 
 
