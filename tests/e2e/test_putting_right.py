@@ -21,8 +21,13 @@ def broken_shop(quick_shop):
 
 
 def the_queue(page):
-    """What needs attention."""
-    return page.get_by_role("region", name="Needs attention").get_by_role("listitem")
+    """The single sagas that need attention."""
+    return page.locator("#attention-section ul:not(.groups) > li")
+
+
+def the_groups(page):
+    """Groups of them, by step and cause."""
+    return page.get_by_role("list", name="Groups").get_by_role("listitem")
 
 
 def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
@@ -125,6 +130,29 @@ def test_before_there_is_data_nothing_is_said_to_be_well(tmp_path, open_page):
         page.get_by_role("button", name="Use it").click()
 
         expect(attention).to_contain_text("Nothing needs attention.")
+
+
+def test_stuck_orders_are_put_right_by_their_cause(quick_shop, open_page):
+    """A group is a step and a cause: one is retried, another skipped with a reason."""
+    quick_shop.provider.is_down = True
+    for number in range(3):
+        quick_shop.order(f"A-{number}")  # nothing is in stock
+    page = open_page(quick_shop.url)
+    expect(the_groups(page)).to_have_count(1)
+    expect(the_groups(page)).to_contain_text("place-order: stuck in the undo of process payment")
+    expect(the_groups(page)).to_contain_text("out of stock, the oldest begun")
+    the_groups(page).get_by_role("button", name="Skip all of place-order").click()
+    dialog = page.get_by_role("dialog", name="Skip 3 sagas")
+    expect(dialog).to_contain_text("A-0, A-1, A-2")
+    dialog.get_by_role("button", name="Skip 3 sagas").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("reason")
+    dialog.get_by_role("button", name="Close").click()
+    quick_shop.provider.is_down = False
+    the_groups(page).get_by_role("button", name="Retry all of place-order").click()
+    page.get_by_role("dialog", name="Retry 3 sagas").get_by_role("button", name="Retry 3").click()
+
+    expect(page.get_by_text("Retry 3 sagas: asked by local.")).to_be_visible()
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
 
 
 def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):

@@ -30,6 +30,8 @@ from order_sagas.bridges.http.api.schemas import (
     PauseView,
     PaymentView,
     ReservationView,
+    SagaGroup,
+    SagaGroups,
     SagaPage,
     SagaSummary,
     SagaView,
@@ -52,6 +54,8 @@ ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
 """Final statuses of a saga."""
 ATTENTION = 20
 """Maximum number of sagas that need attention in a snapshot."""
+GROUPS = 50
+"""Maximum number of groups of sagas that need attention."""
 DEADLINES = 8
 """Maximum number of sagas with the earliest deadlines in a snapshot."""
 
@@ -186,6 +190,11 @@ class ReadModel:
         more = f"{last['no']}.{last['saga']}" if last else None
         return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
 
+    def groups(self) -> SagaGroups:
+        """Return the sagas that need attention, in groups."""
+        with self.moment() as db:
+            return SagaGroups(groups=_groups(db))
+
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""
         definition, _, order_id = name.partition("/")
@@ -287,6 +296,7 @@ class ReadModel:
                 needs_attention=[
                     _saga_summary(row) for row in queries.needing_attention(db, ATTENTION)
                 ],
+                groups=_groups(db),
                 in_flight=sum(by_step.values()),
                 overdue=overdue,
                 paused_overdue=paused_overdue,
@@ -328,6 +338,19 @@ class ReadModel:
             return totals
         finally:
             self._counting.release()
+
+
+def _groups(db: sa.Connection) -> list[SagaGroup]:
+    return [
+        SagaGroup(
+            saga=row["saga"],
+            step=row["step"],
+            code=row["code"],
+            count=row["count"],
+            oldest=moment(row["oldest"]) or "",
+        )
+        for row in queries.attention_groups(db, GROUPS)
+    ]
 
 
 def _pause(pause: Paused) -> PauseView:

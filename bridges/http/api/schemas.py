@@ -254,6 +254,27 @@ class BulkActionResult(View):
     """Numbers of the dead letters."""
 
 
+class SagaGroup(View):
+    """Sagas that need attention, and are stuck in the same step for the same failure.
+
+    `saga`, `step` and `code` are a filter for an action on all of them.
+    """
+
+    saga: str
+    step: str
+    code: str
+    """Failure code for which they are compensated; empty if they are stuck on the way forward."""
+    count: int
+    oldest: str
+    """Start of the oldest of them."""
+
+
+class SagaGroups(View):
+    """Groups of the sagas that need attention, the one with the oldest saga first."""
+
+    groups: list[SagaGroup]
+
+
 class CallerView(View):
     """Whom the server takes the caller for, and what the caller may do."""
 
@@ -307,6 +328,8 @@ class Snapshot(View):
     """Number of sagas in flight, by the step they wait for. Steps of current definitions first."""
     needs_attention: list[SagaSummary]
     """The newest sagas that need attention."""
+    groups: list[SagaGroup]
+    """All sagas that need attention, in groups, the one with the oldest saga first."""
     in_flight: int
     overdue: int
     """Sagas in flight whose deadline has passed, apart from those in `pausedOverdue`."""

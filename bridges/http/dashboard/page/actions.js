@@ -101,21 +101,54 @@ export function serviceButton(action, name) {
   );
 }
 
-const STUCK = { action: "resume", filter: { statuses: ["NEEDS_ATTENTION"] } };
-/** Maximum number of orders listed in the confirmation before all are retried. */
+/** Maximum number of orders listed in the confirmation before many are acted on. */
 const NAMED = 5;
+const ALL = {
+  name: "Retry all",
+  action: "resume",
+  filter: { statuses: ["NEEDS_ATTENTION"] },
+  verb: "Retry",
+  text: "Retries every step of them that is stuck. For when the cause has been mended.",
+};
 
 /**
  * A button that retries every stuck step of all sagas that need attention, at most a thousand. They
  * are counted first; `tell` is called with the nodes of a problem with counting, or none.
  */
 export function retryAllButton(tell) {
-  const node = button({ button: "Retry all" }, "Retry all that need attention", async () => {
+  return manyButton(() => ALL, "Retry all", "Retry all that need attention", tell);
+}
+
+/** A button for an action on a group of sagas `{saga, step, code}`; `current()` returns it. */
+export function groupButton(action, current, tell) {
+  const what = SAGA[action];
+  const request = () => {
+    const { saga, step, code } = current();
+    return {
+      name: `${what.button} ${step}`,
+      action,
+      filter: { statuses: ["NEEDS_ATTENTION"], saga, step, ...(code && { code }) },
+      verb: what.button,
+      text: what.text,
+      needsReason: what.needsReason,
+      danger: what.danger,
+    };
+  };
+  const { saga, step, code } = current();
+  return manyButton(request, what.button, `${what.button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`, tell);
+}
+
+function manyButton(request, text, label, tell) {
+  const node = button({ button: text }, label, async () => {
     if (node.getAttribute("aria-busy")) return;
     node.setAttribute("aria-busy", "true");
     tell([]);
+    const wanted = request();
     try {
-      askAll(await post("sagas/actions", { ...STUCK, dryRun: true }));
+      const { action, filter } = wanted;
+      // Nothing is done in a dry run: its reason only satisfies the check.
+      const why = wanted.needsReason ? "dry run" : "";
+      askMany(wanted, await post("sagas/actions", { action, filter, why, dryRun: true }));
     } catch (problem) {
       tell([problemBox(problem)]);
     } finally {
@@ -125,30 +158,31 @@ export function retryAllButton(tell) {
   return node;
 }
 
-function askAll(counted) {
+function askMany({ name, action, filter, verb, text, needsReason, danger }, counted) {
   if (!counted.count) {
-    say("Retry all: there is nothing to retry.");
+    say(`${name}: there is nothing to ${verb.toLowerCase()}.`);
     return;
   }
   const sagas = many(counted.count, "saga");
   const orders = counted.sagaIds.map((id) => id.slice(id.indexOf("/") + 1));
   const rest = counted.count - NAMED;
   openDialog({
-    title: `Retry ${counted.more ? "the oldest " : ""}${sagas}`,
-    text: "Retries every step of them that is stuck. For when the cause is mended.",
-    submit: `Retry ${sagas}`,
+    title: `${verb} ${counted.more ? "the oldest " : ""}${sagas}`,
+    text,
+    danger,
+    submit: `${verb} ${sagas}`,
     fields: [
       el("p", { class: "about" },
         orders.slice(0, NAMED).flatMap((order, place) => [place ? ", " : "", el("code", {}, order)]),
         rest > 0 ? ` and ${count(rest)} more` : ""),
       counted.more ? el("p", {}, "Others are left for the next time.") : "",
-      ...reasonField(),
+      ...reasonField(needsReason),
     ],
     async send(form) {
       // Limited to the number confirmed: sagas added since are newer, and the oldest come first.
-      const filter = { ...STUCK.filter, limit: counted.count };
-      const asked = await post("sagas/actions", { ...STUCK, filter, why: form.get("why").trim() });
-      say(outcome({ button: `Retry ${many(asked.count, "saga")}` }, asked));
+      const limited = { ...filter, limit: counted.count };
+      const asked = await post("sagas/actions", { action, filter: limited, why: form.get("why").trim() });
+      say(outcome({ button: `${verb} ${many(asked.count, "saga")}` }, asked));
     },
   });
 }
