@@ -24,6 +24,10 @@ class NoTokensError(HttpError):
     command = ("http", "token", "NAME")
 
 
+class TimelineError(BridgeError):
+    """The timeline of an order cannot be read. The message says why."""
+
+
 @attrs.frozen(kw_only=True)
 class HttpOptions:
     """Address, token file and limits of the HTTP server. Times are in seconds, sizes in bytes."""
@@ -73,7 +77,10 @@ class Dependencies:
     running: Callable[[], int]
     """Number of running worker processes."""
     timeline: Callable[[str], Any] = lambda order_id: None
-    """Timeline of an order from the log files, as JSON values; None if they do not mention it."""
+    """Timeline of an order from the log files, as JSON values; None if they do not mention it.
+
+    Raises TimelineError if it cannot be read within a time limit.
+    """
     lag: Callable[[], Lag] = lambda: Lag({}, {})
     """Number of records not handled yet, by topic and by role."""
     dead_letters: Callable[[], int] = lambda: 0

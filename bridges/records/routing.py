@@ -45,9 +45,10 @@ class Routes:
                     self._add(service.participant.topic, message, route)
         saga_route = Route(ORCHESTRATOR, None, attrgetter("order_id"))
         for saga in registry:
-            self._add(saga.rows[0].to.topic, saga.starts_on, saga_route)
+            self._add(saga.origin.topic, saga.starts_on, saga_route)
             for reply, places in saga.answers.items():
                 for i, _ in places:
+                    topics.add(saga.rows[i].to.topic)
                     self._add(saga.rows[i].to.topic, reply, saga_route)
             for participant in saga.sent_to():
                 topics.add(participant.topic)

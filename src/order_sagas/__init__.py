@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
+    from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
     from order_sagas.actors.sagas.definition import (
+        Delay,
+        Each,
         Failure,
         Notice,
         Parallel,
         Participant,
+        Remind,
         Saga,
         Step,
+        Wait,
+        days,
         hours,
         minutes,
         seconds,
     )
+    from order_sagas.actors.sagas.known_replies import Replies
+    from order_sagas.actors.sagas.participant import SIGNALS
     from order_sagas.actors.sagas.retry import ONCE, Retry
+    from order_sagas.actors.sagas.step_mapping import StepMapping
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -31,11 +40,14 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "ONCE",
+    "SIGNALS",
     "After",
     "Answer",
     "App",
     "CallLimits",
     "Declined",
+    "Delay",
+    "Each",
     "Effect",
     "EffectService",
     "Entity",
@@ -46,11 +58,17 @@ __all__ = [
     "Notice",
     "Parallel",
     "Participant",
+    "Remind",
+    "Replies",
+    "ReplyError",
     "Retry",
     "Saga",
     "Service",
     "Step",
+    "StepMapping",
     "UseClient",
+    "Wait",
+    "days",
     "hours",
     "minutes",
     "seconds",
@@ -60,15 +78,24 @@ _MODULES = {
     "Entity": "actors.entities",
     "Failed": "actors.messages",
     "Message": "actors.messages",
+    "ReplyError": "actors.errors",
+    "Delay": "actors.sagas.definition",
+    "Each": "actors.sagas.definition",
     "Failure": "actors.sagas.definition",
     "Notice": "actors.sagas.definition",
     "Parallel": "actors.sagas.definition",
     "Participant": "actors.sagas.definition",
+    "Remind": "actors.sagas.definition",
     "Saga": "actors.sagas.definition",
     "Step": "actors.sagas.definition",
+    "Wait": "actors.sagas.definition",
+    "days": "actors.sagas.definition",
     "hours": "actors.sagas.definition",
     "minutes": "actors.sagas.definition",
     "seconds": "actors.sagas.definition",
+    "StepMapping": "actors.sagas.step_mapping",
+    "Replies": "actors.sagas.known_replies",
+    "SIGNALS": "actors.sagas.participant",
     "ONCE": "actors.sagas.retry",
     "Retry": "actors.sagas.retry",
     "CallLimits": "actors.services.call_limits",

@@ -18,6 +18,7 @@ from order_sagas.system.telemetry.metric_definitions import WORKER, Described
 OUTCOMES = {
     "saga.step_completed": "done",
     "saga.step_failed": "failed",
+    "saga.step_refused": "failed",
     "saga.step_timed_out": "timed_out",
     "saga.step_undone": "undone",
     "saga.undo_timed_out": "undo_timed_out",

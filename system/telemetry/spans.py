@@ -16,6 +16,7 @@ import attrs
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.effects import LogEvent
 from order_sagas.actors.sagas.state import CANCELLED, HistoryEntry, SagaState
+from order_sagas.actors.sagas.step import Step
 
 ANSWERS = {
     "saga.step_completed": "done",
@@ -23,7 +24,11 @@ ANSWERS = {
     "saga.step_timed_out": "timed_out",
     "saga.step_undone": "undone",
     "saga.undo_timed_out": "timed_out",
+    "saga.step_refused": "failed",
+    "saga.command_lost": "lost",
 }
+REPEATED = ("saga.step_refused", "saga.command_lost")
+"""Answers after which the command is sent again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -74,19 +79,22 @@ class Spans:
         error = "" if outcome in ("done", "undone") else fields.get("reason") or "no answer"
         took = fields.get("took", fields.get("waited", 0.0))
         late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
-        if not late:  # else the span was exported when the attempt timed out
+        if (
+            not late and attempt
+        ):  # a wait has no attempts; if late, the span was exported when the attempt timed out
             more = {"code": fields["code"]} if "code" in fields else {}
             # A rounding error must not make it begin before its step: the log has microseconds.
             began = max(self._now - took, self._sent(step, undo))
             yield self._attempt(step, undo, attempt, began, outcome, error, **more)
-        if outcome != "timed_out" or "undo" in fields:
+        is_over = outcome != "timed_out" and note.event not in REPEATED
+        if is_over or "undo" in fields:
             yield from self._settled(step, undo, outcome, error)
 
     def _given_up(self, step: str, besides: str) -> Iterator[SpanOver]:
         """Finish the span of a step that is compensated before its reply has arrived."""
         if step == besides or self._find(step, False, None, "done"):
             return
-        row = self._saga.rows[self._saga.index[step]]
+        row = self._row(step)
         if row.do is None or row.done is None:
             return  # a step without a reply
         sent = self._sent(step, undo=False)
@@ -97,7 +105,7 @@ class Spans:
         yield from self._settled(step, False, "given_up", "no longer waited for")
 
     def _told(self, step: str) -> Iterator[SpanOver]:
-        row, undo = self._saga.rows[self._saga.index[step]], bool(self._progress.code)
+        row, undo = self._row(step), bool(self._progress.code)
         if (row.undone if undo else row.done) is None:
             yield SpanOver(
                 id=command_id(self._progress.saga_id, step, undo, 1),
@@ -172,12 +180,17 @@ class Spans:
             "order_id": progress.order_id,
             "saga": progress.saga,
             "step": step,
-            "participant": self._saga.rows[self._saga.index[step]].to.name,
+            "participant": self._row(step).to.name,
             "undo": undo,
             "outcome": outcome,
         }
 
     # --- the history ----------------------------------------------------------------------------
+
+    def _row(self, step: str) -> Step[Any, Any]:
+        row = self._saga.row_named(step)
+        assert row
+        return row
 
     def _entries(self, step: str) -> list[HistoryEntry]:
         return [entry for entry in self._progress.history if entry.step == step]
@@ -197,7 +210,7 @@ class Spans:
     def _sent(self, step: str, undo: bool) -> float:
         """Return when the first command was sent: the time of the last entry that can cause it."""
         saga, history = self._saga, self._progress.history
-        place = saga.index[step]
+        place = saga.index[self._row(step).name]
         stage = next(n for n, steps in enumerate(saga.stage_steps) if place in steps)
         before = saga.stage_steps[:stage] if not undo else saga.stage_steps[stage + 1 :]
         others = {saga.rows[i].name for steps in before for i in steps}

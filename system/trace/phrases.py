@@ -14,6 +14,13 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.step_undone": lambda d: f"undone{_in(d)}",
     "saga.undo_timed_out": lambda d: f"undo: no answer{_after(d)}{_next(d)}",
     "saga.undo_retried": lambda d: "undo: sent again",
+    "saga.step_skipped": lambda d: f"skipped{_because(d)}",
+    "saga.waiting": lambda d: f"waits{_for(d)}",
+    "saga.reminded": lambda d: "reminder sent",
+    "saga.outcome_asked": lambda d: f"no answer{_after(d)}, asked what became of it",
+    "saga.command_lost": lambda d: f"the command never arrived{_again(d)}",
+    "saga.step_refused": lambda d: f"failed after the pivot{_in(d)}{_because(d)}{_again(d)}",
+    "saga.deadline_passed": lambda d: f"the deadline of the saga passed{_after(d)}{_because(d)}",
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
@@ -21,7 +28,9 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.completed": lambda d: f"completed{_in(d)}",
     "saga.cancelled": lambda d: f"cancelled{_after(d, 'took')}{_because(d)}",
 }
-_SAID = frozenset({"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"})
+_SAID = frozenset(
+    {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
+)
 _SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version"})
 _OF_CALLS = frozenset({"service", "operation", "error", "details"})
 
@@ -74,6 +83,15 @@ def _in(details: Mapping[str, Any]) -> str:
 
 def _after(details: Mapping[str, Any], key: str = "waited") -> str:
     return f" after {duration(details[key])}" if key in details else ""
+
+
+def _for(details: Mapping[str, Any]) -> str:
+    return f" for {duration(details['within'])} at most" if "within" in details else ""
+
+
+def _again(details: Mapping[str, Any]) -> str:
+    wait = details.get("retry_in")
+    return "" if wait is None else f", again in {duration(wait)}"
 
 
 def _next(details: Mapping[str, Any]) -> str:

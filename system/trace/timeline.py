@@ -209,6 +209,7 @@ class _Spans:
             "step_failed": "failed",
             "step_undone": "undone",
             "step_timed_out": "timed out",
+            "step_refused": "failed",
             "undo_timed_out": "timed out",
         }.get(kind)
         if result is None and not kind.endswith("_retried"):

@@ -115,8 +115,8 @@ class BulkActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", "/api/v1/sagas/actions", Role.OPERATE, self._sagas),
-            Endpoint("POST", "/api/v1/dead-letters/actions", Role.OPERATE, self._letters),
+            Endpoint("POST", "/api/v1/sagas/actions", Role.ACT, self._sagas),
+            Endpoint("POST", "/api/v1/dead-letters/actions", Role.ACT, self._letters),
         ]
 
     async def _sagas(self, request: Request) -> Response:

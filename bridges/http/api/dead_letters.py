@@ -46,8 +46,8 @@ class DeadLetterRoutes:
         return [
             Endpoint("GET", PATH, Role.READ, self._list),
             Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
-            Endpoint("POST", PATH + "/{number}/replay", Role.OPERATE, self._replay),
-            Endpoint("POST", PATH + "/{number}/discard", Role.OPERATE, self._discard),
+            Endpoint("POST", PATH + "/{number}/replay", Role.ACT, self._replay),
+            Endpoint("POST", PATH + "/{number}/discard", Role.ACT, self._discard),
         ]
 
     async def _list(self, request: Request) -> Response:

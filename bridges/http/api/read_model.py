@@ -16,6 +16,7 @@ from sqlalchemy import exc
 from order_sagas.actors.entities import Order
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.money import money
+from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
@@ -143,6 +144,13 @@ class ReadModel:
             sagas=found,
         )
 
+    def submitter(self, order_id: str) -> str | None:
+        """Return the name of the token that submitted an order; None if it had none."""
+        query = sa.select(order_keys.c.submitter).where(order_keys.c.order_id == order_id)
+        with self.moment() as db:
+            found: str | None = db.execute(query).scalar()
+        return found
+
     def ended(self, order_ids: Sequence[str]) -> set[str]:
         """Return the given orders that have ended, or whose saga needs attention."""
         query = (
@@ -220,7 +228,7 @@ class ReadModel:
             saga = self._registry.get(progress.saga, progress.version)
         except UnknownSagaError:
             return [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-        return [step.name for step in saga.rows]
+        return names_of(saga, progress)
 
     # --- the rest -----------------------------------------------------------------------------
 

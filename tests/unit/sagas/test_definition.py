@@ -35,6 +35,11 @@ def a_step(name: str = "pay", **fields: Any) -> Step:
     return Step(name, to=SHOP, **{**right, **fields})
 
 
+def a_pivot(name: str = "pay", **fields: Any) -> Step:
+    """A step that is waited for and cannot be undone."""
+    return a_step(name, **{"undo": None, "pivot": True, **fields})
+
+
 def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga:
     return Saga(name, version, OrderCreated, steps)
 
@@ -69,13 +74,10 @@ TABLES = {
     "versions count from 1": lambda: a_saga(a_step(), version=0),
     "needs a step": lambda: a_saga(),
     "two steps are named 'pay'": lambda: a_saga(a_step(), a_step()),
-    "more than one pivot": lambda: a_saga(a_step(pivot=True), a_step("again", pivot=True)),
+    "more than one pivot": lambda: a_saga(a_pivot(), a_pivot("again")),
     "has no `do`": lambda: a_saga(a_step(), a_step("late", do=None, done=None, within=None)),
     "needs an `undo`": lambda: a_saga(a_step(undo=None)),
-    "must come before the pivot": lambda: a_saga(a_step(pivot=True), a_step("late")),
-    "must not fail": lambda: a_saga(
-        a_step(pivot=True), a_step("late", undo=None, failed=PaymentFailed)
-    ),
+    "must come before the pivot": lambda: a_saga(a_pivot(), a_step("late")),
     "two steps or more": lambda: a_saga(Parallel(a_step())),
 }
 
