@@ -16,6 +16,7 @@ from order_sagas.bridges.storage.migrations.version_4 import VERSION_4
 from order_sagas.bridges.storage.migrations.version_5 import VERSION_5
 from order_sagas.bridges.storage.migrations.version_6 import VERSION_6
 from order_sagas.bridges.storage.migrations.version_7 import VERSION_7
+from order_sagas.bridges.storage.migrations.version_8 import VERSION_8
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -24,6 +25,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_5,
     VERSION_6,
     VERSION_7,
+    VERSION_8,
 )
 
 FIRST = 1

@@ -1,6 +1,6 @@
 """The saga of a rental, and the app."""
 
-from order_sagas import App, Saga, Step, hours, seconds
+from order_sagas import App, Saga, Step, Wait, days, hours, seconds
 from order_sagas.system.settings import Settings
 from tests.support.rentals import messages as m
 from tests.support.rentals.services import DESK, Bank, Cars, Deposits
@@ -10,6 +10,13 @@ RENT_CAR = Saga(
     version=1,
     starts_on=m.RentalRequested,
     steps=[
+        Wait(
+            "approve long rental",
+            for_=m.RentalApproved,
+            refused=m.RentalRejected,
+            within=days(2),
+            when=lambda rental: rental.days > 30,
+        ),
         Step(
             "reserve car",
             to=Cars.participant,

@@ -11,6 +11,16 @@ class RentalRequested(Message):
     deposit: int = 0
 
 
+class RentalApproved(Message):
+    """Lets a long rental go on."""
+
+    by_whom: str = ""
+
+
+class RentalRejected(Failed):
+    """Ends a long rental."""
+
+
 class ReserveCar(Message):
     """A command to the service of cars."""
 
