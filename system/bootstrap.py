@@ -39,6 +39,7 @@ from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.wire_forms import wire_forms_of
 
 
 def _no_op(*_: Any) -> None:
@@ -177,6 +178,7 @@ def open_context(
         ring=partial(ring, parts.settings.database),
         log=adapter_of(parts.settings)[1] if parts.log is None else parts.log,
         roles=roles_of(parts.services),
+        wire_forms=wire_forms_of(parts.settings, registry),
     )
 
 

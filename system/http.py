@@ -91,6 +91,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         timeline=lambda order_id: _timeline(settings, order_id),
         lag=access.lag,
         dead_letters=access.dead_letters,
+        topic_problems=_kept(access.problems),
         check_log=access.knock,
         flush=flush,
     )

@@ -165,7 +165,11 @@ class Saga(Generic[S]):
     @cached_property
     def origin(self) -> Participant:
         """The participant on whose topic the message that starts the saga comes."""
-        own = (step.to for step in self.rows if step.kind not in ("delay", "wait"))
+        own = (
+            step.to
+            for step in self.rows
+            if step.kind not in ("delay", "wait") and not step.is_child
+        )
         return next(own, SIGNALS)
 
     def row_named(self, name: str) -> Step[Any, Any] | None:

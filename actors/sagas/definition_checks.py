@@ -48,15 +48,24 @@ def _check_names(saga: "Saga[Any]") -> None:
 
 
 def _check_place(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
-    if step.do is None and n > 0 and step.kind == "step":
-        _refuse(saga, f"step {step.name!r} has no `do`: only the first row may have none")
+    if step.do is None and step.done is None and n > 0 and step.kind == "step":
+        _refuse(
+            saga,
+            f"step {step.name!r} has neither `do` nor `done`: only the first row may have none",
+        )
+    if n < saga.pivot_stage and step.is_child and not (step.undo or step.needs_no_undo):
+        _refuse(
+            saga,
+            f"step {step.name!r} runs a saga with a pivot, which cannot be undone once it has "
+            "completed: it must be the pivot, or come after it, or say `needs_no_undo=True`",
+        )
     if n < saga.pivot_stage and not (step.undo or step.needs_no_undo):
         _refuse(
             saga,
             f"step {step.name!r} needs an `undo`, "
             "or `needs_no_undo=True`, or to come after a pivot",
         )
-    if n > saga.pivot_stage and step.undo:
+    if n > saga.pivot_stage and step.undo and not step.is_child:
         _refuse(saga, f"step {step.name!r} can be undone, so it must come before the pivot")
     if n > saga.pivot_stage and step.failed and step.kind == "wait":
         _refuse(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", bound=Message, default=Any)
-    X = TypeVar("X", default=Replies)
+    X = TypeVar("X", default=Any)
 else:
     from typing import TypeVar
 
@@ -70,8 +70,10 @@ class Step(Generic[S, X]):
     """One row of a saga.
 
     `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
-    message that started the saga; only the first row can be one.
+    in seconds. A step without `done` waits for no reply. A step with `done` but without `do` is
+    done by an event: its participant acts on a record that was sent already, and the saga waits for
+    the outcome; nothing can be sent again, so there is one attempt. A step without both was done by
+    the message that started the saga; only the first row can be one.
 
     `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
     seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
@@ -92,6 +94,8 @@ class Step(Generic[S, X]):
     """
 
     kind: ClassVar[str] = "step"
+    is_child: ClassVar[bool] = False
+    """True if the step runs another saga; see `Child`."""
 
     name: str
     to: Participant = attrs.field(kw_only=True)
@@ -199,8 +203,8 @@ class Step(Generic[S, X]):
 
     def _check(self) -> None:
         refuse = self._refuse
-        if self.done and not self.do:
-            refuse("has a reply (`done`) but no command (`do`)")
+        if self.done and not self.do and self.ask:
+            refuse("asks for an outcome (`ask`) of a command, but has none (`do`)")
         if self.failed and not self.done:
             refuse("can fail (`failed`) but never succeed (`done`)")
         if self.done and self.within is None:
@@ -234,6 +238,11 @@ class Step(Generic[S, X]):
                 "is a pivot that is waited for and has an `undo`, so it needs an `undone` reply: "
                 "nothing before it may be undone until it is known to be undone itself"
             )
+
+    @property
+    def is_done_by_event(self) -> bool:
+        """True if the step waits for the outcome of something that no command of it began."""
+        return self.kind == "step" and self.do is None and self.done is not None
 
     def scaled(self, factor: float) -> "Step[S, X]":
         """The same step with every duration multiplied by `factor`."""

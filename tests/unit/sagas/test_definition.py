@@ -46,7 +46,6 @@ def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga:
 
 ROWS: dict[str, dict[str, Any]] = {
     "a step needs a name": {"name": ""},
-    "has a reply (`done`) but no command": {"do": None},
     "can fail (`failed`) but never succeed": {
         "done": None, "within": None, "failed": PaymentFailed,
     },
@@ -75,7 +74,9 @@ TABLES = {
     "needs a step": lambda: a_saga(),
     "two steps are named 'pay'": lambda: a_saga(a_step(), a_step()),
     "more than one pivot": lambda: a_saga(a_pivot(), a_pivot("again")),
-    "has no `do`": lambda: a_saga(a_step(), a_step("late", do=None, done=None, within=None)),
+    "has neither `do` nor `done`": lambda: a_saga(
+        a_step(), a_step("late", do=None, done=None, within=None)
+    ),
     "needs an `undo`": lambda: a_saga(a_step(undo=None)),
     "must come before the pivot": lambda: a_saga(a_pivot(), a_step("late")),
     "two steps or more": lambda: a_saga(Parallel(a_step())),
