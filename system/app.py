@@ -16,6 +16,7 @@ import attrs
 from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated, status
+from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
@@ -34,7 +35,7 @@ Client = Callable[[Settings], Any]
 """Makes what a service calls other systems with. Called in the worker process, at its start."""
 
 
-def _sagas(given: Iterable[Saga]) -> tuple[Saga, ...]:
+def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
     return tuple(given)
 
 
@@ -57,7 +58,7 @@ class App:
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
-    sagas: Sequence[Saga] = attrs.field(converter=_sagas)
+    sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
 
@@ -128,12 +129,12 @@ def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
 
 
-def check_parts(sagas: Sequence[Saga], services: Sequence[type[Service]]) -> None:
+def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -> None:
     """Raise DefinitionError if messages, participants or tables contradict each other."""
     registry = Registry(sagas)
     here = {service.participant.name for service in services}
     for name, participant in registry.participants().items():
-        if name not in here and not participant.remote:
+        if name not in here and not participant.remote and participant is not CHILDREN:
             raise DefinitionError(
                 f"participant {name!r} has no service in this app; add the service, or declare the "
                 "messages that it takes elsewhere: Participant(..., remote=[...])"

@@ -19,7 +19,7 @@ be retried until they succeed. What a row can be is in `step` and `rows`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import attrs
 
@@ -60,7 +60,7 @@ class Failure:
     reason: str
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class Notice(Generic[S]):
     """A message that is sent once when a saga has been cancelled.
 
@@ -70,6 +70,21 @@ class Notice(Generic[S]):
     to: Participant
     send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message]
     takes: int = attrs.field(init=False, repr=False, eq=False)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, to: Participant, send: Callable[[S, Failure], Message]) -> None: ...
+        @overload
+        def __init__(
+            self, to: Participant, send: Callable[[S, Failure, Replies], Message]
+        ) -> None: ...
+        def __init__(self, to: Participant, send: Any) -> None: ...
+
+    else:
+
+        def __init__(self, to: Participant, send: Any) -> None:
+            self.__attrs_init__(to, send)
 
     @takes.default
     def _takes(self) -> int:
@@ -88,7 +103,7 @@ def _notices(notices: Iterable[Notice[Any]]) -> tuple[Notice[Any], ...]:
     return tuple(notices)
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, init=False)
 class Saga(Generic[S]):
     """A saga definition: the message that starts it, its steps, the notices when it is cancelled.
 
@@ -110,19 +125,20 @@ class Saga(Generic[S]):
     deadline: float | None = None
     migrates: Mapping[int, StepMapping] = attrs.field(factory=dict)
 
-    if TYPE_CHECKING:
-        # As attrs makes it; a converter would lose the type of the start.
-
-        def __init__(
-            self,
-            name: str,
-            version: int,
-            starts_on: type[S],
-            steps: Sequence[Row[S]],
-            cancelled: Iterable[Notice[S]] = (),
-            deadline: float | None = None,
-            migrates: Mapping[int, StepMapping] = ...,
-        ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        starts_on: type[S],
+        steps: Sequence[Step[S, Replies] | Parallel[S]],
+        cancelled: Iterable[Notice[S]] = (),
+        deadline: float | None = None,
+        migrates: Mapping[int, StepMapping] | None = None,
+    ) -> None:
+        # Attrs makes it.
+        self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
+            name, version, starts_on, steps, cancelled, deadline, migrates or {}
+        )
 
     def __attrs_post_init__(self) -> None:
         check(self)
@@ -165,7 +181,11 @@ class Saga(Generic[S]):
     @cached_property
     def origin(self) -> Participant:
         """The participant on whose topic the message that starts the saga comes."""
-        own = (step.to for step in self.rows if step.kind not in ("delay", "wait"))
+        own = (
+            step.to
+            for step in self.rows
+            if step.kind not in ("delay", "wait") and not step.is_child
+        )
         return next(own, SIGNALS)
 
     def row_named(self, name: str) -> Step[Any, Any] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from order_sagas.actors import topics
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
 from order_sagas.actors.wire_forms import PLAIN, WIRE_FORMS
@@ -48,7 +49,7 @@ class Participant:
             )
 
 
-SIGNALS = Participant("signals", topic="saga-signals")
+SIGNALS = Participant("signals", topic=topics.SIGNALS)
 """Where a `Wait` takes its messages from. It is no service: nothing is sent to it."""
 
 TIMER = Participant("timer", topic="")

@@ -10,6 +10,7 @@ from order_sagas.actors.messages import (
     RetryStep,
     SkipStep,
 )
+from order_sagas.actors.sagas.child_events import ChildEvents
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.places import WHOLE_SAGA, place_named
@@ -31,10 +32,9 @@ from order_sagas.actors.sagas.state import (
 )
 from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.sagas.transition import GOING, UNDOING
-from order_sagas.actors.sagas.waits import Waits
 
 
-class Events(Waits):
+class Events(ChildEvents):
     """Decides what an event means in the current state. An event that does not fit is ignored."""
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class Events(Waits):
         """
         places = self.saga.answers.get(type(message), ())
         if not places:
-            return self.ignore(message, "no step of this saga takes this reply")
+            return self.message_of_parent(message)
         i, kind = self.place_of(message, places)
         waiting = UNDOING if kind == "undone" else GOING
         if self.items and i in self.items:
@@ -75,6 +75,8 @@ class Events(Waits):
             if state.phase in (SENT, ASKED):
                 return self.failed_after_pivot(i, state, message)
             return self.ignore(message, "it failed before, and is to be sent again", step)
+        if kind == "failed" and state.phase in UNDOING and step.is_child:
+            return self.step_undone(i, state)  # it was cancelled before it was asked to
         if kind == "done" and UNDO_SENT <= state.phase <= UNDONE:
             self.undo_late_event(message, step)
             return self.ignore(

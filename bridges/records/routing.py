@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import OPERATOR_COMMANDS, Internal, Message
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS, EVERY_APP, OPERATORS
@@ -60,6 +61,8 @@ class Routes:
                     absent = f"{name} elsewhere" if name in here else name
                     route = Route(absent, None, participant.keyed_by)
                     self._add(participant.topic, message, route)
+            if CHILDREN.topic in topics:
+                self._add(CHILDREN.topic, UndoChild, saga_route)
         for command in OPERATOR_COMMANDS:
             self._add(OPERATORS, command, saga_route)
         self.topics = (*sorted(topics | {*EVERY_APP} - {DEAD_LETTERS}), DEAD_LETTERS)
