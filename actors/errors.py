@@ -23,6 +23,14 @@ class UnknownSagaError(SagaError, LookupError):
     """A stored saga has a definition, or a version of it, that is not registered here."""
 
 
+class ReplyError(SagaError, LookupError):
+    """A function of a definition read a reply that there is not. The message names the step."""
+
+
+class CannotMoveError(SagaError):
+    """A saga in flight cannot be moved to another version of its definition. Says why."""
+
+
 class OrderConflictError(ValueError):
     """An order id was used again for an order with different content."""
 

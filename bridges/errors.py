@@ -43,5 +43,9 @@ class NewerDatabaseError(StoreError):
     """The database has a schema version that is newer than this program."""
 
 
+class ChangedSagaError(StoreError):
+    """A saga definition changed without a new version. The error says what differs."""
+
+
 class StoreUnavailableError(StoreError, ConnectionError):
     """The database is unreachable or locked. The same call may succeed later."""

@@ -32,12 +32,14 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messa
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.log_queues import CONSUMER
+from order_sagas.bridges.storage.saga_versions import check_definitions
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.app import App, app_of, entities_of, every_role
 from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.wire_forms import wire_forms_of
 
 
 def _no_op(*_: Any) -> None:
@@ -110,10 +112,11 @@ def open_store(
 ) -> Store:
     """Open the store that the settings name. Raises StoreError if it can't be used.
 
-    A database of a former schema version is migrated if `migrating`, and refused if not.
+    A database of a former schema version is migrated if `migrating`, and refused if not. Raises
+    ChangedSagaError if a definition changed without a new version.
     """
     check_log(settings)
-    return Store(
+    store = Store(
         connect(settings.database),
         registry,
         settings.partitions,
@@ -122,6 +125,12 @@ def open_store(
         group=settings.kafka_group if settings.kafka else CONSUMER,
         migrating=migrating,
     )
+    try:
+        check_definitions(store.db, registry)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
@@ -169,6 +178,7 @@ def open_context(
         ring=partial(ring, parts.settings.database),
         log=adapter_of(parts.settings)[1] if parts.log is None else parts.log,
         roles=roles_of(parts.services),
+        wire_forms=wire_forms_of(parts.settings, registry),
     )
 
 

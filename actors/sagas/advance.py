@@ -10,14 +10,19 @@ reason: with at-least-once delivery, duplicates and late replies are normal.
 from typing import Any
 
 from order_sagas.actors.messages import Message, OperatorCommand, status
+from order_sagas.actors.sagas.child_events import never_started
+from order_sagas.actors.sagas.child_messages import UndoChild
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
+from order_sagas.actors.sagas.places import WHOLE_SAGA
 from order_sagas.actors.sagas.replies import Events
 from order_sagas.actors.sagas.state import (
     COMPLETED,
+    NO_DEADLINE,
     NOT_STARTED,
     RUNNING,
     UNDO_SENT,
+    UNDONE,
     SagaState,
     saga_id_of,
 )
@@ -26,7 +31,7 @@ __all__ = ["Decision", "LogEvent", "Send", "Timer", "advance", "wakes_of"]
 
 
 def advance(
-    saga: Saga, progress: SagaState | None, message: Message | Timer, now: float
+    saga: Saga[Any], progress: SagaState | None, message: Message | Timer, now: float
 ) -> Decision:
     """Decide what follows from `message` at `now` (seconds since the Unix epoch).
 
@@ -35,20 +40,26 @@ def advance(
     if `progress` is None and the message is not the one that starts the saga.
     """
     if progress is None:
+        if isinstance(message, UndoChild):
+            return _blocked(saga, message, now)
         if type(message) is not saga.starts_on:
             raise TypeError(f"saga {saga.name!r} starts on {saga.starts_on.__name__}")
-        # Of the type it starts on: no Timer.
-        turn = Events(saga, _unstarted(saga, message, now), now, _cause(message))  # pyright: ignore[reportArgumentType]
+        turn = Events(saga, _unstarted(saga, message, now), now, _cause(message))
         turn.start()
+        if turn.before.start.saga_id:
+            turn.notes[0].fields["parent"] = turn.before.start.saga_id
         return turn.decision()
     turn = Events(saga, progress, now, "")
     if isinstance(message, Timer):
-        turn.cause = _timer_name(saga, progress, message)
+        turn.cause = _timer_name(turn, message)
         turn.deadline_passed(message)
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            turn.ignore(message, "the saga has ended")
+            if isinstance(message, UndoChild) or type(message) is saga.starts_on:
+                turn.message_of_parent(message)
+            else:
+                turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:
@@ -58,23 +69,36 @@ def advance(
 
 def wakes_of(progress: SagaState) -> list[Timer]:
     """The timers that a saga needs after it has been restored."""
-    return [
+    wakes = [
         Timer(state.deadline, i, state.attempt)
         for i, state in enumerate(progress.steps)
         if state.deadline
     ]
+    if progress.due:
+        wakes.append(Timer(progress.due, WHOLE_SAGA, 0))
+    return wakes
+
+
+def _blocked(saga: Saga, message: UndoChild, now: float) -> Decision:
+    """A child that is undone before it was started: its start will find that it has ended."""
+    start = never_started(saga, message)
+    turn = Events(saga, _unstarted(saga, start, now), now, _cause(message))
+    turn.undo_child(message)
+    return turn.decision()
 
 
 def _cause(message: Any) -> str:
     return message.event_id or status(message)
 
 
-def _timer_name(saga: Saga, progress: SagaState, wake: Timer) -> str:
-    undo = ":undo" if progress.steps[wake.step].phase >= UNDO_SENT else ""
-    return f"timer:{saga.rows[wake.step].name}{undo}:{wake.attempt}"
+def _timer_name(turn: Events, wake: Timer) -> str:
+    if wake.step == WHOLE_SAGA:
+        return "timer:deadline"
+    undo = ":undo" if UNDO_SENT <= turn.steps[wake.step].phase <= UNDONE else ""
+    return f"timer:{turn.rows[wake.step].name}{undo}:{wake.attempt}"
 
 
-def _unstarted(saga: Saga, start: Message, now: float) -> SagaState:
+def _unstarted(saga: Saga[Any], start: Any, now: float) -> SagaState:
     return SagaState(
         saga_id=saga_id_of(saga.name, start.order_id),
         order_id=start.order_id,
@@ -85,4 +109,5 @@ def _unstarted(saga: Saga, start: Message, now: float) -> SagaState:
         steps=(NOT_STARTED,) * len(saga.rows),
         start=start,
         started_at=now,
+        due=now + saga.deadline if saga.deadline else NO_DEADLINE,
     )

@@ -14,62 +14,41 @@
 
 The rules are those of Garcia-Molina and Salem, "Sagas" (1987), with the pivot of Chris Richardson's
 "Microservices Patterns", chapter 4: steps before the pivot can be undone; steps after it can only
-be retried until they succeed.
+be retried until they succeed. What a row can be is in `step` and `rows`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
-from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.retry import Retry
+from order_sagas.actors.sagas.definition_checks import check, kept_replies
+from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
+from order_sagas.actors.sagas.functions import takes
+from order_sagas.actors.sagas.known_replies import Replies
+from order_sagas.actors.sagas.participant import SIGNALS, Participant
+from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
+from order_sagas.actors.sagas.step import S, Step
+from order_sagas.actors.sagas.step_mapping import StepMapping, check_mappings
 
-Command = Callable[[Any], Message]
-"""Makes a command from the message that started the saga. Must be a pure function."""
-
-
-def seconds(n: float) -> float:
-    """A duration of `n` seconds. All durations in a definition are in seconds."""
-    return n
-
-
-def minutes(n: float) -> float:
-    """A duration of `n` minutes, in seconds."""
-    return n * 60
-
-
-def hours(n: float) -> float:
-    """A duration of `n` hours, in seconds."""
-    return n * 3600
-
-
-def _messages(given: Iterable[type[Message]]) -> tuple[type[Message], ...]:
-    return tuple(given)
-
-
-@attrs.frozen
-class Participant:
-    """A service that takes part in sagas: its name, its topic, and the key of its records.
-
-    `keyed_by` returns the key of a message. The key decides the shard, and so the worker that owns
-    the entity. The default is the order id.
-
-    `remote` is for a service that runs elsewhere: the classes of the messages that it takes. Their
-    records are left to it. Without them, a record that no service of the app takes becomes a dead
-    letter. `role` is the name under which `--roles` starts the service, and `pause` pauses it.
-    """
-
-    name: str
-    topic: str
-    keyed_by: Callable[[Any], str] = attrgetter("order_id")
-    remote: Sequence[type[Message]] = attrs.field(default=(), converter=_messages, kw_only=True)
-    role: str = attrs.field(
-        default=attrs.Factory(lambda participant: participant.name, takes_self=True), kw_only=True
-    )
+__all__ = [
+    "Delay",
+    "Each",
+    "Failure",
+    "Notice",
+    "Parallel",
+    "Participant",
+    "Remind",
+    "Saga",
+    "Step",
+    "Wait",
+    "days",
+    "hours",
+    "minutes",
+    "seconds",
+]
 
 
 @attrs.frozen
@@ -81,133 +60,76 @@ class Failure:
     reason: str
 
 
-def _positive(step: Any, attribute: Any, value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise DefinitionError(f"step {step.name!r}: {attribute.name} must be positive, not {value}")
-
-
 @attrs.frozen
-class Step:
-    """One row of a saga.
-
-    `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
-    message that started the saga; only the first row can be one.
-
-    `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
-    seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
-    no compensation must say `needs_no_undo=True`.
-
-    Raises DefinitionError if the fields contradict each other.
-    """
-
-    name: str
-    to: Participant = attrs.field(kw_only=True)
-    do: Command | None = attrs.field(default=None, kw_only=True)
-    done: type[Message] | None = attrs.field(default=None, kw_only=True)
-    failed: type[Message] | None = attrs.field(default=None, kw_only=True)
-    within: float | None = attrs.field(default=None, kw_only=True, validator=_positive)
-    retry: Retry = attrs.field(factory=Retry, kw_only=True)
-    undo: Command | None = attrs.field(default=None, kw_only=True)
-    undone: type[Message] | None = attrs.field(default=None, kw_only=True)
-    undo_within: float = attrs.field(default=30.0, kw_only=True, validator=_positive)
-    undo_retry: Retry = attrs.field(factory=lambda: Retry(attempts=8), kw_only=True)
-    needs_no_undo: bool = attrs.field(default=False, kw_only=True)
-    pivot: bool = attrs.field(default=False, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        def refuse(rule: str) -> None:
-            raise DefinitionError(f"step {self.name!r}: {rule}")
-
-        if not self.name:
-            raise DefinitionError("a step needs a name")
-        if self.done and not self.do:
-            refuse("has a reply (`done`) but no command (`do`)")
-        if self.failed and not self.done:
-            refuse("can fail (`failed`) but never succeed (`done`)")
-        if self.done and self.within is None:
-            refuse("waits for a reply, so it needs a deadline (`within`)")
-        if self.within is not None and not self.done:
-            refuse("has a deadline (`within`) but waits for no reply (`done`)")
-        if self.undone and not self.undo:
-            refuse("has an `undone` reply but no `undo`")
-        if self.undo and self.needs_no_undo:
-            refuse("has an `undo` and says that it needs none")
-
-    def scaled(self, factor: float) -> "Step":
-        """The same step with every duration multiplied by `factor`."""
-        if factor == 1:
-            return self
-
-        def stretch(retry: Retry) -> Retry:
-            return attrs.evolve(
-                retry, backoff=retry.backoff * factor, longest=retry.longest * factor
-            )
-
-        return attrs.evolve(
-            self,
-            within=None if self.within is None else self.within * factor,
-            undo_within=self.undo_within * factor,
-            retry=stretch(self.retry),
-            undo_retry=stretch(self.undo_retry),
-        )
-
-
-@attrs.frozen(init=False)
-class Parallel:
-    """Steps that are sent together.
-
-    The group is complete when all are done, and is undone as a whole.
-    """
-
-    members: tuple[Step, ...]
-
-    def __init__(self, *members: Step) -> None:
-        if len(members) < 2:
-            raise DefinitionError("a parallel group needs two steps or more")
-        # Attrs makes it.
-        self.__attrs_init__(members)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-@attrs.frozen
-class Notice:
+class Notice(Generic[S]):
     """A message that is sent once when a saga has been cancelled.
 
-    `send` gets the start and the failure.
+    `send` gets the start and the failure, and the replies if it takes a third argument.
     """
 
     to: Participant
-    send: Callable[[Any, Failure], Message]
+    send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message]
+    takes: int = attrs.field(init=False, repr=False, eq=False)
+
+    @takes.default
+    def _takes(self) -> int:
+        return takes(self.send, f"`send` of the notice to {self.to.name!r}")
 
 
-def _stages(rows: Sequence[Step | Parallel]) -> tuple[tuple[Step, ...], ...]:
+Row = Step[S, Replies] | Parallel[S]
+"""A row of the table: a step of any kind, or a group of steps."""
+
+
+def _stages(rows: Sequence[Row[Any]]) -> tuple[tuple[Step[Any, Any], ...], ...]:
     return tuple(row.members if isinstance(row, Parallel) else (row,) for row in rows)
 
 
-def _notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+def _notices(notices: Iterable[Notice[Any]]) -> tuple[Notice[Any], ...]:
     return tuple(notices)
 
 
 @attrs.frozen(slots=False)
-class Saga:
+class Saga(Generic[S]):
     """A saga definition: the message that starts it, its steps, the notices when it is cancelled.
+
+    `deadline` is in seconds from the start. If it passes before the pivot was sent, the saga is
+    compensated with the code `deadline`. If it passes later, the saga goes on, and its history and
+    log say once that it needs attention. `migrates` says, for other versions, how sagas in flight
+    of them become sagas of this one.
 
     Raises DefinitionError on creation if a name is used twice, if a step after the pivot can be
     undone, if a step before it cannot be undone and does not say `needs_no_undo`, or if the
-    definition has more than one pivot.
+    definition has more than one pivot. All rules are in `definition_checks`.
     """
 
     name: str
     version: int
-    starts_on: type[Message]
-    stages: tuple[tuple[Step, ...], ...] = attrs.field(converter=_stages, alias="steps")
-    cancelled: tuple[Notice, ...] = attrs.field(default=(), converter=_notices)
+    starts_on: type[S]
+    stages: tuple[tuple[Step[Any, Any], ...], ...] = attrs.field(converter=_stages, alias="steps")
+    cancelled: tuple[Notice[Any], ...] = attrs.field(default=(), converter=_notices)
+    deadline: float | None = None
+    migrates: Mapping[int, StepMapping] = attrs.field(factory=dict)
+
+    if TYPE_CHECKING:
+        # As attrs makes it; a converter would lose the type of the start.
+
+        def __init__(
+            self,
+            name: str,
+            version: int,
+            starts_on: type[S],
+            steps: Sequence[Row[S]],
+            cancelled: Iterable[Notice[S]] = (),
+            deadline: float | None = None,
+            migrates: Mapping[int, StepMapping] = ...,
+        ) -> None: ...
 
     def __attrs_post_init__(self) -> None:
-        self._check()
+        check(self)
+        check_mappings(self)
 
     @cached_property
-    def rows(self) -> tuple[Step, ...]:
+    def rows(self) -> tuple[Step[Any, Any], ...]:
         """Every step in the order of the table; the steps of parallel groups one by one."""
         return tuple(step for stage in self.stages for step in stage)
 
@@ -231,11 +153,42 @@ class Saga:
         )
 
     @cached_property
+    def pivot(self) -> Step[Any, Any] | None:
+        """The pivot, or None."""
+        return next((step for step in self.rows if step.pivot), None)
+
+    @cached_property
+    def kept(self) -> frozenset[int]:
+        """The indexes in `rows` of the steps whose replies are stored, because they are read."""
+        return kept_replies(self)
+
+    @cached_property
+    def origin(self) -> Participant:
+        """The participant on whose topic the message that starts the saga comes."""
+        own = (
+            step.to
+            for step in self.rows
+            if step.kind not in ("delay", "wait") and not step.is_child
+        )
+        return next(own, SIGNALS)
+
+    def row_named(self, name: str) -> Step[Any, Any] | None:
+        """The row of a step by its name, or by the name of an item of it; None if there is none."""
+        i = self.index.get(name)
+        if i is None and name.endswith("]"):
+            i = self._index_of_items.get(name.rpartition("[")[0])
+        return None if i is None else self.rows[i]
+
+    @cached_property
+    def _index_of_items(self) -> dict[str, int]:
+        return {row.item_name: i for i, row in enumerate(self.rows) if isinstance(row, Each)}
+
+    @cached_property
     def answers(self) -> dict[type[Message], tuple[tuple[int, str], ...]]:
-        """For each reply, the steps that it can answer, each with "done", "failed" or "undone"."""
+        """For each reply, the steps that it can answer, each with the field that names it."""
         found: dict[type[Message], list[tuple[int, str]]] = {}
         for i, step in enumerate(self.rows):
-            for kind in ("done", "failed", "undone"):
+            for kind in ("done", "failed", "undone", "unknown"):
                 reply = getattr(step, kind)
                 if reply:
                     found.setdefault(reply, []).append((i, kind))
@@ -245,49 +198,31 @@ class Saga:
         """Every participant that the saga sends to, once each."""
         seen: dict[str, Participant] = {}
         for step in self.rows:
-            seen.setdefault(step.to.name, step.to)
+            if step.kind not in ("delay", "wait"):
+                seen.setdefault(step.to.name, step.to)
+            if isinstance(step, Wait) and step.remind:
+                seen.setdefault(step.remind.to.name, step.remind.to)
         for notice in self.cancelled:
             seen.setdefault(notice.to.name, notice.to)
         return iter(seen.values())
 
-    def scaled(self, factor: float) -> "Saga":
+    def scaled(self, factor: float) -> "Saga[S]":
         """The same saga with every duration multiplied by `factor`, for demonstrations."""
         if factor == 1:
             return self
-        rows = [
+        rows: list[Row[S]] = [
             stage[0].scaled(factor)
             if len(stage) == 1
             else Parallel(*(step.scaled(factor) for step in stage))
             for stage in self.stages
         ]
-        return Saga(self.name, self.version, self.starts_on, rows, self.cancelled)
-
-    def _check(self) -> None:
-        def refuse(rule: str) -> None:
-            raise DefinitionError(f"saga {self.name!r}: {rule}")
-
-        if not self.name or "/" in self.name:
-            refuse("its name must not be empty or hold a '/'")
-        if self.version < 1:
-            refuse("versions count from 1")
-        if not self.rows:
-            refuse("needs a step")
-        names = [step.name for step in self.rows]
-        for name in names:
-            if names.count(name) > 1:
-                refuse(f"two steps are named {name!r}")
-        if sum(step.pivot for step in self.rows) > 1:
-            refuse("has more than one pivot")
-        for n, stage in enumerate(self.stages):
-            for step in stage:
-                if step.do is None and n > 0:
-                    refuse(f"step {step.name!r} has no `do`: only the first row may have none")
-                if n < self.pivot_stage and not (step.undo or step.needs_no_undo):
-                    refuse(
-                        f"step {step.name!r} needs an `undo`, "
-                        "or `needs_no_undo=True`, or to come after a pivot"
-                    )
-                if n > self.pivot_stage and step.undo:
-                    refuse(f"step {step.name!r} can be undone, so it must come before the pivot")
-                if n > self.pivot_stage and step.failed:
-                    refuse(f"step {step.name!r} comes after the pivot, so it must not fail")
+        deadline = None if self.deadline is None else self.deadline * factor
+        return Saga(
+            self.name,
+            self.version,
+            self.starts_on,
+            rows,
+            self.cancelled,
+            deadline,
+            self.migrates,
+        )

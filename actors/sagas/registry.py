@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from order_sagas.actors.errors import DefinitionError, UnknownSagaError
 from order_sagas.actors.messages import Message, OperatorCommand
+from order_sagas.actors.sagas.child import Child
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.state import saga_id_of
 
@@ -36,6 +38,7 @@ class Registry:
                 raise DefinitionError(
                     f"{saga.starts_on.__name__} starts both {other.name!r} and {saga.name!r}"
                 )
+        self._check_children()
         self.answered_by: dict[type[Message], tuple[str, ...]] = {}
         """The names of the sagas that wait for each reply."""
         for saga in self:
@@ -43,6 +46,15 @@ class Registry:
                 names = self.answered_by.get(reply, ())
                 if saga.name not in names:
                     self.answered_by[reply] = (*names, saga.name)
+
+    def _check_children(self) -> None:
+        for saga in self:
+            for row in saga.rows:
+                if isinstance(row, Child) and row.saga.name not in self.newest:
+                    raise DefinitionError(
+                        f"saga {saga.name!r}: step {row.name!r} runs the saga {row.saga.name!r}, "
+                        "which is not registered"
+                    )
 
     def __iter__(self) -> Iterator[Saga]:
         return iter(self._by_version.values())
@@ -56,6 +68,15 @@ class Registry:
             raise UnknownSagaError(
                 f"a stored saga was begun with version {version} of {name!r}; "
                 f"registered here: {known or 'none'}"
+            ) from None
+
+    def get_newest(self, name: str) -> Saga:
+        """The newest version of a definition; raises UnknownSagaError if it is not registered."""
+        try:
+            return self.newest[name]
+        except KeyError:
+            raise UnknownSagaError(
+                f"no saga {name!r} is registered here, only {sorted(self.newest)}"
             ) from None
 
     def saga_ids_of(self, message: Message) -> Sequence[str]:
@@ -81,4 +102,5 @@ class Registry:
 
     def messages(self) -> set[type[Message]]:
         """Every message class that a definition names: starts and replies."""
-        return {saga.starts_on for saga in self} | set(self.answered_by)
+        children = {UndoChild} if CHILDREN.name in self.participants() else set()
+        return {saga.starts_on for saga in self} | set(self.answered_by) | children

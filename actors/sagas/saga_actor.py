@@ -12,10 +12,11 @@ from thespian.actors import Actor, ActorAddress, WakeupMessage
 from order_sagas.actors.clock import Clock, iso
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
-from order_sagas.actors.sagas.advance import LogEvent, Timer, advance, wakes_of
+from order_sagas.actors.sagas.advance import Decision, LogEvent, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState, StepState
+from order_sagas.actors.sagas.places import WHOLE_SAGA, is_valid, row_index
+from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState
 
 _proxy = structlog.get_logger("sagas")
 
@@ -30,6 +31,9 @@ _LEVELS = {
     "saga.step_timed_out": "warning",
     "saga.undo_timed_out": "warning",
     "saga.needs_attention": "error",
+    "saga.deadline_passed": "error",
+    "saga.step_refused": "warning",
+    "saga.outcome_asked": "warning",
 }
 """Levels of log events; all others are logged at level info."""
 
@@ -102,17 +106,23 @@ class SagaActor(Actor):
     def _wake(self, wake: Timer) -> None:
         outages, now = self._context.outages, self._context.clock.now()
         if outages and self._progress:
-            state = self._progress.steps[wake.step]
-            delay = self._delay(wake, state, now)
-            if delay > 0 and state.deadline == wake.at:
+            delay = self._delay(wake, self._progress, now)
+            if delay > 0 and is_valid(self._progress, wake):
                 self.wakeupAfter(timedelta(seconds=delay), wake)
                 return
         self._advance(wake, now, NO_BATCH, self._context.timers)
 
-    def _delay(self, wake: Timer, state: StepState, now: float) -> float:
+    def _delay(self, wake: Timer, progress: SagaState, now: float) -> float:
         """Seconds until a deadline that was put off is checked again; 0.0 if it passes now."""
         outages = self._context.outages
-        service = self._context.saga.rows[wake.step].to.name
+        if wake.step == WHOLE_SAGA:
+            delay = wake.at + outages.length(progress.started_at, now) - now
+            return max(delay, LOOK_AGAIN) if delay > 0 else 0.0
+        state = progress.steps[wake.step]
+        row = self._context.saga.rows[row_index(self._context.saga, progress, wake.step)]
+        if row.kind == "delay":
+            return 0.0  # waits for time, and not for an answer
+        service = row.to.name
         is_paused = outages.is_paused(service)
         if state.phase in (BACKOFF, UNDO_BACKOFF):
             # Not sent again while the service is paused. Earlier pauses do not count: they have
@@ -127,10 +137,7 @@ class SagaActor(Actor):
         context, before = self._context, self._progress
         try:
             decision = advance(context.saga, before, message, now)
-            outputs = [
-                Output(send.to.topic, send.to.keyed_by(send.message), send.message)
-                for send in decision.sends
-            ]
+            outputs = outputs_of(decision)
             after = decision.progress
             if decision.wakes:
                 self._set_timers(decision.wakes, now)
@@ -146,11 +153,19 @@ class SagaActor(Actor):
         if after is not before:
             self.send(context.processor, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.processor, Ack(batch, ticket))
+            self.send(context.processor, Ack(batch, ticket, outputs))
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:
             self.wakeupAfter(timedelta(seconds=max(0.0, wake.at - now)), wake)
+
+
+def outputs_of(decision: Decision) -> list[Output]:
+    """The records of what a decision sends."""
+    return [
+        Output(send.to.topic, send.to.keyed_by(send.message), send.message)
+        for send in decision.sends
+    ]
 
 
 def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:

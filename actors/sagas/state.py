@@ -38,12 +38,15 @@ class Phase(IntEnum):
     UNDO_BACKOFF = 7
     UNDO_STUCK = 8
     UNDONE = 9
+    SKIPPED = 10
+    ASKED = 11
 
 
 # As plain numbers, because looking up a member of an enum takes ten times as long.
-IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE = map(
-    int, Phase
-)
+(
+    IDLE, SENT, BACKOFF, STUCK, DONE, FAILED, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE, SKIPPED,
+    ASKED,
+) = map(int, Phase)  # fmt: skip
 RUNNING, COMPENSATING, NEEDS_ATTENTION, COMPLETED, CANCELLED = map(int, Status)
 
 
@@ -51,10 +54,16 @@ FORMAT = 2
 """Version of the stored format. Version 1 was an array of the fields' values, in their order."""
 
 
+NO_DEADLINE = 0.0
+"""A deadline that does not exist. A field is left out only if its value is the very object of its
+default, so use this and no other zero."""
+
+
 class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The state of one step: phase, attempt, start of the current wait, deadline.
 
     `attempt` counts the sends of the command or, in the phases of the undo, of the compensation.
+    For a `Wait` it counts the reminders. `asked` counts the questions what became of the command.
 
     `since` and `deadline` are seconds since the Unix epoch; `deadline` is 0.0 if the step waits for
     nothing.
@@ -63,7 +72,8 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     phase: int = Phase.IDLE
     attempt: int = 0
     since: float = 0.0
-    deadline: float = 0.0
+    deadline: float = NO_DEADLINE
+    asked: int = 0
 
 
 NOT_STARTED = StepState()
@@ -93,8 +103,13 @@ class SagaState(
     """The state of a saga, in flight or ended. `seq` counts its transitions from 1.
 
     `stage` is the index of the current stage. While running, all earlier stages are complete; while
-    compensating, all later stages are undone. `steps` are in the order of the definition's rows.
-    `start` is the message that started the saga; every command is made from it.
+    compensating, all later stages are undone. `steps` are in the order of the definition's rows,
+    and after them come the items of each `Each` that was reached; `items` has the row of each of
+    these. `start` is the message that started the saga; every command is made from it.
+
+    `replies` are those that a function of the definition may read, by the name of the step or item.
+    `due` is when the deadline of the whole saga passes (seconds since the Unix epoch), 0.0 if there
+    is none or it means nothing any more.
     """
 
     saga_id: str
@@ -112,11 +127,16 @@ class SagaState(
     code: str = ""
     reason: str = ""
     history: tuple[HistoryEntry, ...] = ()
+    items: tuple[int, ...] = ()
+    replies: dict[str, Any] | None = None
+    due: float = NO_DEADLINE
 
     @property
     def deadline(self) -> float | None:
-        """The earliest deadline of a step (seconds since the Unix epoch), or None."""
+        """The earliest deadline of the saga or of a step (seconds since the epoch), or None."""
         due = [step.deadline for step in self.steps if step.deadline]
+        if self.due:
+            due.append(self.due)
         return min(due) if due else None
 
     @property
@@ -141,10 +161,11 @@ decode_plain = _decoder.decode
 the saga. Raises msgspec.ValidationError for anything else, including other formats."""
 
 
-def decode(raw: bytes | str, definition: Saga) -> SagaState:
+def decode(raw: bytes | str, definition: Saga[Any]) -> SagaState:
     """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
     progress = decode_plain(raw)
     start = msgspec.convert(progress.start, definition.starts_on)
+    replies = progress.replies and _converted(progress.replies, definition)
     # A million sagas may be in memory, so equal parts are shared.
     return msgspec.structs.replace(
         progress,
@@ -153,7 +174,18 @@ def decode(raw: bytes | str, definition: Saga) -> SagaState:
         saga=definition.name,
         steps=tuple([NOT_STARTED if s == NOT_STARTED else s for s in progress.steps]),
         history=tuple([_shared(entry) for entry in progress.history]),
+        replies=replies,
     )
+
+
+def _converted(replies: dict[str, Any], definition: Saga[Any]) -> dict[str, Any]:
+    """The stored replies as messages. Without those of steps that the definition has no more."""
+    rows = {name: definition.row_named(name) for name in replies}
+    return {
+        intern(name): msgspec.convert(reply, row.done)
+        for name, reply in replies.items()
+        if (row := rows[name]) and row.done
+    }
 
 
 def _shared(entry: HistoryEntry) -> HistoryEntry:

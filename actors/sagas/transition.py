@@ -1,16 +1,23 @@
 """One call of `advance`: a mutable copy of the saga's state, and the effects so far."""
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
 from order_sagas.actors.clock import iso
+from order_sagas.actors.errors import SagaError
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
-from order_sagas.actors.sagas.definition import Participant, Saga, Step
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild, child_event_id
+from order_sagas.actors.sagas.definition import Each, Participant, Saga
 from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
+from order_sagas.actors.sagas.known_replies import Replies, bare
+from order_sagas.actors.sagas.places import row_index, rows_of
 from order_sagas.actors.sagas.state import (
+    ASKED,
     BACKOFF,
     COMPENSATING,
+    COMPLETED,
     NEEDS_ATTENTION,
     RUNNING,
     SENT,
@@ -22,10 +29,11 @@ from order_sagas.actors.sagas.state import (
     SagaState,
     StepState,
 )
+from order_sagas.actors.sagas.step import Step
 
 IGNORED = "saga.message_ignored"
 """The log event of a message that does not fit the current state."""
-GOING = (SENT, BACKOFF, STUCK)
+GOING = (SENT, BACKOFF, STUCK, ASKED)
 """Phases of a step whose command was sent and not answered."""
 UNDOING = (UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK)
 """Phases of a step whose compensation was sent and not answered."""
@@ -35,15 +43,16 @@ class Transition:
     """The operations that forward execution and compensation share: send, wait, note, ignore.
 
     `before` is the state at the start of the call; the other fields are the new state and its
-    effects.
+    effects. `rows` has the step of each place in `steps`: see `places`.
     """
 
     __slots__ = (
-        "before", "cause", "code", "ended_at", "failed_step", "history", "notes", "now",
-        "reason", "saga", "sends", "seq", "stage", "status", "steps", "wakes",
+        "before", "cause", "code", "due", "ended_at", "failed_step", "history", "items", "notes",
+        "now", "reason", "replies", "rows", "saga", "sends", "seq", "stage", "status", "steps",
+        "wakes",
     )  # fmt: skip
 
-    def __init__(self, saga: Saga, progress: SagaState, now: float, cause: str) -> None:
+    def __init__(self, saga: Saga[Any], progress: SagaState, now: float, cause: str) -> None:
         self.saga = saga
         self.before = progress
         self.now = now
@@ -56,6 +65,10 @@ class Transition:
         self.failed_step = progress.failed_step
         self.code = progress.code
         self.reason = progress.reason
+        self.items = progress.items
+        self.replies = progress.replies
+        self.due = progress.due
+        self.rows = rows_of(saga, progress.items) if progress.items else saga.rows
         self.history: list[HistoryEntry] = []
         self.sends: list[Send] = []
         self.wakes: list[Timer] = []
@@ -66,6 +79,8 @@ class Transition:
         before = self.before
         if not self.history:
             return Decision(before, self.sends, self.wakes, self.notes)
+        if self.status >= COMPLETED and self.status != before.status and before.start.saga_id:
+            self.report_end()
         after = SagaState(
             before.saga_id,
             before.order_id,
@@ -82,11 +97,55 @@ class Transition:
             self.code,
             self.reason,
             before.history + tuple(self.history),
+            self.items,
+            self.replies,
+            self.due,
         )
         return Decision(after, self.sends, self.wakes, self.notes)
 
+    def made(self, i: int, function: Callable[..., Any], takes: int) -> Any:
+        """Call a function of the step at place `i` with as many arguments as it takes.
+
+        They are the start, the item if the place is one, and the replies.
+        """
+        arguments = [self.before.start]
+        e = row_index(self.saga, self, i)
+        if e != i:
+            arguments.append(self.items_of(e)[self.items[: i - len(self.saga.rows)].count(e)])
+        if takes > len(arguments):
+            arguments.append(self.known_replies(self.rows[i].name))
+        return function(*arguments)
+
+    def known_replies(self, own: str = "") -> Replies:
+        """The replies so far, as the step `own` sees them."""
+        return Replies(self.saga, self.replies, own)
+
+    def items_of(self, e: int) -> tuple[Any, ...]:
+        """The items of row `e`, an `Each`. Raises SagaError if their number has changed."""
+        each = self.saga.rows[e]
+        assert isinstance(each, Each)
+        arguments = (self.before.start, self.known_replies())[: each.over_takes]
+        items = tuple(each.over(*arguments))
+        begun = self.items.count(e)
+        if begun and len(items) != begun:
+            raise SagaError(
+                f"saga {self.saga.name!r}: `over` of {each.name!r} gave {begun} items at first, "
+                f"and {len(items)} now; it must be a pure function"
+            )
+        return items
+
+    def keep_reply(self, i: int, message: Message | None) -> None:
+        """Store the reply of the step at place `i`, if a function of the definition reads it."""
+        if message is not None and row_index(self.saga, self, i) in self.saga.kept:
+            self.replies = {**(self.replies or {}), self.rows[i].name: bare(message)}
+
     def ignore(
-        self, message: Message, reason: str, step: Step | None = None, *, record: bool = False
+        self,
+        message: Message,
+        reason: str,
+        step: Step[Any, Any] | None = None,
+        *,
+        record: bool = False,
     ) -> None:
         """Log that a message changes nothing; with `record`, add it to the saga's history too.
 
@@ -118,8 +177,12 @@ class Transition:
     def send(self, to: Participant, message: Message, step: str, attempt: int, event: str) -> None:
         """Send a message to a participant, with the ids that identify it.
 
-        The event id is the saga id with `event` and, if it is not 0, `attempt`.
+        The event id is the saga id with `event` and, if it is not 0, `attempt`. What is for a child
+        saga goes to the topic that the child starts on; an undo names the child as its saga.
         """
+        if to is CHILDREN:
+            self.send_child(message, step, attempt, event)
+            return
         saga_id = self.before.saga_id
         stamped = replace(
             message,
@@ -133,17 +196,42 @@ class Transition:
         )
         self.sends.append(Send(to, stamped))
 
+    def send_child(self, message: Message, step: str, attempt: int, event: str) -> None:
+        """Send a child saga its start or its undo."""
+        saga_id, child = self.before.saga_id, self.saga.rows[self.saga.index[step]]
+        to, event_id, to_saga = CHILDREN, f"{saga_id}/{event}/{attempt}", saga_id
+        if isinstance(message, UndoChild):
+            message, to_saga = replace(message, parent=saga_id), message.saga_id
+        else:
+            to = child.origin  # type: ignore[attr-defined]
+            if child.done:
+                event_id = child_event_id(saga_id, step, attempt)
+        stamped = replace(
+            message,
+            event_id=event_id,
+            saga_id=to_saga,
+            step=step,
+            attempt=attempt,
+            causation_id=self.cause,
+            occurred_at=iso(self.now),
+            schema_version=SCHEMA_VERSION,
+        )
+        self.sends.append(Send(to, stamped))
+
+    def report_end(self) -> None:
+        """Tell the saga's parent, if there is one, that the saga has ended."""
+
     def back_off(self, i: int, state: StepState, phase: int, wait: float) -> None:
         """Set a timer to send step `i` again in `wait` seconds."""
         at = self.now + wait
-        self.steps[i] = StepState(phase, state.attempt, state.since, at)
+        self.steps[i] = StepState(phase, state.attempt, state.since, at, state.asked)
         self.wakes.append(Timer(at, i, state.attempt))
 
     def stick(self, i: int, state: StepState, phase: int, reason: str) -> None:
         """Mark step `i` as stuck, so that the saga needs attention."""
-        self.steps[i] = StepState(phase, state.attempt, state.since)
+        self.steps[i] = StepState(phase, state.attempt, state.since, asked=state.asked)
         self.status = NEEDS_ATTENTION
-        self.note("saga.needs_attention", step=self.saga.rows[i].name, reason=reason)
+        self.note("saga.needs_attention", step=self.rows[i].name, reason=reason)
 
     def settle_status(self) -> None:
         """End the status NEEDS_ATTENTION if no step is stuck any more."""

@@ -12,6 +12,7 @@ import attrs
 
 from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.places import names_of, place_named
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status
 
@@ -108,15 +109,22 @@ def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:
 
 
 def _check_undoing(saga: SagaState, definition: Saga) -> Iterator[Broken]:
-    stages = [(n, definition.rows[i]) for n, s in enumerate(definition.stage_steps) for i in s]
-    stage_of = {step.name: n for n, step in stages}
-    undone = [stage_of[entry.step] for entry in saga.history if entry.event == "saga.step_undone"]
+    stage_of = {step.name: n for n, stage in enumerate(definition.stages) for step in stage}
+    undone = [
+        stage_of[row.name]
+        for entry in saga.history
+        if entry.event == "saga.step_undone" and (row := definition.row_named(entry.step))
+    ]
     if undone != sorted(undone, reverse=True):
         yield Broken("newest first", saga.saga_id, f"stages {undone}")
     if saga.status == Status.CANCELLED:
-        for (_, step), state in zip(stages, saga.steps, strict=True):
-            if state.phase not in (Phase.IDLE, Phase.FAILED, Phase.UNDONE):
-                yield Broken("undone whole", saga.saga_id, step.name)
+        for name, state in zip(names_of(definition, saga), saga.steps, strict=True):
+            if state.phase not in (Phase.IDLE, Phase.FAILED, Phase.UNDONE, Phase.SKIPPED):
+                yield Broken("undone whole", saga.saga_id, name)
+        skipped = {e.step for e in saga.history if e.event == "saga.step_skipped"}
+        for entry in saga.history:
+            if entry.event == "saga.step_undone" and entry.step in skipped:
+                yield Broken("undone whole", saga.saga_id, f"{entry.step} was skipped, and undone")
 
 
 def check_stock(level: StockLevel, held: int) -> Iterator[Broken]:
@@ -134,6 +142,8 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
     """Violations of the rules for what a commit may change of an order."""
     for name, old in before.sagas.items():
         new = after.sagas.get(name)
+        if new is not None and _was_brought_back(old, new):
+            continue
         if old.ended and new is not None and new.status != old.status:
             yield Broken("one end", old.saga_id, f"was {old.status!r}, is {new.status!r}")
         if old.ended and new is not None and new.steps != old.steps:
@@ -159,13 +169,21 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
             yield Broken("final stays final", before.order_id, f"{after.reservation}")
 
 
+def _was_brought_back(old: SagaState, new: SagaState) -> bool:
+    """Whether a saga that had completed is undone, because its parent asked for it."""
+    events = [entry.event for entry in new.history[len(old.history) :]]
+    return old.status == Status.COMPLETED and "saga.undo_asked" in events
+
+
 _TIMED = {
-    "saga.step_timed_out": Phase.SENT,
-    "saga.step_retried": Phase.BACKOFF,
-    "saga.undo_timed_out": Phase.UNDO_SENT,
-    "saga.undo_retried": Phase.UNDO_BACKOFF,
+    "saga.step_timed_out": (Phase.SENT, Phase.ASKED),
+    "saga.outcome_asked": (Phase.SENT, Phase.ASKED),
+    "saga.reminded": (Phase.SENT,),
+    "saga.step_retried": (Phase.BACKOFF,),
+    "saga.undo_timed_out": (Phase.UNDO_SENT,),
+    "saga.undo_retried": (Phase.UNDO_BACKOFF,),
 }
-"""Events that only a passed deadline causes, and the phase of the step before each."""
+"""Events that only a passed deadline causes, and the phases of the step before each."""
 ROUNDING = 0.001
 """Seconds by which a timer may be early."""
 
@@ -177,12 +195,13 @@ def check_timers(before: Facts, after: Facts, registry: Registry) -> Iterator[Br
     """
     for name, old in before.sagas.items():
         new = after.sagas[name]
-        index, seen = registry.get(old.saga, old.version).index, set()
+        definition, seen = registry.get(old.saga, old.version), set()
         for entry in new.history[len(old.history) :]:
-            phase = _TIMED.get(entry.event)
-            if phase is not None and entry.step not in seen:
-                state = old.steps[index[entry.step]]
-                if state.phase == phase and entry.at < state.deadline - ROUNDING:
+            phases = _TIMED.get(entry.event, ())
+            place = place_named(definition, old, entry.step) if phases else None
+            if place is not None and entry.step not in seen:
+                state = old.steps[place]
+                if state.phase in phases and entry.at < state.deadline - ROUNDING:
                     early = f"{entry.event} of {entry.step} {state.deadline - entry.at:.3f} s early"
                     yield Broken("in time", old.saga_id, early)
             seen.add(entry.step)

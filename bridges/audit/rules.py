@@ -30,6 +30,8 @@ class Check:
     of: str
     broken: str
     when: str = ALWAYS
+    stored_by: str = ""
+    """The participant whose service stores what is examined; empty for the sagas themselves."""
 
 
 _PLACED = "s.saga = 'place-order'"
@@ -211,6 +213,7 @@ CUSTOMERS = (
             FROM notifications n LEFT JOIN sagas s ON s.no = n.no AND {_PLACED}
             WHERE n.sends > 1 OR (n.sends = 1) <> (n.status = 'SENT') OR s.no IS NULL
                 OR s.status <> upper(n.about)""",
+        stored_by="notifications",
     ),
     Check(
         "told once",
@@ -233,8 +236,19 @@ CUSTOMERS = (
             WHERE {_PLACED} AND s.ended_at IS NOT NULL
                 AND (n.no IS NULL OR n.status NOT IN ('SENT', 'FAILED'))""",
         ENDED,
+        stored_by="notifications",
     ),
 )
+
+
+BEGUN = Check(
+    "begun",
+    "Each order that was accepted begins: its record is in Kafka until it is handled.",
+    "orders",
+    "",
+    "",
+)
+"""A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
 
 
 def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:

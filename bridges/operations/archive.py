@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, decode_plain
 from order_sagas.bridges.storage.order_retention import kinds_of
@@ -72,7 +73,7 @@ class ArchiveFile:
 
     def _details(self, progress: SagaState) -> dict[str, Any]:
         try:
-            steps = [s.name for s in self._registry.get(progress.saga, progress.version).rows]
+            steps = names_of(self._registry.get(progress.saga, progress.version), progress)
         except UnknownSagaError:
             steps = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
         return {

@@ -2,7 +2,8 @@
 
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, RetryStep, SkipStep
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.actors.sagas.operator_rules import listed, refusal, stuck_steps
+from order_sagas.actors.sagas.operator_rules import listed, refusal, stuck_names
+from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.operations.errors import (
     NoSuchStepError,
@@ -23,7 +24,7 @@ def check_reason(command: OperatorCommand) -> None:
 
 def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
     """Raise NoSuchStepError or NotPossibleError if the saga would ignore the command."""
-    names = [step.name for step in saga.rows]
+    names = names_of(saga, progress)
     if isinstance(command, RetryStep | SkipStep) and command.step not in names:
         raise NoSuchStepError(f"there is no step {command.step!r}; there are {listed(names)}")
     reason = _refusal(command, progress, saga)
@@ -34,9 +35,9 @@ def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
 def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga) -> str:
     if progress.ended:
         return f"its saga has ended: {Status(progress.status).name.lower()}"
-    return refusal(command, saga, progress.steps, progress.stage, progress.code)
+    return refusal(command, saga, progress)
 
 
 def stuck(progress: SagaState, saga: Saga) -> list[str]:
     """The names of the steps that were not answered and have no attempts left."""
-    return [saga.rows[i].name for i in stuck_steps(progress.steps)]
+    return stuck_names(saga, progress)

@@ -11,6 +11,10 @@ class NoSuchSagaError(OperationError, LookupError):
     """The order does not exist, or has no such saga."""
 
 
+class NoSuchVersionError(OperationError, LookupError):
+    """The version of the definition, or the mapping between two versions, is not registered."""
+
+
 class NoSuchStepError(OperationError, LookupError):
     """The saga has no step of this name. The message lists its steps."""
 

@@ -10,6 +10,7 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.operator_rules import listed
+from order_sagas.actors.sagas.places import rows_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, Status, decode_plain
 from order_sagas.actors.sagas.transition import GOING, UNDOING
@@ -108,7 +109,7 @@ def waits_for(progress: SagaState, saga: Saga) -> tuple[str, ...]:
     """The names of the steps whose command or compensation was sent and not answered."""
     return tuple(
         step.name
-        for step, state in zip(saga.rows, progress.steps, strict=True)
+        for step, state in zip(rows_of(saga, progress.items), progress.steps, strict=True)
         if state.phase in GOING or state.phase in UNDOING
     )
 

@@ -256,6 +256,7 @@ class BatchProcessor(Actor):
             begun_rate=begun_rate,
             ended_rate=ended_rate,
             pruned=self._pruner.orders if self._pruner else 0,
+            stopped_shards=counts.stopped_shards,
         )
 
     def _fatal(self, error: BaseException) -> None:

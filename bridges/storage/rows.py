@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import Entity
+from order_sagas.actors.sagas.places import rows_of as steps_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import CANCELLED, Phase, SagaState, Status, encode
 from order_sagas.bridges.storage.schema import sagas, table_of
@@ -19,8 +20,11 @@ Row = tuple[Any, ...]
 _json = msgspec.json.Encoder()
 _STATUS = {int(status): status.name for status in Status}
 _WAITING = frozenset(
-    (Phase.SENT, Phase.BACKOFF, Phase.STUCK, Phase.UNDO_SENT, Phase.UNDO_BACKOFF, Phase.UNDO_STUCK)
-)
+    (
+        Phase.SENT, Phase.BACKOFF, Phase.STUCK, Phase.ASKED,
+        Phase.UNDO_SENT, Phase.UNDO_BACKOFF, Phase.UNDO_STUCK,
+    )
+)  # fmt: skip
 
 
 @cache
@@ -118,7 +122,8 @@ class SagaRows:
         )
 
     def _waiting_for(self, progress: SagaState) -> str:
-        steps = self._registry.get(progress.saga, progress.version).rows
+        saga = self._registry.get(progress.saga, progress.version)
+        steps = steps_of(saga, progress.items)
         return ", ".join(
             [s.name for s, state in zip(steps, progress.steps, strict=True)
              if state.phase in _WAITING]

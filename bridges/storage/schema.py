@@ -165,6 +165,45 @@ meta = sa.Table(
 )
 """The schema version (`schema`), the number of `partitions`, and marks."""
 
+saga_versions = sa.Table(
+    "saga_versions",
+    metadata,
+    sa.Column("saga", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("shape", sa.Text, nullable=False),
+)
+"""Every version of a saga definition that this database was used with; see `saga_versions`."""
+
+early_replies = sa.Table(
+    "early_replies",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("consumer", sa.Text, nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("position", Number, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("headers", sa.LargeBinary),
+    sa.Column("at", sa.Float(53), nullable=False),
+)
+"""Replies that came before their saga began, or before their step was sent; `at` is when."""
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("due", sa.Float(53), nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Float(53)),
+)
+"""The newest due time of each schedule that was settled, and the order that was started for it.
+
+No `started_at` means that none was started: it is the time from which due times count."""
+
 _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
     str: sa.Text(),
     int: sa.BigInteger(),

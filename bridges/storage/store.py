@@ -28,6 +28,7 @@ from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
 from order_sagas.bridges.storage.schema import metadata
+from order_sagas.bridges.storage.topic_ids import TopicIds
 
 SUBMITTED = "#submitted"
 """The consumer of outbox rows that were written by submitters, outside of workers."""
@@ -113,6 +114,7 @@ class Store:
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.deferred = DeferralTable(self.db, group)
         self.outages = OutageTable(self.db)
+        self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
 

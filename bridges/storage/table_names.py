@@ -2,8 +2,9 @@
 
 OWN = frozenset(
     {
-        "idempotency_keys", "log", "meta", "offsets", "order_keys", "outages", "outbox",
-        "parked", "pauses", "pruned", "pruned_goods", "sagas", "submitted",
+        "early_replies", "idempotency_keys", "log", "meta", "offsets", "order_keys", "outages",
+        "outbox", "parked", "pauses", "pruned", "pruned_goods", "saga_versions", "sagas",
+        "schedules", "submitted",
     }
 )  # fmt: skip
 """The tables of the system itself; a test compares them with the schema."""

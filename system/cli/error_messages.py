@@ -6,7 +6,7 @@ import click
 from sqlalchemy import exc
 
 from order_sagas.actors.errors import SagaError
-from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.errors import BridgeError, ChangedSagaError
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import SettingError
 
@@ -14,8 +14,11 @@ FAILED, USAGE = 1, 2
 
 
 def exit_with(error: Exception) -> None:
-    """Print a known error and exit with 1, or 2 for a setting. Return for any other error."""
-    code = USAGE if isinstance(error, SettingError) else FAILED
+    """Print a known error and exit with 1, or 2 for a setting or a changed saga definition.
+
+    Returns for any other error.
+    """
+    code = USAGE if isinstance(error, SettingError | ChangedSagaError) else FAILED
     if isinstance(error, SettingError | BridgeError | SagaError):
         problem = str(error)
         if isinstance(error, BridgeError) and error.command:

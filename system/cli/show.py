@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.orders import JSON_HELP, amount
@@ -61,7 +62,7 @@ def _steps(progress: SagaState, settings: Settings) -> list[tuple[str, StepState
     """Pair each step with its name, or with its number if the definition is not registered."""
     try:
         saga = registry_of(settings).get(progress.saga, progress.version)
-        names = [step.name for step in saga.rows]
+        names = names_of(saga, progress)
     except UnknownSagaError:
         names = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
     return list(zip(names, progress.steps, strict=True))

@@ -17,6 +17,7 @@ from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
 from order_sagas.system.cli.wait import wait_for, watch_of
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options
 
 _WHY = {
@@ -81,9 +82,10 @@ def submit_command(
     without lines, or with an amount of 0, is valid.
 
     A bad line is reported with its number on standard error and skipped; the exit code is then 1.
-    Submitting an order again with the same content changes nothing; with other content it is
-    refused. A file that is not in its encoding, or is not a table, is refused as a whole. --dry-run
-    does not look into the database. With --wait, cancelled orders are an outcome, not an error.
+    Submitting an order again with the same content changes nothing, unless Kafka deleted its record
+    before it was handled: then it is sent again. With other content it is refused. A file that is
+    not in its encoding, or is not a table, is refused as a whole. --dry-run does not look into the
+    database. With --wait, cancelled orders are an outcome, not an error.
     """
     form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
     if form is None:
@@ -96,16 +98,17 @@ def submit_command(
     if encoding:
         check_encoding(encoding)
     tally, numbers = _Tally(), []
-    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     if dry_run:
-        with stream:
+        with _open(file) as stream:
+            found_orders = _read(stream, form, encoding, lenient, name)
             total = _Total()
-            for chunk in _chunks(_read(stream, form, encoding, lenient, name), name, tally):
+            for chunk in _chunks(found_orders, name, tally):
                 total.add(chunk)
         _show_total(total, tally, as_json)
         ctx.exit(1 if tally.refused else 0)
     with open_log(settings) as log:
-        intake = Intake(log)
+        intake = Intake(log, lost=log_access(settings).lost_orders())
+        stream = _open(file)
         try:
             found_orders = _read(stream, form, encoding, lenient, name)
             for chunk in _chunks(found_orders, name, tally):
@@ -161,6 +164,10 @@ def _show_total(total: _Total, tally: _Tally, as_json: bool) -> None:
     for currency, (count, amount) in totals.items():
         shown = money(amount, currency) if currency else "free of charge"
         click.echo(f"  {many(count, 'order')}: {shown}")
+
+
+def _open(file: Path) -> BinaryIO:
+    return sys.stdin.buffer if str(file) == "-" else file.open("rb")
 
 
 def _read(stream: BinaryIO, form: str, encoding: str, lenient: bool, name: str) -> Iterator[Found]:

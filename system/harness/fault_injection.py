@@ -240,7 +240,7 @@ def replies_of(registry: Registry) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for saga in registry:
         for step in saga.rows:
-            for reply in (step.done, step.failed, step.undone):
+            for reply in (step.done, step.failed, step.undone, step.unknown):
                 if reply:
                     found.setdefault(step.to.name, {})[status(reply)] = None
     return {name: list(statuses) for name, statuses in found.items()}

@@ -8,7 +8,7 @@ from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message, OrderLine, ReserveStock, status
 from order_sagas.actors.protocol import Ack, Delivery, Nack
-from order_sagas.actors.sagas.definition import Step
+from order_sagas.actors.sagas.definition import Each, Step
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent
 
@@ -23,7 +23,11 @@ class Troubles:
     """The service faults in force, except those that act on records (see `fault_injection`)."""
 
     def __init__(self, registry: Registry, elapsed: Callable[[], float]) -> None:
-        self._steps = {(saga.name, step.name): step for saga in registry for step in saga.rows}
+        self._steps = {
+            (saga.name, step.item_name if isinstance(step, Each) else step.name): step
+            for saga in registry
+            for step in saga.rows
+        }
         self._elapsed = elapsed
         self._faults: list[ServiceFault] = []
         self._raised: dict[int, int] = {}
@@ -96,7 +100,8 @@ class Troubles:
         return step.done is not None
 
     def _step_of(self, message: Message) -> Step | None:
-        return self._steps.get((message.saga_id.partition("/")[0], message.step))
+        name = message.step.rpartition("[")[0] if message.step.endswith("]") else message.step
+        return self._steps.get((message.saga_id.partition("/")[0], name))
 
     def _raises(self, fault: Raises, message: Message) -> bool:
         if fault.status not in ("", status(message)):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from order_sagas.actors.sagas.advance import Timer
+from order_sagas.actors.sagas.places import is_valid
 from order_sagas.actors.sagas.saga_actor import SagaActor
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.audit.commit_rules import Broken
@@ -70,6 +71,6 @@ def _timed(worker: "Worker") -> set[str]:
             actor = timer.address.actor  # pyright: ignore[reportAttributeAccessIssue]  # a `Cell`
             saga = actor.state if isinstance(actor, SagaActor) else None
             # A timer for an earlier deadline is stale, and has no effect.
-            if saga and saga.steps[timer.payload.step].deadline == timer.payload.at:
+            if saga and is_valid(saga, timer.payload):
                 found.add(saga.saga_id)
     return found

@@ -207,6 +207,26 @@ def size() -> Kind:
     return Kind("bytes, or a number with kB, MB or GB, as in 64MB", read, _bytes)
 
 
+def pairs(key: str, *allowed: str) -> Kind:
+    """Pairs of a name and one of `allowed`, from a TOML table or text such as `A=x,B=y`."""
+
+    def read(raw: Any) -> tuple[tuple[str, str], ...]:
+        if isinstance(raw, dict):
+            given = [(_filled(name), _text(value)) for name, value in raw.items()]
+        else:
+            parts = [each.partition("=") for each in _names(raw)]
+            given = [(_filled(name), value.strip()) for name, _, value in parts]
+        if len(dict(given)) < len(given):
+            raise ValueError
+        return tuple((name, _one_of(allowed, value)) for name, value in given)
+
+    return Kind(
+        f"pairs NAME=VALUE, separated by commas, of {key} and {_either(allowed)}",
+        read,
+        show=lambda value: ",".join(f"{name}={form}" for name, form in value),
+    )
+
+
 def addresses() -> Kind:
     """Comma-separated HOST:PORT addresses, or empty."""
 

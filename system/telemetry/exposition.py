@@ -18,6 +18,7 @@ from order_sagas.system.telemetry.metric_definitions import WORKER, Described
 OUTCOMES = {
     "saga.step_completed": "done",
     "saga.step_failed": "failed",
+    "saga.step_refused": "failed",
     "saga.step_timed_out": "timed_out",
     "saga.step_undone": "undone",
     "saga.undo_timed_out": "undo_timed_out",
@@ -87,6 +88,7 @@ class Exposition:
         if report is not None:
             yield _gauge(catalogue.IN_FLIGHT, report.in_flight)
             yield _gauge(catalogue.SHARDS, len(report.shards))
+            yield _gauge(catalogue.STOPPED_SHARDS, report.stopped_shards)
             yield _counter(catalogue.PRUNED, report.pruned)
             yield _counter(catalogue.STALE_ACKS, report.stale_acks)
             calls = GaugeMetricFamily(

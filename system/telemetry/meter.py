@@ -46,7 +46,10 @@ class Meter(Observer):
             saga = handled.writes[0].saga  # type: ignore[union-attr]
             for note in handled.notes:
                 fields = note.fields
-                took[saga, note.event, fields.get("step", "")].append(fields.get("took", 0.0))
+                step = fields.get("step", "")
+                if step.endswith("]"):
+                    step = _label(step)
+                took[saga, note.event, step].append(fields.get("took", 0.0))
         for key, values in took.items():
             if key[1] not in TIMEOUTS:
                 self.transitions[key].add(values)
@@ -69,8 +72,14 @@ class Meter(Observer):
                     continue
                 name, waited = note.fields["step"], note.fields["waited"]
                 saga = context.registry.get(progress.saga, progress.version)
-                step = saga.rows[saga.index[name]]
+                step = saga.row_named(name)
+                assert step
                 undo = note.event == "saga.undo_timed_out"
                 within = step.undo_within if undo else step.within or 0.0
-                self.transitions[saga.name, note.event, name].add((waited,))
+                self.transitions[saga.name, note.event, _label(name)].add((waited,))
                 self.lateness[saga.name].add((max(0.0, waited - within),))
+
+
+def _label(step: str) -> str:
+    """The label of a step: items of one row share it, because there may be any number of them."""
+    return step.rpartition("[")[0] if step.endswith("]") else step

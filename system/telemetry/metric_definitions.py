@@ -73,11 +73,17 @@ PRUNED = _described(
 )
 IN_FLIGHT = _described("worker_sagas_in_flight", "gauge", "Sagas in flight in the worker's memory.")
 SHARDS = _described("worker_shards", "gauge", "Shards that the worker owns.")
+STOPPED_SHARDS = _described(
+    "worker_shards_stopped",
+    "gauge",
+    "Shards that the worker does not read, because a topic was created again or lost records.",
+)
 UP = _described("worker_up", "gauge", "1 if the worker's event loop responds, else 0.")
 
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,
-    ROLLBACKS, STALE_ACKS, CALL_FAILURES, PRUNED, CALLS, IN_FLIGHT, SHARDS, UP,
+    ROLLBACKS, STALE_ACKS, CALL_FAILURES, PRUNED, CALLS, IN_FLIGHT, SHARDS,
+    STOPPED_SHARDS, UP,
 )  # fmt: skip
 
 PROCESS = (

@@ -6,7 +6,7 @@ from typing import Any
 from order_sagas.system.trace.timeline import Transition, sent
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "saga.started": lambda d: "started",
+    "saga.started": lambda d: f"started{_by_parent(d)}",
     "saga.step_completed": lambda d: f"done{_in(d)}",
     "saga.step_failed": lambda d: f"failed{_in(d)}{_because(d)}",
     "saga.step_timed_out": lambda d: f"no answer{_after(d)}{_next(d)}",
@@ -14,15 +14,25 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.step_undone": lambda d: f"undone{_in(d)}",
     "saga.undo_timed_out": lambda d: f"undo: no answer{_after(d)}{_next(d)}",
     "saga.undo_retried": lambda d: "undo: sent again",
+    "saga.step_skipped": lambda d: f"skipped{_because(d)}",
+    "saga.waiting": lambda d: f"waits{_for(d)}",
+    "saga.reminded": lambda d: "reminder sent",
+    "saga.outcome_asked": lambda d: f"no answer{_after(d)}, asked what became of it",
+    "saga.command_lost": lambda d: f"the command never arrived{_again(d)}",
+    "saga.step_refused": lambda d: f"failed after the pivot{_in(d)}{_because(d)}{_again(d)}",
+    "saga.deadline_passed": lambda d: f"the deadline of the saga passed{_after(d)}{_because(d)}",
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
+    "saga.undo_asked": lambda d: f"undo asked for{_by(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
     "external_call.failed": lambda d: f"{d.get('service')} {d.get('operation')}: {d.get('error')}",
     "saga.completed": lambda d: f"completed{_in(d)}",
     "saga.cancelled": lambda d: f"cancelled{_after(d, 'took')}{_because(d)}",
 }
-_SAID = frozenset({"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"})
-_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version"})
+_SAID = frozenset(
+    {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
+)
+_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent"})
 _OF_CALLS = frozenset({"service", "operation", "error", "details"})
 
 
@@ -76,6 +86,15 @@ def _after(details: Mapping[str, Any], key: str = "waited") -> str:
     return f" after {duration(details[key])}" if key in details else ""
 
 
+def _for(details: Mapping[str, Any]) -> str:
+    return f" for {duration(details['within'])} at most" if "within" in details else ""
+
+
+def _again(details: Mapping[str, Any]) -> str:
+    wait = details.get("retry_in")
+    return "" if wait is None else f", again in {duration(wait)}"
+
+
 def _next(details: Mapping[str, Any]) -> str:
     wait = details.get("retry_in")
     return f", again in {duration(wait)}" if wait is not None else ", giving up"
@@ -88,6 +107,10 @@ def _because(details: Mapping[str, Any]) -> str:
 
 def _by(details: Mapping[str, Any]) -> str:
     return f" by {details['by']}" if details.get("by") else ""
+
+
+def _by_parent(details: Mapping[str, Any]) -> str:
+    return f" by {details['parent']}" if details.get("parent") else ""
 
 
 def _why(details: Mapping[str, Any]) -> str:

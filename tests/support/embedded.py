@@ -124,7 +124,7 @@ class EmbeddedSystem:
         for saga in sagas:
             for reply, places in saga.answers.items():
                 self._topics[reply] = saga.rows[places[0][0]].to.topic
-            self._topics.setdefault(saga.starts_on, saga.rows[0].to.topic)
+            self._topics.setdefault(saga.starts_on, saga.origin.topic)
         self._topics.update(dict.fromkeys(OPERATOR_COMMANDS, OPERATORS))
         self.logged = LogCapture(self.clock.now)
         """The captured log. Opened before loggers are bound, which would bypass a later capture."""

@@ -13,6 +13,7 @@ from order_sagas.actors.sagas import (
     Timer,
     advance,
 )
+from order_sagas.actors.sagas.places import is_valid
 
 
 class Turns:
@@ -49,7 +50,7 @@ class Turns:
 
     def _waits(self, wake: Timer) -> bool:
         assert self.progress
-        return self.progress.steps[wake.step].deadline == wake.at
+        return is_valid(self.progress, wake)
 
     def answer(self, kind: type[Message], **fields: Any) -> Decision:
         """Deliver a message about the order."""

@@ -16,6 +16,7 @@ from sqlalchemy import exc
 from order_sagas.actors.entities import Order
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.money import money
+from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
@@ -227,7 +228,7 @@ class ReadModel:
             saga = self._registry.get(progress.saga, progress.version)
         except UnknownSagaError:
             return [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-        return [step.name for step in saga.rows]
+        return names_of(saga, progress)
 
     # --- the rest -----------------------------------------------------------------------------
 

@@ -15,8 +15,16 @@ from order_sagas.bridges.storage.migrations.version_3 import VERSION_3
 from order_sagas.bridges.storage.migrations.version_4 import VERSION_4
 from order_sagas.bridges.storage.migrations.version_5 import VERSION_5
 from order_sagas.bridges.storage.migrations.version_6 import VERSION_6
+from order_sagas.bridges.storage.migrations.version_7 import VERSION_7
 
-MIGRATIONS: tuple[Migration, ...] = (VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+MIGRATIONS: tuple[Migration, ...] = (
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+    VERSION_7,
+)
 
 FIRST = 1
 """The version of databases from before the first migration."""

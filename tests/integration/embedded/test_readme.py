@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from order_sagas.actors import place_order
+from order_sagas import place_order
 from order_sagas.actors.sagas import Saga
 from order_sagas.system.cli.main import main
 from order_sagas.system.demo import figures_of, run_demo

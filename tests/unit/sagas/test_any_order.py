@@ -1,11 +1,14 @@
 """Whatever comes, in whatever order and however often, a saga keeps the rules and gets on."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from order_sagas.actors.messages import (
     CancelSaga,
+    Message,
     OrderCreated,
     OrderRolledBack,
     PaymentCompleted,
@@ -19,14 +22,33 @@ from order_sagas.actors.messages import (
     StockRolledBack,
 )
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.actors.sagas import Phase, Saga, SagaState, Status
+from order_sagas.actors.sagas import Parallel, Phase, Saga, SagaState, Status, Step
 from order_sagas.actors.sagas.state import HistoryEntry, decode, encode
+from tests.support.trips import (
+    DESK,
+    SAGAS,
+    TicketFailed,
+    TicketSent,
+    TripWanted,
+    a_flight,
+    a_hotel,
+    a_trip,
+    send_ticket,
+)
 from tests.support.turns import Turns
 from tests.unit.sagas.test_advance import AT_ONCE, FORWARD_ONLY, START
 
 REPLIES = (
     PaymentCompleted, PaymentFailed, PaymentRolledBack, StockReserved, StockReservationFailed,
     StockRolledBack, OrderRolledBack, OrderCreated,
+)  # fmt: skip
+WITH_PIVOT = a_trip(
+    a_flight(),
+    Parallel(
+        Step("send ticket", to=DESK, do=send_ticket, done=TicketSent, failed=TicketFailed,
+             within=60, pivot=True),
+        a_hotel(failed=None),
+    ),
 )  # fmt: skip
 STEPS = ("create order", "process payment", "reserve stock", "pay", "reserve", "ship", "")
 
@@ -63,16 +85,26 @@ def keeps_the_rules(saga: Saga, before: SagaState | None, after: SagaState) -> N
     else:
         assert after.deadline is not None
     if after.status == Status.COMPLETED:
-        assert {Phase.DONE} == {Phase(state.phase) for state in after.steps}
+        assert {Phase(state.phase) for state in after.steps} <= {Phase.DONE, Phase.SKIPPED}
+    if after.code and saga.pivot and not saga.pivot.undo:
+        # Neither done nor possibly done: it was not sent, it failed, or it was skipped.
+        pivot = after.steps[saga.index[saga.pivot.name]].phase
+        assert pivot in (Phase.IDLE, Phase.FAILED, Phase.SKIPPED)
     if after.status == Status.CANCELLED:
-        undone = {Phase.IDLE, Phase.FAILED, Phase.UNDONE}
+        undone = {Phase.IDLE, Phase.FAILED, Phase.UNDONE, Phase.SKIPPED}
         assert {Phase(state.phase) for state in after.steps} <= undone
     recorded = [(e.step, e.note) for e in after.history if e.event == "saga.message_ignored"]
     assert len(recorded) == len(set(recorded))
     told = [entry for entry in after.history if entry.event != "saga.message_ignored"]
     assert len(told) == after.seq
-    stage_of = {saga.rows[i].name: n for n, found in enumerate(saga.stage_steps) for i in found}
-    undone_stages = [stage_of[e.step] for e in after.history if e.event == "saga.step_undone"]
+    stage_of = {step.name: n for n, stage in enumerate(saga.stages) for step in stage}
+    undone_stages = [
+        stage_of[row.name]
+        for e in after.history
+        if e.event == "saga.step_undone" and (row := saga.row_named(e.step))
+    ]
+    skipped = {e.step for e in after.history if e.event == "saga.step_skipped"}
+    assert not skipped & {e.step for e in after.history if e.event == "saga.step_undone"}
     assert sorted(undone_stages, reverse=True) == undone_stages
     if before:
         kept = after.history[: len(before.history)]
@@ -86,7 +118,42 @@ def keeps_the_rules(saga: Saga, before: SagaState | None, after: SagaState) -> N
 @given(st.sampled_from((PLACE_ORDER, AT_ONCE, FORWARD_ONLY)), events)
 def test_any_sequence_of_events_keeps_the_rules_and_ends_or_waits(saga, happening) -> None:
     """And if then nobody answers any more, time alone brings it to an end, or to a person."""
-    turns = Turns(saga, START)
+    goes_through(saga, START, happening)
+
+
+@st.composite
+def trips(draw: st.DrawFn) -> tuple[Saga[Any], list[Any]]:
+    """A saga of `tests.support.trips`, and events that it may know."""
+    saga = draw(st.sampled_from((*SAGAS, WITH_PIVOT)))
+    names = [step.name for step in saga.rows] + [f"book seat[{n}]" for n in range(4)]
+    told = st.builds(
+        lambda kind, attempt, step: kind(order_id="T-1", attempt=attempt, step=step),
+        st.sampled_from([*saga.answers]),
+        st.integers(0, 3),
+        st.sampled_from(("", *names)),
+    )
+    asked = st.builds(
+        lambda kind, step, why: kind(order_id="T-1", by="ann", step=step, why=why),
+        st.sampled_from((RetryStep, SkipStep, ResumeSaga, CancelSaga)),
+        st.sampled_from(names),
+        st.sampled_from(("", "because")),
+    )
+    each = st.one_of(told, told, told, asked, st.just(TIME_OUT), st.just(OLD_TIMER))
+    return saga, draw(st.lists(each, max_size=40))
+
+
+@settings(max_examples=1000, deadline=None)
+@given(trips(), st.integers(0, 3), st.integers(0, 1))
+def test_all_that_a_definition_can_say_keeps_the_rules(trip, travellers, nights) -> None:
+    """Conditions, waits, items, questions, deadlines: as the plain steps."""
+    start = TripWanted(order_id="T-1", travellers=("ann", "bob", "cy")[:travellers], nights=nights)
+
+    goes_through(trip[0], start, trip[1])
+
+
+def goes_through(saga: Saga[Any], start: Message, happening: list[Any]) -> None:
+    """Let events happen, and check the rules after each; then let only time pass."""
+    turns = Turns(saga, start)
     assert turns.progress
     keeps_the_rules(saga, None, turns.progress)
     for event in happening:
@@ -95,7 +162,8 @@ def test_any_sequence_of_events_keeps_the_rules_and_ends_or_waits(saga, happenin
             if before.deadline is not None:
                 turns.time_out()
         elif event == OLD_TIMER:
-            turns.tell(turns.wakes[0])
+            if turns.wakes:
+                turns.tell(turns.wakes[0])
         else:
             turns.tell(event)
         keeps_the_rules(saga, before, turns.progress)

@@ -108,3 +108,27 @@ def test_files_of_several_workers_are_merged_by_time(tmp_path):
 def test_a_directory_that_is_not_there_holds_no_lines(tmp_path):
     """It is up to the command to say so."""
     assert [] == read_lines(tmp_path / "nowhere", "o-1")
+
+
+def test_lines_of_children_are_read_with_those_of_their_parents(tmp_path):
+    """Of the child's saga alone, and of its children; by time, as if they were of one order."""
+
+    def of(order_id, saga, minute, **more):
+        at = f"2026-01-01T00:0{minute}:00Z"
+        return {"order_id": order_id, "saga_id": f"{saga}/{order_id}", "timestamp": at, **more}
+
+    write(
+        tmp_path / "order-sagas.jsonl",
+        of("T-1", "trip", 0, n=0),
+        of("I-7", "insure", 1, n=1, parent="trip/T-1"),
+        of("I-7", "other", 2, n=9),
+        of("D-5", "deposit", 3, n=2, parent="insure/I-7"),
+        of("D-6", "deposit", 4, n=9, parent="other/I-7"),
+        of("T-1", "trip", 5, n=4),
+        of("I-7", "insure", 4, n=3),
+        of("XT-1", "trip", 6, n=9),
+    )
+
+    assert [0, 1, 2, 3, 4] == numbers(tmp_path, "T-1")
+    assert [2] == numbers(tmp_path, "D-5")
+    assert [1, 9, 2, 3, 9] == numbers(tmp_path, "I-7")

@@ -1,0 +1,56 @@
+"""Participants of sagas, and the topic of signals."""
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import attrs
+
+from order_sagas.actors import topics
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import Message
+from order_sagas.actors.wire_forms import PLAIN, WIRE_FORMS
+
+
+def _messages(given: Iterable[type[Message]]) -> tuple[type[Message], ...]:
+    return tuple(given)
+
+
+@attrs.frozen
+class Participant:
+    """A service that takes part in sagas: its name, its topic, and the key of its records.
+
+    `keyed_by` returns the key of a message. The key decides the shard, and so the worker that owns
+    the entity. The default is the order id.
+
+    `remote` is for a service that runs elsewhere: the classes of the messages that it takes. Their
+    records are left to it. Without them, a record that no service of the app takes becomes a dead
+    letter. `role` is the name under which `--roles` starts the service, and `pause` pauses it.
+
+    `wire` is the form in which records are written to its topic in Kafka, one of `WIRE_FORMS`;
+    every form is read. Raises DefinitionError for another.
+    """
+
+    name: str
+    topic: str
+    keyed_by: Callable[[Any], str] = attrgetter("order_id")
+    remote: Sequence[type[Message]] = attrs.field(default=(), converter=_messages, kw_only=True)
+    role: str = attrs.field(
+        default=attrs.Factory(lambda participant: participant.name, takes_self=True), kw_only=True
+    )
+    wire: str = attrs.field(default=PLAIN, kw_only=True)
+
+    @wire.validator
+    def _check_wire(self, attribute: Any, value: str) -> None:
+        if value not in WIRE_FORMS:
+            raise DefinitionError(
+                f"participant {self.name!r}: its wire form {value!r} is none of "
+                f"{', '.join(WIRE_FORMS)}"
+            )
+
+
+SIGNALS = Participant("signals", topic=topics.SIGNALS)
+"""Where a `Wait` takes its messages from. It is no service: nothing is sent to it."""
+
+TIMER = Participant("timer", topic="")
+"""What a `Delay` waits for: time. It has no topic."""
