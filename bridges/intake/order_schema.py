@@ -6,11 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
+from order_sagas.actors.messages import LONGEST_ID, MAIN, OrderCreated, OrderLine
 from order_sagas.bridges.errors import BridgeError
-
-LONGEST_ID = 200
-"""Maximum length of an id or a SKU, in characters."""
 
 _ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
