@@ -47,6 +47,7 @@ from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.known_names import check_names, check_service
 from order_sagas.system.harness.orders import OrderNumbers
 from order_sagas.system.harness.record_faults import head_of
+from order_sagas.system.harness.remote_services import remote_services
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
 from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
@@ -100,7 +101,7 @@ class Harness:
         seed: int = 0,
         *,
         app: App = APP,
-        sagas: Sequence[Saga] | None = None,
+        sagas: Sequence[Saga[Any]] | None = None,
         services: Sequence[type[Service]] | None = None,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,
@@ -122,7 +123,8 @@ class Harness:
         sagas = app.sagas if sagas is None else sagas
         services = app.services if services is None else services
         self.registry = Registry(sagas)
-        self.services = tuple(services)
+        services = (*services, *remote_services(self.registry, services))
+        self.services = services
         self.routes = Routes(self.registry, services)
         self.rng = random.Random(seed)
         self.stage = Stage(self.registry, self.rng, partitions)
@@ -350,7 +352,7 @@ class Harness:
             known = ", ".join(kind.__name__ for kind in self.registry.started_by)
             raise LookupError(f"{type(start).__name__} starts no saga; these do: {known}")
         self.placed.append(start.order_id)
-        self.publish(saga.rows[0].to.topic, start)
+        self.publish(saga.origin.topic, start)
         return start.order_id
 
     def signal(self, message: Message) -> None:

@@ -165,7 +165,7 @@ def _operator(d: Draw) -> faults.Fault:
 def _junk(d: Draw) -> faults.Fault:
     topic = d.rng.choice(d.words.topics)
     order = d.order()
-    value = d.rng.choice(d.words.junk).format(order=order)
+    value = d.rng.choice(d.words.junk).replace("{order}", order)
     return faults.Put(d.at(), topic, value)
 
 

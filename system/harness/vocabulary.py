@@ -36,7 +36,7 @@ class Vocabulary:
     """Values of such records; `{order}` is an order id."""
 
 
-_NOBODY = ('{{"orderId":"","status":"{start}"}}', '{{"status":', "[]")
+_JUNK = ('{"orderId":"","status":"START"}', '{"status":', "[]")
 
 ORDER_BUSINESS = Vocabulary(
     waited_for=(
@@ -63,12 +63,12 @@ ORDER_BUSINESS = Vocabulary(
     ),
     topics=("order-events", "payment-events", "stock-events"),
     junk=(
-        '{{"orderId":"{order}","status":"ORDER_CREATED"}}',
-        '{{"orderId":"{order}","status":"ORDER_CREATED","lines":[{{"sku":"X","quantity":1}}]}}',
-        '{{"orderId":"NOBODY","status":"PAYMENT_COMPLETED"}}',
-        '{{"orderId":"NOBODY","status":"STOCK_ROLLED_BACK"}}',
-        '{{"orderId":"","status":"ORDER_CREATED"}}',
-        '{{"status":',
+        '{"orderId":"{order}","status":"ORDER_CREATED"}',
+        '{"orderId":"{order}","status":"ORDER_CREATED","lines":[{"sku":"X","quantity":1}]}',
+        '{"orderId":"NOBODY","status":"PAYMENT_COMPLETED"}',
+        '{"orderId":"NOBODY","status":"STOCK_ROLLED_BACK"}',
+        '{"orderId":"","status":"ORDER_CREATED"}',
+        '{"status":',
         "[]",
     ),
 )  # fmt: skip
@@ -128,7 +128,7 @@ def vocabulary_of(registry: Registry, sent: Sequence[bytes]) -> Vocabulary:
         raising=participants,
         commands=sorted(commands) or [(name, "") for name in participants],
         topics=sorted({each.topic for each in registry.participants().values() if each.topic}),
-        junk=[each.format(start=starts[0], order="{order}") for each in _NOBODY],
+        junk=[each.replace("START", starts[0]) for each in _JUNK],
     )
 
 
