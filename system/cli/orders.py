@@ -7,6 +7,7 @@ import click
 
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
+from order_sagas.system.cli.commands import CommandsByName, Listed
 from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
 from order_sagas.system.settings import Settings, settings_options
 
@@ -63,15 +64,31 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
     _print(table, len(rows), limit, "order")
 
 
-@click.command("sagas")
+@click.group(
+    "sagas",
+    invoke_without_command=True,
+    commands=CommandsByName(
+        {
+            "migrate": Listed(
+                "version_moves:migrate_command",
+                "Move the sagas in flight of the definition NAME to one of its versions.",
+            ),
+        }
+    ),
+)
 @_listing(queries.SAGA_STATUSES)
 @settings_options("database")
-def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
+@click.pass_context
+def sagas_command(
+    ctx: click.Context, wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings
+) -> None:
     """List sagas, the newest first, with the step that each waits for and its deadline.
 
     NEEDS_ATTENTION means that a step got no reply and has no attempts left: see `show`, then use
     `retry`, `skip` or `resume`.
     """
+    if ctx.invoked_subcommand:
+        return
     with queries.reading(settings.database) as db:
         rows = queries.sagas_of(db, wanted, limit or None)
     if as_json:
