@@ -11,6 +11,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
+from order_sagas.bridges.http.config import TimelineError
 from order_sagas.system.http_registry import leave_card
 from order_sagas.system.log_client import check_log, log_access
 from order_sagas.system.logs import configure_logging
@@ -19,10 +20,13 @@ from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings
-from order_sagas.system.trace import Timeline, read_lines, render_json
+from order_sagas.system.trace import SearchTimeoutError, Timeline, read_lines, render_json
 
 USUAL_ADDRESS = "127.0.0.1:8080"
 """Default address of `order-sagas http`."""
+
+TIMELINE_SECONDS = 10.0
+"""Time limit for the search of the log files for one order."""
 
 T = TypeVar("T")
 
@@ -93,7 +97,14 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
 
 
 def _timeline(settings: Settings, order_id: str) -> Any:
-    timeline = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
+    try:
+        lines = read_lines(settings.log_dir, order_id, time.monotonic() + TIMELINE_SECONDS)
+    except SearchTimeoutError:
+        raise TimelineError(
+            f"the log files could not be searched within {TIMELINE_SECONDS:g} s; "
+            f"`order-sagas trace` has no limit"
+        ) from None
+    timeline = Timeline.from_lines(order_id, lines)
     if not timeline.sagas and not timeline.others:
         return None
     return orjson.loads(render_json(timeline))

@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.system.app import app_of
@@ -86,8 +86,8 @@ class KafkaAccess:
             app_of(self.settings).topics, self.settings.kafka_group, self.kept,
         )  # fmt: skip
 
-    def letters(self) -> LetterSource:
-        """See `LogAccess.letters`."""
+    def letters(self) -> DeadLetterSource:
+        """Return the source of the dead letters of this log."""
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
     def knock(self) -> None:

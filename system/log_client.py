@@ -11,7 +11,7 @@ import attrs
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -26,7 +26,7 @@ class LogAccess(Protocol):
         """Open a writer, for the calling thread."""
         ...
 
-    def letters(self) -> LetterSource:
+    def letters(self) -> DeadLetterSource:
         """To read dead letters: nothing is opened to write to."""
         ...
 
@@ -78,8 +78,8 @@ class EmbeddedAccess:
         check_log(self.settings)
         return EmbeddedLog(self.settings.database, self.settings.partitions)
 
-    def letters(self) -> LetterSource:
-        """See `LogAccess.letters`."""
+    def letters(self) -> DeadLetterSource:
+        """Return the source of the dead letters of this log."""
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 

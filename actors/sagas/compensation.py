@@ -162,7 +162,10 @@ class Backward(Transition):
         if wait is None:
             self.note("saga.undo_timed_out", **noted)
             self.stick(
-                i, state, UNDO_STUCK, f"its compensation had no answer {state.attempt} times"
+                i,
+                state,
+                UNDO_STUCK,
+                f"its compensation was not answered in {state.attempt} attempts",
             )
         else:
             self.note("saga.undo_timed_out", **noted, retry_in=round(wait, 6))

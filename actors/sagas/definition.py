@@ -126,7 +126,7 @@ class Saga(Generic[S]):
 
     def __attrs_post_init__(self) -> None:
         check(self)
-        check_mappings(self)
+        check_mappings(self.name, self.version, self.index, self.migrates)
 
     @cached_property
     def rows(self) -> tuple[Step[Any, Any], ...]:

@@ -29,9 +29,9 @@ def refusal(command: OperatorCommand, saga: Saga[Any], progress: Progress) -> st
     """The reason why a saga in flight refuses a command, or "" if it accepts the command."""
     if isinstance(command, CancelSaga):
         if progress.code:
-            return "it is being undone already"
+            return "it is being compensated already"
         if progress.stage > saga.pivot_stage:
-            return "it is too late to cancel"
+            return "it is past its pivot"
         if pivot_is_out(saga, progress):
             assert saga.pivot
             return (

@@ -42,7 +42,7 @@ class Events(Waits):
         """
         places = self.saga.answers.get(type(message), ())
         if not places:
-            return self.ignore(message, "this saga knows no such reply")
+            return self.ignore(message, "no step of this saga takes this reply")
         i, kind = self.place_of(message, places)
         waiting = UNDOING if kind == "undone" else GOING
         if self.items and i in self.items:
@@ -153,7 +153,7 @@ class Events(Waits):
             undo: list[str] = []
             sent: list[str] = []
             self.operator_note(command, "cancel", "", undo=undo, sent=sent)
-            reason = command.why or "an operator cancelled it"
+            reason = command.why or "cancelled by an operator"
             undo += self.compensate("", "cancelled_by_operator", reason)
             self.go_back(sent)
             return None
@@ -206,7 +206,7 @@ def _why_no_reply(state: StepState) -> str:
         return "the step was skipped"
     if state.phase in (DONE, FAILED):
         return "duplicate: the step was already answered"
-    return "the step is being undone"
+    return "the step is being compensated"
 
 
 def _why_no_undo(state: StepState) -> str:

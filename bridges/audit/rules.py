@@ -38,7 +38,7 @@ _NOT_SKIPPED = "s.state NOT LIKE '%\"skip by %'"
 ORDERS = (
     Check(
         "one end",
-        "An order is completed or cancelled only as its saga was, and never both.",
+        "An order is completed or cancelled only if its place-order saga is.",
         "orders",
         "SELECT count(*) FROM orders",
         f"""SELECT o.order_id, 'the order is ' || o.status || ', its saga ' || s.status
@@ -47,7 +47,7 @@ ORDERS = (
     ),
     Check(
         "all ended",
-        "Each order ends in exactly one final state, and its saga in the same.",
+        "Every order has exactly one final status, the same as its saga.",
         "orders",
         "SELECT count(*) FROM orders",
         f"""SELECT o.order_id,
@@ -81,7 +81,7 @@ MONEY = (
     ),
     Check(
         "no charge kept",
-        "A cancelled order's charge was refunded, once, and none is under way.",
+        "The charge of a cancelled order was refunded once, and no charge is pending.",
         "payments of cancelled orders",
         f"""SELECT count(*) FROM payments p JOIN sagas s ON s.no = p.no
             WHERE {_PLACED} AND s.status = 'CANCELLED'""",
@@ -121,7 +121,7 @@ GOODS = (
     ),
     Check(
         "no oversell",
-        "No SKU of any warehouse is below zero, on hand or reserved.",
+        "No quantity of a SKU in a warehouse is negative, on hand or reserved.",
         "SKUs",
         "SELECT count(*) FROM stock",
         """SELECT t.sku || ' in ' || t.warehouse,
@@ -130,7 +130,7 @@ GOODS = (
     ),
     Check(
         "stock conserved",
-        "Of each SKU in each warehouse, on hand + held + sold = loaded.",
+        "For each SKU in each warehouse, on hand + held + sold = loaded.",
         "SKUs",
         "SELECT count(*) FROM stock",
         """WITH taken AS (
@@ -169,7 +169,7 @@ GOODS = (
 SAGAS = (
     Check(
         "deadline",
-        "A saga in flight waits with a deadline, or needs attention and says so.",
+        "A saga in flight has a deadline, or the status NEEDS_ATTENTION.",
         "sagas in flight",
         "SELECT count(*) FROM sagas WHERE ended_at IS NULL",
         """SELECT s.order_id, s.saga || ' is ' || s.status || ' without a deadline'
@@ -178,7 +178,7 @@ SAGAS = (
     ),
     Check(
         "nothing after the end",
-        "A saga ends once, and nothing happens to it after its end.",
+        "A saga ends once, and has no transition after its end.",
         "ended sagas",
         "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL",
         """SELECT s.order_id, s.saga || ' is ' || s.status || ', and its history ends with '
@@ -188,7 +188,7 @@ SAGAS = (
     ),
     Check(
         "each step once",
-        "Every transition of a saga is in its history; a step, or an end, is there once.",
+        "Every transition of a saga is in its history; each completed step and the end occur once.",
         "sagas",
         "SELECT count(*) FROM sagas",
         """SELECT s.order_id, s.saga || ' counted ' || s.seq || ' transitions and remembers '
@@ -203,7 +203,7 @@ SAGAS = (
 CUSTOMERS = (
     Check(
         "notified once",
-        "An order has one notification, of its end as it was, and counts it as sent at most once.",
+        "An order has one notification, which names its final status, and is sent at most once.",
         "notifications",
         "SELECT count(*) FROM notifications",
         f"""SELECT n.order_id, n.status || ' about ' || n.about || ', times sent: ' || n.sends
@@ -214,7 +214,7 @@ CUSTOMERS = (
     ),
     Check(
         "told once",
-        "The embedded log tells of one end of an order, by one event id on each topic.",
+        "The embedded log has one final event of an order, with one event id on each topic.",
         "ends in the log",
         "SELECT count(*) FROM log l WHERE {is_end}",
         """SELECT CAST(l.key AS TEXT), 'event ids: ' || count(DISTINCT l.topic || {event_id})
@@ -225,7 +225,7 @@ CUSTOMERS = (
     ),
     Check(
         "all notified",
-        "Each ended order has one notification, sent or given up, and none is under way.",
+        "Every ended order has one notification, sent or failed, and none is pending.",
         "ended orders",
         f"SELECT count(*) FROM sagas s WHERE {_PLACED} AND s.ended_at IS NOT NULL",
         f"""SELECT s.order_id, 'the notification is ' || coalesce(n.status, 'missing')
@@ -270,7 +270,7 @@ def _compensations(rows: str) -> tuple[Check, ...]:
     return (
         Check(
             "newest first",
-            "Steps are undone in the reverse order of their completion, parallel ones together.",
+            "Steps are compensated in reverse order of their completion, parallel ones together.",
             "steps undone",
             """SELECT count(*) FROM sagas s CROSS JOIN {history}
                 WHERE s.code <> '' AND {event} = 'saga.step_undone'""",
@@ -284,7 +284,7 @@ def _compensations(rows: str) -> tuple[Check, ...]:
         ),
         Check(
             "undone whole",
-            "A cancelled saga has undone each step that it had completed.",
+            "A cancelled saga has compensated every step that it had completed.",
             "steps completed by cancelled sagas",
             """SELECT count(*) FROM sagas s CROSS JOIN {history}
                 WHERE s.status = 'CANCELLED' AND {event} = 'saga.step_completed'""",

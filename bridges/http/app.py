@@ -49,8 +49,8 @@ class HttpApp:
         intake_problem: Callable[[], str],
     ) -> None:
         self.reader = ReadModel(dependencies.database, dependencies.registry)
-        self._orders = OrderRoutes(pending, self.reader, options)
-        self._events = EventRoutes(self.reader)
+        self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
+        self._events = EventRoutes(self.reader, access.is_known)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),

@@ -10,7 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterSource
+from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
 
 
@@ -22,6 +22,10 @@ class NoTokensError(HttpError):
     """The address is reachable from other machines, but no tokens are configured."""
 
     command = ("http", "token", "NAME")
+
+
+class TimelineError(BridgeError):
+    """The timeline of an order cannot be read. The message says why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,12 +72,15 @@ class Dependencies:
     registry: Registry
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
-    letters: Callable[[], LetterSource]
+    letters: Callable[[], DeadLetterSource]
     """Opens a source of dead letters for the calling thread."""
     running: Callable[[], int]
     """Number of running worker processes."""
     timeline: Callable[[str], Any] = lambda order_id: None
-    """Timeline of an order from the log files, as JSON values; None if they do not mention it."""
+    """Timeline of an order from the log files, as JSON values; None if they do not mention it.
+
+    Raises TimelineError if it cannot be read within a time limit.
+    """
     lag: Callable[[], Lag] = lambda: Lag({}, {})
     """Number of records not handled yet, by topic and by role."""
     dead_letters: Callable[[], int] = lambda: 0

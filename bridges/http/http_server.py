@@ -64,7 +64,11 @@ class HttpServer:
         self._bridge = actors.createActor(OrderIntakeActor)
         self._pending = PendingOrders(self._tell, options.queue)
         self._app = HttpApp(
-            dependencies, options, self._access, self._pending, self._intake_problem
+            dependencies,
+            options,
+            self._access,
+            self._pending,
+            self._intake_problem,
         )
         self._server = _Server(_config(self._app, options))
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

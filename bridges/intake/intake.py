@@ -75,8 +75,9 @@ class Intake:
         self._stored = f"{self._orders.select} WHERE no IN "
         self._stored += f"(SELECT no FROM order_keys WHERE order_id {one_of})"
         self._new_key = (
-            f"INSERT INTO order_keys (order_id, shard, fingerprint) VALUES ({mark}, {mark}, {mark})"
-            " ON CONFLICT (order_id) DO UPDATE SET fingerprint = excluded.fingerprint"
+            "INSERT INTO order_keys (order_id, shard, fingerprint, submitter) "
+            f"VALUES ({', '.join([mark] * 4)}) ON CONFLICT (order_id) DO UPDATE "
+            "SET fingerprint = excluded.fingerprint, submitter = excluded.submitter"
         )
         self._used = f"SELECT key, order_id FROM idempotency_keys WHERE key {one_of}"
         self._use = (
@@ -84,28 +85,35 @@ class Intake:
         )
 
     def take(
-        self, orders: Sequence[OrderCreated], client_keys: Sequence[str] | None = None
+        self,
+        orders: Sequence[OrderCreated],
+        client_keys: Sequence[str] | None = None,
+        submitters: Sequence[str] | None = None,
     ) -> list[Verdict]:
         """Take all orders in one transaction, at most CHUNK of them; return the verdict for each.
 
         When it returns, the accepted orders are committed. `client_keys` are idempotency keys, one
         for each order (empty for none); a key belongs to the first order that it came with, until
-        it is pruned. The `traceparent` of an order becomes a header of its record.
+        it is pruned. `submitters` are the names of the tokens (empty for none) that are stored with
+        accepted orders. The `traceparent` of an order becomes a header of its record.
         """
         now = self._clock.now()
         at = iso(now)
         keys_of = client_keys or [""] * len(orders)
+        names = submitters or [""] * len(orders)
         prepared = [self._prepare(order, at) for order in orders]
         order_ids = list(dict.fromkeys(order.order_id for order in orders))
         verdicts: list[Verdict] = []
-        keys: list[tuple[str, int, bytes]] = []
+        keys: list[tuple[str, int, bytes, str | None]] = []
         new_uses: list[tuple[str, str, float]] = []
         records: list[Outgoing] = []
         with self._log.transaction() as cursor:
             self._log.db.alone(cursor)  # so that two intakes cannot accept the same order
             known = self._fingerprints(cursor, order_ids)
             uses = self._uses(cursor, [key for key in keys_of if key])
-            for order, key, (print_, record) in zip(orders, keys_of, prepared, strict=True):
+            for order, key, name, (print_, record) in zip(
+                orders, keys_of, names, prepared, strict=True
+            ):
                 order_id = order.order_id
                 before = known.get(order_id)
                 used_for = uses.get(key)
@@ -117,7 +125,7 @@ class Intake:
                     verdict = Verdict.TOO_LARGE
                 else:
                     known[order_id] = print_
-                    keys.append((order_id, record.partition, print_))
+                    keys.append((order_id, record.partition, print_, name or None))
                     records.append(record)
                     verdict = Verdict.ACCEPTED
                 verdicts.append(verdict)

@@ -7,7 +7,7 @@ from typing import Any
 from order_sagas.actors.clock import Clock, SystemClock
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.logs.log_writer import LetterRow
+from order_sagas.bridges.logs.log_writer import DeadLetterRow
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import connect
@@ -29,13 +29,13 @@ class EmbeddedLetters:
     def __init__(self, database: str) -> None:
         self._database = database
 
-    def letters(self) -> Iterator[LetterRow]:
-        """See `LetterSource`; raises StoreError if the database cannot be read."""
+    def letters(self) -> Iterator[DeadLetterRow]:
+        """Return the records of `dead-letters`. Raises StoreError if it cannot be read."""
         with reading(self._database) as db:
             return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
 
 
-def _unpacked(rows: Iterable[Row]) -> Iterator[LetterRow]:
+def _unpacked(rows: Iterable[Row]) -> Iterator[DeadLetterRow]:
     for number, key, value, headers in rows:
         yield number, key, value, unpack(headers)
 
@@ -48,7 +48,7 @@ class EmbeddedLog:
     seconds.
     """
 
-    nobody = "No system is running on this database: the records wait in its log."
+    waiting_text = "No system is running on this database: the records wait in its log."
     left = 0  # records that are committed are in the log
 
     def __init__(self, database: str, partitions: int, clock: Clock | None = None) -> None:
@@ -101,7 +101,7 @@ class EmbeddedLog:
     def end(self, topic: str) -> None:
         """Return None: the log is in the database, which knows what waits in it."""
 
-    def letters(self) -> Iterator[LetterRow]:
+    def letters(self) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
         return _unpacked(self.db.rows(_LETTERS, ()))
 

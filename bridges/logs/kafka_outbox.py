@@ -15,7 +15,7 @@ from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.logs.log_writer import LetterRow
+from order_sagas.bridges.logs.log_writer import DeadLetterRow
 from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
@@ -40,8 +40,8 @@ class TopicLetters:
         self._partitions = partitions
         self._kept = kept
 
-    def letters(self) -> Iterator[LetterRow]:
-        """See `LetterSource`. Raises BrokerUnreachableError.
+    def letters(self) -> Iterator[DeadLetterRow]:
+        """Return the records of `dead-letters`. Raises BrokerUnreachableError.
 
         The number of a letter is computed from its partition and offset, so it never changes.
         """
@@ -67,7 +67,7 @@ class OutboxLog:
     TopicMissingError, TopicMismatchError, and StoreError if the database cannot be used.
     """
 
-    nobody = "No worker is running: the records wait in Kafka."
+    waiting_text = "No worker is running: the records wait in Kafka."
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class OutboxLog:
         """The offset after the last record of each partition of a topic."""
         return ends_of(self._connection, topic, self.partitions)
 
-    def letters(self) -> Iterator[LetterRow]:
+    def letters(self) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`; see `TopicLetters`."""
         return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
 

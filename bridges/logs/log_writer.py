@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import Connection
 
-LetterRow = tuple[int, bytes | None, bytes | None, Headers]
+DeadLetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""
 
 
@@ -19,8 +19,8 @@ class LogWriter(Protocol):
 
     partitions: int
     db: Connection
-    nobody: str
-    """Text for people: no system is running, and where the records wait."""
+    waiting_text: str
+    """Message for when no system is running: says where the records wait."""
     left: int
     """Records that are committed but not in the log yet. A running system will publish them."""
 
@@ -55,7 +55,7 @@ class LogWriter(Protocol):
         """
         ...
 
-    def letters(self) -> Iterator[LetterRow]:
+    def letters(self) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
         ...
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import attrs
 
 from order_sagas.actors.entities import Notification
+from order_sagas.bridges.redaction import without_cards
 
 SECONDS = 20.0
 """Timeout of each command to a mail server, in seconds."""
@@ -38,7 +39,7 @@ def letter(notification: Notification, sender: str, now: float) -> EmailMessage:
     mail["Date"] = formatdate(now)
     mail["Message-ID"] = f"<{name_of(notification)}@{_domain(sender)}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return
-    mail.set_content(notification.text)
+    mail.set_content(without_cards(notification.text))
     return mail
 
 

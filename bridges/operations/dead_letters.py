@@ -13,7 +13,7 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.logs.log_writer import LetterRow, LogWriter
+from order_sagas.bridges.logs.log_writer import DeadLetterRow, LogWriter
 from order_sagas.bridges.records.record import Headers, Outgoing
 
 MARK = "dead-letter-mark"
@@ -22,7 +22,7 @@ MARK = "dead-letter-mark"
 _ABOUT = tuple(f"dead-letter-{each}" for each in ("topic", "partition", "offset", "error", "time"))
 
 
-class LetterError(BridgeError, LookupError):
+class DeadLetterError(BridgeError, LookupError):
     """The letter does not exist, or cannot be replayed. The message says which and why."""
 
 
@@ -37,7 +37,7 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @attrs.frozen
-class Letter:
+class DeadLetter:
     """A dead letter, with its mark if it has one."""
 
     number: int
@@ -55,7 +55,7 @@ class Letter:
 
 
 @attrs.frozen
-class LetterFilter:
+class DeadLetterFilter:
     """Selects unmarked letters that meet all conditions; an empty condition matches any."""
 
     topic: str = ""
@@ -65,33 +65,33 @@ class LetterFilter:
     """Minimum age as a dead letter, in seconds."""
 
 
-class LetterSource(Protocol):
+class DeadLetterSource(Protocol):
     """Where dead letters are read from. Reading does not open a log for writing."""
 
-    def letters(self) -> Iterator[LetterRow]:
+    def letters(self) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`, oldest first; marks come after their letters."""
         ...
 
 
-class LetterReader:
+class DeadLetterReader:
     """Reads the dead letters of a log."""
 
-    def __init__(self, source: LetterSource, clock: Clock | None = None) -> None:
+    def __init__(self, source: DeadLetterSource, clock: Clock | None = None) -> None:
         self._source = source
         self._clock = clock or SystemClock()
 
-    def all(self) -> list[Letter]:
+    def all(self) -> list[DeadLetter]:
         """Every letter, oldest first."""
         return _letters(self._source.letters())
 
-    def get(self, number: int) -> Letter:
-        """The letter with this number; raises LetterError if there is none."""
+    def get(self, number: int) -> DeadLetter:
+        """The letter with this number; raises DeadLetterError if there is none."""
         for letter in self.all():
             if letter.number == number:
                 return letter
-        raise LetterError(f"there is no dead letter {number}")
+        raise DeadLetterError(f"there is no dead letter {number}")
 
-    def choose(self, which: LetterFilter) -> list[Letter]:
+    def choose(self, which: DeadLetterFilter) -> list[DeadLetter]:
         """The unmarked letters that match the filter, oldest first."""
         until = iso(self._clock.now() - which.older_than)
         return [
@@ -104,7 +104,7 @@ class LetterReader:
         ]
 
 
-class Letters(LetterReader):
+class DeadLetterOperations(DeadLetterReader):
     """Replays and discards the dead letters of a log."""
 
     def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
@@ -115,13 +115,13 @@ class Letters(LetterReader):
         """Append the records of these letters to their topics again, and mark the letters.
 
         In one transaction: all or none. Letters that are marked are replayed only with `again`.
-        Raises LetterError. Returns how many systems are running.
+        Raises DeadLetterError. Returns how many systems are running.
         """
         letters = self._open(numbers, again)
         records = []
         for letter in letters:
             if not letter.topic:
-                raise LetterError(f"dead letter {letter.number} does not say where it came from")
+                raise DeadLetterError(f"dead letter {letter.number} has no header with its topic")
             records.append(
                 Outgoing(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
             )
@@ -129,25 +129,25 @@ class Letters(LetterReader):
         return self._log.running or 0
 
     def discard(self, numbers: Sequence[int], by: str, why: str, *, again: bool = False) -> None:
-        """Mark the letters as discarded. Raises LetterError as `replay` does."""
+        """Mark the letters as discarded. Raises DeadLetterError as `replay` does."""
         self._finish(self._open(numbers, again), [], "discarded", by, why)
 
-    def _open(self, numbers: Sequence[int], again: bool) -> list[Letter]:
+    def _open(self, numbers: Sequence[int], again: bool) -> list[DeadLetter]:
         known = {letter.number: letter for letter in self.all()}
         for number in numbers:
             letter = known.get(number)
             if letter is None:
-                raise LetterError(f"there is no dead letter {number}")
+                raise DeadLetterError(f"there is no dead letter {number}")
             if letter.mark and not again:
                 mark = letter.mark
-                raise LetterError(
+                raise DeadLetterError(
                     f"dead letter {number} was {mark.action} by {mark.by} at {mark.at}; "
                     "--again repeats it"
                 )
         return [known[number] for number in dict.fromkeys(numbers)]
 
     def _finish(
-        self, letters: list[Letter], records: list[Outgoing], action: str, by: str, why: str
+        self, letters: list[DeadLetter], records: list[Outgoing], action: str, by: str, why: str
     ) -> None:
         at = iso(self._clock.now())
         marks = [
@@ -165,8 +165,8 @@ class Letters(LetterReader):
             self._log.put(cursor, marks, handled=True)
 
 
-def _letters(rows: Iterator[LetterRow]) -> list[Letter]:
-    found: dict[int, Letter] = {}
+def _letters(rows: Iterator[DeadLetterRow]) -> list[DeadLetter]:
+    found: dict[int, DeadLetter] = {}
     for position, key, value, headers in rows:
         if headers and headers[-1][0] == MARK:
             mark = msgspec.json.decode(value or b"", type=Mark)
@@ -178,7 +178,7 @@ def _letters(rows: Iterator[LetterRow]) -> list[Letter]:
             own = headers[: -len(_ABOUT)]
             about = {name: text.decode() for name, text in headers[-len(_ABOUT) :]}
         topic, partition, offset, error, time = about.values()
-        found[position] = Letter(
+        found[position] = DeadLetter(
             position, topic, int(partition or 0), int(offset or -1), error, time, key, value, own
         )
     return list(found.values())

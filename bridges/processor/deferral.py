@@ -5,18 +5,15 @@ is deferred too until then. The outcome of a call, which no topic carries, stays
 restart the call is made again, from the entity that is `pending`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 from msgspec.structs import replace
-from thespian.actors import ActorAddress
 
 from order_sagas.actors.messages import Message
 from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.dead_letters import DeadLetters
-from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
@@ -34,18 +31,12 @@ class Deferral:
     `pauses_changed` is called when the set of deferred receivers may have changed.
     """
 
-    def __init__(
-        self,
-        context: ProcessorContext,
-        ownership: ShardOwnership,
-        receivers: Mapping[str, ActorAddress],
-        dead_letters: DeadLetters,
-        pauses_changed: Callable[[], None],
-    ) -> None:
-        self._context = context
-        self._ownership = ownership
-        self._receivers = receivers
-        self._dead_letters = dead_letters
+    def __init__(self, parts: SharedParts, pauses_changed: Callable[[], None]) -> None:
+        self._context = parts.context
+        self._ownership = parts.ownership
+        self._receivers = parts.receivers
+        self._dead_letters = parts.dead_letters
+        self._decoder = parts.decoder
         self._pauses_changed = pauses_changed
         self._pauses: dict[str, Pause] = {}
         """Current pauses, by service."""
@@ -203,12 +194,9 @@ class Deferral:
         self.look_due = True
 
     def _as_item(self, batch: Batch, receiver: str, record: Record) -> Item | None:
-        context = self._context
         try:
-            message = context.wire.decode(record)
-            if context.tracing and record.headers and type(message) in context.registry.started_by:
-                message = context.tracing.received(message, record.headers)
-            for route in context.routes.of(record.topic, type(message)):
+            message, routes = self._decoder.decode(record)
+            for route in routes:
                 if route.receiver == receiver:
                     return Item(message, record.topic, record, (route,))
             raise UnreadableRecordError(f"{receiver} takes no {type(message).__name__} any more")

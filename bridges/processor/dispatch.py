@@ -1,6 +1,6 @@
 """Delivers a batch's messages to actors in rounds: the outputs of a round are the next one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -11,12 +11,9 @@ from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message, status
 from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.processor.batch import Batch, Item, Ticket
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.deferral import Deferral
-from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.processor.observers import header_of
-from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
@@ -36,21 +33,17 @@ class Dispatcher:
 
     def __init__(
         self,
-        context: ProcessorContext,
-        ownership: ShardOwnership,
+        parts: SharedParts,
         deferral: Deferral,
-        log_adapter: LogAdapter,
-        dead_letters: DeadLetters,
-        receivers: Mapping[str, ActorAddress],
         send: Callable[[ActorAddress, Any], None],
         done: Callable[[Batch], None],
     ) -> None:
-        self._context = context
-        self._ownership = ownership
+        self._context = parts.context
+        self._ownership = parts.ownership
+        self._receivers = parts.receivers
+        self._log = parts.log_adapter
+        self._dead_letters = parts.dead_letters
         self._deferral = deferral
-        self._log = log_adapter
-        self._dead_letters = dead_letters
-        self._receivers = receivers
         self._send = send
         self._done = done
 

@@ -1,19 +1,32 @@
 """Observers of a batch processor, and trace context in the headers of records."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from order_sagas.actors.clock import Clock
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.records.record import Headers
 
-if TYPE_CHECKING:
-    from order_sagas.bridges.processor.context import ProcessorContext
-
 TRACEPARENT = "traceparent"
 """Header with the trace context of a record: W3C Trace Context, https://www.w3.org/TR/trace-context."""
+
+
+class ObservedContext(Protocol):
+    """The part of `ProcessorContext`, which lists the observers, that they use."""
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions of the sagas."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the worker."""
+        ...
 
 
 class Observer:
@@ -22,7 +35,7 @@ class Observer:
     Exceptions of `committed` and `call_failed` are logged, and have no other effect.
     """
 
-    def committed(self, batch: Batch, context: "ProcessorContext", seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """The batch is committed; its transaction took `seconds`."""
 
     def rolled_back(self) -> None:

@@ -26,6 +26,7 @@ from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.counts import Counts
 from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import LOOK_SECONDS, Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
 from order_sagas.bridges.processor.external_calls import ExternalCalls
@@ -45,6 +46,7 @@ from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.processor.reader import BatchReader
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage.store import Changes
@@ -232,16 +234,10 @@ class BatchProcessor(Actor):
         )
         here = [each for each in context.services if each.participant.name in receivers]
         self._owed = OwedCalls(context.store, self._calls, here)
-        deferral = self._deferral = Deferral(
-            context, ownership, receivers, dead_letters, self._outcomes.resume
-        )
-        self._reader = BatchReader(
-            context, ownership, deferral, adapter, dead_letters, receivers,
-            self._outcomes, self._calls, self._owed,
-        )  # fmt: skip
-        self._dispatcher = Dispatcher(
-            context, ownership, deferral, adapter, dead_letters, receivers, send, self._commit
-        )
+        parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
+        deferral = self._deferral = Deferral(parts, self._outcomes.resume)
+        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
+        self._dispatcher = Dispatcher(parts, deferral, send, self._commit)
 
     def _report(self) -> Report:
         counts, now = self.counts, self.context.clock.now()

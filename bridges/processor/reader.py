@@ -1,19 +1,12 @@
 """Reads the items of a batch: outcomes of calls, deferred messages, and new records."""
 
-from collections.abc import Mapping
-
-from thespian.actors import ActorAddress
-
 from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.external_calls import ExternalCalls
-from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
-from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.records.routing import ORCHESTRATOR, TO_DEAD_LETTERS
@@ -28,35 +21,31 @@ class BatchReader:
 
     def __init__(
         self,
-        context: ProcessorContext,
-        ownership: ShardOwnership,
+        parts: SharedParts,
         deferral: Deferral,
-        log_adapter: LogAdapter,
-        dead_letters: DeadLetters,
-        receivers: Mapping[str, ActorAddress],
         outcomes: OutcomeQueue,
         calls: ExternalCalls,
         owed: OwedCalls,
     ) -> None:
-        self._context = context
-        self._ownership = ownership
+        self._context = parts.context
+        self._ownership = parts.ownership
+        self._receivers = parts.receivers
+        self._log = parts.log_adapter
+        self._dead_letters = parts.dead_letters
+        self._decoder = parts.decoder
         self._deferral = deferral
-        self._log = log_adapter
-        self._dead_letters = dead_letters
-        self._receivers = receivers
         self._outcomes = outcomes
         self._calls = calls
         self._owed = owed
 
     def read(self, batch: Batch, *, stopping: bool) -> list[Item]:
         """Return the items of a batch; if `stopping`, only outcomes. Empty if there are none."""
-        context, adapter, deferral = self._context, self._log, self._deferral
-        tracing, starts = context.tracing, context.registry.started_by
+        adapter, deferral, decode = self._log, self._deferral, self._decoder.decode
         items: list[Item] = []
         outcomes: list[Item] = []
         if self._owed.waiting:
             self._remind(stopping=stopping)
-        size = context.batch_size
+        size = self._context.batch_size
         if self._outcomes:
             # At most half the batch while records wait; an odd one alternates.
             outcomes = self._take_outcomes(batch, (size + batch.number % 2) // 2)
@@ -69,18 +58,7 @@ class BatchReader:
             for record in taken:
                 batch.records += 1
                 try:
-                    message = context.wire.decode(record)
-                    if tracing and record.headers and type(message) in starts:
-                        message = tracing.received(message, record.headers)
-                    routes = context.routes.of(record.topic, type(message))
-                    if not routes:
-                        raise UnreadableRecordError(
-                            f"no receiver on {record.topic} takes {type(message).__name__}"
-                        )
-                    if selective:
-                        routes = adapter.routes_here(batch, record, message, routes)
-                        if not routes:
-                            continue
+                    message, routes = decode(record)
                 except UnreadableRecordError as error:
                     # Only one role writes dead letters, or there would be one for each role.
                     if (
@@ -90,6 +68,10 @@ class BatchReader:
                     ):
                         self._dead_letters.write(batch, record, str(error))
                     continue
+                if selective:
+                    routes = adapter.routes_here(batch, record, message, routes)
+                    if not routes:
+                        continue
                 item = Item(message, record.topic, record, routes)
                 key = adapter.elsewhere(item)
                 if key is None:

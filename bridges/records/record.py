@@ -22,7 +22,7 @@ class Record(NamedTuple):
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """A record to be written. The partition is chosen by whoever creates it, not by the log."""
+    """A record to be written. Its creator chooses the partition, not the log."""
 
     topic: str
     partition: int

@@ -1,4 +1,4 @@
-"""Many rows to SQLite in few statements: a statement costs more than the row it writes."""
+"""Inserts rows into SQLite with few statements: a statement costs more than a row."""
 
 import re
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import Any
 from order_sagas.bridges.storage.rows import Row
 
 AT_ONCE = (32, 8, 2)
-"""Rows in one statement: as many as there are. More than 32 gain nothing more; and with every size
-in between, the statements would push one another out of the connection's cache."""
+"""Rows in one statement, in descending order. More than 32 rows are no faster, and more sizes would
+evict statements from the connection's cache."""
 
 _VALUES = re.compile(r"VALUES (\([?, ]+\))")
 
@@ -21,9 +21,9 @@ def _for_many(sql: str, rows: int) -> str:
 
 
 def insert(cursor: Any, sql: str, rows: Sequence[Row]) -> None:
-    """Run an INSERT of one row, `... VALUES (?, ...) ...`, for each of these rows, in their order.
+    """Run an INSERT of one row, `... VALUES (?, ...) ...`, for each of the rows, in order.
 
-    What an ON CONFLICT does to a row it also does to one of the same key before it.
+    ON CONFLICT also applies to an earlier one of the rows with the same key.
     """
     done, count = 0, len(rows)
     for size in AT_ONCE:

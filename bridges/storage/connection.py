@@ -1,6 +1,6 @@
-"""Raw connections to SQLite and PostgreSQL: the hot path runs its own SQL on them.
+"""Connections to SQLite and PostgreSQL, on which batches run their SQL without SQLAlchemy.
 
-SQLAlchemy makes the tables, and reads for people; a batch goes to the driver directly.
+SQLAlchemy defines the tables, and runs the queries of commands and of the HTTP API.
 """
 
 import os
@@ -21,92 +21,94 @@ from order_sagas.bridges.storage.bulk_insert import insert
 from order_sagas.bridges.storage.rows import Row
 
 BUSY_SECONDS = 10.0
-"""How long a write waits for another process to finish its own."""
+"""Seconds that a write waits for the transaction of another process."""
 LOOK_SECONDS = 0.0005
-"""Seconds between two attempts to get SQLite's write lock."""
+"""Seconds between attempts to get SQLite's write lock."""
 SCHEMA_SECONDS = 600.0
-"""How long a process waits for another one that changes the schema: a migration of a large database
+"""Seconds that a process waits for another one that changes the schema: migrating a large database
 takes minutes."""
 
 
 class Connection(Protocol):
-    """What the store needs of a database."""
+    """A connection to a database. Methods raise StoreUnavailableError during an outage."""
 
     dialect: str
     """"sqlite" or "postgresql"."""
     placeholder: str
+    """The placeholder of a parameter in SQL."""
 
     def is_in(self, kind: str) -> str:
-        """The SQL condition "is one of", for one parameter made by `many`."""
+        """Return the SQL condition "is one of", for one parameter made by `many`."""
         ...
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
-        """Several values as one parameter, so that a statement's text never changes."""
+        """Return several values as one parameter, so that the text of a statement never changes."""
         ...
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
-        """What a query found."""
+        """Run a query and return its rows."""
         ...
 
     def transaction(self) -> Any:
-        """A context with a cursor; commits at its end, rolls back on any exception."""
+        """Return a context with a cursor; commits at its end, rolls back on any exception."""
         ...
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
-        """Within a transaction: an INSERT of one row, `... VALUES (...) ...`, for each of these."""
+        """Within a transaction: run an INSERT of one row, `... VALUES (...) ...`, for each row."""
         ...
 
     def beside(self, cursor: Any) -> Any:
-        """A cursor of the same transaction, whose answer can be asked for later.
+        """Return a new cursor in the same transaction.
 
-        One that has been used before may answer with what it was asked before.
+        Use it for a query whose result is fetched after other statements. Do not reuse a cursor
+        that has run another statement: it may return the rows of that one.
         """
         ...
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        """So many ids that no row of the table ever had, ascending."""
+        """Return `count` ids that no row of the table ever had, ascending."""
         ...
 
     def alone(self, cursor: Any) -> None:
-        """Let no other transaction that calls this be under way until the end of this one."""
+        """Serialise with all other transactions that call this, until this one ends."""
         ...
 
     def drop_ids(self) -> None:
-        """Take only ids that are larger than those which others took by now."""
+        """Drop reserved ids, so that the next ones are larger than those others took by now."""
         ...
 
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        """Compare and set, for each (topic, partition, consumer, before, after).
+        """Compare and set offsets, for each (topic, partition, consumer, before, after).
 
-        The answer, when it is asked for, tells how many were moved.
+        Returns a function that returns how many were changed; it waits for the result.
         """
         ...
 
     lock: str
-    """What to add to a SELECT so that nobody changes its rows before the transaction's end."""
+    """SQL to append to a SELECT to lock its rows against changes until the transaction ends."""
     lock_alone: str
-    """The same, and nobody else may lock them either."""
+    """SQL to append to a SELECT to lock its rows exclusively until the transaction ends."""
 
     def names(self) -> set[str]:
-        """The names of all tables and indexes."""
+        """Return the names of all tables and indexes."""
         ...
 
     def columns(self) -> dict[str, set[str]]:
-        """The names of the columns of each table."""
+        """Return the column names of each table."""
         ...
 
     def changing_schema(self) -> AbstractContextManager[Any]:
-        """A cursor in a transaction that excludes every other one of this method, of any process.
+        """Return a context with a cursor, in a transaction that excludes all others of this method.
 
-        Commits at its end, rolls back on any exception. On SQLite nobody else writes meanwhile.
-        Parameters are as in `rows`; what was executed is answered by `fetchall`.
+        That holds for all processes; on SQLite it excludes every write. It commits at its end, and
+        rolls back on any exception. Parameters are as in `rows`; `fetchall` returns the rows.
         """
         ...
 
     def close(self) -> None:
-        """Drop what is not committed, and close."""
+        """Close the connection; what is not committed is rolled back."""
         ...
 
 
@@ -134,7 +136,7 @@ def connect(url: str) -> Connection:
 
 
 def sqlite_engine(url: sa.URL) -> sa.Engine:
-    """An engine whose connections are set up as every process of the system needs them."""
+    """Return an engine whose connections have the pragmas that the system needs."""
     if url.database and url.database != ":memory:":
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +145,7 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        # SQLAlchemy is about to choose another pool for memory, and warns of it each time.
+        # SQLAlchemy will choose another pool for memory, and warns of it each time.
         poolclass=sa.StaticPool if url.query.get("mode") == "memory" else None,
     )
 
@@ -163,26 +165,26 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
 
 
 def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
-    """An engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
+    """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
     need("postgres")
     return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
 
 
 def _make_file(path: Path) -> None:
-    """Make an empty database unless there is a file: SQLite would let no group write to it.
+    """Create an empty file that its group may write, which one created by SQLite would not allow.
 
-    Its other files get the mode of this one. A file that is there is not opened: closing it would
-    drop the locks that SQLite may have on it in this process.
+    SQLite gives its other files the mode of this one. An existing file is not opened: closing it
+    would release the locks that SQLite may have on it in this process.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
 class _SqliteErrors:
-    """A context in which SQLite's errors become ours. No generator: each query enters it."""
+    """Converts SQLite's errors to StoreError. A class, since entering a generator costs more."""
 
     def __enter__(self) -> None:
-        """Nothing to begin."""
+        """Do nothing."""
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         if isinstance(error, sqlite3.OperationalError):
@@ -208,30 +210,30 @@ class SqliteConnection:
         self.use(connection)
 
     def use(self, connection: sqlite3.Connection) -> None:
-        """Work on this connection; it commits only when it is told to."""
+        """Use this connection, which must be in autocommit mode (`isolation_level` None)."""
         self._connection = connection
         self._cursor = connection.cursor()
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
-        """See `Connection.is_in`."""
+        """Return a condition on a JSON array, the form of `many`."""
         return "IN (SELECT value FROM json_each(?))"
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
-        """See `Connection.many`."""
+        """Return the values as a JSON array."""
         return self._encode(values).decode()
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
-        """See `Connection.rows`."""
+        """Run a query and return an iterator of its rows."""
         with _sqlite_errors:
             return iter(self._connection.execute(sql, parameters))
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """See `Connection.transaction`."""
+        """Return a context with a cursor; it waits up to BUSY_SECONDS for the write lock."""
         return self._transaction(BUSY_SECONDS)
 
     def changing_schema(self) -> AbstractContextManager[Any]:
-        """See `Connection.changing_schema`."""
+        """Return a context with a cursor; it waits up to SCHEMA_SECONDS for the write lock."""
         return self._transaction(SCHEMA_SECONDS)
 
     @contextmanager
@@ -248,9 +250,9 @@ class SqliteConnection:
                 raise
 
     def _begin(self, cursor: sqlite3.Cursor, patience: float) -> None:
-        """Begin to write, as soon as nobody else does; wait for that at most so many seconds.
+        """Take the write lock; wait for it at most `patience` seconds.
 
-        SQLite itself waits in steps of up to 100 ms, of which two workers would lose many.
+        SQLite itself waits in steps of up to 100 ms, which costs throughput with two workers.
         """
         cursor.execute("PRAGMA busy_timeout=0")
         try:
@@ -268,21 +270,21 @@ class SqliteConnection:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
-        """See `Connection.insert`."""
+        """Run the INSERT for the rows, several rows with one statement."""
         insert(cursor, sql, rows)
 
     def beside(self, cursor: Any) -> Any:
-        """See `Connection.beside`."""
+        """Return a new cursor of the same connection."""
         return self._connection.cursor()
 
     def alone(self, cursor: Any) -> None:
-        """A transaction that writes has the whole database."""
+        """Do nothing: a transaction that writes has a lock on the whole database."""
 
     def drop_ids(self) -> None:
-        """None are kept."""
+        """Do nothing: no ids are reserved."""
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        """See `Connection.take_ids`."""
+        """Return the ids that follow the last one of the table."""
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         last = next(iter(cursor.fetchone() or (0,)))
         return list(range(last + 1, last + 1 + count))
@@ -290,7 +292,7 @@ class SqliteConnection:
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        """See `Connection.move_offsets`."""
+        """Compare and set offsets; the result is known at once."""
         cursor.executemany(
             "UPDATE offsets SET position = ? WHERE topic = ? AND partition = ? "
             "AND consumer = ? AND position = ?",
@@ -299,14 +301,14 @@ class SqliteConnection:
         moved: int = cursor.rowcount
         return lambda: moved
 
-    lock = lock_alone = ""  # a transaction that writes has the whole database
+    lock = lock_alone = ""  # a transaction that writes locks the whole database
 
     def names(self) -> set[str]:
-        """See `Connection.names`."""
+        """Return the names of all tables and indexes."""
         return {name for (name,) in self.rows("SELECT name FROM sqlite_master", ())}
 
     def columns(self) -> dict[str, set[str]]:
-        """See `Connection.columns`."""
+        """Return the column names of each table."""
         found: dict[str, set[str]] = {}
         for table, column in self.rows(
             "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
@@ -317,6 +319,6 @@ class SqliteConnection:
         return found
 
     def close(self) -> None:
-        """See `Connection.close`."""
+        """Close the connection and dispose of its engine."""
         self._lent.close()
         self._engine.dispose()

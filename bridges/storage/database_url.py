@@ -1,4 +1,4 @@
-"""Where a database is: its file, if it has one."""
+"""The file of a database, from its URL."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from order_sagas.bridges.errors import StoreError
 
 
 def file_of(url: str) -> Path | None:
-    """The absolute path of an SQLite database; None for a server, and for one in memory.
+    """Return the absolute path of an SQLite database; None for a server or one in memory.
 
-    Two processes that use one file get one path, whatever their working directories and links.
+    Links are resolved, so that all processes get the same path. Raises StoreError if it is no URL.
     """
     try:
         parsed = sa.make_url(url)

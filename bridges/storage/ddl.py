@@ -1,4 +1,4 @@
-"""The SQL that makes tables and indexes, from their definitions, for either database."""
+"""Generates SQL that creates tables and indexes from their definitions, for both databases."""
 
 from collections.abc import Collection, Iterable
 
@@ -7,9 +7,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 
 def dialect_of(name: str) -> sa.Dialect:
-    """SQLAlchemy's dialect of "sqlite" or "postgresql"; only the one that is asked for is loaded.
+    """Return SQLAlchemy's dialect of "sqlite" or "postgresql"; only that one is loaded.
 
-    To load all that SQLAlchemy knows of PostgreSQL takes longer than a command on SQLite.
+    Loading the dialect of PostgreSQL takes longer than a command on SQLite.
     """
     if name == "postgresql":
         from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -21,21 +21,21 @@ def dialect_of(name: str) -> sa.Dialect:
 
 
 def create_table(table: sa.Table, dialect: sa.Dialect) -> list[str]:
-    """CREATE TABLE, and CREATE INDEX for each of its indexes, sorted by name."""
+    """Return CREATE TABLE, and CREATE INDEX for each index, sorted by name."""
     made = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect))
     indexes = sorted(table.indexes, key=lambda index: str(index.name))
     return [made.strip(), *(create_index(index, dialect) for index in indexes)]
 
 
 def create_index(index: sa.Index, dialect: sa.Dialect) -> str:
-    """CREATE INDEX, with the condition of a partial one."""
+    """Return CREATE INDEX, with the condition of a partial index."""
     if dialect.name == "postgresql":
         index.dialect_options["postgresql"]["where"] = index.info.get("where")
     return str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect))
 
 
 def missing(tables: Iterable[sa.Table], known: Collection[str]) -> list[sa.Table]:
-    """The tables that are not known by name, or have an index that is not."""
+    """Return the tables whose name, or the name of one of whose indexes, is not in `known`."""
     return [
         table
         for table in tables
@@ -46,9 +46,10 @@ def missing(tables: Iterable[sa.Table], known: Collection[str]) -> list[sa.Table
 def complete(
     tables: Iterable[sa.Table], columns: dict[str, set[str]], dialect: sa.Dialect
 ) -> list[str]:
-    """What makes these tables whole, where the database has `columns`, by table.
+    """Return the statements that create what is missing of these tables.
 
-    A column that is added to a table with rows is empty in them, whatever its definition says.
+    `columns` are the existing columns of each table. An added column is NULL in existing rows,
+    whatever its definition says.
     """
     statements: list[str] = []
     quote = dialect.identifier_preparer.quote

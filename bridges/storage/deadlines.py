@@ -1,4 +1,4 @@
-"""Deadlines of sagas in flight: which are to come, and which have passed and wait to be seen to."""
+"""Deadlines of sagas in flight: how many have passed unhandled, and when the next one is due."""
 
 import attrs
 import sqlalchemy as sa
@@ -8,18 +8,18 @@ from order_sagas.bridges.storage.schema import sagas
 
 @attrs.frozen
 class Deadlines:
-    """What the database tells at one moment. Times are seconds."""
+    """Figures of one moment. Times are in seconds."""
 
     due: int
-    """Sagas whose deadline has passed, and that nobody has seen to yet."""
+    """Sagas whose deadline has passed and is not handled yet."""
     late: float
-    """How long the oldest of them has been due."""
+    """Seconds since the earliest of those deadlines; 0 if there is none."""
     next_in: float | None
-    """Until the next deadline; None if there is none."""
+    """Seconds until the next deadline; None if there is none."""
 
 
 def deadlines(db: sa.Connection, now: float) -> Deadlines:
-    """Of all sagas in flight, at `now` (epoch seconds)."""
+    """Return the figures of all sagas in flight at `now` (epoch seconds)."""
     waiting = sagas.c.ended_at.is_(None)
     first = sa.func.min(sagas.c.deadline)
     due, oldest = db.execute(

@@ -1,6 +1,6 @@
-"""Who is paused, and what is kept for them meanwhile.
+"""Pauses of services, and the records that are deferred because of them.
 
-What is kept is written and deleted in the transactions of the batches, fenced like all they do.
+Deferred records are written and deleted in the transactions of batches.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from order_sagas.bridges.storage.connection import Connection
 
 INTAKE = "intake"
-"""What is paused when no new saga shall begin; all else that can be paused is a service."""
+"""Name of the pause under which no new saga begins. Other names are those of services."""
 
 pauses = sa.Table(
     "pauses",
@@ -31,7 +31,7 @@ pauses = sa.Table(
     sa.Column("ended_by", sa.Text),
     sa.Column("ended_why", sa.Text),
 )
-"""Every pause there was; those that last have no `until`, and are one of a name."""
+"""All pauses, present and past. `until` is NULL while a pause lasts; each name has one at most."""
 partial_index("pauses_that_last", pauses.c.name, unique=True, where=pauses.c.until.is_(None))
 
 parked = sa.Table(
@@ -51,13 +51,13 @@ parked = sa.Table(
     sa.Column("headers", sa.LargeBinary),
     sa.Column("at", sa.Float(53), nullable=False),
 )
-"""What is kept for `receiver` because of the pause of `target`, in the order of its coming."""
+"""Deferred records for `receiver`, because of the pause of `target`, in order of arrival."""
 sa.Index("parked_for", parked.c.target, parked.c.consumer, parked.c.id)
 
 
 @attrs.frozen
 class Pause:
-    """A pause, of a service or of the intake; `until` is None while it lasts."""
+    """A pause of a service or of the intake, in epoch seconds; `until` is None while it lasts."""
 
     name: str
     by: str
@@ -69,7 +69,7 @@ class Pause:
 
 
 class DeferredRecord(NamedTuple):
-    """A record that `receiver` has yet to get."""
+    """A record to be delivered to `receiver` after the pause of `target`."""
 
     shard: int
     target: str
@@ -115,32 +115,32 @@ class DeferralTable:
         )
 
     def pauses(self, since: float) -> list[Pause]:
-        """In the order they began: those that last, the last of each name, those that ended since.
+        """Return the present pauses, the last of each name, and those that ended after `since`.
 
-        A pause ends by the clock of whoever ended it, so that the last of a name may seem to have
-        ended before `since`.
+        They are in the order of their beginning. A pause ends by the clock of the process that
+        ended it, so the last one of a name may have an end before `since`.
         """
         return [Pause(*row) for row in self._db.rows(self._pauses, (since,))]
 
     def targets(self, shards: Sequence[int], receivers: Sequence[str]) -> set[str]:
-        """For whose pauses something of these shards is kept, for these receivers."""
+        """Return the pauses for which records of these shards are deferred for these receivers."""
         ours = (self._consumer, self._db.many(shards, int), self._db.many(receivers, str))
         rows = self._db.rows(self._targets, ours)
         return {target for (target,) in rows}
 
     def any_for(self, target: str) -> bool:
-        """Whether anything is kept for it, by whichever worker."""
+        """Whether any record is deferred because of this pause, on any shard."""
         return next(self._db.rows(self._any, (target,)), None) is not None
 
     def orders(self, target: str, shards: Sequence[int], receivers: Sequence[str]) -> set[str]:
-        """The ids of the orders of these shards for which something is kept for these receivers."""
+        """Return the order ids of the records that are deferred, of these shards and receivers."""
         rows = self._db.rows(self._orders, self._ours(target, shards, receivers))
         return {order_id for (order_id,) in rows}
 
     def next(
         self, target: str, shards: Sequence[int], receivers: Sequence[str], limit: int
     ) -> list[tuple[int, str, Record]]:
-        """What is kept for it, the oldest first: its id, its receiver, the record."""
+        """Return at most `limit` deferred records, oldest first: (id, receiver, record)."""
         ours = (*self._ours(target, shards, receivers), limit)
         return [
             (number, receiver, Record(topic, partition, position, key, value, unpack(headers), at))
@@ -158,7 +158,7 @@ class DeferralTable:
     def store(
         self, cursor: Any, kept: Iterable[DeferredRecord], given: Sequence[int], now: float
     ) -> None:
-        """Within a transaction: keep some, and forget those that were given to their receivers."""
+        """Within a transaction: insert deferred records, and delete those that were delivered."""
         rows = [
             (
                 p.target, self._consumer, p.shard, p.receiver, p.order_id, p.record.topic,

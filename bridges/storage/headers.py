@@ -1,4 +1,4 @@
-"""Record headers as one column: most records have none."""
+"""Record headers as the value of one column, which is NULL for most records."""
 
 import msgspec
 
@@ -9,10 +9,10 @@ _decoder = msgspec.json.Decoder(tuple[tuple[str, bytes], ...])
 
 
 def pack(headers: Headers) -> bytes | None:
-    """Headers as JSON with base64 values; None for none."""
+    """Return headers as JSON with base64 values; None if there are none."""
     return _encoder.encode(headers) if headers else None
 
 
 def unpack(packed: bytes | None) -> Headers:
-    """What `pack` packed."""
+    """Return the headers of a value made by `pack`."""
     return _decoder.decode(packed) if packed else ()

@@ -1,7 +1,7 @@
-"""Forgetting the keys of clients that are old, a few hundred at a time.
+"""Deletes old idempotency keys of clients, a few hundred at a time.
 
-An order that got its id from its key is recognised all the same when it comes again: by its id.
-What is forgotten is that a key was used, and for which order.
+After that, it is unknown that a key was used, and for which order. An order whose id was derived
+from its key is still recognised by its id when it is submitted again.
 """
 
 from order_sagas.bridges.storage.store import Store
@@ -11,9 +11,9 @@ CHUNK = 500
 
 
 class KeyRound:
-    """One walk over the keys that were first used before a moment (epoch seconds).
+    """One pass over the keys that were first used before a moment (epoch seconds).
 
-    Those of older databases do not say when that was: they count from `now`.
+    Keys of older databases have no time of first use: they count as first used at `now`.
     """
 
     def __init__(self, store: Store, before: float, now: float) -> None:
@@ -31,11 +31,11 @@ class KeyRound:
         self._forget = f"DELETE FROM idempotency_keys {one_of}"
         self._dated = False
         self.keys = 0
-        """Forgotten so far."""
+        """Number of keys deleted so far."""
         self.done = False
 
     def step(self) -> None:
-        """Forget a few, in one transaction; none is begun where there is nothing to do."""
+        """Delete a chunk, in one transaction; none is begun if there is nothing to do."""
         if not self._dated:
             keys = self._keys(self._ageless, ())
             self._dated = len(keys) < CHUNK

@@ -1,4 +1,4 @@
-"""One running system for each SQLite database."""
+"""The lock that allows one running system for each SQLite database."""
 
 import fcntl
 import os
@@ -10,13 +10,13 @@ from order_sagas.bridges.storage.database_url import file_of
 
 
 class AlreadyRunningError(StoreError):
-    """Another process runs the system on this database."""
+    """Another process runs a system on this database."""
 
 
 class DatabaseLock:
-    """Held for as long as the process runs the system; the kernel lets go of it for a dead one.
+    """A lock file, held while the process runs a system; the kernel releases it with the process.
 
-    A database that is no file takes any number of workers, and is not locked.
+    A database that is no file is not locked: PostgreSQL takes any number of workers.
     """
 
     def __init__(self, database: str) -> None:
@@ -24,13 +24,13 @@ class DatabaseLock:
         self._file: int | None = None
 
     def __enter__(self) -> "DatabaseLock":
-        """Raises AlreadyRunningError, with the process id of the one that has it."""
+        """Take the lock. Raises AlreadyRunningError, with the id of the process that has it."""
         if self._path is None:
             return self
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
         try:
-            # Not `flock`: a forked worker would hold it on for a process that is dead.
+            # Not `flock`: a forked worker would keep the lock of a process that is dead.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             pid = os.read(self._file, 32).decode(errors="replace").strip()
@@ -50,7 +50,9 @@ class DatabaseLock:
         traceback: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            os.close(self._file)  # the file stays: removing it would let two processes hold two
+            os.close(
+                self._file
+            )  # the file stays: if it were removed, two processes could each lock one
 
 
 def _lock_of(database: str) -> Path | None:
@@ -59,9 +61,9 @@ def _lock_of(database: str) -> Path | None:
 
 
 def running_process(database: str) -> int | None:
-    """The process that runs the system on this SQLite database; None if none does.
+    """Return the id of the process that runs a system on this SQLite database, or None.
 
-    Do not ask in that process: closing the file would let go of its lock.
+    Do not call it in that process: closing the file would release its lock.
     """
     path = _lock_of(database)
     if path is None or not path.exists():

@@ -1,4 +1,4 @@
-"""How far behind each role is, and what could not be handled."""
+"""Lag: the numbers of records that roles have not handled yet."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from order_sagas.bridges.storage.queries import waiting, waiting_by_role
 from order_sagas.bridges.storage.schema import log, offsets
 
 RoleTopics = Mapping[str, Collection[str]]
-"""The topics on which each role takes records."""
+"""For each role, the topics on which it takes records."""
 
 
 @attrs.frozen
@@ -27,14 +27,14 @@ class Lag:
 
 
 def lag_of_embedded(db: sa.Connection, roles: RoleTopics) -> Lag:
-    """The lag on the embedded log, where it is known what waits for a role that never ran."""
+    """Return the lag on the embedded log; it is known for roles that were never started, too."""
     return Lag(waiting(db), waiting_by_role(db, roles))
 
 
 def lag_of_topics(
     db: sa.Connection, ends: Mapping[tuple[str, int], int], group: str, roles: RoleTopics
 ) -> Lag:
-    """The lag of a consumer group on Kafka's topics.
+    """Return the lag of a consumer group on Kafka's topics.
 
     `ends` are the offsets behind the last record, by topic and partition. A role that was never
     started may be run by services elsewhere: no topic lags because of it, unless none ever ran.

@@ -1,4 +1,4 @@
-"""Appending to the embedded log."""
+"""Appends records to the embedded log."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +26,10 @@ _FOR_ROLE = (
 def append(
     db: Connection, cursor: Any, records: Sequence[tuple[Outgoing, int]], now: float
 ) -> None:
-    """Within a transaction: these records, each with its `handled` (see `queues`).
+    """Within a transaction: append records, each with its value of `handled` (`log_queues`).
 
-    Python's sqlite3 looks in vain for an adapter of every `bytes` and every None it is given, but
-    of no bytearray; so that is what it gets, and no column for headers that nobody has.
+    Python's sqlite3 searches for an adapter of each `bytes` and None parameter, but not of a
+    bytearray, so keys and values are passed as bytearray, and headers only if a record has some.
     """
     some = any(o.headers for o, _ in records)
     rows: list[Any] = [
@@ -50,7 +50,7 @@ def append(
 def append_for_roles(
     db: Connection, cursor: Any, records: Sequence[tuple[Outgoing, str]], now: float
 ) -> None:
-    """Within a transaction: these records, each into the queue of a role."""
+    """Within a transaction: append each record to the queue of its role."""
     rows: list[Any] = [
         (o.topic, o.partition, o.key, o.value, LEFT_FOR_ROLE, now, pack(o.headers), role)
         for o, role in records

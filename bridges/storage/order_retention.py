@@ -1,16 +1,16 @@
-"""Forgetting orders that ended long ago, with all that belongs to them, a few hundred at a time.
+"""Prunes orders that ended long ago, with all that belongs to them, a few hundred at a time.
 
-What has to outlive an order stays: its id and fingerprint in `order_keys`, how it ended in
-`pruned`, and in `pruned_goods` what it took away, without which the stock would not add up.
+Kept are the id and the fingerprint of an order in `order_keys`, its final status in `pruned`, and
+the goods that it took in `pruned_goods`, which the audit of the stock needs.
 
-An order goes once all its sagas have ended long enough ago and nothing of it is owed: it is in a
-final state, no outside call is pending, the goods that it holds are sold, and no message about it
-waits for a paused service, or for a role that has run on this database and does not run now.
+An order is pruned when the retention time after the end of all its sagas has passed, and nothing is
+outstanding: it is in a final state, no external call is pending, goods that it holds are sold, and
+no message about it is deferred, or in the queue of a role that has run on this database.
 
-Records of the embedded log go once they are old and handled. A record that was left for a role
-stays until the role has handled it, or, if the role has never run on this database, until the
-record's order has been pruned. Dead letters stay, and so does the newest record: the next one's
-position is counted from it, and no position may ever be another's.
+Records of the embedded log are pruned when they are old and handled. A record in the queue of a
+role stays until the role has handled it, or, if the role has never run on this database, until the
+record's order is pruned. Dead letters stay, and so does the newest record: the next position
+follows from it, and no position may be used twice.
 """
 
 from collections import Counter
@@ -38,22 +38,23 @@ from order_sagas.bridges.storage.rows import rows_of
 from order_sagas.bridges.storage.store import Store
 
 CHUNK = 300
-"""Orders in one transaction: few enough that a running system hardly notices the wait."""
+"""Orders in one transaction; few, since batches wait for it."""
 RECORDS = 3000
 """Records of the embedded log in one transaction."""
 WAITING = 10_000
-"""Records that wait for roles whose orders are looked up; while more wait, no order is pruned."""
+"""Maximum number of records in roles' queues of which the orders are read; with more, no order is
+pruned."""
 
 Archive = Callable[[Sequence[int]], None]
-"""Keeps all that there is of the orders of these numbers. Called before they are deleted, within
-the transaction; once it has returned, they may be gone."""
+"""Archives everything stored about the orders of these numbers. Called within the transaction; when
+it has returned, they may be deleted."""
 
 _lines = msgspec.json.Decoder(tuple[OrderLine, ...])
 
 
 @attrs.frozen
 class Pruned:
-    """So many orders and records of the embedded log."""
+    """Numbers of pruned orders and records of the embedded log."""
 
     orders: int = 0
     records: int = 0
@@ -63,7 +64,7 @@ class Pruned:
 
 
 class Round:
-    """One walk over orders and log, from the oldest to those that are too young.
+    """One pass over orders and log, from the oldest ones on.
 
     `before` is the moment (epoch seconds) before which an order has to have ended, and a record
     has to have been appended.
@@ -78,18 +79,18 @@ class Round:
         self._dry = dry
         self._sql = _statements(store)
         self._order = self._record = 0
-        """Up to where it has come; None at the end."""
+        """The last order number and the last position that were read."""
         self._stage = self._some_orders
         self._awaited = _orders_awaited(store)
         self.pruned = Pruned()
         self.done = False
 
     def step(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
-        """Prune a little, in one transaction; answers how much.
+        """Prune a small part, in one transaction; return how much was pruned.
 
-        A worker prunes the shards that it owns, and raises LostShardError if one is its own no
-        longer. Without `epochs`, orders of all shards go, whoever owns them: that is safe beside
-        running workers.
+        A worker passes the epochs of its shards, and only those are pruned; LostShardError is
+        raised if another worker has claimed one. Without `epochs`, all shards are pruned, which is
+        safe while workers run.
         """
         pruned = self._stage(epochs, now)
         self.pruned += pruned
@@ -142,7 +143,7 @@ class Round:
         return len(finished)
 
     def _lock(self, cursor: Any, shards: Sequence[int], epochs: Mapping[int, int] | None) -> None:
-        """Let no batch of these shards be stored meanwhile; and are they still ours?"""
+        """Lock the epochs of these shards against commits of batches; check those of the worker."""
         cursor.execute(self._sql["lock"], (EPOCHS, self._store.db.many(shards, int)))
         for consumer, shard, epoch in cursor.fetchall():
             ours = epochs is not None and consumer == self._store.consumer
@@ -150,7 +151,7 @@ class Round:
                 raise LostShardError(f"shard {shard} was claimed by another worker")
 
     def _finished(self, cursor: Any, numbers: Sequence[int]) -> dict[int, bytes | None]:
-        """Those that may go, each with its fingerprint."""
+        """Return those that may be pruned, each with its fingerprint."""
         values = (self._store.db.many(numbers, int), self._before)
         if cursor is None:
             rows = self._store.db.rows(self._sql["finished"], values)
@@ -161,7 +162,7 @@ class Round:
         return {no: known for no, order_id, known in rows if order_id not in awaited}
 
     def _keep_fingerprints(self, cursor: Any, finished: Mapping[int, bytes | None]) -> None:
-        """An order that came without one is recognised by its content, which goes now."""
+        """Store the fingerprint of orders that have none, before their content is deleted."""
         without = [no for no, known in finished.items() if known is None]
         if not without:
             return
@@ -181,7 +182,7 @@ class Round:
             for line in _lines.decode(lines):
                 sold[warehouse, line.sku] += line.quantity
         if sold:
-            # In one order, so that two workers never wait for each other.
+            # Sorted, so that two workers do not deadlock.
             cursor.executemany(self._sql["fold"], [(*key, sold[key]) for key in sorted(sold)])
 
     def _note(self, cursor: Any, which: tuple[Any], now: float) -> None:
@@ -215,7 +216,7 @@ class Round:
             return Pruned(records=count + len(orphans))
 
     def _orphans(self, values: tuple[Any, ...]) -> list[int]:
-        """Records that were left for a role that has never run here, of orders that were pruned."""
+        """Return records in the queues of roles that have never run here, of pruned orders."""
         rows = [
             (at, _order_of(value)) for at, value in self._store.db.rows(self._sql["left"], values)
         ]
@@ -224,9 +225,10 @@ class Round:
 
 
 def _orders_awaited(store: Store) -> set[str] | None:
-    """The orders about which records wait for roles that have run here; None for too many.
+    """Return the orders with records in the queues of roles that have run here.
 
-    What is left later is about orders that have not ended yet.
+    None if there are more than WAITING records. Records that are added later are about orders that
+    have not ended.
     """
     sql = (
         f"SELECT l.value FROM offsets o JOIN log l ON l.handled = {LEFT_FOR_ROLE} "
@@ -245,7 +247,7 @@ _about = msgspec.json.Decoder(_AboutOrder)
 
 
 def _order_of(value: bytes | None) -> str:
-    """The id of the order that a record is about; empty for one that nobody can read."""
+    """Return the order id of a record's value; empty if it has none or cannot be decoded."""
     try:
         return _about.decode(value or b"").order_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -253,7 +255,7 @@ def _order_of(value: bytes | None) -> str:
 
 
 def kinds_of(store: Store) -> list[type[Entity]]:
-    """The entities that belong to an order and go with it."""
+    """Return the entity classes whose rows are pruned with their order."""
     return [kind for kind in store.entities if kind.key == ("order_id",) and kind is not StockLoad]
 
 
@@ -301,7 +303,7 @@ def _statements(store: Store) -> dict[str, Any]:
             f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT (warehouse, sku) "
             "DO UPDATE SET quantity = pruned_goods.quantity + excluded.quantity"
         ),
-        # The saga that is told of an order comes first: the others are about what came later.
+        # The first saga of an order gives its status; others began later.
         "ends": f"SELECT no, status, code, ended_at FROM sagas WHERE {no_in} ORDER BY started_at",
         "note": (
             "INSERT INTO pruned (no, status, code, ended_at, pruned_at) "

@@ -18,11 +18,11 @@ outages = sa.Table(
     sa.Column("since", sa.Float(53), nullable=False),
     sa.Column("until", sa.Float(53)),
 )
-"""Kafka or the database was away from a worker; no `until` while nobody has noted the end."""
+"""Outages of Kafka or the database, as seen by a worker; `until` is NULL until the end is noted."""
 
 
 class Outage(NamedTuple):
-    """`what` ("kafka", "database") was away. Times are seconds since the Unix epoch."""
+    """An outage of `what`: "kafka" or "database". Times are epoch seconds."""
 
     id: str
     what: str
@@ -31,7 +31,7 @@ class Outage(NamedTuple):
 
 
 class OutageTable:
-    """The table, on the connection of a store."""
+    """The table of outages, on the connection of a store."""
 
     def __init__(self, db: "Connection") -> None:
         self._db = db
@@ -43,15 +43,16 @@ class OutageTable:
         self._forget = f"DELETE FROM outages WHERE until < {mark}"
 
     def note(self, outage: Outage) -> None:
-        """Store it, or its end."""
+        """Store an outage, or its end."""
         with self._db.transaction() as cursor:
             cursor.execute(self._note, outage)
 
     def recall(self, others: Iterable[Outage], now: float) -> list[Outage]:
-        """All that matter to a deadline, with `others` that were noted elsewhere.
+        """Add `others`, which were noted elsewhere; return all outages that affect deadlines.
 
-        Call it when all is there: those without an end end now. Those that ended before the oldest
-        saga in flight began are deleted. Nothing is written if there is nothing to change.
+        Call it when database and Kafka are available: outages without an end then end at `now`.
+        Outages that ended before the oldest saga in flight began are deleted. Nothing is written if
+        there is nothing to change.
         """
         others = list(others)
         known = self._all()
@@ -70,7 +71,7 @@ class OutageTable:
         return known
 
     def oldest(self) -> float:
-        """When the oldest saga in flight began; infinity if none is in flight."""
+        """Return when the oldest saga in flight began (epoch seconds); infinity if none is."""
         query = "SELECT min(started_at) FROM sagas WHERE ended_at IS NULL"
         ((oldest,),) = self._db.rows(query, ())
         return float("inf") if oldest is None else float(oldest)

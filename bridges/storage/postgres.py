@@ -1,4 +1,4 @@
-"""PostgreSQL, by psycopg 3: reconnects by itself, and says when it cannot."""
+"""PostgreSQL through psycopg 3: reconnects when it is next used after the connection broke."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +12,17 @@ from order_sagas.bridges.storage.rows import Row
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20
-"""After which a worker that was frozen within a transaction holds up nobody else any more."""
+"""Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
 IDS_AT_ONCE = 500
-"""How many ids are fetched from a sequence together."""
+"""Number of ids that are fetched from a sequence at a time."""
 SCHEMA = 7205759403792793
-"""The advisory lock of a process that makes or changes tables."""
+"""Advisory lock of a process that creates or changes tables."""
 ALONE = 7205759403792794
-"""The advisory lock of transactions that exclude one another (`PostgresConnection.alone`)."""
+"""Advisory lock of transactions that exclude one another (`PostgresConnection.alone`)."""
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
-    # What a worker finds that was frozen: the server has broken off its transaction.
+    # The server aborted the transaction of a worker that was frozen.
     psycopg.errors.TransactionTimeout,
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
@@ -37,7 +37,7 @@ def _errors() -> Iterator[None]:
         raise StoreUnavailableError(f"PostgreSQL: {str(error).strip()}") from error
     except (
         psycopg.errors.InsufficientPrivilege,
-        # Another version of the program changed the tables meanwhile.
+        # Another version of the program has changed the tables since.
         psycopg.errors.UndefinedTable,
         psycopg.errors.UndefinedColumn,
     ) as error:
@@ -62,15 +62,15 @@ class PostgresConnection:
             self._working()
 
     def is_in(self, kind: str) -> str:
-        """See `Connection.is_in`."""
+        """Return `= ANY` with the array type of `kind`: "int", "bigint" or "text"."""
         return f"= ANY(%s::{_ARRAYS[kind]})"
 
     def many(self, values: Sequence[Any], kind: type) -> Any:
-        """See `Connection.many`."""
+        """Return the values as a list, which psycopg passes as an array."""
         return list(values)
 
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
-        """See `Connection.rows`."""
+        """Run a query and return its rows, all of which are fetched."""
         with _errors():
             # Without parameters, `%` is no placeholder.
             # psycopg asks for literals, against injection: callers pass statements of this package.
@@ -79,7 +79,7 @@ class PostgresConnection:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
-        """Statements are sent as they come; only one whose answer is asked for is waited for."""
+        """Return a context with a cursor, in pipeline mode: only fetched results are waited for."""
         with _errors():
             connection = self._working()
             with (
@@ -88,18 +88,18 @@ class PostgresConnection:
                 connection.cursor() as cursor,
             ):
                 yield cursor
-                pipeline.sync()  # whatever went wrong shall be known before the COMMIT
+                pipeline.sync()  # errors must be raised before the COMMIT
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
-        """See `Connection.insert`."""
+        """Run the INSERT for each of the rows, pipelined."""
         cursor.executemany(sql, rows)
 
     def beside(self, cursor: Any) -> Any:
-        """See `Connection.beside`."""
+        """Return a new cursor of the same connection."""
         return cursor.connection.cursor()
 
     def take_ids(self, cursor: Any, table: str, count: int) -> list[int]:
-        """See `Connection.take_ids`."""
+        """Return ids of the table's sequence, of which IDS_AT_ONCE are fetched at a time."""
         ids = self._ids.setdefault(table, [])
         if len(ids) < count:
             sequence = f"pg_get_serial_sequence('{table}', 'id')"
@@ -114,17 +114,17 @@ class PostgresConnection:
         return taken
 
     def alone(self, cursor: Any) -> None:
-        """See `Connection.alone`."""
+        """Take an advisory lock until the end of the transaction."""
         self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
 
     def drop_ids(self) -> None:
-        """See `Connection.drop_ids`."""
+        """Drop the ids that were fetched from sequences and not taken."""
         self._ids.clear()
 
     def move_offsets(
         self, cursor: Any, moves: Sequence[tuple[str, int, str, int, int]]
     ) -> Callable[[], int]:
-        """See `Connection.move_offsets`."""
+        """Compare and set offsets with one UPDATE."""
         topics, partitions, consumers, befores, afters = zip(*moves, strict=True)
         cursor.execute(
             "UPDATE offsets o SET position = v.after FROM unnest("
@@ -145,7 +145,7 @@ class PostgresConnection:
     lock_alone = " FOR UPDATE"
 
     def names(self) -> set[str]:
-        """See `Connection.names`."""
+        """Return the names of all tables and indexes of the current schema."""
         query = (
             "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'i') "
             "AND c.relnamespace = current_schema()::regnamespace"
@@ -153,7 +153,7 @@ class PostgresConnection:
         return {name for (name,) in self.rows(query, ())}
 
     def columns(self) -> dict[str, set[str]]:
-        """See `Connection.columns`."""
+        """Return the column names of each table of the current schema."""
         found: dict[str, set[str]] = {}
         for table, column in self.rows(
             "SELECT table_name, column_name FROM information_schema.columns "
@@ -165,7 +165,7 @@ class PostgresConnection:
 
     @contextlib.contextmanager
     def changing_schema(self) -> Iterator[Any]:
-        """On a connection of its own, without the time limits that a worker's transactions have."""
+        """Open a transaction on a connection of its own, without the time limits of workers."""
         with (
             _errors(),
             psycopg.connect(
@@ -180,7 +180,7 @@ class PostgresConnection:
             yield cursor
 
     def close(self) -> None:
-        """See `Connection.close`."""
+        """Close the connection, if it is open."""
         if self._connection is not None:
             self._connection.close()
 

@@ -1,4 +1,4 @@
-"""What a process does with a database before it uses it: make it, migrate it, or refuse it."""
+"""Prepares a database for use: creates it, migrates it, or refuses it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST
 from order_sagas.bridges.storage.migrations.migration import Ask, Migration, Target
 
 EMPTY = 0
-"""The version of a database without tables of ours."""
+"""The version of a database without tables of order-sagas."""
 READ_VERSION = "SELECT value FROM meta WHERE name = 'schema'"
 
 
@@ -22,9 +22,9 @@ class PlannedStep:
     """A step of a migration that would run."""
 
     statements: list[str]
-    """SQL, or a sentence for what is no SQL."""
+    """SQL statements, or a sentence if the step is no SQL."""
     rows: int | None
-    """Rows that it changes, if it changes any."""
+    """Number of rows that it changes; None if it changes or counts none."""
 
 
 @attrs.frozen
@@ -36,7 +36,7 @@ class PlannedMigration:
 
 
 def version_of(db: Connection) -> int:
-    """The schema version of a database; EMPTY if it has no tables of ours."""
+    """Return the schema version of a database; EMPTY if it has no tables of order-sagas."""
     return _version(db.names(), lambda sql: db.rows(sql, ()))
 
 
@@ -51,11 +51,11 @@ def _version(names: set[str], ask: Ask) -> int:
 
 
 def as_version(text: str) -> int:
-    """The version that `meta` tells; raises StoreError if that is no number."""
+    """Return the stored version as a number. Raises StoreError if it is none."""
     try:
         return int(text)
     except ValueError:
-        raise StoreError(f"the database has the schema version {text!r}, which is none") from None
+        raise StoreError(f"the schema version of the database, {text!r}, is no number") from None
 
 
 def check_version(version: int) -> None:
@@ -75,10 +75,10 @@ def check_version(version: int) -> None:
 
 
 def prepare(db: Connection, metadata: sa.MetaData, *, migrating: bool = False) -> None:
-    """Leave the database with all tables of `metadata`, at the newest version.
+    """Create all missing tables of `metadata`, and check that the version is the newest.
 
-    An empty one is made whole; one of a former version is migrated if `migrating`. Raises
-    OldDatabaseError, NewerDatabaseError and, where the database cannot be used, StoreError.
+    A database of a former version is migrated if `migrating`. Raises OldDatabaseError,
+    NewerDatabaseError, and StoreError if the database cannot be used.
     Nothing is written, and no lock is taken, if there is nothing to do.
     """
     names = db.names()
@@ -93,13 +93,13 @@ def prepare(db: Connection, metadata: sa.MetaData, *, migrating: bool = False) -
         _complete(db, metadata)
 
 
-def migrate(db: Connection, told: Callable[[Migration], None] | None = None) -> int:
-    """Run the migrations that the database lacks, in their order; answers its version then.
+def migrate(db: Connection, on_begin: Callable[[Migration], None] | None = None) -> int:
+    """Run the migrations that the database lacks, in order; return its version afterwards.
 
     Each is one transaction. Of several processes that migrate at once, each migration is run by
     one, and the others wait. If the process dies, the database is at the version of the last
-    migration that was committed, and the next call goes on. `told` is called before each that runs.
-    Raises NewerDatabaseError, and StoreError where the database cannot be used.
+    migration that was committed, and the next call goes on. `on_begin` is called before each one.
+    Raises NewerDatabaseError, and StoreError if the database cannot be used.
     """
     version = version_of(db)
     while EMPTY < version < NEWEST:
@@ -108,8 +108,8 @@ def migrate(db: Connection, told: Callable[[Migration], None] | None = None) -> 
             migration = next((each for each in MIGRATIONS if each.version == version + 1), None)
             if migration is None:
                 break  # another process was quicker
-            if told:
-                told(migration)
+            if on_begin:
+                on_begin(migration)
             for step in migration.steps:
                 step.run(target)
             target.cursor.execute("DELETE FROM meta WHERE name = 'schema'")
@@ -123,7 +123,7 @@ def migrate(db: Connection, told: Callable[[Migration], None] | None = None) -> 
 
 
 def plan(db: Connection) -> list[PlannedMigration]:
-    """What `migrate` would run. Reads only; raises NewerDatabaseError as it does."""
+    """Return what `migrate` would run, without a write. Raises NewerDatabaseError."""
     version = version_of(db)
     if version > NEWEST:
         check_version(version)
@@ -149,7 +149,7 @@ def _count(count: Callable[[Ask], int | None], ask: Ask) -> int | None:
     try:
         return count(ask)
     except StoreError:
-        return None  # it counts in a table that an earlier step makes
+        return None  # it counts rows of a table that an earlier step creates
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def _make(db: Connection, metadata: sa.MetaData) -> None:
 
 
 def _complete(db: Connection, metadata: sa.MetaData) -> None:
-    """Tables of entities that nobody used before, and indexes that somebody removed."""
+    """Create tables of new entity classes, and indexes that were dropped."""
     with _changing(db) as target:
         tables = missing(metadata.sorted_tables, db.names())
         for statement in complete(tables, db.columns(), dialect_of(db.dialect)):

@@ -1,6 +1,6 @@
-"""What people ask of the database: orders, sagas, one order whole, stock. Read-only.
+"""Queries of commands and of the HTTP API: orders, sagas, all of one order, stock. Read-only.
 
-Everything here runs beside a running system and slows it no more than any reader does.
+They may run while a system runs, and block no writer.
 """
 
 from collections import Counter
@@ -49,8 +49,8 @@ IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTI
 """The statuses of sagas that have not ended."""
 
 FEW = 5000
-"""Orders whose ids begin alike that are found by the index of ids; more are met soon enough by
-looking at the newest orders first."""
+"""Maximum number of orders of one prefix that are found by the index of ids. With more, scanning
+orders from the newest one finds a page soon."""
 
 _orders, _payments = table_of(Order), table_of(Payment)
 _reservations, _stock = table_of(Reservation), table_of(StockLevel)
@@ -62,7 +62,7 @@ Row = dict[str, Any]
 
 
 def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None) -> list[Row]:
-    """Orders, the newest first, each with its saga's status and what that waits for."""
+    """Return orders, newest first, each with the status and the current step of its saga."""
     return _rows(db, _newest_orders(_orders_query(), statuses, limit))
 
 
@@ -107,7 +107,7 @@ def _numbers_beginning(db: sa.Connection, prefix: str) -> list[int] | None:
 def _newest_orders(
     query: sa.Select[Any], statuses: Sequence[str], limit: int | None, after: int | None = None
 ) -> sa.Select[Any]:
-    """Of the newest orders in each of these statuses, or of all, the newest; by their indexes."""
+    """Limit a query to the newest orders in these statuses, or of all, using the indexes."""
     stored = [_orders.c.status == each for each in statuses if each != SUBMITTED]
     parts = [sa.select(_orders.c.no).where(of_status) for of_status in stored]
     if not statuses:
@@ -121,7 +121,7 @@ def _newest_orders(
 
 
 def _any_of(parts: Sequence[sa.Select[tuple[int]]]) -> Any:
-    """The numbers that any of these queries finds; each may be limited."""
+    """Return a query for the numbers that any of these finds; each may have a limit."""
     return sa.union_all(*(sa.select(part.subquery().c.no) for part in parts))
 
 
@@ -153,7 +153,7 @@ def _orders_query() -> sa.Select[Any]:
 
 
 def order_counts(db: sa.Connection) -> dict[str, int]:
-    """How many orders there are in each status."""
+    """Return the number of orders in each status."""
     query = sa.select(_orders.c.status, sa.func.count()).group_by(_orders.c.status)
     found = {row[0]: row[1] for row in db.execute(query)}
     waiting = db.execute(
@@ -165,14 +165,17 @@ def order_counts(db: sa.Connection) -> dict[str, int]:
 def sagas_of(
     db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None
 ) -> list[Row]:
-    """Sagas, the newest first."""
+    """Return sagas, newest first."""
     return _rows(db, _newest_sagas(_sagas_query(), statuses, limit))
 
 
 def sagas_page(
     db: sa.Connection, statuses: Sequence[str], limit: int, after: tuple[int, str] | None = None
 ) -> list[Row]:
-    """As `sagas_of`, with their orders' numbers `no`: those behind `after`, a number and a name."""
+    """Return a page of sagas as of `sagas_of`, each with the number `no` of its order.
+
+    The page begins behind `after`, the number and the saga name of the last row of the one before.
+    """
     query = _sagas_query().add_columns(sagas.c.no)
     return _rows(db, _newest_sagas(query, statuses, limit, after))
 
@@ -183,17 +186,17 @@ def _newest_sagas(
     limit: int | None,
     after: tuple[int, str] | None = None,
 ) -> sa.Select[Any]:
-    """Of the newest sagas in each of these statuses, or of all, the newest; by their index."""
+    """Limit a query to the newest sagas in these statuses, or of all, using the index."""
     if after is not None:
         no, name = after
-        # The first condition is for the index, which cannot use the second.
+        # The first condition is implied by the second, and can use the index.
         query = query.where(
             sagas.c.no <= no,
             sa.or_(sagas.c.no < no, sa.and_(sagas.c.no == no, sagas.c.saga > name)),
         )
     if not statuses:
         return query.limit(limit)
-    # An order may have several sagas, and `after` leave out some: of an order, all count as one.
+    # An order may have several sagas, of which `after` may exclude some: count orders.
     more = None if limit is None else limit + 1
     parts = []
     for status in statuses:
@@ -212,7 +215,7 @@ _SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipp
 
 
 def oldest(db: sa.Connection, limit: int) -> list[Row]:
-    """Sagas in flight that wait for a deadline, the oldest deadline first."""
+    """Return sagas in flight that have a deadline, the earliest deadline first."""
     parts = [
         sa.select(sagas.c.no, sagas.c.saga)
         .where(sagas.c.ended_at.is_(None), sagas.c.shard == shard, sagas.c.deadline.is_not(None))
@@ -230,30 +233,30 @@ def oldest(db: sa.Connection, limit: int) -> list[Row]:
 
 
 def partitions(db: sa.Connection) -> int:
-    """How many partitions, and with them shards, the database was made with."""
+    """Return the number of partitions, which is that of shards, of the database."""
     query = sa.select(meta.c.value).where(meta.c.name == "partitions")
     return int(db.execute(query).scalar() or 1)
 
 
 def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
-    """Sagas that need attention, the newest first."""
+    """Return sagas that need attention, newest first."""
     return sagas_of(db, [Status.NEEDS_ATTENTION.name], limit)
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:
-    """How many sagas there are in each status."""
+    """Return the number of sagas in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)
     return {row[0]: row[1] for row in db.execute(query)}
 
 
 def in_flight(db: sa.Connection) -> int:
-    """How many sagas have not ended."""
+    """Return the number of sagas in flight."""
     query = sa.select(sa.func.count()).select_from(sagas).where(sagas.c.ended_at.is_(None))
     return int(db.execute(query).scalar_one())
 
 
 def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
-    """Everything stored about one order; None for an unknown id.
+    """Return everything stored about one order; None for an unknown id.
 
     `order`, `payment`, `reservation` and `notification` are rows or None, `sagas` are rows, each
     with its state. `pruned` is only there for an order that was pruned, and then alone.
@@ -287,11 +290,11 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
 
 
 def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
-    """Each SKU of each warehouse: loaded = on_hand + held + sold.
+    """Return each SKU of each warehouse: loaded = on_hand + held + sold.
 
-    `held` waits for the end of an order, or was left to a cancelled one by a person who skipped its
-    release; `sold` belongs to completed ones. Where the stock service runs without the order
-    service, nobody here knows which orders are completed, and all is held.
+    `held` is reserved for orders in flight, or for cancelled ones whose release an operator
+    skipped; `sold` belongs to completed ones. If the stock service runs without the order service,
+    completed orders are unknown in this database, and all reserved goods are `held`.
     """
     held: dict[tuple[str, str], int] = {}
     query = (
@@ -324,18 +327,18 @@ def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:
 
 
 def _may_hold(db: sa.Connection) -> Any:
-    """The numbers of the orders that may hold goods without being completed: few, by indexes."""
+    """Return a query for the orders that may hold goods without being completed, using indexes."""
     return sa.union_all(
         sa.select(_orders.c.no).where(_orders.c.status.in_((Order.CREATED, Order.ROLLED_BACK))),
         sa.select(sagas.c.no).where(sagas.c.ended_at.is_(None)),
-        # The number is written out, or no partial index would serve.
+        # The number is a literal, since a partial index cannot be used with a parameter.
         sa.select(sagas.c.no).where(sagas.c.skipped == sa.literal_column("1")),
         *numbers_without_order(db),
     )
 
 
 def waiting(db: sa.Connection) -> dict[str, int]:
-    """Records of the embedded log that some role has yet to handle, by topic."""
+    """Return the number of records of the embedded log that a role has yet to handle, by topic."""
     found: Counter[str] = Counter()
     for where in _waits(db):
         query = sa.select(log.c.topic, sa.func.count()).where(where).group_by(log.c.topic)
@@ -345,7 +348,7 @@ def waiting(db: sa.Connection) -> dict[str, int]:
 
 
 def waiting_by_role(db: sa.Connection, topics: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """Records of the embedded log that each role has yet to handle, or to read and pass over.
+    """Return the number of records of the embedded log that each role has yet to handle or skip.
 
     `topics` are those on which each role takes records. A record that no role has read yet counts
     for each role that reads its topic.
@@ -360,7 +363,7 @@ def waiting_by_role(db: sa.Connection, topics: Mapping[str, Collection[str]]) ->
 
 
 def all_handled(db: sa.Connection, role: str = "orchestrator") -> bool:
-    """Whether no record of the embedded log waits for a role."""
+    """Whether a role has handled all records of the embedded log that are for it."""
     return all(
         db.execute(sa.select(log.c.position).where(where).limit(1)).first() is None
         for where in (_unread(), _left_for(role))
@@ -368,10 +371,10 @@ def all_handled(db: sa.Connection, role: str = "orchestrator") -> bool:
 
 
 def _waits(db: sa.Connection) -> list[sa.ColumnElement[bool]]:
-    """The conditions of which a record of the embedded log that waits fulfils one."""
+    """Return conditions; a record of the embedded log that is not handled meets one of them."""
     conditions = [_unread()]
     role: str | None = ""
-    while True:  # from one role to the next: the index may hold very many records of each
+    while True:  # step from role to role in the index, which may have many records of each
         following = sa.select(sa.func.min(log.c.role)).where(
             log.c.handled == sa.literal_column(str(LEFT_FOR_ROLE)), log.c.role > role
         )
@@ -382,26 +385,26 @@ def _waits(db: sa.Connection) -> list[sa.ColumnElement[bool]]:
 
 
 def _unread() -> sa.ColumnElement[bool]:
-    """Whether no worker has read a record of the embedded log yet."""
+    """Return the condition that no worker has read a record of the embedded log."""
     return sa.or_(_behind(TO_READ, LOG), _behind(LEFT_FOR_OTHERS, LEFT))
 
 
 def _left_for(role: str) -> sa.ColumnElement[bool]:
-    """Whether a record of the embedded log was left for a role that has yet to handle it."""
+    """Return the condition that a record is in the queue of a role, which has not handled it."""
     return sa.and_(log.c.role == role, _behind(LEFT_FOR_ROLE, queue_of(role)))
 
 
 def _behind(handled: int, queue: str) -> sa.ColumnElement[bool]:
-    """Whether a record in a queue lies behind the queue's position for the record's partition.
+    """Return the condition that a record is behind its queue's offset of the record's partition.
 
-    The least of all positions comes first: what lies before it need not be looked at.
+    The lowest offset of all partitions comes first, so that the index skips earlier records.
     """
     least = sa.select(sa.func.coalesce(sa.func.min(offsets.c.position), 0))
     own = sa.select(offsets.c.position).where(
         offsets.c.topic == queue, offsets.c.partition == log.c.partition
     )
     return sa.and_(
-        # The number is written out, or no partial index would serve.
+        # The number is a literal, since a partial index cannot be used with a parameter.
         log.c.handled == sa.literal_column(str(handled)),
         log.c.position > least.where(offsets.c.topic == queue).scalar_subquery(),
         log.c.position > sa.func.coalesce(own.scalar_subquery(), 0),
@@ -418,7 +421,7 @@ def handled_up_to(db: sa.Connection, topic: str, ends: Mapping[int, int], group:
 
 
 def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
-    """(warehouse, SKUs) of each delivery whose message waits in the embedded log."""
+    """Return (warehouse, number of SKUs) of each stock load that waits in the embedded log."""
     found = []
     values = [
         value
@@ -438,7 +441,7 @@ def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
 
 
 def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """(status, code) of each of these orders whose place-order saga has begun, even if pruned."""
+    """Return (status, code) of each of these orders with a place-order saga, even if pruned."""
     wanted: Any = sa.bindparam("numbers", expanding=True)
     query = sa.union_all(
         sa.select(sagas.c.no, sagas.c.status, sagas.c.code).where(

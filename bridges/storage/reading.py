@@ -1,7 +1,7 @@
-"""Reading a database without ever writing to it: beside running systems, and on a read-only disk.
+"""Read-only access to a database, also while systems run, and on a read-only disk.
 
-A reader takes no write lock, waits for no writer, and makes no tables: a database of another schema
-version is refused, since only a process that may write can migrate it.
+A reader takes no write lock, waits for no writer, and creates no tables: a database of another
+schema version is refused, since only a process that may write can migrate it.
 """
 
 import os
@@ -30,9 +30,9 @@ _TABLES = {
 
 @contextmanager
 def reading(database: str) -> Iterator[sa.Connection]:
-    """A connection that sees one moment of the database.
+    """Return a connection context with a snapshot of the database.
 
-    Raises NoDatabaseError if there is none, rather than making one; OldDatabaseError and
+    Raises NoDatabaseError if there is none; OldDatabaseError and
     NewerDatabaseError if it has another schema version than this program; MissingExtraError, and
     StoreError if it can't be read.
     """
@@ -54,7 +54,7 @@ def reading(database: str) -> Iterator[sa.Connection]:
 
 
 def reading_engine(database: str, **options: Any) -> sa.Engine:
-    """An engine whose connections cannot write; `options` are those of `create_engine`.
+    """Return an engine whose connections cannot write; `options` are those of `create_engine`.
 
     Raises MissingExtraError.
     """
@@ -64,7 +64,7 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
             "sqlite://", creator=lambda: _open(file), **{"poolclass": sa.QueuePool, **options}
         )
     url = sa.make_url(database)
-    if url.get_backend_name() == "sqlite":  # in memory, where nobody else writes
+    if url.get_backend_name() == "sqlite":  # in memory, without other writers
         return sa.create_engine(url, **options)
     engine = postgres_engine(url, **options)
 
@@ -77,7 +77,7 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
 
 @contextmanager
 def one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection of a `reading_engine`, in a transaction that sees one moment."""
+    """Return a context with a connection of a `reading_engine`, in a snapshot transaction."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
@@ -88,15 +88,15 @@ def one_moment(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def check_readable(db: sa.Connection) -> None:
-    """Raise OldDatabaseError or NewerDatabaseError unless it has the version of this program.
+    """Raise OldDatabaseError or NewerDatabaseError unless the schema version is the program's.
 
-    Raises NoDatabaseError if it has no tables of ours.
+    Raises NoDatabaseError if the database has no tables of order-sagas.
     """
     check_version(stored_version(db))
 
 
 def stored_version(db: sa.Connection) -> int:
-    """The schema version; raises NoDatabaseError if the database has no tables of ours."""
+    """Return the schema version. Raises NoDatabaseError if it has no tables of order-sagas."""
     names = {name for (name,) in db.exec_driver_sql(_TABLES[db.dialect.name])}
     if "order_keys" not in names:
         raise NoDatabaseError(
@@ -113,8 +113,8 @@ def _open(file: Path) -> sqlite3.Connection:
         return connection
     except sqlite3.OperationalError:
         connection.close()
-        # SQLite shares a WAL database by way of two files beside it, which nobody can make here;
-        # where there is none, nobody has the database open, and it may be taken as it is.
+        # SQLite shares a WAL database through two files beside it, which cannot be created here.
+        # If there is none, no process has the database open, and it is read as immutable.
         wal = file.with_name(f"{file.name}-wal")
         if os.access(file.parent, os.W_OK) or wal.exists():
             raise

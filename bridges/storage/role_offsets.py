@@ -1,4 +1,4 @@
-"""The offsets of each role on Kafka's topics: how a worker takes over those of its roles."""
+"""Claims of shards, with the offsets of each role on Kafka's topics."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,18 +8,18 @@ from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.consumers import consumer_of_role, shares_roles
 
 EPOCHS = "#epochs"
-"""The topic under which the offsets table keeps how often each shard was claimed."""
+"""The topic under which the offsets table has the epochs of shards: the number of claims."""
 
 
 @attrs.frozen
 class RoleClaim:
-    """Shards that are a worker's, for its roles, until another one with such a role claims them."""
+    """Claimed shards, owned until another worker with one of these roles claims them."""
 
     epochs: dict[int, int]
     offsets: dict[tuple[str, int], dict[str, int]]
     """(topic, partition): the position up to which each role has handled its records."""
     rivals: tuple[str, ...]
-    """The consumers of other sets with one of these roles: they can't commit any more."""
+    """The consumers of other sets with one of these roles, which can no longer commit."""
 
 
 class RoleOffsets:
@@ -45,7 +45,7 @@ class RoleOffsets:
         )
         self._sets = f"SELECT DISTINCT consumer FROM offsets WHERE topic = {mark}"
         fenced = f"topic = {mark} AND consumer {is_in('text')} AND {shards}"
-        # In one order, so that two claims never wait for each other.
+        # Sorted, so that two claims do not deadlock.
         self._lock = (
             f"SELECT position FROM offsets WHERE {fenced} "
             f"ORDER BY consumer, partition{db.lock_alone}"
@@ -57,10 +57,10 @@ class RoleOffsets:
         )
 
     def claim(self, shards: Sequence[int]) -> RoleClaim:
-        """Take these shards for the roles of the set.
+        """Claim shards for the roles of the set.
 
         No worker that claimed one of them before, with any of these roles, can commit for it from
-        now on. What it has committed by now is in the answer.
+        now on. The result includes what such a worker has committed.
         """
         db, many = self._db, self._db.many
         first = [(EPOCHS, shard, self._consumer) for shard in shards]

@@ -1,4 +1,4 @@
-"""Entities and sagas as rows, and the SQL that writes them: built once, used a million times."""
+"""Entities and sagas as rows, and the SQL that writes them, which is built once and cached."""
 
 import typing
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _WAITING = frozenset(
 
 @cache
 def upsert(table: sa.Table, placeholder: str) -> str:
-    """INSERT that overwrites the row of the same key; one placeholder a column, in table order."""
+    """Return an INSERT that overwrites the row of the same key, with columns in table order."""
     names = [column.name for column in table.columns]
     keys = [column.name for column in table.primary_key]
     changes = ", ".join(f"{n}=excluded.{n}" for n in names if n not in keys)
@@ -42,12 +42,12 @@ def upsert(table: sa.Table, placeholder: str) -> str:
 
 @cache
 def rows_of(entity: type[Entity], placeholder: str) -> "Rows":
-    """The rows of an entity class, worked out once."""
+    """Return the row mapping of an entity class; cached."""
     return Rows(entity, placeholder)
 
 
 class Rows:
-    """How one entity class is written to its table and read from it."""
+    """Mapping of one entity class to the rows of its table."""
 
     def __init__(self, entity: type[Entity], placeholder: str) -> None:
         self.table = table_of(entity)
@@ -69,7 +69,7 @@ class Rows:
         ]
 
     def row(self, entity: Entity) -> Row:
-        """The entity's fields as column values, in table order, without the number."""
+        """Return the fields as column values, in table order, without the number."""
         row = self._getter(entity)
         if not self._json:
             return row
@@ -79,7 +79,7 @@ class Rows:
         return tuple(values)
 
     def entity(self, row: Row) -> Entity:
-        """The entity of a row of `select`."""
+        """Return the entity of a row of `select`."""
         values = dict(zip(self.fields, row, strict=True))
         for i, decoder in self._json:
             values[self.fields[i]] = decoder.decode(row[i])
@@ -87,7 +87,7 @@ class Rows:
 
 
 def _was_skipped(progress: SagaState) -> bool:
-    """Whether a person skipped one of its steps."""
+    """Whether an operator skipped one of its steps."""
     return any(
         entry.event == "saga.operator" and entry.note.startswith("skip")
         for entry in progress.history
@@ -95,14 +95,14 @@ def _was_skipped(progress: SagaState) -> bool:
 
 
 class SagaRows:
-    """How a saga's progress is written to the table of sagas."""
+    """Mapping of saga states to rows of the table of sagas."""
 
     def __init__(self, registry: Registry, placeholder: str) -> None:
         self.upsert = upsert(sagas, placeholder)
         self._registry = registry
 
     def row(self, no: int, shard: int, progress: SagaState) -> Row:
-        """One row, in table order; `step` names what is waited for."""
+        """Return the row, in table order; `step` names the steps that the saga waits for."""
         return (
             no,
             progress.saga,

@@ -1,9 +1,9 @@
-"""The tables, for SQLite and PostgreSQL from one definition: those of the newest schema version.
+"""Table definitions of the newest schema version, for SQLite and PostgreSQL.
 
-Whoever changes a definition adds a migration (see `order_sagas.bridges.storage.migrations`).
+A change of a definition needs a migration (`order_sagas.bridges.storage.migrations`).
 
-Every order id has one row in `order_keys`, whose number the other tables use as their key: orders
-arrive in about that order, so that their rows are appended rather than scattered over an index.
+Every order id has a row in `order_keys`, whose number is the key in other tables. Orders arrive in
+about the order of their numbers, so that rows are appended rather than scattered over an index.
 """
 
 import typing
@@ -24,17 +24,17 @@ def partial_index(
     where: sa.ColumnElement[bool],
     unique: bool = False,
 ) -> None:
-    """An index of those rows alone for which the condition holds, on either database.
+    """Define an index of the rows that meet a condition, for both databases.
 
-    PostgreSQL gets the condition from `ddl`: to name it here loads all that SQLAlchemy knows of
-    PostgreSQL, which a command on SQLite should not wait for.
+    `ddl` adds the condition for PostgreSQL: naming it here would load SQLAlchemy's dialect of
+    PostgreSQL, for which a command on SQLite should not wait.
     """
     sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
 
 
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Bytewise = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Text in the order of its bytes, so that an index finds what begins alike; SQLite's always is."""
+"""Text compared bytewise, so that an index finds prefixes; SQLite's text always is."""
 
 order_keys = sa.Table(
     "order_keys",
@@ -43,14 +43,16 @@ order_keys = sa.Table(
     sa.Column("order_id", Bytewise, nullable=False, unique=True),
     sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("fingerprint", sa.LargeBinary),
+    sa.Column("submitter", sa.Text),
 )
+"""`submitter` is the name of the token with which the order was submitted, if there was one."""
 
 submitted = sa.Table(
     "submitted",
     metadata,
     sa.Column("no", Number, primary_key=True, autoincrement=False),
 )
-"""What the mark of `storage.waiting_orders` has passed before its order was stored."""
+"""Numbers below the mark of `storage.waiting_orders` whose orders were not stored yet."""
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -59,7 +61,7 @@ idempotency_keys = sa.Table(
     sa.Column("order_id", sa.Text, nullable=False),
     sa.Column("used_at", sa.Float(53)),
 )
-"""The order that was first brought under each client's key; when is empty in older databases."""
+"""The order that was first submitted with each client's key; `used_at` is NULL in older rows."""
 sa.Index("idempotency_keys_by_age", idempotency_keys.c.used_at)
 
 sagas = sa.Table(
@@ -81,8 +83,8 @@ sagas = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("skipped", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
-"""`skipped` is 1 for a saga that was cancelled though a person had skipped a step of it: what that
-step did, goods that are held say, may be there still."""
+"""`skipped` is 1 for a cancelled saga of which an operator skipped a step: effects of that step,
+such as held goods, may remain."""
 partial_index("sagas_in_flight", sagas.c.shard, sagas.c.deadline, where=sagas.c.ended_at.is_(None))
 sa.Index("sagas_by_status", sagas.c.status, sagas.c.no)
 
@@ -101,7 +103,7 @@ log = sa.Table(
     sa.Column("appended_at", sa.Float(53), nullable=False),
     sa.Column("role", sa.Text),
 )
-"""The embedded log; what `handled` and `role` say of a record is explained in `queues`."""
+"""The embedded log; `handled` and `role` are explained in `storage.log_queues`."""
 partial_index("log_to_read", log.c.position, where=log.c.handled == TO_READ)
 partial_index("log_left", log.c.position, where=log.c.handled == LEFT_FOR_OTHERS)
 partial_index("log_of_roles", log.c.role, log.c.position, where=log.c.handled == LEFT_FOR_ROLE)
@@ -115,7 +117,7 @@ offsets = sa.Table(
     sa.Column("consumer", sa.Text, primary_key=True),
     sa.Column("position", Number, nullable=False),
 )
-"""The position up to which records were handled, and committed with what came of them."""
+"""The position up to which records are handled, committed with the results of handling them."""
 
 outbox = sa.Table(
     "outbox",
@@ -128,9 +130,9 @@ outbox = sa.Table(
     sa.Column("key", sa.LargeBinary),
     sa.Column("value", sa.LargeBinary),
     sa.Column("headers", sa.LargeBinary),
-    sqlite_autoincrement=True,  # two processes may know a row: its id is never another's
+    sqlite_autoincrement=True,  # an id is never reused: two processes may know the row
 )
-"""Records that are committed and not yet known to be published; `shard` caused them."""
+"""Committed records that may not be published yet; the owner of `shard` publishes them."""
 partial_index(
     "outbox_submitted", outbox.c.shard, outbox.c.id, where=outbox.c.consumer == "#submitted"
 )
@@ -144,7 +146,7 @@ pruned = sa.Table(
     sa.Column("ended_at", sa.Float(53), nullable=False),
     sa.Column("pruned_at", sa.Float(53), nullable=False),
 )
-"""Orders of which this, and their row in `order_keys`, is all that is left."""
+"""Pruned orders. Besides this, only their row in `order_keys` is kept."""
 
 pruned_goods = sa.Table(
     "pruned_goods",
@@ -153,7 +155,7 @@ pruned_goods = sa.Table(
     sa.Column("sku", sa.Text, primary_key=True),
     sa.Column("quantity", sa.BigInteger, nullable=False),
 )
-"""What those orders took away: without it, the books of the stock would not add up."""
+"""Goods sold by pruned orders, for the audit of the stock."""
 
 meta = sa.Table(
     "meta",
@@ -161,7 +163,7 @@ meta = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-"""The schema's version (`schema`), and the number of `partitions` it was made with."""
+"""The schema version (`schema`), the number of `partitions`, and marks."""
 
 saga_versions = sa.Table(
     "saga_versions",
@@ -211,7 +213,7 @@ _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
 
 @cache
 def table_of(entity: type[Entity]) -> sa.Table:
-    """The table of an entity class: a column a field; anything but text and numbers as JSON."""
+    """Return the table of an entity class, with a column for each field; other types are JSON."""
     hints = typing.get_type_hints(entity)
     by_order = entity.key == ("order_id",)
     columns = [sa.Column("no", Number, primary_key=True, autoincrement=False)] if by_order else []

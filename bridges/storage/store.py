@@ -1,4 +1,4 @@
-"""The database of one worker: what it reads before a batch, and the one transaction after it."""
+"""The database of one worker: what a batch reads, and the transaction in which it is stored."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -30,55 +30,55 @@ from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
 from order_sagas.bridges.storage.schema import metadata
 
 SUBMITTED = "#submitted"
-"""The consumer under which the outbox keeps what came from outside, from submitters say."""
+"""The consumer of outbox rows that were written by submitters, outside of workers."""
 ALL = 2**31 - 1
-"""As many as there are."""
+"""A limit that includes all rows."""
 KNOWN_KEYS = 200_000
-"""How many order ids are remembered with their numbers."""
+"""Maximum number of order ids that are cached with their numbers."""
 
 
 @attrs.define
 class Changes:
-    """All that one batch did, to be stored in one transaction or not at all."""
+    """All changes of one batch, stored in one transaction or not at all."""
 
     entities: Iterable[Entity] = ()
     sagas: Iterable[SagaState] = ()
     appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
-    """Records for the embedded log, each with its `handled` (see `queues`)."""
+    """Records for the embedded log, each with its value of `handled` (`storage.log_queues`)."""
     left: Sequence[tuple[Outgoing, str]] = ()
-    """Records for the embedded log, each for a role that did not run here."""
+    """Records for the queues of roles that do not run here, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
     published: Sequence[int] = ()
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     refused: Sequence[tuple[int, Outgoing]] = ()
-    """Ids of outbox rows whose records Kafka will never take, each with its dead letter."""
+    """Ids of outbox rows whose records are too large for Kafka, each with its dead letter."""
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
-    """(topic, partition): where this batch began, and where it ends."""
+    """(topic, partition) -> (before, after): offsets to compare and set, of the own consumer."""
     moves: Sequence[tuple[str, int, str, int, int]] = ()
-    """The same of other consumers: topic, partition, consumer, where it began, where it ends."""
+    """The same for other consumers: (topic, partition, consumer, before, after)."""
     deferred: Sequence[DeferredRecord] = ()
-    """What to keep for services that are paused."""
+    """Records to defer, for paused services."""
     redelivered: Sequence[int] = ()
-    """Ids of what was kept and is delivered now."""
+    """Ids of deferred records that the batch delivered; they are deleted."""
     epochs: dict[int, int] = attrs.field(factory=dict)
-    """The shards that this batch may touch, each with the epoch in which it was claimed."""
+    """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
 
 @attrs.frozen
 class Claim:
-    """Shards that are ours until somebody else claims them."""
+    """Claimed shards. They are owned until another worker claims them."""
 
     epochs: dict[int, int]
     offsets: dict[tuple[str, int], int]
-    """(topic, partition): the position up to which its records were handled; 0 for none."""
+    """(topic, partition): the position up to which records are handled; 0 if none is."""
 
 
 class Store:
-    """One connection, used by one thread: to the database of a URL, or one that is open already.
+    """A worker's access to its database, on one connection; used by one thread.
 
-    Raises StoreError where the database cannot be used, StoreUnavailableError where it is away
-    for now, and LostShardError from `commit` where another worker has moved the offsets.
+    Methods raise StoreError if the database cannot be used, StoreUnavailableError during an outage;
+    `commit` raises LostShardError if another worker has claimed a shard or moved an offset.
     """
 
     def __init__(
@@ -92,10 +92,12 @@ class Store:
         *,
         migrating: bool = False,
     ) -> None:
-        """`consumer` stands for the worker's set of roles, `group` for those of all roles.
+        """Open `database`, a URL or an open connection, and create or check its tables.
 
-        An empty database is made; one of a former version is migrated if `migrating`. Raises
-        OldDatabaseError where it is not, and NewerDatabaseError.
+        `consumer` is the name of the worker's set of roles, `group` the one of all roles. A
+        database of a former version is migrated if `migrating`; otherwise OldDatabaseError is
+        raised. Raises NewerDatabaseError, and StoreError if it was made with another number of
+        partitions.
         """
         self.partitions = partitions
         self.consumer = consumer
@@ -107,7 +109,7 @@ class Store:
         self._saga_rows = SagaRows(registry, mark)
         self._numbers: dict[str, int] = {}
         self._highest: dict[str, int] = {}
-        """The highest number in each table when shards were last claimed, or stored since."""
+        """The highest order number in each table, at the last claim or in a commit since then."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.deferred = DeferralTable(self.db, group)
         self.outages = OutageTable(self.db)
@@ -115,13 +117,13 @@ class Store:
         self._check_partitions()
 
     def close(self) -> None:
-        """Close the connection; what is not committed is dropped."""
+        """Close the connection."""
         self.db.close()
 
     # --- reading ------------------------------------------------------------------------------
 
     def numbers(self, order_ids: Iterable[str]) -> dict[str, int]:
-        """The numbers of these order ids, without those that have none yet."""
+        """Return the numbers of these order ids, without those that have none yet."""
         known = self._numbers
         wanted = dict.fromkeys(order_ids)
         missing = [order_id for order_id in wanted if order_id not in known]
@@ -133,7 +135,7 @@ class Store:
         return {order_id: known[order_id] for order_id in wanted if order_id in known}
 
     def load(self, entity: type[Entity], numbers: Sequence[int]) -> dict[str, Entity]:
-        """The stored entities of these orders, by order id."""
+        """Return the stored entities of a class, of the orders of these numbers, by order id."""
         rows = self._rows[entity]
         numbers = self._perhaps_stored(entity.table, numbers)
         if not numbers:
@@ -143,7 +145,7 @@ class Store:
         return {e.order_id: e for e in found}  # type: ignore[attr-defined]
 
     def load_sagas(self, numbers: Sequence[int]) -> dict[str, SagaState]:
-        """The stored sagas of these orders, in flight or ended, by saga id."""
+        """Return the stored sagas of these orders, in flight or ended, by saga id."""
         numbers = self._perhaps_stored("sagas", numbers)
         if not numbers:
             return {}
@@ -152,28 +154,28 @@ class Store:
         return {progress.saga_id: progress for progress in found}
 
     def _perhaps_stored(self, table: str, numbers: Sequence[int]) -> Sequence[int]:
-        """Without those that cannot be: new orders have higher numbers than any that was stored.
+        """Return the numbers that may be stored in a table: those of new orders are higher.
 
-        What others stored of our shards they stored before we claimed them; since then only we do.
+        Other workers stored orders of the owned shards only before these were claimed.
         """
         highest = self._highest.get(table)
         return numbers if highest is None else [n for n in numbers if n <= highest]
 
     def may_be_pruned(self, order_id: str) -> bool:
-        """Whether `pruned` has to be asked: no new order is, of those `numbers` was asked for."""
+        """Whether an order, whose id was passed to `numbers`, may be pruned: a new one is not."""
         no = self._numbers.get(order_id)
         return no is not None and no <= self._highest.get("pruned", no)
 
     def pruned(self, order_ids: Iterable[str]) -> set[str]:
-        """Those of which nothing but the id is left."""
-        asked = {no: order_id for order_id, no in self.numbers(order_ids).items()}
-        found = self.db.rows(self._sql["pruned"], (self.db.many([*asked], int),))
-        return {asked[no] for (no,) in found}
+        """Return those of these orders that were pruned."""
+        wanted = {no: order_id for order_id, no in self.numbers(order_ids).items()}
+        found = self.db.rows(self._sql["pruned"], (self.db.many([*wanted], int),))
+        return {wanted[no] for (no,) in found}
 
     def in_flight(self, shards: Sequence[int]) -> Iterator[SagaState]:
-        """Every saga of these shards that has not ended, the earliest deadline first.
+        """Return the sagas in flight on these shards, the earliest deadline first.
 
-        Raises UnknownSagaError if one was begun with a definition that is not registered.
+        Raises UnknownSagaError if the definition or version of one is not registered.
         """
         sql = (
             f"SELECT state, saga, version FROM sagas WHERE ended_at IS NULL "
@@ -182,19 +184,19 @@ class Store:
         return map(self._progress, self.db.rows(sql, (self.db.many(shards, int),)))
 
     def all_of(self, entity: type[Entity]) -> Iterator[Entity]:
-        """Every entity of a class."""
+        """Return all entities of a class, of all shards."""
         rows = self._rows[entity]
         return map(rows.entity, self.db.rows(rows.select, ()))
 
     def owed(
         self, entity: type[Entity], shards: Sequence[int], after: int, limit: int
     ) -> list[tuple[int, str]]:
-        """The orders of these shards whose entity owes an external call, with their numbers.
+        """Return (number, order id) of entities that are `pending`: an external call is to be made.
 
-        The oldest first, from the one behind the number `after` on, at most `limit`.
+        Only orders of these shards with numbers above `after`, ascending, at most `limit`.
         """
         table, mark = self._rows[entity].table.name, self.db.placeholder
-        # By the index of those that owe something: there may be a million that do not.
+        # Uses the partial index of pending entities, which are few.
         sql = (
             f"SELECT no, order_id FROM {table} e WHERE status = '{entity.pending}' "
             f"AND no > {mark} AND EXISTS (SELECT 1 FROM order_keys k WHERE k.no = e.no "
@@ -203,10 +205,10 @@ class Store:
         return list(self.db.rows(sql, (after, self.db.many(shards, int), limit)))
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
-        """Take these shards: from now on, nobody who claimed one before can commit for it.
+        """Claim shards: no worker that claimed one of them before can commit for it from now on.
 
-        That holds for a batch of timers too, which moves no offset. The number that grows with
-        each claim is a fencing token (Kleppmann, "How to do distributed locking", 2016).
+        That includes a batch of timers, which moves no offset. The epoch, which grows with each
+        claim, is a fencing token (Kleppmann, "How to do distributed locking", 2016).
         """
         self.db.drop_ids()
         with self.db.transaction() as db:
@@ -225,14 +227,14 @@ class Store:
         return Claim(epochs, positions)
 
     def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
-        """As `claim`, for workers of which each runs some of the roles."""
+        """Claim shards for a set of roles, each of which has its own offsets."""
         self.db.drop_ids()
         claim = offsets.claim(shards)
         self._note_highest()
         return claim
 
     def _note_highest(self) -> None:
-        """Ask each table for its highest number, after a claim: what is higher is not stored."""
+        """Read the highest order number of each table, after a claim."""
         numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
         for table in ("sagas", "pruned", *numbered):
             ((self._highest[table],),) = self.db.rows(
@@ -243,9 +245,10 @@ class Store:
     def read_log(
         self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
     ) -> list[Record]:
-        """The next records in a queue of the embedded log (see `queues`), in their order.
+        """Return the next records in a queue of the embedded log, by position, at most `limit`.
 
-        Those of `shards` only, if they are given.
+        Only records after the position `after`, and of `shards`, if given. The queues are explained
+        in `storage.log_queues`.
         """
         parameters: list[Any] = [after]
         if queue.startswith(OF_ROLES):
@@ -261,9 +264,9 @@ class Store:
         ]
 
     def unpublished(self, shards: Sequence[int], *consumers: str) -> list[tuple[int, Outgoing]]:
-        """What was committed for these shards and may not be published, by id.
+        """Return the outbox rows of these shards, (id, record), by id: they may be unpublished.
 
-        Without `consumers`, what an earlier worker of our own group has left.
+        Without `consumers`, those of the store's own consumer.
         """
         names = list(consumers or (self.consumer,))
         if names == [SUBMITTED]:
@@ -272,23 +275,28 @@ class Store:
         return _outgoing(self.db.rows(self._sql["unpublished"], values))
 
     def submitted(self, shards: Sequence[int], limit: int) -> list[tuple[int, Outgoing]]:
-        """Of what submitters committed for these shards and may not have published, the oldest."""
+        """Return the oldest outbox rows of submitters, of these shards, at most `limit`."""
         values = (self.db.many(shards, int), limit)
         return _outgoing(self.db.rows(self._sql["submitted"], values))
 
     # --- the one transaction ------------------------------------------------------------------
 
     def commit(self, changes: Changes, now: float) -> list[int]:
-        """Store all of it or nothing; answers the ids of the outbox rows, in their order."""
+        """Store all changes or none; return the ids of `changes.outbox`, in the same order.
+
+        `now` is in epoch seconds. Raises LostShardError, and StoreUnavailableError, after which the
+        changes may be stored nevertheless, if only the response to the COMMIT was lost.
+        """
         try:
             with self.db.transaction() as db:
                 return self._store(db, changes, now)
         except BaseException:
-            self._numbers.clear()  # those given within the transaction were taken back with it
+            self._numbers.clear()  # new ones were rolled back with the transaction
             raise
 
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
-        # Asked first, so that others wait for us; answered last, so that we need not wait.
+        # The fencing query is sent first, so that it takes its row locks early; its result is read
+        # last, so that the pipeline is not stalled.
         still_ours = self._check_epochs(db, changes.epochs)
         moved = self._move_offsets(db, changes)
         still_there = self._write_entities(db, changes)
@@ -345,7 +353,7 @@ class Store:
         return check
 
     def _check_pruned(self, db: Any, order_ids: Iterable[str]) -> Callable[[], None]:
-        """Nobody may have pruned an order after it was read for this batch."""
+        """Check that no order was pruned after it was read for this batch."""
         numbers = self._numbers
         old = {numbers[each]: each for each in order_ids if self.may_be_pruned(each)}
         if not old:
@@ -363,8 +371,8 @@ class Store:
         from order_sagas.bridges.records.partitioner import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
-        # In the order of their first mention, so that a run repeated numbers them the same.
-        # `hasattr` says so.
+        # In the order of their first occurrence, so that a repeated run gives the same numbers.
+        # `hasattr` makes sure of the attribute.
         keyed = dict.fromkeys([e.order_id for e in entities if hasattr(e, "order_id")])  # pyright: ignore[reportAttributeAccessIssue]
         keyed.update(dict.fromkeys([saga.order_id for saga in sagas]))
         shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
@@ -402,11 +410,11 @@ class Store:
             self._highest["pruned"] = max(self._highest["pruned"], highest)
 
     def clean_outbox(self, db: Any, ids: Sequence[int]) -> None:
-        """Within a transaction: Kafka has these."""
+        """Within a transaction: delete outbox rows that Kafka has acknowledged."""
         db.execute(self._sql["clean_outbox"], (self.db.many(list(ids), int),))
 
     def fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
-        """Within a transaction: records for Kafka, each with the shard that caused it."""
+        """Within a transaction: insert outbox rows, each with its shard; return their ids."""
         ids = self.db.take_ids(db, "outbox", len(outbox))
         self.db.insert(
             db,
@@ -419,9 +427,9 @@ class Store:
         return ids
 
     def _refill_outbox(self, db: Any, refused: Sequence[tuple[int, Outgoing]]) -> None:
-        """Within a transaction: put dead letters into the outbox, in the place of their records.
+        """Within a transaction: replace outbox rows by the dead letters of their records.
 
-        The id stays, and with it the shard whose owner publishes the row.
+        The id and the shard stay the same.
         """
         db.executemany(
             self._sql["refill_outbox"],
@@ -434,7 +442,7 @@ class Store:
     # --- the schema ---------------------------------------------------------------------------
 
     def _check_partitions(self) -> None:
-        """Nothing is written unless the database was just made."""
+        """Store the number of partitions of a new database; check that of an existing one."""
         made_with = list(self.db.rows(self._sql["partitions"], ()))
         if not made_with:
             with self.db.transaction() as db:
@@ -464,7 +472,7 @@ def _nothing() -> None:
 
 
 def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
-    # The number is written out, or no partial index would serve.
+    # The number is a literal, since a partial index cannot be used with a parameter.
     read_log = (
         "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
         f"WHERE {{}}position > {mark} AND handled = {{}}{{}} ORDER BY position LIMIT {mark}"
@@ -513,7 +521,7 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "SELECT id, topic, partition, key, value, headers FROM outbox "
             f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
         ),
-        # The name is written out, or no partial index would serve.
+        # The name is a literal, since a partial index cannot be used with a parameter.
         "submitted": (
             "SELECT id, topic, partition, key, value, headers FROM outbox "
             f"WHERE consumer = '{SUBMITTED}' AND shard {is_in('int')} ORDER BY id LIMIT {mark}"

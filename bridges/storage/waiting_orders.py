@@ -1,14 +1,14 @@
-"""Orders that were taken in and not stored yet, found without looking at all that ever were.
+"""Finds submitted orders that are not stored yet, without a scan of all order keys.
 
-They are the rows of `order_keys` with a fingerprint of which neither an order nor what is left of a
-pruned one is known. Numbers are given in the order of taking in, and orders are stored in about
-that order: so all but a few of those that wait are among the newest. `meta` keeps a mark
-(`stored_up_to`): up to that number, every order is stored or listed in the table `submitted`. A
-worker moves the mark; whoever asks looks at what is listed, and at what is behind the mark.
+They are the rows of `order_keys` with a fingerprint that have no row in `orders` or `pruned`.
+Numbers are given at submission, and orders are stored in about that order, so nearly all waiting
+orders are among the newest. `meta` has a mark (`stored_up_to`): up to that number, every order is
+stored or listed in the table `submitted`. A worker moves the mark; queries read the listed orders
+and those above the mark.
 
-Whether an order is stored depends on the role `orders` alone: an order waits as long as its record
-waits for that role, whatever other roles did meanwhile. Rows of `order_keys` without a fingerprint
-belong to whatever else was named in a record; those with goods in hold are listed too.
+Only the role `orders` stores orders: an order waits until that role has handled its record,
+whatever other roles did. Rows of `order_keys` without a fingerprint are ids of other records; they
+are listed too while goods are held for them.
 """
 
 from typing import TYPE_CHECKING
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from order_sagas.bridges.storage.store import Store
 
 CHUNK = 5000
-"""Orders by which the mark is moved in one transaction. It stays at least as far behind the newest,
-most of which have yet to be stored when they are new."""
+"""Number of orders by which a transaction moves the mark. The mark stays at least as far below the
+newest number, since most of the newest orders are not stored yet."""
 MARK = "stored_up_to"
 
 _orders = table_of(Order)
 
 
 def waiting_numbers(limit: int | None, before: int | None = None) -> list[sa.Select[tuple[int]]]:
-    """Two queries for the numbers of the newest orders that wait, at most so many of each.
+    """Return two queries for the numbers of the newest waiting orders, each with `limit`.
 
-    Only numbers less than `before`, if it is given.
+    Only numbers less than `before`, if given.
     """
     new = sa.select(order_keys.c.no).where(
         order_keys.c.no > _marked(),
@@ -50,8 +50,8 @@ def waiting_numbers(limit: int | None, before: int | None = None) -> list[sa.Sel
 
 
 def numbers_without_order(db: sa.Connection) -> list[sa.Select[tuple[int]]]:
-    """Two queries for every number that may hold goods though no order of that number is stored."""
-    # As a number: PostgreSQL would take one that it does not know for the middle of all.
+    """Return two queries for the numbers that may hold goods, and have no stored order."""
+    # As a literal: PostgreSQL's planner would assume an average value for a parameter.
     mark = db.execute(sa.select(_marked())).scalar_one()
     new = sa.select(order_keys.c.no).where(
         order_keys.c.no > mark, *_neither_stored_nor_pruned(order_keys.c.no)
@@ -72,7 +72,7 @@ def _neither_stored_nor_pruned(no: sa.Column[int]) -> tuple[sa.ColumnElement[boo
 
 
 class MarkRound:
-    """Moves the mark as far as it may go, a chunk at a time."""
+    """Moves the mark as far as possible, a chunk at a time."""
 
     def __init__(self, store: "Store") -> None:
         self._db = db = store.db
@@ -82,7 +82,7 @@ class MarkRound:
             "AND NOT EXISTS (SELECT 1 FROM pruned p WHERE p.no = {0}.no)"
         )
         self._mark = f"SELECT value FROM meta WHERE name = '{MARK}'"
-        # Of twice as many that are there, the mark passes the first half.
+        # The mark moves by CHUNK if there are twice as many orders above it.
         self._next = (
             "SELECT no FROM (SELECT no FROM order_keys "
             f"WHERE no > {mark} ORDER BY no LIMIT {2 * CHUNK}) AS k ORDER BY no"
@@ -102,7 +102,7 @@ class MarkRound:
         self.done = False
 
     def step(self) -> None:
-        """Move it by one chunk, in one transaction; none is begun where there is nothing to do."""
+        """Move the mark by one chunk, in one transaction; begin none if there is nothing to do."""
         at = next((int(value) for (value,) in self._db.rows(self._mark, ())), 0)
         known = [no for (no,) in self._db.rows(self._known, ())]
         newer = [no for (no,) in self._db.rows(self._next, (at,))]
@@ -110,7 +110,7 @@ class MarkRound:
         if self.done and not known:
             return
         with self._db.transaction() as cursor:
-            # Whoever takes orders in has committed: no smaller number comes after the mark's.
+            # No submitter has an open transaction: no number below the mark will be added.
             self._db.alone(cursor)
             if known:
                 cursor.execute(self._unlist, (self._db.many(known, int),))

@@ -8,7 +8,12 @@ import click
 from rich.table import Table
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import Letter, LetterFilter, LetterReader, Letters
+from order_sagas.bridges.operations.dead_letters import (
+    DeadLetter,
+    DeadLetterFilter,
+    DeadLetterOperations,
+    DeadLetterReader,
+)
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -126,7 +131,7 @@ def replay_command(asked: Asked) -> None:
     if not chosen:
         return
     with open_log(asked.settings) as log:
-        Letters(log).replay(chosen, asked.by, asked.why, again=asked.again)
+        DeadLetterOperations(log).replay(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{many(len(chosen), 'record')} replayed.")
     say_if_idle(log)
 
@@ -144,18 +149,18 @@ def discard_command(asked: Asked) -> None:
     if not chosen:
         return
     with open_log(asked.settings) as log:
-        Letters(log).discard(chosen, asked.by, asked.why, again=asked.again)
+        DeadLetterOperations(log).discard(chosen, asked.by, asked.why, again=asked.again)
     click.echo(f"{many(len(chosen), 'letter')} discarded.")
 
 
-def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
+def _chosen(letters: DeadLetterReader, asked: Asked, verb: str) -> list[int]:
     """Return the numbers of the dead letters to act on; empty after a dry run."""
     if bool(asked.letter_ids) == asked.everything:
         raise click.UsageError("name letters by their ids, or say --all")
     if asked.letter_ids and (asked.topic or asked.error or asked.older_than):
         raise click.UsageError("--topic, --error and --older-than go with --all")
     if asked.everything:
-        found = letters.choose(LetterFilter(asked.topic, asked.error, asked.older_than))
+        found = letters.choose(DeadLetterFilter(asked.topic, asked.error, asked.older_than))
     elif asked.dry_run:
         found = [letters.get(number) for number in asked.letter_ids]
     else:
@@ -169,7 +174,7 @@ def _chosen(letters: LetterReader, asked: Asked, verb: str) -> list[int]:
     return [letter.number for letter in found]
 
 
-def _table(letters: list[Letter]) -> Table:
+def _table(letters: list[DeadLetter]) -> Table:
     table = plain_table("id", "when", "from", "error", "value", "")
     for letter in letters:
         value = _text(letter.value)
@@ -181,7 +186,7 @@ def _table(letters: list[Letter]) -> Table:
     return table
 
 
-def _became(letter: Letter) -> str:
+def _became(letter: DeadLetter) -> str:
     """Describe the action on a dead letter, with operator and reason; "" while it is open."""
     mark = letter.mark
     if not mark:
@@ -190,7 +195,7 @@ def _became(letter: Letter) -> str:
     return f"{mark.action} by {mark.by}{why}"
 
 
-def _as_json(letter: Letter) -> dict[str, Any]:
+def _as_json(letter: DeadLetter) -> dict[str, Any]:
     mark = letter.mark
     return {
         "id": letter.number,

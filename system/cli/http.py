@@ -36,10 +36,11 @@ def http_group(ctx: click.Context, settings: Settings) -> None:
 @click.argument("name")
 @click.option(
     "--role",
-    type=click.Choice(["read", "operate"]),
+    type=click.Choice(["submit", "read", "operate"]),
     default="read",
     show_default=True,
-    help="Read only; or also submit orders and act on sagas, dead letters and services.",
+    help="Submit orders and see these; or read everything; or both, and act on sagas, dead letters "
+    "and services.",
 )
 def token_command(name: str, role: str) -> None:
     """Create a token for NAME, and print it once, on standard error.

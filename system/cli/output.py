@@ -14,7 +14,7 @@ from rich.text import Text
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import LetterReader
+from order_sagas.bridges.operations.dead_letters import DeadLetterReader
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
@@ -51,10 +51,10 @@ def open_log(settings: Settings) -> LogWriter:
     return log_access(settings).open()
 
 
-def dead_letters(settings: Settings) -> LetterReader:
+def dead_letters(settings: Settings) -> DeadLetterReader:
     """Open the dead letters of the log that the settings name, for reading."""
     _quiet(settings)
-    return LetterReader(log_access(settings).letters())
+    return DeadLetterReader(log_access(settings).letters())
 
 
 def _quiet(settings: Settings) -> None:
@@ -107,7 +107,7 @@ def moment(at: float | None) -> str:
 def say_if_idle(log: LogWriter) -> None:
     """Warn on standard error if no system runs to handle the records, or if some are unsent."""
     if not log.running:
-        click.echo(f"{log.nobody} `{suggestion('start')}` handles them.", err=True)
+        click.echo(f"{log.waiting_text} `{suggestion('start')}` handles them.", err=True)
     if log.left:
         click.echo(
             f"Kafka has not acknowledged {many(log.left, 'record')}: what is left is in the "

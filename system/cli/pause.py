@@ -82,7 +82,7 @@ def _participant(name: str, settings: Settings) -> str:
         if name in (participant, role):
             return participant
     known = ", ".join(names.values())
-    raise click.UsageError(f"nothing is named {name!r} that can be paused; there are {known}")
+    raise click.UsageError(f"{name!r} cannot be paused; these can be: {known}")
 
 
 def paused(settings: Settings) -> list[dict[str, Any]]:

@@ -3,21 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from thespian.actors import WakeupMessage
 
 from order_sagas.system.harness.faults import Crash
 from order_sagas.system.runtime.policies import Envelope, Mailbox
 
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_worker import Worker
-
 IN_MAILBOX = frozenset(("before send", "after send", "before message", "before wakeup"))
 """Points that need a watched mailbox."""
 
-Act = Callable[["Worker"], None]
-"""An action on the worker that has reached a point; called while it is there."""
+Act = Callable[[Any], None]
+"""An action at a point, called with the `Worker` that has reached it, while it is there."""
 
 
 class Crashed(BaseException):
@@ -45,7 +42,7 @@ class CrashPoints:
     def plan(self, crash: Crash) -> None:
         """Plan a crash; occurrences of the point are counted from now on."""
 
-        def die(worker: "Worker") -> None:
+        def die(_: object) -> None:
             self.crashed += 1
             raise Crashed(crash.down)
 
@@ -73,7 +70,7 @@ class CrashPoints:
         finally:
             self.armed = armed
 
-    def reach(self, point: str, worker: "Worker") -> None:
+    def reach(self, point: str, worker: object) -> None:
         """Count a point that a worker has reached; raises Crashed if a crash is planned here."""
         if not self.armed:
             return
@@ -91,7 +88,7 @@ class WatchedMailbox:
         self.clear = mailbox.clear
 
     def append(self, envelope: Envelope, /) -> None:
-        """See `Mailbox.append`. Reports "before send" and "after send", except for wakeups."""
+        """Append a message. Reports "before send" and "after send", except for wakeups."""
         if isinstance(envelope[2], WakeupMessage):
             self._mailbox.append(envelope)
             return
@@ -100,7 +97,7 @@ class WatchedMailbox:
         self._reach("after send")
 
     def popleft(self) -> Envelope:
-        """See `Mailbox.popleft`. Reports "before message" or "before wakeup"."""
+        """Remove and return the first message. Reports "before message" or "before wakeup"."""
         envelope = self._mailbox.popleft()
         wakeup = isinstance(envelope[2], WakeupMessage)
         self._reach("before wakeup" if wakeup else "before message")

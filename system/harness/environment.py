@@ -5,7 +5,7 @@ It outlives the crashes of workers.
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.topics import DEAD_LETTERS
@@ -20,9 +20,7 @@ from order_sagas.system.harness.kafka_troubles import KafkaTroubles
 from order_sagas.system.harness.record_faults import Meddling, Trip
 from order_sagas.system.harness.scheduler import Agenda
 from order_sagas.system.harness.service_faults import Troubles
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.worker_state import WorkerState
 
 Watcher = Callable[[Changes], None]
 """Called with the changes of each commit."""
@@ -34,7 +32,7 @@ def _nothing() -> None:
     """Do nothing: no thread of a Kafka client has to run."""
 
 
-def _no_client(worker: "Worker") -> Any:
+def _no_client(worker: WorkerState) -> Any:
     """Return None: there is no Kafka."""
     return None
 
@@ -56,7 +54,7 @@ class Stage:
         self.meddling = Meddling(self.clock.monotonic)
         self.troubles = Troubles(registry, self.clock.monotonic)
         self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
-        self.client: Callable[[Worker], Any] = _no_client
+        self.client: Callable[[WorkerState], Any] = _no_client
         """Creates a worker's Kafka client; it returns None on the embedded log."""
         self.between_messages: Callable[[], object] = _nothing
         """Runs the simulated threads of Kafka clients between the messages of an event loop."""
@@ -84,7 +82,7 @@ class Stage:
 
         self.agenda.add(self.clock.monotonic() + max(trip.wait, 0.0), land)
 
-    def _committed(self, worker: "Worker", changes: Changes) -> None:
+    def _committed(self, worker: WorkerState, changes: Changes) -> None:
         self.sent += worker.placed
         worker.placed.clear()
         for trip in worker.held:

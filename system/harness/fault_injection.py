@@ -6,34 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.system.harness.faults import (
-    FOREVER,
-    AckFails,
-    AnswersTwice,
-    BrokerAway,
-    CallFails,
-    ClockJump,
-    ClockSkew,
-    CommitFails,
-    Crash,
-    Delay,
-    Drop,
-    Duplicate,
-    Fault,
-    LosesReplies,
-    LosesShard,
-    Operator,
-    Pause,
-    Put,
-    ReadFails,
-    Rebalance,
-    RecordFault,
-    RefusedAsTooLarge,
-    ServiceFault,
-    Slow,
-    WorkerStarts,
-    WorkerStops,
-)
+from order_sagas.system.harness import faults
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.environment import Stage
@@ -102,7 +75,7 @@ def _nothing() -> None:
 
 
 @singledispatch
-def put_in_force(fault: Fault, harness: FaultTarget) -> Undo:
+def put_in_force(fault: faults.Fault, harness: FaultTarget) -> Undo:
     """Put a fault in force from now on, and return the function that takes it out of force.
 
     Raises TypeError for an unknown kind of fault.
@@ -110,22 +83,22 @@ def put_in_force(fault: Fault, harness: FaultTarget) -> Undo:
     raise TypeError(f"unknown kind of fault: {fault}")
 
 
-@put_in_force.register(RecordFault)
-def _(fault: RecordFault, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.RecordFault)
+def _(fault: faults.RecordFault, harness: FaultTarget) -> Undo:
     harness.stage.meddling.add(fault)
     return partial(harness.stage.meddling.remove, fault)
 
 
-@put_in_force.register(ServiceFault)
-def _(fault: ServiceFault, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.ServiceFault)
+def _(fault: faults.ServiceFault, harness: FaultTarget) -> Undo:
     harness.stage.troubles.add(fault)
     return partial(harness.stage.troubles.remove, fault)
 
 
-@put_in_force.register(Slow)
-@put_in_force.register(LosesReplies)
-@put_in_force.register(AnswersTwice)
-def _(fault: ServiceFault, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Slow)
+@put_in_force.register(faults.LosesReplies)
+@put_in_force.register(faults.AnswersTwice)
+def _(fault: faults.ServiceFault, harness: FaultTarget) -> Undo:
     undos = [
         put_in_force(_of_reply(fault, status), harness)
         for status in harness.replies.get(fault.service, ())
@@ -138,23 +111,23 @@ def _(fault: ServiceFault, harness: FaultTarget) -> Undo:
     return undo
 
 
-def _of_reply(fault: ServiceFault, status: str) -> RecordFault:
+def _of_reply(fault: faults.ServiceFault, status: str) -> faults.RecordFault:
     which = (status, fault.order, 0, fault.since, fault.until)
-    if isinstance(fault, Slow):
-        return Delay(*which, seconds=fault.seconds)
-    if isinstance(fault, AnswersTwice):
-        return Duplicate(*which, later=fault.later)
-    return Drop(*which)
+    if isinstance(fault, faults.Slow):
+        return faults.Delay(*which, seconds=fault.seconds)
+    if isinstance(fault, faults.AnswersTwice):
+        return faults.Duplicate(*which, later=fault.later)
+    return faults.Drop(*which)
 
 
-@put_in_force.register(Crash)
-def _(fault: Crash, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Crash)
+def _(fault: faults.Crash, harness: FaultTarget) -> Undo:
     harness.stage.points.plan(fault)
     return _watch_messages(harness)
 
 
-@put_in_force.register(Pause)
-def _(fault: Pause, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Pause)
+def _(fault: faults.Pause, harness: FaultTarget) -> Undo:
     def pause(worker: "Worker") -> None:
         harness.pause_worker(worker, fault.seconds, whole=fault.whole)
 
@@ -162,8 +135,8 @@ def _(fault: Pause, harness: FaultTarget) -> Undo:
     return _watch_messages(harness)
 
 
-@put_in_force.register(Rebalance)
-def _(fault: Rebalance, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Rebalance)
+def _(fault: faults.Rebalance, harness: FaultTarget) -> Undo:
     def rebalance(worker: "Worker") -> None:
         if worker.kafka and harness.kafka:
             worker.kafka.rebalance(fault.seconds, lost=fault.lost)
@@ -179,21 +152,21 @@ def _watch_messages(harness: FaultTarget) -> Undo:
     return _nothing
 
 
-@put_in_force.register(RefusedAsTooLarge)
-def _(fault: RefusedAsTooLarge, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.RefusedAsTooLarge)
+def _(fault: faults.RefusedAsTooLarge, harness: FaultTarget) -> Undo:
     harness.stage.kafka_troubles.refuse(fault)
     return partial(harness.stage.kafka_troubles.accept, fault)
 
 
-@put_in_force.register(AckFails)
-@put_in_force.register(BrokerAway)
-def _(fault: AckFails | BrokerAway, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.AckFails)
+@put_in_force.register(faults.BrokerAway)
+def _(fault: faults.AckFails | faults.BrokerAway, harness: FaultTarget) -> Undo:
     harness.stage.kafka_troubles.plan(fault)
     return _nothing
 
 
-@put_in_force.register(WorkerStarts)
-def _(fault: WorkerStarts, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.WorkerStarts)
+def _(fault: faults.WorkerStarts, harness: FaultTarget) -> Undo:
     def begin() -> None:
         if harness.kafka:
             harness.add_worker()
@@ -202,59 +175,61 @@ def _(fault: WorkerStarts, harness: FaultTarget) -> Undo:
     return _nothing
 
 
-@put_in_force.register(WorkerStops)
-def _(fault: WorkerStops, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.WorkerStops)
+def _(fault: faults.WorkerStops, harness: FaultTarget) -> Undo:
     def end() -> None:
-        if fault.down < FOREVER:
+        if fault.down < faults.FOREVER:
             (harness.crash if fault.killed else harness.stop)(fault.worker)
         elif harness.kafka:
             harness.remove_worker(fault.worker, killed=fault.killed)
 
     harness.stage.agenda.add(fault.at, end)
-    if fault.down < FOREVER:
+    if fault.down < faults.FOREVER:
         again = partial(harness.restart, fault.worker)
         harness.stage.agenda.add(fault.at + fault.down, again)
     return _nothing
 
 
-@put_in_force.register(ClockSkew)
-def _(fault: ClockSkew, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.ClockSkew)
+def _(fault: faults.ClockSkew, harness: FaultTarget) -> Undo:
     skew = partial(harness.skew, fault.worker, fault.seconds, fault.drift)
     harness.stage.agenda.add(fault.at, skew)
     return _nothing
 
 
-@put_in_force.register(CommitFails)
-@put_in_force.register(LosesShard)
-@put_in_force.register(ReadFails)
-def _(fault: CommitFails | LosesShard | ReadFails, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.CommitFails)
+@put_in_force.register(faults.LosesShard)
+@put_in_force.register(faults.ReadFails)
+def _(
+    fault: faults.CommitFails | faults.LosesShard | faults.ReadFails, harness: FaultTarget
+) -> Undo:
     harness.stage.database.plan(fault)
     return _nothing
 
 
-@put_in_force.register(CallFails)
-def _(fault: CallFails, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.CallFails)
+def _(fault: faults.CallFails, harness: FaultTarget) -> Undo:
     harness.stage.calls.plan(fault)
     return _nothing
 
 
-@put_in_force.register(ClockJump)
-def _(fault: ClockJump, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.ClockJump)
+def _(fault: faults.ClockJump, harness: FaultTarget) -> Undo:
     clock = harness.stage.clock
     harness.ledger.clock_is_steady &= fault.seconds >= 0
     harness.stage.agenda.add(fault.at, partial(clock.shift, fault.seconds))
     return _nothing
 
 
-@put_in_force.register(Operator)
-def _(fault: Operator, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Operator)
+def _(fault: faults.Operator, harness: FaultTarget) -> Undo:
     ask = partial(harness.operator, fault.order, fault.action, fault.step)
     harness.stage.agenda.add(fault.at, ask)
     return _nothing
 
 
-@put_in_force.register(Put)
-def _(fault: Put, harness: FaultTarget) -> Undo:
+@put_in_force.register(faults.Put)
+def _(fault: faults.Put, harness: FaultTarget) -> Undo:
     put = partial(harness.publish, fault.topic, fault.value.encode(), fault.key or None)
     harness.stage.agenda.add(fault.at, put)
     return _nothing

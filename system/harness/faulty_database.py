@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -16,9 +16,7 @@ from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.store import Changes, Claim, Store
 from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.worker_state import WorkerState
 
 
 @cache
@@ -52,7 +50,7 @@ class Database:
     `on_commit` is called with worker and changes after each commit, before the worker continues.
     """
 
-    def __init__(self, on_commit: "Callable[[Worker, Changes], None]") -> None:
+    def __init__(self, on_commit: Callable[[WorkerState, Changes], None]) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         """The only connection, for the workers and for direct access."""
         _empty().backup(self.connection)
@@ -61,7 +59,7 @@ class Database:
         self.reads = 0
         self.handovers: Counter[int] = Counter()
         """Number of times that each shard was claimed by a different worker than before."""
-        self._owners: dict[int, Worker] = {}
+        self._owners: dict[int, WorkerState] = {}
         self._failing: dict[int, str] = {}
         self._lost: set[int] = set()
         self._unread: set[int] = set()
@@ -96,14 +94,14 @@ class Database:
         if self.reads in self._unread:
             raise StoreUnavailableError("the database is away, on purpose")
 
-    def claimed(self, worker: "Worker", shards: Iterable[int]) -> None:
+    def claimed(self, worker: WorkerState, shards: Iterable[int]) -> None:
         """Record the new owner of these shards."""
         for shard in shards:
             if self._owners.get(shard) is not worker:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
 
-    def commit(self, worker: "Worker", store: Store, changes: Changes, now: float) -> list[int]:
+    def commit(self, worker: WorkerState, store: Store, changes: Changes, now: float) -> list[int]:
         """Commit, or fail as planned for this commit.
 
         Raises LostShardError or StoreUnavailableError.
@@ -136,7 +134,7 @@ class _Broken(list[Any]):
 class WatchedStore:
     """A store with the faults of a `Database`, to which it reports commits and claims."""
 
-    def __init__(self, store: Store, database: Database, worker: "Worker") -> None:
+    def __init__(self, store: Store, database: Database, worker: WorkerState) -> None:
         self._store = store
         self._worker = worker
         self._database = database
@@ -150,22 +148,22 @@ class WatchedStore:
         return getattr(self._store, name)
 
     def read_log(self, *where: Any) -> list[Record]:
-        """See `Store.read_log`."""
+        """Read the embedded log; a planned fault raises StoreUnavailableError."""
         self._database.before_read()
         return self._store.read_log(*where)
 
     def commit(self, changes: Changes, now: float) -> list[int]:
-        """See `Store.commit`."""
+        """Commit, subject to the database faults in force."""
         return self._database.commit(self._worker, self._store, changes, now)
 
     def claim(self, topics: Sequence[str], shards: Sequence[int]) -> Claim:
-        """See `Store.claim`."""
+        """Claim shards, and note the worker as their owner."""
         claim = self._store.claim(topics, shards)
         self._database.claimed(self._worker, shards)
         return claim
 
     def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
-        """See `Store.claim_for_roles`."""
+        """Claim shards for roles, and note the worker as their owner."""
         claim = self._store.claim_for_roles(offsets, shards)
         self._database.claimed(self._worker, shards)
         return claim

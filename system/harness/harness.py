@@ -564,7 +564,8 @@ _encode = msgspec.json.Encoder().encode
 def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
     """The adapter of Kafka, and a simulated Kafka on the stage."""
     # Here, because Kafka's client takes long to load, and the embedded log does not need it.
-    from order_sagas.system.harness.simulated_kafka import SimulatedClient, SimulatedKafka
+    from order_sagas.system.harness.simulated_client import SimulatedClient
+    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
     from order_sagas.system.harness.staged_kafka import StagedKafka
 
     kafka = SimulatedKafka(stage, seed, latency)

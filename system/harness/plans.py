@@ -5,37 +5,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from order_sagas.system.harness.faults import (
-    FOREVER,
-    AckFails,
-    AnswersTwice,
-    BrokerAway,
-    CallFails,
-    ClockJump,
-    ClockSkew,
-    CommitFails,
-    Corrupt,
-    Crash,
-    Declines,
-    Delay,
-    Drop,
-    Duplicate,
-    Fault,
-    LosesReplies,
-    LosesShard,
-    Operator,
-    Pause,
-    Put,
-    Raises,
-    ReadFails,
-    Rebalance,
-    RefusedAsTooLarge,
-    Reorder,
-    Silent,
-    Slow,
-    WorkerStarts,
-    WorkerStops,
-)
+from order_sagas.system.harness import faults
 
 WAITED_FOR = (
     "PROCESS_PAYMENT", "PAYMENT_COMPLETED", "PAYMENT_FAILED",
@@ -99,7 +69,7 @@ class Draw:
 
 def random_plan(
     rng: random.Random, level: Level, orders: Sequence[str], horizon: float, workers: int = 0
-) -> list[Fault]:
+) -> list[faults.Fault]:
     """Draw faults by the level, each aimed at an order, a time or a point.
 
     If `workers` is not 0, faults of Kafka are included.
@@ -113,15 +83,15 @@ def random_plan(
     return plan
 
 
-def _once(plan: list[Fault]) -> list[Fault]:
+def _once(plan: list[faults.Fault]) -> list[faults.Fault]:
     """Keep at most one `Raises` without a status for each service and order.
 
     Two could make a dead letter of a message without a deadline, which an operator has to replay.
     """
-    kept: list[Fault] = []
+    kept: list[faults.Fault] = []
     failing: set[tuple[str, str]] = set()
     for fault in plan:
-        if isinstance(fault, Raises) and not fault.status:
+        if isinstance(fault, faults.Raises) and not fault.status:
             if (fault.service, fault.order) in failing:
                 continue
             failing.add((fault.service, fault.order))
@@ -129,74 +99,78 @@ def _once(plan: list[Fault]) -> list[Fault]:
     return kept
 
 
-def _drop(d: Draw) -> Fault:
-    return Drop(d.rng.choice(WAITED_FOR), d.order())
+def _drop(d: Draw) -> faults.Fault:
+    return faults.Drop(d.rng.choice(WAITED_FOR), d.order())
 
 
-def _duplicate(d: Draw) -> Fault:
+def _duplicate(d: Draw) -> faults.Fault:
     status = d.rng.choice(ALL)
     nth, times = d.rng.randint(1, 2) if status in ENDS else 1, d.rng.randint(1, 2)
-    return Duplicate(status, d.order(), nth, later=d.wait(), times=times)
+    return faults.Duplicate(status, d.order(), nth, later=d.wait(), times=times)
 
 
-def _delay(d: Draw) -> Fault:
-    return Delay(d.rng.choice(ALL), d.order(), seconds=d.wait())
+def _delay(d: Draw) -> faults.Fault:
+    return faults.Delay(d.rng.choice(ALL), d.order(), seconds=d.wait())
 
 
-def _overtaken(d: Draw) -> Fault:
+def _overtaken(d: Draw) -> faults.Fault:
     """Delay every attempt of a command, so that its compensation can overtake it."""
     status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK"))
-    return Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
+    return faults.Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
 
 
-def _reorder(d: Draw) -> Fault:
-    return Reorder(d.rng.choice(ALL), d.order())
+def _reorder(d: Draw) -> faults.Fault:
+    return faults.Reorder(d.rng.choice(ALL), d.order())
 
 
-def _corrupt(d: Draw) -> Fault:
-    return Corrupt(d.rng.choice(WAITED_FOR), d.order(), how=d.rng.choice(DAMAGES))
+def _corrupt(d: Draw) -> faults.Fault:
+    return faults.Corrupt(d.rng.choice(WAITED_FOR), d.order(), how=d.rng.choice(DAMAGES))
 
 
-def _silent(d: Draw) -> Fault:
+def _silent(d: Draw) -> faults.Fault:
     undo = d.rng.random() < 0.3
-    return Silent(d.rng.choice((*SERVICES, "orders")), d.order(), undo=undo)
+    return faults.Silent(d.rng.choice((*SERVICES, "orders")), d.order(), undo=undo)
 
 
-def _declines(d: Draw) -> Fault:
-    return Declines(d.rng.choice(SERVICES), d.order())
+def _declines(d: Draw) -> faults.Fault:
+    return faults.Declines(d.rng.choice(SERVICES), d.order())
 
 
-def _loses(d: Draw) -> Fault:
-    return LosesReplies(d.rng.choice(SERVICES), d.order(), 0.0, d.at())
+def _loses(d: Draw) -> faults.Fault:
+    return faults.LosesReplies(d.rng.choice(SERVICES), d.order(), 0.0, d.at())
 
 
-def _slow(d: Draw) -> Fault:
-    return Slow(d.rng.choice(SERVICES), d.order(), seconds=d.wait())
+def _slow(d: Draw) -> faults.Fault:
+    return faults.Slow(d.rng.choice(SERVICES), d.order(), seconds=d.wait())
 
 
-def _twice(d: Draw) -> Fault:
-    return AnswersTwice(d.rng.choice((*SERVICES, "orders")), d.order(), later=d.wait())
+def _twice(d: Draw) -> faults.Fault:
+    return faults.AnswersTwice(d.rng.choice((*SERVICES, "orders")), d.order(), later=d.wait())
 
 
-def _raises(d: Draw) -> Fault:
+def _raises(d: Draw) -> faults.Fault:
     if d.rng.random() < 0.5:
-        return Raises(d.rng.choice((*SERVICES, "orders", "notifications")), d.order(), times=1)
+        return faults.Raises(
+            d.rng.choice((*SERVICES, "orders", "notifications")), d.order(), times=1
+        )
     status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK", "ROLLBACK_PAYMENT"))
     service = "stock" if "STOCK" in status else "payments"
     outright = d.rng.random() < 0.5
-    return Raises(service, d.order(), status=status, times=d.rng.randint(1, 4), outright=outright)
+    return faults.Raises(
+        service, d.order(), status=status, times=d.rng.randint(1, 4), outright=outright
+    )
 
 
-def _call(d: Draw) -> Fault:
+def _call(d: Draw) -> faults.Fault:
     how = d.rng.choice(("before", "after", "lost"))
-    return CallFails(d.order(), nth=d.rng.randint(1, 2), how=how)
+    return faults.CallFails(d.order(), nth=d.rng.randint(1, 2), how=how)
 
 
-def _operator(d: Draw) -> Fault:
-    return Operator(d.at(), d.order(), d.rng.choice(("cancel", "cancel", "resume")))
+def _operator(d: Draw) -> faults.Fault:
+    return faults.Operator(d.at(), d.order(), d.rng.choice(("cancel", "cancel", "resume")))
 
 
-def _junk(d: Draw) -> Fault:
+def _junk(d: Draw) -> faults.Fault:
     topic = d.rng.choice(("order-events", "payment-events", "stock-events"))
     order = d.order()
     value = d.rng.choice(
@@ -210,32 +184,32 @@ def _junk(d: Draw) -> Fault:
             "[]",
         )
     )
-    return Put(d.at(), topic, value)
+    return faults.Put(d.at(), topic, value)
 
 
-def _crash(d: Draw) -> Fault:
+def _crash(d: Draw) -> faults.Fault:
     down = d.wait() if d.rng.random() < 0.5 else 0.0
     point = d.rng.choice(POINTS)
     farthest = 400 if point.endswith(("send", "message")) else 30
-    return Crash(point, d.rng.randint(1, farthest), down)
+    return faults.Crash(point, d.rng.randint(1, farthest), down)
 
 
-def _commit(d: Draw) -> Fault:
+def _commit(d: Draw) -> faults.Fault:
     where = d.rng.choice(("before", "during", "after"))
     nth = d.rng.randint(1, d.rng.choice((4, 30)))
-    return CommitFails(nth, d.rng.randint(1, 3), where)
+    return faults.CommitFails(nth, d.rng.randint(1, 3), where)
 
 
-def _read(d: Draw) -> Fault:
-    return ReadFails(d.rng.randint(1, 40))
+def _read(d: Draw) -> faults.Fault:
+    return faults.ReadFails(d.rng.randint(1, 40))
 
 
-def _shard(d: Draw) -> Fault:
-    return LosesShard(d.rng.randint(1, d.rng.choice((4, 30))))
+def _shard(d: Draw) -> faults.Fault:
+    return faults.LosesShard(d.rng.randint(1, d.rng.choice((4, 30))))
 
 
-def _jump(d: Draw) -> Fault:
-    return ClockJump(d.at(), d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 60.0, 3600.0)))
+def _jump(d: Draw) -> faults.Fault:
+    return faults.ClockJump(d.at(), d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 60.0, 3600.0)))
 
 
 def _point(d: Draw) -> tuple[str, int]:
@@ -244,50 +218,54 @@ def _point(d: Draw) -> tuple[str, int]:
     return point, d.rng.randint(1, farthest)
 
 
-def _pause(d: Draw) -> Fault:
+def _pause(d: Draw) -> faults.Fault:
     """Often longer than the session timeout, so that the worker continues as a zombie."""
     seconds = round(d.rng.choice((0.1, 5.0, 15.0, 40.0)) * d.rng.uniform(0.5, 1.5), 3)
-    return Pause(*_point(d), seconds, whole=d.rng.random() < 0.7)
+    return faults.Pause(*_point(d), seconds, whole=d.rng.random() < 0.7)
 
 
-def _rebalance(d: Draw) -> Fault:
-    return Rebalance(*_point(d), d.rng.choice((0.0, 1.0, 10.0)), lost=d.rng.random() < 0.5)
+def _rebalance(d: Draw) -> faults.Fault:
+    return faults.Rebalance(*_point(d), d.rng.choice((0.0, 1.0, 10.0)), lost=d.rng.random() < 0.5)
 
 
-def _acks(d: Draw) -> Fault:
-    return AckFails(d.rng.randint(1, 300), d.rng.randint(1, 4), written=d.rng.random() < 0.5)
+def _acks(d: Draw) -> faults.Fault:
+    return faults.AckFails(d.rng.randint(1, 300), d.rng.randint(1, 4), written=d.rng.random() < 0.5)
 
 
-def _too_large(d: Draw) -> Fault:
-    return RefusedAsTooLarge(d.rng.choice(WAITED_FOR), d.order())
+def _too_large(d: Draw) -> faults.Fault:
+    return faults.RefusedAsTooLarge(d.rng.choice(WAITED_FOR), d.order())
 
 
-def _broker(d: Draw) -> Fault:
-    return BrokerAway(d.rng.randint(1, 400), round(d.rng.choice((0.5, 20.0, 150.0)), 3))
+def _broker(d: Draw) -> faults.Fault:
+    return faults.BrokerAway(d.rng.randint(1, 400), round(d.rng.choice((0.5, 20.0, 150.0)), 3))
 
 
-def _joins(d: Draw) -> Fault:
-    return WorkerStarts(d.at())
+def _joins(d: Draw) -> faults.Fault:
+    return faults.WorkerStarts(d.at())
 
 
-def _leaves(d: Draw) -> Fault:
-    down = round(d.rng.uniform(0, 60), 3) if d.rng.random() < 0.7 else FOREVER
+def _leaves(d: Draw) -> faults.Fault:
+    down = round(d.rng.uniform(0, 60), 3) if d.rng.random() < 0.7 else faults.FOREVER
     worker = d.rng.randrange(d.workers)
-    return WorkerStops(d.at(), worker, killed=d.rng.random() < 0.5, down=down)
+    return faults.WorkerStops(d.at(), worker, killed=d.rng.random() < 0.5, down=down)
 
 
-def _skew(d: Draw) -> Fault:
+def _skew(d: Draw) -> faults.Fault:
     seconds = d.rng.choice((-3600.0, -5.0, -0.5, 0.5, 5.0, 3600.0))
-    return ClockSkew(0.0, d.rng.randrange(d.workers), seconds, d.rng.choice((0.0, -0.01, 0.01)))
+    return faults.ClockSkew(
+        0.0, d.rng.randrange(d.workers), seconds, d.rng.choice((0.0, -0.01, 0.01))
+    )
 
 
-def _outage(d: Draw) -> Fault:
+def _outage(d: Draw) -> faults.Fault:
     since, until = d.span()
-    kind = d.rng.choice((Silent, LosesReplies, Slow, AnswersTwice, Declines))
+    kind = d.rng.choice(
+        (faults.Silent, faults.LosesReplies, faults.Slow, faults.AnswersTwice, faults.Declines)
+    )
     return kind(d.rng.choice(SERVICES), "", since, until)
 
 
-_WEIGHED: Sequence[tuple[int, Callable[[Draw], Fault]]] = (
+_WEIGHED: Sequence[tuple[int, Callable[[Draw], faults.Fault]]] = (
     (4, _drop), (4, _duplicate), (4, _delay), (2, _overtaken), (3, _reorder), (1, _corrupt),
     (2, _silent), (1, _declines), (1, _loses), (2, _slow), (2, _twice), (2, _raises), (4, _call),
     (2, _operator), (1, _junk),

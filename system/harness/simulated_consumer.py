@@ -7,7 +7,7 @@ client below them and the thread that drives them are simulated.
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
 from types import SimpleNamespace, coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from kafka.structs import TopicPartition
@@ -19,10 +19,8 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from order_sagas.bridges.kafka.rebalance import CLAIM_SECONDS, Shares
 from order_sagas.bridges.records.record import Record
 from order_sagas.system.harness.memory_topics import Topics
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.simulated_kafka import SimulatedKafka
+from order_sagas.system.harness.worker_state import WorkerState
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +42,7 @@ Thread = Generator[None, None, None]
 class Client:
     """The part of a `KafkaConsumer` that `Shares` and the assignor use."""
 
-    def __init__(self, kafka: "SimulatedKafka") -> None:
+    def __init__(self, kafka: SimulatedKafka) -> None:
         self._kafka = kafka
         self._topics: Topics = kafka.topics
         self._assigned: dict[TopicPartition, None] = {}
@@ -113,8 +111,8 @@ class SimulatedConsumer:
 
     def __init__(
         self,
-        kafka: "SimulatedKafka",
-        worker: "Worker",
+        kafka: SimulatedKafka,
+        worker: WorkerState,
         topics: Sequence[str],
         owner: ShardOwner,
         max_batch: int,
@@ -147,12 +145,12 @@ class SimulatedConsumer:
     # --- the port -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """See `ConsumerPort.start`."""
+        """Start the simulated thread."""
         self._running = True
         self.poke()
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """See `ConsumerPort.stop`. Waiting is impossible here, so `finished` must be true."""
+        """Leave the group. The thread cannot be waited for here, so `finished` must be true."""
         assert finished
         self._outstanding.finish()
         self._running = False
@@ -164,22 +162,22 @@ class SimulatedConsumer:
         self._end()
 
     def done(self, batch: Batch) -> None:
-        """See `ConsumerPort.done`."""
+        """Settle a handover, which makes room for another one."""
         self._outstanding.done(batch)
         self.poke()
 
     def released(self, shards: frozenset[int]) -> None:
-        """See `ConsumerPort.released`."""
+        """Note that the owner has released revoked shards."""
         self._outstanding.released(shards)
         self.poke()
 
     def rewind(self, shards: frozenset[int]) -> None:
-        """See `ConsumerPort.rewind`."""
+        """Have these shards assigned to the owner again."""
         self._rewind.append(shards)
         self.poke()
 
     def report(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """See `ConsumerPort.report`; ignored here."""
+        """Do nothing: no offsets are committed to the broker."""
 
     # --- events -------------------------------------------------------------------------------
 

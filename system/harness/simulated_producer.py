@@ -2,16 +2,14 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.errors import NotAcknowledgedError, RecordTooLargeError
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.records.record import Outgoing
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.simulated_kafka import SimulatedKafka
+from order_sagas.system.harness.worker_state import WorkerState
 
 DELIVERY_TIMEOUT = 120.0
 """Seconds after which an unacknowledged record fails."""
@@ -28,7 +26,7 @@ class _Waiting(NamedTuple):
 class SimulatedProducer:
     """Implements `ProducerPort`. Only records of one partition keep their order."""
 
-    def __init__(self, kafka: "SimulatedKafka", worker: "Worker") -> None:
+    def __init__(self, kafka: SimulatedKafka, worker: WorkerState) -> None:
         self._kafka = kafka
         self._worker = worker
         self._waiting: deque[_Waiting] = deque()
@@ -36,10 +34,10 @@ class SimulatedProducer:
         self._sending = False
 
     def start(self, topics: Sequence[str] = ()) -> None:
-        """See `ProducerPort.start`."""
+        """Do nothing: the broker is in memory."""
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
-        """See `ProducerPort.publish`."""
+        """Send records after a random delay, in random order of their partitions."""
         kafka, publication = self._kafka, Publication(len(records))
         by_partition: dict[tuple[str, int], list[int]] = {}
         for place, record in enumerate(records):
@@ -69,7 +67,7 @@ class SimulatedProducer:
             self._sending = False
 
     def close(self, timeout: float = 10.0) -> None:
-        """See `ProducerPort.close`."""
+        """Send all waiting records, if the broker is available, and drop the others."""
         while self._waiting and self._kafka.request():
             self._write(self._waiting.popleft())
         self._give_up()

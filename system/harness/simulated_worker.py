@@ -22,7 +22,7 @@ from order_sagas.system.runtime import EventLoopBase, Policy
 from order_sagas.system.runtime.base import Interceptor
 
 if TYPE_CHECKING:
-    from order_sagas.system.harness.simulated_kafka import SimulatedClient
+    from order_sagas.system.harness.simulated_client import SimulatedClient
 
 
 class Worker:

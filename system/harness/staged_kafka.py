@@ -1,33 +1,31 @@
 """The adapter of Kafka in a harness: the real one, on a simulated Kafka."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter, ShardsAssigned
 from order_sagas.bridges.records.record import Outgoing, Record
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.environment import Stage
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.environment import Stage
+from order_sagas.system.harness.worker_state import WorkerState
 
 
 class StagedKafka(KafkaLogAdapter):
     """The adapter of Kafka. Faults of records and acknowledgements are those of the broker."""
 
-    stage: ClassVar["Stage"]
-    worker: ClassVar["Worker"]
+    stage: ClassVar[Stage]
+    worker: ClassVar[WorkerState]
     polls_pauses = False  # the harness tells it of each pause
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
-        """See `LogAdapter.poll`."""
+        """Return the next records; a database fault may be raised after they are taken."""
         taken = super().poll(batch, limit)
         if taken:
             self.stage.database.before_read()
         return taken
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """See `LogAdapter.emit`."""
+        """Note the record as placed, and emit it."""
         self.worker.placed.append(outgoing)
         return super().emit(batch, outgoing, shard)
 

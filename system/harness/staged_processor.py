@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 from thespian.actors import ActorAddress
@@ -18,18 +18,16 @@ from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.log_queues import TO_READ
+from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.faulty_database import WatchedStore
-
-if TYPE_CHECKING:
-    from order_sagas.system.harness.environment import Stage
-    from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.worker_state import WorkerState
 
 
 class StagedProcessor(BatchProcessor):
     """A processor whose database is the harness's, and whose deliveries a fault may hit."""
 
-    stage: ClassVar["Stage"]
-    worker: ClassVar["Worker"]
+    stage: ClassVar[Stage]
+    worker: ClassVar[WorkerState]
     _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
 
     @property
@@ -79,11 +77,11 @@ class StagedProcessor(BatchProcessor):
 class StagedEmbeddedLog(EmbeddedLogAdapter):
     """The adapter of the embedded log. A record that a fault hits is not handled in its batch."""
 
-    stage: ClassVar["Stage"]
-    worker: ClassVar["Worker"]
+    stage: ClassVar[Stage]
+    worker: ClassVar[WorkerState]
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """See `LogAdapter.emit`."""
+        """Note the record as placed, and emit it, subject to the record faults in force."""
         stage = self.stage
         self.worker.placed.append(outgoing)
         arrives = outgoing.topic == DEAD_LETTERS or not stage.meddling
@@ -101,7 +99,7 @@ class StagedEmbeddedLog(EmbeddedLogAdapter):
         return handled_here
 
     def given_back(self, batch: Batch) -> None:
-        """See `LogAdapter.given_back`."""
+        """Drop the outgoing records of the batch, which is over."""
         super().given_back(batch)
         self.worker.placed.clear()
         self.worker.held.clear()

@@ -9,8 +9,9 @@ from structlog.typing import EventDict, Processor
 
 from order_sagas.actors.clock import Clock
 from order_sagas.system.logs.files import log_file
-from order_sagas.system.logs.json_renderer import JsonLine
+from order_sagas.system.logs.json_renderer import JsonLine, with_exception
 from order_sagas.system.logs.logger import logger_class
+from order_sagas.system.logs.redact import redact
 from order_sagas.system.logs.sink import LogSink
 from order_sagas.system.logs.stdlib_logging import SAID, listen_to_libraries
 from order_sagas.system.settings import Settings
@@ -79,7 +80,6 @@ class _Console:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        # Tracebacks without local variables: these would be thousands of lines, with user data.
         self._render = ConsoleRenderer(
             colors=file.isatty(), pad_event_to=0, exception_formatter=plain_traceback
         )
@@ -87,6 +87,9 @@ class _Console:
     def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
         single = "order_id" in event or event.get("event") in _FOR_THE_FILE
         if not single or method not in ("debug", "info", "warning"):
+            if "exc_info" in event:
+                event = with_exception(logger, method, event)
+            redact(event)
             shown = self._render(logger, method, {**event, "level": method})
             with suppress(OSError):  # as in LogSink, a full disk must not stop processing
                 print(shown, file=self._file, flush=True)

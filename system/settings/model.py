@@ -144,6 +144,12 @@ class Settings:
         kinds.address(),
         "Address at which `start` serves its workers' metrics to Prometheus; empty: no metrics.",
     )
+    metrics_tokens: str = _setting(
+        "",
+        kinds.text("a path"),
+        "File of the bearer tokens that may read these metrics, as http_tokens has them; empty: no "
+        "token is needed.",
+    )
     otel_endpoint: str = _setting(
         "",
         kinds.text("a URL"),

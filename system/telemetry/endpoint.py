@@ -1,6 +1,7 @@
 """The Prometheus endpoint: one address per run, for all its worker processes."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -10,7 +11,6 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
-    start_http_server,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,6 +20,7 @@ from order_sagas.system.telemetry.errors import TelemetryError
 from order_sagas.system.telemetry.exposition import Exposition, labelled
 from order_sagas.system.telemetry.meter import Meter
 from order_sagas.system.telemetry.metric_definitions import PREFIX, UP
+from order_sagas.system.telemetry.metrics_server import IsReader, MetricsServer
 
 
 class Collects(Protocol):
@@ -33,18 +34,26 @@ class Collects(Protocol):
 class Endpoint:
     """Serves the metrics of a collector over HTTP, on threads of its own, until it is closed.
 
+    `is_reader` checks the bearer token of a request; None: no token is needed.
+
     Raises TelemetryError if the address cannot be bound. Port 0 is any free port.
     """
 
-    def __init__(self, host: str, port: int, collector: Collects) -> None:
+    def __init__(
+        self, host: str, port: int, collector: Collects, is_reader: IsReader | None = None
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         registry.register(collector)
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = MetricsServer(host, port, registry, is_reader)
         except OSError as error:
             raise _refused(host, port, error) from error
         self.port: int = self._server.server_port
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        )
+        self._thread.start()
 
     def close(self) -> None:
         """Stop serving and close the socket."""

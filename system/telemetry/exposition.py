@@ -40,7 +40,7 @@ class Exposition:
         """Yield the current metrics of the worker."""
         yield from self._transitions()
         yield from self._batches()
-        yield from self._bridge()
+        yield from self._processor()
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering, before the loop runs, does not call `collect`."""
@@ -82,7 +82,7 @@ class Exposition:
             failures.add_metric(labels, count)
         yield failures
 
-    def _bridge(self) -> Iterable[Metric]:
+    def _processor(self) -> Iterable[Metric]:
         report = self._report()
         yield _gauge(catalogue.UP, int(report is not None))
         if report is not None:

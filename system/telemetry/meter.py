@@ -6,8 +6,7 @@ from typing import Any
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.observers import Observer
+from order_sagas.bridges.processor.observers import ObservedContext, Observer
 from order_sagas.system.telemetry.histogram import COUNTS, SECONDS, Distribution
 
 Key = tuple[str, str, str]
@@ -33,7 +32,7 @@ class Meter(Observer):
         self.rollbacks = 0
         self.call_failures: dict[CallKey, int] = defaultdict(int)
 
-    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """Count a committed batch; `seconds` is the duration of its transaction."""
         self.commits.add((seconds,))
         self.records.add((batch.records,))
@@ -65,7 +64,7 @@ class Meter(Observer):
         """Count an external call that failed."""
         self.call_failures[done.service, done.operation, done.failure] += 1
 
-    def _note_timeouts(self, batch: Batch, context: ProcessorContext) -> None:
+    def _note_timeouts(self, batch: Batch, context: ObservedContext) -> None:
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
             for note in handled.notes:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import attrs
 
@@ -38,12 +39,19 @@ class Telemetry:
 
 
 def check_telemetry(settings: Settings) -> None:
-    """Raise MissingExtraError if a package is missing, TelemetryError if an address is taken."""
+    """Check what the telemetry needs.
+
+    Raises MissingExtraError if a package is missing, TelemetryError if an address is taken, and
+    HttpError if the token file cannot be read.
+    """
     if settings.metrics:
         need("metrics")
         from order_sagas.system.telemetry.endpoint import address_of, check_address
 
         check_address(*address_of(settings.metrics))
+        if settings.metrics_tokens:
+            need("http")
+            _reader_check(settings)
     if is_traced(settings):
         need("otel")
 
@@ -76,7 +84,8 @@ def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Ite
         return
     from order_sagas.system.telemetry.endpoint import Endpoint, Labelled, OneWorker, address_of
 
-    with Endpoint(*address_of(settings.metrics), Labelled(OneWorker(telemetry.meter, report))):
+    collector = Labelled(OneWorker(telemetry.meter, report))
+    with Endpoint(*address_of(settings.metrics), collector, _reader_check(settings)):
         yield
 
 
@@ -93,8 +102,26 @@ def metrics_of_run(
         return
     from order_sagas.system.telemetry.endpoint import Endpoint, WholeRun, address_of
 
-    with Endpoint(*address_of(settings.metrics), WholeRun(metrics)):
+    with Endpoint(*address_of(settings.metrics), WholeRun(metrics), _reader_check(settings)):
         yield
+
+
+def _reader_check(settings: Settings) -> Callable[[str], bool] | None:
+    """Return the check of a token against the file of `metrics_tokens`; None if none is set.
+
+    Raises HttpError if the file cannot be read.
+    """
+    if not settings.metrics_tokens:
+        return None
+    from order_sagas.bridges.http.server.tokens import Role, Tokens
+
+    tokens = Tokens(Path(settings.metrics_tokens))
+
+    def is_reader(token: str) -> bool:
+        caller = tokens.caller_of(token)
+        return caller is not None and bool(caller.role & Role.READ)
+
+    return is_reader
 
 
 def metrics_text(telemetry: Telemetry, report: Ask) -> str:

@@ -13,9 +13,10 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.observers import TRACEPARENT, Tracing
+from order_sagas.bridges.processor.observers import TRACEPARENT, ObservedContext, Tracing
 from order_sagas.bridges.records.record import Headers
+from order_sagas.bridges.redaction import redacted
+from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
 from order_sagas.system.telemetry.ids import GivenIds, span_id_of
 from order_sagas.system.telemetry.spans import SpanOver, Spans
@@ -66,7 +67,7 @@ class SagaTracing(Tracing):
         span = span_id_of(message.event_id if message.step else progress.saga_id)
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
-    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """Export the spans that a committed batch finished, if their trace is sampled."""
         for handled in batch.moved:
             progress: SagaState = handled.writes[0]  # type: ignore[assignment]
@@ -81,22 +82,26 @@ class SagaTracing(Tracing):
         return self._traces.of(progress.saga_id, progress.start.traceparent)
 
     def _export(self, trace: SagaTrace, over: SpanOver) -> None:
+        attributes = dict(over.attributes)
+        redact(attributes)
         self._ids.trace_id, self._ids.span_id = trace.trace_id, span_id_of(over.id)
         span = self._tracer.start_span(
             over.name,
             context=trace.below(span_id_of(over.parent)) if over.parent else trace.root,
             kind=SpanKind.PRODUCER if over.is_command else SpanKind.INTERNAL,
-            attributes={PREFIX + name: value for name, value in over.attributes.items()},
+            attributes={PREFIX + name: value for name, value in attributes.items()},
             start_time=_nanoseconds(over.began),
         )
         for entry in over.events:
             if entry.event not in IMPLIED:
                 span.add_event(
                     entry.event,
-                    {f"{PREFIX}step": entry.step, f"{PREFIX}note": entry.note},
+                    {f"{PREFIX}step": entry.step, f"{PREFIX}note": redacted(entry.note)},
                     _nanoseconds(entry.at),
                 )
-        span.set_status(Status(StatusCode.ERROR, over.error) if over.error else StatusCode.OK)
+        span.set_status(
+            Status(StatusCode.ERROR, redacted(over.error)) if over.error else StatusCode.OK
+        )
         span.end(_nanoseconds(over.ended))
 
 

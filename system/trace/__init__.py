@@ -2,12 +2,13 @@
 
 from order_sagas.system.trace.as_json import render_json
 from order_sagas.system.trace.mermaid import render_mermaid
-from order_sagas.system.trace.reading import read_lines
+from order_sagas.system.trace.reading import SearchTimeoutError, read_lines
 from order_sagas.system.trace.text import render_text
 from order_sagas.system.trace.timeline import SagaTimeline, Timeline, Transition
 
 __all__ = [
     "SagaTimeline",
+    "SearchTimeoutError",
     "Timeline",
     "Transition",
     "read_lines",

@@ -1,7 +1,9 @@
 """Finds the lines of one order in the log files by text search, so that few lines are parsed."""
 
 import heapq
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,15 +17,21 @@ BLOCK = 8 * 1024 * 1024
 """Number of bytes searched at a time."""
 
 
-def read_lines(log_dir: Path, order_id: str) -> list[dict[str, Any]]:
+class SearchTimeoutError(Exception):
+    """The log files could not be searched before the deadline."""
+
+
+def read_lines(log_dir: Path, order_id: str, deadline: float = math.inf) -> list[dict[str, Any]]:
     """Return the lines about an order from all log files, in the order they were written.
 
     Files of several workers are merged by timestamp. Files may be written and rotated meanwhile.
     Torn lines and lines that are not JSON are skipped. Returns an empty list if there are no files.
+
+    Raises SearchTimeoutError at `deadline`, in seconds of `time.monotonic`.
     """
     with ExitStack() as opened:
         workers = [_open(paths, opened) for paths in log_files(log_dir).values()]
-        streams = [_lines_of(files, order_id) for files in workers]
+        streams = [_lines_of(files, order_id, deadline) for files in workers]
         return list(heapq.merge(*streams, key=lambda line: str(line.get("timestamp", ""))))
 
 
@@ -39,11 +47,13 @@ def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
     return list(reversed(files.values()))
 
 
-def _lines_of(files: list[BinaryIO], order_id: str) -> Iterator[dict[str, Any]]:
+def _lines_of(files: list[BinaryIO], order_id: str, deadline: float) -> Iterator[dict[str, Any]]:
     wanted = msgspec.json.encode(order_id)
     for file in files:
         while block := file.read(BLOCK):
             block += file.readline()
+            if time.monotonic() > deadline:
+                raise SearchTimeoutError
             for raw in _lines_with(block, wanted):
                 try:
                     line = msgspec.json.decode(raw)
@@ -53,9 +63,16 @@ def _lines_of(files: list[BinaryIO], order_id: str) -> Iterator[dict[str, Any]]:
                     yield line
 
 
+KEY = b'"order_id":'
+
+
 def _lines_with(block: bytes, wanted: bytes) -> Iterator[bytes]:
     at = block.find(wanted)
     while at >= 0:
+        # An order named "info" is in every line: lines of which it is no id are not decoded.
+        if not block[max(0, at - len(KEY) - 1) : at].rstrip(b" ").endswith(KEY):
+            at = block.find(wanted, at + len(wanted))
+            continue
         start = block.rfind(b"\n", 0, at) + 1
         end = block.find(b"\n", at)
         end = len(block) if end < 0 else end

@@ -26,7 +26,12 @@ ORDER = {
     "currency": "EUR",
     "lines": [{"sku": "PEN", "quantity": 2, "unitPrice": 150}],
 }
-TOKENS = {"reader": ("read", "os_read"), "shop": ("operate", "os_operate")}
+TOKENS = {
+    "reader": ("read", "os_read"),
+    "shop": ("operate", "os_operate"),
+    "web": ("submit", "os_submit"),
+    "app": ("submit", "os_submit_2"),
+}
 """Role and token, by name."""
 
 

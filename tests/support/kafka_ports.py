@@ -9,9 +9,11 @@ from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.messages import Report
+from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.harness.faulty_database import Database
+from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import EventLoopBase, VirtualClock
 from order_sagas.system.settings import Settings
 
@@ -109,16 +111,28 @@ class WorkerOnPorts:
     When a method returns, the actors have handled its effects.
     """
 
-    def __init__(self, adapter: type[KafkaLogAdapter] = KafkaLogAdapter) -> None:
+    def __init__(
+        self,
+        adapter: type[KafkaLogAdapter] = KafkaLogAdapter,
+        processor: type[BatchProcessor] = BatchProcessor,
+        roles: tuple[str, ...] = APP.roles,
+    ) -> None:
         self.database = Database(lambda worker, changes: None)
+        self.points: list[str] = []
+        """The points that were watched, such as "before commit"."""
         self.clock = VirtualClock(1_750_000_000.0)
         self.base = EventLoopBase(self.clock, threaded=False)
         client = ScriptedClient()
         parts = Parts(
             settings=Settings(
-                database="sqlite:///:memory:", partitions=PARTITIONS, keep_idempotency_keys=None
+                database="sqlite:///:memory:",
+                partitions=PARTITIONS,
+                keep_idempotency_keys=None,
+                roles=roles,
             ),
             adapter=adapter,
+            processor=processor,
+            watch=self._note,
             log=client,
             clock=self.clock,
             connect=self.database.connect,
@@ -131,6 +145,15 @@ class WorkerOnPorts:
     def owner(self) -> ShardOwner:
         """The owner that the consumer notifies of records and shards."""
         return self.consumer.owner
+
+    @property
+    def processor(self) -> Any:
+        """The batch processor itself, not its address."""
+        address: Any = self.running.processor
+        return address.actor
+
+    def _note(self, point: str) -> None:
+        self.points.append(point)
 
     def tell(self, message: Any) -> None:
         """Send a message to the batch processor."""

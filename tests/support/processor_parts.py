@@ -15,9 +15,11 @@ from order_sagas.bridges.processor.call_runners import ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.counts import Counts
 from order_sagas.bridges.processor.dead_letters import DeadLetters
+from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
+from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
@@ -143,18 +145,20 @@ class ProcessorParts:
         """Emits to `log`."""
         return DeadLetters(self.context, self.counts, self.log.emit)
 
+    def shared(self) -> SharedParts:
+        """The parts that the deferral, the reader and the dispatcher share."""
+        return SharedParts(
+            self.context, self.ownership, self.receivers, self.log, self.dead_letters(),
+            Decoder(self.context),
+        )  # fmt: skip
+
     def deferral(self, pauses_changed: Callable[[], None] = lambda: None) -> Deferral:
         """Of the receivers and shards that are known."""
-        return Deferral(
-            self.context, self.ownership, self.receivers, self.dead_letters(), pauses_changed
-        )
+        return Deferral(self.shared(), pauses_changed)
 
     def dispatcher(self, done: Callable[[Batch], None]) -> Dispatcher:
         """Without pauses."""
-        return Dispatcher(
-            self.context, self.ownership, self.deferral(), self.log, self.dead_letters(),
-            self.receivers, self.send, done,
-        )  # fmt: skip
+        return Dispatcher(self.shared(), self.deferral(), self.send, done)
 
     def item(self, message: Message, topic: str = "order-events") -> Item:
         """A message in a record of its own shard."""

@@ -5,7 +5,6 @@ The test decides if a record is acknowledged or fails.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,14 @@ import msgspec
 from attrs import evolve
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
+from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.processor.kafka import (
-    KafkaLogAdapter,
-    RecordsRead,
-    ShardsAssigned,
-    _Owner,
-)
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
+from tests.support.kafka_ports import ScriptedClient, ScriptedConsumer, ScriptedProducer
 
 DEAD_LETTERS = "dead-letters"
 Answer = Callable[[Outgoing], KafkaClientError | None]
@@ -56,12 +51,15 @@ class VirtualBroker:
         return [record for record in self.records if record.topic == topic]
 
 
-class _Writer:
+class _Producer(ScriptedProducer):
+    """Publishes records at once, with the outcomes that the test has set."""
+
     def __init__(self, broker: VirtualBroker) -> None:
+        super().__init__()
         self._broker = broker
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
-        """Publish records, with the outcomes that the test has set."""
+        """Append the records to the broker, except those that it refuses."""
         publication = Publication(len(records))
         self._broker.attempts.append([*records])
         for place, record in enumerate(records):
@@ -73,52 +71,46 @@ class _Writer:
                 publication.fail(place, error)
         return publication
 
-    def close(self) -> None:
-        """Do nothing: there is no connection."""
 
+class _Consumer(ScriptedConsumer):
+    """Owns every shard, and passes each record on as it is appended."""
 
-class _Reader:
-    def __init__(self, adapter: "VirtualKafka") -> None:
-        self._adapter = adapter
+    def __init__(self, owner: ShardOwner, broker: VirtualBroker) -> None:
+        super().__init__(owner)
+        self._broker = broker
+
+    def start(self) -> None:
+        """Assign every shard, and read all records: the adapter drops what it has handled."""
+        self._broker.on_record = self._read
+        self.rewind(frozenset(range(self._broker.partitions)))
 
     def rewind(self, shards: frozenset[int]) -> None:
-        self._adapter.assign()
-
-    def done(self, handover: Handover) -> None:
-        """Do nothing: there is no limit of outstanding records."""
-
-    def report(self, offsets: Any) -> None:
-        """Do nothing: the lag is not used."""
-
-    def released(self, shards: frozenset[int]) -> None:
-        """Do nothing: no other worker waits for the shards."""
-
-    def stop(self, *, finished: bool) -> None:
-        """Do nothing: no thread runs."""
-
-
-class VirtualKafka(KafkaLogAdapter):
-    """Reads and writes the broker of its class; it owns every shard."""
-
-    broker: VirtualBroker
-
-    def open(self) -> None:
-        self._writer = _Writer(self.broker)  # type: ignore[assignment]
-        self._reader = _Reader(self)  # type: ignore[assignment]
-        self._owner = _Owner(self._context.tell)
-        self._offsets = self._offsets_of_roles("virtual")
-        self.broker.on_record = self._read
-        self.assign()
-
-    def assign(self) -> None:
-        """Own every shard, and read everything: the bridge leaves out what it has handled."""
-        self._context.tell(ShardsAssigned(frozenset(range(self.broker.partitions)), Future()))
-        for record in self.broker.records:
+        """Assign the shards again, and read all records again."""
+        self.owner.on_assigned(shards)
+        for record in self._broker.records:
             self._read(record)
 
     def _read(self, record: Record) -> None:
         if record.topic != DEAD_LETTERS:
-            self._context.tell(RecordsRead(Handover([record], frozenset([record.partition]))))
+            self.owner.on_batch(Batch([record], frozenset([record.partition])))
+
+
+class _Client(ScriptedClient):
+    """Implements `ClientPort` on a broker, for every life of a worker."""
+
+    def __init__(self, broker: VirtualBroker) -> None:
+        super().__init__()
+        self._broker = broker
+
+    def producer(self) -> _Producer:
+        """Return a producer."""
+        return _Producer(self._broker)
+
+    def consumer(
+        self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
+    ) -> _Consumer:
+        """Return a consumer."""
+        return _Consumer(owner, self._broker)
 
 
 class VirtualKafkaSystem(EmbeddedSystem):
@@ -127,8 +119,7 @@ class VirtualKafkaSystem(EmbeddedSystem):
     def __init__(self, directory: Path, **how: Any) -> None:
         super().__init__(directory, **how)
         self.broker = VirtualBroker(self.settings.partitions)
-        adapter = type("Adapter", (VirtualKafka,), {"broker": self.broker})
-        self.parts = evolve(self.parts, adapter=adapter)
+        self.parts = evolve(self.parts, adapter=KafkaLogAdapter, log=_Client(self.broker))
 
     def put(self, *messages: Message, topic: str = "") -> None:
         """Append messages to their topics, and run."""

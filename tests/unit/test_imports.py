@@ -19,22 +19,6 @@ BELOW = {
 REST = {"examples", "benchmarks", "tests"}
 OUTSIDE = {"kafka", "sqlalchemy", "sqlite3", "psycopg", "socket", "threading", "time"}
 """Modules that the pure part of the business must not import."""
-HARNESS = "order_sagas.system.harness"
-MUTUAL = {
-    **{
-        frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_worker"}): (
-            "annotations only: a simulated worker is passed to the parts that it is made of"
-        )
-        for name in ("staged_processor", "crashes", "environment", "simulated_kafka")
-    },
-    **{
-        frozenset({f"{HARNESS}.{name}", f"{HARNESS}.simulated_kafka"}): (
-            "annotations only: consumer and producer use the simulated broker that lists them"
-        )
-        for name in ("simulated_consumer", "simulated_producer")
-    },
-}
-"""Pairs of modules in system/ that import each other, with the reason. No others may."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -110,9 +94,10 @@ def test_a_layer_imports_only_what_lies_below_it(layer) -> None:
     assert [] == wrong
 
 
-def test_no_two_modules_of_system_import_each_other() -> None:
-    """At import time, or for annotations; `MUTUAL` lists the exceptions, and no more than these."""
-    modules = {module_name(file): file for file in (ROOT / "system").rglob("*.py")}
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_two_modules_of_a_layer_import_each_other(layer) -> None:
+    """At import time, or for annotations."""
+    modules = {module_name(file): file for file in (ROOT / layer).rglob("*.py")}
     imports = {
         name: set(imported_at_load(ast.parse(file.read_text(encoding="utf-8")).body, modules))
         & modules.keys() - {name}
@@ -125,7 +110,7 @@ def test_no_two_modules_of_system_import_each_other() -> None:
         if name in imports[other]
     }
 
-    assert set(MUTUAL) == mutual
+    assert set() == mutual
 
 
 def test_a_saga_decides_without_the_outside_world() -> None:

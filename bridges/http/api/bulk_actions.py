@@ -27,7 +27,11 @@ from order_sagas.bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from order_sagas.bridges.operations.dead_letters import LetterError, LetterFilter, Letters
+from order_sagas.bridges.operations.dead_letters import (
+    DeadLetterError,
+    DeadLetterFilter,
+    DeadLetterOperations,
+)
 
 MOST = 1000
 """Maximum number of sagas, or dead letters, that one request acts on."""
@@ -111,8 +115,8 @@ class BulkActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", "/api/v1/sagas/actions", Role.OPERATE, self._sagas),
-            Endpoint("POST", "/api/v1/dead-letters/actions", Role.OPERATE, self._letters),
+            Endpoint("POST", "/api/v1/sagas/actions", Role.ACT, self._sagas),
+            Endpoint("POST", "/api/v1/dead-letters/actions", Role.ACT, self._letters),
         ]
 
     async def _sagas(self, request: Request) -> Response:
@@ -173,8 +177,8 @@ class BulkActionRoutes:
             raise wrong_field("#/why", "discarding dead letters needs a reason")
         which, workers = body.filter, None
         with self._dependencies.open_log() as log:
-            letters = Letters(log)
-            found = letters.choose(LetterFilter(which.topic, which.error, which.older_than))
+            letters = DeadLetterOperations(log)
+            found = letters.choose(DeadLetterFilter(which.topic, which.error, which.older_than))
             fit = [each for each in found if each.topic or body.action == "discard"]
             numbers = [each.number for each in fit[: which.limit]]
             if not body.dry_run:
@@ -186,7 +190,7 @@ class BulkActionRoutes:
                     else:
                         letters.discard(numbers, by, body.why)
                         workers = log.running or 0
-                except LetterError as error:
+                except DeadLetterError as error:
                     # Another request handled one of them first. None is replayed twice.
                     raise Problem(409, str(error)) from None
         lost = len(found) - len(fit)

@@ -14,7 +14,12 @@ from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, 
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
-from order_sagas.bridges.operations.dead_letters import Letter, LetterError, LetterReader, Letters
+from order_sagas.bridges.operations.dead_letters import (
+    DeadLetter,
+    DeadLetterError,
+    DeadLetterOperations,
+    DeadLetterReader,
+)
 
 PATH = "/api/v1/dead-letters"
 LONGEST_NUMBER = 18
@@ -41,8 +46,8 @@ class DeadLetterRoutes:
         return [
             Endpoint("GET", PATH, Role.READ, self._list),
             Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
-            Endpoint("POST", PATH + "/{number}/replay", Role.OPERATE, self._replay),
-            Endpoint("POST", PATH + "/{number}/discard", Role.OPERATE, self._discard),
+            Endpoint("POST", PATH + "/{number}/replay", Role.ACT, self._replay),
+            Endpoint("POST", PATH + "/{number}/discard", Role.ACT, self._discard),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -70,22 +75,22 @@ class DeadLetterRoutes:
 
     def _do(self, action: str, number: int, by: str, body: DeadLetterAction) -> ActionReceipt:
         with self._dependencies.open_log() as log:
-            letters = Letters(log)
+            letters = DeadLetterOperations(log)
             _get(letters, number)
             try:
                 if action == "replay":
                     letters.replay([number], by, body.why, again=body.again)
                 else:
                     letters.discard([number], by, body.why, again=body.again)
-            except LetterError as error:
+            except DeadLetterError as error:
                 raise Problem(409, str(error)) from None
             return ActionReceipt(asked=action, by=by, workers=log.running or 0, dead_letter=number)
 
     def _one(self, number: int) -> DeadLetterView:
-        return _view(_get(LetterReader(self._dependencies.letters()), number))
+        return _view(_get(DeadLetterReader(self._dependencies.letters()), number))
 
     def _page(self, limit: int, after: int | None, everything: bool) -> DeadLetterPage:
-        letters = LetterReader(self._dependencies.letters()).all()
+        letters = DeadLetterReader(self._dependencies.letters()).all()
         numbers = [letter.number for letter in letters]
         begin = numbers.index(after) + 1 if after in numbers else 0
         wanted = [each for each in letters[begin:] if everything or not each.mark]
@@ -100,14 +105,14 @@ def _number(request: Request) -> int:
     return int(text)
 
 
-def _get(letters: LetterReader, number: int) -> Letter:
+def _get(letters: DeadLetterReader, number: int) -> DeadLetter:
     try:
         return letters.get(number)
-    except LetterError as error:
+    except DeadLetterError as error:
         raise Problem(404, str(error)) from None
 
 
-def _view(letter: Letter) -> DeadLetterView:
+def _view(letter: DeadLetter) -> DeadLetterView:
     seen: dict[str, Any] = {}
     if letter.mark:
         mark = letter.mark

@@ -52,7 +52,7 @@ class HealthRoutes:
                 self._result = await run_in_threadpool(self._check_all)
                 self._checked_at = asyncio.get_running_loop().time()
         result = self._result
-        if request.scope["caller"].role < Role.READ:
+        if not request.scope["caller"].role & Role.READ:
             result = _without_details(result)
         return answer(result, 200 if result.ready else 503)
 

@@ -4,6 +4,7 @@ Only a hash of the caller's name and the key is stored, so keys of different cal
 """
 
 import hashlib
+import hmac
 import re
 import uuid
 
@@ -34,6 +35,17 @@ def client_key(request: Request) -> str:
     return hashlib.blake2b(f"{owner}\n{key}".encode(), digest_size=16).hexdigest()
 
 
-def order_id_for(key: str) -> str:
-    """Return an id for an order without one: derived from the key, or random without a key."""
-    return str(uuid.uuid5(_ORDERS, key) if key else uuid.uuid4())
+def order_id_for(key: str, secret: bytes) -> str:
+    """Return an id for an order without one: derived from the key, or random without a key.
+
+    Nobody without the secret of the installation can compute the id, and take it first.
+    """
+    if not key:
+        return str(uuid.uuid4())
+    digest = hmac.digest(secret, key.encode(), "sha256")
+    return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def former_order_id_for(key: str) -> str:
+    """Return the id that version 0.2 derived from the key: a request may be repeated later."""
+    return str(uuid.uuid5(_ORDERS, key))

@@ -70,11 +70,15 @@ class StartIntake:
 
 @attrs.frozen
 class StoreOrder:
-    """Store this order. The answer carries the ticket. `client_key` is "" if there is none."""
+    """Store this order. The answer carries the ticket.
+
+    `client_key` is "" if there is none, `submitter` if the caller has no token.
+    """
 
     ticket: int
     order: OrderCreated
     client_key: str = ""
+    submitter: str = ""
 
 
 @attrs.frozen
@@ -181,7 +185,11 @@ class OrderIntakeActor(Actor):
 
     def _take(self, log: LogWriter, group: list[StoreOrder]) -> list[Answer]:
         try:
-            verdicts = self._intake.take([t.order for t in group], [t.client_key for t in group])
+            verdicts = self._intake.take(
+                [each.order for each in group],
+                [each.client_key for each in group],
+                [each.submitter for each in group],
+            )
         except BridgeError as error:
             _log.warning("http.orders_not_taken", count=len(group), error=str(error))
             self._lost(log, error)

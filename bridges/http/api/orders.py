@@ -1,5 +1,6 @@
 """`/api/v1/orders`: submit, list and show orders."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,11 @@ from starlette.responses import Response
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
-from order_sagas.bridges.http.api.idempotency_key import client_key, order_id_for
+from order_sagas.bridges.http.api.idempotency_key import (
+    client_key,
+    former_order_id_for,
+    order_id_for,
+)
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
@@ -19,9 +24,13 @@ from order_sagas.bridges.http.api.routing import Endpoint, answer
 from order_sagas.bridges.http.api.schemas import Receipt
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
-from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.http.server.authentication import LOCAL
+from order_sagas.bridges.http.server.caller_slots import CallerSlots
+from order_sagas.bridges.http.server.tokens import Caller, Role
+from order_sagas.bridges.intake.installation_secret import installation_secret
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
+from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
@@ -33,18 +42,28 @@ LONGEST_PARENT = 200
 class OrderRoutes:
     """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
 
-    def __init__(self, pending: PendingOrders, reader: ReadModel, options: HttpOptions) -> None:
+    def __init__(
+        self,
+        pending: PendingOrders,
+        reader: ReadModel,
+        options: HttpOptions,
+        open_log: Callable[[], LogWriter],
+    ) -> None:
+        """Take the parts of the server. `open_log` opens a log for the calling thread."""
         self._pending = pending
+        self._open_log = open_log
+        self._secret = b""
         self._reader = reader
         self._options = options
         self._ends = CompletionWaiter(reader)
+        self._waits = CallerSlots(max(4, options.connections // 2), "requests wait")
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", PATH, Role.OPERATE, self._submit),
+            Endpoint("POST", PATH, Role.SUBMIT, self._submit),
             Endpoint("GET", PATH, Role.READ, self._list),
-            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+            Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show),
         ]
 
     async def end(self) -> None:
@@ -54,17 +73,28 @@ class OrderRoutes:
     async def _submit(self, request: Request) -> Response:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
-        order = read_order(raw, key)
+        if key and not self._secret:
+            self._secret = await run_in_threadpool(self._read_secret)
+        given, order = read_order(raw, order_id_for(key, self._secret))
         parents = request.headers.getlist(TRACEPARENT)
         # Passed on unchecked: workers validate it, if tracing is enabled.
         if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
             order = msgspec.structs.replace(order, traceparent=parents[0])
-        verdict = await self._pending.submit(order, key)
+        caller = request.scope["caller"]
+        submitter = "" if caller is LOCAL else caller.name
+        verdict = await self._pending.submit(order, key, submitter)
+        if verdict is Verdict.KEY_REUSED and not given:
+            order = msgspec.structs.replace(order, order_id=former_order_id_for(key))
+            verdict = await self._pending.submit(order, key, submitter)
         if verdict is Verdict.ACCEPTED or verdict is Verdict.DUPLICATE:
             status = 201 if verdict is Verdict.ACCEPTED else 200
             where = f"{PATH}/{quote(order.order_id, safe='')}"
             return answer(Receipt(order_id=order.order_id), status, {"Location": where})
         raise _REFUSED[verdict]
+
+    def _read_secret(self) -> bytes:
+        with self._open_log() as log:
+            return installation_secret(log)
 
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
@@ -75,13 +105,25 @@ class OrderRoutes:
 
     async def _show(self, request: Request) -> Response:
         order_id, seconds = query.order_id_of(request), query.wait(request)
+        await self._check_submitter(request.scope["caller"], order_id)
         found = await run_in_threadpool(self._reader.order, order_id)
         if found and seconds and found.status not in CLOSED:
-            await self._ends.wait(order_id, seconds)
+            with self._waits.taken(request.scope["caller"]):
+                await self._ends.wait(order_id, seconds)
             found = await run_in_threadpool(self._reader.order, order_id)
         if found is None:
-            raise Problem(404, "there is no order of this id")
+            raise _UNKNOWN
         return answer(found)
+
+    async def _check_submitter(self, caller: Caller, order_id: str) -> None:
+        """Raise Problem 404 if the caller may only read orders of its own, and this is none."""
+        if caller.role & Role.READ:
+            return
+        if await run_in_threadpool(self._reader.submitter, order_id) != caller.name:
+            raise _UNKNOWN
+
+
+_UNKNOWN = Problem(404, "there is no order of this id")
 
 
 _REFUSED = {
@@ -95,15 +137,17 @@ _REFUSED = {
 }
 
 
-def read_order(raw: bytes, key: str) -> OrderCreated:
-    """Return the order in a body. Raises Problem: 400 if not JSON, 422 if it does not validate.
+def read_order(raw: bytes, usual_id: str) -> tuple[bool, OrderCreated]:
+    """Return whether the order in a body has an id of its own, and the order.
+
+    Raises Problem: 400 if the body is not JSON, 422 if it does not validate.
 
     `id` is accepted for `orderId`; a body with only `id` is an order with no amount. If the id is
-    missing, it is derived from the client's idempotency `key`, or random without one.
+    missing, it is `usual_id`.
     """
     # To msgspec Any is a type.
     fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
-    named = "orderId"
+    named, given = "orderId", True
     if isinstance(fields, dict):
         if "id" in fields and "orderId" in fields:
             raise wrong_field("#/id", "give either id or orderId")
@@ -112,12 +156,12 @@ def read_order(raw: bytes, key: str) -> OrderCreated:
         if "id" in fields and "orderId" not in fields:
             named = "id"
             if len(fields) == 1:
-                return OrderCreated(order_id=_plain_id(fields["id"]))
+                return True, OrderCreated(order_id=_plain_id(fields["id"]))
             fields["orderId"] = fields.pop("id")
-        if "orderId" not in fields:
-            fields["orderId"] = order_id_for(key)
+        given = "orderId" in fields
+        fields.setdefault("orderId", usual_id)
     try:
-        return check_order(fields)
+        return given, check_order(fields)
     except NotJsonError as error:
         raise Problem(400, str(error)) from None
     except InvalidOrderError as error:

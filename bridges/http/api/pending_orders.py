@@ -23,7 +23,9 @@ class PendingOrders:
         self._tickets = count()
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
 
-    async def submit(self, order: OrderCreated, client_key: str = "") -> Verdict:
+    async def submit(
+        self, order: OrderCreated, client_key: str = "", submitter: str = ""
+    ) -> Verdict:
         """Store the order and return the verdict, after the commit.
 
         Raises Problem 503 if too many orders are pending, and BridgeError if storing failed.
@@ -36,7 +38,7 @@ class PendingOrders:
         future: asyncio.Future[Verdict] = loop.create_future()
         self._waiting[ticket] = future
         try:
-            self._tell(StoreOrder(ticket, order, client_key))
+            self._tell(StoreOrder(ticket, order, client_key, submitter))
             return await future
         finally:
             self._waiting.pop(ticket, None)

@@ -144,6 +144,13 @@ class ReadModel:
             sagas=found,
         )
 
+    def submitter(self, order_id: str) -> str | None:
+        """Return the name of the token that submitted an order; None if it had none."""
+        query = sa.select(order_keys.c.submitter).where(order_keys.c.order_id == order_id)
+        with self.moment() as db:
+            found: str | None = db.execute(query).scalar()
+        return found
+
     def ended(self, order_ids: Sequence[str]) -> set[str]:
         """Return the given orders that have ended, or whose saga needs attention."""
         query = (

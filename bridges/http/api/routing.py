@@ -18,7 +18,10 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 @attrs.frozen
 class Endpoint:
-    """One method of one path, with its required role and handler. `{id:path}` matches slashes."""
+    """One method of one path, with the permissions of which it needs one, and its handler.
+
+    `{id:path}` matches slashes.
+    """
 
     method: str
     path: str

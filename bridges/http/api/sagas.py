@@ -1,5 +1,6 @@
 """`/api/v1/sagas`: list and show sagas, and send them operators' commands."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -14,7 +15,7 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
-from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
@@ -27,6 +28,10 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
+TIMELINES = 2
+"""Maximum number of timelines that are read at once: each takes a thread and reads all files."""
+LONGEST_WAIT = 5.0
+"""Seconds after which a saga is shown without its timeline, while others are read."""
 
 
 class SagaAction(msgspec.Struct, frozen=True):
@@ -62,13 +67,14 @@ class SagaRoutes:
         self._dependencies = dependencies
         self._reader = reader
         self._options = options
+        self._timelines = asyncio.Semaphore(TIMELINES)
         self._operations = SagaOperations(dependencies.database, dependencies.registry)
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
             *(
-                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.OPERATE, self._ask(name, make))
+                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
                 for name, make in ACTIONS.items()
             ),
             Endpoint("GET", PATH, Role.READ, self._list),
@@ -81,11 +87,24 @@ class SagaRoutes:
         return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
 
     async def _show(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._with_timeline, query.order_id_of(request)))
+        saga = await run_in_threadpool(self._saga, query.order_id_of(request))
+        return answer(await self._with_timeline(saga))
 
-    def _with_timeline(self, name: str) -> SagaView:
-        saga = self._saga(name)
-        return msgspec.structs.replace(saga, timeline=self._dependencies.timeline(saga.order_id))
+    async def _with_timeline(self, saga: SagaView) -> SagaView:
+        """Add the timeline, or why there is none. At most TIMELINES are read at once."""
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._timelines.acquire()
+        except TimeoutError:
+            problem = "others are being read from the log files; try again later"
+            return msgspec.structs.replace(saga, timeline_problem=problem)
+        try:
+            timeline = await run_in_threadpool(self._dependencies.timeline, saga.order_id)
+            return msgspec.structs.replace(saga, timeline=timeline)
+        except TimelineError as error:
+            return msgspec.structs.replace(saga, timeline_problem=str(error))
+        finally:
+            self._timelines.release()
 
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)

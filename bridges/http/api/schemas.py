@@ -129,6 +129,8 @@ class SagaView(SagaSummary):
     history: list[HistoryEntry]
     timeline: Any = None
     """Timeline as printed by `order-sagas trace`; null if the log files have no such order."""
+    timeline_problem: str = ""
+    """Why the timeline is missing, although the log files may have it."""
 
 
 class PaymentView(View):

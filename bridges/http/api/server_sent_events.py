@@ -1,18 +1,20 @@
 """`/api/v1/events`: one snapshot of the system per second, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import Endpoint
-from order_sagas.bridges.http.problems import retry_later
-from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.http.server.caller_slots import CallerSlots
+from order_sagas.bridges.http.server.tokens import Caller, Role
 
 PATH = "/api/v1/events"
 EVERY = 1.0
@@ -24,8 +26,11 @@ MOST = 100
 class EventRoutes:
     """Streams one shared snapshot per second to all clients. Nothing is read while none listens."""
 
-    def __init__(self, reader: ReadModel) -> None:
+    def __init__(self, reader: ReadModel, is_known: Callable[[Caller], bool]) -> None:
+        """`is_known` says whether a caller's token is still accepted; its stream ends if not."""
         self._reader = reader
+        self._is_known = is_known
+        self._slots = CallerSlots(MOST, "clients listen")
         self._clients = 0
         self._latest = b""
         self._published = asyncio.Condition()
@@ -45,22 +50,24 @@ class EventRoutes:
     async def _listen(self, request: Request) -> Response:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        if self._clients >= MOST:
-            raise retry_later(503, "too many clients listen already", 10)
-        return StreamingResponse(self._events(), media_type="text/event-stream")
+        caller = request.scope["caller"]
+        slot = self._slots.taken(caller)
+        slot.__enter__()
+        return _Stream(self._events(caller), slot)
 
-    async def _events(self) -> AsyncIterator[bytes]:
+    async def _events(self, caller: Caller) -> AsyncIterator[bytes]:
         self._clients += 1
         try:
             if self._latest and self._publishing and not self._publishing.done():
                 yield self._latest
             if self._publishing is None or self._publishing.done():
                 self._publishing = asyncio.create_task(self._tell())
-            while not self._ending:
+            while True:
                 async with self._published:
                     await self._published.wait()
-                if not self._ending:
-                    yield self._latest
+                if self._ending or not self._is_known(caller):
+                    return
+                yield self._latest
         finally:
             self._clients -= 1
 
@@ -74,3 +81,17 @@ class EventRoutes:
             async with self._published:
                 self._published.notify_all()
             await asyncio.sleep(EVERY)
+
+
+class _Stream(StreamingResponse):
+    """Event stream of one client, which holds a slot until it ends."""
+
+    def __init__(self, events: AsyncIterator[bytes], slot: AbstractContextManager[None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._slot = slot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._slot.__exit__(None, None, None)

@@ -41,7 +41,7 @@ class ServiceRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.OPERATE, self._ask(action))
+            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.ACT, self._ask(action))
             for action in ACTIONS
         ]
 

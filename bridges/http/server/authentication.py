@@ -107,12 +107,13 @@ class Access:
 
 
 def permit(caller: Caller, role: Role) -> None:
-    """Raise Problem (401 or 403) unless the caller has this role or a higher one."""
-    if caller.role >= role:
+    """Raise Problem (401 or 403) unless the caller has one of the permissions in `role`."""
+    if not role or caller.role & role:
         return
     if caller.role is Role.NONE:
         raise _unauthorized("a bearer token is needed", "")
-    raise Problem(403, f"the token of {caller.name} may only read")
+    may = "read" if caller.role & Role.READ else "submit orders"
+    raise Problem(403, f"the token of {caller.name} may only {may}")
 
 
 def _unauthorized(detail: str, more: str) -> Problem:

@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 import tomllib
-from enum import IntEnum
+from enum import IntFlag
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,18 +23,22 @@ from order_sagas.bridges.http.config import HttpError
 _log = structlog.get_logger(__name__)
 
 
-class Role(IntEnum):
-    """Permissions of a caller. A higher role includes all lower ones."""
+class Role(IntFlag):
+    """Permissions of a caller, and those of which an endpoint needs one."""
 
     NONE = 0
-    READ = 1
-    OPERATE = 2
-    """Submit orders, and act on sagas, dead letters and services."""
+    SUBMIT = 1
+    """Submit orders, and read the orders that were submitted under the same name."""
+    READ = 2
+    """Read everything."""
+    ACT = 4
+    """Act on sagas, dead letters and services."""
+    OPERATE = SUBMIT | READ | ACT
 
 
 @attrs.frozen
 class Caller:
-    """An identified caller. `name` is stored in saga histories and is the key of the rate limit."""
+    """An identified caller. `name` is stored with orders and in histories, and has a rate limit."""
 
     name: str
     role: Role
@@ -43,7 +47,7 @@ class Caller:
 class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One token in the file."""
 
-    role: Literal["read", "operate"]
+    role: Literal["submit", "read", "operate"]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 

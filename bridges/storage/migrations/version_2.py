@@ -1,7 +1,7 @@
-"""Version 2: sagas are stored by the names of their fields; before, as arrays of their values.
+"""Version 2: sagas are stored as objects with field names; before, as arrays of values.
 
-The column gets another name with it, so that a process of a former version that still runs fails
-at its next statement: it can neither read what it does not know, nor write what it should not.
+The column is renamed, so that a running process of a former version fails at its next statement,
+and cannot write states of the former format.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from order_sagas.bridges.storage.migrations.migration import (
 )
 
 CHUNK = 1000
-"""Sagas that are in memory at once."""
+"""Maximum number of sagas in memory."""
 
 FORMER = Complete(
     (

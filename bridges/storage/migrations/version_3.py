@@ -1,4 +1,4 @@
-"""Version 3: indexes for what people ask, so that no question reads all orders there ever were."""
+"""Version 3: indexes for the queries of commands and the HTTP API, which scanned all orders."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 
@@ -34,7 +34,7 @@ VERSION_3 = Migration(
             "INSERT INTO meta (name, value) SELECT 'stored_up_to', "
             "CAST(coalesce(max(no), 0) AS TEXT) FROM order_keys"
         ),
-        # Ids that begin alike stand together in the order of their bytes, not in a language's.
+        # A prefix is a range of the index in the order of bytes, not in that of a language.
         Sql(
             'ALTER TABLE order_keys ALTER COLUMN order_id TYPE text COLLATE "C"',
             only="postgresql",

@@ -1,4 +1,4 @@
-"""Version 4: outages are stored, so that a restart does not forget by how much to put off."""
+"""Version 4: outages are stored, so that after a restart deadlines are still extended by them."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 

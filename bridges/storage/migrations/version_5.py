@@ -1,8 +1,8 @@
-"""Version 5: each role has offsets of its own; before, each set of roles that were run together.
+"""Version 5: offsets are kept for each role; before, for each set of roles.
 
-A set of all roles was a consumer of the group's own name, any other one of `group.role+role`. Now
-the offsets on Kafka's topics are those of `group.role`. On the embedded log, a worker of any roles
-reads each record once, and leaves a copy of it for each role that takes it and does not run.
+A set of all roles was the consumer `group`, any other set `group.role+role`. Now the offsets on
+Kafka's topics are those of `group.role`. On the embedded log, a worker of any roles reads each
+record once, and appends a copy to the queue of each role that takes it and does not run.
 """
 
 from collections import defaultdict
@@ -14,17 +14,17 @@ import msgspec
 from order_sagas.bridges.storage.migrations.migration import Migration, Rewrite, Sql, Target
 
 CHUNK = 1000
-"""Records that are in memory at once."""
+"""Maximum number of records in memory."""
 
 EMBEDDED = "order-sagas"
-"""The consumer of the embedded log from now on."""
+"""The consumer of the embedded log since this version."""
 LOG = "log"
 QUEUES = {LOG: 0, "log:left": 2}
-"""The queues of the embedded log there were, with the value of `handled` of their records."""
+"""The queues of the embedded log before this version, with their value of `handled`."""
 LEFT_FOR_ROLE = 3
 
 TAKEN: dict[str, tuple[str, frozenset[str]]] = {
-    "orchestrator": ("", frozenset()),  # it takes every topic, and what nobody can read
+    "orchestrator": ("", frozenset()),  # it reads every topic, and writes dead letters
     "orders": ("order-events",
                frozenset({"ORDER_CREATED", "ORDER_COMPLETED", "ROLLBACK_ORDER",
                           "ORDER_CANCELLED"})),
@@ -32,7 +32,7 @@ TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "stock": ("stock-events", frozenset({"RESERVE_STOCK", "ROLLBACK_STOCK", "LOAD_STOCK"})),
     "notification": ("notification-events", frozenset({"ORDER_COMPLETED", "ORDER_CANCELLED"})),
 }  # fmt: skip
-"""The roles there were, each with its topic and what it took of it."""
+"""The roles at this version, each with its topic and the statuses that it took from it."""
 
 
 class _Head(msgspec.Struct):
@@ -43,10 +43,10 @@ _head = msgspec.json.Decoder(_Head)
 
 
 def _give_roles_their_offsets(target: Target) -> None:
-    """Let no role handle again what a set of roles with it has handled, in whatever log.
+    """Set the offset of each role to the highest one of the sets that contain it.
 
-    What only sets without a role had read is left for that role. What a former version wrote into
-    the embedded log as handled stays so: nothing tells which roles ran in that batch.
+    Records that only sets without a role had read are appended to its queue. Records that a former
+    version wrote to the embedded log as handled stay so: it is unknown which roles ran then.
     """
     rows = target.ask("SELECT topic, partition, consumer, position FROM offsets")
     embedded = {consumer for topic, _, consumer, _ in rows if topic == LOG}
@@ -102,7 +102,7 @@ def _leave_for_roles(
 def _read(
     target: Target, queue: str, partition: int, topic: str, begin: int, end: int
 ) -> Iterator[list[Any]]:
-    """The records of a queue between two positions, in chunks; of all topics if it is empty."""
+    """Yield the records of a queue between two positions, in chunks; "" is all topics."""
     mark = target.placeholder
     query = (
         "SELECT position, topic, key, value, headers, appended_at FROM log "

@@ -54,6 +54,31 @@ def test_who_may_do_what(guarded, who, method):
             assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+def test_who_submits_orders_sees_these_alone(guarded):
+    """Not those of another token, and nothing else."""
+    sent = guarded.post("/api/v1/orders", json=an_order_body("w-1"), headers=bearer("web"))
+    guarded.post("/api/v1/orders", json=an_order_body("a-1"), headers=bearer("app"))
+
+    def statuses(who):
+        paths = ("/api/v1/orders/w-1", "/api/v1/orders/a-1", "/api/v1/orders/none")
+        return [guarded.get(path, headers=bearer(who)).status_code for path in paths]
+
+    assert 201 == sent.status_code
+    assert [200, 404, 404] == statuses("web")
+    assert [404, 200, 404] == statuses("app")
+    assert [200, 200, 404] == statuses("reader") == statuses("shop")
+
+
+def test_who_submits_orders_may_do_nothing_else(guarded):
+    """The token of a shop is no token of an operator."""
+    reads = [path for path in READS if path != "/api/v1/orders/o-1"]
+    operations = [path for path in OPERATIONS if path != "/api/v1/orders"]
+    answers = [guarded.get(path, headers=bearer("web")).status_code for path in reads]
+    answers += [guarded.post(p, json={}, headers=bearer("web")).status_code for p in operations]
+
+    assert {403} == {*answers}
+
+
 @pytest.mark.parametrize("path", OPEN)
 @pytest.mark.parametrize("who", ["nobody", "reader", "shop"])
 def test_what_everybody_may_see(guarded, who, path):

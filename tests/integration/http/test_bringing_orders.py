@@ -1,8 +1,10 @@
 """POST /api/v1/orders: an order is stored before it is answered, and once."""
 
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from hashlib import blake2b
 from itertools import islice
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.logs.embedded import EmbeddedLog
-from tests.support.embedded import an_order
+from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import an_order_body, serving
 
 ORDERS = "/api/v1/orders"
@@ -248,3 +250,27 @@ def test_a_field_that_is_given_twice_is_refused(api, body):
     )
 
     assert 422 == response.status_code
+
+
+def test_an_id_from_a_key_cannot_be_computed(api, tmp_path):
+    """It depends on a secret in the database: another token cannot take the id first."""
+    body = {"customerId": "c-1"}
+    ids = [api.post(ORDERS, json=body, headers={"Idempotency-Key": "k-1"}).json()["orderId"]]
+    with EmbeddedSystem(tmp_path / "other") as other, serving(other.settings) as client:
+        ids += [
+            client.post(ORDERS, json=body, headers={"Idempotency-Key": "k-1"}).json()["orderId"]
+        ]
+
+    assert 2 == len({*ids})
+
+
+def test_a_key_of_the_former_version_brings_the_former_order(api, system):
+    """A client may repeat a request after the server has been upgraded."""
+    key = blake2b(b"local\nk-1", digest_size=16).hexdigest()
+    former = str(uuid.uuid5(uuid.UUID("5a3f9d52-5d1c-4f0e-9a53-1c6a1c0de5a9"), key))
+    body = an_order_body(former)
+    api.post(ORDERS, json=body, headers={"Idempotency-Key": "k-1"})
+    del body["orderId"]
+    again = api.post(ORDERS, json=body, headers={"Idempotency-Key": "k-1"})
+
+    assert (200, former) == (again.status_code, again.json()["orderId"])

@@ -107,7 +107,7 @@ def test_sagas_that_fit_and_cannot_do_it_are_counted_with_the_reason(operator, s
     response = ask(operator, SAGAS, "cancel", {}, why="the shop closes")
 
     assert (202, 0) == (response.status_code, response.json()["count"])
-    assert {"it is being undone already": 3} == response.json()["refused"]
+    assert {"it is being compensated already": 3} == response.json()["refused"]
     assert before == len(stuck.records())
 
 

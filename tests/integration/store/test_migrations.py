@@ -17,7 +17,7 @@ from order_sagas.bridges.errors import NewerDatabaseError, OldDatabaseError, Sto
 from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.operations import PauseOperations, pauses_that_last
-from order_sagas.bridges.operations.dead_letters import Letters
+from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.deferred import INTAKE
@@ -165,7 +165,7 @@ def test_dead_letters_can_be_read_and_replayed(former, tmp_path) -> None:
     """With what was done about them before."""
     migrated(former)
     with EmbeddedSystem(tmp_path, database=former, began=B53E8B7_ENDED) as system:
-        letters = Letters(system.log, system.clock)
+        letters = DeadLetterOperations(system.log, system.clock)
         before = [letter.mark and letter.mark.action for letter in letters.all()]
         untouched = [letter for letter in letters.all() if not letter.mark]
         letters.replay([untouched[0].number], "bob")

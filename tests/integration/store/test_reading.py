@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.operations.dead_letters import LetterReader
+from order_sagas.bridges.operations.dead_letters import DeadLetterReader
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import reading
 from order_sagas.bridges.storage.store import Store
@@ -50,7 +50,7 @@ def test_a_writer_keeps_no_reader_waiting(system) -> None:
     with system.store.db.transaction() as cursor:
         cursor.execute("DELETE FROM orders")
         while_locked = looked(database)
-        letters = LetterReader(EmbeddedAccess(system.settings).letters()).all()
+        letters = DeadLetterReader(EmbeddedAccess(system.settings).letters()).all()
         http = ReadModel(database, registry)
         page, snapshot = http.orders((), 10, None), http.snapshot()
         http.close()

@@ -17,8 +17,7 @@ from order_sagas.actors.services.payment_gateway import (
     Refund,
 )
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.processor.observers import Observer
+from order_sagas.bridges.processor.observers import ObservedContext, Observer
 from order_sagas.bridges.storage.log_queues import LEFT, LOG
 from tests.support.calls import HeldCalls
 from tests.support.embedded import EmbeddedSystem, an_order
@@ -66,7 +65,7 @@ class Sizes(Observer):
         self.batches: list[tuple[int, int]] = []
         """Records and outcomes."""
 
-    def committed(self, batch: Batch, context: ProcessorContext, seconds: float) -> None:
+    def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         self.deliveries.append(len(batch.tickets))
         self.batches.append((batch.records, len(batch.outcomes)))
 

@@ -119,7 +119,7 @@ def test_those_that_fit_and_cannot_be_asked_are_counted(run, stuck):
     result = run("cancel", "--all", "--why", "x")
 
     assert 0 == result.exit_code
-    assert "3 sagas left alone: it is being undone already" in result.stdout
+    assert "3 sagas left alone: it is being compensated already" in result.stdout
 
 
 @pytest.mark.parametrize(

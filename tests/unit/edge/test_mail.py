@@ -161,3 +161,12 @@ def test_a_mail_that_is_owed_survives_a_crash(tmp_path):
 
         assert ["SENT"] == [each.status for each in system.all_of(Notification)]
     assert 1 == len(inbox.mails)
+
+
+def test_a_mail_has_no_card_number():
+    """The reason of a cancellation is what an operator typed, or a provider wrote."""
+    mail = letter(
+        a_notification(text="cancelled: card 4111 1111 1111 1111"), "shop@example.com", NOW
+    )
+
+    assert "cancelled: card [card ending 1111]" == mail.get_content().strip()

@@ -1,6 +1,5 @@
-"""What a processor on Kafka lets go of when shards move, without a broker and without actors."""
+"""What a processor on Kafka drops and keeps when shards move, on ports that the test controls."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,70 +7,34 @@ from thespian.actors import ActorAddress, WakeupMessage
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.place_order import PLACE_ORDER
-from order_sagas.actors.protocol import NO_BATCH, Ack, Nack, timer_ticket
+from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, timer_ticket
 from order_sagas.actors.sagas.advance import advance
-from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payments import PaymentSettled
-from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
-from order_sagas.bridges.processor.batch import Batch, Item
-from order_sagas.bridges.processor.call_runners import ImmediateCalls
-from order_sagas.bridges.processor.external_calls import CAPACITY
-from order_sagas.bridges.processor.kafka import KafkaLogAdapter
-from order_sagas.bridges.processor.outcome_queue import Outcome
-from order_sagas.bridges.processor.processor import BatchProcessor, CommitAgain
+from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.call_results import CallDone
+from order_sagas.bridges.processor.processor import BatchProcessor, BeginAgain, CommitAgain
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
-from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
-from order_sagas.system.order_app import APP
+from tests.support.kafka_ports import PARTITIONS, WorkerOnPorts
 
-PARTITIONS = 8
 NOBODY = ActorAddress("nobody")
+SHARDS = frozenset(range(PARTITIONS))
 
 
-class Processor(BatchProcessor):
-    """Notes what it would send and store; all its shards are claimed but those it `lacks`."""
+class NotingProcessor(BatchProcessor):
+    """Notes the order ids of its deliveries to services."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[Any] = []
-        self.done: list[str] = []
-        store = SimpleNamespace(
-            partitions=PARTITIONS,
-            numbers=lambda order_ids: {},
-            may_be_pruned=lambda order_id: False,
-            commit=lambda *_: self.done.append("commit"),
-        )
-        registry = Registry([PLACE_ORDER])
-        context: Any = SimpleNamespace(
-            store=store,
-            registry=registry,
-            routes=Routes(registry, APP.services),
-            services=(),
-            batch_size=10,
-            tracing=None,
-            call_runner=ImmediateCalls(),
-            call_capacity=CAPACITY,
-            tell=self.sent.append,
-            flush=lambda: None,
-            watch=lambda point: None,
-            clock=SimpleNamespace(now=lambda: 0.0),
-        )
-        self.receivers.update({ORCHESTRATOR: NOBODY, "payments": NOBODY})
-        self._make_parts(context, KafkaLogAdapter)
-        self.ownership.epochs.update(dict.fromkeys(range(PARTITIONS), 1))
-        self.kafka._owner = SimpleNamespace()  # type: ignore[assignment]
-        self.kafka._offsets = SimpleNamespace(name={})  # type: ignore[assignment]
-
-    @property
-    def kafka(self) -> KafkaLogAdapter:
-        assert isinstance(self._log, KafkaLogAdapter)
-        return self._log
+        self.delivered: list[str] = []
 
     def send(self, target: Any, message: Any) -> None:
-        self.sent.append(message)
+        if type(message) is Delivery:
+            self.delivered.append(message.message.order_id)
+        super().send(target, message)
 
     def has_open(self, batch: Batch) -> Batch:
         """As if this batch had been opened."""
@@ -81,9 +44,11 @@ class Processor(BatchProcessor):
 
 
 @pytest.fixture
-def processor() -> Processor:
-    """A processor on Kafka that owns every shard."""
-    return Processor()
+def worker() -> WorkerOnPorts:
+    """A worker on Kafka that owns every shard."""
+    worker = WorkerOnPorts(processor=NotingProcessor)
+    worker.owner.on_assigned(SHARDS)
+    return worker
 
 
 def shard_of(order_id: str) -> int:
@@ -95,9 +60,10 @@ def a_saga(order_id: str) -> SagaState:
 
 
 def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(
-    processor: Processor,
+    worker: WorkerOnPorts,
 ) -> None:
     """The next owner's timers do it: ours must not be stored in a batch of other shards."""
+    processor = worker.processor
     mine, gone = a_saga("o-1"), a_saga("o-2")
     processor.ownership.in_flight.update({mine.saga_id: NOBODY, gone.saga_id: NOBODY})
     processor._early = {
@@ -111,41 +77,44 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(
 
 
 def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(
-    processor: Processor,
+    worker: WorkerOnPorts,
 ) -> None:
     """Its new owner makes the call again, with the same key: two may not write one payment."""
+    gone = frozenset([shard_of("o-2")])
+    worker.owner.on_revoked(gone)
     for order_id in ("o-1", "o-2"):
-        call = ("payments", "charge", order_id)
-        processor._outcomes.put(Outcome(PaymentSettled(order_id=order_id), call))
-    epoch = processor.ownership.epochs.pop(shard_of("o-2"))
+        message = PaymentSettled(order_id=order_id)
+        worker.tell(
+            CallDone(
+                service="payments", operation="charge", key=order_id, order_id=order_id,
+                message=message,
+            )
+        )  # fmt: skip
 
-    processor._fill(processor._open())
+    assert {"o-1"} == {*worker.processor.delivered}
 
-    assert ["o-1"] == [delivery.message.order_id for delivery in processor.sent]
+    worker.owner.on_assigned(gone)
 
-    processor._close_batch()
-    processor.ownership.epochs[shard_of("o-2")] = epoch
-    processor._outcomes.bring_back()
-    processor._fill(processor._open())
-
-    assert ["o-1", "o-2"] == [delivery.message.order_id for delivery in processor.sent]
+    assert {"o-1", "o-2"} == {*worker.processor.delivered}
 
 
-def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(processor: Processor) -> None:
+def test_a_batch_is_not_stored_by_a_retry_that_was_for_another(worker: WorkerOnPorts) -> None:
     """The batch that waited for the database was rolled back; this one still waits for actors."""
+    processor = worker.processor
     processor.has_open(Batch(2, waiting=1))
 
     processor.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
     processor._enter(State.COMMITTING)  # it waits for the database by now, with a timer of its own
     processor.receiveMessage(WakeupMessage(None, CommitAgain(1)), NOBODY)
 
-    assert [] == processor.done
+    assert "before commit" not in worker.points
 
 
 def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
-    processor: Processor,
+    worker: WorkerOnPorts,
 ) -> None:
     """A lost shard rolls a batch back while its deliveries are out; their answers come later."""
+    processor = worker.processor
     present = processor.has_open(Batch(2, waiting=2))
     saga = a_saga("o-1")
 
@@ -154,87 +123,80 @@ def test_an_acknowledgement_of_a_rolled_back_batch_does_not_count_for_the_next(
 
     assert 2 == present.waiting
     assert {} == present.sagas
-    assert 2 == processor._report().stale_acks
+    assert 2 == worker.report().stale_acks
 
 
-def test_an_acknowledgement_of_the_open_batch_counts(processor: Processor) -> None:
+def test_an_acknowledgement_of_the_open_batch_counts(worker: WorkerOnPorts) -> None:
+    processor = worker.processor
     present = processor.has_open(Batch(2, waiting=2))
 
     processor.receiveMessage(Ack(2, 0), NOBODY)
 
     assert 1 == present.waiting
-    assert 0 == processor._report().stale_acks
+    assert 0 == worker.report().stale_acks
 
 
 def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_takes(
-    processor: Processor,
+    worker: WorkerOnPorts,
 ) -> None:
     """What was handed over is given back once the last of it is taken."""
+    kafka = worker.processor._log
     place = ("order-events", 3)
     records = [Record(*place, offset, b"k", b"{}") for offset in range(25)]
     handover = Handover(records, frozenset([3]))
-    processor.kafka._positions.claimed({place: 0})
-    processor.kafka._queue.append((handover, records))
+    kafka._queue.append((handover, records))
     batches: list[Any] = []
     for limit in (10, 10, 10):
         batch = Batch(len(batches) + 1)
-        taken = processor.kafka.poll(batch, limit)
+        taken = kafka.poll(batch, limit)
         batches.append((len(taken), batch.offsets[place], batch.sources))
-        processor.kafka._positions.committed(batch.offsets)
+        kafka._positions.committed(batch.offsets)
 
     assert [(10, (0, 10), []), (10, (10, 20), []), (5, (20, 25), [handover])] == batches
-    assert not processor.kafka._queue
+    assert not kafka._queue
 
 
 @pytest.mark.parametrize(
-    ("receivers", "sent_on"),
+    ("roles", "sent_on"),
     [
-        ([ORCHESTRATOR], 1),
-        (["orders"], 0),
-        ([ORCHESTRATOR, "orders"], 1),
+        (("orchestrator",), 1),
+        (("orders",), 0),
+        (("orchestrator", "orders"), 1),
     ],
 )
 def test_a_record_of_another_shard_is_sent_on_by_one_set_of_roles(
-    processor: Processor, receivers: list[str], sent_on: int
+    roles: tuple[str, ...], sent_on: int
 ) -> None:
     """Each set reads it, and each would find it twice in the other partition."""
-    processor.receivers.clear()
-    processor.receivers.update(dict.fromkeys(receivers, NOBODY))
-    routes = processor.context.routes.of("order-events", OrderCreated)
-    record = Record("order-events", (shard_of("o-1") + 1) % PARTITIONS, 3, None, b"{}")
-    batch = processor._open()
+    worker = WorkerOnPorts(roles=roles)
+    right = shard_of("o-1")
+    worker.owner.on_assigned(SHARDS - {right})
+    value = b'{"orderId":"o-1","status":"ORDER_CREATED"}'
 
-    item = Item(OrderCreated(order_id="o-1"), record.topic, record, routes)
-    processor._reader._forward(batch, item, b"o-1")
+    worker.read(Record("order-events", (right + 1) % PARTITIONS, 0, None, value))
 
-    assert [shard_of("o-1")] * sent_on == [outgoing.partition for _, outgoing in batch.outbox]
+    assert [(right, value)] * sent_on == [(o.partition, o.value) for o in worker.producer.published]
 
 
 def test_sets_that_claim_the_same_shards_in_turns_let_one_another_commit(
-    processor: Processor, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerOnPorts,
 ) -> None:
     """The first loss is a shard that has moved; after the second, the other may go on first."""
     waits: list[float] = []
-    rolled_back: list[int] = []
+    value = b'{"orderId":"o-1","status":"ORDER_CREATED"}'
+    for _ in range(5):
+        worker.database.connection.execute(
+            "UPDATE offsets SET position = position + 1 WHERE topic = '#epochs'"
+        )
+        worker.read(Record("order-events", shard_of("o-1"), 0, b"o-1", value))
+        now = worker.clock.monotonic()
+        due = [t.due - now for t in worker.base.timers() if type(t.payload) is BeginAgain]
+        waits += due
+        worker.base.advance(max(due, default=0.0))
+        assert State.IDLE is worker.processor.state
+        worker.owner.on_assigned(SHARDS)
 
-    def lost(*_: Any) -> None:
-        raise LostShardError("shard 0 was claimed by another worker")
-
-    def give_up() -> None:
-        rolled_back.append(processor._lost)
-        processor._close_batch()
-
-    monkeypatch.setattr(
-        processor, "wakeupAfter", lambda after, _: waits.append(after.total_seconds())
-    )
-    monkeypatch.setattr(processor, "roll_back", give_up)
-    monkeypatch.setattr(processor.context.store, "commit", lost)
-    for number in range(5):
-        processor._commit(processor.has_open(Batch(number, records=1)))
-        if processor.state is State.AWAY:
-            processor._enter(State.IDLE)
-
-    assert [1] == rolled_back
-    assert len(waits) == 4
+    assert 5 == worker.points.count("before commit")
+    assert 4 == len(waits)  # not after the first loss
     assert sorted(waits) == waits
     assert waits[0] < waits[-1]

@@ -153,3 +153,19 @@ def test_an_exception_that_a_library_logs_is_written_with_its_traceback(configur
 
     (line,) = lines(sink)
     assert "ValueError: odd" in line["exception"]
+
+
+def test_people_see_no_card_numbers_and_addresses_either(configured):
+    """The console is a file too, of Docker say; so is the traceback."""
+    terminal = io.StringIO()
+    configured(console=terminal)
+    text = "4111 1111 1111 1111 of bob@example.com"
+
+    structlog.get_logger().warning("service.paused", why=text)
+    try:
+        raise RuntimeError(text)
+    except RuntimeError:
+        structlog.get_logger().exception("runner.failed")
+
+    assert 2 == terminal.getvalue().count("[card ending 1111] of [address]")
+    assert "4111" not in terminal.getvalue()

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.json_renderer import JsonLine
 
 NOON = 1_764_072_000.0  # 2025-11-25T12:00:00Z
@@ -75,6 +76,8 @@ def test_what_json_has_no_form_for_is_written_as_text():
         ("4111 1111 1111 1112 is no card", "4111 1111 1111 1112 is no card"),
         ("evt-4111111111111111", "evt-4111111111111111"),
         ("mail ann.lee+x@shop.example.com now", "mail [address] now"),
+        ("card 4111.1111.1111.1111", "card [card ending 1111]"),
+        ("mail bob@localhost now", "mail [address] now"),
         ("SKU-7: 4 wanted, 3 there", "SKU-7: 4 wanted, 3 there"),
     ],
 )
@@ -86,3 +89,21 @@ def test_free_text_loses_card_numbers_and_addresses(written, kept):
 def test_an_order_id_that_looks_like_an_address_stays_findable():
     """Ids are never touched."""
     assert "ann@shop.example.com" == a_line(order_id="ann@shop.example.com")["order_id"]
+
+
+@pytest.mark.parametrize(
+    "key", ["reason", "why", "text", "note", "by", "code", "error", "caller", "said_by_anybody"]
+)
+def test_text_is_redacted_under_any_key(key):
+    """Also in lists and mappings, and under keys that nobody has thought of."""
+    text, clean = "4111 1111 1111 1111 of bob@example.com", "[card ending 1111] of [address]"
+    line = a_line(**{key: text, "more": [{"a": (text,)}]})
+
+    assert (clean, [{"a": [clean]}]) == (line[key], line["more"])
+
+
+def test_long_text_is_redacted_in_linear_time():
+    """Hundreds of kilobytes of what could begin an address; it took minutes."""
+    text = "a" * 500_000 + " @" + "1" * 500_000
+
+    assert text == redacted(text)

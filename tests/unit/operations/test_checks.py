@@ -44,8 +44,13 @@ def a_stuck_saga():
         (a_saga(), RetryStep(**A, step="process payment"), NotPossibleError, "is not stuck$"),
         (a_stuck_saga(), SkipStep(**A, step="reserve stock"), NotPossibleError, "stuck: 'process"),
         (a_saga(), ResumeSaga(**A), NotPossibleError, "no step is stuck"),
-        (a_stuck_saga(), CancelSaga(**A), NotPossibleError, "is being undone already"),
-        (a_saga(PaymentFailed(**A)), CancelSaga(**A), NotPossibleError, "is being undone already"),
+        (a_stuck_saga(), CancelSaga(**A), NotPossibleError, "being compensated already"),
+        (
+            a_saga(PaymentFailed(**A)),
+            CancelSaga(**A),
+            NotPossibleError,
+            "being compensated already",
+        ),
         (
             a_saga(PaymentCompleted(**A), StockReserved(**A)),
             CancelSaga(**A),

@@ -22,10 +22,8 @@ class Reading:
     def __init__(self, parts: ProcessorParts) -> None:
         self.outcomes = OutcomeQueue()
         calls = ExternalCalls(HeldCalls(), lambda done: None)
-        self.reader = BatchReader(
-            parts.context, parts.ownership, parts.deferral(), parts.log, parts.dead_letters(),
-            parts.receivers, self.outcomes, calls, OwedCalls(parts.store, calls, ()),
-        )  # fmt: skip
+        owed = OwedCalls(parts.store, calls, ())
+        self.reader = BatchReader(parts.shared(), parts.deferral(), self.outcomes, calls, owed)
 
     def read(self, batch: Batch, *, stopping: bool = False) -> list[str]:
         items = self.reader.read(batch, stopping=stopping)

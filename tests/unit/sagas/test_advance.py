@@ -253,8 +253,8 @@ def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
     """The very same progress comes back."""
     turns = Turns(PLACE_ORDER, START)
     for message, reason in (
-        (LoadStock(order_id="o-1"), "this saga knows no such reply"),
-        (START, "this saga knows no such reply"),
+        (LoadStock(order_id="o-1"), "no step of this saga takes this reply"),
+        (START, "no step of this saga takes this reply"),
         (StockReserved(order_id="o-1"), "the step was not started"),
         (PaymentRolledBack(order_id="o-1"), "no compensation was sent"),
         (RetryStep(order_id="o-1", step="process payment"), "step 'process payment' is not stuck"),
@@ -364,7 +364,7 @@ def test_after_the_pivot_a_silent_step_needs_attention_and_is_not_undone() -> No
     turns.tell(SkipStep(order_id="o-1", step="ship", by="ann", why="handed over the counter"))
 
     assert (Status.NEEDS_ATTENTION, Status.RUNNING) == (stuck, going)
-    assert ["it is too late to cancel"] == turns.ignored
+    assert ["it is past its pivot"] == turns.ignored
     assert Status.COMPLETED == turns.status
     assert "RollbackPayment" not in turns.sent
 
@@ -379,7 +379,7 @@ def test_a_person_can_cancel_what_has_not_passed_its_pivot() -> None:
     turns.answer(PaymentRolledBack)
     turns.answer(OrderRolledBack)
 
-    assert ["it is being undone already"] == turns.ignored
+    assert ["it is being compensated already"] == turns.ignored
     assert ["RollbackStock", "RollbackPayment", "RollbackOrder"] == turns.sent[2:5]
     assert turns.progress
     assert ("cancelled_by_operator", "the customer called") == (
@@ -421,7 +421,7 @@ def test_a_member_that_fails_while_its_group_is_undone_is_ignored() -> None:
     turns.answer(StockReservationFailed)
     turns.answer(PaymentFailed)
 
-    assert ["the step is being undone"] == turns.ignored
+    assert ["the step is being compensated"] == turns.ignored
     assert Status.COMPENSATING == turns.status
 
 

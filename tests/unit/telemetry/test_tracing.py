@@ -74,6 +74,23 @@ def test_a_cancelled_saga_shows_what_was_undone_and_why(tmp_path: Path) -> None:
     assert "reserve stock" == root["order_sagas.failed_step"]
 
 
+def test_spans_have_no_card_numbers_and_addresses(tmp_path: Path) -> None:
+    """What an operator typed is exported nowhere as it is."""
+    silent = {"payment_silent_rate": 1.0, "payment_silent_attempts": 99}
+    with Traced(tmp_path, settings=silent) as system:
+        system.put(an_order("o-1"))
+        system.advance(10)
+        why = "card 4111 1111 1111 1111 of bob@example.com"
+        system.put(CancelSaga(order_id="o-1", by="ann", why=why), topic="order-events")
+        system.advance(3600)
+    spans = system.spans().values()
+    said = [f"{each.attributes} {each.status.description}" for each in spans]
+    said += [str(event.attributes) for each in spans for event in each.events]
+
+    assert "[card ending 1111] of [address]" in "".join(said)
+    assert not [text for text in said if "4111" in text or "bob" in text]
+
+
 def test_each_attempt_is_a_span_from_its_command_to_its_end(tmp_path: Path) -> None:
     """The first is over when its deadline passes, the second with the answer."""
     with Traced(tmp_path, settings={"payment_silent_rate": 1.0}) as system:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from order_sagas.system.logs import LogSink
-from order_sagas.system.trace import read_lines
+from order_sagas.system.trace import SearchTimeoutError, read_lines
 from order_sagas.system.trace import reading as reading_module
 
 
@@ -53,6 +53,23 @@ def test_ids_that_json_writes_differently_are_found(tmp_path, order_id):
     sink.close()
 
     assert [1] == numbers(tmp_path, order_id)
+
+
+def test_lines_that_name_the_order_elsewhere_are_not_decoded(tmp_path, monkeypatch):
+    """An order named "info" would be in each of millions of lines."""
+    write(tmp_path / "order-sagas.jsonl", *(a_line(n, "o-2", level="o-1") for n in range(9)))
+    decoded = []
+    monkeypatch.setattr(reading_module.msgspec.json, "decode", decoded.append)
+
+    assert ([], []) == (numbers(tmp_path), decoded)
+
+
+def test_a_search_ends_at_its_deadline(tmp_path):
+    """The files of a busy month are not read for one request."""
+    write(tmp_path / "order-sagas.jsonl", a_line(1))
+
+    with pytest.raises(SearchTimeoutError):
+        read_lines(tmp_path, "o-1", deadline=0.0)
 
 
 def test_torn_and_foreign_lines_are_left_out(tmp_path):

@@ -1,0 +1,92 @@
+"""The metrics of a worker, with hostile clients: threads stay few, and scrapes are answered."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from structlog.testing import capture_logs
+
+from order_sagas.system.telemetry.metrics_server import MOST, MetricsServer
+from tests.support.waiting import TIMEOUT
+
+
+def registry() -> CollectorRegistry:
+    """One counter."""
+    found = CollectorRegistry()
+    Counter("orders", "Orders.", registry=found)
+    return found
+
+
+@pytest.fixture
+def server() -> Iterator[MetricsServer]:
+    """A server without tokens, on this machine."""
+    server = MetricsServer("127.0.0.1", 0, registry(), None)
+    yield from serving(server)
+
+
+@pytest.fixture
+def guarded() -> Iterator[MetricsServer]:
+    """A server that knows one token."""
+    server = MetricsServer("127.0.0.1", 0, registry(), "os_read".__eq__)
+    yield from serving(server)
+
+
+def serving(server: MetricsServer) -> Iterator[MetricsServer]:
+    """Serve on a thread."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def scrape(server: MetricsServer, **headers: str) -> tuple[int, str]:
+    """The status and the body of an answer."""
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=TIMEOUT)
+    connection.request("GET", "/metrics", headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def test_connections_that_ask_nothing_take_few_threads(server: MetricsServer) -> None:
+    """A thousand that send one byte; a scrape beside them is answered."""
+    before = threading.active_count()
+    with ExitStack() as opened:
+        for _ in range(200):
+            address = ("127.0.0.1", server.server_port)
+            connection = opened.enter_context(socket.create_connection(address, TIMEOUT))
+            connection.sendall(b"G")
+        status, text = scrape(server)
+        threads = threading.active_count() - before
+
+    assert (200, True) == (status, "orders_total 0.0" in text)
+    assert threads <= MOST + 8  # some that were cut may still be about to end
+
+
+def test_a_page_of_another_name_reads_nothing(server: MetricsServer) -> None:
+    """A browser on this machine would fetch it for any page whose name leads here."""
+    assert 403 == scrape(server, Host="shop.example")[0]
+    assert 200 == scrape(server, Host=f"localhost:{server.server_port}")[0]
+
+
+def test_with_tokens_one_is_needed(guarded: MetricsServer) -> None:
+    """Whatever name is asked for."""
+    wrong = scrape(guarded, Authorization="Bearer os_wrong")[0]
+    right = scrape(guarded, Authorization="Bearer os_read", Host="worker.example")[0]
+
+    assert (401, 401, 200) == (scrape(guarded)[0], wrong, right)
+
+
+def test_an_address_that_others_can_reach_is_warned_of() -> None:
+    """Unless there are tokens."""
+    with capture_logs() as lines:
+        MetricsServer("0.0.0.0", 0, registry(), None).server_close()
+        MetricsServer("0.0.0.0", 0, registry(), bool).server_close()
+        MetricsServer("127.0.0.1", 0, registry(), None).server_close()
+
+    assert ["metrics.open_to_other_machines"] == [line["event"] for line in lines]
