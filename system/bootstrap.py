@@ -171,6 +171,8 @@ def open_context(
         journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
+        keep_early_replies=parts.settings.keep_early_replies,
+        most_early_replies=parts.settings.most_early_replies,
         shards=parts.shards,
         observers=parts.observers,
         tracing=parts.tracing,

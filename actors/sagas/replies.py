@@ -75,6 +75,9 @@ class Events(Waits):
             return self.ignore(
                 message, "late success: its compensation was already sent", step, record=True
             )
+        if state.phase == IDLE:
+            self.early = f"step {step.name!r} was not started"
+            return None
         return self.ignore(message, _why_no_reply(state), step)
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
@@ -200,8 +203,6 @@ class Events(Waits):
 
 
 def _why_no_reply(state: StepState) -> str:
-    if state.phase == IDLE:
-        return "the step was not started"
     if state.phase == SKIPPED:
         return "the step was skipped"
     if state.phase in (DONE, FAILED):

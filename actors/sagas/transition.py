@@ -45,9 +45,9 @@ class Transition:
     """
 
     __slots__ = (
-        "before", "cause", "code", "due", "ended_at", "failed_step", "history", "items", "notes",
-        "now", "reason", "replies", "rows", "saga", "sends", "seq", "stage", "status", "steps",
-        "wakes",
+        "before", "cause", "code", "due", "early", "ended_at", "failed_step", "history", "items",
+        "notes", "now", "reason", "replies", "rows", "saga", "sends", "seq", "stage", "status",
+        "steps", "wakes",
     )  # fmt: skip
 
     def __init__(self, saga: Saga[Any], progress: SagaState, now: float, cause: str) -> None:
@@ -67,6 +67,7 @@ class Transition:
         self.replies = progress.replies
         self.due = progress.due
         self.rows = rows_of(saga, progress.items) if progress.items else saga.rows
+        self.early = ""
         self.history: list[HistoryEntry] = []
         self.sends: list[Send] = []
         self.wakes: list[Timer] = []
@@ -76,7 +77,7 @@ class Transition:
         """The new state and the effects; the former state itself if nothing changed."""
         before = self.before
         if not self.history:
-            return Decision(before, self.sends, self.wakes, self.notes)
+            return Decision(before, self.sends, self.wakes, self.notes, self.early)
         after = SagaState(
             before.saga_id,
             before.order_id,

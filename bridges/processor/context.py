@@ -50,6 +50,10 @@ class ProcessorContext:
     """Seconds for which finished orders are kept; None to keep them for ever."""
     keep_idempotency_keys: float | None = None
     """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
+    keep_early_replies: float = 86_400.0
+    """Seconds for which replies that came too early are kept; 0.0 to keep none."""
+    most_early_replies: int = 10_000
+    """Maximum number of such replies that a worker keeps."""
     shards: frozenset[int] | None = None
     """The fixed shards of this worker; None for all shards, or for those that Kafka assigns."""
     observers: Sequence[Observer] = ()

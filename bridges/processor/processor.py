@@ -29,6 +29,7 @@ from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import LOOK_SECONDS, Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
+from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.external_calls import ExternalCalls
 from order_sagas.bridges.processor.log_adapter import AdapterFactory, LogAdapter
 from order_sagas.bridges.processor.messages import (
@@ -77,6 +78,10 @@ class Drained:
     """Wakeup: wait no longer for running calls before the stop."""
 
 
+class Expire:
+    """Wakeup: look for early replies that have been kept for long enough."""
+
+
 class Prune:
     """Wakeup: prune a small part."""
 
@@ -86,6 +91,9 @@ OPEN = State.OPEN  # compared with for each acknowledgement
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before a retry: of the first one, and at most."""
+
+SHORTEST_KEEP = 1.0
+"""Seconds from one look for early replies that are kept for too long to the next, at least."""
 
 DRAIN_SECONDS = 5.0
 """Maximum seconds that a stop waits for running external calls."""
@@ -107,6 +115,7 @@ class BatchProcessor(Actor):
     _deferral: Deferral
     _dispatcher: Dispatcher
     _reader: BatchReader
+    _early_replies: EarlyReplies
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +133,7 @@ class BatchProcessor(Actor):
         self._proceed_pending = False
         self._look_pending = False
         self._prune_due = False
+        self._expiry_due = self._expiry_pending = False
         self._stopping: list[ActorAddress] = []
         """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
@@ -193,6 +203,10 @@ class BatchProcessor(Actor):
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
             self._prune()
+        elif kind is WakeupMessage and isinstance(message.payload, Expire):
+            self._expiry_pending = False
+            self._expiry_due = True
+            self.proceed_soon()
         elif kind is AskReport:
             self.send(sender, self._report())
         elif kind is Stop:
@@ -237,7 +251,8 @@ class BatchProcessor(Actor):
         parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
         deferral = self._deferral = Deferral(parts, self._outcomes.resume)
         self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
-        self._dispatcher = Dispatcher(parts, deferral, send, self._commit)
+        early = self._early_replies = EarlyReplies(parts)
+        self._dispatcher = Dispatcher(parts, deferral, early, send, self._commit)
 
     def _report(self) -> Report:
         counts, now = self.counts, self.context.clock.now()
@@ -256,6 +271,7 @@ class BatchProcessor(Actor):
             begun_rate=begun_rate,
             ended_rate=ended_rate,
             pruned=self._pruner.orders if self._pruner else 0,
+            early_replies=self._early_replies.count,
         )
 
     def _fatal(self, error: BaseException) -> None:
@@ -319,6 +335,10 @@ class BatchProcessor(Actor):
 
     def _fill(self, batch: Batch) -> None:
         """Read the items of the batch and deliver them; a batch of timers may have none."""
+        if self._expiry_due:
+            self._expiry_due = False
+            self._early_replies.expire(batch)
+            self._watch_early_replies()
         items = self._reader.read(batch, stopping=bool(self._stopping))
         self._dispatcher.deliver(batch, items, first=True)
 
@@ -334,11 +354,21 @@ class BatchProcessor(Actor):
         if self._early:
             self._catch_up(batch, handled)
         saga = batch.absorb(handled)
+        if handled.early:
+            self._early_replies.keep(batch, batch.tickets[handled.ticket].item, handled.early)
+            self._watch_early_replies()
         if saga is not None:
             self._note_saga(saga.saga_id, sender)
         batch.waiting -= 1
         if not batch.waiting:
             self._dispatcher.round_over(batch)
+
+    def _watch_early_replies(self) -> None:
+        """Wake up when the oldest early reply has been kept for long enough."""
+        expiry = self._early_replies.next_expiry
+        if expiry is not None and not self._expiry_pending:
+            self._expiry_pending = True
+            self.wake_up(max(expiry - self.context.clock.now(), SHORTEST_KEEP), Expire())
 
     def _not_handled(self, failed: Nack) -> None:
         batch = self._batch
@@ -504,6 +534,8 @@ class BatchProcessor(Actor):
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
             deferred=batch.deferred,
+            early=[*batch.early.values()],
+            settled=batch.settled,
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)
@@ -550,6 +582,8 @@ class BatchProcessor(Actor):
         self._owed.begin()
         self.proceed_soon()
         self._deferral.shards_gained()
+        self._early_replies.shards_gained()
+        self._watch_early_replies()
 
     def lose(self, shards: frozenset[int]) -> None:
         """Own these shards no longer, and release their sagas. Call it between batches."""

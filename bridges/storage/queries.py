@@ -31,6 +31,7 @@ from order_sagas.bridges.storage.log_queues import (
 )
 from order_sagas.bridges.storage.reading import reading as reading
 from order_sagas.bridges.storage.schema import (
+    early_replies,
     log,
     meta,
     offsets,
@@ -253,6 +254,27 @@ def in_flight(db: sa.Connection) -> int:
     """Return the number of sagas in flight."""
     query = sa.select(sa.func.count()).select_from(sagas).where(sagas.c.ended_at.is_(None))
     return int(db.execute(query).scalar_one())
+
+
+def early_count(db: sa.Connection) -> int:
+    """Return the number of replies that are kept because they came too early."""
+    return int(db.execute(sa.select(sa.func.count()).select_from(early_replies)).scalar_one())
+
+
+def early_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
+    """Return the replies that are kept for an order because they came too early, oldest first.
+
+    Each has its `topic`, its `value` as text, and `at`, when it came (seconds since the epoch).
+    """
+    query = (
+        sa.select(early_replies.c.topic, early_replies.c.value, early_replies.c.at)
+        .where(early_replies.c.order_id == order_id)
+        .order_by(early_replies.c.at, early_replies.c.id)
+    )
+    return [
+        {**row, "value": bytes(row["value"] or b"").decode(errors="replace")}
+        for row in _rows(db, query)
+    ]
 
 
 def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:

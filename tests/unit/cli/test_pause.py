@@ -23,7 +23,11 @@ def test_a_pause_is_told_by_the_status_until_it_is_over(run, run_json, system):
 @pytest.mark.parametrize(
     ("args", "code", "problem"),
     [
-        (("pause", "shipping", "--why", "x"), 2, "these can be: orders, payment, stock, notification"),
+        (
+            ("pause", "shipping", "--why", "x"),
+            2,
+            "these can be: orders, payment, stock, notification",
+        ),
         (("pause", "stock"), 2, "needs a reason"),
         (("unpause", "stock"), 1, "stock is not paused"),
     ],
