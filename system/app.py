@@ -18,6 +18,7 @@ from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated, status
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.schedules import Schedule, check_schedules
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
@@ -37,6 +38,10 @@ def _services(given: Iterable[type[Service]]) -> tuple[type[Service], ...]:
     return tuple(given)
 
 
+def _schedules(given: Iterable[Schedule]) -> tuple[Schedule, ...]:
+    return tuple(given)
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class App:
     """The sagas of a business, the services that run here, and the clients that services need.
@@ -49,15 +54,19 @@ class App:
     `UseClient`, before its first message. A client with a method `close` is closed when the worker
     stops.
 
+    `schedules` start sagas at given times.
+
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
     sagas: Sequence[Saga] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
+    schedules: Sequence[Schedule] = attrs.field(default=(), converter=_schedules)
 
     def __attrs_post_init__(self) -> None:
         check_parts(self.sagas, self.services)
+        check_schedules(self.schedules, self.registry.started_by)
         names = [service.participant.name for service in self.services]
         for name in self.clients:
             if name not in names:

@@ -48,13 +48,20 @@ class EarlyReplies:
             for each in self._context.store.early.of([*self._ownership.epochs]):
                 self._note(each)
 
+    def shards_lost(self) -> None:
+        """Forget what is kept for orders of shards that are owned no longer."""
+        epochs = self._ownership.epochs
+        every = [each for kept in self._known.values() for each in kept.values()]
+        self._known, self.count = {}, 0
+        for each in every:
+            if each.shard in epochs:
+                self._note(each)
+
     @property
-    def next_expiry(self) -> float | None:
-        """When the oldest reply has been kept for long enough (epoch seconds); None if none is."""
-        if not self._known:
-            return None
-        oldest = min(each.at for kept in self._known.values() for each in kept.values())
-        return oldest + self._context.keep_early_replies
+    def next_expiry(self) -> float:
+        """When the oldest reply has been kept for long enough (epoch seconds), or infinity."""
+        kept = (each.at for kept in self._known.values() for each in kept.values())
+        return min(kept, default=float("inf")) + self._context.keep_early_replies
 
     def keep(self, batch: Batch, item: Item, reason: str) -> None:
         """Keep a reply that nobody could take yet; `reason` says why."""

@@ -40,6 +40,7 @@ from order_sagas.bridges.storage.schema import (
     sagas,
     table_of,
 )
+from order_sagas.bridges.storage.schema import schedules as _schedules
 from order_sagas.bridges.storage.waiting_orders import numbers_without_order, waiting_numbers
 
 SUBMITTED = "SUBMITTED"
@@ -254,6 +255,11 @@ def in_flight(db: sa.Connection) -> int:
     """Return the number of sagas in flight."""
     query = sa.select(sa.func.count()).select_from(sagas).where(sagas.c.ended_at.is_(None))
     return int(db.execute(query).scalar_one())
+
+
+def schedules(db: sa.Connection) -> dict[str, dict[str, Any]]:
+    """Return how far each schedule is settled, by name: `due`, `order_id`, `started_at`."""
+    return {row["name"]: row for row in _rows(db, sa.select(_schedules))}
 
 
 def early_count(db: sa.Connection) -> int:

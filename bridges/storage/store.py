@@ -28,6 +28,7 @@ from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
+from order_sagas.bridges.storage.schedules import ScheduleRow, ScheduleTable
 from order_sagas.bridges.storage.schema import metadata
 
 SUBMITTED = "#submitted"
@@ -66,6 +67,8 @@ class Changes:
     """Replies to keep that came too early."""
     settled: Sequence[str] = ()
     """Ids of early replies that the batch delivered or gave up; they are deleted."""
+    schedules: Sequence[ScheduleRow] = ()
+    """How far schedules are settled, where that has changed."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
@@ -118,6 +121,7 @@ class Store:
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
+        self.schedules = ScheduleTable(self.db)
         self.outages = OutageTable(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
@@ -314,6 +318,8 @@ class Store:
             self.deferred.store(db, changes.deferred, changes.redelivered, now)
         if changes.early or changes.settled:
             self.early.store(db, changes.early, changes.settled)
+        if changes.schedules:
+            self.schedules.store(db, changes.schedules)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:

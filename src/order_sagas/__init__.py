@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.participant import SIGNALS
     from order_sagas.actors.sagas.retry import ONCE, Retry
     from order_sagas.actors.sagas.step_mapping import StepMapping
+    from order_sagas.actors.schedules import Schedule
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -61,6 +62,7 @@ __all__ = [
     "ReplyError",
     "Retry",
     "Saga",
+    "Schedule",
     "Service",
     "Step",
     "StepMapping",
@@ -104,6 +106,7 @@ _MODULES = {
     "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
     "NOTHING": "actors.services.service",
+    "Schedule": "actors.schedules",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
 }

@@ -28,6 +28,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
+from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.audit import Violation, examine, ledger_of
@@ -83,6 +84,7 @@ class EmbeddedSystem:
         settings: Mapping[str, Any] | None = None,
         sagas: Sequence[Saga] = (PLACE_ORDER,),
         services: Sequence[type[Service]] = APP.services,
+        schedules: Sequence[Schedule] = (),
         gateway: Any = None,
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
@@ -101,6 +103,7 @@ class EmbeddedSystem:
             settings=self.settings,
             sagas=sagas,
             services=services,
+            schedules=schedules,
             clock=self.clock,
             clients={
                 **({"payments": gateway} if gateway else {}),
