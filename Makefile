@@ -56,7 +56,7 @@ demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
 
 # Tests that start brokers and databases come apart, and fewer at once: they starve one another.
-SERVERS = tests/packaging $(addprefix tests/integration/,docs kafka store support system)
+SERVERS = tests/packaging tests/interop $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
 test: $(DEVELOPING) ## Run the tests; COVERAGE=1 lists the lines that unit and scenario tests miss

@@ -16,6 +16,7 @@ import attrs
 from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated, status
+from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule, check_schedules
@@ -25,12 +26,17 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messa
 from order_sagas.bridges.storage.table_names import RESERVED
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
+from order_sagas.system.settings.model import CHOREOGRAPHED
+
+ORDERS_APP = "order_sagas.system.order_app:APP"
+CHOREOGRAPHED_APP = "order_sagas.system.choreographed_app:APP"
+"""The order business, with services that get commands, and with services that act on events."""
 
 Client = Callable[[Settings], Any]
 """Makes what a service calls other systems with. Called in the worker process, at its start."""
 
 
-def _sagas(given: Iterable[Saga]) -> tuple[Saga, ...]:
+def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
     return tuple(given)
 
 
@@ -59,7 +65,7 @@ class App:
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
-    sagas: Sequence[Saga] = attrs.field(converter=_sagas)
+    sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
     schedules: Sequence[Schedule] = attrs.field(default=(), converter=_schedules)
@@ -110,6 +116,11 @@ class App:
         """The participants whose services run here, by name."""
         return {service.participant.name: service.participant for service in self.services}
 
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The names of the participants whose services run elsewhere, and store nothing here."""
+        return frozenset(self.registry.participants()) - self.participants.keys()
+
     @cached_property
     def messages(self) -> dict[str, type[Message]]:
         """Every message class that a topic may carry, by status."""
@@ -127,12 +138,12 @@ def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
 
 
-def check_parts(sagas: Sequence[Saga], services: Sequence[type[Service]]) -> None:
+def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -> None:
     """Raise DefinitionError if messages, participants or tables contradict each other."""
     registry = Registry(sagas)
     here = {service.participant.name for service in services}
     for name, participant in registry.participants().items():
-        if name not in here and not participant.remote:
+        if name not in here and not participant.remote and participant is not CHILDREN:
             raise DefinitionError(
                 f"participant {name!r} has no service in this app; add the service, or declare the "
                 "messages that it takes elsewhere: Participant(..., remote=[...])"
@@ -181,7 +192,12 @@ def entities_of(services: Iterable[type[Service]]) -> tuple[type[Entity], ...]:
 
 def app_of(settings: Settings) -> App:
     """Return the app that the settings name, loaded once. Raises SettingError if it can't be."""
-    return _loaded(settings.app)
+    name = settings.app
+    if settings.services == CHOREOGRAPHED:
+        if name != ORDERS_APP:
+            raise SettingError("services", CHOREOGRAPHED, f"is for the app {ORDERS_APP} alone")
+        name = CHOREOGRAPHED_APP
+    return _loaded(name)
 
 
 @cache

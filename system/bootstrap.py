@@ -40,6 +40,7 @@ from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.wire_forms import wire_forms_of
 
 
 def _no_op(*_: Any) -> None:
@@ -54,7 +55,7 @@ class Parts:
     app: App = attrs.field(
         default=attrs.Factory(lambda parts: app_of(parts.settings), takes_self=True)
     )
-    sagas: Sequence[Saga] = attrs.field(
+    sagas: Sequence[Saga[Any]] = attrs.field(
         default=attrs.Factory(lambda parts: parts.app.sagas, takes_self=True)
     )
     services: Sequence[type[Service]] = attrs.field(
@@ -184,6 +185,7 @@ def open_context(
         ring=partial(ring, parts.settings.database),
         log=adapter_of(parts.settings)[1] if parts.log is None else parts.log,
         roles=roles_of(parts.services),
+        wire_forms=wire_forms_of(parts.settings, registry),
     )
 
 

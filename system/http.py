@@ -91,6 +91,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         timeline=lambda order_id: _timeline(settings, order_id),
         lag=access.lag,
         dead_letters=access.dead_letters,
+        topic_problems=_kept(access.problems),
         check_log=access.knock,
         flush=flush,
     )
@@ -102,7 +103,7 @@ def _timeline(settings: Settings, order_id: str) -> Any:
     except SearchTimeoutError:
         raise TimelineError(
             f"the log files could not be searched within {TIMELINE_SECONDS:g} s; "
-            f"`order-sagas trace` has no limit"
+            "the command `trace` has no limit"
         ) from None
     timeline = Timeline.from_lines(order_id, lines)
     if not timeline.sagas and not timeline.others:

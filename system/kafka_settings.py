@@ -8,21 +8,31 @@ from typing import Any, cast
 
 import attrs
 
+from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
-from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics
+from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.operations.topics import TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
+from order_sagas.bridges.storage.lost_orders import (
+    any_waiting,
+    handled_partitions,
+    lost_orders,
+    waiting_orders,
+)
 from order_sagas.system.app import app_of
 from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.wire_forms import wire_forms_of
 
 
 def connection_of(settings: Settings) -> KafkaConnection:
@@ -84,6 +94,7 @@ class KafkaAccess:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
             app_of(self.settings).topics, self.settings.kafka_group, self.kept,
+            wire_forms_of(self.settings),
         )  # fmt: skip
 
     def letters(self) -> DeadLetterSource:
@@ -109,6 +120,44 @@ class KafkaAccess:
         ends = ends_of_topics(self._connection, topics, self.settings.partitions)
         with queries.reading(self.settings.database) as db:
             return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+
+    def problems(self) -> list[TopicProblem]:
+        """Return the partitions that are not read, because their topics are not what they were."""
+        topics = app_of(self.settings).topics
+        extents = self._extents([topic for topic in topics if topic != DEAD_LETTERS])
+        with queries.reading(self.settings.database) as db:
+            return problems(db, self.settings.kafka_group, extents)
+
+    def lost_orders(self) -> list[str]:
+        """Return the orders that were accepted and whose start Kafka has no more, oldest first."""
+        topic, group = ORDERS.topic, self.settings.kafka_group
+        with queries.reading(self.settings.database) as db:
+            if not any_waiting(db):
+                return []
+        extents = self._extents_of_readable(topic)
+        with queries.reading(self.settings.database) as db:
+            # Of shards with a backlog, all wait: only the others have orders that may be lost.
+            handled = handled_partitions(db, topic, group, extents)
+            waiting = waiting_orders(db, topic, handled)
+        if not waiting:
+            return []
+        extents = self._extents_of_readable(topic)
+        with queries.reading(self.settings.database) as db:
+            return lost_orders(db, waiting, topic, group, extents)
+
+    def _extents_of_readable(self, topic: str) -> dict[int, tuple[int, int]]:
+        extents = self._extents([topic])
+        with queries.reading(self.settings.database) as db:
+            found = problems(db, self.settings.kafka_group, extents)
+        unread = {problem.partition for problem in found}
+        return {
+            partition: (extent.begin, extent.end)
+            for (_, partition), extent in extents.items()
+            if partition not in unread
+        }
+
+    def _extents(self, topics: Sequence[str]) -> dict[tuple[str, int], Extent]:
+        return extents_of_topics(self._connection, topics, self.settings.partitions)
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

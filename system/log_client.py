@@ -46,6 +46,14 @@ class LogAccess(Protocol):
         """Return the number of records not handled yet, by topic and by role."""
         ...
 
+    def problems(self) -> Sequence[object]:
+        """Return what keeps workers from reading topics, each as a text for people."""
+        ...
+
+    def lost_orders(self) -> list[str]:
+        """Return the orders that were accepted and whose start the log has no more."""
+        ...
+
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""
         ...
@@ -97,6 +105,14 @@ class EmbeddedAccess:
         """Return the number of records not handled yet, by topic and by role."""
         with queries.reading(self.settings.database) as db:
             return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
+
+    def problems(self) -> Sequence[object]:
+        """Return nothing: the log and its offsets are in one database."""
+        return ()
+
+    def lost_orders(self) -> list[str]:
+        """Return nothing: no record is deleted before it is handled."""
+        return []
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""

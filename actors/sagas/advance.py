@@ -10,6 +10,8 @@ reason: with at-least-once delivery, duplicates and late replies are normal.
 from typing import Any
 
 from order_sagas.actors.messages import Message, OperatorCommand, status
+from order_sagas.actors.sagas.child_events import never_started
+from order_sagas.actors.sagas.child_messages import UndoChild
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
 from order_sagas.actors.sagas.places import WHOLE_SAGA
@@ -38,10 +40,14 @@ def advance(
     if `progress` is None and the message is not the one that starts the saga.
     """
     if progress is None:
+        if isinstance(message, UndoChild):
+            return _blocked(saga, message, now)
         if type(message) is not saga.starts_on:
             raise TypeError(f"saga {saga.name!r} starts on {saga.starts_on.__name__}")
         turn = Events(saga, _unstarted(saga, message, now), now, _cause(message))
         turn.start()
+        if turn.before.start.saga_id:
+            turn.notes[0].fields["parent"] = turn.before.start.saga_id
         return turn.decision()
     turn = Events(saga, progress, now, "")
     if isinstance(message, Timer):
@@ -50,7 +56,7 @@ def advance(
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            turn.ignore(message, "the saga has ended")
+            turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:
@@ -68,6 +74,14 @@ def wakes_of(progress: SagaState) -> list[Timer]:
     if progress.due:
         wakes.append(Timer(progress.due, WHOLE_SAGA, 0))
     return wakes
+
+
+def _blocked(saga: Saga[Any], message: UndoChild, now: float) -> Decision:
+    """A child that is undone before it was started: its start will find that it has ended."""
+    start = never_started(saga, message)
+    turn = Events(saga, _unstarted(saga, start, now), now, _cause(message))
+    turn.undo_child(message)
+    return turn.decision()
 
 
 def _cause(message: Any) -> str:

@@ -12,6 +12,7 @@ from order_sagas.actors.sagas.state import (
     CANCELLED,
     COMPENSATING,
     DONE,
+    FAILED,
     NO_DEADLINE,
     SENT,
     STUCK,
@@ -39,6 +40,7 @@ class Backward(Transition):
 
         Includes steps that were sent and not answered, because their outcome is unknown.
         """
+        self.reach_events(step)
         self.status = COMPENSATING
         self.failed_step, self.code, self.reason = step, code, reason
         self.due = NO_DEADLINE
@@ -49,6 +51,23 @@ class Backward(Transition):
             for place in (reversed(self.places(i)) if self.items and i in self.items else (i,))
             if self.rows[place].undo and self.steps[place].phase in DONE_OR_UNKNOWN
         ]
+
+    def reach_events(self, failed: str) -> None:
+        """Count the steps as begun that are done by events and follow the current stage.
+
+        Their participants act by themselves, and may have done so. They have not if the step before
+        them has failed.
+        """
+        place = self.saga.index.get(failed)
+        if place is not None and self.steps[place].phase == FAILED:
+            return
+        for stage in self.saga.stage_steps[self.stage + 1 :]:
+            rows = [self.saga.rows[i] for i in stage]
+            if not all(row.is_done_by_event and not row.pivot for row in rows):
+                return
+            for i in stage:
+                self.steps[i] = StepState(SENT, 0, self.now)
+            self.stage += 1
 
     def go_back(self, sent: list[str]) -> None:
         """Undo stages, newest first, until one waits for a reply.

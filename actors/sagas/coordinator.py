@@ -1,5 +1,6 @@
 """The coordinator: the parent of all saga actors of a worker, which routes messages to them."""
 
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,12 +8,31 @@ import structlog
 from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import status
-from order_sagas.actors.protocol import Ack, Delivery, Ended, EvictSagas, Restore, timer_ticket
+from order_sagas.actors.protocol import (
+    Ack,
+    Delivery,
+    Ended,
+    EvictSagas,
+    Nack,
+    Output,
+    Restore,
+    timer_ticket,
+)
+from order_sagas.actors.sagas.advance import advance
+from order_sagas.actors.sagas.child_messages import UndoChild, parent_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.saga_actor import Begin, Context, SagaActor
+from order_sagas.actors.sagas.saga_actor import (
+    Begin,
+    Context,
+    SagaActor,
+    log_notes,
+    outputs_of,
+)
+from order_sagas.actors.sagas.state import SagaState
 
 log = structlog.get_logger("sagas")
 
@@ -80,6 +100,9 @@ class SagaCoordinator(Actor):
                 self.send(self._sagas[saga_id], delivery)
                 return
         message, ended = delivery.message, delivery.state
+        if isinstance(message, UndoChild) or (ended and parent_of(message)):
+            self._deliver_to_child(delivery)
+            return
         if ended is None and type(message) in self._registry.may_be_early:
             early = "no saga of this order has begun"
             self.send(self._processor, Ack(delivery.batch, delivery.ticket, early=early))
@@ -94,7 +117,42 @@ class SagaCoordinator(Actor):
             status=status(message),
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
-        self.send(self._processor, Ack(delivery.batch, delivery.ticket))
+        outputs = self._after_end(ended, delivery) if ended else []
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
+
+    def _after_end(self, ended: SagaState, delivery: Delivery) -> list[Output]:
+        """What is still sent for a saga that has ended: compensations of events that came late."""
+        try:
+            saga = self._registry.get(ended.saga, ended.version)
+        except UnknownSagaError:
+            return []
+        return outputs_of(advance(saga, ended, delivery.message, delivery.now))
+
+    def _deliver_to_child(self, delivery: Delivery) -> None:
+        """Handle a message for a child saga that has ended, or that was never started.
+
+        It may bring the saga back: a completed one is undone, one that was never started is stored
+        as cancelled. Else the parent gets the answer again.
+        """
+        message, ended = delivery.message, delivery.state
+        try:
+            if ended:
+                saga = self._registry.get(ended.saga, ended.version)
+                saga_id, decision = ended.saga_id, advance(saga, ended, message, delivery.now)
+            else:
+                saga_id = message.saga_id
+                saga, decision = self._registry.get_newest(saga_id.partition("/")[0]), None
+        except Exception:
+            error = traceback.format_exc()
+            self.send(self._processor, Nack(delivery.batch, delivery.ticket, error))
+            return
+        if decision and decision.progress is ended:
+            log_notes(ended, decision.notes, delivery.now)
+            outputs = outputs_of(decision)
+            self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
+            return
+        address = self._sagas[saga_id] = self.createActor(SagaActor)
+        self.send(address, Begin(self._context(saga, 0), delivery, ended))
 
     def _restore(self, restore: Restore) -> None:
         for progress in restore.progresses:
@@ -104,7 +162,7 @@ class SagaCoordinator(Actor):
             begin = Begin(self._context(saga, restore.epoch), None, progress)
             self.send(address, begin)
 
-    def _context(self, saga: Saga, epoch: int) -> Context:
+    def _context(self, saga: Saga[Any], epoch: int) -> Context:
         """The context that the sagas of one definition and one epoch share."""
         key = (saga.name, saga.version, epoch)
         if key not in self._contexts:

@@ -86,7 +86,10 @@ class Forward(Backward):
             if not step.is_plain:
                 self.enter_row(i, step, sent)
             elif step.do is None:
-                self.steps[i] = StepState(DONE, 0, self.now)
+                if step.done is None:
+                    self.steps[i] = StepState(DONE, 0, self.now)
+                else:
+                    self.await_reply(i, step, 1)  # of a command that nobody sent: an event
             else:
                 self.send_command(i, step, 1)
                 sent.append(step.name)
@@ -100,16 +103,20 @@ class Forward(Backward):
         raise NotImplementedError
 
     def send_command(self, i: int, step: Step[Any, Any], attempt: int) -> None:
-        """Send the command of step `i`, and set its deadline if it has a reply."""
-        assert step.do
-        if step.do_takes == 1:
-            command = step.do(self.before.start)
-        else:
-            command = self.made(i, step.do, step.do_takes)
-        self.send(step.to, command, step.name, attempt, step.name)
+        """Send the command of step `i`, if it has one, and set its deadline if it has a reply."""
+        if step.do is not None:
+            if step.do_takes == 1:
+                command = step.do(self.before.start)
+            else:
+                command = self.made(i, step.do, step.do_takes)
+            self.send(step.to, command, step.name, attempt, step.name)
         if step.done is None:
             self.steps[i] = StepState(DONE, attempt, self.now)
-            return
+        else:
+            self.await_reply(i, step, attempt)
+
+    def await_reply(self, i: int, step: Step[Any, Any], attempt: int) -> None:
+        """Wait for the reply of step `i` until its deadline."""
         assert step.within
         deadline = self.now + step.within
         self.steps[i] = StepState(SENT, attempt, self.now, deadline, self.steps[i].asked)
@@ -119,7 +126,7 @@ class Forward(Backward):
         """Retry step `i` later, or give it up if no attempts are left."""
         step = self.rows[i]
         wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
-        if wait is None:
+        if wait is None or step.is_done_by_event:
             self.give_up(i, state)
         else:
             waited = round(self.now - state.since, 6)

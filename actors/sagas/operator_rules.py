@@ -34,10 +34,7 @@ def refusal(command: OperatorCommand, saga: Saga[Any], progress: Progress) -> st
             return "it is past its pivot"
         if pivot_is_out(saga, progress):
             assert saga.pivot
-            return (
-                f"it is too late to cancel: the pivot {saga.pivot.name!r} was sent, "
-                "and may have happened"
-            )
+            return f"its pivot {saga.pivot.name!r} was sent, and may have happened"
         return ""
     stuck = stuck_names(saga, progress)
     if isinstance(command, ResumeSaga):

@@ -6,11 +6,22 @@ from typing import Any
 
 import attrs
 
+from order_sagas.actors import topics
+from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.wire_forms import PLAIN, WIRE_FORMS
 
 
 def _messages(given: Iterable[type[Message]]) -> tuple[type[Message], ...]:
     return tuple(given)
+
+
+def _known_wire_form(participant: "Participant", attribute: Any, value: str) -> None:
+    if value not in WIRE_FORMS:
+        raise DefinitionError(
+            f"participant {participant.name!r}: its wire form {value!r} is none of "
+            f"{', '.join(WIRE_FORMS)}"
+        )
 
 
 @attrs.frozen
@@ -23,6 +34,9 @@ class Participant:
     `remote` is for a service that runs elsewhere: the classes of the messages that it takes. Their
     records are left to it. Without them, a record that no service of the app takes becomes a dead
     letter. `role` is the name under which `--roles` starts the service, and `pause` pauses it.
+
+    `wire` is the form in which records are written to its topic in Kafka, one of `WIRE_FORMS`;
+    every form is read. Raises DefinitionError for another.
     """
 
     name: str
@@ -32,9 +46,10 @@ class Participant:
     role: str = attrs.field(
         default=attrs.Factory(lambda participant: participant.name, takes_self=True), kw_only=True
     )
+    wire: str = attrs.field(default=PLAIN, kw_only=True, validator=_known_wire_form)
 
 
-SIGNALS = Participant("signals", topic="saga-signals")
+SIGNALS = Participant("signals", topic=topics.SIGNALS)
 """Where a `Wait` takes its messages from. It is no service: nothing is sent to it."""
 
 TIMER = Participant("timer", topic="")

@@ -1,9 +1,12 @@
 """The registry of saga definitions: by version, by the message that starts them, by reply."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from order_sagas.actors.errors import DefinitionError, UnknownSagaError
 from order_sagas.actors.messages import Message, OperatorCommand
+from order_sagas.actors.sagas.child import Child
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.state import saga_id_of
 
@@ -16,19 +19,19 @@ class Registry:
     given twice, or if two sagas start on the same message.
     """
 
-    def __init__(self, sagas: Iterable[Saga]) -> None:
-        self._by_version: dict[tuple[str, int], Saga] = {}
+    def __init__(self, sagas: Iterable[Saga[Any]]) -> None:
+        self._by_version: dict[tuple[str, int], Saga[Any]] = {}
         for saga in sagas:
             if (saga.name, saga.version) in self._by_version:
                 raise DefinitionError(f"saga {saga.name!r}: version {saga.version} comes twice")
             self._by_version[saga.name, saga.version] = saga
-        self.newest: dict[str, Saga] = {}
+        self.newest: dict[str, Saga[Any]] = {}
         """The newest version of each definition, by name."""
         for saga in self:
             known = self.newest.get(saga.name)
             if known is None or known.version < saga.version:
                 self.newest[saga.name] = saga
-        self.started_by: dict[type[Message], Saga] = {}
+        self.started_by: dict[type[Message], Saga[Any]] = {}
         """The saga that each message starts."""
         for saga in self.newest.values():
             other = self.started_by.setdefault(saga.starts_on, saga)
@@ -36,6 +39,7 @@ class Registry:
                 raise DefinitionError(
                     f"{saga.starts_on.__name__} starts both {other.name!r} and {saga.name!r}"
                 )
+        self._check_children()
         self.answered_by: dict[type[Message], tuple[str, ...]] = {}
         """The names of the sagas that wait for each reply."""
         for saga in self:
@@ -52,10 +56,19 @@ class Registry:
         )
         """The replies that may come before their saga begins, or before their step is sent."""
 
-    def __iter__(self) -> Iterator[Saga]:
+    def _check_children(self) -> None:
+        for saga in self:
+            for row in saga.rows:
+                if isinstance(row, Child) and row.saga.name not in self.newest:
+                    raise DefinitionError(
+                        f"saga {saga.name!r}: step {row.name!r} runs the saga {row.saga.name!r}, "
+                        "which is not registered"
+                    )
+
+    def __iter__(self) -> Iterator[Saga[Any]]:
         return iter(self._by_version.values())
 
-    def get(self, name: str, version: int) -> Saga:
+    def get(self, name: str, version: int) -> Saga[Any]:
         """The definition of a stored saga; raises UnknownSagaError if it is not registered."""
         try:
             return self._by_version[name, version]
@@ -64,6 +77,15 @@ class Registry:
             raise UnknownSagaError(
                 f"a stored saga was begun with version {version} of {name!r}; "
                 f"registered here: {known or 'none'}"
+            ) from None
+
+    def get_newest(self, name: str) -> Saga[Any]:
+        """The newest version of a definition; raises UnknownSagaError if it is not registered."""
+        try:
+            return self.newest[name]
+        except KeyError:
+            raise UnknownSagaError(
+                f"no saga {name!r} is registered here, only {sorted(self.newest)}"
             ) from None
 
     def saga_ids_of(self, message: Message) -> Sequence[str]:
@@ -89,4 +111,5 @@ class Registry:
 
     def messages(self) -> set[type[Message]]:
         """Every message class that a definition names: starts and replies."""
-        return {saga.starts_on for saga in self} | set(self.answered_by)
+        children = {UndoChild} if CHILDREN.name in self.participants() else set()
+        return {saga.starts_on for saga in self} | set(self.answered_by) | children

@@ -1,5 +1,7 @@
 """What happens to a saga in flight: a reply, a deadline that passes, an operator's command."""
 
+from typing import Any
+
 from order_sagas.actors.messages import (
     CancelSaga,
     Message,
@@ -8,12 +10,14 @@ from order_sagas.actors.messages import (
     RetryStep,
     SkipStep,
 )
+from order_sagas.actors.sagas.child_events import ChildEvents
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.places import WHOLE_SAGA, place_named
 from order_sagas.actors.sagas.state import (
     ASKED,
     BACKOFF,
+    CANCELLED,
     DONE,
     FAILED,
     IDLE,
@@ -26,11 +30,11 @@ from order_sagas.actors.sagas.state import (
     UNDONE,
     StepState,
 )
+from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.sagas.transition import GOING, UNDOING
-from order_sagas.actors.sagas.waits import Waits
 
 
-class Events(Waits):
+class Events(ChildEvents):
     """Decides what an event means in the current state. An event that does not fit is ignored."""
 
     __slots__ = ()
@@ -42,7 +46,7 @@ class Events(Waits):
         """
         places = self.saga.answers.get(type(message), ())
         if not places:
-            return self.ignore(message, "no step of this saga takes this reply")
+            return self.message_of_parent(message)
         i, kind = self.place_of(message, places)
         waiting = UNDOING if kind == "undone" else GOING
         if self.items and i in self.items:
@@ -71,14 +75,46 @@ class Events(Waits):
             if state.phase in (SENT, ASKED):
                 return self.failed_after_pivot(i, state, message)
             return self.ignore(message, "it failed before, and is to be sent again", step)
+        if kind == "failed" and state.phase in UNDOING and step.is_child:
+            return self.step_undone(i, state)  # it was cancelled before it was asked to
         if kind == "done" and UNDO_SENT <= state.phase <= UNDONE:
+            self.undo_late_event(message, step)
             return self.ignore(
                 message, "late success: its compensation was already sent", step, record=True
             )
         if state.phase == IDLE:
+            if kind == "done" and self.code and self.undo_late_event(message, step):
+                return self.ignore(message, "the step was not started", step)
             self.early = f"step {step.name!r} was not started"
             return None
         return self.ignore(message, _why_no_reply(state), step)
+
+    def after_end(self, message: Message) -> None:
+        """Ignore a message to a saga that has ended.
+
+        If it is the event of a step that was undone, or never begun, its compensation is sent.
+        """
+        places = self.saga.answers.get(type(message), ())
+        if places and self.status == CANCELLED:
+            i, kind = self.place_of(message, places)
+            if kind == "done" and self.steps[i].phase in (IDLE, UNDONE):
+                self.undo_late_event(message, self.saga.rows[i])
+        if not places:
+            return self.message_of_parent(message)
+        return self.ignore(message, "the saga has ended")
+
+    def undo_late_event(self, message: Message, step: Step[Any, Any]) -> bool:
+        """Send the compensation of a step that its participant did after the saga turned back.
+
+        Only for a step that is done by an event, and whose compensation is not acknowledged: what
+        was sent may have come before there was something to undo, and no command can be refused.
+        Returns whether it was sent.
+        """
+        if not (step.is_done_by_event and step.undo and step.undone is None):
+            return False
+        undo = self.made(self.saga.index[step.name], step.undo, step.undo_takes)
+        self.send(step.to, undo, step.name, 0, f"{step.name}:undo:{self.cause}")
+        return True
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
         """The step that a reply answers: the one it names, otherwise the one that waits for it."""

@@ -12,7 +12,7 @@ from thespian.actors import Actor, ActorAddress, WakeupMessage
 from order_sagas.actors.clock import Clock, iso
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
-from order_sagas.actors.sagas.advance import LogEvent, Timer, advance, wakes_of
+from order_sagas.actors.sagas.advance import Decision, LogEvent, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.places import WHOLE_SAGA, is_valid, row_index
@@ -52,7 +52,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     `timers` is the ticket of their timers' acknowledgements.
     """
 
-    saga: Saga
+    saga: Saga[Any]
     processor: ActorAddress
     clock: Clock
     outages: Outages
@@ -137,10 +137,7 @@ class SagaActor(Actor):
         context, before = self._context, self._progress
         try:
             decision = advance(context.saga, before, message, now)
-            outputs = [
-                Output(send.to.topic, send.to.keyed_by(send.message), send.message)
-                for send in decision.sends
-            ]
+            outputs = outputs_of(decision)
             after = decision.progress
             if decision.wakes:
                 self._set_timers(decision.wakes, now)
@@ -156,11 +153,19 @@ class SagaActor(Actor):
         if after is not before:
             self.send(context.processor, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.processor, Ack(batch, ticket, early=decision.early))
+            self.send(context.processor, Ack(batch, ticket, outputs, early=decision.early))
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:
             self.wakeupAfter(timedelta(seconds=max(0.0, wake.at - now)), wake)
+
+
+def outputs_of(decision: Decision) -> list[Output]:
+    """The records of what a decision sends."""
+    return [
+        Output(send.to.topic, send.to.keyed_by(send.message), send.message)
+        for send in decision.sends
+    ]
 
 
 def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:

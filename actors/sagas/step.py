@@ -16,8 +16,8 @@ from order_sagas.actors.sagas.retry import Retry
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
 
-    S = TypeVar("S", bound=Message, default=Any)
-    X = TypeVar("X", default=Replies)
+    S = TypeVar("S", bound=Message)
+    X = TypeVar("X", default=Any)
 else:
     from typing import TypeVar
 
@@ -40,7 +40,7 @@ class StepFields(TypedDict, total=False):
     undo_retry: Retry
     needs_no_undo: bool
     pivot: bool
-    reads: tuple[Read, ...]
+    reads: Iterable[Read]
     ask: Callable[..., Message] | None
     unknown: type[Message] | None
 
@@ -65,13 +65,15 @@ def _count_of(field: str) -> Any:
     return attrs.field(default=factory, init=False, repr=False, eq=False)
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class Step(Generic[S, X]):
     """One row of a saga.
 
     `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step without `do` was done by the
-    message that started the saga; only the first row can be one.
+    in seconds. A step without `done` waits for no reply. A step with `done` but without `do` is
+    done by an event: its participant acts on a record that was sent already, and the saga waits for
+    the outcome; nothing can be sent again, so there is one attempt. A step without both was done by
+    the message that started the saga; only the first row can be one.
 
     `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
     seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
@@ -92,6 +94,8 @@ class Step(Generic[S, X]):
     """
 
     kind: ClassVar[str] = "step"
+    is_child: ClassVar[bool] = False
+    """True if the step runs another saga; see `Child`."""
 
     name: str
     to: Participant = attrs.field(kw_only=True)
@@ -176,11 +180,53 @@ class Step(Generic[S, X]):
             name: str,
             *,
             to: Participant,
-            do: Callable[[S, X, Replies], Message] | Callable[[S, X], Message],
-            undo: Callable[[S, X, Replies], Message] | Callable[[S, X], Message] | None = None,
+            do: Callable[[S, X], Message],
+            undo: Callable[[S, X, Replies], Message],
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: Callable[[S, X, Replies], Message],
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: None = None,
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: Callable[[S, X], Message],
             **fields: Unpack[StepFields],
         ) -> None: ...
         def __init__(self, name: str, **fields: Any) -> None: ...
+
+    else:
+
+        def __init__(self, name: str, **fields: Any) -> None:
+            self.__attrs_init__(name, **fields)
+
+        @classmethod
+        def __class_getitem__(cls, given: Any) -> Any:
+            # A TypeVar has no default before Python 3.13: `Step[Start]` is `Step[Start, Any]`.
+            given = given if isinstance(given, tuple) else (given,)
+            missing = len(cls.__parameters__) - len(given)
+            return super().__class_getitem__((*given, *[Any] * missing))
 
     def __attrs_post_init__(self) -> None:
         if not self.name:
@@ -199,8 +245,8 @@ class Step(Generic[S, X]):
 
     def _check(self) -> None:
         refuse = self._refuse
-        if self.done and not self.do:
-            refuse("has a reply (`done`) but no command (`do`)")
+        if self.done and not self.do and self.ask:
+            refuse("asks for an outcome (`ask`) of a command, but has none (`do`)")
         if self.failed and not self.done:
             refuse("can fail (`failed`) but never succeed (`done`)")
         if self.done and self.within is None:
@@ -234,6 +280,11 @@ class Step(Generic[S, X]):
                 "is a pivot that is waited for and has an `undo`, so it needs an `undone` reply: "
                 "nothing before it may be undone until it is known to be undone itself"
             )
+
+    @property
+    def is_done_by_event(self) -> bool:
+        """True if the step waits for the outcome of something that no command of it began."""
+        return self.kind == "step" and self.do is None and self.done is not None
 
     def scaled(self, factor: float) -> "Step[S, X]":
         """The same step with every duration multiplied by `factor`."""

@@ -1,12 +1,14 @@
 """How sagas in flight of one version of a definition go on as sagas of another one."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
 import attrs
 
 from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.shape import SagaShape
+from order_sagas.actors.sagas.table import Table
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:
@@ -41,22 +43,50 @@ class StepMapping:
         )
 
 
-def check_mappings(
-    saga: str, own: int, steps: Collection[str], mappings: Mapping[int, StepMapping]
-) -> None:
-    """Raise DefinitionError if a mapping of version `own` names a step that is not in `steps`."""
-    for version, mapping in mappings.items():
+def check_mappings(saga: Table) -> None:
+    """Raise DefinitionError if a mapping of the definition names a step that it does not have."""
+    for version, mapping in saga.migrates.items():
 
         def refuse(rule: str, version: int = version) -> NoReturn:
-            raise DefinitionError(f"saga {saga!r}: `migrates` from version {version}: {rule}")
+            raise DefinitionError(f"saga {saga.name!r}: `migrates` from version {version}: {rule}")
 
-        if version == own:
+        if version == saga.version:
             refuse("it is the version of the definition itself")
-        for name in sorted({*mapping.renamed.values(), *mapping.added} - {*steps}):
-            refuse(f"version {own} has no step {name!r}")
+        for name in sorted({*mapping.renamed.values(), *mapping.added} - saga.index.keys()):
+            refuse(f"version {saga.version} has no step {name!r}")
         for name in sorted(mapping.required - mapping.added):
             refuse(f"{name!r} is in `required` and not in `added`")
         for name in sorted(mapping.added & {*mapping.renamed.values()}):
             refuse(f"{name!r} is in `added`, and another step is renamed to it")
         if len({*mapping.renamed.values()}) < len(mapping.renamed):
             refuse("two steps are renamed to one")
+
+
+def new_places(before: SagaShape, saga: Table, mapping: StepMapping) -> list[int | None]:
+    """For each step of `before`, its place in the rows of the definition; None if it is removed.
+
+    Raises DefinitionError if the mapping leaves open what becomes of a step of either version.
+    """
+
+    def refuse(rule: str) -> NoReturn:
+        raise DefinitionError(f"saga {saga.name!r}: moving to version {saga.version}: {rule}")
+
+    names = [step.name for step in before.steps]
+    for name in sorted({*mapping.renamed, *mapping.removed} - {*names}):
+        refuse(f"the other version has no step {name!r}")
+    places: list[int | None] = []
+    for name in names:
+        place = None
+        if name not in mapping.removed:
+            place = saga.index.get(mapping.renamed.get(name, name))
+            if place is None:
+                refuse(f"it has no step {name!r}: name the step in `renamed` or in `removed`")
+            if place in places:
+                refuse(f"two steps of the other version become its step {saga.rows[place].name!r}")
+            if saga.rows[place].name in mapping.added:
+                refuse(f"its step {saga.rows[place].name!r} is in `added`, and was there before")
+        places.append(place)
+    for place, row in enumerate(saga.rows):
+        if place not in places and row.name not in mapping.added:
+            refuse(f"the other version has no step {row.name!r}: name the step in `added`")
+    return places

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from order_sagas.actors.clock import iso
 from order_sagas.actors.errors import SagaError
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild, child_event_id
 from order_sagas.actors.sagas.definition import Each, Participant, Saga
 from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
 from order_sagas.actors.sagas.known_replies import Replies, bare
@@ -16,6 +17,7 @@ from order_sagas.actors.sagas.state import (
     ASKED,
     BACKOFF,
     COMPENSATING,
+    COMPLETED,
     NEEDS_ATTENTION,
     RUNNING,
     SENT,
@@ -78,6 +80,8 @@ class Transition:
         before = self.before
         if not self.history:
             return Decision(before, self.sends, self.wakes, self.notes, self.early)
+        if self.status >= COMPLETED and self.status != before.status and before.start.saga_id:
+            self.report_end()
         after = SagaState(
             before.saga_id,
             before.order_id,
@@ -174,8 +178,12 @@ class Transition:
     def send(self, to: Participant, message: Message, step: str, attempt: int, event: str) -> None:
         """Send a message to a participant, with the ids that identify it.
 
-        The event id is the saga id with `event` and, if it is not 0, `attempt`.
+        The event id is the saga id with `event` and, if it is not 0, `attempt`. What is for a child
+        saga goes to the topic that the child starts on; an undo names the child as its saga.
         """
+        if to is CHILDREN:
+            self.send_child(message, step, attempt, event)
+            return
         saga_id = self.before.saga_id
         stamped = replace(
             message,
@@ -188,6 +196,31 @@ class Transition:
             schema_version=SCHEMA_VERSION,
         )
         self.sends.append(Send(to, stamped))
+
+    def send_child(self, message: Message, step: str, attempt: int, event: str) -> None:
+        """Send a child saga its start or its undo."""
+        saga_id, child = self.before.saga_id, self.saga.rows[self.saga.index[step]]
+        to, event_id, to_saga = CHILDREN, f"{saga_id}/{event}/{attempt}", saga_id
+        if isinstance(message, UndoChild):
+            message, to_saga = replace(message, parent=saga_id), message.saga_id
+        else:
+            to = child.origin  # type: ignore[attr-defined]
+            if child.done:
+                event_id = child_event_id(saga_id, step, attempt)
+        stamped = replace(
+            message,
+            event_id=event_id,
+            saga_id=to_saga,
+            step=step,
+            attempt=attempt,
+            causation_id=self.cause,
+            occurred_at=iso(self.now),
+            schema_version=SCHEMA_VERSION,
+        )
+        self.sends.append(Send(to, stamped))
+
+    def report_end(self) -> None:
+        """Tell the saga's parent, if there is one, that the saga has ended."""
 
     def back_off(self, i: int, state: StepState, phase: int, wait: float) -> None:
         """Set a timer to send step `i` again in `wait` seconds."""

@@ -4,12 +4,12 @@ A pure function. A saga is moved only if what is under way stays as it is: the s
 reply wait for the same one, what was done stands before them, and the pivot stays on the same side.
 """
 
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from order_sagas.actors.errors import CannotMoveError, DefinitionError
+from order_sagas.actors.errors import CannotMoveError
 from order_sagas.actors.sagas.definition import Each, Saga
 from order_sagas.actors.sagas.shape import SagaShape, StepShape, shape_of
 from order_sagas.actors.sagas.state import (
@@ -25,7 +25,7 @@ from order_sagas.actors.sagas.state import (
     SagaState,
     StepState,
 )
-from order_sagas.actors.sagas.step_mapping import StepMapping
+from order_sagas.actors.sagas.step_mapping import StepMapping, new_places
 from order_sagas.actors.sagas.transition import GOING, UNDOING
 
 MOVED = "saga.moved"
@@ -47,7 +47,7 @@ class VersionMove:
         self._before = before
         self._after = shape_of(target)
         self._mapping = mapping
-        self._places = _new_places(before, target, mapping)
+        self._places = new_places(before, target, mapping)
 
     def moved(self, saga: SagaState, by: str, now: float) -> SagaState:
         """The state of the saga in the other version, with the move in its history.
@@ -231,36 +231,6 @@ class VersionMove:
             for name, reply in saga.replies.items()
             if name not in removed
         }  # fmt: skip
-
-
-def _new_places(before: SagaShape, saga: Saga[Any], mapping: StepMapping) -> list[int | None]:
-    """For each step of `before`, its place in the rows of the definition; None if it is removed.
-
-    Raises DefinitionError if the mapping leaves open what becomes of a step of either version.
-    """
-
-    def refuse(rule: str) -> NoReturn:
-        raise DefinitionError(f"saga {saga.name!r}: moving to version {saga.version}: {rule}")
-
-    names = [step.name for step in before.steps]
-    for name in sorted({*mapping.renamed, *mapping.removed} - {*names}):
-        refuse(f"the other version has no step {name!r}")
-    places: list[int | None] = []
-    for name in names:
-        place = None
-        if name not in mapping.removed:
-            place = saga.index.get(mapping.renamed.get(name, name))
-            if place is None:
-                refuse(f"it has no step {name!r}: name the step in `renamed` or in `removed`")
-            if place in places:
-                refuse(f"two steps of the other version become its step {saga.rows[place].name!r}")
-            if saga.rows[place].name in mapping.added:
-                refuse(f"its step {saga.rows[place].name!r} is in `added`, and was there before")
-        places.append(place)
-    for place, row in enumerate(saga.rows):
-        if place not in places and row.name not in mapping.added:
-            refuse(f"the other version has no step {row.name!r}: name the step in `added`")
-    return places
 
 
 def _side(stage: int, shape: SagaShape) -> str:

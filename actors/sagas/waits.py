@@ -33,6 +33,8 @@ class Waits(Forward):
             self.begin_items(i, step, sent)
         elif step.kind != "step":
             self.begin_wait(i, step)
+        elif step.is_done_by_event:
+            self.await_reply(i, step, 1)
         elif step.do is None:
             self.steps[i] = StepState(DONE, 0, self.now)
         else:

@@ -104,13 +104,13 @@ class EffectService(EffectHandlers):
 
     def intended(self, command: Any) -> Any:
         """The new entity, with all that the call is made from."""
-        return self.entity(
-            order_id=command.order_id, status=Effect.PENDING, request=as_json(command)
-        )
+        entity: Any = self.entity
+        return entity(order_id=command.order_id, status=Effect.PENDING, request=as_json(command))
 
     def blocked(self, command: Any, now: float) -> Any:
         """The new entity of an effect that was undone before it was made."""
-        return self.entity(
+        entity: Any = self.entity
+        return entity(
             order_id=command.order_id,
             status=Effect.BLOCKED,
             code="undone",
@@ -120,7 +120,7 @@ class EffectService(EffectHandlers):
 
     def is_made(self, effect: Any) -> bool:
         """True if the effect was made, even if it has been undone since."""
-        return effect.made > 0
+        return bool(effect.made)
 
     def made(self, effect: Any, value: Any, now: float) -> Any:
         """The entity after the effect was made, with the `value` that the call returned."""
@@ -150,7 +150,8 @@ class EffectService(EffectHandlers):
     def first_answer(self, effect: Any) -> Message:
         """The reply to the command: `done`, or `failed` if the effect was refused or undone."""
         if effect.status == Effect.COMPLETED:
-            return self._results.decode(effect.result)
+            done: Message = self._results.decode(effect.result)
+            return done
         return self.failed(order_id=effect.order_id, code=effect.code, reason=effect.reason)
 
     def undo_answer(self, effect: Any) -> Message:
@@ -186,7 +187,8 @@ class EffectService(EffectHandlers):
 
 def _own(service: type[EffectService], base: type[Message]) -> Any:
     """A message class of this service alone, because its class says whom a message is for."""
-    return type(base)(f"{service.__name__}{base.__name__}", (base,), {"__module__": __name__})
+    make: Any = type(base)
+    return make(f"{service.__name__}{base.__name__}", (base,), {"__module__": service.__module__})
 
 
 def _check(service: type[EffectService]) -> None:

@@ -1,6 +1,7 @@
 """Runs the checks, and reports their violations."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import attrs
 
@@ -47,8 +48,17 @@ class Report:
         return [v for finding in self.findings for v in finding.violations]
 
 
-def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Report:
+def examine(
+    ledger: Ledger,
+    sagas: Iterable[Saga[Any]],
+    *,
+    ended: bool = False,
+    elsewhere: Collection[str] = (),
+) -> Report:
     """Run the checks on the books; `ended` includes those of kind `ENDED`.
+
+    Leaves out checks of what the services of the participants `elsewhere` store: they run
+    elsewhere, so the database does not have it.
 
     If the books may change meanwhile, the ledger must read them in one transaction, as of one
     moment.
@@ -56,7 +66,7 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
     findings = tuple(
         Finding(check, int(ledger.ask(check.of)[0][0]), _violations_of(ledger, check))
         for check in checks_for(sagas)
-        if ended or check.when == ALWAYS
+        if (ended or check.when == ALWAYS) and check.stored_by not in elsewhere
     )
     in_flight = dict(
         ledger.ask(
@@ -67,7 +77,7 @@ def examine(ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False) -> Re
 
 
 def violations(
-    ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False
+    ledger: Ledger, sagas: Iterable[Saga[Any]], *, ended: bool = False
 ) -> Iterator[Violation]:
     """The violations that `examine` would find, without counting the rows examined."""
     for check in checks_for(sagas):

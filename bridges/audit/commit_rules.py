@@ -6,7 +6,7 @@ about changes, which only a check of each commit can see (`check_change`). Where
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -108,7 +108,7 @@ def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:
         yield from _check_undoing(saga, registry.get(saga.saga, saga.version))
 
 
-def _check_undoing(saga: SagaState, definition: Saga) -> Iterator[Broken]:
+def _check_undoing(saga: SagaState, definition: Saga[Any]) -> Iterator[Broken]:
     stage_of = {step.name: n for n, stage in enumerate(definition.stages) for step in stage}
     undone = [
         stage_of[row.name]
@@ -142,6 +142,8 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
     """Violations of the rules for what a commit may change of an order."""
     for name, old in before.sagas.items():
         new = after.sagas.get(name)
+        if new is not None and _was_brought_back(old, new):
+            continue
         if old.ended and new is not None and new.status != old.status:
             yield Broken("one end", old.saga_id, f"was {old.status!r}, is {new.status!r}")
         if old.ended and new is not None and new.steps != old.steps:
@@ -165,6 +167,12 @@ def check_change(before: Facts, after: Facts) -> Iterator[Broken]:
         done = before.reservation.status != Reservation.HELD
         if done and after.reservation.status != before.reservation.status:
             yield Broken("final stays final", before.order_id, f"{after.reservation}")
+
+
+def _was_brought_back(old: SagaState, new: SagaState) -> bool:
+    """Whether a saga that had completed is undone, because its parent asked for it."""
+    events = [entry.event for entry in new.history[len(old.history) :]]
+    return old.status == Status.COMPLETED and "saga.undo_asked" in events
 
 
 _TIMED = {

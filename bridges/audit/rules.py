@@ -8,6 +8,7 @@ history says who skipped it and why.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -30,6 +31,8 @@ class Check:
     of: str
     broken: str
     when: str = ALWAYS
+    stored_by: str = ""
+    """The participant whose service stores what is examined; empty for the sagas themselves."""
 
 
 _PLACED = "s.saga = 'place-order'"
@@ -211,6 +214,7 @@ CUSTOMERS = (
             FROM notifications n LEFT JOIN sagas s ON s.no = n.no AND {_PLACED}
             WHERE n.sends > 1 OR (n.sends = 1) <> (n.status = 'SENT') OR s.no IS NULL
                 OR s.status <> upper(n.about)""",
+        stored_by="notifications",
     ),
     Check(
         "told once",
@@ -233,11 +237,22 @@ CUSTOMERS = (
             WHERE {_PLACED} AND s.ended_at IS NOT NULL
                 AND (n.no IS NULL OR n.status NOT IN ('SENT', 'FAILED'))""",
         ENDED,
+        stored_by="notifications",
     ),
 )
 
 
-def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
+BEGUN = Check(
+    "begun",
+    "Each order that was accepted begins: its record is in Kafka until it is handled.",
+    "orders",
+    "",
+    "",
+)
+"""A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
+
+
+def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
     """Every check, for books with sagas of these definitions."""
     rows = [
         f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "

@@ -22,7 +22,9 @@ def _once(event: str, step: str) -> str:
     return (
         f"CASE WHEN {event} IN ('saga.step_completed', 'saga.step_undone') "
         f"THEN {event} || ' ' || {step} "
-        f"WHEN {event} IN ('saga.completed', 'saga.cancelled') THEN 'end' END"
+        # A child that has completed may be undone by its parent, and then is cancelled, too.
+        f"WHEN {event} IN ('saga.completed', 'saga.cancelled') THEN "
+        f"CASE WHEN s.state LIKE '%\"saga.undo_asked\"%' THEN {event} ELSE 'end' END END"
     )
 
 

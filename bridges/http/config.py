@@ -1,6 +1,6 @@
 """Options and dependencies of the HTTP server, and its errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,8 @@ class Dependencies:
     """Number of records not handled yet, by topic and by role."""
     dead_letters: Callable[[], int] = lambda: 0
     """Number of records in the dead-letter topic, including replay and discard marks."""
+    topic_problems: Callable[[], Sequence[object]] = lambda: ()
+    """What keeps workers from reading topics, each as a text for people."""
     check_log: Callable[[], None] = _no_op
     """Raises BridgeError if the log is unavailable."""
     flush: Callable[[], None] = _no_op

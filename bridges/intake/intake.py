@@ -63,8 +63,13 @@ class Verdict(Enum):
 class Intake:
     """Takes orders into a log. To be used by one thread."""
 
-    def __init__(self, log: Log, clock: Clock | None = None) -> None:
+    def __init__(self, log: Log, clock: Clock | None = None, lost: Iterable[str] = ()) -> None:
+        """`lost` are orders that were accepted and whose start the log has no more.
+
+        One that is brought again with the same content is put into the log again.
+        """
         self._log = log
+        self._lost = {*lost}
         self._clock = clock or SystemClock()
         self._encode = msgspec.json.Encoder().encode
         db = log.db
@@ -119,6 +124,10 @@ class Intake:
                 used_for = uses.get(key)
                 if used_for is not None and (used_for != order_id or before not in (None, print_)):
                     verdict = Verdict.KEY_REUSED
+                elif before == print_ and order_id in self._lost:
+                    self._lost.discard(order_id)
+                    records.append(record)
+                    verdict = Verdict.ACCEPTED
                 elif before is not None:
                     verdict = Verdict.DUPLICATE if before == print_ else Verdict.CONFLICT
                 elif len(record.value or b"") > LARGEST:
@@ -133,7 +142,8 @@ class Intake:
                     uses[key] = order_id
                     new_uses.append((key, order_id, now))
             if records:
-                self._log.db.insert(cursor, self._new_key, keys)
+                if keys:
+                    self._log.db.insert(cursor, self._new_key, keys)
                 self._log.put(cursor, records)
             if new_uses:
                 self._log.db.insert(cursor, self._use, new_uses)

@@ -13,7 +13,12 @@ from order_sagas.bridges.kafka.assignor import ShardAssignor
 from order_sagas.bridges.kafka.backpressure import Outstanding
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
-from order_sagas.bridges.kafka.errors import BrokerUnreachableError, mapped
+from order_sagas.bridges.kafka.errors import (
+    BrokerUnreachableError,
+    KafkaRefusedError,
+    TopicMissingError,
+    mapped,
+)
 from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.kafka.rebalance import Shares
 from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
@@ -159,7 +164,13 @@ class TopicReader:
         return consumer
 
     def _read_until_failure(self, consumer: KafkaConsumer) -> None:
-        shares = Shares(consumer, self._owner, self._outstanding, self._release_timeout)
+        def topic_id(topic: str) -> str:
+            # No public method tells it.
+            return str(consumer._cluster.topic_id(topic) or "")
+
+        shares = Shares(
+            consumer, self._owner, self._outstanding, self._release_timeout, topic_id=topic_id
+        )
         try:
             consumer.subscribe(self._topics, listener=shares)
             while not self._stopping.is_set():
@@ -175,7 +186,7 @@ class TopicReader:
         room = self._outstanding.wait_for_room(_STALLED)
         self._rewind_requested(shares)
         if room:
-            consumer.resume(*(consumer.paused() - shares.unready))
+            consumer.resume(*(consumer.paused() - shares.unready - shares.held))
         else:
             consumer.pause(*consumer.assignment())
         try:
@@ -186,10 +197,11 @@ class TopicReader:
             return
         finish_what_was_begun(consumer)
         self._note_connection(consumer)
-        away = shares.was_away()
+        stale = shares.was_away() or shares.topics_replaced()
+        shares.ask_again()
         if shares.unready:
             self._settle(shares)
-        if polled and not away:
+        if polled and not stale:
             self._hand_over([convert(record) for records in polled.values() for record in records])
         self._send_report(consumer)
 
@@ -221,11 +233,21 @@ class TopicReader:
 
     def _note_connection(self, consumer: KafkaConsumer) -> None:
         # The group's coordinator is the only broker in constant use. No public method tells
-        # whether it answers.
+        # whether it answers, and which topics are there.
         if consumer._coordinator.coordinator_unknown():
             if self._connected:  # before the first connection, it has only not been found yet
                 self._disconnected("The group's coordinator does not answer.")
-        elif not self._connected:
+            return
+        cluster = consumer._cluster
+        gone = [topic for topic in self._topics if cluster.partitions_for_topic(topic) is None]
+        if gone and self._connected:
+            refused = sorted(cluster.unauthorized_topics.intersection(gone))
+            self._disconnected(
+                f"Kafka lets this worker not read {', '.join(refused)}."
+                if refused
+                else f"Kafka has no topic {', '.join(gone)}."
+            )
+        elif not gone and not self._connected:
             self._connected = True
             _log.info("kafka.connected", servers=self._connection.bootstrap_servers)
             self._owner.on_connected()
@@ -239,7 +261,7 @@ class TopicReader:
     def _log_failure(self, event: str, error: Exception) -> None:
         ours = mapped(error) if isinstance(error, KafkaError) else error
         _log.warning(event, error=str(ours), kind=type(ours).__name__)
-        if isinstance(ours, BrokerUnreachableError):
+        if isinstance(ours, BrokerUnreachableError | KafkaRefusedError | TopicMissingError):
             self._disconnected(str(ours))
 
 

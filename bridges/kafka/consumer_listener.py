@@ -18,6 +18,20 @@ class Batch:
     """The shards that the records belong to."""
 
 
+HELD = -1
+"""In place of an offset: the partition is not read, and the owner is asked again later."""
+
+
+@attrs.frozen
+class Extent:
+    """The offset of the first record of a partition, and the offset behind the last one."""
+
+    begin: int
+    end: int
+    topic_id: str = ""
+    """The id that Kafka gave the topic when it was created; empty if the broker tells none."""
+
+
 class ShardOwner(Protocol):
     """Receives what the consumer reads and owns. Called on its threads, one call at a time.
 
@@ -28,19 +42,17 @@ class ShardOwner(Protocol):
     def on_assigned(self, shards: frozenset[int]) -> "Future[Mapping[tuple[str, int], int]]":
         """These shards are owned now; returns the offset to read next, for each (topic, partition).
 
-        A partition without an offset is read from its earliest record. The answer may take time;
+        A partition without an offset is read from its earliest record, and one with HELD in its
+        place is not read until the owner, who is asked again every few seconds, answers otherwise.
+        `on_extents` was called for all their partitions just before. The answer may take time;
         the consumer stays in the group meanwhile, and reads nothing. If this method or the future
         raises, the method is called again a moment later. The consumer cancels the future after
         waiting too long; an owner that has not begun by then must not begin.
         """
         ...
 
-    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """The offsets of `on_assigned` are outside the topic: reading starts at these instead."""
-        ...
-
-    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
-        """The offset after the last record of each partition that was just assigned."""
+    def on_extents(self, extents: Mapping[tuple[str, int], Extent]) -> None:
+        """What the partitions hold for which `on_assigned` is about to be called."""
         ...
 
     def on_batch(self, batch: Batch) -> None:

@@ -10,7 +10,7 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka.backpressure import Deadline, Outstanding
-from order_sagas.bridges.kafka.consumer_listener import ShardOwner
+from order_sagas.bridges.kafka.consumer_listener import HELD, Extent, ShardOwner
 
 _log = structlog.get_logger(__name__)
 
@@ -18,6 +18,9 @@ _LOOK_AGAIN = 0.005
 """Seconds between checks whether the owner has released the revoked shards."""
 CLAIM_SECONDS = 15.0
 """Seconds to wait for the owner's offsets of new shards before it is asked again."""
+
+_HELD_AGAIN = 10.0
+"""Seconds before the owner is asked again about partitions that it does not want to be read."""
 
 Positions = Mapping[tuple[str, int], int]
 """The offset to read next, for each (topic, partition)."""
@@ -38,13 +41,21 @@ class Shares(AsyncConsumerRebalanceListener):
         outstanding: Outstanding,
         release_timeout: float,
         monotonic: Callable[[], float] = time.monotonic,
+        topic_id: Callable[[str], str] = lambda topic: "",
     ) -> None:
+        """`topic_id` returns the id of a topic as the client knows it now, or an empty text."""
         self._monotonic = monotonic
         self._consumer = consumer
         self._owner = owner
         self._outstanding = outstanding
         self._release_timeout = release_timeout
+        self._topic_id = topic_id
+        self._ids: dict[str, str] = {}
+        """The ids of the topics when the owner was asked last."""
+        self._held_until = 0.0
         self._member = ""
+        self.held: set[TopicPartition] = set()
+        """Assigned partitions that the owner does not want to be read."""
         self.unready: set[TopicPartition] = set()
         """Assigned and paused partitions whose offset is not known yet."""
 
@@ -58,6 +69,7 @@ class Shares(AsyncConsumerRebalanceListener):
         After that they are treated as lost.
         """
         partitions = set(revoked)
+        self.held -= partitions
         shards = _shards(partitions - self.unready)
         self.unready -= partitions
         if not shards:
@@ -77,6 +89,7 @@ class Shares(AsyncConsumerRebalanceListener):
     async def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
         """Drop partitions that the group has assigned to others."""
         partitions = set(lost)
+        self.held -= partitions
         shards = _shards(partitions - self.unready)
         self.unready -= partitions
         self._member = ""
@@ -86,6 +99,7 @@ class Shares(AsyncConsumerRebalanceListener):
         """Drop all partitions, because the consumer is abandoned."""
         shards = _shards(set(self._consumer.assignment()) - self.unready)
         self.unready.clear()
+        self.held.clear()
         self._lose(shards)
 
     def was_away(self) -> bool:
@@ -121,22 +135,42 @@ class Shares(AsyncConsumerRebalanceListener):
 
         No method of the listener may run until `read_on` is called.
         """
-        shards = _shards(self._ready())
-        if not shards:
+        ready = self._ready()
+        if not ready:
             self.unready.clear()
             return None
-        return self._owner.on_assigned(shards)
+        self._owner.on_extents(self._extents(ready))
+        return self._owner.on_assigned(_shards(ready))
 
     def read_on(self, positions: Positions) -> None:
         """Start reading the new shards at the owner's offsets."""
         ready = self._ready()
-        shards = _shards(ready)
-        moved = self._moved(ready, positions)
-        if moved:
-            self._owner.on_positions_moved(moved)
-        self._read_from(ready, {**positions, **moved})
+        held = {tp for tp in ready if positions.get((tp.topic, tp.partition)) == HELD}
+        if held:
+            self._held_until = self._monotonic() + _HELD_AGAIN
+        self.held = (self.held - ready) | held
+        self._read_from(ready - held, positions)
         self.unready.clear()
-        _log.info("kafka.shards_assigned", shards=sorted(shards))
+        _log.info("kafka.shards_assigned", shards=sorted(_shards(ready - held)))
+
+    def ask_again(self) -> None:
+        """Treat held partitions as newly assigned, if the owner was asked some seconds ago."""
+        if self.held and self._monotonic() >= self._held_until:
+            held, self.held = self.held, set()
+            self._hold_back(held)
+
+    def topics_replaced(self) -> bool:
+        """True if a topic has another id than before. All partitions are then newly assigned.
+
+        What was read of them since the last call may be of either topic, and must be dropped.
+        """
+        if all(self._topic_id(topic) in ("", id_) for topic, id_ in self._ids.items()):
+            return False
+        _log.error("kafka.topics_replaced", topics=sorted(self._ids))
+        self._ids.clear()
+        self.held.clear()
+        self._hold_back(set(self._consumer.assignment()))
+        return True
 
     def rewind(self, shards: frozenset[int]) -> None:
         """Treat these shards, if they are owned, as newly assigned."""
@@ -146,36 +180,16 @@ class Shares(AsyncConsumerRebalanceListener):
     def _ready(self) -> set[TopicPartition]:
         return self.unready & set(self._consumer.assignment())
 
-    def _moved(
-        self, partitions: Iterable[TopicPartition], positions: Positions
-    ) -> dict[tuple[str, int], int]:
-        """The offsets to use for partitions whose offset is outside the topic.
-
-        Retention has deleted the records there, or the topic was created again. Without a new
-        offset, nothing would ever be read, or newer records would be skipped.
-        """
-        latest = self._consumer.end_offsets([*partitions])
-        self._owner.on_ends({(tp.topic, tp.partition): end for tp, end in latest.items()})
-        known = [tp for tp in partitions if (tp.topic, tp.partition) in positions]
-        if not known:
-            return {}
-        earliest = self._consumer.beginning_offsets(known)
-        moved = {}
-        for tp in known:
-            at = positions[tp.topic, tp.partition]
-            if not earliest[tp] <= at <= latest[tp]:
-                _log.error(
-                    "kafka.position_outside_topic",
-                    topic=tp.topic,
-                    partition=tp.partition,
-                    position=at,
-                    earliest=earliest[tp],
-                    latest=latest[tp],
-                    what="its records were deleted, or the topic was created again; "
-                    "reading continues at the earliest record",
-                )
-                moved[tp.topic, tp.partition] = earliest[tp]
-        return moved
+    def _extents(self, partitions: Iterable[TopicPartition]) -> dict[tuple[str, int], Extent]:
+        """What these partitions hold now."""
+        asked = [*partitions]
+        latest = self._consumer.end_offsets(asked)
+        earliest = self._consumer.beginning_offsets(asked)
+        self._ids.update({topic: self._topic_id(topic) for topic in {tp.topic for tp in asked}})
+        return {
+            (tp.topic, tp.partition): Extent(earliest[tp], latest[tp], self._ids[tp.topic])
+            for tp in asked
+        }
 
     def _read_from(self, partitions: set[TopicPartition], positions: Positions) -> None:
         for tp in partitions:

@@ -8,8 +8,10 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
+from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.kafka.errors import map_errors
 from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
+from order_sagas.bridges.kafka.topics import ids_of_topics
 from order_sagas.bridges.records.record import Record
 
 
@@ -27,6 +29,20 @@ def ends_of_topics(
     with _consumer(connection) as consumer:
         found = consumer.end_offsets(places)
         return {(place.topic, place.partition): offset for place, offset in found.items()}
+
+
+def extents_of_topics(
+    connection: KafkaConnection, topics: Sequence[str], partitions: int
+) -> dict[tuple[str, int], Extent]:
+    """What each partition of the topics holds, with the ids of the topics."""
+    places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
+    ids = ids_of_topics(connection, topics)
+    with _consumer(connection) as consumer:
+        ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
+    return {
+        (place.topic, place.partition): Extent(begins[place], ends[place], ids[place.topic])
+        for place in places
+    }
 
 
 def read_whole(connection: KafkaConnection, topic: str, partitions: int) -> list[Record]:

@@ -19,6 +19,7 @@ from order_sagas.bridges.kafka.errors import (
 )
 
 _MAX_BATCH = "max.message.bytes"
+_CLEANUP = "cleanup.policy"
 _USUAL_LIMIT = 1_048_588
 """Kafka's default limit for a batch, in bytes."""
 _WEEK = 7 * 24 * 3600.0
@@ -49,14 +50,18 @@ def create_topics(
             _create(
                 admin,
                 {
-                    topic: {**shape, "configs": {"retention.ms": kept}}
+                    topic: {**shape, "configs": {"retention.ms": kept, _CLEANUP: "delete"}}
                     for topic in missing
                     if topic != DEAD_LETTERS
                 },
             )
             if DEAD_LETTERS in missing:
                 others = [topic for topic in topics if topic != DEAD_LETTERS]
-                configs = {"retention.ms": "-1", **_room_for_letters(admin, others)}
+                configs = {
+                    "retention.ms": "-1",
+                    _CLEANUP: "delete",
+                    **_room_for_letters(admin, others),
+                }
                 _create(admin, {DEAD_LETTERS: {**shape, "configs": configs}})
             _refuse_mismatch(_partition_counts(admin, topics), partitions)
         return missing
@@ -67,10 +72,12 @@ def check_topics(
 ) -> int:
     """The number of partitions of all topics, which must be `partitions` if that is given.
 
-    Raises TopicMissingError, which names the command to run, and TopicMismatchError.
+    Raises TopicMissingError, which names the command to run, and TopicMismatchError, for compacted
+    topics too.
     """
     with _admin(connection) as admin:
         present = _partition_counts(admin, topics)
+        _refuse_compaction(admin, [*present])
     missing = [topic for topic in topics if topic not in present]
     if missing:
         raise TopicMissingError(
@@ -79,6 +86,19 @@ def check_topics(
     count = next(iter(present.values())) if partitions is None else partitions
     _refuse_mismatch(present, count)
     return count
+
+
+def ids_of_topics(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
+    """The id that Kafka gave each topic when it was created.
+
+    An empty text if the broker tells none. Raises TopicMissingError.
+    """
+    with _admin(connection) as admin:
+        described = {topic["name"]: topic for topic in admin.describe_topics(list(topics))}
+    for topic in topics:
+        if topic not in described or described[topic]["error_code"]:
+            raise TopicMissingError(f"Kafka has no topic {topic}")
+    return {topic: str(described[topic].get("topic_id") or "") for topic in topics}
 
 
 def batch_limits(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, int]:
@@ -124,6 +144,29 @@ def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
         raise TopicMismatchError(
             f"All topics must have {many(partitions, 'partition')}, so that one worker owns all "
             f"records of a key, but {', '.join(other)}."
+        )
+
+
+def _refuse_compaction(admin: KafkaAdminClient, topics: Sequence[str]) -> None:
+    """Raise TopicMismatchError if Kafka deletes all but the newest record of a key.
+
+    The records of an order have one key, so that those not handled yet would be lost. Nothing is
+    checked if the configuration may not be read.
+    """
+    asked = [ConfigResource("TOPIC", topic, [_CLEANUP]) for topic in topics]
+    try:
+        answer = admin.describe_configs(asked, config_filter="all")["topic"] if asked else {}
+    except KafkaError:
+        return
+    compacted = sorted(
+        topic
+        for topic, configs in answer.items()
+        if configs and "compact" in str(configs.get(_CLEANUP, {}).get("value", ""))
+    )
+    if compacted:
+        raise TopicMismatchError(
+            f"{', '.join(compacted)}: {_CLEANUP} is compact, so that Kafka would delete records of "
+            f"an order before they are handled. Set {_CLEANUP}=delete on the topic."
         )
 
 

@@ -19,6 +19,7 @@ from order_sagas.bridges.logs.log_writer import DeadLetterRow
 from order_sagas.bridges.operations.dead_letters import MARK
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
+from order_sagas.bridges.records.wire_forms import WireForm
 from order_sagas.bridges.storage.store import SUBMITTED, Store
 
 _log = structlog.get_logger(__name__)
@@ -77,11 +78,13 @@ class OutboxLog:
         topics: Sequence[str],
         group: str,
         dead_letters: KeptTopic | None = None,
+        wire_forms: Mapping[str, WireForm] | None = None,
     ) -> None:
         """`topics` are all that may be written.
 
         `group` is the consumer group of workers that have all roles.
 
+        `wire_forms` says how values are written to topics whose records are not plain.
         `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
         call of `letters`.
         """
@@ -89,6 +92,7 @@ class OutboxLog:
         self._connection = connection
         self._group = group
         self._dead_letters = dead_letters
+        self._wire_forms = wire_forms or {}
         check_topics(connection, topics, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
         self.db = self._store.db
@@ -127,8 +131,10 @@ class OutboxLog:
         self._wrote = True
 
     def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
-        """A record with the partition of its key."""
+        """A record with the partition of its key, and its value in the wire form of the topic."""
         raw = key.encode()
+        if topic in self._wire_forms:
+            value, headers = self._wire_forms[topic](value, headers)
         return Outgoing(topic, partition_for(raw, self.partitions), raw, value, headers)
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:

@@ -15,6 +15,7 @@ from order_sagas.bridges.processor.call_runners import CallRunner
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
+from order_sagas.bridges.records.wire_forms import WireForm
 from order_sagas.bridges.storage.store import Store
 
 
@@ -63,6 +64,8 @@ class ProcessorContext:
     tracing: Tracing | None = None
     ring: Callable[[], Any] = _nothing
     """Notifies the other workers that there are records for their shards."""
+    wire_forms: Mapping[str, WireForm] = attrs.field(factory=dict)
+    """How values are written to topics whose records are not plain."""
     log: Any = None
     """What the log adapter needs to reach its log: a `ClientPort` for Kafka, else None."""
     roles: Mapping[str, str] = attrs.field(factory=dict)

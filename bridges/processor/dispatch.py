@@ -187,7 +187,7 @@ class Dispatcher:
             context = self._context
             encode, routes, tracing = context.wire.encode, context.routes, context.tracing
             partitions, adapter = context.store.partitions, self._log
-            absent, emit = adapter.absent, adapter.emit
+            absent, emit, forms = adapter.absent, adapter.emit, context.wire_forms
             for output in outputs:
                 topic, message = output.topic, output.message
                 raw = output.key.encode()
@@ -202,7 +202,10 @@ class Dispatcher:
                 if tracing:
                     message = tracing.stamped(message, batch.sagas)
                     headers = header_of(message)
-                outgoing = Outgoing(topic, partition, raw, encode(message), headers)
+                value = encode(message)
+                if forms and topic in forms:
+                    value, headers = forms[topic](value, headers)
+                outgoing = Outgoing(topic, partition, raw, value, headers)
                 if absent:
                     to = routes.of(topic, type(message))
                     here = adapter.leave(batch, outgoing, to)

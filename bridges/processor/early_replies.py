@@ -140,6 +140,8 @@ class EarlyReplies:
         phases = {saga.steps[i].phase for i in rows}
         if phases - {IDLE, SKIPPED}:
             return True
+        if saga.code and any(definition.rows[i].is_done_by_event for i in rows):
+            return True  # what its participant did has to be undone
         if saga.ended or phases == {SKIPPED}:
             names = " or ".join(repr(definition.rows[i].name) for i in rows)
             return f"a reply to {names} that came too early, and the saga never sent that step"

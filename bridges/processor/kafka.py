@@ -18,7 +18,9 @@ from thespian.actors import ActorAddress, WakeupMessage
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.retry import Retry
 from order_sagas.actors.topics import DEAD_LETTERS
+from order_sagas.actors.words import many
 from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.kafka.consumer_listener import HELD, Extent
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.kafka.errors import KafkaClientError, RecordTooLargeError
 from order_sagas.bridges.kafka.ports import ClientPort, ConsumerPort
@@ -28,6 +30,7 @@ from order_sagas.bridges.processor.log_adapter import ProcessorHost
 from order_sagas.bridges.processor.positions import Positions
 from order_sagas.bridges.processor.role_progress import RoleProgress
 from order_sagas.bridges.processor.state import State
+from order_sagas.bridges.processor.topic_check import TopicCheck
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
@@ -74,17 +77,10 @@ class ShardsLost:
 
 
 @attrs.frozen
-class PositionsMoved:
-    """Partitions that are read from other offsets, since the stored ones are out of range."""
+class PartitionExtents:
+    """What partitions hold that are about to be assigned."""
 
-    positions: Mapping[tuple[str, int], int]
-
-
-@attrs.frozen
-class PartitionsEnd:
-    """End offsets of partitions at the time when they were assigned."""
-
-    ends: Mapping[tuple[str, int], int]
+    extents: Mapping[tuple[str, int], Extent]
 
 
 @attrs.frozen
@@ -143,6 +139,7 @@ class KafkaLogAdapter:
         self._positions = Positions()
         """The stored offsets: up to there, all roles of this worker have handled a partition."""
         self._progress = RoleProgress()
+        self._topics = TopicCheck(self._context.store.topic_ids, self._context.clock.now)
         self._offsets: RoleOffsets
         self._moved: dict[tuple[str, int], int] = {}
         """Offsets at which partitions are read whose stored offsets are out of range."""
@@ -237,10 +234,8 @@ class KafkaLogAdapter:
         elif kind is ShardsAssigned:
             self._to_claim.append(message)
             self.between_batches()
-        elif kind is PositionsMoved:
-            self._moved.update(message.positions)
-        elif kind is PartitionsEnd:
-            self._progress.cut(message.ends)
+        elif kind is PartitionExtents:
+            self._topics.note(message.extents)
         elif kind is ShardsRevoked:
             self._to_release |= message.shards
             self.between_batches()
@@ -274,6 +269,7 @@ class KafkaLogAdapter:
             shards = frozenset(self._to_release)
             self._to_release.clear()
             self._host.lose(shards)
+            self._forget_stopped(shards)
             self._drop_queued()
             self._reader.released(shards)
         claims, self._to_claim = self._to_claim, []
@@ -298,20 +294,48 @@ class KafkaLogAdapter:
             for handover, records in self._queue
         )
         claim = store.claim_for_roles(self._offsets, shards)
-        begins = self._progress.claimed(claim.offsets)
+        found = self._topics.judge(claim.offsets)
+        if found.doubtful:
+            error = KafkaClientError("offsets were stored after the topics were looked at")
+            asked.positions.set_exception(error)
+            return
+        self._host.counts.stopped_shards = len(self._topics.stopped)
+        if found.stopped:
+            self._shards_stopped(found.stopped)
+        places = {at: n for at, n in claim.offsets.items() if at[1] not in found.stopped}
+        begins = self._progress.claimed(places)
         self._positions.claimed(begins)
-        for place in begins:
+        for place in claim.offsets:
             self._moved.pop(place, None)
-        self._host.gain(claim.epochs)
+        self._moved.update({at: n for at, n in found.moved.items() if at in begins})
+        shards = [shard for shard in shards if shard not in found.stopped]
+        self._host.gain({shard: claim.epochs[shard] for shard in shards})
         left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         if left:
             log.info("outbox.published_again", count=len(left))
             self._publish(dict(left))
         self._host.database_is_back()
-        asked.positions.set_result({at: n for at, n in begins.items() if n})
+        positions = {at: n for at, n in {**begins, **self._moved}.items() if n and at in begins}
+        held = {at: HELD for at in claim.offsets if at not in begins}
+        asked.positions.set_result({**positions, **held})
+        if self._moved:
+            self._host.proceed_soon()
+
+    def _shards_stopped(self, reasons: Mapping[int, str]) -> None:
+        """Leave these shards unread, and say why: an operator has to decide where to go on."""
+        shards = sorted(reasons)
+        named = many(len(shards), "shard")
+        problem = f"{named} not read: {reasons[shards[0]]}; see `topics check`"
+        log.error("kafka.shards_stopped", shards=shards, reason=problem)
+        self._host.counts.last_error = problem
+
+    def _forget_stopped(self, shards: frozenset[int]) -> None:
+        self._topics.forget(shards)
+        self._host.counts.stopped_shards = len(self._topics.stopped)
 
     def _shards_lost(self, shards: frozenset[int]) -> None:
         self._to_release -= shards
+        self._forget_stopped(shards)
         mine = shards & self._ownership.epochs.keys()
         if not mine:
             return
@@ -335,6 +359,11 @@ class KafkaLogAdapter:
         """Return records handed over by the consumer, without those handled or not owned."""
         taken: list[Record] = []
         positions, moved, epochs = self._positions, self._moved, self._ownership.epochs
+        for topic, partition in moved:
+            before = positions.of(topic).get(partition)
+            if partition in epochs and before is not None:
+                # Stored even if no record follows: deleted records do not wait any more.
+                batch.offsets[topic, partition] = (before, moved[topic, partition])
         while self._queue and len(taken) < limit:
             handover, records = self._queue[0]
             room = limit - len(taken)
@@ -574,11 +603,8 @@ class _Owner:
         self._tell(asked)
         return asked.positions
 
-    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
-        self._tell(PositionsMoved(positions))
-
-    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
-        self._tell(PartitionsEnd(ends))
+    def on_extents(self, extents: Mapping[tuple[str, int], Extent]) -> None:
+        self._tell(PartitionExtents(extents))
 
     def on_batch(self, batch: Handover) -> None:
         self._tell(RecordsRead(batch))

@@ -287,6 +287,7 @@ class BatchProcessor(Actor):
             ended_rate=ended_rate,
             pruned=self._pruner.orders if self._pruner else 0,
             early_replies=self._early_replies.count,
+            stopped_shards=counts.stopped_shards,
         )
 
     def _fatal(self, error: BaseException) -> None:

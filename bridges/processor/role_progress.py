@@ -6,12 +6,8 @@ delivered to the roles whose offset is not beyond it.
 
 from collections.abc import Iterable, Mapping
 
-import structlog
-
 Place = tuple[str, int]
 """A topic and a partition."""
-
-log = structlog.get_logger("processor")
 
 
 class RoleProgress:
@@ -34,14 +30,6 @@ class RoleProgress:
             else:
                 self.ahead.pop(place, None)
         return begins
-
-    def cut(self, ends: Mapping[Place, int]) -> None:
-        """Drop offsets beyond the end of a partition: they are those of a deleted topic."""
-        for place, end in ends.items():
-            ahead = self.ahead.get(place, {})
-            for role in [role for role, at in ahead.items() if at > end]:
-                log.error("role.position_outside_topic", topic=place[0], partition=place[1],
-                          role=role, position=ahead.pop(role), end=end)  # fmt: skip
 
     def clear(self) -> None:
         """Forget all offsets: no partition is claimed."""

@@ -25,8 +25,18 @@ def _decoder_of(messages: frozenset[type[Message]]) -> msgspec.json.Decoder[Any]
     return msgspec.json.Decoder(union)
 
 
+class _WrappedError(Exception):
+    """The value is a JSON string that holds the JSON object `value`."""
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__()
+        self.value = value
+
+
 class MessageCodec:
     """Encodes and decodes the given message classes.
+
+    A JSON string that holds a JSON object is read like the object (the wire form of Spring).
 
     Unknown fields are ignored, and a field that is null counts as absent, because services written
     elsewhere send both.
@@ -65,6 +75,8 @@ class MessageCodec:
             raise UnreadableRecordError(f"not JSON: {error}") from None
         except RecursionError:
             raise UnreadableRecordError("the JSON is nested too deep") from None
+        except _WrappedError as wrapped:
+            return self.decode_value(wrapped.value)
         if not message.order_id:
             raise UnreadableRecordError("orderId is empty")
         return message
@@ -79,6 +91,8 @@ class MessageCodec:
     def _decode_loosely(self, value: bytes, error: msgspec.ValidationError) -> Message:
         """Decode without the fields that are null."""
         fields = msgspec.json.decode(value)
+        if isinstance(fields, str) and fields.lstrip().startswith("{"):
+            raise _WrappedError(fields.encode()) from None
         if not isinstance(fields, dict):
             raise UnreadableRecordError(f"not a JSON object: {error}") from None
         name = fields.get("status")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import OPERATOR_COMMANDS, Internal, Message
+from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS, EVERY_APP, OPERATORS
@@ -32,6 +33,8 @@ class Routes:
     def __init__(self, registry: Registry, services: Iterable[type[Service]]) -> None:
         self._routes: dict[tuple[str, type[Message]], tuple[Route, ...]] = {}
         self._internal: dict[type[Message], tuple[Route, ...]] = {}
+        services = [*services]
+        here = {service.participant.name for service in services}
         topics: set[str] = set()
         for service in services:
             topics.add(service.participant.topic)
@@ -52,10 +55,14 @@ class Routes:
                     self._add(saga.rows[i].to.topic, reply, saga_route)
             for participant in saga.sent_to():
                 topics.add(participant.topic)
+                name = participant.name
                 for message in participant.remote:
                     # No actor has this name, so the record is left to the service elsewhere.
-                    route = Route(participant.name, None, participant.keyed_by)
+                    absent = f"{name} elsewhere" if name in here else name
+                    route = Route(absent, None, participant.keyed_by)
                     self._add(participant.topic, message, route)
+            if CHILDREN.topic in topics:
+                self._add(CHILDREN.topic, UndoChild, saga_route)
         for command in OPERATOR_COMMANDS:
             self._add(OPERATORS, command, saga_route)
         self.topics = (*sorted(topics | {*EVERY_APP} - {DEAD_LETTERS}), DEAD_LETTERS)
@@ -72,6 +79,13 @@ class Routes:
     def of(self, topic: str, message: type[Message]) -> tuple[Route, ...]:
         """The receivers of a message on this topic; an empty tuple if there is none."""
         return self._routes.get((topic, message), ())
+
+    def carried(self) -> dict[str, list[type[Message]]]:
+        """The message classes that each topic carries, without `dead-letters`."""
+        found: dict[str, list[type[Message]]] = {topic: [] for topic in self.topics[:-1]}
+        for topic, message in self._routes:
+            found[topic].append(message)
+        return found
 
     def topics_of(self, receiver: str) -> tuple[str, ...]:
         """The topics that hold records for a receiver.

@@ -30,6 +30,7 @@ from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffs
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
 from order_sagas.bridges.storage.schedules import ScheduleRow, ScheduleTable
 from order_sagas.bridges.storage.schema import metadata
+from order_sagas.bridges.storage.topic_ids import TopicIds
 
 SUBMITTED = "#submitted"
 """The consumer of outbox rows that were written by submitters, outside of workers."""
@@ -123,6 +124,7 @@ class Store:
         self.early = EarlyReplyTable(self.db, group)
         self.schedules = ScheduleTable(self.db)
         self.outages = OutageTable(self.db)
+        self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
 

@@ -10,25 +10,15 @@ if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
     from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
-    from order_sagas.actors.sagas.definition import (
-        Delay,
-        Each,
-        Failure,
-        Notice,
-        Parallel,
-        Participant,
-        Remind,
-        Saga,
-        Step,
-        Wait,
-        days,
-        hours,
-        minutes,
-        seconds,
-    )
+    from order_sagas.actors.sagas.child import Child
+    from order_sagas.actors.sagas.child_messages import ChildCancelled, ChildCompleted
+    from order_sagas.actors.sagas.definition import Failure, Notice, Saga
+    from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
     from order_sagas.actors.sagas.known_replies import Replies
-    from order_sagas.actors.sagas.participant import SIGNALS
+    from order_sagas.actors.sagas.participant import SIGNALS, Participant
     from order_sagas.actors.sagas.retry import ONCE, Retry
+    from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
+    from order_sagas.actors.sagas.step import Step
     from order_sagas.actors.sagas.step_mapping import StepMapping
     from order_sagas.actors.schedules import Schedule
     from order_sagas.actors.services.call_limits import CallLimits
@@ -44,6 +34,9 @@ __all__ = [
     "After",
     "Answer",
     "CallLimits",
+    "Child",
+    "ChildCancelled",
+    "ChildCompleted",
     "Declined",
     "Delay",
     "Each",
@@ -76,28 +69,31 @@ __all__ = [
 
 _MODULES = {
     "Entity": "actors.entities",
+    "ReplyError": "actors.errors",
     "Failed": "actors.messages",
     "Message": "actors.messages",
-    "ReplyError": "actors.errors",
-    "Delay": "actors.sagas.definition",
-    "Each": "actors.sagas.definition",
+    "Child": "actors.sagas.child",
+    "ChildCancelled": "actors.sagas.child_messages",
+    "ChildCompleted": "actors.sagas.child_messages",
     "Failure": "actors.sagas.definition",
     "Notice": "actors.sagas.definition",
-    "Parallel": "actors.sagas.definition",
-    "Participant": "actors.sagas.definition",
-    "Remind": "actors.sagas.definition",
     "Saga": "actors.sagas.definition",
-    "Step": "actors.sagas.definition",
-    "Wait": "actors.sagas.definition",
-    "days": "actors.sagas.definition",
-    "hours": "actors.sagas.definition",
-    "minutes": "actors.sagas.definition",
-    "seconds": "actors.sagas.definition",
-    "StepMapping": "actors.sagas.step_mapping",
+    "days": "actors.sagas.durations",
+    "hours": "actors.sagas.durations",
+    "minutes": "actors.sagas.durations",
+    "seconds": "actors.sagas.durations",
     "Replies": "actors.sagas.known_replies",
     "SIGNALS": "actors.sagas.participant",
+    "Participant": "actors.sagas.participant",
     "ONCE": "actors.sagas.retry",
     "Retry": "actors.sagas.retry",
+    "Delay": "actors.sagas.rows",
+    "Each": "actors.sagas.rows",
+    "Parallel": "actors.sagas.rows",
+    "Remind": "actors.sagas.rows",
+    "Wait": "actors.sagas.rows",
+    "Step": "actors.sagas.step",
+    "StepMapping": "actors.sagas.step_mapping",
     "CallLimits": "actors.services.call_limits",
     "After": "actors.services.call_outcomes",
     "Declined": "actors.services.call_outcomes",

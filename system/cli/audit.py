@@ -1,12 +1,15 @@
 """`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
+import attrs
 import click
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.audit import Finding, Report, examine, ledger_of
+from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
+from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of
 from order_sagas.system.cli.output import console, plain_table, print_json
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
@@ -17,17 +20,24 @@ SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
 @click.pass_context
-@settings_options("app", "database")
+@settings_options("app", "services", "database", "kafka", "partitions")
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
-    Orders in flight are counted, and are a violation only with --ended.
+    Orders in flight are counted, and are a violation only with --ended. What services elsewhere
+    store is not examined.
 
     Exit codes: 0 no violations, 1 violations.
     """
+    app = app_of(settings)
     with queries.reading(settings.database) as db:
-        report = examine(ledger_of(db), app_of(settings).sagas, ended=ended)
+        report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         waiting = sum(queries.waiting(db).values())
+    if settings.kafka:
+        try:
+            report = attrs.evolve(report, findings=(*report.findings, _begun(settings)))
+        except KafkaClientError as error:
+            click.echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
     broken = bool(report.violations or (ended and waiting))
     if as_json:
         print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
@@ -36,6 +46,15 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         if ended and waiting:
             click.echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
+
+
+def _begun(settings: Settings) -> Finding:
+    """Look for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
+    with queries.reading(settings.database) as db:
+        accepted = sum(queries.order_counts(db).values())
+    lost = log_access(settings).lost_orders()
+    found = "Kafka has no record of its start; submit it again"
+    return Finding(BEGUN, accepted, tuple(Violation(BEGUN.name, each, found) for each in lost))
 
 
 def _as_json(report: Report) -> dict[str, object]:

@@ -43,7 +43,8 @@ SECTIONS = {
             "finished.",
         ),
         "topics": Listed(
-            "topics:topics_group", "Create the Kafka topics that the system reads and writes."
+            "topics:topics_group",
+            "Create and check the Kafka topics that the system reads and writes.",
         ),
         "settings": Listed(
             "settings:settings_command",

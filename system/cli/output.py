@@ -41,7 +41,7 @@ STATUS_STYLES = {
 }
 
 
-LOG_SETTINGS = ("app", "database", "partitions", "kafka")
+LOG_SETTINGS = ("app", "services", "database", "partitions", "kafka", "wire_forms")
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 
 

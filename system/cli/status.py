@@ -29,6 +29,8 @@ from order_sagas.system.supervision.control_client import ask_status, ask_to_sto
 from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
 
+SHOWN = 10
+"""Maximum number of lost orders that are printed; JSON lists all."""
 STOP_WITHIN = 75.0
 """Seconds to wait for the system to stop."""
 
@@ -111,6 +113,10 @@ class Look:
     """Number of records not handled yet; None if Kafka does not answer."""
     paused: list[dict[str, Any]]
     http: list[HttpCard]
+    problems: list[str] = attrs.field(factory=list)
+    """Why partitions of Kafka's topics are not read, one text each."""
+    lost: list[str] = attrs.field(factory=list)
+    """Orders that were accepted and whose start Kafka has no more."""
     early: int = 0
     """Number of replies that are kept because they came too early."""
 
@@ -132,12 +138,17 @@ def look(settings: Settings) -> Look:
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
         early = queries.early_count(db)
+    log = log_access(settings)
+    problems: list[str] = []
+    lost: list[str] = []
     try:
-        lag: Lag | None = log_access(settings).lag()
+        lag: Lag | None = log.lag()
+        problems, lost = [str(each) for each in log.problems()], log.lost_orders()
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    return Look(pid, runs, in_flight, due, lag, paused(settings), cards_of(settings), early)
+    cards = cards_of(settings)
+    return Look(pid, runs, in_flight, due, lag, paused(settings), cards, problems, lost, early)
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -157,6 +168,8 @@ def as_fields(found: Look) -> dict[str, Any]:
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
         "paused": found.paused,
+        "topic_problems": found.problems,
+        "lost_orders": found.lost,
         "last_error": found.last_error,
     }
 
@@ -216,4 +229,11 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
         lines.append(("http", f"{card.address}, process {card.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
+    if found.problems:
+        more = f" and {len(found.problems) - 1:,} more" if len(found.problems) > 1 else ""
+        lines.append(("topics", f"not read: {found.problems[0]}{more}; see `topics check`"))
+    if found.lost:
+        named = ", ".join(found.lost[:SHOWN]) + (", ..." if len(found.lost) > SHOWN else "")
+        lost = many(len(found.lost), "order")
+        lines.append(("lost", f"Kafka has no start of {lost}: {named}; submit them again"))
     return [*lines, ("error", found.last_error)] if found.last_error else lines

@@ -15,6 +15,7 @@ from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
 from order_sagas.system.cli.wait import wait_for, watch_of
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options
 
 _WHY = {
@@ -60,8 +61,9 @@ def submit_command(
     without lines, or with an amount of 0, is valid.
 
     A bad line is reported with its number on standard error and skipped; the exit code is then 1.
-    Submitting an order again with the same content changes nothing; with other content it is
-    refused. With --wait, cancelled orders are an outcome, not an error.
+    Submitting an order again with the same content changes nothing, unless Kafka deleted its record
+    before it was handled: then it is sent again. With other content it is refused. With --wait,
+    cancelled orders are an outcome, not an error.
     """
     form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
     if form is None:
@@ -71,7 +73,7 @@ def submit_command(
     name = "standard input" if str(file) == "-" else str(file)
     tally, numbers = _Tally(), []
     with open_log(settings) as log:
-        intake = Intake(log)
+        intake = Intake(log, lost=log_access(settings).lost_orders())
         stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
         try:
             for chunk in _chunks(_read(stream, form), name, tally):

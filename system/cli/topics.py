@@ -1,17 +1,32 @@
-"""`order-sagas topics`: create the Kafka topics."""
+"""`order-sagas topics`: create the Kafka topics, and see whether they are what they were."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
 
 import click
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
 from order_sagas.bridges.kafka.topics import create_topics
+from order_sagas.bridges.operations.topics import TopicProblem, accept, affected_orders
+from order_sagas.bridges.records.asyncapi import asyncapi
+from order_sagas.bridges.records.wire_forms import writers_of
+from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import app_of
-from order_sagas.system.kafka_settings import connection_of
+from order_sagas.system.cli.confirm import bulk_options, confirm
+from order_sagas.system.cli.output import print_json
+from order_sagas.system.kafka_settings import KafkaAccess, connection_of
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
+
+SHOWN = 20
+"""Maximum number of orders that are printed; JSON lists all."""
 
 
 @click.group("topics")
 def topics_group() -> None:
-    """Create the Kafka topics that the system reads and writes."""
+    """Create and check the Kafka topics that the system reads and writes."""
 
 
 @topics_group.command("create")
@@ -23,8 +38,7 @@ def create_command(settings: Settings) -> None:
     worker owns an order. If a topic exists with another number, the command fails and creates
     nothing. Dead letters are kept for ever, the others for --retention-hours.
     """
-    if not settings.kafka:
-        raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
+    _need_kafka(settings)
     topics = app_of(settings).topics
     made = create_topics(
         connection_of(settings),
@@ -36,3 +50,112 @@ def create_command(settings: Settings) -> None:
     for topic in topics:
         what = "created" if topic in made else "already exists"
         click.echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")
+
+
+@topics_group.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")
+@click.pass_context
+def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None:
+    """Compare the topics with the stored offsets.
+
+    A topic that was created again, or that has lost its last records, is not read: there is no
+    right place to go on from. The orders that wait for its records are listed. `topics
+    accept-reset` lets the workers read it again.
+
+    Exit codes: 0 the topics are what they were, 1 some are not.
+    """
+    _need_kafka(settings)
+    found = KafkaAccess(settings).problems()
+    with queries.reading(settings.database) as db:
+        orders = affected_orders(db, registry_of(settings), found)
+    if as_json:
+        print_json({"problems": [_as_json(each) for each in found], "orders": orders})
+    else:
+        _print(found, orders)
+    ctx.exit(1 if found else 0)
+
+
+@topics_group.command("accept-reset")
+@click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
+@click.option("--from-end", is_flag=True, help="Pass over what the topics hold now.")
+@bulk_options
+@settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")
+def accept_reset_command(
+    topics: tuple[str, ...], from_end: bool, yes: bool, dry_run: bool, settings: Settings
+) -> None:
+    """Read topics on that were created again, or have lost their last records.
+
+    Workers begin at the first record of each partition that `topics check` names, or behind the
+    last one with --from-end. They need not be stopped: they go on within some seconds. What was
+    handled before is not handled twice, because records are known by their content. Records that
+    are gone stay so: sagas that wait for them time out, and their commands are sent again.
+    """
+    _need_kafka(settings)
+    every = KafkaAccess(settings).problems()
+    unknown = sorted({*topics} - {each.topic for each in every})
+    if unknown:
+        raise click.ClickException(f"{', '.join(unknown)}: nothing to accept, see `topics check`")
+    found = [each for each in every if each.topic in topics]
+    with queries.reading(settings.database) as db:
+        _print(found, affected_orders(db, registry_of(settings), found))
+    if dry_run:
+        click.echo("Nothing was changed.")
+        return
+    place = "the end" if from_end else "the beginning"
+    confirm(f"Read {many(len(found), 'partition')} from {place}?", yes=yes)
+    writing, now = connect(settings.database), SystemClock().now()
+    try:
+        with queries.reading(settings.database) as db:
+            accept(writing, db, settings.kafka_group, found, now, from_end=from_end)
+    finally:
+        writing.close()
+    click.echo(f"{many(len(found), 'partition')} will be read from {place}.")
+
+
+@topics_group.command("asyncapi")
+@settings_options("app", "services", "kafka", "partitions", "wire_forms")
+def asyncapi_command(settings: Settings) -> None:
+    """Print the topics and their messages as an AsyncAPI 3 document, in JSON.
+
+    It is made of the definitions of sagas and services; Kafka is not asked.
+    """
+    registry = registry_of(settings)
+    forms = writers_of(registry.participants().values(), dict(settings.wire_forms))
+    document = asyncapi(
+        registry,
+        app_of(settings).services,
+        version=version("order-sagas"),
+        partitions=settings.partitions,
+        as_strings=forms.keys(),
+        servers=[host for host in settings.kafka.split(",") if host],
+    )
+    print_json(document)
+
+
+def _need_kafka(settings: Settings) -> None:
+    if not settings.kafka:
+        raise click.UsageError("name the Kafka: --kafka HOST:PORT (or ORDER_SAGAS_KAFKA)")
+
+
+def _print(found: Sequence[TopicProblem], orders: Sequence[str]) -> None:
+    if not found:
+        click.echo("The topics are what the offsets were stored for.")
+        return
+    for problem in found:
+        click.echo(str(problem))
+    named = f": {', '.join(orders[:SHOWN])}" if orders else ""
+    more = f" and {len(orders) - SHOWN:,} more; --json lists all" if len(orders) > SHOWN else ""
+    click.echo(f"{many(len(orders), 'order')} waiting for records of them{named}{more}.")
+
+
+def _as_json(problem: TopicProblem) -> dict[str, object]:
+    return {
+        "topic": problem.topic,
+        "partition": problem.partition,
+        "position": problem.position,
+        "begin": problem.extent.begin,
+        "end": problem.extent.end,
+        "former_id": problem.former_id,
+        "topic_id": problem.extent.topic_id,
+    }

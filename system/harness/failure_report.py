@@ -9,6 +9,7 @@ from rich.console import Console
 
 from order_sagas.system.harness.faults import Fault, to_json
 from order_sagas.system.trace import Timeline, render_text
+from order_sagas.system.trace.families import concerns, with_children
 
 WIDTH = 120
 """Columns of a report."""
@@ -16,11 +17,14 @@ WIDTH = 120
 
 def trace_of(order_id: str, lines: Iterable[bytes]) -> str:
     """Return the trace of an order, in the form of `order-sagas trace`."""
-    wanted = msgspec.json.encode(order_id)
-    mine = [decoded for raw in lines if wanted in raw and (decoded := _decode(raw))]
-    timeline = Timeline.from_lines(
-        order_id, [line for line in mine if line.get("order_id") == order_id]
-    )
+    all_lines = list(lines)
+
+    def read(each: str) -> list[dict[str, Any]]:
+        wanted = msgspec.json.encode(each)[1:]  # a parent's saga id ends with it
+        decoded = [_decode(raw) for raw in all_lines if wanted in raw]
+        return [line for line in decoded if concerns(line, each)]
+
+    timeline = Timeline.from_lines(order_id, with_children(order_id, read))
     text = StringIO()
     render_text(timeline, Console(file=text, width=WIDTH, highlight=False, color_system=None))
     return text.getvalue().rstrip()

@@ -6,8 +6,12 @@ from typing import Any
 
 import attrs
 
+from order_sagas.actors.wire_forms import WIRE_FORMS
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
+
+COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
+"""How the services learn what to do: from the saga's commands, or from events of each other."""
 
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
@@ -108,6 +112,12 @@ class Settings:
         kinds.integer(1, 1_000_000),
         "Maximum number of early replies that a worker keeps; further ones are dead letters.",
     )
+    services: str = _setting(
+        COMMANDED,
+        kinds.choice(COMMANDED, CHOREOGRAPHED),
+        "How the services of orders learn what to do: by commands, or choreographed, by events of "
+        "each other; then all but `orders` run elsewhere.",
+    )
     roles: tuple[str, ...] = _setting(
         (),
         kinds.names("names of roles of the app, separated by commas"),
@@ -163,7 +173,7 @@ class Settings:
     )
     otel_endpoint: str = _setting(
         "",
-        kinds.text("a URL"),
+        kinds.endpoint(),
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
@@ -230,7 +240,7 @@ class Settings:
     )
     kafka_token_command: str = _setting(
         "",
-        kinds.text("a command"),
+        kinds.command(),
         "Command that prints the token for OAUTHBEARER; run again at each connection.",
     )
     kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Trusted CA certificates.")
@@ -239,6 +249,11 @@ class Settings:
     kafka_ssl_key_password: str = _setting("", kinds.secret(), "Password of that key.")
     kafka_ssl_check_hostname: bool = _setting(
         True, kinds.flag(), "Refuse a broker whose certificate is for another host name."
+    )
+    wire_forms: tuple[tuple[str, str], ...] = _setting(
+        (),
+        kinds.pairs("a topic", *WIRE_FORMS),
+        "Form in which records are written to topics; others as their participants declare.",
     )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."

@@ -207,6 +207,26 @@ def size() -> Kind:
     return Kind("bytes, or a number with kB, MB or GB, as in 64MB", read, _bytes)
 
 
+def pairs(key: str, *allowed: str) -> Kind:
+    """Pairs of a name and one of `allowed`, from a TOML table or text such as `A=x,B=y`."""
+
+    def read(raw: Any) -> tuple[tuple[str, str], ...]:
+        if isinstance(raw, dict):
+            given = [(_filled(name), _text(value)) for name, value in raw.items()]
+        else:
+            parts = [each.partition("=") for each in _names(raw)]
+            given = [(_filled(name), value.strip()) for name, _, value in parts]
+        if len(dict(given)) < len(given):
+            raise ValueError
+        return tuple((name, _one_of(allowed, value)) for name, value in given)
+
+    return Kind(
+        f"pairs NAME=VALUE, separated by commas, of {key} and {_either(allowed)}",
+        read,
+        show=lambda value: ",".join(f"{name}={form}" for name, form in value),
+    )
+
+
 def addresses() -> Kind:
     """Comma-separated HOST:PORT addresses, or empty."""
 
@@ -265,6 +285,31 @@ def masked_url(url: str) -> str:
         scheme = re.match(r"[\w+]*:/*", url)
         shown = re.sub(r".*@", f"{scheme[0] if scheme else ''}{MASK}@", url)
     return re.sub(r"(?i)(password=)[^&]*", rf"\1{MASK}", shown)
+
+
+def has_password(url: str) -> bool:
+    """Return whether a database URL has a password in it."""
+    return masked_url(url) != _url(url).render_as_string(hide_password=False)
+
+
+def command() -> Kind:
+    """A command line. Only the program is shown: its arguments may be secrets."""
+    return Kind("a command", _text, show=_program, mask=_program)
+
+
+def endpoint() -> Kind:
+    """An HTTP URL. User, password and query are masked: they may hold a key."""
+    return Kind("a URL", _text, show=_masked_endpoint, mask=_masked_endpoint)
+
+
+def _program(command: str) -> str:
+    program, _, arguments = command.strip().partition(" ")
+    return f"{program} {MASK}" if arguments else program
+
+
+def _masked_endpoint(url: str) -> str:
+    without_user = re.sub(r"(//)[^/?#]*@", rf"\1{MASK}@", url)
+    return re.sub(r"\?.+", f"?{MASK}", without_user, flags=re.DOTALL)
 
 
 def database_file(url: str) -> Path | None:

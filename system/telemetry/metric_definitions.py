@@ -77,12 +77,17 @@ EARLY_REPLIES = _described(
     "worker_early_replies", "gauge",
     "Replies kept because they came before their saga or before their step was sent.",
 )  # fmt: skip
+STOPPED_SHARDS = _described(
+    "worker_shards_stopped",
+    "gauge",
+    "Shards that the worker does not read, because a topic was created again or lost records.",
+)
 UP = _described("worker_up", "gauge", "1 if the worker's event loop responds, else 0.")
 
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,
     ROLLBACKS, STALE_ACKS, CALL_FAILURES, PRUNED, CALLS, IN_FLIGHT, SHARDS,
-    EARLY_REPLIES, UP,
+    STOPPED_SHARDS, EARLY_REPLIES, UP,
 )  # fmt: skip
 
 PROCESS = (

@@ -5,7 +5,8 @@
         attempt: from its command to its reply, or until it is no longer waited for
 
 A step without a reply is one span of zero length. The span of a saga is created when the saga has
-ended, that of a step when the step is settled.
+ended, that of a step when the step is settled. A child saga that is undone after it has completed
+has a second span for that, below its first.
 """
 
 from collections.abc import Iterator
@@ -51,11 +52,14 @@ class SpanOver:
 class Spans:
     """The spans of one saga that one turn finished. All notes of a turn have the same time."""
 
-    def __init__(self, saga: Saga, progress: SagaState, notes: list[LogEvent]) -> None:
+    def __init__(self, saga: Saga[Any], progress: SagaState, notes: list[LogEvent]) -> None:
         self._saga = saga
         self._progress = progress
         self._notes = notes
         self._now = progress.history[-1].at
+        self._brought_back = _brought_back(progress)
+        saga_id = progress.saga_id
+        self._undo_root = saga_id if self._brought_back is None else f"{saga_id}:undo"
 
     def over(self) -> Iterator[SpanOver]:
         """Yield the spans that this turn finished, children before parents."""
@@ -78,10 +82,8 @@ class Spans:
         outcome = ANSWERS[note.event]
         error = "" if outcome in ("done", "undone") else fields.get("reason") or "no answer"
         took = fields.get("took", fields.get("waited", 0.0))
-        late = outcome != "timed_out" and self._find(step, undo, attempt, "timed_out")
-        if (
-            not late and attempt
-        ):  # a wait has no attempts; if late, the span was exported when the attempt timed out
+        # If closed before, the span was exported: the attempt timed out, failed, or was lost.
+        if attempt and self._times_closed(step, undo, attempt) == 1:  # a wait has no attempts
             more = {"code": fields["code"]} if "code" in fields else {}
             # A rounding error must not make it begin before its step: the log has microseconds.
             began = max(self._now - took, self._sent(step, undo))
@@ -95,12 +97,12 @@ class Spans:
         if step == besides or self._find(step, False, None, "done"):
             return
         row = self._row(step)
-        if row.do is None or row.done is None:
+        if row.done is None:
             return  # a step without a reply
         sent = self._sent(step, undo=False)
         retried = [e for e in self._entries(step) if e.event == "saga.step_retried"]
         attempt, began = (retried[-1].attempt, retried[-1].at) if retried else (1, sent)
-        if not self._find(step, False, attempt, "timed_out"):
+        if not self._times_closed(step, False, attempt):
             yield self._attempt(step, False, attempt, began, "given_up", "no longer waited for")
         yield from self._settled(step, False, "given_up", "no longer waited for")
 
@@ -109,7 +111,7 @@ class Spans:
         if (row.undone if undo else row.done) is None:
             yield SpanOver(
                 id=command_id(self._progress.saga_id, step, undo, 1),
-                parent=self._progress.saga_id,
+                parent=self._undo_root if undo else self._progress.saga_id,
                 name=_name(step, undo),
                 began=self._now,
                 ended=self._now,
@@ -143,7 +145,7 @@ class Spans:
         saga_id = self._progress.saga_id
         yield SpanOver(
             id=step_id(saga_id, step, undo),
-            parent=saga_id,
+            parent=self._undo_root if undo else saga_id,
             name=_name(step, undo),
             began=self._sent(step, undo),
             ended=self._now,
@@ -153,6 +155,7 @@ class Spans:
 
     def _whole(self) -> SpanOver:
         progress = self._progress
+        again = self._brought_back
         cancelled = progress.status == CANCELLED
         attributes: dict[str, Any] = {
             "order_id": progress.order_id,
@@ -164,10 +167,10 @@ class Spans:
         if cancelled:
             attributes |= {"code": progress.code, "failed_step": progress.failed_step}
         return SpanOver(
-            id=progress.saga_id,
-            parent="",
-            name=progress.saga,
-            began=progress.started_at,
+            id=progress.saga_id if again is None else self._undo_root,
+            parent="" if again is None else progress.saga_id,
+            name=progress.saga if again is None else f"undo {progress.saga}",
+            began=progress.started_at if again is None else again,
             ended=progress.ended_at,
             attributes=attributes,
             error=progress.reason if cancelled else "",
@@ -204,6 +207,17 @@ class Spans:
             for entry in self._entries(step)
         )
 
+    def _times_closed(self, step: str, undo: bool, attempt: int) -> int:
+        """How often the attempt has ended: it timed out, failed, was lost, or was answered."""
+        closing = [
+            entry
+            for entry in self._entries(step)
+            if entry.event in ANSWERS
+            and ("undo" in entry.event) == undo
+            and entry.attempt == attempt
+        ]
+        return len(closing)
+
     def _undo_was_stuck(self, step: str) -> bool:
         return any(entry.event == "saga.undo_timed_out" for entry in self._entries(step))
 
@@ -226,6 +240,16 @@ class Spans:
             if (undo and turned) or (settled and entry.step in others):
                 sent = entry.at
         return sent
+
+
+def _brought_back(progress: SagaState) -> float | None:
+    """When a saga that had completed was asked to be undone; None if it was not."""
+    completed = False
+    for entry in progress.history:
+        if completed and entry.event == "saga.undo_asked":
+            return entry.at
+        completed = completed or entry.event == "saga.completed"
+    return None
 
 
 def command_id(saga_id: str, step: str, undo: bool, attempt: int) -> str:

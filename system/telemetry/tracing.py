@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.child_messages import command_of
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.observers import TRACEPARENT, ObservedContext, Tracing
@@ -64,7 +65,7 @@ class SagaTracing(Tracing):
         progress = sagas.get(message.saga_id)
         if progress is None:
             return message
-        span = span_id_of(message.event_id if message.step else progress.saga_id)
+        span = span_id_of(command_of(message.event_id) if message.step else progress.saga_id)
         return replace(message, traceparent=self._trace_of(progress).traceparent(span))
 
     def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:

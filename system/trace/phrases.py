@@ -6,7 +6,7 @@ from typing import Any
 from order_sagas.system.trace.timeline import Transition, sent
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "saga.started": lambda d: "started",
+    "saga.started": lambda d: f"started{_by_parent(d)}",
     "saga.step_completed": lambda d: f"done{_in(d)}",
     "saga.step_failed": lambda d: f"failed{_in(d)}{_because(d)}",
     "saga.step_timed_out": lambda d: f"no answer{_after(d)}{_next(d)}",
@@ -23,6 +23,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.deadline_passed": lambda d: f"the deadline of the saga passed{_after(d)}{_because(d)}",
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
+    "saga.undo_asked": lambda d: f"undo asked for{_by(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
     "external_call.failed": lambda d: f"{d.get('service')} {d.get('operation')}: {d.get('error')}",
     "saga.completed": lambda d: f"completed{_in(d)}",
@@ -31,7 +32,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 _SAID = frozenset(
     {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
 )
-_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version"})
+_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent"})
 _OF_CALLS = frozenset({"service", "operation", "error", "details"})
 
 
@@ -106,6 +107,10 @@ def _because(details: Mapping[str, Any]) -> str:
 
 def _by(details: Mapping[str, Any]) -> str:
     return f" by {details['by']}" if details.get("by") else ""
+
+
+def _by_parent(details: Mapping[str, Any]) -> str:
+    return f" by {details['parent']}" if details.get("parent") else ""
 
 
 def _why(details: Mapping[str, Any]) -> str:

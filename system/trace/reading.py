@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from order_sagas.system.logs import log_files
+from order_sagas.system.trace.families import concerns, timestamp_of, with_children
 
 BLOCK = 8 * 1024 * 1024
 """Number of bytes searched at a time."""
@@ -24,15 +25,21 @@ class SearchTimeoutError(Exception):
 def read_lines(log_dir: Path, order_id: str, deadline: float = math.inf) -> list[dict[str, Any]]:
     """Return the lines about an order from all log files, in the order they were written.
 
+    With them come the lines of the child sagas of the order's sagas, and of their children.
     Files of several workers are merged by timestamp. Files may be written and rotated meanwhile.
     Torn lines and lines that are not JSON are skipped. Returns an empty list if there are no files.
 
     Raises SearchTimeoutError at `deadline`, in seconds of `time.monotonic`.
     """
+    return with_children(order_id, lambda each: _read(log_dir, each, deadline))
+
+
+def _read(log_dir: Path, order_id: str, deadline: float) -> Iterator[dict[str, Any]]:
+    """The lines that concern an order."""
     with ExitStack() as opened:
         workers = [_open(paths, opened) for paths in log_files(log_dir).values()]
         streams = [_lines_of(files, order_id, deadline) for files in workers]
-        return list(heapq.merge(*streams, key=lambda line: str(line.get("timestamp", ""))))
+        yield from heapq.merge(*streams, key=timestamp_of)
 
 
 def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
@@ -48,7 +55,7 @@ def _open(newest_first: list[Path], opened: ExitStack) -> list[BinaryIO]:
 
 
 def _lines_of(files: list[BinaryIO], order_id: str, deadline: float) -> Iterator[dict[str, Any]]:
-    wanted = msgspec.json.encode(order_id)
+    wanted = msgspec.json.encode(order_id)[1:]  # a parent's saga id ends with it
     for file in files:
         while block := file.read(BLOCK):
             block += file.readline()
@@ -59,18 +66,20 @@ def _lines_of(files: list[BinaryIO], order_id: str, deadline: float) -> Iterator
                     line = msgspec.json.decode(raw)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     continue
-                if isinstance(line, dict) and line.get("order_id") == order_id:
+                if isinstance(line, dict) and concerns(line, order_id):
                     yield line
 
 
-KEY = b'"order_id":'
+KEYS = (b'"order_id":', b'"parent":')
+LONGEST_NAME = 1000
+"""Bytes that are searched for the beginning of a parent's saga id."""
 
 
 def _lines_with(block: bytes, wanted: bytes) -> Iterator[bytes]:
     at = block.find(wanted)
     while at >= 0:
         # An order named "info" is in every line: lines of which it is no id are not decoded.
-        if not block[max(0, at - len(KEY) - 1) : at].rstrip(b" ").endswith(KEY):
+        if not _is_id(block, at):
             at = block.find(wanted, at + len(wanted))
             continue
         start = block.rfind(b"\n", 0, at) + 1
@@ -78,3 +87,11 @@ def _lines_with(block: bytes, wanted: bytes) -> Iterator[bytes]:
         end = len(block) if end < 0 else end
         yield block[start:end]
         at = block.find(wanted, end)
+
+
+def _is_id(block: bytes, at: int) -> bool:
+    """True if `at` is where an order id begins, or the order id within a parent's saga id."""
+    quote = block.rfind(b'"', max(0, at - LONGEST_NAME), at)
+    if quote != at - 1 and block[at - 1 : at] != b"/":
+        return False
+    return block[max(0, quote - 12) : max(0, quote)].rstrip(b" ").endswith(KEYS)

@@ -137,21 +137,27 @@ def _saga(saga_id: str, lines: list[Mapping[str, Any]]) -> SagaTimeline:
 
 
 def _outcome(transitions: Iterable[Transition]) -> Outcome:
-    """Return the outcome; a saga needs attention as long as one of its steps is stuck."""
+    """Return the outcome; a saga needs attention as long as one of its steps is stuck.
+
+    A child saga that has completed can be undone by its parent.
+    """
     stuck: set[str | None] = set()
+    ended: Outcome | None = None
     for transition in transitions:
         match transition.event:
             case "saga.completed":
-                return "completed"
+                ended = "completed"
             case "saga.cancelled":
-                return "cancelled"
+                ended = "cancelled"
+            case "saga.undo_asked":
+                ended = None
             case "saga.needs_attention":
                 stuck.add(transition.step)
             case "saga.operator" if transition.step is None:
                 stuck.clear()
             case "saga.operator" | "saga.step_completed" | "saga.step_undone":
                 stuck.discard(transition.step)
-    return "needs attention" if stuck else "running"
+    return ended or ("needs attention" if stuck else "running")
 
 
 def _transitions(

@@ -7,6 +7,7 @@ from typing import Any
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import EXCEPTION, CallOutcome
 from order_sagas.actors.protocol import ExternalCall
+from order_sagas.actors.services.call_limits import UNLIMITED, CallLimits
 from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 
@@ -82,6 +83,7 @@ def a_call(
     service: str = "payments",
     operation: str = "charge",
     then: Any = None,
+    limits: CallLimits = UNLIMITED,
 ) -> ExternalCall:
     """Return a call about the order that its key names."""
 
@@ -90,5 +92,5 @@ def a_call(
 
     return ExternalCall(
         service=service, operation=operation, key=key, order_id=key, make=make,
-        then=then or outcome,
+        then=then or outcome, limits=limits,
     )  # fmt: skip

@@ -82,7 +82,7 @@ class EmbeddedSystem:
         directory: Path,
         *,
         settings: Mapping[str, Any] | None = None,
-        sagas: Sequence[Saga] = (PLACE_ORDER,),
+        sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
         services: Sequence[type[Service]] = APP.services,
         schedules: Sequence[Schedule] = (),
         gateway: Any = None,
@@ -281,7 +281,7 @@ class EmbeddedSystem:
 
 
 def violations(
-    database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
+    database: str, sagas: Sequence[Saga[Any]] = (PLACE_ORDER,), *, ended: bool = True
 ) -> list[Violation]:
     """Return the violated invariants of a database."""
     with reading(database) as connection:

@@ -47,3 +47,8 @@ def blocks(page: Path, *languages: str) -> list[Block]:
             )
         )
     return [block for block in found if not languages or block.language in languages]
+
+
+def outside_of_blocks(page: Path) -> str:
+    """Return the text of a page without its blocks."""
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from order_sagas.bridges.intake.order_schema import read_order
-from tests.support.markdown import PAGES, ROOT, Block, blocks
+from tests.support.markdown import PAGES, ROOT, Block, blocks, outside_of_blocks
 from tests.support.pasted import commands
 
 LANGUAGES = {"console", "json", "mermaid", "python", "sql", "text", "toml"}
@@ -23,9 +23,9 @@ def test_every_block_says_what_it_holds():
     """A block without a language would be checked by nobody."""
     assert LANGUAGES >= {block.language for block in ALL}
     assert [] == [
-        f"{page.name}:{number}"
+        f"{page.name}: {line}"
         for page in PAGES
-        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+        for line in outside_of_blocks(page).splitlines()
         if line.startswith(("    $ ", "    order-sagas ", "    def "))
     ], "indented, where no test sees it"
 

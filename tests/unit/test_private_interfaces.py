@@ -15,6 +15,7 @@ from pathlib import Path
 import attrs
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.cluster import ClusterMetadata
 from kafka.consumer.fetcher import Fetcher
 from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.net.selector import NetworkSelector
@@ -49,7 +50,8 @@ class Use:
 
 USES = (
     # The consumer: whether Kafka answers, and joins of the group that it forgets.
-    Use(KafkaConsumer, ("_coordinator", "_net", "_fetcher")),
+    Use(KafkaConsumer, ("_coordinator", "_net", "_fetcher", "_cluster")),
+    Use(ClusterMetadata, ("partitions_for_topic", "topic_id", "unauthorized_topics")),
     Use(
         ConsumerCoordinator,
         ("coordinator_unknown", "rejoining", "need_rejoin", "request_rejoin"),

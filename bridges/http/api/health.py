@@ -21,8 +21,9 @@ KEPT = 2.0
 class HealthRoutes:
     """Live: the process answers. Ready (200, else 503): new orders can be stored.
 
-    Only callers who may read get the details. The absence of workers is reported but does not
-    affect readiness: orders wait in the log.
+    Only callers who may read get the details. The absence of workers, and topics that they
+    do not read because they were replaced, are reported but do not affect readiness: orders wait in
+    the log.
     """
 
     def __init__(
@@ -69,6 +70,9 @@ class HealthRoutes:
                 ok=running > 0,
                 detail=f"{running} running" if running else "none runs: orders wait in the log",
             )
+            problems = self._dependencies.topic_problems()
+            more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+            checks["topics"] = _check_of(f"{problems[0]}{more}" if problems else "")
         except BridgeError as error:
             checks["workers"] = _check_of(str(error))
         return Readiness(ready=ready, checks=checks)

@@ -234,3 +234,15 @@ def test_metrics_tell_of_the_books_and_of_requests(api, busy):
         'order_sagas_http_requests_total{method="POST",route="/api/v1/orders",status="201"} 1.0',
     ):
         assert line in text.splitlines()
+
+
+def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(system):
+    """With the first problem, and the number of the others."""
+    around = {"topic_problems": lambda: ("order-events, partition 0: ...", "and another")}
+    with serving(system.settings, around=around) as api:
+        answer = api.get("/health/ready")
+
+    assert 200 == answer.status_code
+    assert {"ok": False, "detail": "order-events, partition 0: ... and 1 more"} == (
+        answer.json()["checks"]["topics"]
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from order_sagas.bridges.kafka import Batch, TopicReader
+from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.records.record import Record
 
 
@@ -16,7 +17,7 @@ class NotingOwner:
         self.reader: TopicReader
         self.offsets = {} if offsets is None else offsets
         """May be shared by several owners: then it is the database they have in common."""
-        self.ends: dict[tuple[str, int], int] = {}
+        self.extents: dict[tuple[str, int], Extent] = {}
         self.holds_batches = False
         self.holds_shards = False
         self.shards: set[int] = set()
@@ -39,12 +40,8 @@ class NotingOwner:
         )
         return positions
 
-    def on_positions_moved(self, positions: Mapping[tuple[str, int], int]) -> None:
-        self.offsets.update(positions)
-        self._note("moved", frozenset(partition for _, partition in positions))
-
-    def on_ends(self, ends: Mapping[tuple[str, int], int]) -> None:
-        self.ends.update(ends)
+    def on_extents(self, extents: Mapping[tuple[str, int], Extent]) -> None:
+        self.extents.update(extents)
 
     def on_batch(self, batch: Batch) -> None:
         with self._changed:

@@ -1,6 +1,8 @@
 """Topics are made once, and what does not fit is refused."""
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka import (
@@ -60,6 +62,20 @@ def test_missing_topics_are_named_and_it_is_said_what_to_do(
     """A start against an empty broker explains itself."""
     with pytest.raises(TopicMissingError, match=f"{unique}.*`topics create`"):
         check_topics(connection, [unique])
+
+
+def test_a_compacted_topic_is_refused(connection: KafkaConnection, unique: str) -> None:
+    """Also one that deletes by age besides; a topic of ours is never compacted by default."""
+    one, two = f"{unique}-one", f"{unique}-two"
+    create_topics(connection, [one, two], partitions=1)
+    admin = KafkaAdminClient(**connection.client_settings())
+    policy = {"cleanup.policy": "compact,delete"}
+    admin.alter_configs([ConfigResource("TOPIC", two, policy)])
+    admin.close()
+
+    assert 1 == check_topics(connection, [one])
+    with pytest.raises(TopicMismatchError, match=f"{two}: cleanup.policy is compact"):
+        check_topics(connection, [one, two])
 
 
 def test_dead_letters_take_whatever_another_topic_takes(own_kafka: KafkaBroker) -> None:

@@ -4,6 +4,9 @@ import subprocess
 import sys
 import threading
 
+import attrs
+
+from order_sagas.actors.services.call_limits import CallLimits
 from order_sagas.bridges.processor.thread_pools import ThreadPools
 from tests.support.calls import PATIENCE, Results, a_call
 from tests.unit.calls.conftest import Events
@@ -98,6 +101,67 @@ def test_a_report_that_raises_is_logged_and_its_thread_goes_on(logged: Events) -
     assert ("external_call.not_reported", "o-1", "nobody listens") == (
         line["event"], line["order_id"], line["error"],
     )  # fmt: skip
+
+
+def test_a_call_that_takes_too_long_counts_as_not_answered() -> None:
+    """Its thread is replaced, and what it returns at last is dropped."""
+    pools, gate, results = ThreadPools(threads=1), Gate(), Results()
+    limits = CallLimits(timeout=0.01)
+    pools.run(a_call("o-1", gate, limits=limits), results)
+    (late,) = results.wait_for(1)
+    pools.run(a_call("o-2", limits=attrs.evolve(limits)), results)
+    results.wait_for(2)
+    gate.open.set()
+    pools.run(a_call("o-3", limits=limits), results)
+
+    assert ("exception", "TimeoutError: no answer within 0.01 s; the call still runs") == (
+        late.failure, late.error,
+    )  # fmt: skip
+    assert ["o-1", "o-2", "o-3"] == [done.key for done in results.wait_for(3)]
+
+
+def test_services_with_equal_limits_and_pool_share_its_threads() -> None:
+    pools, gate, results = ThreadPools(), Gate(), Results()
+    for service in ("cards", "refunds"):
+        limits = CallLimits(pool="bank", at_once=1)
+        pools.run(a_call("o-1", gate, service=service, limits=limits), results)
+    gate.wait_for(1)
+
+    assert not gate.reached.acquire(blocking=False)
+
+    gate.open.set()
+    assert ["cards", "refunds"] == [done.service for done in results.wait_for(2)]
+
+
+def test_calls_wait_while_the_circuit_is_open_and_are_made_afterwards(logged: Events) -> None:
+    """None is lost: the first one after the pause is the probe."""
+
+    def away() -> None:
+        raise ConnectionError("away")
+
+    pools, results = ThreadPools(threads=1), Results()
+    limits = CallLimits(failures=1, open_for=0.01)
+    for n, make in enumerate((away, away, lambda: None, lambda: None)):
+        pools.run(a_call(f"o-{n}", make, limits=limits), results)
+
+    found = [done.failure for done in results.wait_for(4)]
+    assert ["exception", "exception", "", ""] == found
+    assert ["external_call.circuit_opened", "external_call.circuit_closed"] == [
+        line["event"] for line in logged()
+    ]
+
+
+def test_a_stop_gives_back_what_waits_for_the_circuit() -> None:
+    def away() -> None:
+        raise ConnectionError("away")
+
+    pools, results = ThreadPools(threads=1), Results()
+    limits = CallLimits(failures=1, open_for=PATIENCE)
+    pools.run(a_call("o-1", away, limits=limits), results)
+    pools.run(a_call("o-2", limits=limits), results)
+    results.wait_for(1)
+
+    assert ["o-2"] == [call.key for call in pools.stop()]
 
 
 HANGING = """

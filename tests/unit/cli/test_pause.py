@@ -26,7 +26,7 @@ def test_a_pause_is_told_by_the_status_until_it_is_over(run, run_json, system):
         (
             ("pause", "shipping", "--why", "x"),
             2,
-            "these can be: orders, payment, stock, notification",
+            "these can be: orders, payment, stock,",
         ),
         (("pause", "stock"), 2, "needs a reason"),
         (("unpause", "stock"), 1, "stock is not paused"),

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from kafka.structs import TopicPartition
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.kafka.backpressure import Outstanding
+from order_sagas.bridges.kafka.consumer_listener import HELD, Extent
 from order_sagas.bridges.kafka.rebalance import Shares
 from tests.integration.kafka.owners import NotingOwner
 
@@ -52,7 +52,11 @@ class Assigned:
 
     def __init__(self) -> None:
         self.consumer, self.owner = Consumer(), NotingOwner({("orders", 1): 7})
-        self.shares = Shares(self.consumer, self.owner, Outstanding(2), 1.0)
+        self.now, self.topic_id = 0.0, "first id"
+        self.shares = Shares(
+            self.consumer, self.owner, Outstanding(2), 1.0,
+            monotonic=lambda: self.now, topic_id=lambda topic: self.topic_id,
+        )  # fmt: skip
         finish(self.shares.on_partitions_assigned(ALL))
 
 
@@ -113,19 +117,46 @@ def test_a_member_that_knows_that_it_was_away_is_not_told_twice(assigned: Assign
     assert assigned.owner.count("lost") == 1
 
 
-@pytest.mark.parametrize(("earliest", "latest"), [(8, 20), (0, 6)])
-def test_a_position_outside_of_its_topic_gives_way_to_the_earliest_record(
-    assigned: Assigned, earliest: int, latest: int
-) -> None:
-    """Its records were removed, or the topic was made anew; the owner is told before it reads."""
-    assigned.consumer.earliest, assigned.consumer.latest = earliest, latest
-    with capture_logs() as lines:
-        assigned.shares.settle()
+def test_the_owner_is_told_what_partitions_hold_before_it_is_asked(assigned: Assigned) -> None:
+    """With the ids of their topics, so that it can compare what it has stored."""
+    assigned.consumer.earliest = 8
+    assigned.shares.settle()
 
-    assert earliest == assigned.consumer.positions[TopicPartition("orders", 1)]
-    assert {("orders", 1): earliest} == assigned.owner.offsets
-    assert [("orders", 1, 7)] == [
-        (line["topic"], line["partition"], line["position"])
-        for line in lines
-        if line["event"] == "kafka.position_outside_topic"
-    ]
+    assert (
+        dict.fromkeys({(tp.topic, tp.partition) for tp in ALL}, Extent(8, 100, "first id"))
+        == assigned.owner.extents
+    )
+
+
+def test_what_the_owner_holds_is_not_read_until_it_is_asked_again(assigned: Assigned) -> None:
+    """Some seconds later: an operator may have decided meanwhile."""
+    assigned.owner.offsets["orders", 1] = HELD
+    assigned.shares.settle()
+    held = {TopicPartition("orders", 1)}
+    assert held == assigned.shares.held == assigned.consumer.paused
+
+    assigned.shares.ask_again()
+    assert set() == assigned.shares.unready
+    assigned.now += 11
+    assigned.shares.ask_again()
+    assert held == assigned.shares.unready
+    assigned.owner.offsets["orders", 1] = 5
+    assigned.shares.settle()
+
+    assert set() == assigned.shares.held == assigned.consumer.paused
+    assert 5 == assigned.consumer.positions[TopicPartition("orders", 1)]
+
+
+def test_a_topic_that_is_created_again_is_asked_for_again(assigned: Assigned) -> None:
+    """As if it were newly assigned, with all that belongs to the same shards."""
+    assigned.shares.settle()
+    assert not assigned.shares.topics_replaced()
+    assigned.topic_id = ""  # metadata without the topic, while it is gone
+    assert not assigned.shares.topics_replaced()
+    assigned.topic_id = "second id"
+
+    assert assigned.shares.topics_replaced()
+    assert ALL == assigned.shares.unready == assigned.consumer.paused
+    assigned.shares.settle()
+    assert not assigned.shares.topics_replaced()
+    assert {"second id"} == {extent.topic_id for extent in assigned.owner.extents.values()}

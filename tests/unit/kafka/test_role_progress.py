@@ -45,13 +45,3 @@ def test_what_is_asked_again_is_moved_from_where_it_is_stored(progress: RoleProg
     progress.moves({PLACE: (4, 7)}, NAMES)
 
     assert [(*PLACE, "group.payment", 4, 8)] == progress.moves({PLACE: (4, 8)}, NAMES)
-
-
-def test_a_topic_that_was_made_anew_is_read_by_all(progress: RoleProgress) -> None:
-    """It ends before the place of the role that was ahead: that was another topic's."""
-    progress.cut({PLACE: 6})
-
-    assert [] == [*progress.have_handled(PLACE, 5)]
-    assert [
-        (*PLACE, "group.orchestrator", 9, 6), (*PLACE, "group.payment", 4, 6),
-    ] == progress.moves({PLACE: (4, 6)}, NAMES)  # fmt: skip

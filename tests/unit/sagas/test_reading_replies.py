@@ -87,10 +87,10 @@ def test_only_what_reads_names_is_stored() -> None:
     """By class, or by the name of the step."""
     flight = a_flight(undo=lambda trip: CancelFlight(order_id=trip.order_id))
     hotel = a_hotel(do=lambda trip: BookHotel(order_id=trip.order_id))
-    ask = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
-               needs_no_undo=True, reads=[HotelBooked])  # fmt: skip
-    by_name = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
-                   needs_no_undo=True, reads=["book flight"])  # fmt: skip
+    ask: Step[TripWanted, Replies]
+    ask = Step("ask", to=FLIGHTS, needs_no_undo=True, reads=[HotelBooked],
+               do=lambda trip, replies: AskFlight(order_id=trip.order_id))  # fmt: skip
+    by_name = ask.changed(reads=("book flight",))
 
     assert {1} == a_trip(flight, hotel, ask).kept
     assert {0} == a_trip(flight, hotel, by_name).kept

@@ -12,7 +12,9 @@ from order_sagas.actors.services.payment_gateway import NoAnswer
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.storage.headers import unpack
 from order_sagas.system.telemetry.ids import span_id_of, trace_id_of
+from tests.support import insured_trips
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
+from tests.support.insured_trips import TripPlanned
 from tests.support.traced import ELSEWHERE, Traced
 
 
@@ -81,7 +83,7 @@ def test_spans_have_no_card_numbers_and_addresses(tmp_path: Path) -> None:
         system.put(an_order("o-1"))
         system.advance(10)
         why = "card 4111 1111 1111 1111 of bob@example.com"
-        system.put(CancelSaga(order_id="o-1", by="ann", why=why), topic="order-events")
+        system.put(CancelSaga(order_id="o-1", by="ann", why=why))
         system.advance(3600)
     spans = system.spans().values()
     said = [f"{each.attributes} {each.status.description}" for each in spans]
@@ -286,3 +288,32 @@ def test_a_skipped_step_is_settled_by_the_operator(tmp_path: Path) -> None:
     assert "skipped" == outcome
     names = [event.name for event in system.spans()["place-order"].events]
     assert "saga.needs_attention" in names
+
+
+def a_trip(directory: Path, refuse: str = "") -> Traced:
+    """A trip with an insurance, whose order is another."""
+    with Traced(directory, sagas=insured_trips.SAGAS, services=insured_trips.SERVICES) as system:
+        system.put(TripPlanned(order_id="T-1", insurance="I-7", refuse=refuse))
+    return system
+
+
+def test_a_child_saga_is_in_the_trace_of_its_parent(tmp_path: Path) -> None:
+    """Below the attempt that started it."""
+    system = a_trip(tmp_path)
+    tree = system.tree()
+
+    assert {format_trace_id(trace_id_of("book-trip/T-1"))} == system.traces()
+    assert "insure #1" == tree["insure-trip"][0]
+    assert "insure-trip" == tree["sign"][0] == tree["file"][0]
+
+
+def test_a_child_that_is_undone_after_its_end_has_a_span_for_that(tmp_path: Path) -> None:
+    """The span of its first end is exported already."""
+    system = a_trip(tmp_path, refuse="confirmed")
+    tree, spans = system.tree(), system.spans()
+
+    assert "insure-trip" == tree["undo insure-trip"][0]
+    assert "undo insure-trip" == tree["undo sign"][0] == tree["undo file"][0]
+    assert "COMPLETED" == (spans["insure-trip"].attributes or {})["order_sagas.status"]
+    assert "CANCELLED" == (spans["undo insure-trip"].attributes or {})["order_sagas.status"]
+    assert {format_trace_id(trace_id_of("book-trip/T-1"))} == system.traces()

@@ -58,8 +58,8 @@ def test_ids_that_json_writes_differently_are_found(tmp_path, order_id):
 def test_lines_that_name_the_order_elsewhere_are_not_decoded(tmp_path, monkeypatch):
     """An order named "info" would be in each of millions of lines."""
     write(tmp_path / "order-sagas.jsonl", *(a_line(n, "o-2", level="o-1") for n in range(9)))
-    decoded = []
-    monkeypatch.setattr(reading_module.msgspec.json, "decode", decoded.append)
+    decoded: list[bytes] = []
+    monkeypatch.setattr(msgspec.json, "decode", decoded.append)
 
     assert ([], []) == (numbers(tmp_path), decoded)
 
@@ -108,3 +108,27 @@ def test_files_of_several_workers_are_merged_by_time(tmp_path):
 def test_a_directory_that_is_not_there_holds_no_lines(tmp_path):
     """It is up to the command to say so."""
     assert [] == read_lines(tmp_path / "nowhere", "o-1")
+
+
+def test_lines_of_children_are_read_with_those_of_their_parents(tmp_path):
+    """Of the child's saga alone, and of its children; by time, as if they were of one order."""
+
+    def of(order_id, saga, minute, **more):
+        at = f"2026-01-01T00:0{minute}:00Z"
+        return {"order_id": order_id, "saga_id": f"{saga}/{order_id}", "timestamp": at, **more}
+
+    write(
+        tmp_path / "order-sagas.jsonl",
+        of("T-1", "trip", 0, n=0),
+        of("I-7", "insure", 1, n=1, parent="trip/T-1"),
+        of("I-7", "other", 2, n=9),
+        of("D-5", "deposit", 3, n=2, parent="insure/I-7"),
+        of("D-6", "deposit", 4, n=9, parent="other/I-7"),
+        of("T-1", "trip", 5, n=4),
+        of("I-7", "insure", 4, n=3),
+        of("XT-1", "trip", 6, n=9),
+    )
+
+    assert [0, 1, 2, 3, 4] == numbers(tmp_path, "T-1")
+    assert [2] == numbers(tmp_path, "D-5")
+    assert [1, 9, 2, 3, 9] == numbers(tmp_path, "I-7")

@@ -64,6 +64,7 @@ const SENTENCES = {
   undo_retried: () => "undo: sent again",
   needs_attention: (e) => `needs attention${because(e)}`,
   message_ignored: (e) => `ignored ${e.details.status ?? "a message"}${because(e)}${times(e)}`,
+  undo_asked: () => "undo asked for by the parent",
   operator: (e) => `operator: ${e.note.replace(/: $/, "")}`,
   completed: (e) => `Completed${within(e)}`,
   cancelled: (e) => `Cancelled${because(e)}`,
