@@ -20,6 +20,7 @@ from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule, check_schedules
+from order_sagas.actors.services.locks import LockService
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
@@ -71,6 +72,7 @@ class App:
     schedules: Sequence[Schedule] = attrs.field(default=(), converter=_schedules)
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "services", with_locks(self.sagas, self.services))
         check_parts(self.sagas, self.services)
         check_schedules(self.schedules, self.registry.started_by)
         names = [service.participant.name for service in self.services]
@@ -131,6 +133,14 @@ class App:
     def takes_orders(self) -> bool:
         """True if orders (`ORDER_CREATED`) start a saga of this app."""
         return OrderCreated in self.registry.started_by
+
+
+def with_locks(
+    sagas: Iterable[Saga[Any]], services: Sequence[type[Service]]
+) -> tuple[type[Service], ...]:
+    """Return the services, with the one that grants locks if a saga is exclusive."""
+    needed = any(saga.exclusive for saga in sagas) and LockService not in services
+    return (*services, LockService) if needed else tuple(services)
 
 
 def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:

@@ -274,6 +274,21 @@ def in_flight(db: sa.Connection) -> int:
     return int(db.execute(query).scalar_one())
 
 
+def locks(db: sa.Connection) -> list[dict[str, Any]]:
+    """Return the locks of exclusive sagas that are held, by key.
+
+    Each has its `key` and its `claims`, of which the first has the lock: `saga_id`, `order_id`,
+    `step`, and `since` (seconds since the Unix epoch).
+    """
+    if not sa.inspect(db).has_table("saga_locks"):
+        return []  # no exclusive saga ever ran here
+    query = "SELECT order_id, claims FROM saga_locks WHERE claims <> '[]' ORDER BY order_id"
+    return [
+        {"key": key.removeprefix("lock:"), "claims": msgspec.json.decode(claims)}
+        for key, claims in db.execute(sa.text(query))
+    ]
+
+
 def schedules(db: sa.Connection) -> dict[str, dict[str, Any]]:
     """Return how far each schedule is settled, by name: `due`, `order_id`, `started_at`."""
     return {row["name"]: row for row in _rows(db, sa.select(_schedules))}

@@ -69,6 +69,10 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
     invoke_without_command=True,
     commands=CommandsByName(
         {
+            "locks": Listed(
+                "locks:locks_command",
+                "List the locks of exclusive sagas, with who has each and who waits for it.",
+            ),
             "migrate": Listed(
                 "version_moves:migrate_command",
                 "Move the sagas in flight of the definition NAME to one of its versions.",

@@ -40,6 +40,7 @@ from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
+from order_sagas.system.app import with_locks
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.order_app import APP
@@ -95,6 +96,7 @@ class EmbeddedSystem:
         outage_folder: Path | None = None,
         began: float = BEGAN,
     ) -> None:
+        services = with_locks(sagas, services)
         url = database or f"sqlite:///{directory / 'orders.db'}"
         kafka = {} if url.startswith("sqlite") else {"kafka": "nobody.invalid:9092"}
         self.settings = Settings(database=url, **{"partitions": 4, **kafka, **(settings or {})})
