@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.services.effect import Effect
     from order_sagas.actors.services.effects import EffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
+    from order_sagas.system.app import App
 
 __all__ = [
     "NOTHING",
@@ -33,6 +34,7 @@ __all__ = [
     "SIGNALS",
     "After",
     "Answer",
+    "App",
     "CallLimits",
     "Child",
     "ChildCancelled",
@@ -105,6 +107,7 @@ _MODULES = {
     "Schedule": "actors.schedules",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
+    "App": "system.app",
 }
 """The module of each public name."""
 

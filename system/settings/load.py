@@ -49,10 +49,9 @@ def load_settings(
     """
     known = {setting.name: setting for setting in declared()}
     file = _config_file(config_path, env)
+    from_file = _from_file(file, known)
     if file is CONFIG_FILE:
-        _check_owner(file, from_file := _from_file(file, known))
-    else:
-        from_file = _from_file(file, known)
+        _check_owner(CONFIG_FILE, from_file)
     layers = [
         from_file,
         _from_environment(env, known),
