@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
     from order_sagas.actors.sagas.step import Step
     from order_sagas.actors.sagas.step_mapping import StepMapping
+    from order_sagas.actors.schedules import Schedule
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -56,6 +57,7 @@ __all__ = [
     "ReplyError",
     "Retry",
     "Saga",
+    "Schedule",
     "Service",
     "Step",
     "StepMapping",
@@ -102,6 +104,7 @@ _MODULES = {
     "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
     "NOTHING": "actors.services.service",
+    "Schedule": "actors.schedules",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
     "App": "system.app",

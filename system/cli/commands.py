@@ -80,6 +80,10 @@ SECTIONS = {
             "sagas:sagas_group",
             "List sagas, the newest first, with the step that each waits for and its deadline.",
         ),
+        "schedules": Listed(
+            "schedules:schedules_command",
+            "List the schedules of the app, with the next due time and what was started last.",
+        ),
         "show": Listed(
             "show:show_command",
             "Show ORDER_ID: the order, its payment, reservation and notification, and its saga's "
