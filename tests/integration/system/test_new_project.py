@@ -1,0 +1,34 @@
+"""A project made by `order-sagas new` runs at once, by the commands that its README names."""
+
+import re
+import shlex
+
+import pytest
+
+from tests.support.cli import Started, environment, number, order_sagas
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.processes
+
+
+def test_the_commands_of_the_readme_run_its_saga(tmp_path, monkeypatch):
+    """Two workers; the app comes from the settings file of the project's directory."""
+    env = environment(tmp_path, workers=2, log_dir=tmp_path / "logs")
+    assert 0 == order_sagas("new", "travel", "--into", tmp_path, env=env).returncode
+    project = tmp_path / "travel"
+    monkeypatch.chdir(project)
+    named = re.findall(r"^order-sagas (.+)$", (project / "README.md").read_text(), re.MULTILINE)
+    (start, *commands) = map(shlex.split, named)
+    assert ["start"] == start
+    ended = "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL"
+
+    with Started(tmp_path, env) as system:
+        for command in commands:
+            done = order_sagas(*command, env=env)
+            assert 0 == done.returncode, done.stderr
+            wait_until(lambda: number(ended, env), "the saga to end")
+        audit = order_sagas("audit", "--ended", env=env)
+
+        assert 0 == system.stop()
+    assert "completed" in done.stdout
+    assert 0 == audit.returncode, audit.stdout
