@@ -1,4 +1,4 @@
-"""`order-sagas new`: write a project with a saga of its own, which can be tested and run at once."""
+"""`order-sagas new`: write a project with a saga of its own that can be tested and run at once."""
 
 import importlib.util
 import keyword

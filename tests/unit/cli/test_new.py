@@ -42,6 +42,18 @@ def test_the_name_stands_wherever_it_belongs(project):
     assert 'packages = ["travel"]' in texts["pyproject.toml"]
 
 
+@pytest.mark.parametrize("check", ["format --check", "check --select E,F,I,B,UP"])
+def test_the_project_is_formatted_and_has_no_lint(project, check):
+    """Under ruff's defaults, with our length of lines."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *check.split(), "--no-cache", "--config", "line-length=100",
+         "."],
+        cwd=project, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert 0 == done.returncode, done.stdout
+
+
 def test_the_tests_of_the_project_pass(project):
     """At once: outcomes, faults, and random simulations."""
     done = subprocess.run(
