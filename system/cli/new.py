@@ -18,6 +18,7 @@ FILES = {
     "saga.py": "{{name}}/saga.py",
     "rooms.py": "{{name}}/rooms.py",
     "cards.py": "{{name}}/cards.py",
+    "rules.py": "{{name}}/rules.py",
     "app.py": "{{name}}/app.py",
     "test_saga.py": "tests/test_saga.py",
 }

@@ -186,4 +186,4 @@ def test_a_new_project_passes_its_tests(installed) -> None:
     done = run(
         [installed.bin / "python", "-m", "pytest", "-q"], cwd=project, env=installed.variables
     )
-    assert "32 passed" in done.stdout
+    assert "57 passed" in done.stdout

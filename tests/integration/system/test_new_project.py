@@ -12,14 +12,15 @@ pytestmark = pytest.mark.processes
 
 
 def test_the_commands_of_the_readme_run_its_saga(tmp_path, monkeypatch):
-    """Two workers; the app comes from the settings file of the project's directory."""
+    """It is simulated, and run by two workers; the app comes from the settings file of the project's directory."""
     env = environment(tmp_path, workers=2, log_dir=tmp_path / "logs")
     assert 0 == order_sagas("new", "travel", "--into", tmp_path, env=env).returncode
     project = tmp_path / "travel"
     monkeypatch.chdir(project)
     named = re.findall(r"^order-sagas (.+)$", (project / "README.md").read_text(), re.MULTILINE)
-    (start, *commands) = map(shlex.split, named)
-    assert ["start"] == start
+    (simulate, start, *commands) = map(shlex.split, named)
+    assert ["simulate", "start"] == [simulate[0], *start]
+    assert 0 == order_sagas(*simulate, "--seeds", 2, env=env).returncode
     ended = "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL"
 
     with Started(tmp_path, env) as system:

@@ -62,7 +62,7 @@ def test_the_tests_of_the_project_pass(project):
     )  # fmt: skip
 
     assert 0 == done.returncode, done.stdout
-    assert "32 passed" in done.stdout
+    assert "57 passed in" in done.stdout
 
 
 def test_the_tests_of_the_project_find_a_compensation_that_does_nothing(project):
