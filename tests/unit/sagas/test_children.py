@@ -306,7 +306,9 @@ def test_the_saga_that_a_child_runs_is_part_of_the_shape() -> None:
     """Another one under the same version is refused at start, like any other step."""
     other = Saga("other", 1, TripPlanned, [FILE])
     steps = [
-        shape_of(Saga("trip", 1, TripPlanned, [Child("insure", saga=saga, start=wanted)])).steps[0]
+        shape_of(
+            Saga[TripPlanned]("trip", 1, TripPlanned, [Child("insure", saga=saga, start=wanted)])
+        ).steps[0]
         for saga in (INSURE_TRIP, other)
     ]
 
