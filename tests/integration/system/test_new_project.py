@@ -12,7 +12,7 @@ pytestmark = pytest.mark.processes
 
 
 def test_the_commands_of_the_readme_run_its_saga(tmp_path, monkeypatch):
-    """It is simulated, and run by two workers; the app comes from the settings file of the project's directory."""
+    """It is simulated, and run by two workers; its settings file names the app."""
     env = environment(tmp_path, workers=2, log_dir=tmp_path / "logs")
     assert 0 == order_sagas("new", "travel", "--into", tmp_path, env=env).returncode
     project = tmp_path / "travel"
