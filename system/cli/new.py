@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from order_sagas.system.cli.suggest import suggestion
+
 FILES = {
     "README.md": "README.md",
     "pyproject.toml": "pyproject.toml",
@@ -71,5 +73,5 @@ def new_command(name: str, into: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text.replace(NAME, name), encoding="utf-8")
     click.echo(f"{project} is written. To test it and to run it:")
-    for line in (f"cd {project}", "python -m pytest", "order-sagas start"):
+    for line in (f"cd {project}", "python -m pytest", suggestion("start")):
         click.echo(f"  {line}")
