@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
     from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.rules import Stored, rule
     from order_sagas.actors.sagas.child import Child
     from order_sagas.actors.sagas.child_messages import ChildCancelled, ChildCompleted
     from order_sagas.actors.sagas.definition import Failure, Notice, Saga
@@ -61,11 +62,13 @@ __all__ = [
     "Service",
     "Step",
     "StepMapping",
+    "Stored",
     "UseClient",
     "Wait",
     "days",
     "hours",
     "minutes",
+    "rule",
     "seconds",
 ]
 
@@ -74,6 +77,8 @@ _MODULES = {
     "ReplyError": "actors.errors",
     "Failed": "actors.messages",
     "Message": "actors.messages",
+    "Stored": "actors.rules",
+    "rule": "actors.rules",
     "Child": "actors.sagas.child",
     "ChildCancelled": "actors.sagas.child_messages",
     "ChildCompleted": "actors.sagas.child_messages",
