@@ -122,6 +122,36 @@ def test_a_table_name_of_the_system_is_refused(kind: type[Entity]) -> None:
         App(sagas=[a_saga("ping-one", service.participant)], services=[service])
 
 
+class _NoStatus(Entity):
+    """An entity with calls that are owed, and without the field that says so."""
+
+    table: ClassVar[str] = "no_status"
+    pending: ClassVar[str] = "PENDING"
+    order_id: str
+
+
+class _WordOfSql(Entity):
+    """An entity with a field that a database cannot have."""
+
+    table: ClassVar[str] = "word_of_sql"
+    order_id: str
+    to: str = ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (_NoStatus, "_NoStatus has `pending`, and no field `status`"),
+        (_WordOfSql, "_WordOfSql: no column can be named 'to'"),
+    ],
+)
+def test_an_entity_that_no_table_can_hold_is_refused(kind: type[Entity], problem: str) -> None:
+    """Before the database says something that nobody understands."""
+    service = a_service("one", kind)
+    with pytest.raises(DefinitionError, match=problem):
+        App(sagas=[a_saga("ping-one", service.participant)], services=[service])
+
+
 def test_two_sagas_that_start_on_one_message_are_refused() -> None:
     """The registry says so when the app is made."""
     service = a_service("one", RentedCar)
