@@ -27,6 +27,14 @@ Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Quantity = Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)]
 """A number of pieces."""
 
+LONGEST_ID = 200
+"""Maximum length of an order id, a SKU or a warehouse, in characters: they are keys of indexes."""
+
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
+"""An order id, a SKU or a warehouse. A message with a longer one is rejected."""
+Cause = Annotated[str, msgspec.Meta(max_length=5 * LONGEST_ID)]
+"""The id of a message or a saga, which is made of order id, saga, step and more."""
+
 MAIN = "main"
 """The warehouse of an order or of stock that does not name one."""
 
@@ -39,7 +47,7 @@ def status_of(name: str) -> str:
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A quantity of one SKU. `unit_price` is in minor units of the order's currency."""
 
-    sku: str
+    sku: Name
     quantity: Quantity
     unit_price: Number = 0
 
@@ -61,12 +69,12 @@ class Message(
     8601 in UTC. `traceparent` is the trace that the message belongs to (W3C Trace Context).
     """
 
-    order_id: str
-    event_id: str = ""
-    saga_id: str = ""
-    step: str = ""
+    order_id: Name
+    event_id: Cause = ""
+    saga_id: Cause = ""
+    step: Name = ""
     attempt: Number = 0
-    causation_id: str = ""
+    causation_id: Cause = ""
     occurred_at: str = ""
     schema_version: Number = 0
     traceparent: str = ""
@@ -112,7 +120,7 @@ class OrderCreated(Message):
     customer_id: str = ""
     currency: str = ""
     lines: tuple[OrderLine, ...] = ()
-    warehouse: str = MAIN
+    warehouse: Name = MAIN
 
     def __post_init__(self) -> None:
         if self.lines and not -LARGEST <= self.amount <= LARGEST:
@@ -186,7 +194,7 @@ class ReserveStock(Message):
     """Reserve every line of the order in one warehouse, or none."""
 
     lines: tuple[OrderLine, ...] = ()
-    warehouse: str = MAIN
+    warehouse: Name = MAIN
 
 
 class StockReserved(Message):
@@ -200,7 +208,7 @@ class StockReservationFailed(Failed):
 class RollbackStock(Message):
     """Release the reservation. If it has not been made yet, make sure that it never is."""
 
-    warehouse: str = MAIN
+    warehouse: Name = MAIN
 
 
 class StockRolledBack(Message):
@@ -214,7 +222,7 @@ class LoadStock(Message):
     """
 
     lines: tuple[OrderLine, ...] = ()
-    warehouse: str = MAIN
+    warehouse: Name = MAIN
 
 
 # --- operators --------------------------------------------------------------------------------

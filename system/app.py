@@ -35,7 +35,7 @@ Client = Callable[[Settings], Any]
 """Makes what a service calls other systems with. Called in the worker process, at its start."""
 
 
-def _sagas(given: Iterable[Saga]) -> tuple[Saga, ...]:
+def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
     return tuple(given)
 
 
@@ -58,7 +58,7 @@ class App:
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
-    sagas: Sequence[Saga] = attrs.field(converter=_sagas)
+    sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
 
@@ -129,7 +129,7 @@ def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
 
 
-def check_parts(sagas: Sequence[Saga], services: Sequence[type[Service]]) -> None:
+def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -> None:
     """Raise DefinitionError if messages, participants or tables contradict each other."""
     registry = Registry(sagas)
     here = {service.participant.name for service in services}

@@ -54,7 +54,7 @@ class Parts:
     app: App = attrs.field(
         default=attrs.Factory(lambda parts: app_of(parts.settings), takes_self=True)
     )
-    sagas: Sequence[Saga] = attrs.field(
+    sagas: Sequence[Saga[Any]] = attrs.field(
         default=attrs.Factory(lambda parts: parts.app.sagas, takes_self=True)
     )
     services: Sequence[type[Service]] = attrs.field(

@@ -1,6 +1,7 @@
 """The registry of sagas, with deadlines scaled by the settings."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.definition import Saga
@@ -15,7 +16,7 @@ def registry_of(settings: Settings) -> Registry:
     return scaled(app_of(settings).sagas, settings)
 
 
-def orders_saga(settings: Settings) -> Saga:
+def orders_saga(settings: Settings) -> Saga[Any]:
     """Return the saga that orders start. Raises SettingError if the app takes no orders."""
     app = app_of(settings)
     found = app.registry.started_by.get(OrderCreated)
@@ -28,6 +29,6 @@ def orders_saga(settings: Settings) -> Saga:
     return found
 
 
-def scaled(sagas: Iterable[Saga], settings: Settings) -> Registry:
+def scaled(sagas: Iterable[Saga[Any]], settings: Settings) -> Registry:
     """Return a registry of these sagas, with deadlines scaled by `deadline_scale`."""
     return Registry(saga.scaled(settings.deadline_scale) for saga in sagas)

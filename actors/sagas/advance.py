@@ -56,10 +56,7 @@ def advance(
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            if isinstance(message, UndoChild) or type(message) is saga.starts_on:
-                turn.message_of_parent(message)
-            else:
-                turn.after_end(message)
+            turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:
@@ -79,7 +76,7 @@ def wakes_of(progress: SagaState) -> list[Timer]:
     return wakes
 
 
-def _blocked(saga: Saga, message: UndoChild, now: float) -> Decision:
+def _blocked(saga: Saga[Any], message: UndoChild, now: float) -> Decision:
     """A child that is undone before it was started: its start will find that it has ended."""
     start = never_started(saga, message)
     turn = Events(saga, _unstarted(saga, start, now), now, _cause(message))

@@ -32,7 +32,7 @@ FOR_A_DAY = Retry(attempts=24, backoff=0.0, factor=1.0)
 
 
 @attrs.frozen(init=False)
-class Child(Step[S, Replies]):
+class Child(Step[S, Replies]):  # type: ignore[override]
     """Runs another saga, the child, and waits for its end.
 
     `start` makes the message that starts the child. The order id of that message may be any that no

@@ -109,7 +109,7 @@ class ChildEvents(Waits):
         self.sends.append(Send(CHILDREN, ChildCancelled(**fields)))
 
 
-def never_started(saga: "Saga", message: UndoChild) -> Message:
+def never_started(saga: "Saga[Any]", message: UndoChild) -> Message:
     """The start of a child that is undone before it was started.
 
     Raises msgspec.ValidationError if the message holds no such start.

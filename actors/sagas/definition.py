@@ -19,7 +19,7 @@ be retried until they succeed. What a row can be is in `step` and `rows`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import attrs
 
@@ -60,7 +60,11 @@ class Failure:
     reason: str
 
 
-@attrs.frozen
+def _takes(notice: Any) -> int:
+    return takes(notice.send, f"`send` of the notice to {notice.to.name!r}")
+
+
+@attrs.frozen(init=False)
 class Notice(Generic[S]):
     """A message that is sent once when a saga has been cancelled.
 
@@ -69,11 +73,24 @@ class Notice(Generic[S]):
 
     to: Participant
     send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message]
-    takes: int = attrs.field(init=False, repr=False, eq=False)
+    takes: int = attrs.field(
+        default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
+    )
 
-    @takes.default
-    def _takes(self) -> int:
-        return takes(self.send, f"`send` of the notice to {self.to.name!r}")
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, to: Participant, send: Callable[[S, Failure], Message]) -> None: ...
+        @overload
+        def __init__(
+            self, to: Participant, send: Callable[[S, Failure, Replies], Message]
+        ) -> None: ...
+        def __init__(self, to: Participant, send: Any) -> None: ...
+
+    else:
+
+        def __init__(self, to: Participant, send: Any) -> None:
+            self.__attrs_init__(to, send)
 
 
 Row = Step[S, Replies] | Parallel[S]
@@ -88,7 +105,7 @@ def _notices(notices: Iterable[Notice[Any]]) -> tuple[Notice[Any], ...]:
     return tuple(notices)
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, init=False)
 class Saga(Generic[S]):
     """A saga definition: the message that starts it, its steps, the notices when it is cancelled.
 
@@ -110,19 +127,20 @@ class Saga(Generic[S]):
     deadline: float | None = None
     migrates: Mapping[int, StepMapping] = attrs.field(factory=dict)
 
-    if TYPE_CHECKING:
-        # As attrs makes it; a converter would lose the type of the start.
-
-        def __init__(
-            self,
-            name: str,
-            version: int,
-            starts_on: type[S],
-            steps: Sequence[Row[S]],
-            cancelled: Iterable[Notice[S]] = (),
-            deadline: float | None = None,
-            migrates: Mapping[int, StepMapping] = ...,
-        ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        starts_on: type[S],
+        steps: Sequence[Step[S, Replies] | Parallel[S]],
+        cancelled: Iterable[Notice[S]] = (),
+        deadline: float | None = None,
+        migrates: Mapping[int, StepMapping] | None = None,
+    ) -> None:
+        # Attrs makes it.
+        self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
+            name, version, starts_on, steps, cancelled, deadline, migrates or {}
+        )
 
     def __attrs_post_init__(self) -> None:
         check(self)

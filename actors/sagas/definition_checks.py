@@ -1,17 +1,15 @@
 """The rules that a definition is checked with when it is built."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.sagas.functions import check_takes
 from order_sagas.actors.sagas.step import Read, Step
-
-if TYPE_CHECKING:
-    from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.table import Table
 
 
-def check(saga: "Saga[Any]") -> None:
+def check(saga: Table) -> None:
     """Raise DefinitionError, which names the saga and the step, if a rule is broken."""
     if not saga.name or "/" in saga.name:
         _refuse(saga, "its name must not be empty or hold a '/'")
@@ -35,19 +33,19 @@ def check(saga: "Saga[Any]") -> None:
         check_takes(what, notice.takes, "start, failure", "start, failure, replies")
 
 
-def _refuse(saga: "Saga[Any]", rule: str) -> NoReturn:
+def _refuse(saga: Table, rule: str) -> NoReturn:
     raise DefinitionError(f"saga {saga.name!r}: {rule}")
 
 
-def _check_names(saga: "Saga[Any]") -> None:
+def _check_names(saga: Table) -> None:
     names = [step.name for step in saga.rows]
-    names += [step.item_name for step in saga.rows if step.kind == "each"]  # type: ignore[attr-defined]
+    names += [step.item_name for step in saga.rows if step.kind == "each"]
     for name in names:
         if names.count(name) > 1:
             _refuse(saga, f"two steps are named {name!r}")
 
 
-def _check_place(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
+def _check_place(saga: Table, n: int, step: Step[Any, Any]) -> None:
     if step.do is None and step.done is None and n > 0 and step.kind == "step":
         _refuse(
             saga,
@@ -75,7 +73,7 @@ def _check_place(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
         )
 
 
-def _check_beside_pivot(saga: "Saga[Any]") -> None:
+def _check_beside_pivot(saga: Table) -> None:
     """Check the steps that are sent together with a pivot that cannot be undone.
 
     They cannot turn the saga back, because what the pivot does stays done.
@@ -109,7 +107,7 @@ def _check_beside_pivot(saga: "Saga[Any]") -> None:
             )
 
 
-def _check_functions(saga: "Saga[Any]", step: Step[Any, Any]) -> None:
+def _check_functions(saga: Table, step: Step[Any, Any]) -> None:
     said = f"saga {saga.name!r}: step {step.name!r}: "
     usual = ("start", "start, replies")
     own = ("start, item", "start, item, replies") if step.kind == "each" else usual
@@ -119,7 +117,7 @@ def _check_functions(saga: "Saga[Any]", step: Step[Any, Any]) -> None:
     check_takes(f"{said}`when`", step.when_takes, *usual)
 
 
-def _check_reads(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
+def _check_reads(saga: Table, n: int, step: Step[Any, Any]) -> None:
     if step.reads and not step.takes_replies:
         _refuse(saga, f"step {step.name!r} has `reads`, but no function of it takes replies")
     known = {*readable(saga, n, step)}
@@ -139,7 +137,7 @@ def _check_reads(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> None:
             _refuse(saga, f"step {step.name!r} reads {word}, which is not of an earlier step")
 
 
-def named(saga: "Saga[Any]", read: Read) -> list[int]:
+def named(saga: Table, read: Read) -> list[int]:
     """The indexes of the rows that give a reply: a class, or the name of a step."""
     return [
         i
@@ -148,7 +146,7 @@ def named(saga: "Saga[Any]", read: Read) -> list[int]:
     ]
 
 
-def readable(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> Iterator[int]:
+def readable(saga: Table, n: int, step: Step[Any, Any]) -> Iterator[int]:
     """The indexes of the rows whose replies a step of stage `n` can read: earlier, and its own."""
     for stage in saga.stage_steps[:n]:
         for i in stage:
@@ -159,7 +157,7 @@ def readable(saga: "Saga[Any]", n: int, step: Step[Any, Any]) -> Iterator[int]:
         yield saga.index[step.name]
 
 
-def kept_replies(saga: "Saga[Any]") -> frozenset[int]:
+def kept_replies(saga: Table) -> frozenset[int]:
     """The indexes of the rows whose replies a function of the definition may read."""
     kept: set[int] = set()
     for n, stage in enumerate(saga.stages):

@@ -9,7 +9,7 @@ from order_sagas.actors.errors import ReplyError
 from order_sagas.actors.messages import Message
 
 if TYPE_CHECKING:
-    from order_sagas.actors.sagas.definition import Saga
+    from order_sagas.actors.sagas.table import Table
 
 M = TypeVar("M", bound=Message)
 
@@ -27,9 +27,7 @@ class Replies:
 
     __slots__ = ("_own", "_saga", "_stored")
 
-    def __init__(
-        self, saga: "Saga[Any]", stored: Mapping[str, Message] | None, own: str = ""
-    ) -> None:
+    def __init__(self, saga: "Table", stored: Mapping[str, Message] | None, own: str = "") -> None:
         self._saga = saga
         self._stored = stored or {}
         self._own = own

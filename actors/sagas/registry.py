@@ -1,6 +1,7 @@
 """The registry of saga definitions: by version, by the message that starts them, by reply."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from order_sagas.actors.errors import DefinitionError, UnknownSagaError
 from order_sagas.actors.messages import Message, OperatorCommand
@@ -18,19 +19,19 @@ class Registry:
     given twice, or if two sagas start on the same message.
     """
 
-    def __init__(self, sagas: Iterable[Saga]) -> None:
-        self._by_version: dict[tuple[str, int], Saga] = {}
+    def __init__(self, sagas: Iterable[Saga[Any]]) -> None:
+        self._by_version: dict[tuple[str, int], Saga[Any]] = {}
         for saga in sagas:
             if (saga.name, saga.version) in self._by_version:
                 raise DefinitionError(f"saga {saga.name!r}: version {saga.version} comes twice")
             self._by_version[saga.name, saga.version] = saga
-        self.newest: dict[str, Saga] = {}
+        self.newest: dict[str, Saga[Any]] = {}
         """The newest version of each definition, by name."""
         for saga in self:
             known = self.newest.get(saga.name)
             if known is None or known.version < saga.version:
                 self.newest[saga.name] = saga
-        self.started_by: dict[type[Message], Saga] = {}
+        self.started_by: dict[type[Message], Saga[Any]] = {}
         """The saga that each message starts."""
         for saga in self.newest.values():
             other = self.started_by.setdefault(saga.starts_on, saga)
@@ -56,10 +57,10 @@ class Registry:
                         "which is not registered"
                     )
 
-    def __iter__(self) -> Iterator[Saga]:
+    def __iter__(self) -> Iterator[Saga[Any]]:
         return iter(self._by_version.values())
 
-    def get(self, name: str, version: int) -> Saga:
+    def get(self, name: str, version: int) -> Saga[Any]:
         """The definition of a stored saga; raises UnknownSagaError if it is not registered."""
         try:
             return self._by_version[name, version]
@@ -70,7 +71,7 @@ class Registry:
                 f"registered here: {known or 'none'}"
             ) from None
 
-    def get_newest(self, name: str) -> Saga:
+    def get_newest(self, name: str) -> Saga[Any]:
         """The newest version of a definition; raises UnknownSagaError if it is not registered."""
         try:
             return self.newest[name]

@@ -96,7 +96,9 @@ class Events(ChildEvents):
             i, kind = self.place_of(message, places)
             if kind == "done" and self.steps[i].phase in (IDLE, UNDONE):
                 self.undo_late_event(message, self.saga.rows[i])
-        self.ignore(message, "the saga has ended")
+        if not places:
+            return self.message_of_parent(message)
+        return self.ignore(message, "the saga has ended")
 
     def undo_late_event(self, message: Message, step: Step[Any, Any]) -> None:
         """Send the compensation of a step that its participant did after the saga turned back.

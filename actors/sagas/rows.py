@@ -1,7 +1,7 @@
 """Rows of a saga that are no single command: groups, delays, waits, a step for each of many."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, overload
 
 import attrs
 
@@ -68,7 +68,13 @@ class Delay(Step[S, Replies]):
         """Has a duration that its validator has checked."""
 
 
-@attrs.frozen
+def _takes(reminder: Any) -> int:
+    count = takes(reminder.send, "a reminder: `send`")
+    check_takes("a reminder: `send`", count, "start", "start, replies")
+    return count
+
+
+@attrs.frozen(init=False)
 class Remind(Generic[S]):
     """A message that is repeated `every` so many seconds while a `Wait` waits.
 
@@ -78,13 +84,24 @@ class Remind(Generic[S]):
     every: float
     to: Participant
     send: Callable[[S], Message] | Callable[[S, Replies], Message]
-    takes: int = attrs.field(init=False, repr=False, eq=False)
+    takes: int = attrs.field(
+        default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
+    )
 
-    @takes.default
-    def _takes(self) -> int:
-        count = takes(self.send, "a reminder: `send`")
-        check_takes("a reminder: `send`", count, "start", "start, replies")
-        return count
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, every: float, to: Participant, send: Callable[[S], Message]) -> None: ...
+        @overload
+        def __init__(
+            self, every: float, to: Participant, send: Callable[[S, Replies], Message]
+        ) -> None: ...
+        def __init__(self, every: float, to: Participant, send: Any) -> None: ...
+
+    else:
+
+        def __init__(self, every: float, to: Participant, send: Any) -> None:
+            self.__attrs_init__(every, to, send)
 
     def __attrs_post_init__(self) -> None:
         if self.every <= 0:
@@ -139,14 +156,15 @@ class Wait(Step[S, Replies]):
 
     def scaled(self, factor: float) -> Step[S, Replies]:
         """The same row with every duration multiplied by `factor`."""
-        remind = self.remind and attrs.evolve(self.remind, every=self.remind.every * factor)
         if factor == 1:
             return self
+        told = self.remind
+        remind = told and Remind[S](told.every * factor, told.to, told.send)
         return self.changed(within=(self.within or 0.0) * factor, remind=remind)
 
 
 @attrs.frozen(init=False)
-class Each(Step[S, Replies], Generic[S, Item]):
+class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
     """One step for each item of `over`, known when the saga gets there.
 
     The items are sent at once, or one after another with `in_order`. The row is complete when all
@@ -168,11 +186,33 @@ class Each(Step[S, Replies], Generic[S, Item]):
     over_takes: int = attrs.field(default=1, init=False, repr=False, eq=False)
     _items: dict[int, Step[Any, Any]] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
+    @overload
     def __init__(
         self,
         name: str,
         *,
-        over: Callable[[S], Iterable[Item]] | Callable[[S, Replies], Iterable[Item]],
+        over: Callable[[S], Iterable[Item]],
+        step: Step[S, Item],
+        in_order: bool = False,
+        when: Condition[S] | None = None,
+        reads: Iterable[Read] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        *,
+        over: Callable[[S, Replies], Iterable[Item]],
+        step: Step[S, Item],
+        in_order: bool = False,
+        when: Condition[S] | None = None,
+        reads: Iterable[Read] = (),
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        *,
+        over: Callable[..., Iterable[Item]],
         step: Step[S, Item],
         in_order: bool = False,
         when: Condition[S] | None = None,

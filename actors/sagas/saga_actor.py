@@ -52,7 +52,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     `timers` is the ticket of their timers' acknowledgements.
     """
 
-    saga: Saga
+    saga: Saga[Any]
     processor: ActorAddress
     clock: Clock
     outages: Outages

@@ -16,7 +16,7 @@ from order_sagas.actors.sagas.retry import Retry
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
 
-    S = TypeVar("S", bound=Message, default=Any)
+    S = TypeVar("S", bound=Message)
     X = TypeVar("X", default=Any)
 else:
     from typing import TypeVar
@@ -40,7 +40,7 @@ class StepFields(TypedDict, total=False):
     undo_retry: Retry
     needs_no_undo: bool
     pivot: bool
-    reads: tuple[Read, ...]
+    reads: Iterable[Read]
     ask: Callable[..., Message] | None
     unknown: type[Message] | None
 
@@ -65,7 +65,7 @@ def _count_of(field: str) -> Any:
     return attrs.field(default=factory, init=False, repr=False, eq=False)
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class Step(Generic[S, X]):
     """One row of a saga.
 
@@ -180,11 +180,53 @@ class Step(Generic[S, X]):
             name: str,
             *,
             to: Participant,
-            do: Callable[[S, X, Replies], Message] | Callable[[S, X], Message],
-            undo: Callable[[S, X, Replies], Message] | Callable[[S, X], Message] | None = None,
+            do: Callable[[S, X], Message],
+            undo: Callable[[S, X, Replies], Message],
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: Callable[[S, X, Replies], Message],
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: None = None,
+            **fields: Unpack[StepFields],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            to: Participant,
+            do: Callable[[S, X, Replies], Message],
+            undo: Callable[[S, X], Message],
             **fields: Unpack[StepFields],
         ) -> None: ...
         def __init__(self, name: str, **fields: Any) -> None: ...
+
+    else:
+
+        def __init__(self, name: str, **fields: Any) -> None:
+            self.__attrs_init__(name, **fields)
+
+        @classmethod
+        def __class_getitem__(cls, given: Any) -> Any:
+            # A TypeVar has no default before Python 3.13: `Step[Start]` is `Step[Start, Any]`.
+            given = given if isinstance(given, tuple) else (given,)
+            missing = len(cls.__parameters__) - len(given)
+            return super().__class_getitem__((*given, *[Any] * missing))
 
     def __attrs_post_init__(self) -> None:
         if not self.name:

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 import attrs
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.sagas.shape import SagaShape
-
-if TYPE_CHECKING:
-    from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.table import Table
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:
@@ -45,7 +43,7 @@ class StepMapping:
         )
 
 
-def check_mappings(saga: "Saga[Any]") -> None:
+def check_mappings(saga: Table) -> None:
     """Raise DefinitionError if a mapping of the definition names a step that it does not have."""
     for version, mapping in saga.migrates.items():
 
@@ -64,7 +62,7 @@ def check_mappings(saga: "Saga[Any]") -> None:
             refuse("two steps are renamed to one")
 
 
-def new_places(before: SagaShape, saga: "Saga[Any]", mapping: StepMapping) -> list[int | None]:
+def new_places(before: SagaShape, saga: Table, mapping: StepMapping) -> list[int | None]:
     """For each step of `before`, its place in the rows of the definition; None if it is removed.
 
     Raises DefinitionError if the mapping leaves open what becomes of a step of either version.

@@ -1,6 +1,7 @@
 """Runs the checks, and reports their violations."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import attrs
 
@@ -49,7 +50,7 @@ class Report:
 
 def examine(
     ledger: Ledger,
-    sagas: Iterable[Saga],
+    sagas: Iterable[Saga[Any]],
     *,
     ended: bool = False,
     elsewhere: Collection[str] = (),
@@ -76,7 +77,7 @@ def examine(
 
 
 def violations(
-    ledger: Ledger, sagas: Iterable[Saga], *, ended: bool = False
+    ledger: Ledger, sagas: Iterable[Saga[Any]], *, ended: bool = False
 ) -> Iterator[Violation]:
     """The violations that `examine` would find, without counting the rows examined."""
     for check in checks_for(sagas):

@@ -6,7 +6,7 @@ about changes, which only a check of each commit can see (`check_change`). Where
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -108,7 +108,7 @@ def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:
         yield from _check_undoing(saga, registry.get(saga.saga, saga.version))
 
 
-def _check_undoing(saga: SagaState, definition: Saga) -> Iterator[Broken]:
+def _check_undoing(saga: SagaState, definition: Saga[Any]) -> Iterator[Broken]:
     stage_of = {step.name: n for n, stage in enumerate(definition.stages) for step in stage}
     undone = [
         stage_of[row.name]

@@ -8,6 +8,7 @@ history says who skipped it and why.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -251,7 +252,7 @@ BEGUN = Check(
 """A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
 
 
-def checks_for(sagas: Iterable[Saga]) -> tuple[Check, ...]:
+def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
     """Every check, for books with sagas of these definitions."""
     rows = [
         f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "

@@ -4,12 +4,12 @@ Both yield orders with their line numbers, and problems with the lines they are 
 the file. A bad line does not stop the reading.
 """
 
-import csv
+import codecs
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.intake.csv_table import FileError, read_table, whole_number
 from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order, read_order
 
 COLUMNS = ("order_id", "customer_id", "currency", "sku", "quantity", "unit_price")
@@ -25,66 +25,50 @@ class Found(NamedTuple):
     order_id: str = ""
 
 
-class FileError(BridgeError, ValueError):
-    """The whole file cannot be read; nothing of it was used."""
+def read_jsonl(lines: Iterable[bytes], *, lenient: bool = False) -> Iterator[Found]:
+    """Read one order a line, in UTF-8; empty lines are skipped.
 
-
-def read_jsonl(lines: Iterable[bytes]) -> Iterator[Found]:
-    """Read one order a line; empty lines are skipped."""
+    Unknown fields are refused, unless `lenient`. Raises FileError if the first line begins with the
+    byte order mark of UTF-16.
+    """
     for number, raw in enumerate(lines, 1):
         if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise FileError("line 1: this is UTF-16: give --encoding utf-16")
+            raw = raw.removeprefix(codecs.BOM_UTF8)
         if raw.isspace() or not raw:
             continue
         try:
-            yield Found(number, read_order(raw))
+            yield Found(number, read_order(raw, lenient=lenient))
         except InvalidOrderError as error:
             yield Found(number, None, str(error))
 
 
-def read_csv(lines: Iterable[str]) -> Iterator[Found]:
+def read_csv(text: str) -> Iterator[Found]:
     """Read orders from CSV.
 
     Rows with the same order id are one order, wherever they are in the file.
 
     All rows are read before the first order is yielded. An order with a bad row is rejected as a
     whole. A row without sku, quantity and price is an order without lines. Raises FileError if the
-    header is missing or wrong.
+    file cannot be read as a table; see `read_table`.
     """
-    reader = csv.reader(lines)
-    where = columns_of(reader, COLUMNS)
     orders: dict[str, _Order] = {}
-    strange: list[Found] = []
-    for row in reader:
-        if not any(row):
-            continue
-        cells = {name: row[i].strip() if i < len(row) else "" for name, i in where.items()}
+    without_id: list[Found] = []
+    for line, cells, problem in read_table(text, COLUMNS):
         order_id = cells["order_id"]
         if not order_id:
-            strange.append(Found(reader.line_num, None, "order_id is empty"))
+            without_id.append(Found(line, None, problem or "order_id is empty"))
             continue
         order = orders.get(order_id)
         if order is None:
-            orders[order_id] = _Order(reader.line_num, cells)
-        else:
-            order.add(reader.line_num, cells)
-    yield from strange
+            order = orders[order_id] = _Order(line, cells)
+        elif not problem:
+            order.compare(line, cells)
+        order.add(line, cells, problem)
+    yield from without_id
     for order in orders.values():
         yield from order.found()
-
-
-def columns_of(reader: Iterator[list[str]], wanted: tuple[str, ...]) -> dict[str, int]:
-    """The index of each column, from the header; raises FileError if one of `wanted` is missing."""
-    try:
-        header = [cell.strip().lower().removeprefix("\ufeff") for cell in next(reader, [])]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise FileError(f"not CSV: {error}") from None
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise FileError(
-            f"line 1: the header lacks {', '.join(missing)}; it has to be {','.join(wanted)}"
-        )
-    return {name: i for i, name in enumerate(header)}
 
 
 class _Order:
@@ -97,27 +81,29 @@ class _Order:
         self._head = cells
         self._lines: list[dict[str, object]] = []
         self._problems: list[tuple[int, str]] = []
-        self._add_line(line, cells)
 
-    def add(self, line: int, cells: dict[str, str]) -> None:
-        """Add another row of the same order."""
+    def compare(self, line: int, cells: dict[str, str]) -> None:
+        """Note what a further row says otherwise than the first one."""
         for name in ("customer_id", "currency", "warehouse"):
             first = self._head.get(name, "")
             if cells.get(name, "") != first:
                 self._problems.append(
                     (line, f"{name} is {cells[name]!r}, but {first!r} in line {self._line}")
                 )
-        self._add_line(line, cells)
 
-    def _add_line(self, line: int, cells: dict[str, str]) -> None:
+    def add(self, line: int, cells: dict[str, str], problem: str = "") -> None:
+        """Add the order line of a row, or the problem of the row."""
+        if problem:
+            self._problems.append((line, problem))
+            return
         if not (cells["sku"] or cells["quantity"] or cells["unit_price"]):
             return
         numbers = {}
         for name, field in (("quantity", "quantity"), ("unit_price", "unitPrice")):
             try:
-                numbers[field] = int(cells[name])
-            except ValueError:
-                self._problems.append((line, f"{name}: {cells[name]!r} is not a whole number"))
+                numbers[field] = whole_number(cells[name], name)
+            except ValueError as error:
+                self._problems.append((line, str(error)))
         self._lines.append({"sku": cells["sku"], **numbers})
 
     def found(self) -> Iterator[Found]:

@@ -1,15 +1,13 @@
 """The schema of orders as they are submitted, for every way of submitting them."""
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import msgspec
 
-from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
+from order_sagas.actors.messages import LONGEST_ID, MAIN, OrderCreated, OrderLine
 from order_sagas.bridges.errors import BridgeError
-
-LONGEST_ID = 200
-"""Maximum length of an id or a SKU, in characters."""
 
 _ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
@@ -54,7 +52,7 @@ class LineForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class OrderForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """A submitted order. Unknown fields are ignored.
+    """A submitted order. Unknown fields are ignored; `read_order` refuses them by default.
 
     The currency is required unless the amount of the order is 0.
     """
@@ -66,13 +64,26 @@ class OrderForm(msgspec.Struct, frozen=True, rename="camel", gc=False):
     warehouse: Id = MAIN
 
 
+class _StrictLine(LineForm, frozen=True, forbid_unknown_fields=True, rename="camel", gc=False):
+    pass
+
+
+class _StrictOrder(OrderForm, frozen=True, forbid_unknown_fields=True, rename="camel", gc=False):
+    lines: tuple[_StrictLine, ...] = ()
+
+
 _decoder = msgspec.json.Decoder(OrderForm)
+_strict_decoder = msgspec.json.Decoder(_StrictOrder)
 
 
-def read_order(raw: bytes | str) -> OrderCreated:
-    """Decode an order from a JSON object; raises InvalidOrderError."""
+def read_order(raw: bytes | str, *, lenient: bool = False) -> OrderCreated:
+    """Decode an order from a JSON object; raises InvalidOrderError.
+
+    A field that an order does not have is an error, so that a misspelt `lines` does not make an
+    order of nothing; `lenient` ignores it.
+    """
     try:
-        form = _decoder.decode(raw)
+        form = (_decoder if lenient else _strict_decoder).decode(raw)
     except msgspec.ValidationError as error:
         raise InvalidOrderError(_plain(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -80,10 +91,13 @@ def read_order(raw: bytes | str) -> OrderCreated:
     return order_of(form)
 
 
-def check_order(fields: Any) -> OrderCreated:
-    """Validate an order given as a dictionary of camelCase fields; raises InvalidOrderError."""
+def check_order(fields: Any, *, lenient: bool = False) -> OrderCreated:
+    """Validate an order given as a dictionary of camelCase fields; raises InvalidOrderError.
+
+    An unknown field is an error, unless `lenient`.
+    """
     try:
-        form = msgspec.convert(fields, OrderForm)
+        form = msgspec.convert(fields, OrderForm if lenient else _StrictOrder)
     except msgspec.ValidationError as error:
         raise InvalidOrderError(_plain(error)) from None
     return order_of(form)
@@ -110,6 +124,30 @@ def order_of(form: OrderForm) -> OrderCreated:
     return order
 
 
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_SYNONYMS = {
+    "items": "lines",
+    "line": "lines",
+    "positions": "lines",
+    "id": "orderId",
+    "customer": "customerId",
+    "price": "unitPrice",
+    "qty": "quantity",
+    "amount": "unitPrice",
+}
+
+
+def _unknown_field(name: str, path: str) -> str:
+    form = LineForm if path else OrderForm
+    known = form.__struct_encode_fields__
+    likely = _SYNONYMS.get(name.lower())
+    if likely not in known:
+        likely = next(iter(get_close_matches(name[:40], known, 1)), None)
+    field = f"{path}.{name[:40]}" if path else name[:40]
+    said = f"; did you mean {likely}?" if likely else ""
+    return f"{field}: unknown field{said} (known are {', '.join(known)})"
+
+
 _RULES = (
     (re.compile(r"`str` matching regex .*A-Za-z.*"), "three letters, such as EUR"),
     (re.compile(r"`str` matching regex .*"), "text without line breaks or spaces around it"),
@@ -125,6 +163,8 @@ def _plain(error: msgspec.ValidationError) -> str:
     For example `lines[0].quantity: expected int >= 1`.
     """
     text, _, path = str(error).partition(" - at `$")
+    if unknown := _UNKNOWN.match(text):
+        return _unknown_field(unknown[1], path.rstrip("`").lstrip("."))
     for found, plain in _RULES:
         text = found.sub(plain, text)
     field = path.rstrip("`").lstrip(".")

@@ -1,14 +1,13 @@
 """Reader of stock files: CSV with sku, quantity and, optionally, warehouse (default `main`)."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from order_sagas.actors.messages import MAIN, LoadStock, OrderLine
-from order_sagas.bridges.intake.order_files import columns_of
+from order_sagas.bridges.intake.csv_table import read_table, whole_number
 from order_sagas.bridges.intake.order_schema import LONGEST_ID, Id
 
 COLUMNS = ("sku", "quantity")
@@ -28,23 +27,20 @@ class BadRow(NamedTuple):
     problem: str
 
 
-def read_stock(lines: Iterable[str]) -> tuple[list[tuple[str, str, int]], list[BadRow]]:
+def read_stock(text: str) -> tuple[list[tuple[str, str, int]], list[BadRow]]:
     """The (warehouse, sku, quantity) of each row, and the bad rows.
 
-    Raises FileError if the header is missing or wrong.
+    Raises FileError if the file cannot be read as a table; see `read_table`.
     """
-    reader = csv.reader(lines)
-    where = columns_of(reader, COLUMNS)
     rows, bad = [], []
-    for row in reader:
-        if not any(row):
-            continue
-        cells = {name: row[i].strip() if i < len(row) else "" for name, i in where.items()}
+    for line, cells, problem in read_table(text, COLUMNS):
         try:
+            if problem:
+                raise ValueError(problem)
             warehouse = _id(cells.get("warehouse") or MAIN, "warehouse")
             rows.append((warehouse, _id(cells["sku"], "sku"), _quantity(cells["quantity"])))
         except ValueError as error:
-            bad.append(BadRow(reader.line_num, str(error)))
+            bad.append(BadRow(line, str(error)))
     return rows, bad
 
 
@@ -72,15 +68,12 @@ def _id(text: str, name: str) -> str:
         return msgspec.convert(text, Id)
     except msgspec.ValidationError:
         raise ValueError(
-            f"{name}: {text!r} is not a name of 1 to {LONGEST_ID} characters"
+            f"{name}: {text[:LONGEST_ID]!r} is not a name of 1 to {LONGEST_ID} characters"
         ) from None
 
 
 def _quantity(text: str) -> int:
-    try:
-        quantity = int(text)
-    except ValueError:
-        raise ValueError(f"quantity: {text!r} is not a whole number") from None
+    quantity = whole_number(text, "quantity")
     if not 0 <= quantity <= LARGEST_QUANTITY:
         raise ValueError(f"quantity: {quantity} is not from 0 to {LARGEST_QUANTITY}")
     return quantity

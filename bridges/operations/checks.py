@@ -1,5 +1,7 @@
 """Checks if a saga is in a state that allows an operator's command."""
 
+from typing import Any
+
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, RetryStep, SkipStep
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.operator_rules import listed, refusal, stuck_names
@@ -22,7 +24,7 @@ def check_reason(command: OperatorCommand) -> None:
         raise ReasonNeededError(f"{what} needs a reason")
 
 
-def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
+def check(command: OperatorCommand, progress: SagaState, saga: Saga[Any]) -> None:
     """Raise NoSuchStepError or NotPossibleError if the saga would ignore the command."""
     names = names_of(saga, progress)
     if isinstance(command, RetryStep | SkipStep) and command.step not in names:
@@ -32,12 +34,12 @@ def check(command: OperatorCommand, progress: SagaState, saga: Saga) -> None:
         raise NotPossibleError(progress.order_id, reason)
 
 
-def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga) -> str:
+def _refusal(command: OperatorCommand, progress: SagaState, saga: Saga[Any]) -> str:
     if progress.ended:
         return f"its saga has ended: {Status(progress.status).name.lower()}"
     return refusal(command, saga, progress)
 
 
-def stuck(progress: SagaState, saga: Saga) -> list[str]:
+def stuck(progress: SagaState, saga: Saga[Any]) -> list[str]:
     """The names of the steps that were not answered and have no attempts left."""
     return stuck_names(saga, progress)

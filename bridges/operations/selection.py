@@ -1,6 +1,7 @@
 """Selection of sagas for a command to many: which can carry it out, and which refuse it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import msgspec
@@ -105,7 +106,7 @@ def choose(
     return Choice(chosen, refused)
 
 
-def waits_for(progress: SagaState, saga: Saga) -> tuple[str, ...]:
+def waits_for(progress: SagaState, saga: Saga[Any]) -> tuple[str, ...]:
     """The names of the steps whose command or compensation was sent and not answered."""
     return tuple(
         step.name

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.storage.rows import Row
@@ -25,6 +26,8 @@ _AWAY = (
     # The server aborted the transaction of a worker that was frozen.
     psycopg.errors.TransactionTimeout,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    # The server became a standby by a failover, or its administrator stopped writes.
+    psycopg.errors.ReadOnlySqlTransaction,
 )
 _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 
@@ -34,6 +37,8 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
+        if (error.sqlstate or "").startswith("54"):  # a limit of the server: waiting does not help
+            raise StoreError(f"PostgreSQL: {str(error).strip()}") from error
         raise StoreUnavailableError(f"PostgreSQL: {str(error).strip()}") from error
     except (
         psycopg.errors.InsufficientPrivilege,
@@ -48,6 +53,8 @@ class PostgresConnection:
     """One connection, opened again when it is next needed after it broke.
 
     Commits are synchronous, whatever the server's default: what is acknowledged survives a crash.
+    `options` of the URL, such as a search path, are kept on every connection. Raises StoreError if
+    the database's encoding is not UTF-8.
     """
 
     dialect = "postgresql"
@@ -56,6 +63,8 @@ class PostgresConnection:
     def __init__(self, url: sa.URL) -> None:
         plain = url.set(drivername="postgresql")
         self._dsn = plain.render_as_string(hide_password=False)
+        given = conninfo_to_dict(self._dsn).get("options")
+        self._options = f"{given} " if given else ""
         self._connection: psycopg.Connection[Any] | None = None
         self._ids: dict[str, list[int]] = {}
         with _errors():
@@ -171,7 +180,7 @@ class PostgresConnection:
             psycopg.connect(
                 self._dsn,
                 connect_timeout=CONNECT_SECONDS,
-                options="-c synchronous_commit=on -c statement_timeout=0",
+                options=f"{self._options}-c synchronous_commit=on -c statement_timeout=0",
             ) as connection,
             connection.cursor() as cursor,
         ):
@@ -190,14 +199,30 @@ class PostgresConnection:
                 self._dsn,
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS,
-                options="-c synchronous_commit=on "
+                options=f"{self._options}-c synchronous_commit=on "
                 f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS * 1000}",
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=3,
             )
+            self._check_server(self._connection)
             if self._connection.info.server_version >= 170000:
                 # Within a pipeline, a session that waits for its client does not count as idle.
                 # A number of ours, no input.
                 self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")  # pyright: ignore[reportArgumentType, reportCallIssue]
         return self._connection
+
+    def _check_server(self, connection: "psycopg.Connection[Any]") -> None:
+        """Close the connection if the server cannot be written, or not in UTF-8, and raise."""
+        status = connection.info.parameter_status
+        encoding = status("server_encoding")
+        if encoding != "UTF8":
+            connection.close()
+            raise StoreError(
+                f"PostgreSQL: the database's encoding is {encoding}, and has to be UTF8, because "
+                "ids may hold any letter: create it with ENCODING 'UTF8' TEMPLATE template0"
+            )
+        if status("in_hot_standby") == "on":
+            # After a failover the name may soon lead to the new primary: connect again until then.
+            connection.close()
+            raise StoreUnavailableError("PostgreSQL: the server is a read-only standby")

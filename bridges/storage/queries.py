@@ -253,6 +253,23 @@ def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
     return sagas_of(db, [Status.NEEDS_ATTENTION.name], limit)
 
 
+def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
+    """Return sagas that need attention by definition, step and failure code: `count`, `oldest`.
+
+    The group with the oldest saga comes first; `oldest` is its start in epoch seconds.
+    """
+    oldest = sa.func.min(sagas.c.started_at).label("oldest")
+    by = (sagas.c.saga, sagas.c.step, sagas.c.code)
+    query = (
+        sa.select(*by, sa.func.count().label("count"), oldest)
+        .where(sagas.c.status == Status.NEEDS_ATTENTION.name)
+        .group_by(*by)
+        .order_by(oldest, *by)
+        .limit(limit)
+    )
+    return _rows(db, query)
+
+
 def saga_counts(db: sa.Connection) -> dict[str, int]:
     """Return the number of sagas in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)

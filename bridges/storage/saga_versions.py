@@ -5,6 +5,7 @@ version would be read with the places of the old one, so it is refused.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
@@ -82,7 +83,7 @@ def _fingerprints(db: Connection) -> Iterator[tuple[tuple[str, int], str]]:
         yield (saga, version), fingerprint
 
 
-def _check_steps(db: Connection, saga: Saga) -> None:
+def _check_steps(db: Connection, saga: Saga[Any]) -> None:
     mark, count, rows = db.placeholder, _ITEMS[db.dialect], len(saga.rows)
     query = (
         f"SELECT order_id, {count} FROM sagas WHERE saga = {mark} AND version = {mark} "
@@ -95,7 +96,7 @@ def _check_steps(db: Connection, saga: Saga) -> None:
         )
 
 
-def _changed(saga: Saga, before: SagaShape, after: SagaShape) -> ChangedSagaError:
+def _changed(saga: Saga[Any], before: SagaShape, after: SagaShape) -> ChangedSagaError:
     lines = "".join(f"\n  {line}" for line in difference(before, after))
     return ChangedSagaError(
         f"version {saga.version} of saga {saga.name!r} has changed since this database was used "
@@ -103,7 +104,7 @@ def _changed(saga: Saga, before: SagaShape, after: SagaShape) -> ChangedSagaErro
     )
 
 
-def _advice(saga: Saga) -> str:
+def _advice(saga: Saga[Any]) -> str:
     return (
         f"give the new definition the version {saga.version + 1}, and keep the former one beside "
         "it while sagas of it are in flight"

@@ -9,6 +9,7 @@ import msgspec
 
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.words import many
+from order_sagas.bridges.intake.csv_table import FileError, check_encoding, decode_text
 from order_sagas.bridges.intake.stock_files import loads_of, read_stock
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
@@ -34,16 +35,27 @@ def stock_group() -> None:
 @click.option(
     "--again", is_flag=True, help="Load the file even if the same content was loaded before."
 )
+@click.option(
+    "--encoding",
+    default="",
+    help="Encoding of FILE, such as cp1252. Default: UTF-8, or by its BOM.",
+)
 @settings_options(*LOG_SETTINGS)
 @click.pass_context
-def load_command(ctx: click.Context, file: Path, again: bool, settings: Settings) -> None:
+def load_command(
+    ctx: click.Context, file: Path, again: bool, encoding: str, settings: Settings
+) -> None:
     """Add the stock in FILE, a CSV with a header: sku,quantity,warehouse.
 
     `warehouse` is optional, and `main` by default. A file is loaded as a whole: if a line is bad,
     nothing is loaded. Loading the same content twice changes nothing; --again loads it again.
     """
-    with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        rows, bad = read_stock(lines)
+    try:
+        if encoding:
+            check_encoding(encoding)
+        rows, bad = read_stock(decode_text(file.read_bytes(), encoding))
+    except FileError as error:
+        raise FileError(f"{file}: {error}") from None
     for line, problem in bad:
         click.echo(f"{file}:{line}: {problem}", err=True)
     if bad:

@@ -10,7 +10,9 @@ import attrs
 import click
 
 from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.money import money
 from order_sagas.actors.words import many
+from order_sagas.bridges.intake.csv_table import FileError, check_encoding, decode_text
 from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
@@ -42,12 +44,31 @@ class _Tally:
     type=click.Choice(["jsonl", "csv"]),
     help="Format of FILE. Default: by its name. Required for standard input.",
 )
+@click.option(
+    "--encoding",
+    default="",
+    help="Encoding of FILE, such as cp1252. Default: UTF-8, or by its BOM.",
+)
+@click.option("--lenient", is_flag=True, help="Ignore fields in JSON that an order does not have.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check FILE and show what would be sent, in total; send nothing.",
+)
 @click.option("--wait", is_flag=True, help="Show progress until each order has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @settings_options(*LOG_SETTINGS)
 @click.pass_context
 def submit_command(
-    ctx: click.Context, file: Path, form: str | None, wait: bool, as_json: bool, settings: Settings
+    ctx: click.Context,
+    file: Path,
+    form: str | None,
+    encoding: str,
+    lenient: bool,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Send the orders in FILE (.jsonl, .csv, or - for standard input).
 
@@ -63,8 +84,9 @@ def submit_command(
 
     A bad line is reported with its number on standard error and skipped; the exit code is then 1.
     Submitting an order again with the same content changes nothing, unless Kafka deleted its record
-    before it was handled: then it is sent again. With other content it is refused. With --wait,
-    cancelled orders are an outcome, not an error.
+    before it was handled: then it is sent again. With other content it is refused. A file that is
+    not in its encoding, or is not a table, is refused as a whole. --dry-run does not look into the
+    database. With --wait, cancelled orders are an outcome, not an error.
     """
     form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
     if form is None:
@@ -73,12 +95,25 @@ def submit_command(
     if str(file) != "-" and not file.exists():
         raise click.UsageError(f"there is no file {file}")
     name = "standard input" if str(file) == "-" else str(file)
+    if dry_run and wait:
+        raise click.UsageError("--dry-run sends nothing that --wait could wait for")
+    if encoding:
+        check_encoding(encoding)
     tally, numbers = _Tally(), []
+    if dry_run:
+        with _open(file) as stream:
+            found_orders = _read(stream, form, encoding, lenient, name)
+            total = _Total()
+            for chunk in _chunks(found_orders, name, tally):
+                total.add(chunk)
+        _show_total(total, tally, as_json)
+        ctx.exit(1 if tally.refused else 0)
     with open_log(settings) as log:
         intake = Intake(log, lost=log_access(settings).lost_orders())
-        stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+        stream = _open(file)
         try:
-            for chunk in _chunks(_read(stream, form), name, tally):
+            found_orders = _read(stream, form, encoding, lenient, name)
+            for chunk in _chunks(found_orders, name, tally):
                 orders = [found.order for found in chunk if found.order]
                 verdicts = intake.take(orders)
                 _count(chunk, verdicts, name, tally)
@@ -100,10 +135,54 @@ def submit_command(
     ctx.exit(1 if tally.refused else 0)
 
 
-def _read(stream: BinaryIO, form: str) -> Iterator[Found]:
-    if form == "jsonl":
-        return read_jsonl(stream)
-    return read_csv(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""))
+@attrs.define
+class _Total:
+    """What a dry run found. The same order twice in a file counts once if the content is equal."""
+
+    orders: dict[str, OrderCreated] = attrs.field(factory=dict)
+
+    def add(self, chunk: list[Found]) -> None:
+        for found in chunk:
+            if found.order:
+                self.orders.setdefault(found.order.order_id, found.order)
+
+    def by_currency(self) -> dict[str, tuple[int, int]]:
+        """The number of orders and their amount in minor units, for each currency."""
+        totals: dict[str, tuple[int, int]] = {}
+        for order in self.orders.values():
+            count, amount = totals.get(order.currency, (0, 0))
+            totals[order.currency] = (count + 1, amount + order.amount)
+        return dict(sorted(totals.items()))
+
+
+def _show_total(total: _Total, tally: _Tally, as_json: bool) -> None:
+    totals = total.by_currency()
+    if as_json:
+        of = {c: {"orders": count, "amount": amount} for c, (count, amount) in totals.items()}
+        print_json({"orders": len(total.orders), "refused": tally.refused, "totals": of})
+        return
+    refused = f"; {tally.refused:,} refused" if tally.refused else ""
+    click.echo(f"{many(len(total.orders), 'order')} would be submitted{refused}.")
+    for currency, (count, amount) in totals.items():
+        shown = money(amount, currency) if currency else "free of charge"
+        click.echo(f"  {many(count, 'order')}: {shown}")
+
+
+def _open(file: Path) -> BinaryIO:
+    return sys.stdin.buffer if str(file) == "-" else file.open("rb")
+
+
+def _read(stream: BinaryIO, form: str, encoding: str, lenient: bool, name: str) -> Iterator[Found]:
+    try:
+        if form == "csv":
+            yield from read_csv(decode_text(stream.read(), encoding))
+        elif encoding:
+            lines = io.StringIO(decode_text(stream.read(), encoding))
+            yield from read_jsonl((line.encode() for line in lines), lenient=lenient)
+        else:
+            yield from read_jsonl(stream, lenient=lenient)
+    except FileError as error:
+        raise FileError(f"{name}: {error}") from None
 
 
 def _chunks(found: Iterator[Found], name: str, tally: _Tally) -> Iterator[list[Found]]:

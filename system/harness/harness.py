@@ -96,7 +96,7 @@ class Harness:
         self,
         seed: int = 0,
         *,
-        sagas: Sequence[Saga] = APP.sagas,
+        sagas: Sequence[Saga[Any]] = APP.sagas,
         services: Sequence[type[Service]] = APP.services,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,

@@ -99,7 +99,7 @@ class Troubles:
             return undo and step.undone is not None
         return step.done is not None
 
-    def _step_of(self, message: Message) -> Step | None:
+    def _step_of(self, message: Message) -> Step[Any, Any] | None:
         name = message.step.rpartition("[")[0] if message.step.endswith("]") else message.step
         return self._steps.get((message.saga_id.partition("/")[0], name))
 

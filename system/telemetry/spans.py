@@ -52,7 +52,7 @@ class SpanOver:
 class Spans:
     """The spans of one saga that one turn finished. All notes of a turn have the same time."""
 
-    def __init__(self, saga: Saga, progress: SagaState, notes: list[LogEvent]) -> None:
+    def __init__(self, saga: Saga[Any], progress: SagaState, notes: list[LogEvent]) -> None:
         self._saga = saga
         self._progress = progress
         self._notes = notes

@@ -17,21 +17,33 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROJECT = '''"""A saga of a project's own."""
 
-from order_sagas import Answer, Entity, Message, Participant, Saga, Service, Step, minutes
+from order_sagas import (
+    Answer, Delay, Each, Entity, Message, Notice, Parallel, Participant, Remind, Replies, Saga,
+    Service, Step, Wait, days, hours, minutes,
+)
 
 
 class ParcelReady(Message):
     weight: int = 0
+    labels: tuple[str, ...] = ()
 
 
 class BookCourier(Message):
     weight: int = 0
 
 
-class CourierBooked(Message): ...
+class CourierBooked(Message):
+    number: int = 0
 
 
-class CancelCourier(Message): ...
+class CourierGone(Message): ...
+
+
+class CancelCourier(Message):
+    number: int = 0
+
+
+class Approved(Message): ...
 
 
 class Booking(Entity):
@@ -71,9 +83,58 @@ SHIP = Saga(
         Step("tell", to=COURIER, do=cancel, pivot=True),
     ],
 )
+
+
+def cancel_number(parcel: ParcelReady, replies: Replies) -> CancelCourier:
+    return CancelCourier(order_id=parcel.order_id, number=replies[CourierBooked].number)
+
+
+SHIP_ALL = Saga(
+    name="ship-all",
+    version=1,
+    starts_on=ParcelReady,
+    deadline=days(9),
+    steps=[
+        Step("book", to=COURIER, do=lambda parcel: book(parcel), done=CourierBooked,
+             within=minutes(5), undo=cancel_number, undone=CourierGone),
+        Delay("rest", minutes(5), when=lambda parcel: parcel.weight > 7),
+        Wait("approval", for_=Approved, within=days(2),
+             remind=Remind(hours(8), COURIER, lambda parcel: cancel(parcel))),
+        Each("labels", over=lambda parcel: parcel.labels, step=Step(
+            "label", to=COURIER, needs_no_undo=True,
+            do=lambda parcel, label: BookCourier(order_id=parcel.order_id + label.upper()))),
+        Parallel(
+            Step("weigh", to=COURIER, do=book, needs_no_undo=True),
+            Step("pack", to=COURIER, needs_no_undo=True, do=lambda parcel, replies: BookCourier(
+                order_id=parcel.order_id, weight=replies[CourierBooked].number)),
+        ),
+        Step("tell", to=COURIER, do=cancel, pivot=True),
+    ],
+    cancelled=[Notice(COURIER, lambda parcel, failure: CancelCourier(order_id=failure.code))],
+)
 '''
 WRONG = "\n\nCourierBooked(order_id=7)\n"
 """A line with the only error that a checker shall find."""
+
+MISSPELT = {
+    "do=lambda parcel: book(parcel)": "do=lambda parcel: book(parcel.me)",
+    "parcel.weight > 7": "parcel.wieght > 7",
+    "over=lambda parcel: parcel.labels": "over=lambda parcel: parcel.lables",
+    "label.upper()": "label.uper()",
+    "replies[CourierBooked].number))": "replies[CourierBooked].nummer))",
+    "lambda parcel: cancel(parcel)": "lambda parcel: cancel(parcel.me)",
+    'Step("weigh", to=COURIER, do=book': 'Step("weigh", to=COURIER, do=cancel_all',
+}
+"""Mistakes in the functions of a definition, each of which a checker shall find."""
+UNSEEN = {"parcel.wieght > 7", "label.uper()"}
+"""Mistakes that mypy does not find, because it does not infer a lambda's types from a union."""
+CANCEL_ALL = """
+
+def cancel_all(order: CourierBooked) -> CancelCourier:
+    return CancelCourier(order_id=order.order_id)
+
+
+"""
 
 
 @pytest.fixture(scope="module", params=["wheel", "editable"])
@@ -89,6 +150,10 @@ def installed(request, tmp_path_factory) -> Environment:
         found.run("pip", "install", "-q", "-e", repository)
     (found.project / "shipping.py").write_text(PROJECT)
     (found.project / "mistaken.py").write_text(PROJECT + WRONG)
+    for number, (right, wrong) in enumerate(MISSPELT.items()):
+        assert right in PROJECT
+        misspelt = PROJECT.replace("SHIP_ALL =", CANCEL_ALL + "SHIP_ALL =")
+        (found.project / f"misspelt_{number}.py").write_text(misspelt.replace(right, wrong))
     return found
 
 
@@ -120,6 +185,18 @@ def test_a_project_is_clean_and_a_wrong_argument_is_found(installed: Environment
     (found,) = checker(installed, "mistaken.py")
     assert "mistaken.py" in found
     assert '"int"' in found or "Literal[7]" in found
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_a_misspelt_field_in_a_definition_is_found(installed: Environment, checker) -> None:
+    """Of the start, of an item, of a reply; and a function of another message."""
+    missed = {
+        wrong
+        for number, wrong in enumerate(MISSPELT.values())
+        if not checker(installed, f"misspelt_{number}.py")
+    }
+
+    assert (UNSEEN if checker is mypy else set()) == missed
 
 
 def test_definitions_are_found_in_files(installed: Environment) -> None:

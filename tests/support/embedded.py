@@ -81,7 +81,7 @@ class EmbeddedSystem:
         directory: Path,
         *,
         settings: Mapping[str, Any] | None = None,
-        sagas: Sequence[Saga] = (PLACE_ORDER,),
+        sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
         services: Sequence[type[Service]] = APP.services,
         gateway: Any = None,
         channel: Any = None,
@@ -278,7 +278,7 @@ class EmbeddedSystem:
 
 
 def violations(
-    database: str, sagas: Sequence[Saga] = (PLACE_ORDER,), *, ended: bool = True
+    database: str, sagas: Sequence[Saga[Any]] = (PLACE_ORDER,), *, ended: bool = True
 ) -> list[Violation]:
     """Return the violated invariants of a database."""
     with reading(database) as connection:

@@ -93,23 +93,23 @@ class Insurer(Service):
 
 
 TRIPS, INSURER = TripDesk.participant, Insurer.participant
-SIGN = Step(
+SIGN: Step[InsuranceWanted] = Step(
     "sign", to=INSURER, within=minutes(1), done=PolicySigned, failed=PolicyRefused,
     do=lambda i: SignPolicy(order_id=i.order_id, refuse=i.refuse),
     undo=lambda i: TearPolicy(order_id=i.order_id), undone=PolicyTorn,
 )  # fmt: skip
-FILE = Step(
+FILE: Step[InsuranceWanted] = Step(
     "file", to=INSURER, within=minutes(1), done=PolicyFiled, failed=FilingRefused,
     do=lambda i: FilePolicy(order_id=i.order_id, refuse=i.refuse),
     undo=lambda i: ShredFile(order_id=i.order_id), undone=FileShredded,
 )  # fmt: skip
 INSURE_TRIP = Saga("insure-trip", version=1, starts_on=InsuranceWanted, steps=[SIGN, FILE])
-BOOK = Step(
+BOOK: Step[TripPlanned] = Step(
     "book", to=TRIPS, within=minutes(1), done=TripBooked,
     do=lambda t: BookTrip(order_id=t.order_id),
     undo=lambda t: UnbookTrip(order_id=t.order_id), undone=TripUnbooked,
 )  # fmt: skip
-CONFIRM = Step(
+CONFIRM: Step[TripPlanned] = Step(
     "confirm", to=TRIPS, within=minutes(1), done=TripConfirmed, failed=TripRefused, pivot=True,
     do=lambda t: ConfirmTrip(order_id=t.order_id, refuse=t.refuse),
 )  # fmt: skip
@@ -122,5 +122,5 @@ def wanted(trip: TripPlanned) -> InsuranceWanted:
 
 INSURE = Child("insure", saga=INSURE_TRIP, start=wanted)
 BOOK_TRIP = Saga("book-trip", version=1, starts_on=TripPlanned, steps=[BOOK, INSURE, CONFIRM])
-SAGAS: Sequence[Saga] = (BOOK_TRIP, INSURE_TRIP)
+SAGAS: Sequence[Saga[Any]] = (BOOK_TRIP, INSURE_TRIP)
 SERVICES: Sequence[type[Service]] = (TripDesk, Insurer)

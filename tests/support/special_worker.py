@@ -9,6 +9,7 @@ import signal
 import sys
 from collections import Counter
 from queue import SimpleQueue
+from typing import Any
 
 import attrs
 from thespian.actors import ActorSystem
@@ -23,10 +24,10 @@ from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import load_settings
 
 
-def with_silent(participants: list[str]) -> Saga:
+def with_silent(participants: list[str]) -> Saga[Any]:
     """Return the business process with participants that never confirm a compensation."""
     steps = [
-        attrs.evolve(step, undone=None) if step.to.name in participants else step
+        step.changed(undone=None) if step.to.name in participants else step
         for step in PLACE_ORDER.rows
     ]
     return attrs.evolve(PLACE_ORDER, steps=steps)

@@ -1,5 +1,7 @@
 """Sagas of a travel agency, small ones, each with one thing that a definition can say."""
 
+from typing import Any
+
 from order_sagas import (
     ONCE,
     Delay,
@@ -84,7 +86,7 @@ def tell(trip: TripWanted, failure: Failure, replies: Replies) -> TripCancelled:
     )
 
 
-def a_flight(**fields) -> Step:
+def a_flight(**fields) -> Step[Any, Any]:
     """The step that books the flight; its undo reads its own reply."""
     usual = {
         "do": book_flight, "done": FlightBooked, "failed": FlightRefused, "within": minutes(1),
@@ -93,7 +95,7 @@ def a_flight(**fields) -> Step:
     return Step("book flight", to=FLIGHTS, **{**usual, **fields})
 
 
-def a_hotel(**fields) -> Step:
+def a_hotel(**fields) -> Step[Any, Any]:
     """The step that books the hotel; it reads the flight's reply."""
     usual = {
         "do": book_hotel, "done": HotelBooked, "failed": HotelRefused, "within": minutes(1),
@@ -102,7 +104,7 @@ def a_hotel(**fields) -> Step:
     return Step("book hotel", to=HOTELS, **{**usual, **fields})
 
 
-def a_seat(**fields) -> Step:
+def a_seat(**fields) -> Step[Any, Any]:
     """The step of one traveller's seat."""
     usual = {
         "do": lambda trip, traveller: BookSeat(order_id=trip.order_id, traveller=traveller),
@@ -117,7 +119,7 @@ def a_seat(**fields) -> Step:
 
 
 TICKET = Step("send ticket", to=DESK, do=send_ticket, pivot=True)
-APPROVAL = Wait(
+APPROVAL: Wait[TripWanted] = Wait(
     "approval",
     for_=TripApproved,
     refused=TripRejected,
@@ -126,7 +128,7 @@ APPROVAL = Wait(
 )
 
 
-def a_trip(*steps, **fields) -> Saga:
+def a_trip(*steps, **fields) -> Saga[Any]:
     """A saga of these steps."""
     return Saga("trip", 1, TripWanted, steps, **fields)
 

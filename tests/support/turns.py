@@ -19,7 +19,7 @@ from order_sagas.actors.sagas.places import is_valid
 class Turns:
     """A saga, with all messages it has sent, its log events, and its timers."""
 
-    def __init__(self, saga: Saga, start: Message | None = None, now: float = 1000.0) -> None:
+    def __init__(self, saga: Saga[Any], start: Message | None = None, now: float = 1000.0) -> None:
         self.saga = saga
         self.now = now
         self.progress: SagaState | None = None

@@ -92,7 +92,7 @@ FOLDER = Path(returns.__file__).parent
 def test_the_orders_that_come_along_can_be_submitted():
     """In several currencies, from several warehouses, for goods of the stock file beside them."""
     with (FOLDER / "stock.csv").open(newline="") as lines:
-        rows, bad = read_stock(lines)
+        rows, bad = read_stock(lines.read())
     with (FOLDER / "orders.jsonl").open("rb") as file:
         found = list(read_jsonl(file))
     orders = [each.order for each in found if each.order]

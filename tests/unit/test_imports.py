@@ -123,7 +123,9 @@ def test_a_saga_decides_without_the_outside_world() -> None:
         "advance",
         "effects",
         "definition",
+        "places",
         "state",
+        "waits",
     )
     wrong = [
         f"{name} imports {module}"

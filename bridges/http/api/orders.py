@@ -75,7 +75,8 @@ class OrderRoutes:
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         if key and not self._secret:
             self._secret = await run_in_threadpool(self._read_secret)
-        given, order = read_order(raw, order_id_for(key, self._secret))
+        lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "").lower()
+        given, order = read_order(raw, order_id_for(key, self._secret), lenient=lenient)
         parents = request.headers.getlist(TRACEPARENT)
         # Passed on unchecked: workers validate it, if tracing is enabled.
         if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
@@ -137,13 +138,14 @@ _REFUSED = {
 }
 
 
-def read_order(raw: bytes, usual_id: str) -> tuple[bool, OrderCreated]:
+def read_order(raw: bytes, usual_id: str, *, lenient: bool = False) -> tuple[bool, OrderCreated]:
     """Return whether the order in a body has an id of its own, and the order.
 
     Raises Problem: 400 if the body is not JSON, 422 if it does not validate.
 
     `id` is accepted for `orderId`; a body with only `id` is an order with no amount. If the id is
-    missing, it is `usual_id`.
+    missing, it is `usual_id`. Unknown fields are refused, unless `lenient` (the header
+    `Prefer: handling=lenient` of RFC 7240).
     """
     # To msgspec Any is a type.
     fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
@@ -161,7 +163,7 @@ def read_order(raw: bytes, usual_id: str) -> tuple[bool, OrderCreated]:
         given = "orderId" in fields
         fields.setdefault("orderId", usual_id)
     try:
-        return given, check_order(fields)
+        return given, check_order(fields, lenient=lenient)
     except NotJsonError as error:
         raise Problem(400, str(error)) from None
     except InvalidOrderError as error:

@@ -1,14 +1,14 @@
-"""Version 8: what sagas were started with by a command or over HTTP is remembered."""
+"""Version 8: the ids of Kafka's topics, which tell a topic from another one of its name."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 
 VERSION_8 = Migration(
     8,
-    "Sagas that are started by a command or over HTTP are started once.",
+    "The ids of Kafka's topics are stored with the offsets.",
     (
         Sql(
-            "CREATE TABLE saga_starts (saga TEXT NOT NULL, order_id TEXT NOT NULL, "
-            "fingerprint {bytes} NOT NULL, PRIMARY KEY (saga, order_id))"
+            "CREATE TABLE topic_ids (topic TEXT NOT NULL, id TEXT NOT NULL, "
+            "noted_at {float} NOT NULL, PRIMARY KEY (topic))"
         ),
     ),
 )

@@ -42,7 +42,24 @@ def test_fields_that_are_null_or_unknown_count_as_absent() -> None:
     assert PaymentCompleted(order_id="o-1") == wire.decode_value(value)
 
 
+LONG = b'{"orderId":"o-1","status":"%s",%s}'
 POISON = {
+    "an order id that is too long": (
+        b'{"orderId":"' + b"o" * 201 + b'","status":"PAYMENT_COMPLETED"}',
+        "length <= 200 - at `$.orderId`",
+    ),
+    "a SKU that is too long": (
+        LONG % (b"LOAD_STOCK", b'"lines":[{"sku":"' + b"s" * 201 + b'","quantity":1}]'),
+        "length <= 200 - at `$.lines[0].sku`",
+    ),
+    "a warehouse that is too long": (
+        LONG % (b"ROLLBACK_STOCK", b'"warehouse":"' + b"w" * 201 + b'"'),
+        "length <= 200 - at `$.warehouse`",
+    ),
+    "an event id that is too long": (
+        LONG % (b"PAYMENT_COMPLETED", b'"eventId":"' + b"e" * 1001 + b'"'),
+        "length <= 1000 - at `$.eventId`",
+    ),
     "no value": (None, "the record has no value"),
     "empty": (b"", "not JSON"),
     "no JSON": (b"hello", "not JSON"),

@@ -124,3 +124,65 @@ def test_an_order_that_became_a_dead_letter_is_not_waited_for_ever(run_json, sys
 
     assert [{"status": "NOT_HANDLED", "reason": "its record is among the dead letters", "orders": 1}
             ] == summary["outcomes"]  # fmt: skip
+
+
+def test_a_dry_run_shows_the_totals_and_sends_nothing(run, run_json, file):
+    """An order that is twice in the file counts once, as it would be taken once."""
+    yen = an_order("B", currency="JPY")
+    path = file(an_order("A"), an_order("A"), yen, an_order("C"), "oops\n")
+    result = run("submit", "--dry-run", path)
+
+    assert 1 == result.exit_code
+    assert f"{path}:5: not JSON" in result.stderr
+    assert [
+        "3 orders would be submitted; 1 refused.",
+        "  2 orders: EUR 6.00",
+        "  1 order: JPY 300",
+    ] == result.stdout.splitlines()
+    assert [] == run_json("orders")
+
+
+def test_a_dry_run_as_json_has_minor_units(run, file):
+    """For a script that compares them with its own."""
+    result = run("submit", "--dry-run", "--json", file(an_order("A")))
+
+    assert {
+        "orders": 1,
+        "refused": 0,
+        "totals": {"EUR": {"orders": 1, "amount": 300}},
+    } == json.loads(result.stdout)
+
+
+def test_an_unknown_field_is_refused_unless_lenient(run, file):
+    """The line is named, and the field that may have been meant."""
+    path = file(an_order("A", items=[]))
+    result = run("submit", path)
+
+    assert 1 == result.exit_code
+    assert f"{path}:1: items: unknown field; did you mean lines?" in result.stderr
+    assert "1 order submitted.\n" == run("submit", "--lenient", path).stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+@pytest.mark.parametrize("name", ["o.csv", "o.jsonl"])
+def test_the_encoding_of_a_file_may_be_named(run, run_json, tmp_path, encoding, name):
+    """Letters are taken as they were written."""
+    head, row = "order_id,customer_id,currency,sku,quantity,unit_price", "Ä,c,EUR,P,1,1"
+    text = f"{head}\n{row}\n" if name == "o.csv" else '{"orderId": "Ä", "customerId": "c"}\n'
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+
+    assert 0 == run("submit", "--encoding", encoding, path).exit_code
+    assert ["Ä"] == [order["order_id"] for order in run_json("orders")]
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_its_name(run, run_json, tmp_path):
+    """Nothing of it is submitted."""
+    path = tmp_path / "o.csv"
+    path.write_bytes(b"order_id,customer_id,currency,sku,quantity,unit_price\nA,\xc4,EUR,P,1,1\n")
+    result = run("submit", path)
+
+    assert 1 == result.exit_code
+    assert f"Error: {path}: line 2: byte 0xc4" in result.stderr
+    assert "encoding 'klingon' is not known" in run("submit", "--encoding", "klingon", path).stderr
+    assert [] == run_json("orders")

@@ -2,14 +2,15 @@
 
 import pytest
 
-from order_sagas.bridges.intake.order_files import FileError, read_csv, read_jsonl
+from order_sagas.bridges.intake.csv_table import FileError
+from order_sagas.bridges.intake.order_files import read_csv, read_jsonl
 from order_sagas.bridges.intake.stock_files import BadRow, loads_of, read_stock
 
 HEADER = "order_id,customer_id,currency,sku,quantity,unit_price\n"
 
 
 def of_csv(*rows, header=HEADER):
-    return list(read_csv([header, *(f"{row}\n" for row in rows)]))
+    return list(read_csv("".join([header, *(f"{row}\n" for row in rows)])))
 
 
 def test_rows_of_one_order_are_one_order_wherever_they_stand():
@@ -77,7 +78,7 @@ def test_json_lines_go_on_after_a_bad_one_and_count_empty_ones():
 
 def test_goods_name_the_lines_that_are_wrong():
     """All of them at once, not one for each try."""
-    rows, bad = read_stock(["sku,quantity,warehouse\n", "PEN,5,\n", ",1,\n", "INK,-1,\n", "X,x,\n"])
+    rows, bad = read_stock("sku,quantity,warehouse\nPEN,5,\n,1,\nINK,-1,\nX,x,\n")
 
     assert [("main", "PEN", 5)] == rows
     assert [3, 4, 5] == [line for line, _ in bad]

@@ -37,13 +37,34 @@ def test_an_order_becomes_the_message_that_starts_its_saga():
         {"currency": "", "lines": []},
         {"currency": "", "lines": [{"sku": "GIFT", "quantity": 1, "unitPrice": 0}]},
         {"currency": "eur"},
-        {"colour": "red", "lines": [{"sku": "P", "quantity": 1, "unitPrice": 1, "note": "x"}]},
         {"orderId": "Bestellung Nr. 7/ü"},
     ],
 )
 def test_what_is_unusual_but_sound_is_let_in(fields):
-    """An order worth nothing is an order; fields that we do not know are the sender's own."""
+    """An order worth nothing is an order."""
     assert "C-7" == read_order(an_order(**fields)).customer_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"items": []}, "items: unknown field; did you mean lines? (known are orderId, "),
+        ({"custmerId": "c"}, "custmerId: unknown field; did you mean customerId?"),
+        ({"colour": "red"}, "colour: unknown field (known are orderId, customerId, currency, "),
+        (
+            {"lines": [{"sku": "P", "quantity": 1, "unitPrice": 1, "price": 1}]},
+            "lines[0].price: unknown field; did you mean unitPrice? (known are sku, quantity, ",
+        ),
+    ],
+)
+def test_an_unknown_field_is_refused_unless_asked_for(fields, problem):
+    """A misspelt `lines` would make an order of nothing, which completes."""
+    raw = an_order(**fields)
+    with pytest.raises(InvalidOrderError) as refused:
+        read_order(raw)
+
+    assert problem in str(refused.value)
+    assert "C-7" == read_order(raw, lenient=True).customer_id
 
 
 @pytest.mark.parametrize(

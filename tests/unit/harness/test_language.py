@@ -1,11 +1,13 @@
 """Sagas with each thing that a definition can say run on, over a crash at any commit."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from order_sagas import SIGNALS, Saga, hours, minutes
 from order_sagas.actors.messages import CancelSaga
+from order_sagas.actors.topics import OPERATORS
 from order_sagas.system.harness import CANCELLED, COMPLETED, Crash, Harness
 from tests.support.trip_services import FULL, NOBODY, TRIP_SERVICES, Flight, Plan, Room
 from tests.support.trips import (
@@ -109,11 +111,11 @@ def is_limited(system: Harness, trip: str) -> None:
 def is_cancelled(system: Harness, trip: str) -> None:
     want(system, trip)
     system.advance(hours(1))
-    system.publish("flight-events", CancelSaga(order_id=trip, by="ann", why="ill"))
+    system.publish(OPERATORS, CancelSaga(order_id=trip, by="ann", why="ill"))
     ends(system, trip, CANCELLED, "CANCELLED")
 
 
-SCENARIOS: list[tuple[Scenario, Saga]] = [
+SCENARIOS: list[tuple[Scenario, Saga[Any]]] = [
     (reads_replies, READING),
     (is_refused, READING),
     (skips, CONDITIONAL),

@@ -76,7 +76,7 @@ def _first(entry: HistoryEntry) -> HistoryEntry:
     return replace(entry, times=1, last=0.0)
 
 
-def keeps_the_rules(saga: Saga, before: SagaState | None, after: SagaState) -> None:
+def keeps_the_rules(saga: Saga[Any], before: SagaState | None, after: SagaState) -> None:
     """What must hold of every progress, and from one to the next."""
     if after.ended:
         assert after.deadline is None

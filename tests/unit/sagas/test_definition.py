@@ -15,6 +15,7 @@ from order_sagas.actors.messages import (
 from order_sagas.actors.place_order import PLACE_ORDER, charge, refund
 from order_sagas.actors.sagas import (
     ONCE,
+    Each,
     Parallel,
     Participant,
     Retry,
@@ -29,18 +30,18 @@ from order_sagas.actors.sagas.registry import Registry
 SHOP = Participant("shop", topic="shop-events")
 
 
-def a_step(name: str = "pay", **fields: Any) -> Step:
+def a_step(name: str = "pay", **fields: Any) -> Step[Any, Any]:
     """A step that is as it should be, but for `fields`."""
     right = {"do": charge, "done": PaymentCompleted, "within": 30.0, "undo": refund}
     return Step(name, to=SHOP, **{**right, **fields})
 
 
-def a_pivot(name: str = "pay", **fields: Any) -> Step:
+def a_pivot(name: str = "pay", **fields: Any) -> Step[Any, Any]:
     """A step that is waited for and cannot be undone."""
     return a_step(name, **{"undo": None, "pivot": True, **fields})
 
 
-def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga:
+def a_saga(*steps: Any, name: str = "shop", version: int = 1) -> Saga[Any]:
     return Saga(name, version, OrderCreated, steps)
 
 
@@ -158,3 +159,10 @@ def test_a_registry_refuses_what_it_could_not_tell_apart() -> None:
         Registry([a_saga(a_step()), a_saga(a_step())])
     with pytest.raises(DefinitionError, match="starts both"):
         Registry([a_saga(a_step()), a_saga(a_step(), name="other")])
+
+
+def test_rows_name_the_start_they_are_for() -> None:
+    """In an annotation, at run time too: what is left out may be anything."""
+    assert Step[OrderCreated, Any] == Step[OrderCreated]
+    assert Each[OrderCreated, Any] == Each[OrderCreated]
+    assert Saga[OrderCreated] != Saga[Any]

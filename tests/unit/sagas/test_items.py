@@ -1,5 +1,7 @@
 """One step for each of many: at once, or one after another; undone whole."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -232,7 +234,7 @@ WRONG = {
 }  # fmt: skip
 
 
-def a_row(step, over=lambda trip: trip.travellers) -> Each:
+def a_row(step, over=lambda trip: trip.travellers) -> Each[Any, Any]:
     """A row of items."""
     return Each("seats", over=over, step=step)
 

@@ -1,5 +1,7 @@
 """Nothing before a pivot is undone when the pivot has happened, or may have."""
 
+from typing import Any
+
 import pytest
 
 from order_sagas import ONCE, Parallel, Retry, Step
@@ -30,14 +32,14 @@ from tests.support.turns import Turns
 START = TripWanted(order_id="T-1")
 
 
-def a_ticket(**fields) -> Step:
+def a_ticket(**fields) -> Step[Any, Any]:
     """A pivot that is waited for and can fail."""
     usual = {"do": send_ticket, "done": TicketSent, "failed": TicketFailed, "within": 60,
              "pivot": True, "retry": ONCE}  # fmt: skip
     return Step("send ticket", to=DESK, **{**usual, **fields})
 
 
-def at_pivot(*beside: Step) -> Turns:
+def at_pivot(*beside: Step[Any, Any]) -> Turns:
     """A trip whose pivot was sent."""
     pivot = Parallel(a_ticket(), *beside) if beside else a_ticket()
     turns = Turns(a_trip(a_flight(), pivot), START)

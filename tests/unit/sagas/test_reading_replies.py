@@ -1,8 +1,10 @@
 """Functions of a definition read the replies of earlier steps; only these are stored."""
 
+from typing import TypeVar
+
 import pytest
 
-from order_sagas import Each, Failed, Replies, ReplyError, Step
+from order_sagas import Each, Failed, Message, Replies, ReplyError, Step
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas import Status
@@ -32,12 +34,13 @@ from tests.support.trips import (
 )
 from tests.support.turns import Turns
 
+M = TypeVar("M", bound=Message)
 START = TripWanted(order_id="T-1", travellers=("ann", "bob", "cy"), nights=2)
 
 
-def last(turns: Turns, kind: type):
+def last(turns: Turns, kind: type[M]) -> M:
     """The newest message of this class that was sent."""
-    return next(s.message for s in reversed(turns.sends) if type(s.message) is kind)
+    return next(s.message for s in reversed(turns.sends) if isinstance(s.message, kind))
 
 
 def test_a_command_a_compensation_and_a_notice_read_earlier_replies() -> None:
@@ -87,10 +90,10 @@ def test_only_what_reads_names_is_stored() -> None:
     """By class, or by the name of the step."""
     flight = a_flight(undo=lambda trip: CancelFlight(order_id=trip.order_id))
     hotel = a_hotel(do=lambda trip: BookHotel(order_id=trip.order_id))
-    ask = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
-               needs_no_undo=True, reads=[HotelBooked])  # fmt: skip
-    by_name = Step("ask", to=FLIGHTS, do=lambda trip, replies: AskFlight(order_id=trip.order_id),
-                   needs_no_undo=True, reads=["book flight"])  # fmt: skip
+    ask: Step[TripWanted, Replies]
+    ask = Step("ask", to=FLIGHTS, needs_no_undo=True, reads=[HotelBooked],
+               do=lambda trip, replies: AskFlight(order_id=trip.order_id))  # fmt: skip
+    by_name = ask.changed(reads=("book flight",))
 
     assert {1} == a_trip(flight, hotel, ask).kept
     assert {0} == a_trip(flight, hotel, by_name).kept

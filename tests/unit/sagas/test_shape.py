@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import attrs
-
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.place_order import PLACE_ORDER, charge, refund
 from order_sagas.actors.sagas.definition import Parallel, Saga
 from order_sagas.actors.sagas.shape import (
     decode_shape,
@@ -18,7 +16,7 @@ from order_sagas.actors.sagas.shape import (
 CREATE, PAY, RESERVE, COMPLETE, NOTIFY = PLACE_ORDER.rows
 
 
-def a_saga(*steps: Any) -> Saga:
+def a_saga(*steps: Any) -> Saga[Any]:
     return Saga("place-order", 1, OrderCreated, steps or PLACE_ORDER.rows)
 
 
@@ -27,7 +25,7 @@ def changes(*steps: Any) -> list[str]:
 
 
 def test_durations_retries_and_functions_are_not_in_the_shape() -> None:
-    other = attrs.evolve(PAY, do=lambda order: PAY.do(order), undo=lambda order: PAY.undo(order))
+    other = PAY.changed(do=lambda order: charge(order), undo=lambda order: refund(order))
 
     assert shape_of(PLACE_ORDER) == shape_of(PLACE_ORDER.scaled(7))
     assert [] == changes(CREATE, other, RESERVE, COMPLETE, NOTIFY)
@@ -58,7 +56,7 @@ def test_swapped_steps_are_named_with_what_they_were() -> None:
 
 
 def test_a_step_that_changed_is_told_by_what_changed() -> None:
-    no_undo = attrs.evolve(RESERVE, undo=None, undone=None, needs_no_undo=True)
+    no_undo = RESERVE.changed(undo=None, undone=None, needs_no_undo=True)
 
     assert [
         "step 3, 'reserve stock': was undone StockRolledBack, undo, is needs_no_undo"

@@ -24,7 +24,7 @@ from tests.support.embedded import an_order
 CREATE, PAY, RESERVE, COMPLETE, NOTIFY = PLACE_ORDER.rows
 
 
-def a_saga(*steps: Any, version: int = 1) -> Saga:
+def a_saga(*steps: Any, version: int = 1) -> Saga[Any]:
     return Saga(PLACE_ORDER.name, version, PLACE_ORDER.starts_on, steps, PLACE_ORDER.cancelled)
 
 

@@ -20,7 +20,7 @@ from tests.unit.sagas.test_any_order import OLD_TIMER, TIME_OUT, events, trips
 class Traced(Turns):
     """Turns whose spans are kept."""
 
-    def __init__(self, saga: Saga, start: Message) -> None:
+    def __init__(self, saga: Saga[Any], start: Message) -> None:
         self.spans: list[SpanOver] = []
         self._latest = 0.0
         super().__init__(saga, start)
@@ -64,7 +64,7 @@ def make_one_tree(spans: list[SpanOver]) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from((PLACE_ORDER, AT_ONCE, FORWARD_ONLY)), events)
-def test_the_spans_of_any_saga_make_one_tree(saga: Saga, happening: list[Any]) -> None:
+def test_the_spans_of_any_saga_make_one_tree(saga: Saga[Any], happening: list[Any]) -> None:
     """And every command that was sent to somebody has a span of its own."""
     goes_through(saga, START, happening)
 
@@ -72,13 +72,13 @@ def test_the_spans_of_any_saga_make_one_tree(saga: Saga, happening: list[Any]) -
 @settings(max_examples=400, deadline=None)
 @given(trips())
 def test_the_spans_of_all_that_a_definition_can_say_make_one_tree(
-    trip: tuple[Saga, list[Any]],
+    trip: tuple[Saga[Any], list[Any]],
 ) -> None:
     """Waits are spans too; items have spans below the saga, as other steps."""
     goes_through(trip[0], TripWanted(order_id="T-1", travellers=("ann", "bob")), trip[1])
 
 
-def goes_through(saga: Saga, start: Message, happening: list[Any]) -> None:
+def goes_through(saga: Saga[Any], start: Message, happening: list[Any]) -> None:
     """Let events happen, and check the spans."""
     turns = Traced(saga, start)
     for event in happening:
