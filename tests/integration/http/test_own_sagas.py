@@ -167,3 +167,26 @@ def test_the_messages_are_described(api: httpx.Client) -> None:
     assert {"status", "orderId", "car", "days", "deposit", "traceparent"} == {*start["properties"]}
     assert (["orderId"], False) == (start["required"], start["additionalProperties"])
     assert [] == schemas["message.RentalApproved"]["required"]
+
+
+def test_an_app_without_orders_takes_none(api: httpx.Client, rentals: EmbeddedSystem) -> None:
+    """No 201 for a record that would be a dead letter; a saga is shown as a saga, not an order."""
+    api.post(f"{SAGAS}/rent-car", json=LONG)
+    rentals.run()
+    refused = api.post("/api/v1/orders", json={"orderId": "o-1", "customerId": "c"})
+
+    assert 404 == refused.status_code
+    assert "takes no orders; start sagas with POST" in refused.json()["detail"]
+    assert 404 == api.get("/api/v1/orders/r-9").status_code
+    assert "approve long rental" == api.get(f"{SAGAS}/r-9").json()["step"]
+
+
+def test_an_own_saga_is_cancelled(api: httpx.Client, rentals: EmbeddedSystem) -> None:
+    """By its id, or by that of its order."""
+    api.post(f"{SAGAS}/rent-car", json=LONG)
+    rentals.run()
+    done = api.post(f"{SAGAS}/r-9/cancel", json={"why": "no more cars"})
+    rentals.run()
+
+    assert 202 == done.status_code
+    assert "CANCELLED" == rentals.status("r-9", "rent-car")
