@@ -261,14 +261,14 @@ def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
     """
     oldest = sa.func.min(sagas.c.started_at).label("oldest")
     by = (sagas.c.saga, sagas.c.step, sagas.c.code)
-    query = (
+    groups: Any = (
         sa.select(*by, sa.func.count().label("count"), oldest)
         .where(sagas.c.status == Status.NEEDS_ATTENTION.name)
         .group_by(*by)
         .order_by(oldest, *by)
         .limit(limit)
     )
-    return _rows(db, query)
+    return _rows(db, groups)
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """The saga of a rental, and the app."""
 
+import random
+
 from order_sagas import App, Saga, Step, Wait, days, hours, seconds
 from order_sagas.system.settings import Settings
 from tests.support.rentals import messages as m
@@ -54,4 +56,14 @@ def bank(settings: Settings) -> Bank:
     return Bank()
 
 
-APP = App(sagas=[RENT_CAR], services=[Cars, Deposits], clients={"deposits": bank})
+def sample(rng: random.Random, order_id: str) -> m.RentalRequested:
+    """Return a rental for a simulation: some are long, some of no car that there is."""
+    return m.RentalRequested(
+        order_id=order_id,
+        car=rng.choice(("van", "van", "sedan", "tank")),
+        days=rng.choice((1, 3, 60)),
+        deposit=rng.choice((100, 500, 1001)),
+    )
+
+
+APP = App(sagas=[RENT_CAR], services=[Cars, Deposits], clients={"deposits": bank}, sample=sample)
