@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
     from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.rules import Stored, rule
     from order_sagas.actors.sagas.child import Child
     from order_sagas.actors.sagas.child_messages import ChildCancelled, ChildCompleted
     from order_sagas.actors.sagas.definition import Failure, Notice, Saga
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.services.effects import EffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
     from order_sagas.system.app import App
+    from order_sagas.system.settings.model import Settings
 
 __all__ = [
     "NOTHING",
@@ -57,13 +59,16 @@ __all__ = [
     "Retry",
     "Saga",
     "Service",
+    "Settings",
     "Step",
     "StepMapping",
+    "Stored",
     "UseClient",
     "Wait",
     "days",
     "hours",
     "minutes",
+    "rule",
     "seconds",
 ]
 
@@ -104,7 +109,10 @@ _MODULES = {
     "NOTHING": "actors.services.service",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
+    "Stored": "actors.rules",
+    "rule": "actors.rules",
     "App": "system.app",
+    "Settings": "system.settings.model",
 }
 """The module of each public name."""
 

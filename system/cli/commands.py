@@ -125,7 +125,11 @@ SECTIONS = {
             "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Verify": {
+    "Develop": {
+        "new": Listed(
+            "new:new_command",
+            "Write a project with a saga of your own: two services, a client, rules and tests.",
+        ),
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "
