@@ -25,10 +25,6 @@ class Listed(NamedTuple):
 
 SECTIONS = {
     "Run": {
-        "new": Listed(
-            "new:new_command",
-            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
-        ),
         "demo": Listed("demo:demo_command", "Run a thousand orders and watch them."),
         "start": Listed("start:start_command", "Run the system until Ctrl-C or SIGTERM."),
         "http": Listed(
@@ -133,7 +129,11 @@ SECTIONS = {
             "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Verify": {
+    "Develop": {
+        "new": Listed(
+            "new:new_command",
+            "Write a project with a saga of your own: two services, a client, rules and tests.",
+        ),
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "

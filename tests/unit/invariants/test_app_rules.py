@@ -40,7 +40,9 @@ def examine(request, rentals, monkeypatch) -> Examine:
     """Checks rules, reading one order, two, or all at once."""
     monkeypatch.setattr(app_rules, "AT_ONCE", request.param)
 
-    def examined(*rules: Rule, entities: Sequence = (RentedCar, Deposit)) -> tuple[Finding, ...]:
+    def examined(
+        *rules: Rule, entities: Sequence[type[Entity]] = (RentedCar, Deposit)
+    ) -> tuple[Finding, ...]:
         with reading(rentals.settings.database) as db:
             return examine_rules(db, rules, entities, Registry(APP.sagas))
 
