@@ -6,6 +6,7 @@ The setting `app` names it, as `module:object`. The default is the order busines
 
 import importlib
 import os
+import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
@@ -16,6 +17,7 @@ import attrs
 from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated, status
+from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
@@ -31,11 +33,16 @@ ORDERS_APP = "order_sagas.system.order_app:APP"
 CHOREOGRAPHED_APP = "order_sagas.system.choreographed_app:APP"
 """The order business, with services that get commands, and with services that act on events."""
 
+Sample = Callable[[random.Random, str], Message]
 Client = Callable[[Settings], Any]
 """Makes what a service calls other systems with. Called in the worker process, at its start."""
 
 
 def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
+    return tuple(given)
+
+
+def _rules(given: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(given)
 
 
@@ -61,11 +68,19 @@ class App:
     sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
+    simulated_clients: Mapping[str, Client] = attrs.field(factory=dict)
+    """Clients that the harness and `simulate` use in place of `clients`: they call nothing outside.
+    Each simulated run makes its own."""
+    rules: Sequence[Rule] = attrs.field(default=(), converter=_rules)
+    """What has to be true of the stored data after every commit."""
+    sample: Sample | None = None
+    """Makes the message that starts a saga in a simulation, of a random generator and an order id.
+    None: messages of all classes that start sagas, with random fields."""
 
     def __attrs_post_init__(self) -> None:
         check_parts(self.sagas, self.services)
         names = [service.participant.name for service in self.services]
-        for name in self.clients:
+        for name in (*self.clients, *self.simulated_clients):
             if name not in names:
                 raise DefinitionError(
                     f"there is a client for {name!r}, and no service of that name; "

@@ -3,15 +3,30 @@
 from collections.abc import Iterable
 from typing import Any
 
+from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.app import app_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.errors import SettingError
 
 
 def registry_of(settings: Settings) -> Registry:
     """Return the registry of the app's sagas, with deadlines scaled by `deadline_scale`."""
     return scaled(app_of(settings).sagas, settings)
+
+
+def orders_saga(settings: Settings) -> Saga[Any]:
+    """Return the saga that orders start. Raises SettingError if the app takes no orders."""
+    app = app_of(settings)
+    found = app.registry.started_by.get(OrderCreated)
+    if found is None:
+        names = ", ".join(app.registry.newest)
+        raise SettingError(
+            "app", settings.app, f"it takes no orders: no saga starts on ORDER_CREATED. "
+            f"It has {names}; see `sagas start`, `sagas` and `show`",
+        )  # fmt: skip
+    return found
 
 
 def scaled(sagas: Iterable[Saga[Any]], settings: Settings) -> Registry:

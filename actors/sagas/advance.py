@@ -56,10 +56,7 @@ def advance(
     else:
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
-            if isinstance(message, UndoChild) or type(message) is saga.starts_on:
-                turn.message_of_parent(message)
-            else:
-                turn.after_end(message)
+            turn.after_end(message)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
         else:

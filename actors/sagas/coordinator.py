@@ -121,8 +121,7 @@ class SagaCoordinator(Actor):
             saga = self._registry.get(ended.saga, ended.version)
         except UnknownSagaError:
             return []
-        sends = advance(saga, ended, delivery.message, delivery.now).sends
-        return [Output(s.to.topic, s.to.keyed_by(s.message), s.message) for s in sends]
+        return outputs_of(advance(saga, ended, delivery.message, delivery.now))
 
     def _deliver_to_child(self, delivery: Delivery) -> None:
         """Handle a message for a child saga that has ended, or that was never started.

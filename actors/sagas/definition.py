@@ -60,6 +60,10 @@ class Failure:
     reason: str
 
 
+def _takes(notice: Any) -> int:
+    return takes(notice.send, f"`send` of the notice to {notice.to.name!r}")
+
+
 @attrs.frozen(init=False)
 class Notice(Generic[S]):
     """A message that is sent once when a saga has been cancelled.
@@ -69,7 +73,9 @@ class Notice(Generic[S]):
 
     to: Participant
     send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message]
-    takes: int = attrs.field(init=False, repr=False, eq=False)
+    takes: int = attrs.field(
+        default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
+    )
 
     if TYPE_CHECKING:
 
@@ -85,10 +91,6 @@ class Notice(Generic[S]):
 
         def __init__(self, to: Participant, send: Any) -> None:
             self.__attrs_init__(to, send)
-
-    @takes.default
-    def _takes(self) -> int:
-        return takes(self.send, f"`send` of the notice to {self.to.name!r}")
 
 
 Row = Step[S, Replies] | Parallel[S]

@@ -39,7 +39,7 @@ def _refuse(saga: Table, rule: str) -> NoReturn:
 
 def _check_names(saga: Table) -> None:
     names = [step.name for step in saga.rows]
-    names += [step.item_name for step in saga.rows if step.kind == "each"]  # type: ignore[attr-defined]
+    names += [step.item_name for step in saga.rows if step.kind == "each"]
     for name in names:
         if names.count(name) > 1:
             _refuse(saga, f"two steps are named {name!r}")

@@ -16,6 +16,14 @@ def _messages(given: Iterable[type[Message]]) -> tuple[type[Message], ...]:
     return tuple(given)
 
 
+def _known_wire_form(participant: "Participant", attribute: Any, value: str) -> None:
+    if value not in WIRE_FORMS:
+        raise DefinitionError(
+            f"participant {participant.name!r}: its wire form {value!r} is none of "
+            f"{', '.join(WIRE_FORMS)}"
+        )
+
+
 @attrs.frozen
 class Participant:
     """A service that takes part in sagas: its name, its topic, and the key of its records.
@@ -38,15 +46,7 @@ class Participant:
     role: str = attrs.field(
         default=attrs.Factory(lambda participant: participant.name, takes_self=True), kw_only=True
     )
-    wire: str = attrs.field(default=PLAIN, kw_only=True)
-
-    @wire.validator
-    def _check_wire(self, attribute: Any, value: str) -> None:
-        if value not in WIRE_FORMS:
-            raise DefinitionError(
-                f"participant {self.name!r}: its wire form {value!r} is none of "
-                f"{', '.join(WIRE_FORMS)}"
-            )
+    wire: str = attrs.field(default=PLAIN, kw_only=True, validator=_known_wire_form)
 
 
 SIGNALS = Participant("signals", topic=topics.SIGNALS)

@@ -96,17 +96,23 @@ class Events(ChildEvents):
             i, kind = self.place_of(message, places)
             if kind == "done" and self.steps[i].phase in (IDLE, UNDONE):
                 self.undo_late_event(message, self.saga.rows[i])
-        self.ignore(message, "the saga has ended")
+        if not places:
+            return self.message_of_parent(message)
+        return self.ignore(message, "the saga has ended")
 
-    def undo_late_event(self, message: Message, step: Step[Any, Any]) -> None:
+    def undo_late_event(self, message: Message, step: Step[Any, Any]) -> bool:
         """Send the compensation of a step that its participant did after the saga turned back.
 
         Only for a step that is done by an event, and whose compensation is not acknowledged: what
         was sent may have come before there was something to undo, and no command can be refused.
+        Returns whether it was sent.
+        Returns whether it was sent.
         """
-        if step.is_done_by_event and step.undo and step.undone is None:
-            undo = self.made(self.saga.index[step.name], step.undo, step.undo_takes)
-            self.send(step.to, undo, step.name, 0, f"{step.name}:undo:{self.cause}")
+        if not (step.is_done_by_event and step.undo and step.undone is None):
+            return False
+        undo = self.made(self.saga.index[step.name], step.undo, step.undo_takes)
+        self.send(step.to, undo, step.name, 0, f"{step.name}:undo:{self.cause}")
+        return True
 
     def place_of(self, message: Message, places: tuple[tuple[int, str], ...]) -> tuple[int, str]:
         """The step that a reply answers: the one it names, otherwise the one that waits for it."""

@@ -68,6 +68,12 @@ class Delay(Step[S, Replies]):
         """Has a duration that its validator has checked."""
 
 
+def _takes(reminder: Any) -> int:
+    count = takes(reminder.send, "a reminder: `send`")
+    check_takes("a reminder: `send`", count, "start", "start, replies")
+    return count
+
+
 @attrs.frozen(init=False)
 class Remind(Generic[S]):
     """A message that is repeated `every` so many seconds while a `Wait` waits.
@@ -78,7 +84,9 @@ class Remind(Generic[S]):
     every: float
     to: Participant
     send: Callable[[S], Message] | Callable[[S, Replies], Message]
-    takes: int = attrs.field(init=False, repr=False, eq=False)
+    takes: int = attrs.field(
+        default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
+    )
 
     if TYPE_CHECKING:
 
@@ -94,12 +102,6 @@ class Remind(Generic[S]):
 
         def __init__(self, every: float, to: Participant, send: Any) -> None:
             self.__attrs_init__(every, to, send)
-
-    @takes.default
-    def _takes(self) -> int:
-        count = takes(self.send, "a reminder: `send`")
-        check_takes("a reminder: `send`", count, "start", "start, replies")
-        return count
 
     def __attrs_post_init__(self) -> None:
         if self.every <= 0:

@@ -39,6 +39,8 @@ class StepShape(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     when: bool = False
     item: str = ""
     in_order: bool = False
+    child: str = ""
+    """The name of the saga that a `Child` runs."""
 
     def __str__(self) -> str:
         """Return the step as a person would describe it, on one line."""
@@ -57,6 +59,8 @@ class StepShape(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             yield "waits for no reply"
         if self.item:
             yield f"items {self.item!r}"
+        if self.child:
+            yield f"runs {self.child}"
         for field in ("undo", "needs_no_undo", "pivot", "when", "in_order"):
             if getattr(self, field):
                 yield field
@@ -145,6 +149,7 @@ def _step_shape(step: Any, stage: int) -> StepShape:
         when=step.when is not None,
         item=step.item_name if isinstance(step, Each) else "",
         in_order=isinstance(step, Each) and step.in_order,
+        child=step.saga.name if step.is_child else "",
     )
 
 

@@ -7,7 +7,10 @@ from order_sagas.actors.sagas.step import Step
 
 
 class Table(Protocol):
-    """The part of `Saga` that does not depend on the modules that read it."""
+    """The part of `Saga` that does not depend on the modules that read it.
+
+    What is a cached property there has no type here: pyright takes it for no property.
+    """
 
     @property
     def name(self) -> str:
@@ -25,7 +28,7 @@ class Table(Protocol):
         ...
 
     @property
-    def rows(self) -> tuple[Step[Any, Any], ...]:
+    def rows(self) -> Any:
         """Every step in the order of the table."""
         ...
 
@@ -35,27 +38,27 @@ class Table(Protocol):
         ...
 
     @property
-    def stage_steps(self) -> tuple[tuple[int, ...], ...]:
+    def stage_steps(self) -> Any:
         """For each stage, the indexes of its steps in `rows`."""
         ...
 
     @property
-    def index(self) -> dict[str, int]:
+    def index(self) -> Any:
         """The index in `rows` of each step, by name."""
         ...
 
     @property
-    def pivot(self) -> Step[Any, Any] | None:
+    def pivot(self) -> Any:
         """The pivot, or None."""
         ...
 
     @property
-    def pivot_stage(self) -> int:
+    def pivot_stage(self) -> Any:
         """The index of the stage with the pivot; the number of stages if there is none."""
         ...
 
     @property
-    def kept(self) -> frozenset[int]:
+    def kept(self) -> Any:
         """The indexes in `rows` of the steps whose replies are stored."""
         ...
 

@@ -104,13 +104,13 @@ class EffectService(EffectHandlers):
 
     def intended(self, command: Any) -> Any:
         """The new entity, with all that the call is made from."""
-        return self.entity(
-            order_id=command.order_id, status=Effect.PENDING, request=as_json(command)
-        )
+        entity: Any = self.entity
+        return entity(order_id=command.order_id, status=Effect.PENDING, request=as_json(command))
 
     def blocked(self, command: Any, now: float) -> Any:
         """The new entity of an effect that was undone before it was made."""
-        return self.entity(
+        entity: Any = self.entity
+        return entity(
             order_id=command.order_id,
             status=Effect.BLOCKED,
             code="undone",

@@ -5,12 +5,20 @@ about changes, which only a check of each commit can see (`check_change`). Where
 `rules`, it has the same name there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import attrs
 
-from order_sagas.actors.entities import Notification, Order, Payment, Reservation, StockLevel
+from order_sagas.actors.entities import (
+    Entity,
+    Notification,
+    Order,
+    Payment,
+    Reservation,
+    StockLevel,
+)
+from order_sagas.actors.rules import Rule, Stored
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.places import names_of, place_named
 from order_sagas.actors.sagas.registry import Registry
@@ -38,6 +46,16 @@ class Facts:
     reservation: Reservation | None = None
     notification: Notification | None = None
     sagas: dict[str, SagaState] = attrs.field(factory=dict)
+    others: dict[type[Entity], Entity] = attrs.field(factory=dict)
+    """The entities of other classes, those of an app's own services."""
+
+    @property
+    def stored(self) -> Stored:
+        """The same for the rules of an app."""
+        shipped = (self.order, self.payment, self.reservation, self.notification)
+        entities: dict[type[Entity], Entity] = {}
+        entities.update((type(each), each) for each in shipped if each is not None)
+        return Stored(self.order_id, self.sagas, {**entities, **self.others})
 
     def copy(self) -> "Facts":
         """A copy, to compare with a later state."""
@@ -48,6 +66,7 @@ class Facts:
             self.reservation,
             self.notification,
             {**self.sagas},
+            {**self.others},
         )
 
 
@@ -93,6 +112,24 @@ def _check_ends(facts: Facts, saga: SagaState) -> Iterator[Broken]:
         yield Broken("one end", facts.order_id, f"cancelled, its saga {saga.status!r}")
     if notification and notification.about != Status(saga.status).name.lower():
         yield Broken("notified once", facts.order_id, f"it says {notification.about}")
+
+
+def check_rules(rules: Iterable[Rule], facts: Facts) -> Iterator[Broken]:
+    """Violations of an app's rules for an order. A rule that raises is broken."""
+    stored = facts.stored
+    for rule in rules:
+        if rule.of is None and (not rule.ended or stored.has_ended):
+            yield from check_rule(rule, stored, facts.order_id)
+
+
+def check_rule(rule: Rule, checked: Any, subject: str) -> Iterator[Broken]:
+    """The violation of one rule, if it is broken."""
+    try:
+        found = rule(checked)
+    except Exception as error:
+        found = f"the rule raised {type(error).__name__}: {error}"
+    if found:
+        yield Broken(rule.name, subject, found)
 
 
 def check_saga(saga: SagaState, registry: Registry) -> Iterator[Broken]:

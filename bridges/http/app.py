@@ -22,6 +22,7 @@ from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import Endpoint, answer, routes_of
 from order_sagas.bridges.http.api.sagas import SagaRoutes
+from order_sagas.bridges.http.api.schemas import CallerView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
 from order_sagas.bridges.http.api.services import ServiceRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
@@ -48,6 +49,7 @@ class HttpApp:
         pending: PendingOrders,
         intake_problem: Callable[[], str],
     ) -> None:
+        self._access = access
         self.reader = ReadModel(dependencies.database, dependencies.registry)
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
@@ -56,6 +58,7 @@ class HttpApp:
             *self._orders.endpoints(),
             *BulkActionRoutes(dependencies, options).endpoints(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
+            Endpoint("GET", "/api/v1/caller", Role.OPERATE, self._caller),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
@@ -79,6 +82,17 @@ class HttpApp:
         """End event streams and requests that wait for the end of an order."""
         await self._orders.end()
         await self._events.end()
+
+    async def _caller(self, request: Request) -> Response:
+        caller = request.scope["caller"]
+        view = CallerView(
+            name=caller.name,
+            may_submit=bool(caller.role & Role.SUBMIT),
+            may_read=bool(caller.role & Role.READ),
+            may_act=bool(caller.role & Role.ACT),
+            needs_token=not self._access.is_open,
+        )
+        return answer(view)
 
     async def _stock(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self.reader.stock))

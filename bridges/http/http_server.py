@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +33,10 @@ READERS = 8
 """Number of threads for blocking calls; each may keep a database connection."""
 GRACE = 10
 """Seconds in which running requests may finish during shutdown."""
+REPEAT_AFTER = 10.0
+"""Seconds in which a message of the server library is logged once."""
+MOST_TEXTS = 100
+"""Number of different messages that are remembered."""
 FLUSH_EVERY = 1.0
 """Maximum seconds that a log line stays buffered."""
 
@@ -190,13 +196,29 @@ def _bound(options: HttpOptions) -> socket.socket:
 
 
 class _Forward(logging.Handler):
-    """Forwards uvicorn's log records to structlog."""
+    """Forwards uvicorn's log records to structlog, each text once in REPEAT_AFTER seconds.
+
+    A client that sends no HTTP makes one for each attempt.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._logged: dict[str, float] = {}
+        self._left_out: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        _log.warning("http.server", detail=record.getMessage())
+        text, now = record.getMessage(), time.monotonic()
+        if now - self._logged.get(text, -REPEAT_AFTER) < REPEAT_AFTER:
+            self._left_out[text] += 1
+            return
+        if len(self._logged) >= MOST_TEXTS:
+            self._logged.clear()
+            self._left_out.clear()
+        self._logged[text] = now
+        _log.warning("http.server", detail=text, left_out=self._left_out.pop(text, 0))
 
 
 def _forward_logs() -> None:
     logger = logging.getLogger("uvicorn")
-    logger.handlers[:] = [_Forward(logging.WARNING)]
+    logger.handlers[:] = [_Forward()]
     logger.propagate = False

@@ -7,6 +7,7 @@ possible. Then it is appended to the log as a record, and the saga checks it aga
 from order_sagas.bridges.operations.checks import check
 from order_sagas.bridges.operations.errors import (
     AlreadySoError,
+    NoSuchMessageError,
     NoSuchSagaError,
     NoSuchStepError,
     NoSuchTargetError,
@@ -22,6 +23,7 @@ __all__ = [
     "AlreadySoError",
     "Choice",
     "Chosen",
+    "NoSuchMessageError",
     "NoSuchSagaError",
     "NoSuchStepError",
     "NoSuchTargetError",

@@ -19,6 +19,10 @@ class NoSuchStepError(OperationError, LookupError):
     """The saga has no step of this name. The message lists its steps."""
 
 
+class NoSuchMessageError(OperationError, LookupError):
+    """The saga waits for no such message. The message lists those that it waits for."""
+
+
 class NotPossibleError(OperationError):
     """The state of the saga does not allow it: ended, past its pivot, or no step is stuck."""
 

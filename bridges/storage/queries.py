@@ -19,6 +19,7 @@ from order_sagas.actors.entities import (
     StockLoad,
 )
 from order_sagas.actors.messages import MAIN, OrderLine
+from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.state import Status, decode_plain
 from order_sagas.bridges.storage.consumers import consumer_of_role
 from order_sagas.bridges.storage.log_queues import (
@@ -60,10 +61,18 @@ _lines = msgspec.json.Decoder(tuple[OrderLine, ...])
 
 Row = dict[str, Any]
 
+ORDERS_SAGA = PLACE_ORDER.name
+"""The saga of orders, if the caller does not know better: an app may have another one."""
 
-def orders(db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None) -> list[Row]:
-    """Return orders, newest first, each with the status and the current step of its saga."""
-    return _rows(db, _newest_orders(_orders_query(), statuses, limit))
+
+def orders(
+    db: sa.Connection,
+    statuses: Sequence[str] = (),
+    limit: int | None = None,
+    saga: str = ORDERS_SAGA,
+) -> list[Row]:
+    """Return orders, newest first, each with the status and the current step of its `saga`."""
+    return _rows(db, _newest_orders(_orders_query(saga), statuses, limit))
 
 
 def orders_page(
@@ -72,12 +81,13 @@ def orders_page(
     limit: int,
     after: int | None = None,
     prefix: str = "",
+    saga: str = ORDERS_SAGA,
 ) -> list[Row]:
     """A page of orders, newest first, as `orders` has them, each with its number `no`.
 
     The page holds orders older than the one numbered `after`, whose ids begin with `prefix`.
     """
-    query = _orders_query().add_columns(order_keys.c.no)
+    query = _orders_query(saga).add_columns(order_keys.c.no)
     if not prefix:
         return _rows(db, _newest_orders(query, statuses, limit, after))
     gone = pruned.c.no.is_not(None)
@@ -128,7 +138,7 @@ def _any_of(parts: Sequence[sa.Select[tuple[int]]]) -> Any:
 _STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
 
 
-def _orders_query() -> sa.Select[Any]:
+def _orders_query(saga: str) -> sa.Select[Any]:
     return (  # pyright: ignore[reportReturnType]  # more columns than SQLAlchemy's types count
         sa.select(
             order_keys.c.order_id,
@@ -145,7 +155,7 @@ def _orders_query() -> sa.Select[Any]:
         )
         .select_from(
             order_keys.outerjoin(_orders, _orders.c.no == order_keys.c.no).outerjoin(
-                sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == "place-order")
+                sagas, sa.and_(sagas.c.no == order_keys.c.no, sagas.c.saga == saga)
             )
         )
         .order_by(order_keys.c.no.desc())
@@ -241,6 +251,23 @@ def partitions(db: sa.Connection) -> int:
 def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
     """Return sagas that need attention, newest first."""
     return sagas_of(db, [Status.NEEDS_ATTENTION.name], limit)
+
+
+def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
+    """Return sagas that need attention by definition, step and failure code: `count`, `oldest`.
+
+    The group with the oldest saga comes first; `oldest` is its start in epoch seconds.
+    """
+    oldest = sa.func.min(sagas.c.started_at).label("oldest")
+    by = (sagas.c.saga, sagas.c.step, sagas.c.code)
+    query = (
+        sa.select(*by, sa.func.count().label("count"), oldest)
+        .where(sagas.c.status == Status.NEEDS_ATTENTION.name)
+        .group_by(*by)
+        .order_by(oldest, *by)
+        .limit(limit)
+    )
+    return _rows(db, query)
 
 
 def saga_counts(db: sa.Connection) -> dict[str, int]:
@@ -440,16 +467,28 @@ def waiting_loads(db: sa.Connection) -> list[tuple[str, int]]:
     return found
 
 
-def outcomes(db: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return (status, code) of each of these orders with a place-order saga, even if pruned."""
+def outcomes(
+    db: sa.Connection, numbers: Sequence[int], saga: str = ORDERS_SAGA
+) -> dict[int, tuple[str, str]]:
+    """Return (status, code) of each of these orders with such a saga, even if pruned."""
     wanted: Any = sa.bindparam("numbers", expanding=True)
     query = sa.union_all(
         sa.select(sagas.c.no, sagas.c.status, sagas.c.code).where(
-            sagas.c.no.in_(wanted), sagas.c.saga == "place-order"
+            sagas.c.no.in_(wanted), sagas.c.saga == saga
         ),
         sa.select(pruned.c.no, pruned.c.status, pruned.c.code).where(pruned.c.no.in_(wanted)),
     )
     return {no: (status, code) for no, status, code in db.execute(query, {"numbers": numbers})}
+
+
+def saga_outcomes(
+    db: sa.Connection, order_ids: Sequence[str], saga: str
+) -> dict[str, tuple[str, str]]:
+    """Return (status, code) of this saga of each of these orders that have it, even if pruned."""
+    query = sa.select(order_keys.c.no, order_keys.c.order_id)
+    rows = db.execute(query.where(order_keys.c.order_id.in_(order_ids)))
+    numbers = {row[0]: row[1] for row in rows}
+    return {numbers[no]: found for no, found in outcomes(db, [*numbers], saga).items()}
 
 
 def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:

@@ -64,6 +64,16 @@ idempotency_keys = sa.Table(
 """The order that was first submitted with each client's key; `used_at` is NULL in older rows."""
 sa.Index("idempotency_keys_by_age", idempotency_keys.c.used_at)
 
+saga_starts = sa.Table(
+    "saga_starts",
+    metadata,
+    sa.Column("saga", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+)
+"""The sagas that were started by a command or over HTTP, with the fingerprint of what was given, so
+that a repeated start is recognised at any later time. Orders have theirs in `order_keys`."""
+
 sagas = sa.Table(
     "sagas",
     metadata,

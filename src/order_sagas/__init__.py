@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.services.effect import Effect
     from order_sagas.actors.services.effects import EffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
+    from order_sagas.system.app import App
 
 __all__ = [
     "NOTHING",
@@ -32,6 +33,7 @@ __all__ = [
     "SIGNALS",
     "After",
     "Answer",
+    "App",
     "CallLimits",
     "Child",
     "ChildCancelled",
@@ -102,6 +104,7 @@ _MODULES = {
     "NOTHING": "actors.services.service",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
+    "App": "system.app",
 }
 """The module of each public name."""
 

@@ -65,6 +65,10 @@ SECTIONS = {
             "Send the orders in FILE (.jsonl, .csv, or - for standard input).",
         ),
         "stock": Listed("stock:stock_group", "Load stock into warehouses, and show stock levels."),
+        "signal": Listed(
+            "signal:signal_command",
+            "Send the saga SAGA_ID the signal MESSAGE that it waits for.",
+        ),
         "inject": Listed(
             "inject:inject_command",
             "Append the record VALUE (JSON, or - for standard input) to TOPIC.",
@@ -73,13 +77,16 @@ SECTIONS = {
     "Inspect": {
         "orders": Listed("orders:orders_command", "List orders, the newest first."),
         "sagas": Listed(
-            "orders:sagas_command",
+            "sagas:sagas_group",
             "List sagas, the newest first, with the step that each waits for and its deadline.",
         ),
         "show": Listed(
             "show:show_command",
             "Show ORDER_ID: the order, its payment, reservation and notification, and its saga's "
             "steps.",
+        ),
+        "messages": Listed(
+            "messages:messages_command", "List the messages of the app, or show the fields of one."
         ),
         "trace": Listed(
             "trace:trace_command",

@@ -1,4 +1,4 @@
-"""`order-sagas orders` and `order-sagas sagas`: list orders and sagas."""
+"""`order-sagas orders`: list orders."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,15 @@ import click
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
+from order_sagas.system.saga_registry import orders_saga
 from order_sagas.system.settings import Settings, settings_options
 
 LIMIT = 50
 JSON_HELP = "Print JSON: amounts in minor units of their currency, times in epoch seconds."
 
 
-def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Add the options of both lists to a command."""
+def listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Add the options of a list to a command."""
 
     def decorate(function: Any) -> Any:
         for option in (
@@ -37,15 +38,16 @@ def _listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
 
 
 @click.command("orders")
-@_listing(queries.ORDER_STATUSES)
-@settings_options("database")
+@listing(queries.ORDER_STATUSES)
+@settings_options("app", "database")
 def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
     """List orders, the newest first.
 
     SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
+    saga = orders_saga(settings)
     with queries.reading(settings.database) as db:
-        rows = queries.orders(db, wanted, limit or None)
+        rows = queries.orders(db, wanted, limit or None, saga.name)
     if as_json:
         print_json(rows)
         return
@@ -60,30 +62,7 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
             styled(saga, f", {row['step']}" if row["step"] else ""),
             row["code"] or "", moment(row["updated_at"]),
         )  # fmt: skip
-    _print(table, len(rows), limit, "order")
-
-
-@click.command("sagas")
-@_listing(queries.SAGA_STATUSES)
-@settings_options("database")
-def sagas_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
-    """List sagas, the newest first, with the step that each waits for and its deadline.
-
-    NEEDS_ATTENTION means that a step got no reply and has no attempts left: see `show`, then use
-    `retry`, `skip` or `resume`.
-    """
-    with queries.reading(settings.database) as db:
-        rows = queries.sagas_of(db, wanted, limit or None)
-    if as_json:
-        print_json(rows)
-        return
-    table = plain_table("order", "saga", "status", "waits for", "until (UTC)", "reason")
-    for row in rows:
-        table.add_row(
-            row["order_id"], f"{row['saga']} v{row['version']}", styled(row["status"]),
-            row["step"], moment(row["deadline"]), row["code"],
-        )  # fmt: skip
-    _print(table, len(rows), limit, "saga")
+    print_table(table, len(rows), limit, "order")
 
 
 def amount(row: dict[str, Any]) -> str:
@@ -93,7 +72,8 @@ def amount(row: dict[str, Any]) -> str:
     return money(row["amount"], row.get("currency") or "")
 
 
-def _print(table: Any, count: int, limit: int, what: str) -> None:
+def print_table(table: Any, count: int, limit: int, what: str) -> None:
+    """Print a list, or that there is nothing; say if the limit cut it."""
     if not count:
         click.echo(f"There are no such {what}s.")
         return

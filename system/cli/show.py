@@ -21,7 +21,7 @@ from order_sagas.system.settings import Settings, settings_options
 @click.command("show")
 @click.argument("order_id")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-@settings_options("database")
+@settings_options("app", "database")
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
 

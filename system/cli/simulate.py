@@ -8,6 +8,7 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from order_sagas.actors.words import many
+from order_sagas.system.app import app_of
 from order_sagas.system.cli.output import console
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.harness.campaign import campaign, run_seed
@@ -15,6 +16,7 @@ from order_sagas.system.harness.faults import Fault, from_json, to_json
 from order_sagas.system.harness.plans import LEVELS
 from order_sagas.system.harness.shrink import shrink
 from order_sagas.system.harness.simulation import Outcome, simulate
+from order_sagas.system.settings import Settings, settings_options
 
 
 def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> list[Fault] | None:
@@ -44,6 +46,7 @@ def _plan(ctx: click.Context, parameter: click.Parameter, text: str | None) -> l
 @click.option("--jobs", type=click.IntRange(1), help="Number of processes. Default: one per core.")
 @click.option("--trace/--no-trace", "tell", default=True,
               help="Print the trace of the order that violates an invariant.")  # fmt: skip
+@settings_options("app")
 def simulate_command(
     seeds: int,
     first: int,
@@ -54,6 +57,7 @@ def simulate_command(
     plan: list[Fault] | None,
     jobs: int | None,
     tell: bool,
+    settings: Settings,
 ) -> int:
     """Run whole systems in virtual time while records, services, workers and databases fail.
 
@@ -63,16 +67,18 @@ def simulate_command(
 
     Exit code 1 if an invariant was violated.
     """
+    app = settings.app
+    app_of(settings)  # reports what is wrong with it, before processes are started
     if plan is not None and seed is None:
         raise click.UsageError("--plan replays one seed: name it with --seed")
     if seed is not None:
         if plan is None:
-            outcome = run_seed(seed, orders, level, workers)
+            outcome = run_seed(seed, orders, level, workers, app)
         else:
-            outcome = simulate(seed, orders, plan, workers)
+            outcome = simulate(seed, orders, plan, workers, app)
         _show(outcome, tell=tell)
         return 1 if outcome.violations else 0
-    return _run_all(range(first, first + seeds), orders, level, jobs, workers, tell)
+    return _run_all(range(first, first + seeds), orders, level, jobs, workers, tell, app)
 
 
 PROGRESS_LINES = 10
@@ -80,7 +86,13 @@ PROGRESS_LINES = 10
 
 
 def _run_all(
-    seeds: range, orders: int, level: str, jobs: int | None, workers: int | None, tell: bool
+    seeds: range,
+    orders: int,
+    level: str,
+    jobs: int | None,
+    workers: int | None,
+    tell: bool,
+    app: str,
 ) -> int:
     started, total, done = time.monotonic(), Counter[str](), 0
     failed: Outcome | None = None
@@ -88,7 +100,7 @@ def _run_all(
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task("seeds", total=len(seeds))
-        for outcome in campaign(seeds, orders, level, jobs, workers):
+        for outcome in campaign(seeds, orders, level, jobs, workers, app):
             done += 1
             total += outcome.statuses
             total["commits"] += outcome.commits

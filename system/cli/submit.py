@@ -18,6 +18,7 @@ from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
 from order_sagas.system.cli.wait import wait_for, watch_of
 from order_sagas.system.log_client import log_access
+from order_sagas.system.saga_registry import orders_saga
 from order_sagas.system.settings import Settings, settings_options
 
 _WHY = {
@@ -90,6 +91,7 @@ def submit_command(
     form = form or {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}.get(file.suffix.lower())
     if form is None:
         raise click.UsageError(f"{file} does not say what it holds: give --format jsonl or csv")
+    saga = orders_saga(settings)
     if str(file) != "-" and not file.exists():
         raise click.UsageError(f"there is no file {file}")
     name = "standard input" if str(file) == "-" else str(file)
@@ -120,7 +122,7 @@ def submit_command(
         finally:
             if stream is not sys.stdin.buffer:
                 stream.close()
-        progress = watch_of(log, settings) if wait else None
+        progress = watch_of(log, settings, saga) if wait else None
     if as_json and not wait:
         print_json(attrs.asdict(tally))
     elif not as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from order_sagas.system.settings.model import Declared, declared
 from order_sagas.system.settings.options import given_flags
 
-_LOG = ("database", "partitions", "kafka")
+_LOG = ("app", "database", "partitions", "kafka")
 TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "start": None,  # every setting that is not a secret
     "submit": _LOG,
@@ -17,10 +17,10 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "unpause": _LOG,
     "dead-letters replay": _LOG,
     "database migrate": ("database",),
-    "topics create": ("kafka", "partitions"),
+    "topics create": ("app", "kafka", "partitions"),
     "trace": ("database", "log_dir"),
-    "show": ("database",),
-    "orders": ("database",),
+    "show": ("app", "database"),
+    "orders": ("app", "database"),
     "sagas": ("database",),
     "http token": (),
     "simulate": (),
@@ -31,7 +31,7 @@ Listed here, because importing a command such as `start` to read its flags takes
 """
 NO_CONFIG = frozenset({"http token", "simulate"})
 """Commands without --config."""
-SAME_SYSTEM = frozenset({"database", "partitions", "log_dir", "kafka"})
+SAME_SYSTEM = frozenset({"app", "database", "partitions", "log_dir", "kafka"})
 """Settings that identify a system, besides those of the Kafka login."""
 
 

@@ -1,8 +1,9 @@
-"""`submit --wait`: wait until the submitted orders have ended, and print their outcomes."""
+"""`--wait` of `submit` and `sagas start`: wait until all have ended, and print their outcomes."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from order_sagas.actors.participants import ORDERS
+from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.logs.log_writer import LogWriter
@@ -30,7 +31,7 @@ SHORTEST, LONGEST = 0.05, 0.5
 
 @attrs.define
 class Watch:
-    """Numbers of the orders that have not ended yet, and outcomes of those that have.
+    """Numbers or ids of the orders that have not ended yet, and outcomes of those that have.
 
     Orders are handled in about the order of their numbers, so a poll stops at the first block in
     which no order has begun. Its cost depends on the progress since the last poll.
@@ -38,9 +39,12 @@ class Watch:
 
     is_running: Callable[[], object]
     """Returns a true value if a system is running."""
+    find: Callable[[sa.Connection, list[Any]], dict[Any, tuple[str, str]]]
+    """Returns (status, code) of those that have begun."""
     all_handled: Callable[[sa.Connection], bool] = queries.all_handled
     """Returns True if every record up to the last submitted order has been handled."""
-    pending: list[int] = attrs.field(factory=list)
+    noun: str = "order"
+    pending: list[Any] = attrs.field(factory=list)
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
 
     def look(self, database: str) -> None:
@@ -48,10 +52,10 @@ class Watch:
         with queries.reading(database) as db:
             # In one snapshot: if no record waits, an order without a saga will never get one.
             all_read = self.all_handled(db)
-            kept: list[int] = []
+            kept: list[Any] = []
             for begin in range(0, len(self.pending), BLOCK):
                 block = self.pending[begin : begin + BLOCK]
-                found = queries.outcomes(db, block)
+                found = self.find(db, block)
                 for no in block:
                     outcome = found.get(no)
                     if outcome and outcome[0] in ENDED:
@@ -66,14 +70,29 @@ class Watch:
             self.pending = kept
 
 
-def watch_of(log: LogWriter, settings: Settings) -> Watch:
-    """Return a Watch for orders written to this log. Call it after the last one was written."""
-    ends, group, left = log.end(ORDERS.topic), settings.kafka_group, log.left
+def watch_of(log: LogWriter, settings: Settings, saga: Saga) -> Watch:
+    """Return a Watch for orders written to this log. Call it after the last one was written.
+
+    `saga` is their saga, and `pending` has their numbers.
+    """
+    return _watch(log, settings, saga, partial(queries.outcomes, saga=saga.name))
+
+
+def watch_of_sagas(log: LogWriter, settings: Settings, saga: Saga) -> Watch:
+    """Return a Watch like `watch_of`, whose `pending` has ids of orders that may have no number."""
+    found = _watch(log, settings, saga, partial(queries.saga_outcomes, saga=saga.name))
+    return attrs.evolve(found, noun="saga")
+
+
+def _watch(log: LogWriter, settings: Settings, saga: Saga, find: Any) -> Watch:
+    topic = saga.origin.topic
+    ends, group, left = log.end(topic), settings.kafka_group, log.left
     if ends is None:
-        return Watch(lambda: ring(settings.database))
+        return Watch(lambda: ring(settings.database), find)
     return Watch(
         lambda: log.running,
-        lambda db: not left and queries.handled_up_to(db, ORDERS.topic, ends, group),
+        find,
+        lambda db: not left and queries.handled_up_to(db, topic, ends, group),
     )
 
 
@@ -88,7 +107,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, i
         console=shown, disable=not shown.is_terminal, transient=True,
     )  # fmt: skip
     with bar:
-        task = bar.add_task("orders ended", total=count, rate="")
+        task = bar.add_task(f"{watch.noun}s ended", total=count, rate="")
         told = False
         while True:
             looked = time.monotonic()
@@ -102,26 +121,25 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, i
             if not told and not watch.is_running():
                 told = True
                 click.echo(
-                    f"No system is running on this database. The orders wait in its log; start "
-                    f"one with `{suggestion('start')}`. Still waiting (Ctrl-C stops waiting only).",
+                    f"No system is running on this database. The {watch.noun}s wait in its log; "
+                    f"start one with `{suggestion('start')}`. Still waiting (Ctrl-C stops waiting "
+                    "only).",
                     err=True,
                 )
             time.sleep(min(LONGEST, max(SHORTEST, took * 10)))
-    _print(watch.outcomes, time.monotonic() - began, as_json, tally)
+    _print(watch, time.monotonic() - began, as_json, tally)
 
 
-def _print(
-    outcomes: Counter[tuple[str, str]], seconds: float, as_json: bool, tally: dict[str, Any]
-) -> None:
+def _print(watch: Watch, seconds: float, as_json: bool, tally: dict[str, Any]) -> None:
+    outcomes = watch.outcomes
     rows = sorted(outcomes.items(), key=lambda item: (item[0][0] != "COMPLETED", -item[1]))
     if as_json:
-        found = [{"status": s, "reason": code, "orders": n} for (s, code), n in rows]
+        found = [{"status": s, "reason": code, f"{watch.noun}s": n} for (s, code), n in rows]
         print_json({**tally, "seconds": round(seconds, 3), "outcomes": found})
         return
-    table = plain_table("outcome", "reason", "orders", numbers=("orders",))
+    table = plain_table("outcome", "reason", f"{watch.noun}s", numbers=(f"{watch.noun}s",))
     for (status, code), count in rows:
         table.add_row(styled(status), code, f"{count:,}")
     console().print(table)
-    click.echo(
-        f"{many(sum(outcomes.values()), 'order')} ended, {seconds:.1f} s after the last was sent."
-    )
+    ended = many(sum(outcomes.values()), watch.noun)
+    click.echo(f"{ended} ended, {seconds:.1f} s after the last was sent.")

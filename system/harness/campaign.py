@@ -6,15 +6,18 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
 
+from order_sagas.system.harness.simulated_business import SHIPPED
 from order_sagas.system.harness.simulation import Outcome, plan_of, simulate
 
 AT_ONCE = 10
 """Seeds that a process runs at a time; a small number keeps the progress display current."""
 
 
-def run_seed(seed: int, orders: int, level: str, workers: int | None = None) -> Outcome:
+def run_seed(
+    seed: int, orders: int, level: str, workers: int | None = None, app: str = SHIPPED
+) -> Outcome:
     """Run one seed, with the faults that follow from the seed and the level."""
-    return simulate(seed, orders, plan_of(seed, orders, level, workers), workers)
+    return simulate(seed, orders, plan_of(seed, orders, level, workers, app), workers, app)
 
 
 def campaign(
@@ -23,6 +26,7 @@ def campaign(
     level: str,
     jobs: int | None = None,
     workers: int | None = None,
+    app: str = SHIPPED,
 ) -> Iterator[Outcome]:
     """Run all seeds on `jobs` processes (default: one per core), and yield outcomes in seed order.
 
@@ -31,10 +35,13 @@ def campaign(
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(seeds) == 1:
         for seed in seeds:
-            yield run_seed(seed, orders, level, workers)
+            yield run_seed(seed, orders, level, workers, app)
         return
     chunks = iter(
-        [(seeds[i : i + AT_ONCE], orders, level, workers) for i in range(0, len(seeds), AT_ONCE)]
+        [
+            (seeds[i : i + AT_ONCE], orders, level, workers, app)
+            for i in range(0, len(seeds), AT_ONCE)
+        ]
     )
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         # Submitted a few at a time, so that stopping at a violation does not wait for the rest.
@@ -49,5 +56,7 @@ def campaign(
                 future.cancel()
 
 
-def _run_seeds(seeds: Sequence[int], orders: int, level: str, workers: int | None) -> list[Outcome]:
-    return [run_seed(seed, orders, level, workers) for seed in seeds]
+def _run_seeds(
+    seeds: Sequence[int], orders: int, level: str, workers: int | None, app: str
+) -> list[Outcome]:
+    return [run_seed(seed, orders, level, workers, app) for seed in seeds]

@@ -26,11 +26,13 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
-from order_sagas.actors.topics import OPERATORS
+from order_sagas.actors.topics import OPERATORS, SIGNALS
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage.headers import pack
+from order_sagas.system.app import App
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
@@ -42,8 +44,10 @@ from order_sagas.system.harness.fake_provider import Mailbag, Provider
 from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.invariant_monitor import Ledger
+from order_sagas.system.harness.known_names import check_names, check_service
 from order_sagas.system.harness.orders import OrderNumbers
 from order_sagas.system.harness.record_faults import head_of
+from order_sagas.system.harness.remote_services import remote_services
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
 from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
@@ -96,8 +100,9 @@ class Harness:
         self,
         seed: int = 0,
         *,
-        sagas: Sequence[Saga[Any]] = APP.sagas,
-        services: Sequence[type[Service]] = APP.services,
+        app: App = APP,
+        sagas: Sequence[Saga[Any]] | None = None,
+        services: Sequence[type[Service]] | None = None,
         faults: Iterable[Fault] = (),
         stock: Mapping[str, int] | None = None,
         log: Literal["embedded", "topics"] = "embedded",
@@ -114,7 +119,13 @@ class Harness:
         if workers > 1 and log == "embedded":
             raise ValueError("several workers share a Kafka: Harness(log='topics', workers=...)")
         self.seed = seed
+        self.app = app
+        sagas = app.sagas if sagas is None else sagas
+        services = app.services if services is None else services
         self.registry = Registry(sagas)
+        services = (*services, *remote_services(self.registry, services))
+        self.services = services
+        self.routes = Routes(self.registry, services)
         self.rng = random.Random(seed)
         self.stage = Stage(self.registry, self.rng, partitions)
         self.provider = Provider(
@@ -122,7 +133,7 @@ class Harness:
         )
         self.mailbag = Mailbag(local)
         self.books = Books(self.stage.database.connection, self.registry)
-        self.ledger = Ledger(self.registry)
+        self.ledger = Ledger(self.registry, app.rules)
         self.stage.watchers.append(self.ledger)
         self.stage.calls.on_violation = self.ledger.note
         self.workers: dict[int, Worker] = {}
@@ -163,14 +174,24 @@ class Harness:
                 keep_idempotency_keys=None,
             ),
             connect=self.stage.database.connect,
+            app=app,
             sagas=sagas,
             services=services,
             adapter=adapter,
             call_capacity=call_capacity,
-            clients={"payments": self.provider, "notifications": self.mailbag},
+            clients={**self._simulated(), **self._shipped()},
         )
         self._first_stock = dict(stock or {})
         self.on(*faults)
+
+    def _shipped(self) -> dict[str, Any]:
+        """The provider and the mailbag, for the payment and notification services."""
+        return {"payments": self.provider, "notifications": self.mailbag}
+
+    def _simulated(self) -> dict[str, Any]:
+        """The clients of the app's services that call nothing outside, one of each for a run."""
+        settings = Settings(database="sqlite:///:memory:")
+        return {name: make(settings) for name, make in self.app.simulated_clients.items()}
 
     # --- workers ------------------------------------------------------------------------------
 
@@ -321,6 +342,23 @@ class Harness:
         self.publish("order-events", order)
         return order.order_id
 
+    def start(self, start: Message) -> str:
+        """Start a saga of the app by its start message, and return the order id.
+
+        Raises LookupError for a message that starts no saga.
+        """
+        saga = self.registry.started_by.get(type(start))
+        if saga is None:
+            known = ", ".join(kind.__name__ for kind in self.registry.started_by)
+            raise LookupError(f"{type(start).__name__} starts no saga; these do: {known}")
+        self.placed.append(start.order_id)
+        self.publish(saga.origin.topic, start)
+        return start.order_id
+
+    def signal(self, message: Message) -> None:
+        """Send a message that a saga waits for (`Wait`), as a person or another system does."""
+        self.publish(SIGNALS, message)
+
     def load_stock(self, quantities: Mapping[str, int], warehouse: str = MAIN) -> None:
         """Add stock to a warehouse."""
         lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in quantities.items())
@@ -331,7 +369,13 @@ class Harness:
     def publish(
         self, topic: str, record: Message | Mapping[str, Any] | bytes, key: str | None = None
     ) -> None:
-        """Append a record to a topic: a message, a JSON object, or bytes. Record faults apply."""
+        """Append a record to a topic: a message, a JSON object, or bytes. Record faults apply.
+
+        Raises LookupError for a topic that the app does not have.
+        """
+        if topic not in self.routes.topics:
+            known = ", ".join(self.routes.topics)
+            raise LookupError(f"there is no topic {topic!r}; there are {known}")
         value = record if isinstance(record, bytes) else _encode(record)
         self.stage.publish(
             self.stage.outgoing(topic, head_of(value).order_id if key is None else key, value)
@@ -369,8 +413,12 @@ class Harness:
     # --- faults -------------------------------------------------------------------------------
 
     def on(self, *faults: Fault) -> None:
-        """Put faults in force; their counts start now."""
+        """Put faults in force; their counts start now.
+
+        Raises LookupError for a fault of a service or topic that the app does not have.
+        """
         for fault in faults:
+            check_names(fault, self.routes, self.registry)
             self.faults.append(fault)
             self._undo[id(fault)] = put_in_force(fault, self)
         self._meddle()
@@ -406,7 +454,8 @@ class Harness:
         self._meddle()
 
     def service(self, name: str) -> ServiceControl:
-        """Return the control of a participant's service."""
+        """Return the control of a participant's service. Raises LookupError for an unknown name."""
+        check_service(name, self.registry)
         return ServiceControl(self, name)
 
     # --- inspection ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from order_sagas.actors.entities import (
     Reservation,
     StockLevel,
 )
+from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.audit import ledger_of, violations
 from order_sagas.bridges.audit.commit_rules import (
@@ -18,6 +19,8 @@ from order_sagas.bridges.audit.commit_rules import (
     Facts,
     check_change,
     check_order,
+    check_rule,
+    check_rules,
     check_stock,
     check_timers,
 )
@@ -38,8 +41,13 @@ class Ledger:
     Each commit is checked only for the orders and stock levels that it changed; `audit` checks all.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, rules: Iterable[Rule] = ()) -> None:
         self._registry = registry
+        self._rules = tuple(rules)
+        self._by_entity: dict[type[Entity], list[Rule]] = {}
+        for rule in self._rules:
+            if rule.of is not None:
+                self._by_entity.setdefault(rule.of, []).append(rule)
         self.facts: dict[str, Facts] = {}
         self.levels: dict[tuple[str, str], StockLevel] = {}
         self.held: Counter[tuple[str, str]] = Counter()
@@ -65,6 +73,11 @@ class Ledger:
                     self._hold(facts.reservation, -1)
                     self._hold(entity, 1)
                 setattr(facts, name, entity)
+            elif entity.key == ("order_id",):
+                self._touch(touched, entity.order_id).others[type(entity)] = entity  # type: ignore[attr-defined]
+            for rule in self._by_entity.get(type(entity), ()):
+                subject = "/".join(str(getattr(entity, field)) for field in entity.key)
+                self._note(check_rule(rule, entity, subject))
         for saga in changes.sagas:
             self._touch(touched, saga.order_id).sagas[saga.saga] = saga
             if saga.ended:
@@ -76,6 +89,8 @@ class Ledger:
             if self.clock_is_steady:
                 self._note(check_timers(before, after, self._registry))
             self._note(check_order(after, self._registry))
+            if self._rules:
+                self._note(check_rules(self._rules, after))
         for level in levels:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))
 
@@ -89,6 +104,10 @@ class Ledger:
             for entity in books.all_of(kind):
                 order_id: str = entity.order_id  # type: ignore[attr-defined]
                 setattr(stored.setdefault(order_id, Facts(order_id)), name, entity)
+        for own in {kind for facts in self.facts.values() for kind in facts.others}:
+            for entity in books.all_of(own):
+                order_id = entity.order_id  # type: ignore[attr-defined]
+                stored.setdefault(order_id, Facts(order_id)).others[own] = entity
         for saga in books.sagas():
             facts = stored.setdefault(saga.order_id, Facts(saga.order_id))
             facts.sagas[saga.saga] = saga

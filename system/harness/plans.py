@@ -6,19 +6,8 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from order_sagas.system.harness import faults
+from order_sagas.system.harness.vocabulary import ORDER_BUSINESS, Vocabulary
 
-WAITED_FOR = (
-    "PROCESS_PAYMENT", "PAYMENT_COMPLETED", "PAYMENT_FAILED",
-    "RESERVE_STOCK", "STOCK_RESERVED", "STOCK_RESERVATION_FAILED",
-    "ROLLBACK_PAYMENT", "PAYMENT_ROLLED_BACK", "ROLLBACK_STOCK", "STOCK_ROLLED_BACK",
-    "ROLLBACK_ORDER", "ORDER_ROLLED_BACK",
-)  # fmt: skip
-"""Records whose loss is detected by a deadline. Plans lose no others, since no log does."""
-
-ENDS = ("ORDER_COMPLETED", "ORDER_CANCELLED")
-"""Records that are sent to two participants: to orders first, to notifications second."""
-ALL = (*WAITED_FOR, "ORDER_CREATED", *ENDS, *ENDS)
-SERVICES = ("payments", "stock")
 POINTS = (
     "before commit", "after commit", "after commit", "after publish",
     "before send", "after send", "before message", "before wakeup",
@@ -48,6 +37,7 @@ class Draw:
     horizon: float
     """Seconds in which orders arrive."""
     workers: int
+    words: Vocabulary = ORDER_BUSINESS
 
     def order(self) -> str:
         """Draw the id of an order."""
@@ -68,13 +58,18 @@ class Draw:
 
 
 def random_plan(
-    rng: random.Random, level: Level, orders: Sequence[str], horizon: float, workers: int = 0
+    rng: random.Random,
+    level: Level,
+    orders: Sequence[str],
+    horizon: float,
+    workers: int = 0,
+    words: Vocabulary = ORDER_BUSINESS,
 ) -> list[faults.Fault]:
     """Draw faults by the level, each aimed at an order, a time or a point.
 
     If `workers` is not 0, faults of Kafka are included.
     """
-    draw = Draw(rng, orders, horizon, workers)
+    draw = Draw(rng, orders, horizon, workers, words)
     of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
     plan = _once([rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)])
     plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
@@ -100,61 +95,58 @@ def _once(plan: list[faults.Fault]) -> list[faults.Fault]:
 
 
 def _drop(d: Draw) -> faults.Fault:
-    return faults.Drop(d.rng.choice(WAITED_FOR), d.order())
+    return faults.Drop(d.rng.choice(d.words.waited_for), d.order())
 
 
 def _duplicate(d: Draw) -> faults.Fault:
-    status = d.rng.choice(ALL)
-    nth, times = d.rng.randint(1, 2) if status in ENDS else 1, d.rng.randint(1, 2)
+    status = d.rng.choice(d.words.every)
+    nth, times = d.rng.randint(1, 2) if status in d.words.twice else 1, d.rng.randint(1, 2)
     return faults.Duplicate(status, d.order(), nth, later=d.wait(), times=times)
 
 
 def _delay(d: Draw) -> faults.Fault:
-    return faults.Delay(d.rng.choice(ALL), d.order(), seconds=d.wait())
+    return faults.Delay(d.rng.choice(d.words.every), d.order(), seconds=d.wait())
 
 
 def _overtaken(d: Draw) -> faults.Fault:
     """Delay every attempt of a command, so that its compensation can overtake it."""
-    status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK"))
+    status = d.rng.choice(d.words.overtaken)
     return faults.Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
 
 
 def _reorder(d: Draw) -> faults.Fault:
-    return faults.Reorder(d.rng.choice(ALL), d.order())
+    return faults.Reorder(d.rng.choice(d.words.every), d.order())
 
 
 def _corrupt(d: Draw) -> faults.Fault:
-    return faults.Corrupt(d.rng.choice(WAITED_FOR), d.order(), how=d.rng.choice(DAMAGES))
+    return faults.Corrupt(d.rng.choice(d.words.waited_for), d.order(), how=d.rng.choice(DAMAGES))
 
 
 def _silent(d: Draw) -> faults.Fault:
     undo = d.rng.random() < 0.3
-    return faults.Silent(d.rng.choice((*SERVICES, "orders")), d.order(), undo=undo)
+    return faults.Silent(d.rng.choice(d.words.answering), d.order(), undo=undo)
 
 
 def _declines(d: Draw) -> faults.Fault:
-    return faults.Declines(d.rng.choice(SERVICES), d.order())
+    return faults.Declines(d.rng.choice(d.words.services), d.order())
 
 
 def _loses(d: Draw) -> faults.Fault:
-    return faults.LosesReplies(d.rng.choice(SERVICES), d.order(), 0.0, d.at())
+    return faults.LosesReplies(d.rng.choice(d.words.services), d.order(), 0.0, d.at())
 
 
 def _slow(d: Draw) -> faults.Fault:
-    return faults.Slow(d.rng.choice(SERVICES), d.order(), seconds=d.wait())
+    return faults.Slow(d.rng.choice(d.words.services), d.order(), seconds=d.wait())
 
 
 def _twice(d: Draw) -> faults.Fault:
-    return faults.AnswersTwice(d.rng.choice((*SERVICES, "orders")), d.order(), later=d.wait())
+    return faults.AnswersTwice(d.rng.choice(d.words.answering), d.order(), later=d.wait())
 
 
 def _raises(d: Draw) -> faults.Fault:
     if d.rng.random() < 0.5:
-        return faults.Raises(
-            d.rng.choice((*SERVICES, "orders", "notifications")), d.order(), times=1
-        )
-    status = d.rng.choice(("PROCESS_PAYMENT", "RESERVE_STOCK", "ROLLBACK_PAYMENT"))
-    service = "stock" if "STOCK" in status else "payments"
+        return faults.Raises(d.rng.choice(d.words.raising), d.order(), times=1)
+    service, status = d.rng.choice(d.words.commands)
     outright = d.rng.random() < 0.5
     return faults.Raises(
         service, d.order(), status=status, times=d.rng.randint(1, 4), outright=outright
@@ -171,19 +163,9 @@ def _operator(d: Draw) -> faults.Fault:
 
 
 def _junk(d: Draw) -> faults.Fault:
-    topic = d.rng.choice(("order-events", "payment-events", "stock-events"))
+    topic = d.rng.choice(d.words.topics)
     order = d.order()
-    value = d.rng.choice(
-        (
-            f'{{"orderId":"{order}","status":"ORDER_CREATED"}}',
-            f'{{"orderId":"{order}","status":"ORDER_CREATED","lines":[{{"sku":"X","quantity":1}}]}}',
-            '{"orderId":"NOBODY","status":"PAYMENT_COMPLETED"}',
-            '{"orderId":"NOBODY","status":"STOCK_ROLLED_BACK"}',
-            '{"orderId":"","status":"ORDER_CREATED"}',
-            '{"status":',
-            "[]",
-        )
-    )
+    value = d.rng.choice(d.words.junk).replace("{order}", order)
     return faults.Put(d.at(), topic, value)
 
 
@@ -233,7 +215,7 @@ def _acks(d: Draw) -> faults.Fault:
 
 
 def _too_large(d: Draw) -> faults.Fault:
-    return faults.RefusedAsTooLarge(d.rng.choice(WAITED_FOR), d.order())
+    return faults.RefusedAsTooLarge(d.rng.choice(d.words.waited_for), d.order())
 
 
 def _broker(d: Draw) -> faults.Fault:
@@ -262,7 +244,7 @@ def _outage(d: Draw) -> faults.Fault:
     kind = d.rng.choice(
         (faults.Silent, faults.LosesReplies, faults.Slow, faults.AnswersTwice, faults.Declines)
     )
-    return kind(d.rng.choice(SERVICES), "", since, until)
+    return kind(d.rng.choice(d.words.services), "", since, until)
 
 
 _WEIGHED: Sequence[tuple[int, Callable[[Draw], faults.Fault]]] = (

@@ -25,7 +25,7 @@ def shrink(failed: Outcome, progress: Progress = lambda left: None) -> Outcome:
         if budget[0] <= 0:
             return None
         budget[0] -= 1
-        outcome = simulate(failed.seed, orders, plan, failed.workers)
+        outcome = simulate(failed.seed, orders, plan, failed.workers, failed.app)
         return outcome if any(v.rule in rules for v in outcome.violations) else None
 
     best = _fewer_faults(failed, fails, progress)

@@ -3,24 +3,21 @@
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from order_sagas.actors.entities import Notification
-from order_sagas.actors.messages import OrderCreated, OrderLine
-from order_sagas.actors.money import money
 from order_sagas.actors.sagas.state import Status
-from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.audit.commit_rules import Broken, Facts
+from order_sagas.bridges.audit.commit_rules import Broken
+from order_sagas.system.harness.end_checks import check_common, check_settled
 from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.harness import Harness
 from order_sagas.system.harness.plans import LEVELS, random_plan
+from order_sagas.system.harness.simulated_business import SHIPPED, Business, business_of
 from order_sagas.system.harness.waiting import check_waiting
 
 HORIZON = 60.0
 """Seconds during which the orders arrive."""
-SKUS = 5
 BATCH_SIZES = (5, 20, 100, 500, 500)
 CALL_CAPACITIES = (2, 20, 1000)
 """Limits of external calls in progress, per service."""
@@ -51,6 +48,7 @@ class Outcome:
     """SHA-256 of all log lines."""
     workers: int = 0
     """Number of workers on the simulated Kafka; 0 for the embedded log."""
+    app: str = SHIPPED
     story: str = ""
     """The report with the trace of an order concerned, if a rule was violated."""
 
@@ -66,30 +64,39 @@ def workers_of(seed: int) -> int:
     return rng.choice(WORKERS) if rng.random() < 0.5 else 0
 
 
-def plan_of(seed: int, orders: int, level: str, workers: int | None = None) -> list[Fault]:
+def plan_of(
+    seed: int, orders: int, level: str, workers: int | None = None, app: str = SHIPPED
+) -> list[Fault]:
     """Return the plan of faults in the run of a seed."""
     rng, ids = random.Random(f"plan/{seed}"), order_ids(orders)
     workers = workers_of(seed) if workers is None else workers
-    return random_plan(rng, LEVELS[level], ids, HORIZON * 1.5, workers)
+    words = business_of(app).vocabulary
+    return random_plan(rng, LEVELS[level], ids, HORIZON * 1.5, workers, words)
 
 
 def simulate(
-    seed: int, orders: int = 50, plan: Sequence[Fault] = (), workers: int | None = None
+    seed: int,
+    orders: int = 50,
+    plan: Sequence[Fault] = (),
+    workers: int | None = None,
+    app: str = SHIPPED,
 ) -> Outcome:
     """Run a system with these faults, then without faults, and check how everything ended.
 
     The seed determines the orders and their times, the stock, which payments are declined, the kind
-    of log, the number of `workers` if it is None, and the interleaving.
+    of log, the number of `workers` if it is None, and the interleaving. `app` names the app, as the
+    setting does.
     """
+    business = business_of(app)
     workers = workers_of(seed) if workers is None else workers
     rng = random.Random(f"run/{seed}")
+    parts = business.parts(seed, orders, rng)
     system = Harness(
         seed,
         faults=plan,
-        stock={f"SKU-{i}": rng.randint(0, 2 * orders) for i in range(SKUS)},
         log="topics" if workers else "embedded",
         local=rng.random() < 0.5,
-        gateway=SimulatedGateway(decline_rate=0.1, seed=seed),
+        **parts,
         batch_size=rng.choice(BATCH_SIZES),
         tick=rng.choice(TICKS),
         workers=max(1, workers),
@@ -98,7 +105,7 @@ def simulate(
     )
     with system:
         try:
-            _run(system, seed, orders)
+            _run(system, business, seed, orders)
         except Exception as error:
             system.ledger.note(Broken("the worker goes on", "worker", repr(error)))
         found = list(system.ledger.violations)
@@ -119,35 +126,41 @@ def simulate(
             system.elapsed,
             hashlib.sha256(b"\n".join(system.log_lines)).hexdigest(),
             workers,
+            app,
             system.story(*concerned) if found else "",
         )
 
 
-def _run(system: Harness, seed: int, orders: int) -> None:
+def _run(system: Harness, business: Business, seed: int, orders: int) -> None:
     arrivals = random.Random(f"arrivals/{seed}")
     ids = order_ids(orders)
     waves = max(1, orders // 25)
     for wave in range(waves):
         for order_id in ids[wave::waves]:
-            system.place(_order(seed, order_id))
+            business.begin(system, seed, order_id)
         system.advance(arrivals.uniform(0, 2 * HORIZON / waves))
+        business.answer(system, seed)
         _check_waiting(system)
     system.advance(2 * HORIZON)
     _check_waiting(system)
-    let_end(system)
+    let_end(system, lambda: business.answer(system, seed, all_of_them=True))
     check(system)
+    note(system, business.check(system))
 
 
-def _order(seed: int, order_id: str) -> OrderCreated:
-    rng = random.Random(f"order/{seed}/{order_id}")
-    lines = tuple(
-        OrderLine(sku=f"SKU-{rng.randrange(SKUS)}", quantity=rng.randint(1, 3), unit_price=500)
-        for _ in range(rng.randint(1, 3))
-    )
-    return OrderCreated(order_id=order_id, customer_id="C-1", currency="EUR", lines=lines)
+def check(system: Harness) -> None:
+    """Check the final state by the rules of every app, and audit the database."""
+    note(system, check_common(system))
+    system.ledger.audit(system.books, ended=True)
 
 
-def let_end(system: Harness) -> None:
+def note(system: Harness, violations: Iterable[Broken]) -> None:
+    """Add violations to those that were found at the commits."""
+    for broken in violations:
+        system.ledger.note(broken)
+
+
+def let_end(system: Harness, answer: Callable[[], None] = lambda: None) -> None:
     """Remove all faults, let time pass, and resume sagas that need attention."""
     system.all_is_well()
     if system.kafka:
@@ -156,14 +169,11 @@ def let_end(system: Harness) -> None:
     for _ in range(3):
         if system.run_until_ended(PATIENCE):
             break
+        answer()
         for order_id in system.in_flight():
             system.operator(order_id, "resume")
     system.run_until_quiet(PATIENCE)
-    for notification in system.books.all_of(Notification):
-        if notification.status == Notification.PENDING:
-            detail = "the notification is pending, and nothing sends it but a restart"
-            system.ledger.note(Broken("nothing owed is forgotten", notification.order_id, detail))
-    _check_published(system)
+    note(system, check_settled(system))
     # A call whose outcome was received before a regular stop is not repeated after it.
     system.stop()
     system.restart()
@@ -171,87 +181,4 @@ def let_end(system: Harness) -> None:
 
 
 def _check_waiting(system: Harness, *, owned: bool = False) -> None:
-    for broken in check_waiting(system, owned=owned):
-        system.ledger.note(broken)
-
-
-def check(system: Harness) -> None:
-    """Check the final state: in the database, at the provider, and of the notifications."""
-    _check_provider(system)
-    _check_refused(system)
-    ledger = system.ledger
-    ledger.audit(system.books, ended=True)
-    for order_id in system.placed:
-        if not ledger.facts.get(order_id, Facts(order_id)).sagas:
-            ledger.note(Broken("none is lost", order_id, "it was placed, and has no saga"))
-    for text in system.mailbag.repeated if not system.mailbag.local else ():
-        ledger.note(Broken("notified once", text.order_id, f"another one: {text.text}"))
-    for order_id, facts in ledger.facts.items():
-        saga = facts.sagas.get("place-order")
-        if saga is None:
-            continue
-        if order_id not in system.mailbag.delivered:
-            ledger.note(Broken("all notified", order_id, "the customer never got it"))
-        _check_calls(system, facts)
-        if not system.provider.local:
-            kept = system.provider.kept(order_id)
-            wanted = saga.start.amount if saga.status == Status.COMPLETED else 0
-            if kept != wanted:
-                kept_text, wanted_text = (
-                    money(each, saga.start.currency) for each in (kept, wanted)
-                )
-                detail = f"the provider kept {kept_text}, not {wanted_text}"
-                ledger.note(Broken("no charge kept", order_id, detail))
-
-
-def _check_calls(system: Harness, facts: Facts) -> None:
-    """Check that every external call that the database has as done succeeded in fact."""
-    order_id, heard = facts.order_id, system.stage.calls.heard
-    notification, payment = facts.notification, facts.payment
-    done = {}
-    if notification and not system.mailbag.local:
-        done["notifications", "send", order_id] = notification.sends
-    if payment and not system.provider.local:
-        done["payments", "refund", f"{order_id}-refund"] = payment.refunds
-        if payment.charges:
-            done["payments", "charge", order_id] = payment.charges
-    for call, count in done.items():
-        if count != min(1, heard[call]):
-            detail = f"{call[1]} was done {count} times by the books, {heard[call]} times in fact"
-            system.ledger.note(Broken("calls as booked", order_id, detail))
-
-
-def _check_provider(system: Harness) -> None:
-    """Check that charges and refunds at the provider equal those in the database."""
-    provider = system.provider
-    if provider.local:
-        return
-    charged = Counter(charge.order_id for charge in provider.charges.values())
-    refunded = Counter(refund.order_id for refund in provider.refunds.values())
-    for order_id, facts in system.ledger.facts.items():
-        payment = facts.payment
-        said = (payment.charges, payment.refunds) if payment else (0, 0)
-        made = (charged[order_id], refunded[order_id])
-        if made != said:
-            detail = f"charges and refunds at the provider: {made}, in the books: {said}"
-            system.ledger.note(Broken("calls as booked", order_id, detail))
-
-
-def _check_published(system: Harness) -> None:
-    """Check that the outbox is empty: no record may need a restart to be published."""
-    query = "SELECT id, topic, key FROM outbox ORDER BY id"
-    for number, topic, key in system.books.connection.execute(query):
-        detail = f"record {number} of the outbox, to {topic}, is not published"
-        system.ledger.note(Broken("all is published", (key or b"").decode(), detail))
-
-
-def _check_refused(system: Harness) -> None:
-    """Check that every record that Kafka refused is a dead letter, or was accepted later."""
-    if system.kafka is None:
-        return
-    stored = {(record.key, record.value) for record in system.kafka.topics}
-    for refused in system.stage.kafka_troubles.refused:
-        if (refused.key, refused.value) not in stored:
-            detail = f"a record to {refused.topic} was refused, and there is no dead letter"
-            subject = (refused.key or b"").decode()
-            system.ledger.note(Broken("refused records are kept", subject, detail))
+    note(system, check_waiting(system, owned=owned))

@@ -8,7 +8,7 @@ import msgspec
 from structlog.processors import ExceptionRenderer
 from structlog.typing import EventDict
 
-from order_sagas.system.logs.redact import redact
+from order_sagas.system.logs.redact import is_plain, redact
 
 with_exception = ExceptionRenderer()
 """A structlog processor: the traceback as text, in place of `exc_info`."""
@@ -36,7 +36,8 @@ class JsonLine:
         """Return the line of an event, without newline. `event` is modified."""
         if "exc_info" in event:
             event = with_exception(logger, method, event)
-        redact(event)
+        if not is_plain(event):
+            redact(event)
         when = event.pop("timestamp", None)
         if type(when) is not str:
             when = self._iso(self._now() if when is None else when)

@@ -23,12 +23,17 @@ PLAIN = frozenset(
 )
 
 
+is_plain = PLAIN.issuperset
+"""Whether an event has only keys that are left as they are."""
+
+
 def redact(event: MutableMapping[str, Any]) -> None:
     """Redact an event in place. The last four digits of a card number are kept."""
-    if PLAIN.issuperset(event):
-        return
-    for key, value in event.items():
-        if key not in PLAIN and not isinstance(value, (int, float)):
+    for key in event.keys() - PLAIN:
+        value = event[key]
+        if type(value) is str:
+            event[key] = redacted(value)
+        elif not isinstance(value, (int, float)):
             event[key] = _without(value)
 
 

@@ -1,7 +1,9 @@
 """Loads settings. Precedence: flags, environment, TOML file, defaults."""
 
 import difflib
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from order_sagas.system.settings.advice import warnings_of
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import PREFIX, Declared, Settings, declared
 
@@ -17,6 +20,8 @@ CONFIG_VARIABLE = PREFIX + "CONFIG"
 NOT_SETTINGS = (CONFIG_VARIABLE, PREFIX + "TEST_")
 """Variables that belong to this loader and to the project's own tests."""
 DEFAULT = "default"
+RUN_CODE = ("app", "kafka_token_command")
+"""Settings that name code to run."""
 
 
 @attrs.frozen
@@ -43,8 +48,12 @@ def load_settings(
     ORDER_SAGAS_* only causes a warning, because it may belong to another tool.
     """
     known = {setting.name: setting for setting in declared()}
+    file = _config_file(config_path, env)
+    from_file = _from_file(file, known)
+    if file is CONFIG_FILE:
+        _check_owner(CONFIG_FILE, from_file)
     layers = [
-        _from_file(_config_file(config_path, env), known),
+        from_file,
         _from_environment(env, known),
         _from_flags(flags, known),
     ]
@@ -54,8 +63,9 @@ def load_settings(
         for name, (raw, source) in layer.items():
             values[name] = _read(known[name], raw, source)
             sources[name] = source
-    provenance = Provenance(sources, tuple(_unknown_variables(env, known)))
     settings = Settings(**values)
+    warnings = (*_unknown_variables(env, known), *warnings_of(settings, sources))
+    provenance = Provenance(sources, warnings)
     _check_together(settings, provenance)
     return settings, provenance
 
@@ -106,6 +116,22 @@ def _config_file(given: Path | str | None, env: Mapping[str, str]) -> Path | Non
     if env.get(CONFIG_VARIABLE):
         return Path(env[CONFIG_VARIABLE])
     return CONFIG_FILE if CONFIG_FILE.is_file() else None
+
+
+def _check_owner(file: Path, layer: Layer) -> None:
+    """Refuse settings that run code, in a file of another user that merely lies here.
+
+    Raises SettingError.
+    """
+    found = file.stat()
+    is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH
+    for name in RUN_CODE:
+        if name in layer and not is_ours:
+            problem = (
+                "runs code, and the file belongs to another user or can be written by all: "
+                "name the file with --config if this is meant"
+            )
+            raise SettingError(name, layer[name][1], problem)
 
 
 def _place(path: Path, written: str, name: str) -> str:

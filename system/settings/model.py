@@ -162,7 +162,7 @@ class Settings:
     )
     otel_endpoint: str = _setting(
         "",
-        kinds.text("a URL"),
+        kinds.endpoint(),
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
@@ -229,7 +229,7 @@ class Settings:
     )
     kafka_token_command: str = _setting(
         "",
-        kinds.text("a command"),
+        kinds.command(),
         "Command that prints the token for OAUTHBEARER; run again at each connection.",
     )
     kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Trusted CA certificates.")

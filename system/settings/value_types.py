@@ -287,6 +287,31 @@ def masked_url(url: str) -> str:
     return re.sub(r"(?i)(password=)[^&]*", rf"\1{MASK}", shown)
 
 
+def has_password(url: str) -> bool:
+    """Return whether a database URL has a password in it."""
+    return masked_url(url) != _url(url).render_as_string(hide_password=False)
+
+
+def command() -> Kind:
+    """A command line. Only the program is shown: its arguments may be secrets."""
+    return Kind("a command", _text, show=_program, mask=_program)
+
+
+def endpoint() -> Kind:
+    """An HTTP URL. User, password and query are masked: they may hold a key."""
+    return Kind("a URL", _text, show=_masked_endpoint, mask=_masked_endpoint)
+
+
+def _program(command: str) -> str:
+    program, _, arguments = command.strip().partition(" ")
+    return f"{program} {MASK}" if arguments else program
+
+
+def _masked_endpoint(url: str) -> str:
+    without_user = re.sub(r"(//)[^/?#]*@", rf"\1{MASK}@", url)
+    return re.sub(r"\?.+", f"?{MASK}", without_user, flags=re.DOTALL)
+
+
 def database_file(url: str) -> Path | None:
     """Return the file of an SQLite database; None for a server or an in-memory database."""
     parsed = _url(url)

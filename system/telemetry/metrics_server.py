@@ -76,7 +76,7 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = SECONDS
-    server: MetricsServer
+    server: MetricsServer  # pyright: ignore[reportIncompatibleVariableOverride]
     server_version = "order-sagas"
     sys_version = ""
 

@@ -21,8 +21,13 @@ def broken_shop(quick_shop):
 
 
 def the_queue(page):
-    """What needs attention."""
-    return page.get_by_role("region", name="Needs attention").get_by_role("listitem")
+    """The single sagas that need attention."""
+    return page.locator("#attention-section ul:not(.groups) > li")
+
+
+def the_groups(page):
+    """Groups of them, by step and cause."""
+    return page.get_by_role("list", name="Groups").get_by_role("listitem")
 
 
 def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
@@ -91,8 +96,8 @@ def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page
         expect(page.locator(".story")).to_contain_text("resume by local: the provider is back")
 
 
-def test_who_may_only_read_is_told_when_they_retry_all(tmp_path, open_page):
-    """Beside the button, in the API's own words: nothing is counted for them."""
+def test_who_may_only_read_is_offered_no_action(tmp_path, open_page):
+    """Neither for one saga nor for all; with another token the buttons are there."""
     reader, shopkeeper = TOKENS["reader"][1], TOKENS["shop"][1]
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.provider.is_down = True
@@ -101,10 +106,53 @@ def test_who_may_only_read_is_told_when_they_retry_all(tmp_path, open_page):
         page = open_page(shop.url)
         page.get_by_label("Bearer token").fill(reader)
         page.get_by_role("button", name="Use it").click()
-        page.get_by_role("button", name="Retry all that need attention").click()
+        expect(the_queue(page)).to_have_count(2)
+        expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+        page.get_by_role("button", name="Token").click()
+        page.get_by_label("Bearer token").fill(shopkeeper)
+        page.get_by_role("button", name="Use it").click()
 
-        expect(page.get_by_role("alert")).to_contain_text("403 Forbidden")
-        expect(page.get_by_role("alert")).to_contain_text("may only read")
+        expect(page.get_by_role("button", name="Retry all that need attention")).to_be_visible()
+        the_queue(page).first.get_by_role("button", name="Retry").click()
+        expect(page.get_by_role("dialog")).to_contain_text("as done by “shop”")
+
+
+def test_before_there_is_data_nothing_is_said_to_be_well(tmp_path, open_page):
+    """Behind the dialog that asks for a token, the page does not claim that nothing is stuck."""
+    with Shop(tmp_path, tokens=tokens_file(tmp_path)) as shop:
+        page = open_page(shop.url)
+        expect(page.get_by_role("dialog", name="Token")).to_be_visible()
+        attention = page.locator("#attention-section")
+        expect(attention).to_contain_text("Not known yet.")
+        expect(page.locator("#deadlines-section")).to_contain_text("Not known yet.")
+        expect(page.locator("body")).not_to_contain_text("Nothing needs attention")
+        page.get_by_label("Bearer token").fill(TOKENS["reader"][1])
+        page.get_by_role("button", name="Use it").click()
+
+        expect(attention).to_contain_text("Nothing needs attention.")
+
+
+def test_stuck_orders_are_put_right_by_their_cause(quick_shop, open_page):
+    """A group is a step and a cause: one is retried, another skipped with a reason."""
+    quick_shop.provider.is_down = True
+    for number in range(3):
+        quick_shop.order(f"A-{number}")  # nothing is in stock
+    page = open_page(quick_shop.url)
+    expect(the_groups(page)).to_have_count(1)
+    expect(the_groups(page)).to_contain_text("place-order: stuck in the undo of process payment")
+    expect(the_groups(page)).to_contain_text("out of stock, the oldest begun")
+    the_groups(page).get_by_role("button", name="Skip all of place-order").click()
+    dialog = page.get_by_role("dialog", name="Skip 3 sagas")
+    expect(dialog).to_contain_text("A-0, A-1, A-2")
+    dialog.get_by_role("button", name="Skip 3 sagas").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("reason")
+    dialog.get_by_role("button", name="Close").click()
+    quick_shop.provider.is_down = False
+    the_groups(page).get_by_role("button", name="Retry all of place-order").click()
+    page.get_by_role("dialog", name="Retry 3 sagas").get_by_role("button", name="Retry 3").click()
+
+    expect(page.get_by_text("Retry 3 sagas: asked by local.")).to_be_visible()
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
 
 
 def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):
@@ -131,15 +179,11 @@ def test_a_token_is_asked_for_and_used(tmp_path, open_page):
         dialog = page.get_by_role("dialog", name="Token")
         dialog.get_by_label("Bearer token").fill("os_wrong")
         dialog.get_by_role("button", name="Use it").click()
-        expect(page.locator("#banner")).to_contain_text("Unauthorized")
+        expect(dialog.get_by_role("alert")).to_contain_text("the token is not known")
         expect(dialog.get_by_label("Bearer token")).to_have_value("os_wrong")
         dialog.get_by_label("Bearer token").fill(reader)
         dialog.get_by_role("button", name="Use it").click()
         expect(page.locator("#live-text")).to_have_text("Live")
-        the_queue(page).get_by_role("button", name="Retry").click()
-        page.get_by_role("dialog").get_by_role("button", name="Retry").click()
-        expect(page.get_by_role("alert")).to_contain_text("403 Forbidden")
-        expect(page.get_by_role("alert")).to_contain_text("may only read")
         page.reload()
 
         expect(page.locator("#live-text")).to_have_text("Live")
@@ -189,8 +233,8 @@ def test_what_is_paused_is_shown_and_goes_on(shop, open_page):
     shop.order("A-1")
     page = open_page(shop.url)
     paused = page.get_by_role("region", name="Paused")
-    expect(paused).to_contain_text("payments rests since")
-    expect(paused).to_contain_text("1 message kept")
+    expect(paused).to_contain_text("payments is paused since")
+    expect(paused).to_contain_text("1 message deferred")
     expect(paused).to_contain_text("local: the provider moves")
     paused.get_by_role("button", name="Unpause payments").click()
     page.get_by_role("dialog").get_by_role("button", name="Unpause").click()

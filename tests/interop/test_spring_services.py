@@ -25,6 +25,8 @@ pytestmark = [
 COUNT = 2000
 ORDERS = [f"J-{number}" for number in range(COUNT)]
 EVENTS = ("order-events", "payment-events", "stock-events", "notification-events")
+SUBMITTED = [f"S-{number}" for number in range(5)]
+EVERY = [*ORDERS, *SUBMITTED]
 WIRE_FORMS = ",".join(f"{topic}=spring-json-string" for topic in EVENTS)
 SCALE = 0.1
 """Deadlines of 30 s instead of five minutes."""
@@ -32,14 +34,16 @@ IN_TIME = 120.0
 """Seconds within which all orders end; reached only by a failing test."""
 
 
-def declined(number: int) -> bool:
-    """Whether the payment service declines the order."""
-    return number % 5 == 4
+ORDER = {
+    "customerId": "c-1",
+    "currency": "EUR",
+    "lines": [{"sku": "PEN", "quantity": 1, "unitPrice": 150}],
+}
 
 
-def lacking(number: int) -> bool:
-    """Whether the stock service lacks the goods of an order that is paid."""
-    return not declined(number) and number % 7 == 6
+def fails(number: int) -> bool:
+    """Whether the payment service declines the order, or the stock service lacks its goods."""
+    return number % 5 == 4 or number % 7 == 6
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +91,9 @@ def test_orders_of_spring_services_all_end_and_nothing_is_done_twice(
     postgres_url: str,
     tmp_path: Path,
 ) -> None:
-    """2,000 orders by REST; some payments and goods fail, and two services are killed meanwhile."""
+    """2,000 orders by REST, and some by our command; some payments and goods fail, and two services
+    are killed meanwhile.
+    """
     system = KafkaSystem(
         tmp_path, own_kafka.bootstrap_servers, postgres_url,
         services="choreographed", wire_forms=WIRE_FORMS, deadline_scale=SCALE,
@@ -100,9 +106,12 @@ def test_orders_of_spring_services_all_end_and_nothing_is_done_twice(
                 wait_until(at_least(services[name], COUNT // 4), f"{name} to be at work")
                 services[name].kill()
                 services[name].start()
+            lines = [json.dumps({**ORDER, "orderId": order_id}) for order_id in SUBMITTED]
+            done = system.run("submit", "-", "--format", "jsonl", stdin="\n".join(lines))
+            assert 0 == done.returncode, done.stderr
             assert COUNT == len([*placed])
-        wait_until(lambda: system.ended() >= COUNT, "all sagas to end", IN_TIME)
-        told = at_least(services["notification"], COUNT)
+        wait_until(lambda: system.ended() >= len(EVERY), "all sagas to end", IN_TIME)
+        told = at_least(services["notification"], len(EVERY))
         wait_until(told, "customers to be notified", IN_TIME)
         ends = dict(system.rows("SELECT order_id, status FROM sagas"))
         wait_until(lambda: not unsettled(services, ends), "services to obey", IN_TIME)
@@ -112,8 +121,8 @@ def test_orders_of_spring_services_all_end_and_nothing_is_done_twice(
         system.close()
 
     completed = [order_id for order_id, end in ends.items() if end == "COMPLETED"]
-    failing = {ORDERS[n] for n in range(COUNT) if declined(n) or lacking(n)}
-    assert {*ORDERS} == {*ends}
+    failing = {each for each in EVERY if fails(int(each.partition("-")[2]))}
+    assert {*EVERY} == {*ends}
     assert not failing.intersection(completed)
     assert {order_id: [f"ORDER_{end}"] for order_id, end in ends.items()} == (
         services["notification"].acts()
@@ -128,8 +137,8 @@ def at_least(service: JavaService, count: int) -> Callable[[], bool]:
     return lambda: len(service.acts()) >= count
 
 
-COMPLETED = {(("CHARGED",), ("RESERVED",))}
-CANCELLED = {
+COMPLETED: set[tuple[tuple[str, ...], tuple[str, ...]]] = {(("CHARGED",), ("RESERVED",))}
+CANCELLED: set[tuple[tuple[str, ...], tuple[str, ...]]] = {
     (payment, goods)
     for payment in ((), ("DECLINED",), ("CHARGED", "REFUNDED"))
     for goods in ((), ("LACKING",), ("RESERVED", "RELEASED"))
@@ -140,7 +149,10 @@ CANCELLED = {
 def unsettled(services: dict[str, JavaService], ends: dict[str, str]) -> list[str]:
     """Return orders for which something was done twice, or not undone as it must be."""
     payments, goods = services["payment"].acts(), services["stock"].acts()
-    right = {"COMPLETED": COMPLETED, "CANCELLED": CANCELLED}
+    right: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {
+        "COMPLETED": COMPLETED,
+        "CANCELLED": CANCELLED,
+    }
     return [
         order_id
         for order_id, end in ends.items()

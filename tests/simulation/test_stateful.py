@@ -25,10 +25,14 @@ from order_sagas.system.harness import (
     Slow,
     an_order,
 )
-from order_sagas.system.harness.plans import ALL, DAMAGES, POINTS, WAITED_FOR
+from order_sagas.system.harness.plans import DAMAGES, POINTS
 from order_sagas.system.harness.simulation import check, let_end
+from order_sagas.system.harness.vocabulary import ORDER_BUSINESS
 
-waited_for, records = st.sampled_from(WAITED_FOR), st.sampled_from(ALL)
+waited_for, records = (
+    st.sampled_from(ORDER_BUSINESS.waited_for),
+    st.sampled_from(ORDER_BUSINESS.every),
+)
 services, waits = st.sampled_from(["payments", "stock"]), st.sampled_from([0.0, 0.5, 12.0, 40.0])
 soon = st.integers(1, 5)
 record_faults = st.one_of(

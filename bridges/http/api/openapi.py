@@ -130,6 +130,12 @@ def _paths() -> _Json:
                 parameters=[_statuses(SAGA_STATUSES), *saga_page],
             ),
         },
+        sagas + "/groups": {
+            "get": _operation(
+                "Sagas that need attention, by definition, step and failure code",
+                {200: "SagaGroups"}, _SOME,
+            ),
+        },
         sagas + "/actions": {
             "post": _operation(
                 "Apply an action to all sagas that match, or list them (dry run)",
@@ -150,6 +156,9 @@ def _paths() -> _Json:
                 ),
             }
             for action in ACTIONS
+        },
+        "/api/v1/caller": {
+            "get": _operation("What the caller may do", {200: "CallerView"}, _SOME),
         },
         "/api/v1/stock": {
             "get": _operation("Stock levels: on hand, held, sold", {200: "StockView"}, _SOME),
@@ -290,10 +299,10 @@ def _ref(name: str) -> _Json:
 
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
-    views.StockView, views.DeadLetterPage, views.DeadLetterView, views.ActionReceipt,
-    views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot, ProblemDetails,
-    OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction, BulkSagaAction, SagaSelection,
-    BulkDeadLetterAction, DeadLetterSelection,
+    views.SagaGroups, views.StockView, views.CallerView, views.DeadLetterPage, views.DeadLetterView,
+    views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,
+    ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction,
+    BulkSagaAction, SagaSelection, BulkDeadLetterAction, DeadLetterSelection,
 )  # fmt: skip
 
 

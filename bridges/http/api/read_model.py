@@ -30,6 +30,8 @@ from order_sagas.bridges.http.api.schemas import (
     PauseView,
     PaymentView,
     ReservationView,
+    SagaGroup,
+    SagaGroups,
     SagaPage,
     SagaSummary,
     SagaView,
@@ -52,6 +54,8 @@ ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
 """Final statuses of a saga."""
 ATTENTION = 20
 """Maximum number of sagas that need attention in a snapshot."""
+GROUPS = 50
+"""Maximum number of groups of sagas that need attention."""
 DEADLINES = 8
 """Maximum number of sagas with the earliest deadlines in a snapshot."""
 
@@ -75,6 +79,11 @@ class ReadModel:
             for step in saga.rows
             if step.done or step.undone
         ]
+        self._services = {
+            (saga.name, step.name): step.to.name
+            for saga in registry.newest.values()
+            for step in saga.rows
+        }
         self._totals: tuple[dict[str, int], dict[str, int]] | None = None
         self._totals_until = float("-inf")
         self._counting = threading.Lock()
@@ -181,6 +190,11 @@ class ReadModel:
         more = f"{last['no']}.{last['saga']}" if last else None
         return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
 
+    def groups(self) -> SagaGroups:
+        """Return the sagas that need attention, in groups."""
+        with self.moment() as db:
+            return SagaGroups(groups=_groups(db))
+
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""
         definition, _, order_id = name.partition("/")
@@ -248,20 +262,32 @@ class ReadModel:
             .where(sagas.c.status.in_(queries.IN_FLIGHT))  # by the index of statuses
             .group_by(sagas.c.status)
         )
-        steps = (
-            sa.select(sagas.c.step, sa.func.count())
+        waiting = (
+            sa.select(
+                sagas.c.saga,
+                sagas.c.step,
+                sa.func.count(),
+                sa.func.min(sagas.c.deadline),
+                sa.func.count(sa.case((sagas.c.deadline < now, 1))),
+            )
             .where(sagas.c.ended_at.is_(None))
-            .group_by(sagas.c.step)
+            .group_by(sagas.c.saga, sagas.c.step)
         )
-        deadlines = sa.select(
-            sa.func.min(sagas.c.deadline),
-            sa.func.count(sa.case((sagas.c.deadline < now, 1))),
-        ).where(sagas.c.ended_at.is_(None))
         with self.moment() as db:
-            oldest, overdue = db.execute(deadlines).one()
             orders, ended = self._totals_of(db)
             by_status = ended | _counts(db, in_flight)
-            by_step = dict.fromkeys(self._waited_for, 0) | _counts(db, steps)
+            pauses = pauses_that_last(db)
+            names = {each.name for each in pauses}
+            by_step = dict.fromkeys(self._waited_for, 0)
+            oldest, overdue, paused_overdue = None, 0, 0
+            for saga, step, count, deadline, late in db.execute(waiting):
+                by_step[step] = by_step.get(step, 0) + count
+                if self._paused_service(saga, step, names):
+                    paused_overdue += late
+                    continue
+                overdue += late
+                if deadline is not None and (oldest is None or deadline < oldest):
+                    oldest = deadline
             return Snapshot(
                 at=moment(now) or "",
                 orders=orders,
@@ -270,12 +296,26 @@ class ReadModel:
                 needs_attention=[
                     _saga_summary(row) for row in queries.needing_attention(db, ATTENTION)
                 ],
+                groups=_groups(db),
                 in_flight=sum(by_step.values()),
                 overdue=overdue,
+                paused_overdue=paused_overdue,
                 oldest_deadline=moment(oldest),
-                oldest_deadlines=[_saga_summary(row) for row in queries.oldest(db, DEADLINES)],
-                paused=[_pause(each) for each in pauses_that_last(db)],
+                oldest_deadlines=[
+                    self._with_pause(_saga_summary(row), names)
+                    for row in queries.oldest(db, DEADLINES)
+                ],
+                paused=[_pause(each) for each in pauses],
             )
+
+    def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
+        service = self._paused_service(saga.saga, saga.step, names)
+        return msgspec.structs.replace(saga, paused=service) if service else saga
+
+    def _paused_service(self, saga: str, step: str, names: set[str]) -> str | None:
+        """Return the paused service, of these `names`, that a saga at this step waits for."""
+        waits = (self._services.get((saga, each)) for each in step.split(", "))
+        return next((name for name in waits if name in names), None) if names else None
 
     def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
         """Return the number of orders by status, and of ended sagas by status.
@@ -298,6 +338,19 @@ class ReadModel:
             return totals
         finally:
             self._counting.release()
+
+
+def _groups(db: sa.Connection) -> list[SagaGroup]:
+    return [
+        SagaGroup(
+            saga=row["saga"],
+            step=row["step"],
+            code=row["code"],
+            count=row["count"],
+            oldest=moment(row["oldest"]) or "",
+        )
+        for row in queries.attention_groups(db, GROUPS)
+    ]
 
 
 def _pause(pause: Paused) -> PauseView:
@@ -345,6 +398,7 @@ def _saga_summary(row: Row) -> SagaSummary:
         reason=row["reason"],
         started_at=moment(row["started_at"]) or "",
         ended_at=moment(row["ended_at"]),
+        paused=None,
     )
 
 

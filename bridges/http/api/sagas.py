@@ -78,6 +78,7 @@ class SagaRoutes:
                 for name, make in ACTIONS.items()
             ),
             Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
         ]
 
@@ -85,6 +86,9 @@ class SagaRoutes:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
         return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+
+    async def _groups(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._reader.groups))
 
     async def _show(self, request: Request) -> Response:
         saga = await run_in_threadpool(self._saga, query.order_id_of(request))

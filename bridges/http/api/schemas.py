@@ -87,6 +87,8 @@ class SagaSummary(View):
     reason: str
     started_at: str
     ended_at: str | None
+    paused: str | None
+    """In a snapshot: the paused service that the saga waits for."""
 
 
 class SagaPage(View):
@@ -256,6 +258,38 @@ class BulkActionResult(View):
     """Numbers of the dead letters."""
 
 
+class SagaGroup(View):
+    """Sagas that need attention, and are stuck in the same step for the same failure.
+
+    `saga`, `step` and `code` are a filter for an action on all of them.
+    """
+
+    saga: str
+    step: str
+    code: str
+    """Failure code for which they are compensated; empty if they are stuck on the way forward."""
+    count: int
+    oldest: str
+    """Start of the oldest of them."""
+
+
+class SagaGroups(View):
+    """Groups of the sagas that need attention, the one with the oldest saga first."""
+
+    groups: list[SagaGroup]
+
+
+class CallerView(View):
+    """Whom the server takes the caller for, and what the caller may do."""
+
+    name: str
+    may_submit: bool
+    may_read: bool
+    may_act: bool
+    needs_token: bool
+    """False if no tokens are set, so that everybody has the same name."""
+
+
 class HealthCheck(View):
     """Result of one readiness check."""
 
@@ -298,9 +332,16 @@ class Snapshot(View):
     """Number of sagas in flight, by the step they wait for. Steps of current definitions first."""
     needs_attention: list[SagaSummary]
     """The newest sagas that need attention."""
+    groups: list[SagaGroup]
+    """All sagas that need attention, in groups, the one with the oldest saga first."""
     in_flight: int
     overdue: int
-    """Sagas in flight whose deadline has passed."""
+    """Sagas in flight whose deadline has passed, apart from those in `pausedOverdue`."""
+    paused_overdue: int
+    """Sagas whose deadline has passed during the pause of the service that they wait for.
+
+    They time out only after the pause.
+    """
     oldest_deadline: str | None
     oldest_deadlines: list[SagaSummary]
     """Sagas in flight with the earliest deadlines, overdue ones included."""

@@ -153,11 +153,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         """True if the client expects another response first, or the request has got its own."""
-        if self.cycle is None:
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        if cycle is None:
             return False
         if self._in_head:
-            return bool(self.pipeline) or not self.cycle.response_complete
-        return bool(self.pipeline) or bool(self.cycle.response_started)
+            return bool(self.pipeline) or not cycle.response_complete
+        return bool(self.pipeline) or bool(cycle.response_started)
 
     def _of_this_address(self) -> int:
         """Return the number of open connections of this client's address."""

@@ -16,6 +16,8 @@ from order_sagas.bridges.storage.migrations.version_4 import VERSION_4
 from order_sagas.bridges.storage.migrations.version_5 import VERSION_5
 from order_sagas.bridges.storage.migrations.version_6 import VERSION_6
 from order_sagas.bridges.storage.migrations.version_7 import VERSION_7
+from order_sagas.bridges.storage.migrations.version_8 import VERSION_8
+from order_sagas.bridges.storage.migrations.version_9 import VERSION_9
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -24,6 +26,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_5,
     VERSION_6,
     VERSION_7,
+    VERSION_8,
+    VERSION_9,
 )
 
 FIRST = 1

@@ -317,3 +317,26 @@ def test_a_reason_is_plain_text(api, why):
     statuses = [api.post(p, json=more if "actions" in p else body).status_code for p in paths]
 
     assert [422] * 3 == statuses
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [
+        ("web", (True, False, False)),
+        ("reader", (False, True, False)),
+        ("shop", (True, True, True)),
+    ],
+)
+def test_a_caller_is_told_what_it_may_do(guarded, who, may):
+    """So that a page offers nothing that would be refused."""
+    told = guarded.get("/api/v1/caller", headers=bearer(who)).json()
+
+    assert (who, True) == (told["name"], told["needsToken"])
+    assert may == (told["maySubmit"], told["mayRead"], told["mayAct"])
+
+
+def test_without_tokens_everybody_may_do_everything(api):
+    """Under one name."""
+    told = api.get("/api/v1/caller").json()
+
+    assert ("local", False, True) == (told["name"], told["needsToken"], told["mayAct"])

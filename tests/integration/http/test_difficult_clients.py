@@ -105,6 +105,16 @@ def test_what_is_no_http_is_refused(api, said):
         assert 400 == problem(heard(connection))["status"]
 
 
+def test_what_is_no_http_is_logged_once(api, system):
+    """However often somebody sends it."""
+    for _ in range(5):
+        with connect(api) as connection:
+            connection.sendall(b"hello\r\n\r\n")
+            heard(connection)
+
+    assert 1 == len([line for line in system.logged.lines if b'"http.server"' in line])
+
+
 def test_a_connection_too_many_is_refused(system):
     """And the others are served as before."""
     with serving(system.settings, connections=2) as client:

@@ -175,3 +175,14 @@ def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
         ("replayed", "shop", ""),
         ("replayed", "shop", ""),
     ] == [(letter["action"], letter["by"], letter["why"]) for letter in listed[:3]]
+
+
+def test_what_needs_attention_is_told_in_groups(operator, stuck):
+    """By definition, step and failure code: each group is the filter of an action."""
+    [group] = operator.get("/api/v1/sagas/groups").json()["groups"]
+    which = {name: group[name] for name in ("saga", "step", "code")}
+    listed = ask(operator, "/api/v1/sagas/actions", "retry", which, dryRun=True).json()
+
+    assert {"saga": "place-order", "step": "process payment", "code": "out_of_stock"} == which
+    assert group["count"] == listed["count"] == 3
+    assert group["oldest"] == operator.get("/api/v1/sagas/place-order/A").json()["startedAt"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from order_sagas.bridges.http.api.read_model import ReadModel
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving, tokens_file
 
@@ -56,3 +57,20 @@ def test_a_pause_is_for_operators(system, tmp_path):
     """A token that may only read pauses nothing."""
     with serving(system.settings, token="os_read", tokens=tokens_file(tmp_path)) as reader:
         assert 403 == reader.post(f"{PAYMENTS}/pause", json={"why": "a test"}).status_code
+
+
+def test_a_planned_pause_is_no_emergency(operator, system):
+    """Sagas that wait for a paused service are not overdue: they time out only afterwards."""
+    operator.post(f"{PAYMENTS}/pause", json={"why": "the provider moves"})
+    system.run()
+    system.put(an_order("A"))  # its deadline is long ago by the clock of the reader
+    reader = ReadModel(system.settings.database, system.parts.registry)
+    during = reader.snapshot()
+    operator.post(f"{PAYMENTS}/unpause", json={})
+    after = reader.snapshot()
+    reader.close()
+
+    assert (0, 1, None) == (during.overdue, during.paused_overdue, during.oldest_deadline)
+    assert ["payments"] == [saga.paused for saga in during.oldest_deadlines]
+    assert (1, 0) == (after.overdue, after.paused_overdue)
+    assert [None] == [saga.paused for saga in after.oldest_deadlines]

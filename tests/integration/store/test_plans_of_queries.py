@@ -95,6 +95,7 @@ QUESTIONS = {
     "a page of sagas": Asked(lambda db: queries.sagas_page(db, ("COMPLETED",), 20, (700, "x"))),
     "the oldest deadlines": Asked(lambda db: queries.oldest(db, 10)),
     "attention": Asked(lambda db: queries.needing_attention(db, 10)),
+    "groups": Asked(lambda db: queries.attention_groups(db, 10)),
     "in flight": Asked(queries.in_flight),
     "deadlines": Asked(lambda db: deadlines(db, 1e9)),
     "an order": Asked(lambda db: queries.order(db, "h-10")),

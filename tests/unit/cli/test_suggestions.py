@@ -25,7 +25,7 @@ def command_of(words):
     """The command, and the words behind its name."""
     found: click.Command = main
     rest = list(words)
-    while isinstance(found, click.Group):
+    while isinstance(found, click.Group) and (rest or not found.invoke_without_command):
         found = found.commands[rest.pop(0)]
     return found, rest
 

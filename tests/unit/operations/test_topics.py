@@ -30,7 +30,7 @@ class Shop:
         self.url = f"sqlite:///{directory / 'orders.db'}"
         Store(self.url, REGISTRY, PARTITIONS).close()
         self.db = connect(self.url)
-        self.db_topics = dict.fromkeys(("order-events", "payment-events"), "first")
+        self.db_topics: dict[str, str] = dict.fromkeys(("order-events", "payment-events"), "first")
         self.extents = {
             (topic, partition): Extent(0, 10, "first")
             for topic in self.db_topics

@@ -17,6 +17,7 @@ from order_sagas.actors.sagas.child_messages import (
 )
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.shape import shape_of
 from order_sagas.actors.sagas.state import Phase, Status
 from order_sagas.actors.sagas.step import Step
 from tests.support.insured_trips import (
@@ -299,3 +300,17 @@ def test_only_a_deadline_that_was_given_is_scaled() -> None:
 
     assert (50.0, LOOK_EVERY) == (given.within, default.within)
     assert isinstance(given, Step)
+
+
+def test_the_saga_that_a_child_runs_is_part_of_the_shape() -> None:
+    """Another one under the same version is refused at start, like any other step."""
+    other = Saga("other", 1, TripPlanned, [FILE])
+    steps = [
+        shape_of(
+            Saga[TripPlanned]("trip", 1, TripPlanned, [Child("insure", saga=saga, start=wanted)])
+        ).steps[0]
+        for saga in (INSURE_TRIP, other)
+    ]
+
+    assert ["insure-trip", "other"] == [step.child for step in steps]
+    assert "runs insure-trip" in str(steps[0])

@@ -1,8 +1,10 @@
 """Functions of a definition read the replies of earlier steps; only these are stored."""
 
+from typing import TypeVar
+
 import pytest
 
-from order_sagas import Each, Failed, Replies, ReplyError, Step
+from order_sagas import Each, Failed, Message, Replies, ReplyError, Step
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas import Status
@@ -32,12 +34,13 @@ from tests.support.trips import (
 )
 from tests.support.turns import Turns
 
+M = TypeVar("M", bound=Message)
 START = TripWanted(order_id="T-1", travellers=("ann", "bob", "cy"), nights=2)
 
 
-def last(turns: Turns, kind: type):
+def last(turns: Turns, kind: type[M]) -> M:
     """The newest message of this class that was sent."""
-    return next(s.message for s in reversed(turns.sends) if type(s.message) is kind)
+    return next(s.message for s in reversed(turns.sends) if isinstance(s.message, kind))
 
 
 def test_a_command_a_compensation_and_a_notice_read_earlier_replies() -> None:

@@ -58,8 +58,8 @@ def test_ids_that_json_writes_differently_are_found(tmp_path, order_id):
 def test_lines_that_name_the_order_elsewhere_are_not_decoded(tmp_path, monkeypatch):
     """An order named "info" would be in each of millions of lines."""
     write(tmp_path / "order-sagas.jsonl", *(a_line(n, "o-2", level="o-1") for n in range(9)))
-    decoded = []
-    monkeypatch.setattr(reading_module.msgspec.json, "decode", decoded.append)
+    decoded: list[bytes] = []
+    monkeypatch.setattr(msgspec.json, "decode", decoded.append)
 
     assert ([], []) == (numbers(tmp_path), decoded)
 

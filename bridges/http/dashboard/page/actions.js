@@ -1,6 +1,7 @@
 // Operators' actions. Each asks for a reason, which is stored in the history.
 
 import { part, post } from "./api.js";
+import { caller } from "./caller.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { count, many } from "./format.js";
@@ -28,7 +29,7 @@ const SAGA = {
   cancel: {
     button: "Cancel order",
     title: () => "Cancel the order",
-    text: "Turns the saga round: everything that was done is undone, newest step first.",
+    text: "Compensates the saga: everything that was done is undone, newest step first.",
     needsReason: true,
     danger: true,
   },
@@ -38,7 +39,7 @@ const LETTER = {
   replay: {
     button: "Replay",
     title: (number) => `Replay dead letter ${number}`,
-    text: "Puts the record on its topic once more, whole. For when its cause is mended.",
+    text: "Appends the record to its topic again. For when the cause has been mended.",
   },
   discard: {
     button: "Discard",
@@ -52,8 +53,8 @@ const LETTER = {
 const SERVICE = {
   unpause: {
     button: "Unpause",
-    title: (name) => `Let ${name} go on`,
-    text: "What was kept is handled first, in its order. Deadlines run again from now on.",
+    title: (name) => `End the pause of ${name}`,
+    text: "Deferred messages are handled first, in their order. Deadlines run again from now on.",
   },
 };
 
@@ -100,21 +101,54 @@ export function serviceButton(action, name) {
   );
 }
 
-const STUCK = { action: "resume", filter: { statuses: ["NEEDS_ATTENTION"] } };
-/** Maximum number of orders listed in the confirmation before all are retried. */
+/** Maximum number of orders listed in the confirmation before many are acted on. */
 const NAMED = 5;
+const ALL = {
+  name: "Retry all",
+  action: "resume",
+  filter: { statuses: ["NEEDS_ATTENTION"] },
+  verb: "Retry",
+  text: "Retries every step of them that is stuck. For when the cause has been mended.",
+};
 
 /**
  * A button that retries every stuck step of all sagas that need attention, at most a thousand. They
  * are counted first; `tell` is called with the nodes of a problem with counting, or none.
  */
 export function retryAllButton(tell) {
-  const node = button({ button: "Retry all" }, "Retry all that need attention", async () => {
+  return manyButton(() => ALL, "Retry all", "Retry all that need attention", tell);
+}
+
+/** A button for an action on a group of sagas `{saga, step, code}`; `current()` returns it. */
+export function groupButton(action, current, tell) {
+  const what = SAGA[action];
+  const request = () => {
+    const { saga, step, code } = current();
+    return {
+      name: `${what.button} ${step}`,
+      action,
+      filter: { statuses: ["NEEDS_ATTENTION"], saga, step, ...(code && { code }) },
+      verb: what.button,
+      text: what.text,
+      needsReason: what.needsReason,
+      danger: what.danger,
+    };
+  };
+  const { saga, step, code } = current();
+  return manyButton(request, what.button, `${what.button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`, tell);
+}
+
+function manyButton(request, text, label, tell) {
+  const node = button({ button: text }, label, async () => {
     if (node.getAttribute("aria-busy")) return;
     node.setAttribute("aria-busy", "true");
     tell([]);
+    const wanted = request();
     try {
-      askAll(await post("sagas/actions", { ...STUCK, dryRun: true }));
+      const { action, filter } = wanted;
+      // Nothing is done in a dry run: its reason only satisfies the check.
+      const why = wanted.needsReason ? "dry run" : "";
+      askMany(wanted, await post("sagas/actions", { action, filter, why, dryRun: true }));
     } catch (problem) {
       tell([problemBox(problem)]);
     } finally {
@@ -124,36 +158,37 @@ export function retryAllButton(tell) {
   return node;
 }
 
-function askAll(counted) {
+function askMany({ name, action, filter, verb, text, needsReason, danger }, counted) {
   if (!counted.count) {
-    say("Retry all: there is nothing to retry.");
+    say(`${name}: there is nothing to ${verb.toLowerCase()}.`);
     return;
   }
   const sagas = many(counted.count, "saga");
   const orders = counted.sagaIds.map((id) => id.slice(id.indexOf("/") + 1));
   const rest = counted.count - NAMED;
   openDialog({
-    title: `Retry ${counted.more ? "the oldest " : ""}${sagas}`,
-    text: "Retries every step of them that is stuck. For when the cause is mended.",
-    submit: `Retry ${sagas}`,
+    title: `${verb} ${counted.more ? "the oldest " : ""}${sagas}`,
+    text,
+    danger,
+    submit: `${verb} ${sagas}`,
     fields: [
       el("p", { class: "about" },
         orders.slice(0, NAMED).flatMap((order, place) => [place ? ", " : "", el("code", {}, order)]),
         rest > 0 ? ` and ${count(rest)} more` : ""),
       counted.more ? el("p", {}, "Others are left for the next time.") : "",
-      ...reasonField(),
+      ...reasonField(needsReason),
     ],
     async send(form) {
       // Limited to the number confirmed: sagas added since are newer, and the oldest come first.
-      const filter = { ...STUCK.filter, limit: counted.count };
-      const asked = await post("sagas/actions", { ...STUCK, filter, why: form.get("why").trim() });
-      say(outcome({ button: `Retry ${many(asked.count, "saga")}` }, asked));
+      const limited = { ...filter, limit: counted.count };
+      const asked = await post("sagas/actions", { action, filter: limited, why: form.get("why").trim() });
+      say(outcome({ button: `${verb} ${many(asked.count, "saga")}` }, asked));
     },
   });
 }
 
 function button(what, label, onclick) {
-  return el("button", { type: "button", class: "small", "aria-label": label, onclick }, what.button);
+  return el("button", { type: "button", class: "small act", "aria-label": label, onclick }, what.button);
 }
 
 function ask(what, { title, about, path, body, done }) {
@@ -180,7 +215,7 @@ function reasonField(required = false) {
     el("textarea", {
       id: "why", name: "why", rows: 3, maxlength: 500, required, "aria-describedby": "why-help", autofocus: true,
     }),
-    el("p", { class: "hint", id: "why-help" }, "It stays in the history, with your name."),
+    el("p", { class: "hint", id: "why-help" }, caller.remark),
   ];
 }
 

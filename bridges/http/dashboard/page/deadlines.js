@@ -4,12 +4,12 @@ import { showDeadline } from "./deadline.js";
 import { el, keyed, setText } from "./dom.js";
 import { statusLabel } from "./labels.js";
 import { orderLink } from "./links.js";
-import { section } from "./section.js";
+import { section, UNKNOWN } from "./section.js";
 
 /** A section; `tick()` updates the countdowns. */
 export function deadlinesSection() {
   const body = el("tbody");
-  const none = el("p", { class: "empty" }, "No saga waits for a deadline.");
+  const none = el("p", { class: "empty" }, UNKNOWN);
   const table = el(
     "table",
     {},
@@ -21,6 +21,7 @@ export function deadlinesSection() {
     show(snapshot) {
       const found = snapshot.oldestDeadlines ?? [];
       none.hidden = found.length > 0;
+      setText(none, "No saga waits for a deadline.");
       table.hidden = !found.length;
       keyed(body, found, (saga) => saga.sagaId, deadlineRow);
     },
@@ -40,6 +41,7 @@ function deadlineRow(saga) {
     label.show(now.status);
     row.tick();
   };
-  row.tick = () => showDeadline(deadline, now.deadline);
+  // During a pause no saga times out: its deadline is put off.
+  row.tick = () => showDeadline(deadline, now.paused ? null : now.deadline, now.paused && `${now.paused} is paused`);
   return row;
 }

@@ -7,8 +7,8 @@ import { problemBox } from "./problem.js";
  * Open a dialog with a form. On submit, `send(form)` is awaited; the dialog closes if it succeeds,
  * and shows the problem if it fails.
  */
-export function openDialog({ title, text, fields, submit, send, extra = null, danger = false }) {
-  const errors = el("div", {});
+export function openDialog({ title, text, fields, submit, send, extra = null, danger = false, problem = null }) {
+  const errors = el("div", {}, problem ? problemBox(problem) : null);
   const go = el("button", { type: "submit", class: danger ? "primary danger" : "primary" }, submit);
   const cancel = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const form = el(

@@ -33,13 +33,15 @@ export function makeFigures() {
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);
-      late.say(count(snapshot.overdue), snapshot.overdue ? "their deadline has passed" : "every deadline is ahead");
+      const held = snapshot.pausedOverdue;
+      const others = snapshot.overdue ? "their deadline has passed" : "every deadline is ahead";
+      late.say(count(snapshot.overdue), held ? `${count(held)} more wait for a pause to end` : others);
       setAttribute(late.node, "data-kind", snapshot.overdue ? "back" : null);
     },
     showLetters({ page, problem }) {
       const number = page?.deadLetters.length ?? 0;
       const text = page ? `${count(number)}${page.next ? "+" : ""}` : "–";
-      dead.say(text, problem ? problem.title : number ? "nobody has seen to them" : "none is open");
+      dead.say(text, problem ? problem.title : !page ? "not known yet" : number ? "nobody has seen to them" : "none is open");
       setAttribute(dead.node, "data-kind", number ? "back" : null);
     },
   };

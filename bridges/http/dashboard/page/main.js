@@ -1,5 +1,6 @@
 // The page: routes to views, and shows the state of the live connection.
 
+import { token } from "./api.js";
 import { deadLetters } from "./dead-letters.js";
 import { everySecond } from "./clock.js";
 import { el, heading, setAttribute, setText } from "./dom.js";
@@ -10,6 +11,7 @@ import { order } from "./order.js";
 import { orders } from "./orders.js";
 import { overview } from "./overview.js";
 import { route } from "./route.js";
+import { caller } from "./caller.js";
 import * as samples from "./samples.js";
 import { switchTheme } from "./theme.js";
 import { askToken } from "./token.js";
@@ -54,6 +56,7 @@ function nothing(main) {
 
 function again() {
   live.connect();
+  caller.ask();
   letters.refresh();
   show();
 }
@@ -77,7 +80,12 @@ function showState() {
   setText(byId("live-text"), TEXTS[state]);
   document.body.toggleAttribute("data-old", Boolean(lost) && live.snapshot !== null);
   if (state === "refused" && live.problem.status === 401) {
-    askToken(again, "This server asks for a token. It is kept in this tab only, and forgotten with it.");
+    // With a token, the server says what is wrong with it; without, there is nothing wrong yet.
+    askToken(
+      again,
+      "This server asks for a token. It is kept in this tab only, and forgotten with it.",
+      token.get() ? live.problem : null,
+    );
   }
   tick();
 }
@@ -127,4 +135,5 @@ live.addEventListener("snapshot", () => {
 everySecond(tick);
 show();
 live.connect();
+caller.ask();
 letters.refresh();

@@ -1,33 +1,64 @@
 // The sagas that need an operator's attention.
 
-import { retryAllButton, sagaButton } from "./actions.js";
+import { groupButton, retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
-import { moment, words } from "./format.js";
+import { count, moment, words } from "./format.js";
 import { orderLink } from "./links.js";
-import { section } from "./section.js";
+import { section, UNKNOWN } from "./section.js";
 
 const SHOWN = 6;
 
 /** The newest of these sagas, each with its possible actions. */
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
-  const none = el("p", { class: "empty" }, "Nothing needs attention.");
+  const none = el("p", { class: "empty" }, UNKNOWN);
   const more = el("p", { class: "more" }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
+  const groups = el("ul", { class: "rows groups", "aria-label": "Groups" });
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
-  const everything = el("p", { class: "all" }, retryAllButton((problem) => trouble.replaceChildren(...problem)));
+  const tell = (problem) => trouble.replaceChildren(...problem);
+  const everything = el("p", { class: "all" }, retryAllButton(tell));
   return {
-    node: section("attention", ["Needs attention", number], everything, trouble, none, list, more),
+    node: section("attention", ["Needs attention", number], everything, trouble, none, groups, list, more),
     show(snapshot) {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
+      setText(none, "Nothing needs attention.");
       more.hidden = all <= SHOWN;
       // Keeps the focus inside the row.
       everything.hidden = all < 2 && !everything.contains(document.activeElement);
       setText(number, all || "");
+      // A group of one is the row below.
+      const several = (snapshot.groups ?? []).filter((group) => group.count > 1);
+      groups.hidden = !several.length;
+      keyed(groups, several, (group) => `${group.saga} ${group.step} ${group.code}`, (group) => groupRow(group, tell));
       keyed(list, snapshot.needsAttention.slice(0, SHOWN), (saga) => saga.sagaId, attentionRow);
     },
   };
+}
+
+function groupRow(group, tell) {
+  let now = group;
+  const text = el("p");
+  const since = el("p", { class: "why" });
+  const current = () => now;
+  const oneStep = !group.step.includes(", ");
+  const row = el(
+    "li",
+    { class: "row" },
+    el("div", { class: "grow" }, text, since),
+    el("span", { class: "buttons" },
+      oneStep ? [groupButton("retry", current, tell), groupButton("skip", current, tell)] : null,
+      // A saga with a code is compensating already.
+      group.code ? null : groupButton("cancel", current, tell)),
+  );
+  row.update = (changed) => {
+    now = changed;
+    const place = now.code ? `the undo of ${now.step}` : now.step;
+    setText(text, `${count(now.count)} × ${now.saga}: stuck in ${place}`);
+    setText(since, `${now.code ? `${words(now.code)}, ` : ""}the oldest begun ${moment(now.oldest)}`);
+  };
+  return row;
 }
 
 function attentionRow(saga) {

@@ -4,12 +4,12 @@ import { letterButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { moment } from "./format.js";
 import * as letters from "./letters.js";
-import { section } from "./section.js";
+import { section, UNKNOWN } from "./section.js";
 
 /** A section; `show(letters)` updates it with the latest result. */
 export function lettersSection() {
   const list = el("ul", { class: "rows" });
-  const none = el("p", { class: "empty" }, "No record is left that nobody could handle.");
+  const none = el("p", { class: "empty" }, UNKNOWN);
   const more = el("p", { class: "more" }, el("a", { href: "#/dead-letters" }, "All dead letters"));
   return {
     node: section("letters", ["Dead letters"], none, list, more),
@@ -17,6 +17,7 @@ export function lettersSection() {
       const found = page?.deadLetters ?? [];
       none.hidden = found.length > 0;
       if (problem) setText(none, `${problem.title}: ${problem.detail}`);
+      else setText(none, page ? "No record is left that nobody could handle." : UNKNOWN);
       more.hidden = !found.length;
       keyed(list, found.slice(0, 4), (letter) => letter.number, letterRow);
     },

@@ -25,10 +25,10 @@ function pauseRow(pause) {
     "li",
     { class: "row" },
     el("div", { class: "grow" },
-      el("p", {}, el("strong", {}, pause.name), " rests since ", moment(pause.since), ", ", kept),
+      el("p", {}, el("strong", {}, pause.name), " is paused since ", moment(pause.since), ", ", kept),
       el("p", { class: "why" }, `${pause.by}: ${pause.why}`)),
     el("span", { class: "buttons" }, serviceButton("unpause", pause.name)),
   );
-  row.update = (now) => setText(kept, `${many(now.kept, "message")} kept`);
+  row.update = (now) => setText(kept, `${many(now.kept, "message")} deferred`);
   return row;
 }

@@ -2,6 +2,9 @@
 
 import { el } from "./dom.js";
 
+/** Stands in place of data before there is any: no data is not zero. */
+export const UNKNOWN = "Not known yet.";
+
 /** A section labelled by its heading. */
 export function section(id, title, ...children) {
   return el(

@@ -4,13 +4,14 @@ import { token } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 
-/** Ask for the token; `changed()` is called if it is replaced. */
-export function askToken(changed, text = "") {
+/** Ask for the token; `changed()` is called if it is replaced. `problem` is shown in the dialog. */
+export function askToken(changed, text = "", problem = null) {
   if (document.querySelector("dialog[open]")) return;
   openDialog({
     title: "Token",
     text: text || "Whoever runs this server gives you one. It is kept in this tab only, and forgotten with it.",
     submit: "Use it",
+    problem,
     fields: [
       el("label", { for: "bearer" }, "Bearer token"),
       el("input", { id: "bearer", name: "bearer", type: "password", autocomplete: "off", spellcheck: "false", value: token.get(), autofocus: true }),

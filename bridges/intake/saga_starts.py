@@ -1,0 +1,97 @@
+"""Start of sagas from outside: each saga of an order is started once, by one content.
+
+What was given is remembered by its fingerprint in the transaction that writes the record, so that
+the same start is recognised at any later time, whether or not a system is running.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from order_sagas.actors.clock import Clock, SystemClock, iso
+from order_sagas.actors.messages import SCHEMA_VERSION, Message, OrderCreated, status
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.bridges.intake.intake import Intake, Log, Verdict
+from order_sagas.bridges.processor.observers import header_of
+from order_sagas.bridges.records.codec import LARGEST
+from order_sagas.bridges.records.record import Outgoing
+
+_encode = msgspec.json.Encoder().encode
+
+
+class SagaStarts:
+    """Starts sagas of one definition. To be used by one thread."""
+
+    def __init__(self, log: Log, saga: Saga, clock: Clock | None = None) -> None:
+        self._log = log
+        self._saga = saga
+        self._clock = clock or SystemClock()
+        db = log.db
+        mark = db.placeholder
+        self._known = (
+            f"SELECT order_id, fingerprint FROM saga_starts WHERE saga = {mark} "
+            f"AND order_id {db.is_in('text')}"
+        )
+        self._new = (
+            f"INSERT INTO saga_starts (saga, order_id, fingerprint) VALUES ({mark}, {mark}, {mark})"
+        )
+
+    def take(self, starts: Sequence[Message]) -> list[Verdict]:
+        """Start a saga with each of these messages, in one transaction; return their verdicts.
+
+        At most `intake.CHUNK` at a time. When it returns, the accepted ones are committed. The
+        `traceparent` of a message becomes a header of its record. Orders are taken by `Intake`,
+        as if they were submitted.
+        """
+        if self._saga.starts_on is OrderCreated:
+            orders = [start for start in starts if isinstance(start, OrderCreated)]
+            return Intake(self._log, self._clock).take(orders)
+        at, name = iso(self._clock.now()), self._saga.name
+        verdicts: list[Verdict] = []
+        new: list[tuple[str, str, bytes]] = []
+        records: list[Outgoing] = []
+        with self._log.transaction() as cursor:
+            self._log.db.alone(cursor)  # so that two cannot start the same saga
+            known = self._fingerprints(cursor, [start.order_id for start in starts])
+            for start in starts:
+                print_, record = _fingerprint(start), self._record(start, at)
+                before = known.get(start.order_id)
+                if before is not None:
+                    verdict = Verdict.DUPLICATE if before == print_ else Verdict.CONFLICT
+                elif len(record.value or b"") > LARGEST:
+                    verdict = Verdict.TOO_LARGE
+                else:
+                    known[start.order_id] = print_
+                    new.append((name, start.order_id, print_))
+                    records.append(record)
+                    verdict = Verdict.ACCEPTED
+                verdicts.append(verdict)
+            if records:
+                self._log.db.insert(cursor, self._new, new)
+                self._log.put(cursor, records)
+        return verdicts
+
+    def _record(self, start: Message, at: str) -> Outgoing:
+        stamped = msgspec.structs.replace(
+            start,
+            event_id=f"{start.order_id}/{status(start)}",
+            occurred_at=at,
+            schema_version=SCHEMA_VERSION,
+            traceparent="",
+        )
+        record = self._log.outgoing(self._saga.origin.topic, start.order_id, _encode(stamped))
+        if start.traceparent:
+            record = msgspec.structs.replace(record, headers=header_of(start))
+        return record
+
+    def _fingerprints(self, cursor: Any, order_ids: list[str]) -> dict[str, bytes]:
+        found = self._log.db.beside(cursor)
+        found.execute(self._known, (self._saga.name, self._log.db.many(order_ids, str)))
+        return {order_id: bytes(print_) for order_id, print_ in found.fetchall()}
+
+
+def _fingerprint(start: Message) -> bytes:
+    """Return a hash of 8 bytes of what was given."""
+    return blake2b(_encode(msgspec.structs.replace(start, traceparent="")), digest_size=8).digest()

@@ -1,0 +1,55 @@
+"""JSON Schemas of messages, made from their classes."""
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import Message, status
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_components(
+    messages: Sequence[type[Message]], template: str = "#/$defs/{name}"
+) -> dict[str, Any]:
+    """Return the schemas of these classes and of all that they contain, by class name.
+
+    `template` is how one refers to another. Raises DefinitionError for a field whose type has no
+    JSON Schema.
+    """
+    try:
+        _, found = msgspec.json.schema_components(messages, ref_template=template)
+    except TypeError as error:
+        raise DefinitionError(f"the messages have no JSON Schema: {error}") from None
+    plain: dict[str, Any] = _plain_patterns(found)
+    return plain
+
+
+def json_schema(messages: Sequence[type[Message]]) -> dict[str, Any]:
+    """Return one schema, for a record with any of these messages. Raises DefinitionError."""
+    mapping = {status(each): f"#/$defs/{each.__name__}" for each in messages}
+    refs = [{"$ref": ref} for ref in mapping.values()]
+    chosen: dict[str, Any] = refs[0] if len(refs) == 1 else {"oneOf": refs}
+    return {"$schema": DRAFT, **chosen, "$defs": schema_components(messages)}
+
+
+def type_text(kind: Any) -> str:
+    """Return a type as it is written, without module names and constraints."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return type_text(typing.get_args(kind)[0])
+    if typing.get_origin(kind) is None and isinstance(kind, type):
+        return kind.__name__
+    return str(kind).replace("typing.", "")
+
+
+def _plain_patterns(value: Any) -> Any:
+    """Replace the anchors of Python's regular expressions by those of ECMA 262."""
+    if isinstance(value, dict):
+        plain = {name: _plain_patterns(each) for name, each in value.items()}
+        if isinstance(plain.get("pattern"), str):
+            plain["pattern"] = plain["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+        return plain
+    return [_plain_patterns(each) for each in value] if isinstance(value, list | tuple) else value

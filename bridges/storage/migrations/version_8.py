@@ -1,0 +1,14 @@
+"""Version 8: the ids of Kafka's topics, which tell a topic from another one of its name."""
+
+from order_sagas.bridges.storage.migrations.migration import Migration, Sql
+
+VERSION_8 = Migration(
+    8,
+    "The ids of Kafka's topics are stored with the offsets.",
+    (
+        Sql(
+            "CREATE TABLE topic_ids (topic TEXT NOT NULL, id TEXT NOT NULL, "
+            "noted_at {float} NOT NULL, PRIMARY KEY (topic))"
+        ),
+    ),
+)

@@ -1,0 +1,184 @@
+"""`order-sagas sagas`: list sagas, and start them."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from order_sagas.actors.messages import Message, OrderCreated
+from order_sagas.actors.sagas.operator_rules import listed
+from order_sagas.actors.sagas.state import saga_id_of
+from order_sagas.bridges.intake.intake import CHUNK, Verdict
+from order_sagas.bridges.intake.message_files import Given, read_json
+from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
+from order_sagas.bridges.intake.saga_starts import SagaStarts
+from order_sagas.bridges.storage import queries
+from order_sagas.system.app import app_of
+from order_sagas.system.cli.orders import listing, print_table
+from order_sagas.system.cli.output import (
+    LOG_SETTINGS,
+    moment,
+    open_log,
+    plain_table,
+    print_json,
+    say_if_idle,
+    styled,
+)
+from order_sagas.system.cli.wait import wait_for, watch_of_sagas
+from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.settings.options import given_flags
+
+_WHY = {
+    Verdict.CONFLICT: "was started before with other content; it was left as it is",
+    Verdict.TOO_LARGE: "is larger than a record may be",
+}
+
+
+@click.group("sagas", invoke_without_command=True)
+@listing(queries.SAGA_STATUSES)
+@settings_options("database")
+@click.pass_context
+def sagas_group(
+    ctx: click.Context, wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings
+) -> None:
+    """List sagas, the newest first, with the step that each waits for and its deadline.
+
+    NEEDS_ATTENTION means that a step got no reply and has no attempts left: see `show`, then use
+    `retry`, `skip` or `resume`.
+    """
+    if ctx.invoked_subcommand:
+        if wanted or as_json or given_flags():
+            raise click.UsageError(f"give the options after `{ctx.invoked_subcommand}`")
+        return
+    with queries.reading(settings.database) as db:
+        rows = queries.sagas_of(db, wanted, limit or None)
+    if as_json:
+        print_json(rows)
+        return
+    table = plain_table("order", "saga", "status", "waits for", "until (UTC)", "reason")
+    for row in rows:
+        table.add_row(
+            row["order_id"], f"{row['saga']} v{row['version']}", styled(row["status"]),
+            row["step"], moment(row["deadline"]), row["code"],
+        )  # fmt: skip
+    print_table(table, len(rows), limit, "saga")
+
+
+@sagas_group.command("start")
+@click.argument("name")
+@click.option("--data", help="The fields of the message that starts the saga, as a JSON object.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, allow_dash=True, exists=True, dir_okay=False),
+    help="A file of JSON or JSON Lines, or - for standard input: one object for each saga.",
+)
+@click.option("--wait", is_flag=True, help="Show progress until each saga has ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was started as JSON.")
+@settings_options(*LOG_SETTINGS)
+@click.pass_context
+def start_command(
+    ctx: click.Context,
+    name: str,
+    data: str | None,
+    file: Path | None,
+    wait: bool,
+    as_json: bool,
+    settings: Settings,
+) -> None:
+    """Start sagas of the definition NAME, and print their ids.
+
+    \N{BACKSPACE}
+    For example, of an app with a saga "book-trip":
+      order-sagas sagas start book-trip --data '{"orderId": "T-1", "from": "VIE"}'
+      order-sagas sagas start book-trip --file trips.jsonl --wait
+
+    `order-sagas messages` lists the fields. `orderId` is required; an order has one saga of each
+    definition. Starting it again with the same content changes nothing; with other content it is
+    refused. What is wrong is reported with its line and field on standard error and skipped; the
+    exit code is then 1.
+    """
+    registry = app_of(settings).registry
+    saga = registry.newest.get(name)
+    if saga is None:
+        raise click.UsageError(f"there is no saga {name!r}; there are {listed(registry.newest)}")
+    if (data is None) == (file is None):
+        raise click.UsageError("give --data or --file")
+    where, given = _given(data, file)
+    started: list[dict[str, Any]] = []
+    refused = 0
+    with open_log(settings) as log:
+        starts = SagaStarts(log, saga)
+        for chunk in _chunks(given, saga.starts_on, where):
+            messages = [message for _, message in chunk if message]
+            refused += len(chunk) - len(messages)
+            lines = [line for line, message in chunk if message]
+            for line, message, verdict in zip(lines, messages, starts.take(messages), strict=True):
+                if verdict in _WHY:
+                    refused += 1
+                    saga_id = saga_id_of(name, message.order_id)
+                    click.echo(f"{_at(where, line)}{saga_id} {_WHY[verdict]}", err=True)
+                    continue
+                new = verdict is Verdict.ACCEPTED
+                started.append({"sagaId": saga_id_of(name, message.order_id), "new": new})
+                if not as_json:
+                    click.echo(started[-1]["sagaId"])
+                    if not new:
+                        click.echo("it was there already, with the same content", err=True)
+        progress = watch_of_sagas(log, settings, saga) if wait else None
+    if as_json and not wait:
+        print_json({"sagas": started, "refused": refused})
+    if started and not wait:
+        say_if_idle(log)
+    if progress and started:
+        prefix = saga_id_of(name, "")
+        progress.pending = [each["sagaId"].removeprefix(prefix) for each in started]
+        wait_for(progress, settings, as_json, {"sagas": started, "refused": refused})
+    ctx.exit(1 if refused else 0)
+
+
+def _given(data: str | None, file: Path | None) -> tuple[str, Iterator[Given]]:
+    if data is not None:
+        return "--data", read_json(data.encode("utf-8", "surrogateescape"), one=True)
+    assert file
+    if str(file) == "-":
+        return "standard input", read_json(sys.stdin.buffer.read())
+    return str(file), read_json(file.read_bytes())
+
+
+def _at(where: str, line: int) -> str:
+    return f"{where}:{line}: " if line else f"{where}: "
+
+
+def _chunks(
+    given: Iterator[Given], kind: type[Message], where: str
+) -> Iterator[list[tuple[int, Message | None]]]:
+    """Yield messages with their lines, in chunks of one transaction; None for a bad one."""
+    chunk: list[tuple[int, Message | None]] = []
+    for line, fields, problem in given:
+        message: Message | None = None
+        try:
+            if problem:
+                raise InvalidMessageError(problem)
+            message = _message(kind, fields)
+        except InvalidMessageError as error:
+            click.echo(f"{_at(where, line)}{error}", err=True)
+        chunk.append((line, message))
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _message(kind: type[Message], fields: Any) -> Message:
+    """Return the message of these fields. Raises InvalidMessageError."""
+    if kind is not OrderCreated:
+        return read_message(kind, fields)
+    from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order
+
+    try:
+        return check_order(fields)
+    except InvalidOrderError as error:
+        raise InvalidMessageError(str(error)) from None

@@ -1,0 +1,132 @@
+"""An app of one's own is simulated as the orders are: starts, faults and rules come from it."""
+
+import attrs
+import pytest
+
+from order_sagas.actors.rules import Stored, rule
+from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.services.service import Answer
+from order_sagas.system.harness import simulated_business
+from order_sagas.system.harness.campaign import run_seed
+from order_sagas.system.harness.shrink import shrink
+from tests.support.rentals import APP
+from tests.support.rentals.services import Cars, Deposits
+
+NAME = "tests.support.rentals:APP"
+RENTALS = 10
+NOTHING_THERE: dict[str, Answer] = {}
+
+
+@pytest.fixture
+def app(monkeypatch):
+    """Puts another app in the place of the rentals."""
+
+    def put(**changes):
+        changed = simulated_business.AppBusiness(attrs.evolve(APP, **changes))
+        monkeypatch.setattr(
+            "order_sagas.system.harness.simulation.business_of", lambda name: changed
+        )
+        return changed
+
+    return put
+
+
+def test_rentals_end_whatever_fails() -> None:
+    """Some are completed, some cancelled, in every mode of the log."""
+    outcomes = [run_seed(seed, RENTALS, "heavy", app=NAME) for seed in range(12)]
+
+    assert [] == [each.violations for each in outcomes if each.violations]
+    statuses = sum((each.statuses for each in outcomes), start=type(outcomes[0].statuses)())
+    assert 12 * RENTALS == statuses.total()
+    assert min(statuses["COMPLETED"], statuses["CANCELLED"]) > RENTALS
+    assert sum(len(each.plan) for each in outcomes) > 50
+
+
+def test_a_seed_gives_the_same_run_again() -> None:
+    """To the last line of the log."""
+    first, second = (run_seed(3, RENTALS, "heavy", app=NAME) for _ in range(2))
+
+    assert first.digest == second.digest
+    assert first.plan == second.plan
+
+
+def test_the_faults_are_about_the_apps_own_records() -> None:
+    """Commands are known from the records of runs without faults."""
+    words = simulated_business.business_of(NAME).vocabulary
+
+    assert {"RESERVE_CAR", "CAR_RESERVED", "RELEASE_CAR", "TAKE_DEPOSIT", "HAND_OVER_KEYS"} < {
+        *words.waited_for
+    }
+    assert {"RESERVE_CAR", "TAKE_DEPOSIT"} == {*words.overtaken}
+    assert {"cars", "deposits", "desk"} == {*words.services}
+    assert not [each for each in words.every if "ORDER" in each or "PAYMENT" in each]
+
+
+def test_a_rule_of_the_app_is_checked_at_every_commit(app) -> None:
+    """What breaks it is told with the order; a rule that raises is broken too."""
+
+    @rule("no car is reserved")
+    def none(order: Stored) -> str | None:
+        return "it is" if order.entity(Cars.entity) else None
+
+    @rule("raises")
+    def raises(order: Stored) -> str | None:
+        raise ZeroDivisionError("in a rule")
+
+    app(rules=[none, raises])
+    outcome = run_seed(0, 2, "none", 0, NAME)
+
+    found = {(each.rule, each.detail) for each in outcome.violations}
+    assert ("no car is reserved", "it is") in found
+    assert ("raises", "the rule raised ZeroDivisionError: in a rule") in found
+
+
+def test_a_rule_of_the_end_sees_ended_sagas_alone(app) -> None:
+    """And completed ones have all that they promise."""
+    seen: list[int] = []
+
+    @rule("has a deposit", ended=True)
+    def deposit(order: Stored) -> str | None:
+        saga = order.sagas["rent-car"]
+        seen.append(saga.status)
+        paid = order.entity(Deposits.entity)
+        return "none" if saga.status == Status.COMPLETED and paid is None else None
+
+    app(rules=[deposit])
+
+    assert [] == run_seed(1, RENTALS, "light", 0, NAME).violations
+    assert {Status.COMPLETED, Status.CANCELLED} >= {*seen}
+    assert Status.COMPLETED in seen
+
+
+def test_a_handler_that_raises_is_a_violation_without_any_fault(app) -> None:
+    """It makes dead letters, and the saga only times out."""
+
+    class Broken(Cars):
+        """A service with a typing error."""
+
+        handlers = {message: (lambda *_: NOTHING_THERE["no such key"]) for message in Cars.handlers}
+
+    app(services=[Broken, Deposits])
+    outcome = run_seed(0, 3, "none", 0, NAME)
+
+    assert ("no dead letters", "KeyError: 'no such key'") in {
+        (each.rule, each.detail) for each in outcome.violations
+    }
+
+
+def test_what_breaks_a_rule_is_shrunk_to_few_faults(app) -> None:
+    """A rule that a repeated command breaks needs one fault to be broken."""
+
+    @rule("asked once")
+    def once(order: Stored) -> str | None:
+        return "asked again" if order.sagas["rent-car"].steps[1].attempt > 1 else None
+
+    app(rules=[once])
+    found = next(
+        outcome
+        for outcome in (run_seed(seed, RENTALS, "heavy", 0, NAME) for seed in range(20))
+        if any(each.rule == "asked once" for each in outcome.violations)
+    )
+
+    assert len(shrink(found).plan) <= 1

@@ -1,0 +1,298 @@
+"""An app of one's own: what is refused when it is made or loaded, and what it runs."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+from order_sagas import App, Entity, Message, Participant, Saga, Service, Step
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.messages import CancelSaga, ResumeSaga
+from order_sagas.actors.topics import OPERATORS
+from order_sagas.bridges.records.routing import ORCHESTRATOR
+from order_sagas.system.app import app_of, roles_here
+from order_sagas.system.order_app import APP as ORDER_APP
+from order_sagas.system.settings import Settings
+from order_sagas.system.settings.errors import SettingError
+from tests.support.embedded import EmbeddedSystem
+from tests.support.rentals import APP
+from tests.support.rentals.app import RENT_CAR
+from tests.support.rentals.messages import (
+    CarReserved,
+    HandOverKeys,
+    KeysHandedOver,
+    RentalRequested,
+    ReserveCar,
+)
+from tests.support.rentals.services import Bank, Cars, Deposits, RentedCar
+from tests.support.virtual_kafka import VirtualKafkaSystem
+
+RENTALS = {"app": "tests.support.rentals:APP"}
+
+
+class Ping(Message):
+    """A command without a reply."""
+
+
+def a_saga(name: str, to: Participant, starts_on: type[Message] = RentalRequested) -> Saga:
+    """Return a saga of one step."""
+    step = Step("ping", to=to, do=lambda start: Ping(order_id=start.order_id), needs_no_undo=True)
+    return Saga(name, 1, starts_on, [step])
+
+
+def a_service(name: str, of: type[Entity], takes: type[Message] = Ping) -> type[Service]:
+    """Return a service that takes one message and does nothing."""
+    fields: dict[str, Any] = {
+        "participant": Participant(name, topic=f"{name}-events"),
+        "entity": of,
+        "handlers": {takes: lambda self, state, message, now: None},
+    }
+    return type(f"{name.title()}Service", (Service,), fields)
+
+
+# --- what is refused when an app is made --------------------------------------------------------
+
+
+def test_a_participant_without_a_service_is_refused() -> None:
+    """Its commands would be dead letters."""
+    with pytest.raises(DefinitionError, match=r"participant 'far' has no service.*remote=\[\.\.\."):
+        App(sagas=[a_saga("ping-far", Participant("far", topic="far-events"))])
+
+
+def test_a_participant_elsewhere_declares_what_it_takes() -> None:
+    """Then it needs no service here."""
+    far = Participant("far", topic="far-events", remote=[Ping])
+    app = App(sagas=[a_saga("ping-far", far)])
+
+    assert "far-events" in app.topics
+    assert (ORCHESTRATOR,) == app.roles
+    assert Ping is app.messages["PING"]
+
+
+def test_a_client_without_a_service_is_refused() -> None:
+    """Nobody would get it."""
+    with pytest.raises(DefinitionError, match=r"client for 'bank'.*there are cars, deposits"):
+        App(sagas=[RENT_CAR], services=[Cars, Deposits], clients={"bank": lambda settings: None})
+
+
+def test_two_message_classes_of_one_status_are_refused() -> None:
+    """A record's status must name one class."""
+    other = type(Message)("Ping", (Message,), {"__module__": "elsewhere"})
+    services = [a_service("one", RentedCar), a_service("two", RentedCar, other)]
+    with pytest.raises(DefinitionError, match=r"elsewhere\.Ping and .*\.Ping .*status PING"):
+        App(sagas=[a_saga("ping-one", services[0].participant)], services=services)
+
+
+class _SameTable(Entity):
+    """An entity with the table of another."""
+
+    table: ClassVar[str] = "rented_cars"
+    order_id: str
+
+
+class _OrdersTable(Entity):
+    """An entity with a table of the order business."""
+
+    table: ClassVar[str] = "orders"
+    order_id: str
+
+
+class _SystemTable(Entity):
+    """An entity with a table of the system."""
+
+    table: ClassVar[str] = "sagas"
+    order_id: str
+
+
+def test_two_entities_of_one_table_are_refused() -> None:
+    """They would overwrite each other."""
+    services = [Cars, Deposits, a_service("one", _SameTable)]
+    with pytest.raises(DefinitionError, match=r"same table 'rented_cars'"):
+        App(sagas=[RENT_CAR], services=services)
+
+
+@pytest.mark.parametrize("kind", [_OrdersTable, _SystemTable])
+def test_a_table_name_of_the_system_is_refused(kind: type[Entity]) -> None:
+    """Before the database says something that nobody understands."""
+    service = a_service("one", kind)
+    with pytest.raises(DefinitionError, match=f"table name '{kind.table}' is reserved"):
+        App(sagas=[a_saga("ping-one", service.participant)], services=[service])
+
+
+def test_two_sagas_that_start_on_one_message_are_refused() -> None:
+    """The registry says so when the app is made."""
+    service = a_service("one", RentedCar)
+    sagas = [a_saga(name, service.participant) for name in ("first", "second")]
+    with pytest.raises(DefinitionError, match="starts both 'first' and 'second'"):
+        App(sagas=sagas, services=[service])
+
+
+# --- what is refused when a setting names an app -------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the working directory, where modules of apps are looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("shop_"):
+            del sys.modules[name]
+
+
+def test_the_default_app_is_that_of_orders() -> None:
+    """Loaded once."""
+    assert app_of(Settings()) is ORDER_APP
+    assert ORDER_APP.takes_orders
+    assert not APP.takes_orders
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "name", "problem"),
+    [
+        ("shop_none", None, "shop_missing:APP", "there is no module 'shop_missing', looked for in"),
+        ("shop_needs", "import nowhere_at_all", "shop_needs:APP", "its import failed: No module"),
+        ("shop_bad", "1 / 0", "shop_bad:APP", "its import failed: ZeroDivisionError: division"),
+        ("shop_empty", "", "shop_empty:APP", "has no 'APP'; and no other App"),
+        ("shop_kind", "APP = 7", "shop_kind:APP", "it is a int, and no App"),
+        (
+            "shop_other",
+            "from tests.support.rentals import APP as RENTALS",
+            "shop_other:APP",
+            "has no 'APP'; it has RENTALS",
+        ),
+        (
+            "shop_wrong",
+            "from order_sagas import App\n"
+            "from tests.support.rentals.app import RENT_CAR\n"
+            "APP = App(sagas=[RENT_CAR])",
+            "shop_wrong:APP",
+            "participant 'cars' has no service in this app",
+        ),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_is_a_wrong_setting(
+    folder: Path, module: str, text: str | None, name: str, problem: str
+) -> None:
+    """In one line that names the setting and the app."""
+    if text is not None:
+        (folder / f"{module}.py").write_text(text)
+    with pytest.raises(SettingError) as error:
+        app_of(Settings(app=name))
+
+    assert problem in str(error.value)
+    assert "app" in str(error.value)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_app_is_found_in_the_working_directory(folder: Path) -> None:
+    """As `python -m` finds a module."""
+    (folder / "shop_here.py").write_text("from tests.support.rentals import APP")
+
+    assert app_of(Settings(app="shop_here:APP")) is APP
+
+
+def test_a_role_that_the_app_does_not_have_is_a_wrong_setting() -> None:
+    """It names the roles there are; without a choice all of them run."""
+    with pytest.raises(SettingError, match="'payment' is no role of the app; it has orchestrator"):
+        roles_here(Settings(roles=("payment",)), APP)
+
+    assert (ORCHESTRATOR, "cars", "money") == roles_here(Settings(), APP)
+    assert ("money",) == roles_here(Settings(roles=("money",)), APP)
+
+
+# --- what runs -----------------------------------------------------------------------------------
+
+
+def a_rental(order_id: str = "r-1", **fields: Any) -> RentalRequested:
+    """Return a request for a van."""
+    return RentalRequested(order_id=order_id, **{"car": "van", "deposit": 500, **fields})
+
+
+def rentals(folder: Path, kind: type[EmbeddedSystem] = EmbeddedSystem) -> EmbeddedSystem:
+    """Return a system that runs the app of rentals."""
+    return kind(folder, settings=RENTALS, sagas=APP.sagas, services=APP.services)
+
+
+@pytest.mark.parametrize("kind", [EmbeddedSystem, VirtualKafkaSystem], ids=["embedded", "kafka"])
+def test_commands_to_a_service_elsewhere_are_left_to_it(
+    tmp_path: Path, kind: type[EmbeddedSystem]
+) -> None:
+    """They are no dead letters, and its reply ends the saga."""
+    with rentals(tmp_path, kind) as system:
+        system.put(a_rental())
+        waits = system.status("r-1", "rent-car")
+        system.put(KeysHandedOver(order_id="r-1"))
+
+        assert ("RUNNING", "COMPLETED") == (waits, system.status("r-1", "rent-car"))
+        assert [] == _dead_letters(system)
+        assert RentedCar(order_id="r-1", status="KEPT", car="van") == system.entity(
+            RentedCar, "r-1"
+        )
+
+
+def test_a_message_that_the_service_elsewhere_does_not_take_is_a_dead_letter(
+    tmp_path: Path,
+) -> None:
+    """Only what is declared is left alone."""
+    with rentals(tmp_path) as system:
+        system.put(ReserveCar(order_id="r-1"), topic="desk-events")
+        system.put(HandOverKeys(order_id="r-1"), topic="desk-events")
+        system.put(CarReserved(order_id="r-1"), topic="desk-events")
+
+        assert ["RESERVE_CAR", "CAR_RESERVED"] == [each["status"] for each in _dead_letters(system)]
+
+
+def test_a_failed_step_undoes_what_came_before(tmp_path: Path) -> None:
+    """With the client of the app, which declines."""
+    with rentals(tmp_path) as system:
+        system.put(a_rental(deposit=5000))
+
+        assert "CANCELLED" == system.status("r-1", "rent-car")
+        car = system.entity(RentedCar, "r-1")
+        assert car
+        assert "FREE" == car.status
+
+
+def test_a_client_is_made_once_and_closed_at_the_stop(tmp_path: Path) -> None:
+    """For all orders of a worker."""
+    made = len(Bank.opened)
+    with rentals(tmp_path) as system:
+        system.put(a_rental("r-1"), a_rental("r-2"))
+        open_before = [bank.closed for bank in Bank.opened[made:]]
+        # On virtual time nobody answers the stop, so that the clients are closed as it does.
+        assert system.running
+        system.running.stop(0)
+
+    assert [0] == open_before
+    assert [1] == [bank.closed for bank in Bank.opened[made:]]
+
+
+@pytest.mark.parametrize("command", [CancelSaga, ResumeSaga])
+def test_operators_commands_are_taken_from_their_topic_only(
+    tmp_path: Path, command: type[CancelSaga] | type[ResumeSaga]
+) -> None:
+    """Who may write to the topic of a service may not operate."""
+    with rentals(tmp_path) as system:
+        system.put(a_rental())
+        asked = command(order_id="r-1", saga="rent-car", by="eve", why="I may")
+        system.put(asked, topic="desk-events")
+        system.put(asked, topic="car-events")
+        untouched = system.status("r-1", "rent-car")
+        letters = len(_dead_letters(system))
+        system.put(CancelSaga(order_id="r-1", saga="rent-car", by="op", why="no"), topic=OPERATORS)
+
+        assert ("RUNNING", 2) == (untouched, letters)
+        assert 2 == len(_dead_letters(system))
+
+
+def _dead_letters(system: EmbeddedSystem) -> list[dict[str, Any]]:
+    if isinstance(system, VirtualKafkaSystem):
+        return [msgspec.json.decode(each.value or b"") for each in system.broker.of("dead-letters")]
+    return system.records("dead-letters")
