@@ -28,6 +28,7 @@ from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
 from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
+from order_sagas.system.visible_text import visible_json
 
 SHOWN = 10
 """Maximum number of lost orders that are printed; JSON lists all."""
@@ -52,7 +53,7 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """
     if watch and as_json:
         while True:
-            click.echo(orjson.dumps(as_fields(look(settings))))
+            click.echo(visible_json(orjson.dumps(as_fields(look(settings))).decode()))
             time.sleep(1.0)
     if watch:
         with Live(console=console(), auto_refresh=False) as live:
