@@ -15,6 +15,7 @@ from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.app import app_of, roles_here
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
@@ -85,6 +86,7 @@ def start_command(settings: Settings) -> None:
         running: RunningSystem | None = None
         with (
             StopRequests() as stops,
+            DatabaseFileWatch(settings.database, lambda _: stops.put("")) as watch,
             metrics_served(settings, telemetry, lambda: running.report() if running else None),
         ):
             running = _run(parts, lambda _: stops.put(""))
@@ -96,10 +98,12 @@ def start_command(settings: Settings) -> None:
             asked = stops.get()
             if asked:
                 _announce(f"{asked}: finishing the current batch ...")
-        bell.close()
-        stopped = _stop(running)
+            bell.close()
+            stopped = _stop(running)
         telemetry.close()
         sink.close()
+        if error := explained(watch):
+            raise error
         if running.failure:
             raise click.ClickException(_why(running.failure, settings))
         if not stopped:
@@ -122,6 +126,8 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             started=lambda: click.echo(_banner(settings, workers, *found)),
             stopping=lambda asked: _announce(f"{asked}: finishing the current batches ..."),
         )
+    if outcome.replaced:
+        raise outcome.replaced
     if outcome.failure:
         raise click.ClickException(
             f"a worker could not be kept running: {outcome.failure}\n"
