@@ -25,6 +25,10 @@ class Listed(NamedTuple):
 
 SECTIONS = {
     "Run": {
+        "new": Listed(
+            "new:new_command",
+            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
+        ),
         "demo": Listed("demo:demo_command", "Run a thousand orders and watch them."),
         "start": Listed("start:start_command", "Run the system until Ctrl-C or SIGTERM."),
         "http": Listed(
@@ -79,6 +83,10 @@ SECTIONS = {
         "sagas": Listed(
             "sagas:sagas_group",
             "List sagas, the newest first, with the step that each waits for and its deadline.",
+        ),
+        "schedules": Listed(
+            "schedules:schedules_command",
+            "List the schedules of the app, with the next due time and what was started last.",
         ),
         "show": Listed(
             "show:show_command",

@@ -29,11 +29,20 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """
     with queries.reading(settings.database) as db:
         whole = queries.order(db, order_id)
+        early = queries.early_of(db, order_id)
+    if early and not as_json:
+        for each in early:
+            click.echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
+    if early and whole is None:
+        whole = {"sagas": []}
+        if not as_json:
+            return
     if whole is None:
         raise click.ClickException(f"there is no order {order_id}")
     sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
     if as_json:
-        print_json({**whole, "sagas": [_as_json(*saga) for saga in sagas]})
+        kept = {"early_replies": early} if early else {}
+        print_json({**whole, **kept, "sagas": [_as_json(*saga) for saga in sagas]})
         return
     out = console()
     if "pruned" in whole:

@@ -122,9 +122,10 @@ class Look:
     """Orders that were accepted and whose start Kafka has no more."""
     full: list[str] = attrs.field(factory=list)
     """Full file systems of the database or the logs, one text each."""
-
     far_deadlines: int = 0
     """Number of sagas whose deadlines were set by a clock that was ahead."""
+    early: int = 0
+    """Number of replies that are kept because they came too early."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -146,6 +147,7 @@ def look(settings: Settings) -> Look:
         in_flight, due = queries.in_flight(db), deadlines(db, now)
         # The app is loaded only if there is something to look at.
         far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
+        early = queries.early_count(db)
     log = log_access(settings)
     problems: list[str] = []
     lost: list[str] = []
@@ -157,7 +159,9 @@ def look(settings: Settings) -> Look:
     pid, runs = running_process(settings.database), ask_status(settings)
     cards = cards_of(settings)
     held, full = paused(settings), full_disks(settings)
-    return Look(pid, runs, in_flight, due, lag, held, cards, problems, lost, full, len(far))
+    return Look(
+        pid, runs, in_flight, due, lag, held, cards, problems, lost, full, len(far), early
+    )  # fmt: skip
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -173,6 +177,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "lag": None if found.lag is None else found.lag.topics,
         "lag_by_role": None if found.lag is None else found.lag.roles,
         "timers": attrs.asdict(found.deadlines),
+        "early_replies": found.early,
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
         "paused": found.paused,
@@ -231,6 +236,8 @@ def _lines(found: Look) -> list[tuple[str, str]]:
             elif count:
                 roles.append(f"{role} {count:,} waiting")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    if found.early:
+        lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:
         lines.append(("roles", ", ".join(roles)))
     for card in found.http:
