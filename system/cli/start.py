@@ -15,6 +15,7 @@ from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.clock_check import warn_of_clock
 from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.app import app_of, roles_here
@@ -81,7 +82,7 @@ def start_command(settings: Settings) -> None:
             observers=telemetry.observers,
             tracing=telemetry.tracing,
         )
-        open_store(settings, parts.registry, parts.services, migrating=True).close()
+        _prepare(parts)
         in_flight, waiting = _found(settings.database)
         running: RunningSystem | None = None
         with (
@@ -116,7 +117,7 @@ def start_command(settings: Settings) -> None:
 
 def _start_supervised(settings: Settings, workers: int) -> None:
     parts = Parts(settings=settings)
-    open_store(settings, parts.registry, parts.services, migrating=True).close()
+    _prepare(parts)
     found = _found(settings.database)
     with StopRequests() as stops:
         outcome = run_supervised(
@@ -139,6 +140,15 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             "nothing that was committed is lost, and the next start does it again"
         )
     click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _prepare(parts: Parts) -> None:
+    """Make or migrate the database, and compare its clock with the one of this machine."""
+    store = open_store(parts.settings, parts.registry, parts.services, migrating=True)
+    try:
+        warn_of_clock(store.db)
+    finally:
+        store.close()
 
 
 def _announce(line: str) -> None:
