@@ -258,7 +258,13 @@ class CancelSaga(OperatorCommand):
     """Compensate a saga that has not passed its pivot."""
 
 
-OPERATOR_COMMANDS: tuple[type[OperatorCommand], ...] = (RetryStep, SkipStep, ResumeSaga, CancelSaga)
+class RepairDeadlines(OperatorCommand):
+    """Begin the waits anew whose deadlines lie farther ahead than the saga ever sets them."""
+
+
+OPERATOR_COMMANDS: tuple[type[OperatorCommand], ...] = (
+    RetryStep, SkipStep, ResumeSaga, CancelSaga, RepairDeadlines,
+)  # fmt: skip
 
 
 BUSINESS: tuple[type[Message], ...] = (
