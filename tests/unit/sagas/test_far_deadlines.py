@@ -1,5 +1,7 @@
 """The command that begins waits anew whose deadlines were set by a clock that was ahead."""
 
+from typing import Any
+
 from order_sagas.actors.messages import OrderCreated, RepairDeadlines
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Delay, Saga, days
@@ -8,7 +10,7 @@ from tests.support.turns import Turns
 YEARS = 10 * 365 * 24 * 3600.0
 
 
-def turns_that_went_back(saga: Saga) -> Turns:
+def turns_that_went_back(saga: Saga[Any]) -> Turns:
     """A saga that began ten years ahead, at the time when the clock is right."""
     turns = Turns(saga, OrderCreated(order_id="o-1"), now=1000.0 + YEARS)
     turns.now = 1000.0
