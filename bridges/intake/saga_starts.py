@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 class SagaStarts:
     """Starts sagas of one definition. To be used by one thread."""
 
-    def __init__(self, log: Log, saga: Saga, clock: Clock | None = None) -> None:
+    def __init__(self, log: Log, saga: Saga[Any], clock: Clock | None = None) -> None:
         self._log = log
         self._saga = saga
         self._clock = clock or SystemClock()

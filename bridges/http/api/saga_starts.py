@@ -76,7 +76,7 @@ class SagaStartRoutes:
         where = {"Location": f"{PATH}/{quote(saga_id, safe='')}"}
         return answer(receipt, 201 if verdict is Verdict.ACCEPTED else 200, where)
 
-    def _take(self, saga: Saga, start: Message, submitter: str) -> Verdict:
+    def _take(self, saga: Saga[Any], start: Message, submitter: str) -> Verdict:
         with self._dependencies.open_log() as log:
             return SagaStarts(log, saga).take([start], submitter)[0]
 
@@ -107,7 +107,7 @@ class SagaStartRoutes:
         return await read_body(request, options.max_body, options.timeout, optional=optional)
 
 
-def read_start(saga: Saga, raw: bytes) -> Message:
+def read_start(saga: Saga[Any], raw: bytes) -> Message:
     """Return the message in a body that starts a saga.
 
     Raises Problem: 400 if it is not JSON, 422 if it does not validate.
