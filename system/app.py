@@ -21,6 +21,8 @@ from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.schedules import Schedule, check_schedules
+from order_sagas.actors.services.locks import LockService
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
@@ -50,6 +52,10 @@ def _services(given: Iterable[type[Service]]) -> tuple[type[Service], ...]:
     return tuple(given)
 
 
+def _schedules(given: Iterable[Schedule]) -> tuple[Schedule, ...]:
+    return tuple(given)
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class App:
     """The sagas of a business, the services that run here, and the clients that services need.
@@ -62,12 +68,15 @@ class App:
     `UseClient`, before its first message. A client with a method `close` is closed when the worker
     stops.
 
+    `schedules` start sagas at given times.
+
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
     sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
+    schedules: Sequence[Schedule] = attrs.field(default=(), converter=_schedules)
     simulated_clients: Mapping[str, Client] = attrs.field(factory=dict)
     """Clients that the harness and `simulate` use in place of `clients`: they call nothing outside.
     Each simulated run makes its own."""
@@ -78,7 +87,9 @@ class App:
     None: messages of all classes that start sagas, with random fields."""
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "services", with_locks(self.sagas, self.services))
         check_parts(self.sagas, self.services)
+        check_schedules(self.schedules, self.registry.started_by)
         names = [service.participant.name for service in self.services]
         for name in (*self.clients, *self.simulated_clients):
             if name not in names:
@@ -137,6 +148,14 @@ class App:
     def takes_orders(self) -> bool:
         """True if orders (`ORDER_CREATED`) start a saga of this app."""
         return OrderCreated in self.registry.started_by
+
+
+def with_locks(
+    sagas: Iterable[Saga[Any]], services: Sequence[type[Service]]
+) -> tuple[type[Service], ...]:
+    """Return the services, with the one that grants locks if a saga is exclusive."""
+    needed = any(saga.exclusive for saga in sagas) and LockService not in services
+    return (*services, LockService) if needed else tuple(services)
 
 
 def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ saga_versions = sa.Table(
 early_replies = sa.Table(
     "early_replies",
     metadata,
-    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
     sa.Column("consumer", sa.Text, nullable=False),
     sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("order_id", sa.Text, nullable=False),

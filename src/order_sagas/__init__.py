@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
     from order_sagas.actors.sagas.step import Step
     from order_sagas.actors.sagas.step_mapping import StepMapping
+    from order_sagas.actors.schedules import Schedule
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
@@ -58,6 +59,7 @@ __all__ = [
     "ReplyError",
     "Retry",
     "Saga",
+    "Schedule",
     "Service",
     "Settings",
     "Step",
@@ -77,6 +79,8 @@ _MODULES = {
     "ReplyError": "actors.errors",
     "Failed": "actors.messages",
     "Message": "actors.messages",
+    "Stored": "actors.rules",
+    "rule": "actors.rules",
     "Child": "actors.sagas.child",
     "ChildCancelled": "actors.sagas.child_messages",
     "ChildCompleted": "actors.sagas.child_messages",
@@ -107,10 +111,9 @@ _MODULES = {
     "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
     "NOTHING": "actors.services.service",
+    "Schedule": "actors.schedules",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
-    "Stored": "actors.rules",
-    "rule": "actors.rules",
     "App": "system.app",
     "Settings": "system.settings.model",
 }

@@ -80,6 +80,10 @@ SECTIONS = {
             "sagas:sagas_group",
             "List sagas, the newest first, with the step that each waits for and its deadline.",
         ),
+        "schedules": Listed(
+            "schedules:schedules_command",
+            "List the schedules of the app, with the next due time and what was started last.",
+        ),
         "show": Listed(
             "show:show_command",
             "Show ORDER_ID: the order, its payment, reservation and notification, and its saga's "
@@ -128,7 +132,7 @@ SECTIONS = {
     "Develop": {
         "new": Listed(
             "new:new_command",
-            "Write a project with a saga of your own: two services, a client, rules and tests.",
+            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
         ),
         "simulate": Listed(
             "simulate:simulate_command",

@@ -34,13 +34,23 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     kinds = [kind for kind in entities_of(app.services) if kind not in ENTITIES]
     with queries.reading(settings.database) as db:
         whole = queries.order(db, order_id)
+        early = queries.early_of(db, order_id)
         own = queries.entities_of_order(db, order_id, kinds) if whole and kinds else {}
+    if early and not as_json:
+        for each in early:
+            click.echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
+    if early and whole is None:
+        whole = {"sagas": []}
+        if not as_json:
+            return
     if whole is None:
         raise click.ClickException(f"there is no order {order_id}")
     sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
     if as_json:
+        kept = {"early_replies": early} if early else {}
         entities = {"entities": own} if kinds else {}
-        print_json({**whole, **entities, "sagas": [_as_json(*saga) for saga in sagas]})
+        rows = [_as_json(*saga) for saga in sagas]
+        print_json({**whole, **kept, **entities, "sagas": rows})
         return
     out = console()
     if "pruned" in whole:

@@ -117,6 +117,8 @@ class Look:
     """Why partitions of Kafka's topics are not read, one text each."""
     lost: list[str] = attrs.field(factory=list)
     """Orders that were accepted and whose start Kafka has no more."""
+    early: int = 0
+    """Number of replies that are kept because they came too early."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -135,6 +137,7 @@ def look(settings: Settings) -> Look:
     """Collect the state from the supervisors, the database and, if configured, Kafka."""
     with queries.reading(settings.database) as db:
         in_flight, due = queries.in_flight(db), deadlines(db, time.time())
+        early = queries.early_count(db)
     log = log_access(settings)
     problems: list[str] = []
     lost: list[str] = []
@@ -145,7 +148,7 @@ def look(settings: Settings) -> Look:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     cards = cards_of(settings)
-    return Look(pid, runs, in_flight, due, lag, paused(settings), cards, problems, lost)
+    return Look(pid, runs, in_flight, due, lag, paused(settings), cards, problems, lost, early)
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -161,6 +164,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "lag": None if found.lag is None else found.lag.topics,
         "lag_by_role": None if found.lag is None else found.lag.roles,
         "timers": attrs.asdict(found.deadlines),
+        "early_replies": found.early,
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
         "paused": found.paused,
@@ -217,6 +221,8 @@ def _lines(found: Look) -> list[tuple[str, str]]:
             elif count:
                 roles.append(f"{role} {count:,} waiting")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    if found.early:
+        lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:
         lines.append(("roles", ", ".join(roles)))
     for card in found.http:

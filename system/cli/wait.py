@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,7 +96,7 @@ def _watch(log: LogWriter, settings: Settings, saga: Saga[Any], find: Any) -> Wa
     )
 
 
-def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, Any]) -> None:
+def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str, Any]) -> None:
     """Wait until every order has ended, then print the outcomes."""
     count = len(watch.pending)
     began = time.monotonic()
@@ -130,7 +130,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, A
     _print(watch, time.monotonic() - began, as_json, tally)
 
 
-def _print(watch: Watch, seconds: float, as_json: bool, tally: dict[str, Any]) -> None:
+def _print(watch: Watch, seconds: float, as_json: bool, tally: Mapping[str, Any]) -> None:
     outcomes = watch.outcomes
     rows = sorted(outcomes.items(), key=lambda item: (item[0][0] != "COMPLETED", -item[1]))
     if as_json:
