@@ -55,6 +55,10 @@ class Commands(click.Group):
         try:
             code = super().main(*args, **extra)
         except click.ClickException as error:
+            if not error.message.replace("\n", "").isprintable():
+                from order_sagas.system.visible_text import visible  # only loaded if needed
+
+                error.message = visible(error.message)
             error.show()
             sys.exit(error.exit_code)
         except click.Abort:

@@ -15,6 +15,7 @@ from order_sagas.system.logs.redact import redact
 from order_sagas.system.logs.sink import LogSink
 from order_sagas.system.logs.stdlib_logging import SAID, listen_to_libraries
 from order_sagas.system.settings import Settings
+from order_sagas.system.visible_text import visible
 
 
 def configure_logging(
@@ -90,7 +91,11 @@ class _Console:
             if "exc_info" in event:
                 event = with_exception(logger, method, event)
             redact(event)
-            shown = self._render(logger, method, {**event, "level": method})
+            readable = {
+                name: visible(value) if isinstance(value, str) else value
+                for name, value in event.items()
+            }
+            shown = self._render(logger, method, {**readable, "level": method})
             with suppress(OSError):  # as in LogSink, a full disk must not stop processing
                 print(shown, file=self._file, flush=True)
         return event

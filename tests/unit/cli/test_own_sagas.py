@@ -153,7 +153,7 @@ def test_sagas_still_lists(rentals: EmbeddedSystem) -> None:
     rentals.start()
     (row,) = json.loads(run("sagas", "--status", "running", "--json").stdout)
 
-    assert ("r-1", "rent-car", "hand over keys") == (row["order_id"], row["saga"], row["step"])
+    assert ("r-1", "rent-car", "hand over keys") == (row["orderId"], row["saga"], row["step"])
 
 
 def test_start_waits_for_the_end(rentals: EmbeddedSystem) -> None:
@@ -183,7 +183,7 @@ def test_an_order_is_started_as_if_it_were_submitted(
 
         assert (0, "place-order/A\n") == (done.exit_code, done.stdout)
         assert (1, True) == (wrong.exit_code, "customerId" in wrong.stderr)
-        assert ["A"] == [row["order_id"] for row in json.loads(run("orders", "--json").stdout)]
+        assert ["A"] == [row["orderId"] for row in json.loads(run("orders", "--json").stdout)]
 
 
 # --- signal --------------------------------------------------------------------------------------
