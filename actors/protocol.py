@@ -91,6 +91,8 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     calls: tuple[ExternalCall, ...] = ()
     notes: tuple[LogEvent, ...] | list[LogEvent] = ()
     """The transitions of the saga that is in `writes`."""
+    early: str = ""
+    """Why the message is to be kept and delivered later, because it came too early."""
 
 
 NO_BATCH = 0

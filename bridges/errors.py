@@ -43,6 +43,10 @@ class NewerDatabaseError(StoreError):
     """The database has a schema version that is newer than this program."""
 
 
+class EntityTableError(StoreError):
+    """The table of an entity of the app does not fit its class. The error says what to do."""
+
+
 class ChangedSagaError(StoreError):
     """A saga definition changed without a new version. The error says what differs."""
 

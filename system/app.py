@@ -21,10 +21,12 @@ from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.schedules import Schedule, check_schedules
+from order_sagas.actors.services.locks import LockService
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
-from order_sagas.bridges.storage.table_names import RESERVED
+from order_sagas.bridges.storage.table_names import RESERVED, WORDS
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import CHOREOGRAPHED
@@ -50,6 +52,10 @@ def _services(given: Iterable[type[Service]]) -> tuple[type[Service], ...]:
     return tuple(given)
 
 
+def _schedules(given: Iterable[Schedule]) -> tuple[Schedule, ...]:
+    return tuple(given)
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class App:
     """The sagas of a business, the services that run here, and the clients that services need.
@@ -62,12 +68,15 @@ class App:
     `UseClient`, before its first message. A client with a method `close` is closed when the worker
     stops.
 
+    `schedules` start sagas at given times.
+
     Raises DefinitionError if the parts do not fit together; the message says what to change.
     """
 
     sagas: Sequence[Saga[Any]] = attrs.field(converter=_sagas)
     services: Sequence[type[Service]] = attrs.field(default=(), converter=_services)
     clients: Mapping[str, Client] = attrs.field(factory=dict)
+    schedules: Sequence[Schedule] = attrs.field(default=(), converter=_schedules)
     simulated_clients: Mapping[str, Client] = attrs.field(factory=dict)
     """Clients that the harness and `simulate` use in place of `clients`: they call nothing outside.
     Each simulated run makes its own."""
@@ -78,7 +87,9 @@ class App:
     None: messages of all classes that start sagas, with random fields."""
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "services", with_locks(self.sagas, self.services))
         check_parts(self.sagas, self.services)
+        check_schedules(self.schedules, self.registry.started_by)
         names = [service.participant.name for service in self.services]
         for name in (*self.clients, *self.simulated_clients):
             if name not in names:
@@ -139,6 +150,14 @@ class App:
         return OrderCreated in self.registry.started_by
 
 
+def with_locks(
+    sagas: Iterable[Saga[Any]], services: Sequence[type[Service]]
+) -> tuple[type[Service], ...]:
+    """Return the services, with the one that grants locks if a saga is exclusive."""
+    needed = any(saga.exclusive for saga in sagas) and LockService not in services
+    return (*services, LockService) if needed else tuple(services)
+
+
 def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
     """Return the roles that these services have, after that of the orchestrator."""
     return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
@@ -179,10 +198,23 @@ def _check_tables(services: Iterable[type[Service]]) -> None:
                 raise DefinitionError(
                     f"{entity.__name__} and {other.__name__} have the same table {entity.table!r}"
                 )
+            if entity not in ENTITIES:
+                _check_fields(entity)
+            if entity.pending and "status" not in entity.__struct_fields__:
+                raise DefinitionError(f"{entity.__name__} has `pending`, and no field `status`")
             if entity not in ENTITIES and entity.table in RESERVED | shipped:
                 raise DefinitionError(
                     f"{entity.__name__}: the table name {entity.table!r} is reserved"
                 )
+
+
+def _check_fields(entity: type[Entity]) -> None:
+    for name in entity.__struct_fields__:
+        if name.lower() in WORDS or name == "no":
+            raise DefinitionError(
+                f"{entity.__name__}: no column can be named {name!r}, a word of SQL or the number "
+                "of the order; rename the field"
+            )
 
 
 def entities_of(services: Iterable[type[Service]]) -> tuple[type[Entity], ...]:

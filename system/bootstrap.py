@@ -15,6 +15,7 @@ from order_sagas.actors.sagas.coordinator import Coordinate, SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service, UseClient
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.outage_journal import OutageJournal
@@ -59,6 +60,9 @@ class Parts:
     )
     services: Sequence[type[Service]] = attrs.field(
         default=attrs.Factory(lambda parts: parts.app.services, takes_self=True)
+    )
+    schedules: Sequence[Schedule] = attrs.field(
+        default=attrs.Factory(lambda parts: parts.app.schedules, takes_self=True)
     )
     processor: type[BatchProcessor] = BatchProcessor
     adapter: AdapterFactory | None = None
@@ -172,6 +176,9 @@ def open_context(
         journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
+        schedules=parts.schedules,
+        keep_early_replies=parts.settings.keep_early_replies,
+        most_early_replies=parts.settings.most_early_replies,
         shards=parts.shards,
         observers=parts.observers,
         tracing=parts.tracing,

@@ -53,8 +53,9 @@ class SagaCoordinator(Actor):
     """Starts saga actors, and keeps the address of each saga in flight.
 
     A saga actor is stopped only when the end of its saga has been committed, so that a duplicate
-    that arrives before is ignored by the saga, with the right reason. A message that belongs to no
-    saga in flight is logged as ignored, and acknowledged.
+    that arrives before is ignored by the saga, with the right reason. A reply for an order without
+    a saga is early: the processor keeps it. Any other message that belongs to no saga in flight is
+    logged as ignored, and acknowledged.
     """
 
     def __init__(self) -> None:
@@ -101,6 +102,10 @@ class SagaCoordinator(Actor):
         message, ended = delivery.message, delivery.state
         if isinstance(message, UndoChild) or (ended and parent_of(message)):
             self._deliver_to_child(delivery)
+            return
+        if ended is None and type(message) in self._registry.may_be_early:
+            early = "no saga of this order has begun"
+            self.send(self._processor, Ack(delivery.batch, delivery.ticket, early=early))
             return
         log.info(
             "saga.message_ignored",

@@ -28,6 +28,7 @@ from order_sagas.actors.sagas.definition_checks import check, kept_replies
 from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
 from order_sagas.actors.sagas.functions import takes
 from order_sagas.actors.sagas.known_replies import Replies
+from order_sagas.actors.sagas.locks import LOCKS, with_lock
 from order_sagas.actors.sagas.participant import SIGNALS, Participant
 from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
 from order_sagas.actors.sagas.step import S, Step
@@ -93,6 +94,9 @@ class Notice(Generic[S]):
             self.__attrs_init__(to, send)
 
 
+LOCK_WITHIN = hours(1)
+"""Seconds for which an exclusive saga waits for its turn, unless it says otherwise."""
+
 Row = Step[S, Replies] | Parallel[S]
 """A row of the table: a step of any kind, or a group of steps."""
 
@@ -114,6 +118,10 @@ class Saga(Generic[S]):
     log say once that it needs attention. `migrates` says, for other versions, how sagas in flight
     of them become sagas of this one.
 
+    With `exclusive`, sagas for which it returns the same key run one after the other, in the order
+    in which they asked; sagas of other definitions with that key, too. A saga waits at most
+    `exclusive_within` seconds for its turn, and is compensated with the code `timed_out` then.
+
     Raises DefinitionError on creation if a name is used twice, if a step after the pivot can be
     undone, if a step before it cannot be undone and does not say `needs_no_undo`, or if the
     definition has more than one pivot. All rules are in `definition_checks`.
@@ -126,6 +134,8 @@ class Saga(Generic[S]):
     cancelled: tuple[Notice[Any], ...] = attrs.field(default=(), converter=_notices)
     deadline: float | None = None
     migrates: Mapping[int, StepMapping] = attrs.field(factory=dict)
+    exclusive: Callable[[S], str] | None = None
+    exclusive_within: float = LOCK_WITHIN
 
     def __init__(
         self,
@@ -136,13 +146,19 @@ class Saga(Generic[S]):
         cancelled: Iterable[Notice[S]] = (),
         deadline: float | None = None,
         migrates: Mapping[int, StepMapping] | None = None,
+        exclusive: Callable[[S], str] | None = None,
+        exclusive_within: float = LOCK_WITHIN,
     ) -> None:
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
-            name, version, starts_on, steps, cancelled, deadline, migrates or {}
-        )
+            name, version, starts_on, steps, cancelled, deadline, migrates or {}, exclusive,
+            exclusive_within,
+        )  # fmt: skip
 
     def __attrs_post_init__(self) -> None:
+        if self.exclusive:
+            stages = with_lock(self.stages, self.exclusive, self.exclusive_within)
+            object.__setattr__(self, "stages", stages)
         check(self)
         check_mappings(self)
 
@@ -186,7 +202,7 @@ class Saga(Generic[S]):
         own = (
             step.to
             for step in self.rows
-            if step.kind not in ("delay", "wait") and not step.is_child
+            if step.kind not in ("delay", "wait") and not step.is_child and step.to is not LOCKS
         )
         return next(own, SIGNALS)
 
@@ -243,4 +259,6 @@ class Saga(Generic[S]):
             self.cancelled,
             deadline,
             self.migrates,
+            self.exclusive,
+            self.exclusive_within,
         )

@@ -46,3 +46,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     sends: list[Send]
     wakes: list[Timer]
     notes: list[LogEvent]
+    early: str = ""
+    """Why the message is to be delivered again later: it came before its step was sent."""

@@ -48,6 +48,14 @@ class Registry:
                 if saga.name not in names:
                     self.answered_by[reply] = (*names, saga.name)
 
+        self.may_be_early = frozenset(
+            reply
+            for saga in self
+            for reply, places in saga.answers.items()
+            if any(kind in ("done", "failed") for _, kind in places)
+        )
+        """The replies that may come before their saga begins, or before their step is sent."""
+
     def _check_children(self) -> None:
         for saga in self:
             for row in saga.rows:

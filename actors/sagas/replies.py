@@ -82,8 +82,11 @@ class Events(ChildEvents):
             return self.ignore(
                 message, "late success: its compensation was already sent", step, record=True
             )
-        if kind == "done" and self.code and state.phase == IDLE:
-            self.undo_late_event(message, step)
+        if state.phase == IDLE:
+            if kind == "done" and self.code and self.undo_late_event(message, step):
+                return self.ignore(message, "the step was not started", step)
+            self.early = f"step {step.name!r} was not started"
+            return None
         return self.ignore(message, _why_no_reply(state), step)
 
     def after_end(self, message: Message) -> None:
@@ -105,7 +108,6 @@ class Events(ChildEvents):
 
         Only for a step that is done by an event, and whose compensation is not acknowledged: what
         was sent may have come before there was something to undo, and no command can be refused.
-        Returns whether it was sent.
         Returns whether it was sent.
         """
         if not (step.is_done_by_event and step.undo and step.undone is None):
@@ -237,8 +239,6 @@ class Events(ChildEvents):
 
 
 def _why_no_reply(state: StepState) -> str:
-    if state.phase == IDLE:
-        return "the step was not started"
     if state.phase == SKIPPED:
         return "the step was skipped"
     if state.phase in (DONE, FAILED):

@@ -153,7 +153,7 @@ class SagaActor(Actor):
         if after is not before:
             self.send(context.processor, Ack(batch, ticket, outputs, (after,), (), decision.notes))
         elif batch != NO_BATCH:
-            self.send(context.processor, Ack(batch, ticket, outputs))
+            self.send(context.processor, Ack(batch, ticket, outputs, early=decision.early))
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:

@@ -149,9 +149,14 @@ def _step_shape(step: Any, stage: int) -> StepShape:
         when=step.when is not None,
         item=step.item_name if isinstance(step, Each) else "",
         in_order=isinstance(step, Each) and step.in_order,
-        child=step.saga.name if step.is_child else "",
+        child=_child_of(step),
     )
 
 
 def _name_of(message: type | None) -> str:
     return message.__name__ if message else ""
+
+
+def _child_of(step: Any) -> str:
+    """The name of the saga that a row runs, if it is a `Child`, whose module imports this one."""
+    return str(step.saga.name) if step.is_child else ""

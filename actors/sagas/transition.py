@@ -47,9 +47,9 @@ class Transition:
     """
 
     __slots__ = (
-        "before", "cause", "code", "due", "ended_at", "failed_step", "history", "items", "notes",
-        "now", "reason", "replies", "rows", "saga", "sends", "seq", "stage", "status", "steps",
-        "wakes",
+        "before", "cause", "code", "due", "early", "ended_at", "failed_step", "history", "items",
+        "notes", "now", "reason", "replies", "rows", "saga", "sends", "seq", "stage", "status",
+        "steps", "wakes",
     )  # fmt: skip
 
     def __init__(self, saga: Saga[Any], progress: SagaState, now: float, cause: str) -> None:
@@ -69,6 +69,7 @@ class Transition:
         self.replies = progress.replies
         self.due = progress.due
         self.rows = rows_of(saga, progress.items) if progress.items else saga.rows
+        self.early = ""
         self.history: list[HistoryEntry] = []
         self.sends: list[Send] = []
         self.wakes: list[Timer] = []
@@ -78,7 +79,7 @@ class Transition:
         """The new state and the effects; the former state itself if nothing changed."""
         before = self.before
         if not self.history:
-            return Decision(before, self.sends, self.wakes, self.notes)
+            return Decision(before, self.sends, self.wakes, self.notes, self.early)
         if self.status >= COMPLETED and self.status != before.status and before.start.saga_id:
             self.report_end()
         after = SagaState(

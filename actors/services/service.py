@@ -127,7 +127,7 @@ class Service(Actor):
             if answer.replies:
                 topic = self.participant.topic
                 outputs = [
-                    Output(topic, order_id, r if r.schema_version else reply_to(message, r, now))
+                    Output(topic, r.order_id, r if r.schema_version else reply_to(message, r, now))
                     for r in answer.replies
                 ]
         except Exception:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from order_sagas.actors.messages import MAIN, LoadStock, OrderLine
+from order_sagas.actors.messages import LONGEST_ID, MAIN, LoadStock, OrderLine
 from order_sagas.bridges.intake.csv_table import read_table, whole_number
-from order_sagas.bridges.intake.order_schema import LONGEST_ID, Id
+from order_sagas.bridges.intake.order_schema import Id
 
 COLUMNS = ("sku", "quantity")
 """The required header; `warehouse` is optional."""

@@ -16,6 +16,8 @@ from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
 from order_sagas.bridges.storage.deferred import DeferredRecord
+from order_sagas.bridges.storage.early_replies import EarlyReply
+from order_sagas.bridges.storage.schedules import ScheduleRow
 
 
 @cache
@@ -71,6 +73,12 @@ class Batch:
     """Whether to begin another batch even if this one stores nothing."""
     deferred: list[DeferredRecord] = attrs.field(factory=list)
     """Records to store for paused services."""
+    early: dict[str, EarlyReply] = attrs.field(factory=dict)
+    """Replies to keep that came too early, by id."""
+    settled: list[str] = attrs.field(factory=list)
+    """Ids of early replies that are kept no longer; its commit deletes them."""
+    schedules: dict[str, ScheduleRow] = attrs.field(factory=dict)
+    """How far schedules are settled, by name."""
     redelivered: list[int] = attrs.field(factory=list)
     """Ids of deferred records that this batch delivers; its commit deletes them."""
 
@@ -112,4 +120,5 @@ class Batch:
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
             or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
+            or self.early or self.settled or self.schedules
         )  # fmt: skip

@@ -8,6 +8,7 @@ import attrs
 from order_sagas.actors.clock import Clock
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
 from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner
@@ -51,6 +52,12 @@ class ProcessorContext:
     """Seconds for which finished orders are kept; None to keep them for ever."""
     keep_idempotency_keys: float | None = None
     """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
+    keep_early_replies: float = 86_400.0
+    """Seconds for which replies that came too early are kept; 0.0 to keep none."""
+    most_early_replies: int = 10_000
+    """Maximum number of such replies that a worker keeps."""
+    schedules: Sequence[Schedule] = ()
+    """What starts sagas at given times."""
     shards: frozenset[int] | None = None
     """The fixed shards of this worker; None for all shards, or for those that Kafka assigns."""
     observers: Sequence[Observer] = ()

@@ -12,6 +12,7 @@ from order_sagas.actors.messages import Message, status
 from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.processor.batch import Batch, Item, Ticket
 from order_sagas.bridges.processor.deferral import Deferral
+from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
@@ -35,6 +36,7 @@ class Dispatcher:
         self,
         parts: SharedParts,
         deferral: Deferral,
+        early: EarlyReplies,
         send: Callable[[ActorAddress, Any], None],
         done: Callable[[Batch], None],
     ) -> None:
@@ -44,6 +46,7 @@ class Dispatcher:
         self._log = parts.log_adapter
         self._dead_letters = parts.dead_letters
         self._deferral = deferral
+        self._early = early
         self._send = send
         self._done = done
 
@@ -179,12 +182,12 @@ class Dispatcher:
     def round_over(self, batch: Batch) -> None:
         """Deliver the outputs of a round that is acknowledged; end the batch if there are none."""
         outputs, batch.outputs = batch.outputs, []
+        items: list[Item] = []
         if outputs:
             context = self._context
             encode, routes, tracing = context.wire.encode, context.routes, context.tracing
             partitions, adapter = context.store.partitions, self._log
             absent, emit, forms = adapter.absent, adapter.emit, context.wire_forms
-            items = []
             for output in outputs:
                 topic, message = output.topic, output.message
                 raw = output.key.encode()
@@ -214,7 +217,9 @@ class Dispatcher:
                     items.append(Item(message, topic, None, routes.of(topic, type(message))))
             if self._deferral.holding:
                 items = self._deferral.defer(batch, items)
-            if items:
-                self.deliver(batch, items)
-                return
+        if self._early.count:
+            items += self._early.due(batch)
+        if items:
+            self.deliver(batch, items)
+            return
         self._done(batch)

@@ -76,6 +76,8 @@ class Report:
     """Acknowledgements that were ignored because their batch had been rolled back."""
     pruned: int = 0
     """Orders that were pruned."""
+    early_replies: int = 0
+    """Replies that came too early and are kept."""
     stopped_shards: int = 0
     """Assigned shards that are not read, because their topics are not what they were."""
 

@@ -29,6 +29,7 @@ from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import LOOK_SECONDS, Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
+from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.external_calls import ExternalCalls
 from order_sagas.bridges.processor.log_adapter import AdapterFactory, LogAdapter
 from order_sagas.bridges.processor.messages import (
@@ -45,6 +46,7 @@ from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.processor.reader import BatchReader
+from order_sagas.bridges.processor.scheduler import Scheduler
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
@@ -77,6 +79,14 @@ class Drained:
     """Wakeup: wait no longer for running calls before the stop."""
 
 
+class LookAtSchedules:
+    """Wakeup: a schedule may be due."""
+
+
+class Expire:
+    """Wakeup: look for early replies that have been kept for long enough."""
+
+
 class Prune:
     """Wakeup: prune a small part."""
 
@@ -86,6 +96,11 @@ OPEN = State.OPEN  # compared with for each acknowledgement
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before a retry: of the first one, and at most."""
+
+NEVER = float("inf")
+
+SHORTEST_KEEP = 1.0
+"""Seconds from one look for early replies that are kept for too long to the next, at least."""
 
 DRAIN_SECONDS = 5.0
 """Maximum seconds that a stop waits for running external calls."""
@@ -107,6 +122,8 @@ class BatchProcessor(Actor):
     _deferral: Deferral
     _dispatcher: Dispatcher
     _reader: BatchReader
+    _early_replies: EarlyReplies
+    _scheduler: Scheduler
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +141,9 @@ class BatchProcessor(Actor):
         self._proceed_pending = False
         self._look_pending = False
         self._prune_due = False
+        self._expiry_due = self._schedule_due = False
+        self._expiry_at = self._schedule_at = NEVER
+        """When the next wakeup comes that looks (seconds since the Unix epoch)."""
         self._stopping: list[ActorAddress] = []
         """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
@@ -193,6 +213,14 @@ class BatchProcessor(Actor):
         elif kind is WakeupMessage and isinstance(message.payload, Prune):
             self._prune_due = True
             self._prune()
+        elif kind is WakeupMessage and isinstance(message.payload, LookAtSchedules):
+            self._schedule_at = NEVER
+            self._schedule_due = True
+            self.proceed_soon()
+        elif kind is WakeupMessage and isinstance(message.payload, Expire):
+            self._expiry_at = NEVER
+            self._expiry_due = True
+            self.proceed_soon()
         elif kind is AskReport:
             self.send(sender, self._report())
         elif kind is Stop:
@@ -237,7 +265,9 @@ class BatchProcessor(Actor):
         parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
         deferral = self._deferral = Deferral(parts, self._outcomes.resume)
         self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
-        self._dispatcher = Dispatcher(parts, deferral, send, self._commit)
+        early = self._early_replies = EarlyReplies(parts)
+        self._scheduler = Scheduler(context, ownership)
+        self._dispatcher = Dispatcher(parts, deferral, early, send, self._commit)
 
     def _report(self) -> Report:
         counts, now = self.counts, self.context.clock.now()
@@ -256,6 +286,7 @@ class BatchProcessor(Actor):
             begun_rate=begun_rate,
             ended_rate=ended_rate,
             pruned=self._pruner.orders if self._pruner else 0,
+            early_replies=self._early_replies.count,
             stopped_shards=counts.stopped_shards,
         )
 
@@ -320,6 +351,15 @@ class BatchProcessor(Actor):
 
     def _fill(self, batch: Batch) -> None:
         """Read the items of the batch and deliver them; a batch of timers may have none."""
+        if self._expiry_due:
+            self._expiry_due = False
+            self._early_replies.expire(batch)
+            self._watch_early_replies()
+        self._watch_schedules()
+        if self._schedule_due and not self._stopping:
+            self._schedule_due = False
+            self._scheduler.fire(batch)
+            self._sleep_until_due()
         items = self._reader.read(batch, stopping=bool(self._stopping))
         self._dispatcher.deliver(batch, items, first=True)
 
@@ -335,11 +375,34 @@ class BatchProcessor(Actor):
         if self._early:
             self._catch_up(batch, handled)
         saga = batch.absorb(handled)
+        if handled.early:
+            self._early_replies.keep(batch, batch.tickets[handled.ticket].item, handled.early)
+            self._watch_early_replies()
         if saga is not None:
             self._note_saga(saga.saga_id, sender)
         batch.waiting -= 1
         if not batch.waiting:
             self._dispatcher.round_over(batch)
+
+    def _watch_schedules(self) -> None:
+        """Read how far the schedules of the owned shards are settled, and go on from there."""
+        if self.context.schedules and ORCHESTRATOR in self.receivers:
+            self._scheduler.shards_gained()
+            self._sleep_until_due()
+
+    def _sleep_until_due(self) -> None:
+        seconds = self._scheduler.sleep
+        at = NEVER if seconds is None else self.context.clock.now() + seconds
+        if seconds is not None and at < self._schedule_at:
+            self._schedule_at = at
+            self.wake_up(seconds, LookAtSchedules())
+
+    def _watch_early_replies(self) -> None:
+        """Wake up when the oldest early reply has been kept for long enough."""
+        expiry = self._early_replies.next_expiry
+        if expiry < self._expiry_at:
+            self._expiry_at = expiry
+            self.wake_up(max(expiry - self.context.clock.now(), SHORTEST_KEEP), Expire())
 
     def _not_handled(self, failed: Nack) -> None:
         batch = self._batch
@@ -505,6 +568,9 @@ class BatchProcessor(Actor):
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
             deferred=batch.deferred,
+            early=[*batch.early.values()],
+            settled=batch.settled,
+            schedules=[*batch.schedules.values()],
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)
@@ -551,6 +617,8 @@ class BatchProcessor(Actor):
         self._owed.begin()
         self.proceed_soon()
         self._deferral.shards_gained()
+        self._early_replies.shards_gained()
+        self._watch_early_replies()
 
     def lose(self, shards: frozenset[int]) -> None:
         """Own these shards no longer, and release their sagas. Call it between batches."""
@@ -558,6 +626,8 @@ class BatchProcessor(Actor):
         # Acks of their timers are dropped: the next owner's timers fire again.
         in_flight = self.ownership.in_flight
         self._early = {i: early for i, early in self._early.items() if i in in_flight}
+        self._early_replies.shards_lost()
+        self._scheduler.shards_lost()
 
     def roll_back(self) -> None:
         """Drop the batch, evict all actors, and claim the shards again.

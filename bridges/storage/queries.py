@@ -4,13 +4,14 @@ They may run while a system runs, and block no writer.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import (
+    Entity,
     Notification,
     Order,
     Payment,
@@ -32,6 +33,7 @@ from order_sagas.bridges.storage.log_queues import (
 )
 from order_sagas.bridges.storage.reading import reading as reading
 from order_sagas.bridges.storage.schema import (
+    early_replies,
     log,
     meta,
     offsets,
@@ -40,6 +42,7 @@ from order_sagas.bridges.storage.schema import (
     sagas,
     table_of,
 )
+from order_sagas.bridges.storage.schema import schedules as _schedules
 from order_sagas.bridges.storage.waiting_orders import numbers_without_order, waiting_numbers
 
 SUBMITTED = "SUBMITTED"
@@ -260,14 +263,14 @@ def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
     """
     oldest = sa.func.min(sagas.c.started_at).label("oldest")
     by = (sagas.c.saga, sagas.c.step, sagas.c.code)
-    query = (
+    groups: Any = (
         sa.select(*by, sa.func.count().label("count"), oldest)
         .where(sagas.c.status == Status.NEEDS_ATTENTION.name)
         .group_by(*by)
         .order_by(oldest, *by)
         .limit(limit)
     )
-    return _rows(db, query)
+    return _rows(db, groups)
 
 
 def attention_count(db: sa.Connection) -> tuple[int, float | None]:
@@ -289,6 +292,47 @@ def in_flight(db: sa.Connection) -> int:
     """Return the number of sagas in flight."""
     query = sa.select(sa.func.count()).select_from(sagas).where(sagas.c.ended_at.is_(None))
     return int(db.execute(query).scalar_one())
+
+
+def locks(db: sa.Connection) -> list[dict[str, Any]]:
+    """Return the locks of exclusive sagas that are held, by key.
+
+    Each has its `key` and its `claims`, of which the first has the lock: `saga_id`, `order_id`,
+    `step`, and `since` (seconds since the Unix epoch).
+    """
+    if not sa.inspect(db).has_table("saga_locks"):
+        return []  # no exclusive saga ever ran here
+    query = "SELECT order_id, claims FROM saga_locks WHERE claims <> '[]' ORDER BY order_id"
+    return [
+        {"key": key.removeprefix("lock:"), "claims": msgspec.json.decode(claims)}
+        for key, claims in db.execute(sa.text(query))
+    ]
+
+
+def schedules(db: sa.Connection) -> dict[str, dict[str, Any]]:
+    """Return how far each schedule is settled, by name: `due`, `order_id`, `started_at`."""
+    return {row["name"]: row for row in _rows(db, sa.select(_schedules))}
+
+
+def early_count(db: sa.Connection) -> int:
+    """Return the number of replies that are kept because they came too early."""
+    return int(db.execute(sa.select(sa.func.count()).select_from(early_replies)).scalar_one())
+
+
+def early_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
+    """Return the replies that are kept for an order because they came too early, oldest first.
+
+    Each has its `topic`, its `value` as text, and `at`, when it came (seconds since the epoch).
+    """
+    query = (
+        sa.select(early_replies.c.topic, early_replies.c.value, early_replies.c.at)
+        .where(early_replies.c.order_id == order_id)
+        .order_by(early_replies.c.at, early_replies.c.id)
+    )
+    return [
+        {**row, "value": bytes(row["value"] or b"").decode(errors="replace")}
+        for row in _rows(db, query)
+    ]
 
 
 def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
@@ -323,6 +367,27 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
         for row in _rows(db, sa.select(sagas).where(sagas.c.no == no).order_by(sagas.c.saga))
     ]
     return whole
+
+
+def entities_of_order(
+    db: sa.Connection, order_id: str, kinds: Iterable[type[Entity]]
+) -> dict[str, Row]:
+    """Return the stored entities of these classes of an order, by table, without the order id.
+
+    Entities with another key are left out, and so are tables that do not exist.
+    """
+    no = db.execute(sa.select(order_keys.c.no).where(order_keys.c.order_id == order_id)).scalar()
+    known = set(sa.inspect(db).get_table_names())
+    found: dict[str, Row] = {}
+    for table in (table_of(kind) for kind in kinds if kind.key == ("order_id",)):
+        rows = []
+        if table.name in known:
+            rows = _rows(db, sa.select(table).where(table.c.no == no))
+        for row in rows:
+            found[str(table.name)] = {
+                name: value for name, value in row.items() if name not in ("no", "order_id")
+            }
+    return found
 
 
 def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:

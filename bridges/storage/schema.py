@@ -188,7 +188,7 @@ saga_versions = sa.Table(
 early_replies = sa.Table(
     "early_replies",
     metadata,
-    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
     sa.Column("consumer", sa.Text, nullable=False),
     sa.Column("shard", sa.Integer, nullable=False),
     sa.Column("order_id", sa.Text, nullable=False),
@@ -236,7 +236,7 @@ def table_of(entity: type[Entity]) -> sa.Table:
                 primary_key=not by_order and field.name in entity.key,
             )
         )
-    table = sa.Table(entity.table, metadata, *columns)
+    table = sa.Table(entity.table, metadata, *columns, info={"entity": entity})
     if entity.pending:
         owed = table.c.status == entity.pending
         partial_index(f"{entity.table}_pending", table.c.no, where=owed)

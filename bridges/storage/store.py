@@ -12,6 +12,7 @@ from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.deferred import DeferralTable, DeferredRecord
+from order_sagas.bridges.storage.early_replies import EarlyReply, EarlyReplyTable
 from order_sagas.bridges.storage.headers import pack, unpack
 from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
@@ -27,6 +28,7 @@ from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
+from order_sagas.bridges.storage.schedules import ScheduleRow, ScheduleTable
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.topic_ids import TopicIds
 
@@ -62,6 +64,12 @@ class Changes:
     """Records to defer, for paused services."""
     redelivered: Sequence[int] = ()
     """Ids of deferred records that the batch delivered; they are deleted."""
+    early: Sequence[EarlyReply] = ()
+    """Replies to keep that came too early."""
+    settled: Sequence[str] = ()
+    """Ids of early replies that the batch delivered or gave up; they are deleted."""
+    schedules: Sequence[ScheduleRow] = ()
+    """How far schedules are settled, where that has changed."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
@@ -113,6 +121,8 @@ class Store:
         """The highest order number in each table, at the last claim or in a commit since then."""
         self._sql = _statements(mark, self.db.is_in, self.db.lock)
         self.deferred = DeferralTable(self.db, group)
+        self.early = EarlyReplyTable(self.db, group)
+        self.schedules = ScheduleTable(self.db)
         self.outages = OutageTable(self.db)
         self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
@@ -308,6 +318,10 @@ class Store:
             append_for_roles(self.db, db, changes.left, now)
         if changes.deferred or changes.redelivered:
             self.deferred.store(db, changes.deferred, changes.redelivered, now)
+        if changes.early or changes.settled:
+            self.early.store(db, changes.early, changes.settled)
+        if changes.schedules:
+            self.schedules.store(db, changes.schedules)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:

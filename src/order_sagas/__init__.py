@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.entities import Entity
     from order_sagas.actors.errors import ReplyError
     from order_sagas.actors.messages import Failed, Message
+    from order_sagas.actors.rules import Stored, rule
     from order_sagas.actors.sagas.child import Child
     from order_sagas.actors.sagas.child_messages import ChildCancelled, ChildCompleted
     from order_sagas.actors.sagas.definition import Failure, Notice, Saga
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
     from order_sagas.actors.sagas.step import Step
     from order_sagas.actors.sagas.step_mapping import StepMapping
+    from order_sagas.actors.schedules import Schedule
     from order_sagas.actors.services.call_limits import CallLimits
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
     from order_sagas.actors.services.effects import EffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
     from order_sagas.system.app import App
+    from order_sagas.system.settings.model import Settings
 
 __all__ = [
     "NOTHING",
@@ -56,14 +59,18 @@ __all__ = [
     "ReplyError",
     "Retry",
     "Saga",
+    "Schedule",
     "Service",
+    "Settings",
     "Step",
     "StepMapping",
+    "Stored",
     "UseClient",
     "Wait",
     "days",
     "hours",
     "minutes",
+    "rule",
     "seconds",
 ]
 
@@ -72,6 +79,8 @@ _MODULES = {
     "ReplyError": "actors.errors",
     "Failed": "actors.messages",
     "Message": "actors.messages",
+    "Stored": "actors.rules",
+    "rule": "actors.rules",
     "Child": "actors.sagas.child",
     "ChildCancelled": "actors.sagas.child_messages",
     "ChildCompleted": "actors.sagas.child_messages",
@@ -102,9 +111,11 @@ _MODULES = {
     "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
     "NOTHING": "actors.services.service",
+    "Schedule": "actors.schedules",
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
     "App": "system.app",
+    "Settings": "system.settings.model",
 }
 """The module of each public name."""
 

@@ -5,9 +5,10 @@ import click
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
+from order_sagas.bridges.audit.app_rules import examine_rules
 from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.storage import queries
-from order_sagas.system.app import app_of
+from order_sagas.system.app import app_of, entities_of
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings, settings_options
@@ -24,6 +25,8 @@ SHOWN = 20
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
+    The rules of the app are checked too, on every order that is not pruned.
+
     Orders in flight are counted, and are a violation only with --ended. What services elsewhere
     store is not examined.
 
@@ -32,6 +35,8 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
     app = app_of(settings)
     with queries.reading(settings.database) as db:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
+        own = examine_rules(db, app.rules, entities_of(app.services), app.registry)
+        report = attrs.evolve(report, findings=(*report.findings, *own))
         waiting = sum(queries.waiting(db).values())
     if settings.kafka:
         try:

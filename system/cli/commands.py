@@ -80,6 +80,10 @@ SECTIONS = {
             "sagas:sagas_group",
             "List sagas, the newest first, with the step that each waits for and its deadline.",
         ),
+        "schedules": Listed(
+            "schedules:schedules_command",
+            "List the schedules of the app, with the next due time and what was started last.",
+        ),
         "show": Listed(
             "show:show_command",
             "Show ORDER_ID: the order, its payment, reservation and notification, and its saga's "
@@ -125,7 +129,11 @@ SECTIONS = {
             "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Verify": {
+    "Develop": {
+        "new": Listed(
+            "new:new_command",
+            "Write a project with a saga of your own: two services, a client, rules and tests.",
+        ),
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "

@@ -31,7 +31,7 @@ def database_group() -> None:
 @settings_options("database")
 def version_command(as_json: bool, settings: Settings) -> None:
     """Tell the schema version of the database, and which one this program needs."""
-    _check_exists(settings.database)
+    check_exists(settings.database)
     engine = reading_engine(settings.database, poolclass=sa.NullPool)
     with one_moment(engine) as db:
         version = stored_version(db)
@@ -55,7 +55,7 @@ def migrate_command(dry_run: bool, settings: Settings) -> None:
 
     Exit codes: 0 it has the version, 1 it could not be done.
     """
-    _check_exists(settings.database)
+    check_exists(settings.database)
     if dry_run:
         _plan(connect(settings.database))
         return
@@ -94,7 +94,8 @@ def _print_step(step: PlannedStep) -> None:
         echo(f"  {statement}{rows}")
 
 
-def _check_exists(database: str) -> None:
+def check_exists(database: str) -> None:
+    """Raise NoDatabaseError if the URL names a file that does not exist."""
     file = file_of(database)
     if file is not None and not file.exists():
         raise NoDatabaseError(

@@ -8,7 +8,10 @@ import attrs
 from order_sagas.actors.clock import iso
 from order_sagas.actors.money import money
 
-_TIMES = {"at", "before", "deadline", "last", "oldest", "since", "started", "until"}
+_TIMES = {
+    *("at", "before", "deadline", "last", "last_started", "next", "oldest", "since", "started"),
+    "until",
+}
 """Names of epoch seconds, besides those that end with `_at`."""
 
 

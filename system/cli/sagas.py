@@ -16,6 +16,7 @@ from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_
 from order_sagas.bridges.intake.saga_starts import SagaStarts
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of
+from order_sagas.system.cli.commands import CommandsByName, Listed
 from order_sagas.system.cli.orders import listing, print_table
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -37,7 +38,22 @@ _WHY = {
 }
 
 
-@click.group("sagas", invoke_without_command=True)
+@click.group(
+    "sagas",
+    invoke_without_command=True,
+    commands=CommandsByName(
+        {
+            "locks": Listed(
+                "locks:locks_command",
+                "List the locks of exclusive sagas, with who has each and who waits for it.",
+            ),
+            "migrate": Listed(
+                "version_moves:migrate_command",
+                "Move the sagas in flight of the definition NAME to one of its versions.",
+            ),
+        }
+    ),
+)
 @listing(queries.SAGA_STATUSES)
 @settings_options("database")
 @click.pass_context

@@ -131,6 +131,8 @@ class Look:
     """Why partitions of Kafka's topics are not read, one text each."""
     lost: list[str] = attrs.field(factory=list)
     """Orders that were accepted and whose start Kafka has no more."""
+    early: int = 0
+    """Number of replies that are kept because they came too early."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -152,7 +154,7 @@ def look(settings: Settings) -> Look:
     lost: list[str] = []
     with queries.reading(settings.database) as db:
         in_flight, attention = queries.in_flight(db), queries.attention_count(db)
-        pauses = pauses_that_last(db)
+        pauses, early = pauses_that_last(db), queries.early_count(db)
         due = deadlines(db, time.time(), _waits_for(pauses, settings) if pauses else None)
     letters: OpenLetters | None = None
     try:
@@ -165,7 +167,7 @@ def look(settings: Settings) -> Look:
     cards = cards_of(settings)
     return Look(
         pid, runs, *attention, letters, in_flight, due, lag, named(pauses, settings), cards,
-        problems, lost,
+        problems, lost, early,
     )  # fmt: skip
 
 
@@ -190,6 +192,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "lag": None if found.lag is None else ByName(found.lag.topics),
         "lag_by_role": None if found.lag is None else ByName(found.lag.roles),
         "timers": attrs.asdict(found.deadlines),
+        "early_replies": found.early,
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
         "ended_per_second": round(sum(report.ended_rate for report in reports), 1),
         "paused": found.paused,
@@ -267,6 +270,8 @@ def _lines(found: Look) -> list[tuple[str, str]]:
             elif count:
                 roles.append(f"{role} {count:,} waiting")
     lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    if found.early:
+        lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:
         lines.append(("roles", ", ".join(roles)))
     for card in found.http:

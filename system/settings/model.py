@@ -101,6 +101,17 @@ class Settings:
         "How long the Idempotency-Key of an order is stored; none: for ever. Must exceed the time "
         "for which clients retry.",
     )
+    keep_early_replies: float = _setting(
+        86_400.0,
+        kinds.duration(),
+        "How long a reply is kept that comes before its saga begins or its step is sent; 0: such "
+        "a reply is a dead letter at once.",
+    )
+    most_early_replies: int = _setting(
+        10_000,
+        kinds.integer(1, 1_000_000),
+        "Maximum number of early replies that a worker keeps; further ones are dead letters.",
+    )
     services: str = _setting(
         COMMANDED,
         kinds.choice(COMMANDED, CHOREOGRAPHED),

@@ -88,6 +88,7 @@ class Exposition:
         if report is not None:
             yield _gauge(catalogue.IN_FLIGHT, report.in_flight)
             yield _gauge(catalogue.SHARDS, len(report.shards))
+            yield _gauge(catalogue.EARLY_REPLIES, report.early_replies)
             yield _gauge(catalogue.STOPPED_SHARDS, report.stopped_shards)
             yield _counter(catalogue.PRUNED, report.pruned)
             yield _counter(catalogue.STALE_ACKS, report.stale_acks)

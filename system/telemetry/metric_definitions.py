@@ -73,6 +73,10 @@ PRUNED = _described(
 )
 IN_FLIGHT = _described("worker_sagas_in_flight", "gauge", "Sagas in flight in the worker's memory.")
 SHARDS = _described("worker_shards", "gauge", "Shards that the worker owns.")
+EARLY_REPLIES = _described(
+    "worker_early_replies", "gauge",
+    "Replies kept because they came before their saga or before their step was sent.",
+)  # fmt: skip
 STOPPED_SHARDS = _described(
     "worker_shards_stopped",
     "gauge",
@@ -83,7 +87,7 @@ UP = _described("worker_up", "gauge", "1 if the worker's event loop responds, el
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,
     ROLLBACKS, STALE_ACKS, CALL_FAILURES, PRUNED, CALLS, IN_FLIGHT, SHARDS,
-    STOPPED_SHARDS, UP,
+    STOPPED_SHARDS, EARLY_REPLIES, UP,
 )  # fmt: skip
 
 PROCESS = (

@@ -176,3 +176,14 @@ def test_a_project_uses_the_pytest_plugin(installed) -> None:
 
     assert "1 passed" in installed.run("python", "-m", "pytest", "-q", "test_orders.py")
     assert "1 passed" in installed.run("pytest", "-q", "test_orders.py")
+
+
+def test_a_new_project_passes_its_tests(installed) -> None:
+    """The templates are installed too, and use nothing but what is installed."""
+    installed.order_sagas("new", "travel")
+    project = installed.project / "travel"
+
+    done = run(
+        [installed.bin / "python", "-m", "pytest", "-q"], cwd=project, env=installed.variables
+    )
+    assert "57 passed" in done.stdout

@@ -5,6 +5,7 @@ import pytest
 
 from order_sagas.actors.rules import Stored, rule
 from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.services.service import Answer
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
 from order_sagas.system.harness.shrink import shrink
@@ -13,6 +14,7 @@ from tests.support.rentals.services import Cars, Deposits
 
 NAME = "tests.support.rentals:APP"
 RENTALS = 10
+NOTHING_THERE: dict[str, Answer] = {}
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_a_handler_that_raises_is_a_violation_without_any_fault(app) -> None:
     class Broken(Cars):
         """A service with a typing error."""
 
-        handlers = {message: (lambda *_: {}["no such key"]) for message in Cars.handlers}
+        handlers = {message: (lambda *_: NOTHING_THERE["no such key"]) for message in Cars.handlers}
 
     app(services=[Broken, Deposits])
     outcome = run_seed(0, 3, "none", 0, NAME)

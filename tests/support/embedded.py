@@ -28,6 +28,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
+from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.audit import Violation, examine, ledger_of
@@ -39,6 +40,7 @@ from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
+from order_sagas.system.app import with_locks
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.order_app import APP
@@ -83,6 +85,7 @@ class EmbeddedSystem:
         settings: Mapping[str, Any] | None = None,
         sagas: Sequence[Saga[Any]] = (PLACE_ORDER,),
         services: Sequence[type[Service]] = APP.services,
+        schedules: Sequence[Schedule] = (),
         gateway: Any = None,
         channel: Any = None,
         watch: Callable[[str], None] = _nothing,
@@ -93,6 +96,7 @@ class EmbeddedSystem:
         outage_folder: Path | None = None,
         began: float = BEGAN,
     ) -> None:
+        services = with_locks(sagas, services)
         url = database or f"sqlite:///{directory / 'orders.db'}"
         kafka = {} if url.startswith("sqlite") else {"kafka": "nobody.invalid:9092"}
         self.settings = Settings(database=url, **{"partitions": 4, **kafka, **(settings or {})})
@@ -101,6 +105,7 @@ class EmbeddedSystem:
             settings=self.settings,
             sagas=sagas,
             services=services,
+            schedules=schedules,
             clock=self.clock,
             clients={
                 **({"payments": gateway} if gateway else {}),

@@ -18,6 +18,7 @@ from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
+from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
@@ -158,7 +159,9 @@ class ProcessorParts:
 
     def dispatcher(self, done: Callable[[Batch], None]) -> Dispatcher:
         """Without pauses."""
-        return Dispatcher(self.shared(), self.deferral(), self.send, done)
+        return Dispatcher(
+            self.shared(), self.deferral(), EarlyReplies(self.shared()), self.send, done
+        )
 
     def item(self, message: Message, topic: str = "order-events") -> Item:
         """A message in a record of its own shard."""

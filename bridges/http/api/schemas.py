@@ -38,6 +38,14 @@ class Receipt(View):
     status: str = "ORDER_CREATED"
 
 
+class SagaReceipt(View):
+    """Confirms that the start of a saga is stored, by this request or an earlier one."""
+
+    saga_id: str
+    saga: str
+    order_id: str
+
+
 class OrderLineView(View):
     """Quantity and unit price of one SKU in an order."""
 

@@ -11,7 +11,7 @@ VERSION_6 = Migration(
             "fingerprint TEXT NOT NULL, shape TEXT NOT NULL, PRIMARY KEY (saga, version))"
         ),
         Sql(
-            "CREATE TABLE early_replies (id {identity} NOT NULL, consumer TEXT NOT NULL, "
+            "CREATE TABLE early_replies (id TEXT NOT NULL, consumer TEXT NOT NULL, "
             "shard INTEGER NOT NULL, order_id TEXT NOT NULL, topic TEXT NOT NULL, "
             "partition INTEGER NOT NULL, position {integer} NOT NULL, key {bytes}, value {bytes}, "
             "headers {bytes}, at {float} NOT NULL, PRIMARY KEY (id))"

@@ -4,7 +4,7 @@ import pytest
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.entities import Notification
-from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.messages import OrderLine, PaymentCompleted
 from order_sagas.actors.sagas.definition import hours
 from order_sagas.actors.services.payment_gateway import Declined
 from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
@@ -136,3 +136,16 @@ def test_why_a_customer_was_not_told_is_shown(run, tmp_path, system):
         system.put(an_order("A"))
 
         assert "ConnectionRefusedError: port 25 is closed" in run("show", "A").stdout
+
+
+def test_a_reply_that_came_too_early_is_shown(run, run_json, system):
+    """Also for an order without a saga."""
+    system.start()
+    system.put(PaymentCompleted(order_id="A"))
+    early = run_json("show", "A")["earlyReplies"]
+
+    assert ["payment-events"] == [each["topic"] for each in early]
+    assert "came too early: " in run("show", "A").stdout
+    assert '"status":"PAYMENT_COMPLETED"' in run("show", "A").stdout
+    assert 1 == run_json("status")["earlyReplies"]
+    assert "1 reply kept for a later step" in run("status").stdout

@@ -125,7 +125,7 @@ def test_all_stuck_steps_are_resumed_together(run, stuck):
         (("retry", "A", "--step", "pay"), 2, "there is no step 'pay'; there are 'create order'"),
         (("retry", "A", "--step", "reserve stock"), 1, "is not stuck; stuck: 'process payment'"),
         (("skip", "A", "--step", "process payment", "--why", " "), 2, "needs a reason"),
-        (("resume", "B"), 1, "order B has no saga 'place-order'"),
+        (("resume", "B"), 1, "order B has no saga"),
         (("resume", "A", "--saga", "return"), 1, "has no saga 'return'; it has 'place-order'"),
     ],
 )

@@ -106,7 +106,15 @@ def test_json_escapes_what_orjson_does_not() -> None:
 
 def test_every_command_prints_through_the_functions_that_show_control_characters() -> None:
     """In `click.echo`, only texts of the program itself."""
-    allowed = {"output.py", "main.py", "http.py", "start.py", "settings.py", "error_messages.py"}
+    allowed = {
+        "new.py",
+        "output.py",
+        "main.py",
+        "http.py",
+        "start.py",
+        "settings.py",
+        "error_messages.py",
+    }
     folder = ROOT / "system" / "cli"
     found = {each.name for each in folder.glob("*.py") if "click.echo" in each.read_text()}
 

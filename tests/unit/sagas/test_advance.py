@@ -249,13 +249,24 @@ def test_a_history_of_an_earlier_version_is_read() -> None:
     assert {(1, 0.0)} == {(entry.times, entry.last) for entry in turns.progress.history}
 
 
+def test_a_reply_to_a_step_that_was_not_sent_is_to_come_again() -> None:
+    turns = Turns(PLACE_ORDER, START)
+    before = turns.progress
+
+    decision = turns.tell(StockReserved(order_id="o-1"))
+
+    assert before is decision.progress
+    assert ([], []) == (decision.sends, decision.notes)
+    assert "step 'reserve stock' was not started" == decision.early
+    assert "" == turns.tell(PaymentCompleted(order_id="o-1")).early
+
+
 def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
     """The very same progress comes back."""
     turns = Turns(PLACE_ORDER, START)
     for message, reason in (
         (LoadStock(order_id="o-1"), "no step of this saga takes this reply"),
         (START, "no step of this saga takes this reply"),
-        (StockReserved(order_id="o-1"), "the step was not started"),
         (PaymentRolledBack(order_id="o-1"), "no compensation was sent"),
         (RetryStep(order_id="o-1", step="process payment"), "step 'process payment' is not stuck"),
         (SkipStep(order_id="o-1", step="nonsense", why="?"), "step 'nonsense' is not stuck"),

@@ -304,11 +304,10 @@ def test_only_a_deadline_that_was_given_is_scaled() -> None:
 
 def test_the_saga_that_a_child_runs_is_part_of_the_shape() -> None:
     """Another one under the same version is refused at start, like any other step."""
-    other = Saga("other", 1, TripPlanned, [FILE])
-    steps = [
-        shape_of(Saga("trip", 1, TripPlanned, [Child("insure", saga=saga, start=wanted)])).steps[0]
-        for saga in (INSURE_TRIP, other)
-    ]
+    other: Saga[InsuranceWanted] = Saga("other", 1, InsuranceWanted, [FILE])
+    rows = [Child("insure", saga=saga, start=wanted) for saga in (INSURE_TRIP, other)]
+    sagas: list[Saga[TripPlanned]] = [Saga("trip", 1, TripPlanned, [row]) for row in rows]
+    steps = [shape_of(saga).steps[0] for saga in sagas]
 
     assert ["insure-trip", "other"] == [step.child for step in steps]
     assert "runs insure-trip" in str(steps[0])

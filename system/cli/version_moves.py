@@ -1,0 +1,69 @@
+"""`order-sagas sagas migrate`: move sagas in flight to another version of their definition."""
+
+import sys
+from contextlib import nullcontext
+
+import click
+
+from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.words import many
+from order_sagas.bridges.operations.version_moves import EXAMPLES, Moves, VersionMoves
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.instance_lock import DatabaseLock
+from order_sagas.bridges.storage.preparation import check_version, version_of
+from order_sagas.system.cli.database import check_exists
+from order_sagas.system.cli.output import echo
+from order_sagas.system.cli.saga_actions import current_user
+from order_sagas.system.saga_registry import registry_of
+from order_sagas.system.settings import Settings, settings_options
+
+
+@click.command("migrate")
+@click.argument("name")
+@click.option("--to", type=click.IntRange(min=1), required=True, help="The version to move to.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be moved, and change nothing.")
+@click.option(
+    "--by", default=current_user, help="The operator's name, for the history. Default: you."
+)
+@settings_options("database", "app", "deadline_scale")
+def migrate_command(name: str, to: int, dry_run: bool, by: str, settings: Settings) -> None:
+    """Move the sagas in flight of the definition NAME to one of its versions.
+
+    The newer definition of the two declares in `migrates` which step is which. `--to` a former
+    version goes back. A saga that cannot be moved stays as it is, and the reason is told. All that
+    are moved are moved in one transaction.
+
+    Stop the system before. On SQLite, one that runs is noticed, and nothing is done. On PostgreSQL,
+    what a running worker is about to commit is refused, and it reads its sagas again.
+
+    Exit codes: 0 all were moved, 1 some cannot be moved or nothing was done.
+    """
+    check_exists(settings.database)
+    with nullcontext() if dry_run else DatabaseLock(settings.database):
+        db = connect(settings.database)
+        try:
+            check_version(version_of(db))
+            moves = VersionMoves(db, registry_of(settings), name, to)
+            act = moves.plan if dry_run else moves.run
+            done = act(by, SystemClock().now())
+        finally:
+            db.close()
+    _tell(done, name, to, dry_run)
+    if done.refused:
+        sys.exit(1)
+
+
+def _tell(moves: Moves, name: str, to: int, dry_run: bool) -> None:
+    for (version, reason), order_ids in moves.refused.items():
+        count = moves.counts[version, reason]
+        more = ", ..." if count > EXAMPLES else ""
+        echo(
+            f"{many(count, 'saga')} of version {version} cannot be moved: {reason} "
+            f"({', '.join(order_ids)}{more})",
+            err=True,
+        )
+    done = "would be moved" if dry_run else "moved"
+    for version, count in sorted(moves.moved.items()):
+        echo(f"{many(count, 'saga')} {done} from version {version} to {to}.")
+    if not moves.moved and not moves.refused:
+        echo(f"No saga {name!r} in flight has another version than {to}.")
