@@ -198,7 +198,9 @@ class ReserveStock(Message):
 
 
 class StockReserved(Message):
-    """Every line is reserved."""
+    """Every line is reserved. `lines` may say what was reserved; empty: what was asked for."""
+
+    lines: tuple[OrderLine, ...] = ()
 
 
 class StockReservationFailed(Failed):

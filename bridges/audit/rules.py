@@ -110,9 +110,33 @@ MONEY = (
                     OR ((p.status = 'REFUNDED' OR r.status = 'RELEASED') AND NOT EXISTS
                         (SELECT 1 FROM sagas o WHERE o.no = s.no AND o.saga <> s.saga)))""",
     ),
+    Check(
+        "charged as asked",
+        "A completed order was charged its amount, in its currency.",
+        "payments of completed orders",
+        f"""SELECT count(*) FROM payments p JOIN sagas s ON s.no = p.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED'""",
+        f"""SELECT p.order_id, 'the order is worth ' || o.amount || ' minor units of '
+                || o.currency || ', the charge is ' || p.amount || ' of ' || p.currency
+            FROM payments p JOIN sagas s ON s.no = p.no JOIN orders o ON o.no = p.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED' AND {_NOT_SKIPPED}
+                AND p.status IN ('COMPLETED', 'REFUNDED')
+                AND (p.amount <> o.amount OR upper(p.currency) <> upper(o.currency))""",
+    ),
 )
 
 GOODS = (
+    Check(
+        "reserved as asked",
+        "The goods that are held for a completed order are those of its lines.",
+        "reservations of completed orders",
+        f"""SELECT count(*) FROM reservations r JOIN sagas s ON s.no = r.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED'""",
+        f"""SELECT r.order_id, 'the order has ' || o.lines || ', the reservation ' || r.lines
+            FROM reservations r JOIN sagas s ON s.no = r.no JOIN orders o ON o.no = r.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED' AND {_NOT_SKIPPED}
+                AND r.status = 'HELD' AND r.lines <> o.lines""",
+    ),
     Check(
         "goods released",
         "A cancelled order holds no goods.",

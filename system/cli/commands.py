@@ -132,7 +132,7 @@ SECTIONS = {
     "Develop": {
         "new": Listed(
             "new:new_command",
-            "Write a project with a saga of your own: two services, a client, rules and tests.",
+            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
         ),
         "simulate": Listed(
             "simulate:simulate_command",

@@ -49,7 +49,7 @@ def _camel(name: str) -> str:
 
 
 def _is_time(name: str) -> bool:
-    return name in _TIMES or name.endswith("_at")
+    return name in _TIMES or (name.endswith("_at") and name != "looked_at")
 
 
 def _moment(at: Any) -> Any:

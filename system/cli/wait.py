@@ -129,7 +129,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
     _print(watch, time.monotonic() - began, as_json, tally)
 
 
-def _print(watch: Watch, seconds: float, as_json: bool, tally: dict[str, Any]) -> None:
+def _print(watch: Watch, seconds: float, as_json: bool, tally: Mapping[str, Any]) -> None:
     outcomes = watch.outcomes
     rows = sorted(outcomes.items(), key=lambda item: (item[0][0] != "COMPLETED", -item[1]))
     if as_json:

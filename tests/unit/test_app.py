@@ -82,7 +82,8 @@ def test_a_client_without_a_service_is_refused() -> None:
 
 def test_two_message_classes_of_one_status_are_refused() -> None:
     """A record's status must name one class."""
-    other: Any = type(Message)("Ping", (Message,), {"__module__": "elsewhere"})
+    meta: Any = type(Message)
+    other = meta("Ping", (Message,), {"__module__": "elsewhere"})
     services = [a_service("one", RentedCar), a_service("two", RentedCar, other)]
     with pytest.raises(DefinitionError, match=r"elsewhere\.Ping and .*\.Ping .*status PING"):
         App(sagas=[a_saga("ping-one", services[0].participant)], services=services)

@@ -181,6 +181,8 @@ def _plain_id(value: Any) -> str:
     try:
         found: str = msgspec.convert(value, Id)
     except msgspec.ValidationError:
-        words = "expected text of 1 to 200 characters, without spaces around it or line breaks"
+        words = (
+            "expected text of 1 to 200 characters, without spaces around it or control characters"
+        )
         raise Problem(422, f"id: {words}", errors=[FieldError(words, pointer="#/id")]) from None
     return found

@@ -208,7 +208,10 @@ class StockView(View):
 
 
 class DeadLetterView(View):
-    """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open."""
+    """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open.
+
+    If it is `truncated`, key, value and headers are shown in part, as large ones are in lists.
+    """
 
     number: int
     topic: str
@@ -219,6 +222,7 @@ class DeadLetterView(View):
     key: str | None
     value: str | None
     headers: dict[str, str]
+    truncated: bool = False
     action: str = ""
     by: str = ""
     why: str = ""

@@ -158,6 +158,15 @@ def test_an_order_in_flight_is_cancelled_and_an_ended_one_is_not(run, tmp_path, 
     assert (1, "has ended: cancelled") == (second.exit_code, second.stderr.strip()[-20:])
 
 
+def test_nothing_is_injected_as_a_dead_letter(run, run_json):
+    """It could be taken for a letter, or for the mark of one."""
+    put = run("inject", "dead-letters", "--raw", "--header", "dead-letter-mark=1", "garbage")
+
+    assert 2 == put.exit_code
+    assert "only workers write to dead-letters" in put.stderr
+    assert [] == run_json("dead-letters", "list")
+
+
 @pytest.fixture
 def letter(run, system):
     """The id of a dead letter: a payment for an order, on a topic where nobody takes it."""

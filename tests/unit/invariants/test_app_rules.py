@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from order_sagas import Stored, rule
+from order_sagas.actors.entities import Entity
 from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.audit import Finding, app_rules
