@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
@@ -20,7 +19,7 @@ from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings
-from order_sagas.system.trace import SearchTimeoutError, Timeline, read_lines, render_json
+from order_sagas.system.trace import SearchTimeoutError, Timeline, read_lines, timeline_fields
 
 USUAL_ADDRESS = "127.0.0.1:8080"
 """Default address of `order-sagas http`."""
@@ -108,7 +107,7 @@ def _timeline(settings: Settings, order_id: str) -> Any:
     timeline = Timeline.from_lines(order_id, lines)
     if not timeline.sagas and not timeline.others:
         return None
-    return orjson.loads(render_json(timeline))
+    return timeline_fields(timeline)
 
 
 KEPT = 5.0

@@ -1,22 +1,28 @@
-"""Shows characters that a terminal would act on, instead of sending them to it.
-
-Texts of others (order ids, reasons, errors of services) could otherwise clear the screen, set its
-title, or show lines in another order than they are.
-"""
+"""Text of others for a terminal: control characters are shown as escapes, never obeyed."""
 
 import re
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-# Control characters but tab and line feed, line separators, and what changes the direction.
+"""Control characters but tab and line feed, line separators, characters that change the direction
+of text, and halves of surrogate pairs, which no output can encode."""
 
 
 def visible(text: str) -> str:
-    r"""Return the text with each unsafe character as an escape, such as `\x1b` or `\u202e`."""
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    r"""Return the text with control characters as `\x1b` or `\u202e`.
+
+    Line feeds and tabs are kept. Ids, reasons and errors come from other systems: a terminal would
+    change its title, clear itself or show a text backwards.
+    """
+    return _OBEYED.sub(_escape, text)
 
 
 def visible_json(text: str) -> str:
-    """Return JSON with each unsafe character as an escape of JSON: the data are the same."""
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    r"""Return JSON with the characters of `visible` in its strings as `\u` escapes."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

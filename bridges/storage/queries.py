@@ -273,6 +273,15 @@ def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
     return _rows(db, groups)
 
 
+def attention_count(db: sa.Connection) -> tuple[int, float | None]:
+    """Return how many sagas need attention, and the start of the oldest in epoch seconds."""
+    query = sa.select(sa.func.count(), sa.func.min(sagas.c.started_at)).where(
+        sagas.c.status == Status.NEEDS_ATTENTION.name
+    )
+    count, oldest = db.execute(query).one()
+    return int(count), oldest
+
+
 def saga_counts(db: sa.Connection) -> dict[str, int]:
     """Return the number of sagas in each status."""
     query = sa.select(sagas.c.status, sa.func.count()).group_by(sagas.c.status)

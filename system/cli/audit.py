@@ -22,7 +22,7 @@ from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of, entities_of
-from order_sagas.system.cli.output import console, plain_table, print_json
+from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -57,14 +57,14 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         try:
             report = attrs.evolve(report, findings=(*report.findings, _begun(settings)))
         except KafkaClientError as error:
-            click.echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
+            echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
     broken = bool(report.violations or (ended and waiting))
     if as_json:
         print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
     else:
         _print(report, waiting)
         if ended and waiting:
-            click.echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
+            echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
 
 
@@ -122,9 +122,9 @@ def _print(report: Report, waiting: int) -> None:
         _print_violations(finding)
     violations = report.violations
     found = many(len(violations), "violation") if violations else "no violations"
-    click.echo(f"{many(len(report.findings), 'check')}, {found}.")
+    echo(f"{many(len(report.findings), 'check')}, {found}.")
     if report.in_flight or waiting:
-        click.echo(
+        echo(
             f"In flight: {many(report.in_flight, 'saga')}, {report.needing_attention:,} of them in "
             f"need of attention; {many(waiting, 'record')} not handled yet."
         )
@@ -132,7 +132,7 @@ def _print(report: Report, waiting: int) -> None:
 
 def _print_violations(finding: Finding) -> None:
     for violation in finding.violations[:SHOWN]:
-        click.echo(f"VIOLATION {violation}")
+        echo(f"VIOLATION {violation}")
     more = len(finding.violations) - SHOWN
     if more > 0:
-        click.echo(f"VIOLATION {finding.check.name}: {more:,} more; --json lists them all")
+        echo(f"VIOLATION {finding.check.name}: {more:,} more; --json lists them all")

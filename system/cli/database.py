@@ -12,7 +12,7 @@ from order_sagas.bridges.storage.migrations import NEWEST
 from order_sagas.bridges.storage.migrations.migration import Migration
 from order_sagas.bridges.storage.preparation import EMPTY, PlannedStep, migrate, plan, version_of
 from order_sagas.bridges.storage.reading import one_moment, reading_engine, stored_version
-from order_sagas.system.cli.output import print_json
+from order_sagas.system.cli.output import echo, print_json
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
@@ -38,9 +38,9 @@ def version_command(as_json: bool, settings: Settings) -> None:
     if as_json:
         print_json({"version": version, "needed": NEWEST})
         return
-    click.echo(f"The database has schema version {version}; this program needs {NEWEST}.")
+    echo(f"The database has schema version {version}; this program needs {NEWEST}.")
     if version < NEWEST:
-        click.echo(f"To see what would be done: {suggestion('database', 'migrate', '--dry-run')}")
+        echo(f"To see what would be done: {suggestion('database', 'migrate', '--dry-run')}")
 
 
 @database_group.command("migrate")
@@ -67,11 +67,11 @@ def migrate_command(dry_run: bool, settings: Settings) -> None:
         after = migrate(db, _told)
         db.close()
     done = "nothing to do" if before == after else f"it had {before}"
-    click.echo(f"The database has schema version {after}: {done}.")
+    echo(f"The database has schema version {after}: {done}.")
 
 
 def _told(migration: Migration) -> None:
-    click.echo(f"Version {migration.version}: {migration.title}")
+    echo(f"Version {migration.version}: {migration.title}")
 
 
 def _plan(db: Connection) -> None:
@@ -83,15 +83,15 @@ def _plan(db: Connection) -> None:
         for step in each.steps:
             _print_step(step)
     if planned:
-        click.echo("Nothing was changed: without --dry-run, it is done.")
+        echo("Nothing was changed: without --dry-run, it is done.")
     else:
-        click.echo(f"There is nothing to do: this program needs schema version {NEWEST}.")
+        echo(f"There is nothing to do: this program needs schema version {NEWEST}.")
 
 
 def _print_step(step: PlannedStep) -> None:
     rows = "" if step.rows is None else f"  ({many(step.rows, 'row')})"
     for statement in step.statements:
-        click.echo(f"  {statement}{rows}")
+        echo(f"  {statement}{rows}")
 
 
 def check_exists(database: str) -> None:

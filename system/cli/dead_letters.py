@@ -19,11 +19,13 @@ from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
     dead_letters,
+    echo,
     open_log,
     plain_table,
     print_json,
     say_if_idle,
 )
+from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
@@ -97,7 +99,7 @@ def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
         return
     if not shown:
         closed = f" {len(letters):,} replayed or discarded; --all shows them." if letters else ""
-        click.echo(f"There are no dead letters.{closed}")
+        echo(f"There are no dead letters.{closed}")
         return
     console().print(_table(shown))
 
@@ -113,11 +115,12 @@ def show_letter_command(letter_id: int, as_json: bool, settings: Settings) -> No
     if as_json:
         print_json(fields)
         return
+    fields["headers"] = fields["headers"].values
     for name, value in fields.items():
         if value not in (None, "", {}):
-            click.echo(f"{name + ':':<11}{value}")
+            echo(f"{name + ':':<11}{value}")
     if not letter.mark:
-        click.echo(f"\n{suggestion('dead-letters', 'replay', str(letter_id))}", err=True)
+        echo(f"\n{suggestion('dead-letters', 'replay', str(letter_id))}", err=True)
 
 
 @dead_letters_group.command("replay")
@@ -132,7 +135,7 @@ def replay_command(asked: Asked) -> None:
         return
     with open_log(asked.settings) as log:
         DeadLetterOperations(log).replay(chosen, asked.by, asked.why, again=asked.again)
-    click.echo(f"{many(len(chosen), 'record')} replayed.")
+    echo(f"{many(len(chosen), 'record')} replayed.")
     say_if_idle(log)
 
 
@@ -150,7 +153,7 @@ def discard_command(asked: Asked) -> None:
         return
     with open_log(asked.settings) as log:
         DeadLetterOperations(log).discard(chosen, asked.by, asked.why, again=asked.again)
-    click.echo(f"{many(len(chosen), 'letter')} discarded.")
+    echo(f"{many(len(chosen), 'letter')} discarded.")
 
 
 def _chosen(letters: DeadLetterReader, asked: Asked, verb: str) -> list[int]:
@@ -168,7 +171,7 @@ def _chosen(letters: DeadLetterReader, asked: Asked, verb: str) -> list[int]:
     if asked.dry_run or not found:
         if found:
             console().print(_table(found))
-        click.echo(f"{many(len(found), 'dead letter') if found else 'No dead letters'} to {verb}.")
+        echo(f"{many(len(found), 'dead letter') if found else 'No dead letters'} to {verb}.")
         return []
     confirm(f"{verb.capitalize()} {many(len(found), 'dead letter')}?", yes=asked.yes)
     return [letter.number for letter in found]
@@ -198,14 +201,14 @@ def _became(letter: DeadLetter) -> str:
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
     mark = letter.mark
     return {
-        "id": letter.number,
+        "number": letter.number,
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
         "time": letter.time,
         "error": letter.error,
         "key": _text(letter.key),
-        "headers": {name: _text(value) for name, value in letter.headers},
+        "headers": ByName({name: _text(value) for name, value in letter.headers}),
         "value": _text(letter.value) if letter.value is not None else None,
         **({"truncated": True} if letter.is_cut else {}),
         "action": mark.action if mark else "",

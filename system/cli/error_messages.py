@@ -9,6 +9,7 @@ from order_sagas.actors.errors import SagaError
 from order_sagas.bridges.errors import BridgeError, ChangedSagaError
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import SettingError
+from order_sagas.system.visible_text import visible
 
 FAILED, USAGE = 1, 2
 
@@ -25,9 +26,11 @@ def exit_with(error: Exception) -> None:
             problem += f". Try: {suggestion(*error.command)}"
     elif isinstance(error, exc.DBAPIError):
         problem = f"the database: {error.orig}"
+    elif isinstance(error, UnicodeEncodeError):
+        problem = f"not UTF-8: {error.object}"
     elif isinstance(error, OSError):
         problem = f"{error.strerror or error}: {error.filename or ''}"
     else:
         return
-    click.echo(f"Error: {problem}", err=True)
+    click.echo(f"Error: {visible(problem)}", err=True)
     sys.exit(code)

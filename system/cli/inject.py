@@ -9,7 +9,7 @@ import msgspec
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.record import Headers
 from order_sagas.system.app import App, app_of
-from order_sagas.system.cli.output import LOG_SETTINGS, open_log, say_if_idle
+from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
@@ -46,13 +46,13 @@ def inject_command(
     if problem and not raw:
         raise click.UsageError(f"{problem}; --raw appends it nevertheless")
     if problem:
-        click.echo(f"Warning: {problem}; it will be a dead letter.", err=True)
+        echo(f"Warning: {problem}; it will be a dead letter.", err=True)
     with open_log(settings) as log:
         record = log.outgoing(
             topic, key if key is not None else _key(app, topic, fields), content, _headers(headers)
         )
         log.append(record)
-    click.echo(f"One record put on {topic}, partition {record.partition}.")
+    echo(f"One record put on {topic}, partition {record.partition}.")
     say_if_idle(log)
 
 

@@ -3,12 +3,12 @@
 import click
 
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.output import console, moment, plain_table, print_json
+from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("locks")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; times are seconds since 1970.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; times are ISO 8601.")
 @settings_options("database")
 def locks_command(as_json: bool, settings: Settings) -> None:
     """List the locks of exclusive sagas, with who has each and who waits for it.
@@ -22,7 +22,7 @@ def locks_command(as_json: bool, settings: Settings) -> None:
         print_json(locks)
         return
     if not locks:
-        click.echo("No lock is held.")
+        echo("No lock is held.")
         return
     table = plain_table("key", "saga", "since (UTC)", "waiting", numbers=("waiting",))
     for lock in locks:

@@ -9,7 +9,7 @@ from order_sagas.actors.messages import Message
 from order_sagas.bridges.intake.message_schema import ENVELOPE
 from order_sagas.bridges.records.message_schemas import json_schema, type_text
 from order_sagas.system.app import App, app_of
-from order_sagas.system.cli.output import console, plain_table, print_json
+from order_sagas.system.cli.output import console, plain_table, print_document, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 
@@ -18,8 +18,9 @@ from order_sagas.system.settings import Settings, settings_options
 @click.option(
     "--json-schema", "as_schema", is_flag=True, help="Print the JSON Schema of all, or of NAME."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options("app")
-def messages_command(name: str | None, as_schema: bool, settings: Settings) -> None:
+def messages_command(name: str | None, as_schema: bool, as_json: bool, settings: Settings) -> None:
     """List the messages of the app, or show the fields of one.
 
     NAME is a status, such as ORDER_CREATED, or the name of the class. The JSON Schemas are made
@@ -28,7 +29,15 @@ def messages_command(name: str | None, as_schema: bool, settings: Settings) -> N
     app = app_of(settings)
     chosen = _named(app, name)
     if as_schema:
-        print_json(json_schema([chosen] if chosen else [*app.messages.values()]))
+        print_document(json_schema([chosen] if chosen else [*app.messages.values()]))
+    elif as_json:
+        print_json(
+            [
+                _as_json(app, status, message)
+                for status, message in app.messages.items()
+                if chosen in (None, message)
+            ]
+        )
     elif chosen:
         _print_fields(chosen)
     else:
@@ -47,17 +56,31 @@ def _named(app: App, name: str | None) -> type[Message] | None:
 def _print_all(app: App) -> None:
     table = plain_table("message", "topics", "for", "fields")
     for status, message in app.messages.items():
-        topics = [topic for topic in app.topics if app.routes.of(topic, message)]
-        receivers = {
-            route.receiver: None for topic in topics for route in app.routes.of(topic, message)
-        }
-        started = app.registry.started_by.get(message)
-        about = [f"starts {started.name}"] if started else []
+        shown = _as_json(app, status, message)
+        about = [f"starts {shown['starts']}"] if shown["starts"] else []
         table.add_row(
-            status, ", ".join(topics), ", ".join([*about, *receivers]),
-            ", ".join(field.encode_name for field in _own_fields(message)),
+            status, ", ".join(shown["topics"]), ", ".join([*about, *shown["receivers"]]),
+            ", ".join(field["name"] for field in shown["fields"]),
         )  # fmt: skip
     console().print(table)
+
+
+def _as_json(app: App, status: str, message: type[Message]) -> dict[str, Any]:
+    topics = [topic for topic in app.topics if app.routes.of(topic, message)]
+    receivers = {
+        route.receiver: None for topic in topics for route in app.routes.of(topic, message)
+    }
+    started = app.registry.started_by.get(message)
+    return {
+        "message": status,
+        "topics": topics,
+        "starts": started.name if started else None,
+        "receivers": [*receivers],
+        "fields": [
+            {"name": field.encode_name, "type": type_text(field.type), "required": field.required}
+            for field in _own_fields(message)
+        ],
+    }
 
 
 def _print_fields(message: type[Message]) -> None:

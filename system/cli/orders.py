@@ -7,12 +7,12 @@ import click
 
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
+from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
 from order_sagas.system.saga_registry import orders_saga
 from order_sagas.system.settings import Settings, settings_options
 
 LIMIT = 50
-JSON_HELP = "Print JSON: amounts in minor units of their currency, times in epoch seconds."
+JSON_HELP = "Print JSON: amounts in minor units of their currency, times in ISO 8601."
 
 
 def listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
@@ -75,8 +75,8 @@ def amount(row: dict[str, Any]) -> str:
 def print_table(table: Any, count: int, limit: int, what: str) -> None:
     """Print a list, or that there is nothing; say if the limit cut it."""
     if not count:
-        click.echo(f"There are no such {what}s.")
+        echo(f"There are no such {what}s.")
         return
     console().print(table)
     if count == limit:
-        click.echo(f"The newest {count:,}; --limit shows more.", err=True)
+        echo(f"The newest {count:,}; --limit shows more.", err=True)

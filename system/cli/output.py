@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 import orjson
-from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.system.cli.public_json import public
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.tables import plain_table as plain_table
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
 from order_sagas.system.visible_text import visible, visible_json
@@ -89,33 +89,36 @@ class VisibleConsole(Console):
                 yield Segment(visible(segment.text), segment.style)
 
 
-def console(*, markup: bool = False) -> Console:
-    """Return a console on standard output, 160 columns wide if it is not a terminal.
+def console(*, markup: bool = False, width: int = 160) -> Console:
+    """Return a console on standard output, `width` columns wide if it is not a terminal.
 
     Without `markup`, square brackets in user data are printed literally.
     """
     made = VisibleConsole(highlight=False, markup=markup, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = 160
+        made.width = width
     return made
 
 
-def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return a table with minimal borders; `numbers` names the right-aligned columns."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    return table
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a text on standard output, or on standard error; control characters are shown."""
+    click.echo(visible(text), err=err, nl=nl)
 
 
-def print_json(value: Any) -> None:
-    """Print indented JSON on standard output."""
-    click.echo(visible_json(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()))
+def print_json(value: Any, *, indent: bool = True) -> None:
+    """Print plain data as JSON on standard output, in the form that `public` describes."""
+    print_document(public(value), indent=indent)
+
+
+def print_document(value: Any, *, indent: bool = True) -> None:
+    """Print JSON on standard output with all names as they are; on one line without `indent`."""
+    option = orjson.OPT_INDENT_2 if indent else 0
+    click.echo(visible_json(orjson.dumps(value, option=option, default=str).decode()))
 
 
 def styled(status: str, more: str = "") -> Text:
     """Return a status in its colour, followed by `more`."""
-    return Text.assemble((status, STATUS_STYLES.get(status, "")), more)
+    return Text.assemble((visible(status), STATUS_STYLES.get(status, "")), visible(more))
 
 
 def moment(at: float | None) -> str:
@@ -128,9 +131,9 @@ def moment(at: float | None) -> str:
 def say_if_idle(log: LogWriter) -> None:
     """Warn on standard error if no system runs to handle the records, or if some are unsent."""
     if not log.running:
-        click.echo(f"{log.waiting_text} `{suggestion('start')}` handles them.", err=True)
+        echo(f"{log.waiting_text} `{suggestion('start')}` handles them.", err=True)
     if log.left:
-        click.echo(
+        echo(
             f"Kafka has not acknowledged {many(log.left, 'record')}: what is left is in the "
             "database, and is sent by the workers, or by the next command that writes.",
             err=True,

@@ -1,5 +1,6 @@
 """`order-sagas pause` and `unpause`: pause a service or the intake of new orders."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -8,14 +9,13 @@ import click
 from order_sagas.actors.words import many
 from order_sagas.bridges.operations import (
     NoSuchTargetError,
+    Paused,
     PauseOperations,
     ReasonNeededError,
-    pauses_that_last,
 )
-from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deferred import INTAKE
 from order_sagas.system.app import app_of
-from order_sagas.system.cli.output import LOG_SETTINGS, moment, open_log, say_if_idle
+from order_sagas.system.cli.output import LOG_SETTINGS, echo, moment, open_log, say_if_idle
 from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
@@ -54,7 +54,7 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
             raise click.UsageError(f"{error}; give it with --why") from None
         except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
-    click.echo(f"Paused {name}. To end it: {suggestion('unpause', name)}")
+    echo(f"Paused {name}. To end it: {suggestion('unpause', name)}")
     say_if_idle(log)
 
 
@@ -67,7 +67,7 @@ def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
             _operations(log, settings).unpause(_participant(name, settings), by, why)
         except NoSuchTargetError as error:
             raise click.UsageError(str(error)) from None
-    click.echo(f"{name.capitalize()} is unpaused.")
+    echo(f"{name.capitalize()} is unpaused.")
     say_if_idle(log)
 
 
@@ -85,10 +85,8 @@ def _participant(name: str, settings: Settings) -> str:
     raise click.UsageError(f"{name!r} cannot be paused; these can be: {known}")
 
 
-def paused(settings: Settings) -> list[dict[str, Any]]:
-    """Return the current pauses for `status`: operator, reason, start, number of messages kept."""
-    with queries.reading(settings.database) as db:
-        found = pauses_that_last(db)
+def named(found: Sequence[Paused], settings: Settings) -> list[dict[str, Any]]:
+    """Return pauses for `status`, under the names of services on the command line."""
     names = _names(settings) if found else {}
     return [{**attrs.asdict(each), "name": names.get(each.name, each.name)} for each in found]
 

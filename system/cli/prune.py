@@ -12,7 +12,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.system.bootstrap import Parts, open_store
-from order_sagas.system.cli.output import moment, print_json
+from order_sagas.system.cli.output import echo, moment, print_json
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 
@@ -81,9 +81,9 @@ def prune_command(
         )  # fmt: skip
         return
     did = "would be deleted" if dry_run else "deleted"
-    click.echo(
+    echo(
         f"{many(pruned.orders, 'order')} that ended before {moment(now - older_than)} UTC, and "
         f"{many(pruned.records, 'record')} of the log, {did}."
     )
     if keep:
-        click.echo(f"Archived in {archive}.")
+        echo(f"Archived in {archive}.")

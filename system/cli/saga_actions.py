@@ -24,6 +24,7 @@ from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_opt
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
+    echo,
     moment,
     open_log,
     plain_table,
@@ -198,7 +199,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         operations.send(chosen, log)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
     count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
-    click.echo(f"Sent{count}. Result: {suggestion(*look)}")
+    echo(f"Sent{count}. Result: {suggestion(*look)}")
     say_if_idle(log)
 
 
@@ -229,12 +230,12 @@ def _print(choice: Choice) -> None:
             )  # fmt: skip
         console().print(table)
         if len(chosen) > SHOWN:
-            click.echo(f"and {len(chosen) - SHOWN:,} more")
-        click.echo(f"{many(len(chosen), 'saga')} to {_verb().lower()}.")
+            echo(f"and {len(chosen) - SHOWN:,} more")
+        echo(f"{many(len(chosen), 'saga')} to {_verb().lower()}.")
     else:
-        click.echo(f"There is no such saga to {_verb().lower()}.")
+        echo(f"There is no such saga to {_verb().lower()}.")
     for reason, count in Counter(choice.refused.values()).most_common():
-        click.echo(f"{many(count, 'saga')} left alone: {reason}")
+        echo(f"{many(count, 'saga')} left alone: {reason}")
 
 
 def _verb() -> str:

@@ -20,6 +20,7 @@ from order_sagas.system.cli.commands import CommandsByName, Listed
 from order_sagas.system.cli.orders import listing, print_table
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
+    echo,
     moment,
     open_log,
     plain_table,
@@ -134,14 +135,14 @@ def start_command(
                 if verdict in _WHY:
                     refused += 1
                     saga_id = saga_id_of(name, message.order_id)
-                    click.echo(f"{_at(where, line)}{saga_id} {_WHY[verdict]}", err=True)
+                    echo(f"{_at(where, line)}{saga_id} {_WHY[verdict]}", err=True)
                     continue
                 new = verdict is Verdict.ACCEPTED
                 started.append({"sagaId": saga_id_of(name, message.order_id), "new": new})
                 if not as_json:
-                    click.echo(started[-1]["sagaId"])
+                    echo(started[-1]["sagaId"])
                     if not new:
-                        click.echo("it was there already, with the same content", err=True)
+                        echo("it was there already, with the same content", err=True)
         progress = watch_of_sagas(log, settings, saga) if wait else None
     if as_json and not wait:
         print_json({"sagas": started, "refused": refused})
@@ -179,7 +180,7 @@ def _chunks(
                 raise InvalidMessageError(problem)
             message = _message(kind, fields)
         except InvalidMessageError as error:
-            click.echo(f"{_at(where, line)}{error}", err=True)
+            echo(f"{_at(where, line)}{error}", err=True)
         chunk.append((line, message))
         if len(chunk) == CHUNK:
             yield chunk

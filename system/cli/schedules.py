@@ -7,12 +7,12 @@ import click
 
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of
-from order_sagas.system.cli.output import console, moment, plain_table, print_json
+from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("schedules")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; times are seconds since 1970.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; times are ISO 8601.")
 @settings_options("database", "app")
 def schedules_command(as_json: bool, settings: Settings) -> None:
     """List the schedules of the app, with the next due time and what was started last.
@@ -42,7 +42,7 @@ def schedules_command(as_json: bool, settings: Settings) -> None:
         print_json(rows)
         return
     if not rows:
-        click.echo("The app has no schedules.")
+        echo("The app has no schedules.")
         return
     table = plain_table("name", "cron", "zone", "catch up", "next (UTC)", "last (UTC)", "order")
     for row in rows:

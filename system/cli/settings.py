@@ -1,8 +1,8 @@
 """`order-sagas settings`: print the settings in force and their sources."""
 
 import click
-from rich.console import Console
 
+from order_sagas.system.cli.output import console
 from order_sagas.system.settings import Provenance, Settings, settings_options
 from order_sagas.system.settings.show import (
     settings_json,
@@ -30,4 +30,4 @@ def settings_command(settings: Settings, provenance: Provenance, form: str | Non
     elif form == "markdown":
         click.echo(settings_markdown(), nl=False)
     else:
-        Console(highlight=False).print(settings_table(settings, provenance))
+        console(width=80).print(settings_table(settings, provenance))

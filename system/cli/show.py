@@ -14,7 +14,8 @@ from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepS
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of, entities_of
 from order_sagas.system.cli.orders import JSON_HELP, amount
-from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
+from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
+from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -38,7 +39,7 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         own = queries.entities_of_order(db, order_id, kinds) if whole and kinds else {}
     if early and not as_json:
         for each in early:
-            click.echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
+            echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
     if early and whole is None:
         nothing: dict[str, Any] = {"sagas": []}
         whole = nothing
@@ -49,7 +50,7 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
     if as_json:
         kept = {"early_replies": early} if early else {}
-        entities = {"entities": own} if kinds else {}
+        entities = {"entities": ByName(own)} if kinds else {}
         rows = [_as_json(*saga) for saga in sagas]
         print_json({**whole, **kept, **entities, "sagas": rows})
         return

@@ -6,7 +6,7 @@ from order_sagas.bridges.intake.message_files import read_json
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
 from order_sagas.bridges.operations import NoSuchMessageError
 from order_sagas.bridges.operations.signals import SignalOperations
-from order_sagas.system.cli.output import LOG_SETTINGS, open_log, say_if_idle
+from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -46,5 +46,5 @@ def signal_command(saga_id: str, message: str, data: str, settings: Settings) ->
         raise click.UsageError(f"--data: {error}") from None
     with open_log(settings) as log:
         operations.send(saga_id, signal, log)
-    click.echo(f"Sent. Result: {suggestion('trace', order_id)}")
+    echo(f"Sent. Result: {suggestion('trace', order_id)}")
     say_if_idle(log)

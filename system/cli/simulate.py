@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from order_sagas.actors.words import many
 from order_sagas.system.app import app_of
-from order_sagas.system.cli.output import console
+from order_sagas.system.cli.output import console, echo
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.harness.campaign import campaign, run_seed
 from order_sagas.system.harness.faults import Fault, from_json, to_json
@@ -108,7 +108,7 @@ def _run_all(
             total["faults"] += len(outcome.plan)
             progress.update(task, advance=1, description=f"seeds, {many(total['faults'], 'fault')}")
             if not progress.console.is_terminal and done % (len(seeds) // PROGRESS_LINES or 1) == 0:
-                click.echo(f"{done:,} of {many(len(seeds), 'seed')}", err=True)
+                echo(f"{done:,} of {many(len(seeds), 'seed')}", err=True)
             if outcome.violations:
                 failed = outcome
                 break
@@ -118,7 +118,7 @@ def _run_all(
                 failed,
                 lambda left: progress.update(shrinking, description=f"{many(left, 'fault')} left"),
             )
-    click.echo(
+    echo(
         f"{many(done, 'seed')} of {many(orders, 'order')}, faults {level}: "
         f"{many(total['faults'], 'fault')}, {many(total['commits'], 'commit')}, "
         f"{many(total['restarts'], 'restart')}; {many(total['COMPLETED'], 'saga')} completed "
@@ -128,26 +128,26 @@ def _run_all(
     if failed:
         _show(failed, tell=tell)
         return 1
-    click.echo("No rule was broken.")
+    echo("No rule was broken.")
     return 0
 
 
 def _show(outcome: Outcome, *, tell: bool) -> None:
     if not outcome.violations:
         ended = ", ".join(f"{n} {status}" for status, n in sorted(outcome.statuses.items()))
-        click.echo(
+        echo(
             f"Seed {outcome.seed}: {ended}; {many(len(outcome.plan), 'fault')}, "
             f"{many(outcome.commits, 'commit')}, {many(outcome.lives - 1, 'restart')}. "
             f"No rule was broken. Log {outcome.digest[:16]}."
         )
         return
     if tell:
-        click.echo(outcome.story)
-    click.echo(f"\nSeed {outcome.seed} broke {many(len(outcome.violations), 'rule')}:")
+        echo(outcome.story)
+    echo(f"\nSeed {outcome.seed} broke {many(len(outcome.violations), 'rule')}:")
     for violation in outcome.violations[:10]:
-        click.echo(f"  {violation}")
-    click.echo(f"\nFaults: {len(outcome.plan)}, orders: {outcome.orders}. Replay it with:")
+        echo(f"  {violation}")
+    echo(f"\nFaults: {len(outcome.plan)}, orders: {outcome.orders}. Replay it with:")
     words = ("simulate", "--seed", str(outcome.seed),
              "--orders", str(outcome.orders), "--workers", str(outcome.workers),
              "--plan", to_json(outcome.plan))  # fmt: skip
-    click.echo(f"  {suggestion(*words)}")
+    echo(f"  {suggestion(*words)}")

@@ -3,26 +3,31 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import click
 import msgspec
-import orjson
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
 from order_sagas.bridges.errors import KafkaClientError
+from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
+from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
 from order_sagas.bridges.storage import queries
-from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
+from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag
-from order_sagas.system.cli.output import console, plain_table, print_json
-from order_sagas.system.cli.pause import in_words, paused
+from order_sagas.system.cli.output import console, echo, plain_table, print_json
+from order_sagas.system.cli.pause import in_words, named
+from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
 from order_sagas.system.log_client import log_access
@@ -31,7 +36,6 @@ from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
 from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
-from order_sagas.system.visible_text import visible_json
 
 SHOWN = 10
 """Maximum number of lost orders that are printed; JSON lists all."""
@@ -48,15 +52,17 @@ STOP_WITHIN = 75.0
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Show the state of a running system: workers, shards, sagas in flight, rates, last error.
 
-    The HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages
-    of the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
-    waiting records are those that no worker has handled yet.
+    The first line tells what a person has to see to: sagas that need attention, open dead letters,
+    pauses, topics that are not read, and lost orders. The HTTP processes of `order-sagas http` and
+    `start --http` are listed too. Rates are averages of the last seconds. A timer is due if the
+    deadline of a saga has passed and is not handled yet; those of sagas that wait for a paused
+    service are put off. Waiting records are those that no worker has handled yet.
 
     Exit codes: 0 a system runs, 1 none runs.
     """
     if watch and as_json:
         while True:
-            click.echo(visible_json(orjson.dumps(as_fields(look(settings))).decode()))
+            print_json(as_fields(look(settings)), indent=False)
             time.sleep(1.0)
     if watch:
         with Live(console=console(), auto_refresh=False) as live:
@@ -69,7 +75,7 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     else:
         console().print(*_shown(found), sep="\n")
     if found.pid is None and not found.runs:
-        click.echo(f"No system runs on this database. Start one: {suggestion('start')}", err=True)
+        echo(f"No system runs on this database. Start one: {suggestion('start')}", err=True)
         click.get_current_context().exit(1)
 
 
@@ -95,7 +101,7 @@ def stop_command(settings: Settings) -> None:
         if time.monotonic() > until:
             raise _does_not_stop(locked_by)
         time.sleep(0.05)
-    click.echo("Stopped.")
+    echo("Stopped.")
 
 
 def _does_not_stop(pid: int) -> click.ClickException:
@@ -111,6 +117,12 @@ class Look:
     pid: int | None
     """Process id of the system that has locked an SQLite database; None if there is none."""
     runs: Mapping[Run, Status]
+    attention: int
+    """Sagas that need attention."""
+    attention_since: float | None
+    """When the oldest of them began, in epoch seconds."""
+    letters: OpenLetters | None
+    """Dead letters that were neither replayed nor discarded; None if Kafka does not answer."""
     in_flight: int
     deadlines: Deadlines
     lag: Lag | None
@@ -143,26 +155,35 @@ class Look:
 
 def look(settings: Settings) -> Look:
     """Collect the state from the supervisors, the database and, if configured, Kafka."""
-    with queries.reading(settings.database) as db:
-        now = time.time()
-        in_flight, due = queries.in_flight(db), deadlines(db, now)
-        # The app is loaded only if there is something to look at.
-        far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
-        early = queries.early_count(db)
     log = log_access(settings)
     problems: list[str] = []
     lost: list[str] = []
+    with queries.reading(settings.database) as db:
+        in_flight, attention = queries.in_flight(db), queries.attention_count(db)
+        pauses, early = pauses_that_last(db), queries.early_count(db)
+        now = time.time()
+        due = deadlines(db, now, _waits_for(pauses, settings) if pauses else None)
+        # The app is loaded only if there is something to look at.
+        far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
+    letters: OpenLetters | None = None
     try:
+        letters = open_letters(log)
         lag: Lag | None = log.lag()
         problems, lost = [str(each) for each in log.problems()], log.lost_orders()
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     cards = cards_of(settings)
-    held, full = paused(settings), full_disks(settings)
     return Look(
-        pid, runs, in_flight, due, lag, held, cards, problems, lost, full, len(far), early
+        pid, runs, *attention, letters, in_flight, due, lag, named(pauses, settings), cards,
+        problems, lost, full_disks(settings), len(far), early,
     )  # fmt: skip
+
+
+def _waits_for(pauses: Sequence[Paused], settings: Settings) -> IsPaused:
+    names = {each.name for each in pauses}
+    services = ServicesOfSteps(registry_of(settings))
+    return lambda saga, step: services.paused(saga, step, names) is not None
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -170,13 +191,15 @@ def as_fields(found: Look) -> dict[str, Any]:
     reports = [worker.report for worker in found.workers if worker.report]
     waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {
+        "needs_attention": {"sagas": found.attention, "oldest": found.attention_since},
+        "dead_letters": None if found.letters is None else attrs.asdict(found.letters),
         "pid": found.pid,
         "workers": [msgspec.to_builtins(worker) for worker in found.workers],
         "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
-        "lag": None if found.lag is None else found.lag.topics,
-        "lag_by_role": None if found.lag is None else found.lag.roles,
+        "lag": None if found.lag is None else ByName(found.lag.topics),
+        "lag_by_role": None if found.lag is None else ByName(found.lag.roles),
         "timers": attrs.asdict(found.deadlines),
         "early_replies": found.early,
         "orders_per_second": round(sum(report.begun_rate for report in reports), 1),
@@ -193,34 +216,56 @@ def as_fields(found: Look) -> dict[str, Any]:
 def _shown(found: Look) -> list[RenderableType]:
     columns = (
         "worker", "process", "shards", "in flight", "ended", "orders/s", "ended/s", "CPU s",
-        "restarts", "last error",
+        "restarts",
     )  # fmt: skip
-    table = plain_table(*columns, numbers=columns[3:-1])
+    table = plain_table(*columns, numbers=columns[3:])
     for worker in found.workers:
         number, report = str(worker.number), worker.report
         if report is None:
             process = f"{worker.pid}, {worker.state}" if worker.pid else worker.state
-            table.add_row(number, process, *[""] * 6, str(worker.restarts), "")
+            table.add_row(number, process, *[""] * 5, str(worker.restarts))
             continue
         table.add_row(
             number,
             str(worker.pid),
-            ", ".join(map(str, report.shards)),
+            _ranges(report.shards),
             f"{report.in_flight:,}",
             f"{report.ended:,}",
             f"{report.begun_rate:,.0f}",
             f"{report.ended_rate:,.0f}",
             f"{worker.cpu:,.1f}",
             str(worker.restarts),
-            report.last_error,
         )
     lines = "\n".join(f"{name:<9}{value}" for name, value in _lines(found))
-    return [table, "", lines] if found.workers else [lines]
+    trouble = _trouble(found)
+    first = Text(trouble, "bold red") if trouble else Text("Nothing needs attention.")
+    workers: list[RenderableType] = [table, ""] if found.workers else []
+    return [first, "", *workers, lines]
+
+
+def _trouble(found: Look) -> str:
+    return in_short(
+        SystemClock().now(), found.attention, found.attention_since, found.letters, found.paused,
+        found.problems, found.lost,
+    )  # fmt: skip
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in ascending order, with ranges: `0-5, 8`."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    return ", ".join("-".join(map(str, each)) for each in ranges)
 
 
 def _lines(found: Look) -> list[tuple[str, str]]:
     due = found.deadlines
     timers = f"{due.due:,} due"
+    if due.put_off:
+        timers += f"; {due.put_off:,} put off, while a service is paused"
     if due.due:
         timers += f", the oldest for {due.late:,.1f} s"
     timers += "; no other" if due.next_in is None else f"; the next in {due.next_in:,.1f} s"
@@ -259,4 +304,7 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         named = ", ".join(found.lost[:SHOWN]) + (", ..." if len(found.lost) > SHOWN else "")
         lost = many(len(found.lost), "order")
         lines.append(("lost", f"Kafka has no start of {lost}: {named}; submit them again"))
+    for worker in found.workers:
+        if worker.report and worker.report.last_error not in ("", found.last_error):
+            lines.append(("error", f"worker {worker.number}: {worker.report.last_error}"))
     return [*lines, ("error", found.last_error)] if found.last_error else lines

@@ -16,6 +16,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
+    echo,
     open_log,
     plain_table,
     print_json,
@@ -59,28 +60,22 @@ def load_command(
     except FileError as error:
         raise FileError(f"{file}: {error}") from None
     for line, problem in bad:
-        click.echo(f"{file}:{line}: {problem}", err=True)
+        echo(f"{file}:{line}: {problem}", err=True)
     if bad:
-        click.echo(
-            f"Nothing was loaded: put {many(len(bad), 'line')} right and load it again.", err=True
-        )
+        echo(f"Nothing was loaded: put {many(len(bad), 'line')} right and load it again.", err=True)
         ctx.exit(1)
     loads = list(loads_of(rows, secrets.token_hex(8) if again else ""))
     if not loads:
-        click.echo("There are no goods in it.")
+        echo("There are no goods in it.")
         return
     with open_log(settings) as log:
         new = _put(log, loads)
     if not new:
-        click.echo(
-            "Nothing changed: this delivery was loaded before. If it came twice, add --again."
-        )
+        echo("Nothing changed: this delivery was loaded before. If it came twice, add --again.")
         return
     skus, goods = len({(w, s) for w, s, _ in rows}), sum(quantity for _, _, quantity in rows)
     warehouses = len({warehouse for warehouse, _, _ in rows})
-    click.echo(
-        f"{many(goods, 'piece')} of {many(skus, 'SKU')} sent to {many(warehouses, 'warehouse')}."
-    )
+    echo(f"{many(goods, 'piece')} of {many(skus, 'SKU')} sent to {many(warehouses, 'warehouse')}.")
     say_if_idle(log)
 
 
@@ -130,10 +125,8 @@ def stock_show_command(sku: str | None, as_json: bool, settings: Settings) -> No
             table.add_row(row["sku"], row["warehouse"], *[f"{amount:,}" for amount in amounts])
         console().print(table)
     else:
-        click.echo(f"Nothing of {sku} was ever loaded." if sku else "There is no stock.")
+        echo(f"Nothing of {sku} was ever loaded." if sku else "There is no stock.")
     if loads:
         lines = sum(count for _, count in loads)
         who = "" if levels else f"; `{suggestion('start')}` handles them"
-        click.echo(
-            f"In the log: {many(len(loads), 'load')} with {many(lines, 'line')}{who}.", err=True
-        )
+        echo(f"In the log: {many(len(loads), 'load')} with {many(lines, 'line')}{who}.", err=True)

@@ -15,7 +15,8 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.intake.csv_table import FileError, check_encoding, decode_text
 from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
-from order_sagas.system.cli.output import LOG_SETTINGS, open_log, print_json, say_if_idle
+from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, print_json, say_if_idle
+from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.wait import wait_for, watch_of
 from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import orders_saga
@@ -126,7 +127,7 @@ def submit_command(
     if as_json and not wait:
         print_json(attrs.asdict(tally))
     elif not as_json:
-        click.echo(_summary(tally))
+        echo(_summary(tally))
     if tally.accepted and not wait:
         say_if_idle(log)
     if progress and numbers:
@@ -158,14 +159,17 @@ class _Total:
 def _show_total(total: _Total, tally: _Tally, as_json: bool) -> None:
     totals = total.by_currency()
     if as_json:
-        of = {c: {"orders": count, "amount": amount} for c, (count, amount) in totals.items()}
-        print_json({"orders": len(total.orders), "refused": tally.refused, "totals": of})
+        of = {
+            c: {"orders": count, "amount": amount, "currency": c}
+            for c, (count, amount) in totals.items()
+        }
+        print_json({"orders": len(total.orders), "refused": tally.refused, "totals": ByName(of)})
         return
     refused = f"; {tally.refused:,} refused" if tally.refused else ""
-    click.echo(f"{many(len(total.orders), 'order')} would be submitted{refused}.")
+    echo(f"{many(len(total.orders), 'order')} would be submitted{refused}.")
     for currency, (count, amount) in totals.items():
         shown = money(amount, currency) if currency else "free of charge"
-        click.echo(f"  {many(count, 'order')}: {shown}")
+        echo(f"  {many(count, 'order')}: {shown}")
 
 
 def _open(file: Path) -> BinaryIO:
@@ -191,7 +195,7 @@ def _chunks(found: Iterator[Found], name: str, tally: _Tally) -> Iterator[list[F
     for each in found:
         if each.order is None:
             tally.refused += 1
-            click.echo(f"{name}:{each.line}: {each.problem}", err=True)
+            echo(f"{name}:{each.line}: {each.problem}", err=True)
             continue
         chunk.append(each)
         if len(chunk) == CHUNK:
@@ -211,7 +215,7 @@ def _count(chunk: list[Found], verdicts: list[Verdict], name: str, tally: _Tally
             tally.refused += 1
             order: OrderCreated | None = found.order
             order_id = order.order_id if order else ""
-            click.echo(f"{name}:{found.line}: order {order_id} {_WHY[verdict]}", err=True)
+            echo(f"{name}:{found.line}: order {order_id} {_WHY[verdict]}", err=True)
 
 
 def _summary(tally: _Tally) -> str:

@@ -15,7 +15,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import app_of
 from order_sagas.system.cli.confirm import bulk_options, confirm
-from order_sagas.system.cli.output import print_json
+from order_sagas.system.cli.output import echo, print_document, print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -49,7 +49,7 @@ def create_command(settings: Settings) -> None:
     )
     for topic in topics:
         what = "created" if topic in made else "already exists"
-        click.echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")
+        echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")
 
 
 @topics_group.command("check")
@@ -100,7 +100,7 @@ def accept_reset_command(
     with queries.reading(settings.database) as db:
         _print(found, affected_orders(db, registry_of(settings), found))
     if dry_run:
-        click.echo("Nothing was changed.")
+        echo("Nothing was changed.")
         return
     place = "the end" if from_end else "the beginning"
     confirm(f"Read {many(len(found), 'partition')} from {place}?", yes=yes)
@@ -110,7 +110,7 @@ def accept_reset_command(
             accept(writing, db, settings.kafka_group, found, now, from_end=from_end)
     finally:
         writing.close()
-    click.echo(f"{many(len(found), 'partition')} will be read from {place}.")
+    echo(f"{many(len(found), 'partition')} will be read from {place}.")
 
 
 @topics_group.command("asyncapi")
@@ -130,7 +130,7 @@ def asyncapi_command(settings: Settings) -> None:
         as_strings=forms.keys(),
         servers=[host for host in settings.kafka.split(",") if host],
     )
-    print_json(document)
+    print_document(document)
 
 
 def _need_kafka(settings: Settings) -> None:
@@ -140,13 +140,13 @@ def _need_kafka(settings: Settings) -> None:
 
 def _print(found: Sequence[TopicProblem], orders: Sequence[str]) -> None:
     if not found:
-        click.echo("The topics are what the offsets were stored for.")
+        echo("The topics are what the offsets were stored for.")
         return
     for problem in found:
-        click.echo(str(problem))
+        echo(str(problem))
     named = f": {', '.join(orders[:SHOWN])}" if orders else ""
     more = f" and {len(orders) - SHOWN:,} more; --json lists all" if len(orders) > SHOWN else ""
-    click.echo(f"{many(len(orders), 'order')} waiting for records of them{named}{more}.")
+    echo(f"{many(len(orders), 'order')} waiting for records of them{named}{more}.")
 
 
 def _as_json(problem: TopicProblem) -> dict[str, object]:

@@ -1,15 +1,18 @@
 """`order-sagas trace`: the life of one order, from the logs."""
 
-import os
-
 import click
 
 from order_sagas.actors.words import many
-from order_sagas.system.cli.output import VisibleConsole
+from order_sagas.system.cli.output import console, echo, print_document
 from order_sagas.system.logs import log_files
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
-from order_sagas.system.visible_text import visible_json
+from order_sagas.system.trace import (
+    Timeline,
+    read_lines,
+    render_mermaid,
+    render_text,
+    timeline_fields,
+)
 
 
 @click.command("trace")
@@ -22,6 +25,7 @@ from order_sagas.system.visible_text import visible_json
     show_default=True,
     help="Text, JSON, or a Mermaid sequence diagram.",
 )
+@click.option("--json", "form", flag_value="json", help="Print JSON: the same as --format json.")
 @settings_options("database", "log_dir")
 def trace_command(order_id: str, form: str, settings: Settings) -> None:
     """Show the history of ORDER_ID: each step, retry and compensation, and its cause.
@@ -32,14 +36,11 @@ def trace_command(order_id: str, form: str, settings: Settings) -> None:
     if not timeline.sagas and not timeline.others:
         raise click.ClickException(_nothing_found(order_id, settings))
     if form == "json":
-        click.echo(visible_json(render_json(timeline).decode()))
+        print_document(timeline_fields(timeline))
     elif form == "mermaid":
-        click.echo(render_mermaid(timeline), nl=False)
+        echo(render_mermaid(timeline), nl=False)
     else:
-        console = VisibleConsole(highlight=False)
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = 120  # a pipe or a file has no width of its own
-        render_text(timeline, console)
+        render_text(timeline, console(width=120))
 
 
 def _nothing_found(order_id: str, settings: Settings) -> str:

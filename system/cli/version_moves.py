@@ -12,6 +12,7 @@ from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.preparation import check_version, version_of
 from order_sagas.system.cli.database import check_exists
+from order_sagas.system.cli.output import echo
 from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -56,13 +57,13 @@ def _tell(moves: Moves, name: str, to: int, dry_run: bool) -> None:
     for (version, reason), order_ids in moves.refused.items():
         count = moves.counts[version, reason]
         more = ", ..." if count > EXAMPLES else ""
-        click.echo(
+        echo(
             f"{many(count, 'saga')} of version {version} cannot be moved: {reason} "
             f"({', '.join(order_ids)}{more})",
             err=True,
         )
     done = "would be moved" if dry_run else "moved"
     for version, count in sorted(moves.moved.items()):
-        click.echo(f"{many(count, 'saga')} {done} from version {version} to {to}.")
+        echo(f"{many(count, 'saga')} {done} from version {version} to {to}.")
     if not moves.moved and not moves.refused:
-        click.echo(f"No saga {name!r} in flight has another version than {to}.")
+        echo(f"No saga {name!r} in flight has another version than {to}.")

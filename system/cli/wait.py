@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import attrs
-import click
 import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,7 +16,7 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.output import console, plain_table, print_json, styled
+from order_sagas.system.cli.output import console, echo, plain_table, print_json, styled
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings
 
@@ -120,7 +119,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
                 break
             if not told and not watch.is_running():
                 told = True
-                click.echo(
+                echo(
                     f"No system is running on this database. The {watch.noun}s wait in its log; "
                     f"start one with `{suggestion('start')}`. Still waiting (Ctrl-C stops waiting "
                     "only).",
@@ -142,4 +141,4 @@ def _print(watch: Watch, seconds: float, as_json: bool, tally: Mapping[str, Any]
         table.add_row(styled(status), code, f"{count:,}")
     console().print(table)
     ended = many(sum(outcomes.values()), watch.noun)
-    click.echo(f"{ended} ended, {seconds:.1f} s after the last was sent.")
+    echo(f"{ended} ended, {seconds:.1f} s after the last was sent.")

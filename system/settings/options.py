@@ -11,6 +11,7 @@ import click
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.load import load_settings
 from order_sagas.system.settings.model import Declared, declared
+from order_sagas.system.visible_text import visible
 
 Function = Callable[..., Any]
 _GIVEN = f"{__name__}.given"
@@ -53,7 +54,7 @@ def settings_options(*names: str, provenance: bool = False) -> Callable[[Functio
             }
             os.umask(SHARED if settings.file_group else PRIVATE)
             for warning in sources.warnings:
-                click.echo(f"Warning: {warning}", err=True)
+                click.echo(f"Warning: {visible(warning)}", err=True)
             if provenance:
                 given["provenance"] = sources
             return function(*args, settings=settings, **given)

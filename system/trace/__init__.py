@@ -1,6 +1,6 @@
 """The history of an order, read from the log files: reader, timeline and renderers."""
 
-from order_sagas.system.trace.as_json import render_json
+from order_sagas.system.trace.as_json import timeline_fields
 from order_sagas.system.trace.mermaid import render_mermaid
 from order_sagas.system.trace.reading import SearchTimeoutError, read_lines
 from order_sagas.system.trace.text import render_text
@@ -12,7 +12,7 @@ __all__ = [
     "Timeline",
     "Transition",
     "read_lines",
-    "render_json",
     "render_mermaid",
     "render_text",
+    "timeline_fields",
 ]

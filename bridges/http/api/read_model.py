@@ -43,6 +43,7 @@ from order_sagas.bridges.http.api.schemas import (
     moment,
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
+from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
@@ -83,11 +84,7 @@ class ReadModel:
             for step in saga.rows
             if step.done or step.undone
         ]
-        self._services = {
-            (saga.name, step.name): step.to.name
-            for saga in registry.newest.values()
-            for step in saga.rows
-        }
+        self._services = ServicesOfSteps(registry)
         self._totals: tuple[dict[str, int], dict[str, int]] | None = None
         self._totals_until = float("-inf")
         self._counting = threading.Lock()
@@ -292,7 +289,7 @@ class ReadModel:
             oldest, overdue, paused_overdue = None, 0, 0
             for saga, step, count, deadline, late in db.execute(waiting):
                 by_step[step] = by_step.get(step, 0) + count
-                if self._paused_service(saga, step, names):
+                if self._services.paused(saga, step, names):
                     paused_overdue += late
                     continue
                 overdue += late
@@ -319,13 +316,8 @@ class ReadModel:
             )
 
     def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
-        service = self._paused_service(saga.saga, saga.step, names)
+        service = self._services.paused(saga.saga, saga.step, names)
         return msgspec.structs.replace(saga, paused=service) if service else saga
-
-    def _paused_service(self, saga: str, step: str, names: set[str]) -> str | None:
-        """Return the paused service, of these `names`, that a saga at this step waits for."""
-        waits = (self._services.get((saga, each)) for each in step.split(", "))
-        return next((name for name in waits if name in names), None) if names else None
 
     def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
         """Return the number of orders by status, and of ended sagas by status.

@@ -104,7 +104,7 @@ def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
 
         assert 0 == system.stop()
     assert [("COMPLETED", 2000)] == [(o["status"], o["orders"]) for o in summary["outcomes"]]
-    assert (0, 0, 2000) == (stock["on_hand"], stock["held"], stock["sold"])
+    assert (0, 0, 2000) == (stock["onHand"], stock["held"], stock["sold"])
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
@@ -177,7 +177,7 @@ def test_many_submitters_at_once_do_not_get_in_each_others_way(tmp_path):
         assert 0 == system.stop()
 
     assert 4500 == sum(tally["accepted"] for tally in tallies)
-    assert 4500 == sum(tally["already_there"] for tally in tallies)
+    assert 4500 == sum(tally["alreadyThere"] for tally in tallies)
 
 
 def test_a_system_that_cannot_go_on_says_why_and_exits_with_1(tmp_path):

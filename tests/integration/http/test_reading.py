@@ -113,7 +113,7 @@ def test_a_saga_is_told_with_its_timeline(busy):
     with serving(busy.settings) as api:
         timeline = api.get("/api/v1/sagas/o-6").json()["timeline"]
 
-    assert "place-order/o-6" == timeline["sagas"][0]["saga_id"]
+    assert "place-order/o-6" == timeline["sagas"][0]["sagaId"]
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,12 @@ QUESTIONS = {
     "the oldest deadlines": Asked(lambda db: queries.oldest(db, 10)),
     "attention": Asked(lambda db: queries.needing_attention(db, 10)),
     "groups": Asked(lambda db: queries.attention_groups(db, 10)),
+    "how many need attention": Asked(queries.attention_count),
     "in flight": Asked(queries.in_flight),
     "deadlines": Asked(lambda db: deadlines(db, 1e9)),
+    "deadlines while a service is paused": Asked(
+        lambda db: deadlines(db, 1e9, lambda saga, step: step == "reserve stock")
+    ),
     "an order": Asked(lambda db: queries.order(db, "h-10")),
     "stock": Asked(queries.stock),
     "stock of a SKU": Asked(lambda db: queries.stock(db, "PEN")),

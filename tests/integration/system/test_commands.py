@@ -58,13 +58,13 @@ def test_orders_are_submitted_followed_and_audited(either: KafkaSystem, tmp_path
     assert [("COMPLETED", "", 1), ("CANCELLED", "out_of_stock", 1)] == [
         (o["status"], o["reason"], o["orders"]) for o in json.loads(waited.stdout)["outcomes"]
     ]
-    assert 2 == json.loads(waited.stdout)["already_there"]
+    assert 2 == json.loads(waited.stdout)["alreadyThere"]
     assert {"A-1": "COMPLETED", "A-2": "CANCELLED"} == {
-        order["order_id"]: order["status"] for order in either.said("orders")
+        order["orderId"]: order["status"] for order in either.said("orders")
     }
     assert "COMPLETED" == either.said("show", "A-1")["sagas"][0]["status"]
     assert "COMPLETED" in either.run("trace", "A-1").stdout.upper()
-    assert (8, 2) == tuple(either.said("stock", "show")[0][each] for each in ("on_hand", "sold"))
+    assert (8, 2) == tuple(either.said("stock", "show")[0][each] for each in ("onHand", "sold"))
     assert (0, True) == (audit.returncode, json.loads(audit.stdout)["ok"])
     assert 0 == worker.stop(signal.SIGTERM)
     assert 0 == either.number("SELECT count(*) FROM outbox")
@@ -76,7 +76,7 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
     system.run("inject", "order-events", "more nonsense", "--raw", "--header", "a=b")
     system.start()
     first, second = letters(system, 2)
-    system.run("dead-letters", "discard", first["id"], "--why", "a joke", "--by", "ann")
+    system.run("dead-letters", "discard", first["number"], "--why", "a joke", "--by", "ann")
     seen_to = ("--by", "ann", "--why", "it can be read now", "--yes")
     replayed = system.run("dead-letters", "replay", "--all", "--error", "not json", *seen_to)
     seen = letters(system, 3, "--all")
@@ -89,7 +89,7 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
         f"{letter['action']} by {letter['by']}" for letter in seen
     ]
     assert ["more nonsense"] == [each["value"] for each in system.said("dead-letters", "list")]
-    assert second["id"] == system.said("dead-letters", "show", second["id"])["id"]
+    assert second["number"] == system.said("dead-letters", "show", second["number"])["number"]
     nowhere = {**system.env, "ORDER_SAGAS_DATABASE": "postgresql://nobody@127.0.0.1:1/nothing"}
     assert 0 == order_sagas("dead-letters", "list", env=nowhere).returncode
 

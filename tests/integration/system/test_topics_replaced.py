@@ -59,8 +59,8 @@ def test_topics_that_were_created_again_are_not_read_until_it_is_accepted(
     assert 1 == checked.returncode
     assert sorted({*APP.topics} - {"dead-letters"}) == topics
     assert 0 == accepted.returncode, accepted.stderr
-    assert "was created again" in status["last_error"]
-    assert any("order-events" in problem for problem in status["topic_problems"])
+    assert "was created again" in status["lastError"]
+    assert any("order-events" in problem for problem in status["topicProblems"])
     assert 0 == system.run("topics", "check").returncode
     assert [] == system.read("dead-letters")
 
@@ -82,11 +82,11 @@ def test_orders_whose_start_was_deleted_unread_are_found_and_can_be_submitted_ag
     system.load()
     with system.start(workers=2):
         system.wait_for_ends(5)
-        wait_until(lambda: 20 == len(system.said("status")["lost_orders"]), "all to be found")
+        wait_until(lambda: 20 == len(system.said("status")["lostOrders"]), "all to be found")
         audit = system.run("audit", "--json")
         again = system.run("submit", "-", "--format", "jsonl", "--json", stdin=lines_of(20, "gone"))
         system.wait_for_ends(25)
-        after = system.said("status")["lost_orders"]
+        after = system.said("status")["lostOrders"]
 
     begun = json.loads(audit.stdout)["checks"][-1]
     assert 1 == audit.returncode

@@ -20,5 +20,5 @@ def test_locks_are_listed_with_who_has_them_and_who_waits(run, run_json, tmp_pat
         shown = run("sagas", "locks").stdout
 
     assert "c-1" == lock["key"]
-    assert ["place-order/A", "place-order/B"] == [each["saga_id"] for each in lock["claims"]]
+    assert ["place-order/A", "place-order/B"] == [each["sagaId"] for each in lock["claims"]]
     assert ["c-1", "place-order/A", "1"] == [shown.split()[i] for i in (-5, -4, -1)]

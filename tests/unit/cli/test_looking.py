@@ -2,6 +2,7 @@
 
 import pytest
 
+from order_sagas.actors.clock import iso
 from order_sagas.actors.entities import Notification
 from order_sagas.actors.messages import OrderLine, PaymentCompleted
 from order_sagas.actors.sagas.definition import hours
@@ -18,10 +19,10 @@ def test_orders_are_listed_newest_first_with_what_became_of_them(run, run_json, 
     system.put(an_order("B"))
 
     assert [("B", "CANCELLED", "out_of_stock"), ("A", "COMPLETED", "")] == [
-        (row["order_id"], row["status"], row["code"]) for row in run_json("orders")
+        (row["orderId"], row["status"], row["code"]) for row in run_json("orders")
     ]
-    assert ["A"] == [row["order_id"] for row in run_json("orders", "--status", "completed")]
-    assert ["B"] == [row["order_id"] for row in run_json("orders", "--limit", 1)]
+    assert ["A"] == [row["orderId"] for row in run_json("orders", "--status", "completed")]
+    assert ["B"] == [row["orderId"] for row in run_json("orders", "--limit", 1)]
     assert "EUR 3.00" in run("orders").stdout
 
 
@@ -38,8 +39,8 @@ def test_a_saga_in_flight_is_listed_with_what_it_waits_for(run_json, tmp_path, s
         system.put(an_order("A"))
         (row,) = run_json("sagas", "--status", "running")
 
-        assert ("A", "process payment") == (row["order_id"], row["step"])
-        assert system.clock.now() + 30 == row["deadline"]
+        assert ("A", "process payment") == (row["orderId"], row["step"])
+        assert iso(system.clock.now() + 30) == row["deadline"]
 
 
 def test_all_of_an_order_is_shown(run, run_json, system):
@@ -141,10 +142,10 @@ def test_a_reply_that_came_too_early_is_shown(run, run_json, system):
     """Also for an order without a saga."""
     system.start()
     system.put(PaymentCompleted(order_id="A"))
-    early = run_json("show", "A")["early_replies"]
+    early = run_json("show", "A")["earlyReplies"]
 
     assert ["payment-events"] == [each["topic"] for each in early]
     assert "came too early: " in run("show", "A").stdout
     assert '"status":"PAYMENT_COMPLETED"' in run("show", "A").stdout
-    assert 1 == run_json("status")["early_replies"]
+    assert 1 == run_json("status")["earlyReplies"]
     assert "1 reply kept for a later step" in run("status").stdout

@@ -154,7 +154,7 @@ def test_sagas_still_lists(rentals: EmbeddedSystem) -> None:
     rentals.start()
     (row,) = json.loads(run("sagas", "--status", "running", "--json").stdout)
 
-    assert ("r-1", "rent-car", "hand over keys") == (row["order_id"], row["saga"], row["step"])
+    assert ("r-1", "rent-car", "hand over keys") == (row["orderId"], row["saga"], row["step"])
 
 
 def test_start_waits_for_the_end(rentals: EmbeddedSystem) -> None:
@@ -184,7 +184,7 @@ def test_an_order_is_started_as_if_it_were_submitted(
 
         assert (0, "place-order/A\n") == (done.exit_code, done.stdout)
         assert (1, True) == (wrong.exit_code, "customerId" in wrong.stderr)
-        assert ["A"] == [row["order_id"] for row in json.loads(run("orders", "--json").stdout)]
+        assert ["A"] == [row["orderId"] for row in json.loads(run("orders", "--json").stdout)]
 
 
 # --- signal --------------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
     run("sagas", "start", "rent-car", "--file", "-", stdin=VAN.replace("500", "5000"))
     rentals.start()
     done = run("audit", "--ended", "--json")
-    checks = {check["name"]: check["looked_at"] for check in json.loads(done.stdout)["checks"]}
+    checks = {check["name"]: check["lookedAt"] for check in json.loads(done.stdout)["checks"]}
 
     assert 0 == done.exit_code
     assert "CANCELLED" == rentals.status("r-1", "rent-car")

@@ -175,7 +175,7 @@ def letter(run, system):
         "--header", "trace=7")  # fmt: skip
     system.run()
     (letter,) = json.loads(run("dead-letters", "list", "--json").stdout)
-    return letter["id"]
+    return letter["number"]
 
 
 def test_a_dead_letter_tells_where_it_came_from_and_why(run_json, letter):
@@ -234,7 +234,7 @@ def letters(run, run_json, system):
         value = f'{{"orderId": "{order_id}", "status": "PAYMENT_COMPLETED"}}'
         run("inject", "stock-events", value)
     system.run()
-    return [letter["id"] for letter in run_json("dead-letters", "list")]
+    return [letter["number"] for letter in run_json("dead-letters", "list")]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def letters(run, run_json, system):
 def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, places):
     """And a dry run tells which, and does nothing."""
     dry = run("dead-letters", "discard", "--all", *narrowed, "--why", "x", "--dry-run")
-    assert letters == [letter["id"] for letter in run_json("dead-letters", "list")]
+    assert letters == [letter["number"] for letter in run_json("dead-letters", "list")]
     done = run("dead-letters", "discard", "--all", *narrowed, "--why", "x")
 
     assert (
@@ -261,7 +261,7 @@ def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, p
     assert len(places) == sum("PAYMENT" in x or "oops" in x for x in dry.stdout.splitlines())
     assert (0, bool(places)) == (done.exit_code, " discarded." in done.stdout)
     assert [each for n, each in enumerate(letters) if n not in places] == [
-        letter["id"] for letter in run_json("dead-letters", "list")
+        letter["number"] for letter in run_json("dead-letters", "list")
     ]
 
 

@@ -1,6 +1,7 @@
 """`order-sagas schedules`."""
 
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -33,13 +34,14 @@ def test_an_app_without_schedules_says_so(run, system) -> None:
 
 def test_schedules_are_listed_with_what_they_started_last(run, run_json, tmp_path, system, app):
     (before,) = run_json("schedules")
-    assert (None, "", None) == (before["next"], before["last_order"], before["last_started"])
+    assert (None, "", None) == (before["next"], before["lastOrder"], before["lastStarted"])
     schedules = sys.modules["app_with_schedule"].APP.schedules
     with EmbeddedSystem(tmp_path, schedules=schedules) as scheduled:
         scheduled.advance(86400.0)
         now = scheduled.clock.now()
     (row,) = run_json("schedules")
 
-    assert row["last_order"].startswith("nightly-2023111")
-    assert row["last_started"] < now < row["next"] <= row["last_started"] + 86400.0
+    assert row["lastOrder"].startswith("nightly-2023111")
+    last, following = map(datetime.fromisoformat, (row["lastStarted"], row["next"]))
+    assert last.timestamp() < now < following.timestamp() <= last.timestamp() + 86400.0
     assert "nightly-2023111" in run("schedules").stdout

@@ -1,10 +1,18 @@
 """`status` where no supervisor answers: what the database alone can tell."""
 
+import re
+
 import attrs
 import pytest
 
 from order_sagas.actors.messages import OrderLine
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
+from order_sagas.system.cli.trouble import OpenLetters, in_short
 from tests.support.embedded import EmbeddedSystem, an_order
+
+NOW = 1700000000.0
 
 
 @pytest.fixture
@@ -33,11 +41,11 @@ def test_scripts_read_the_same(left_behind, run_json) -> None:
 
     assert (None, []) == (found["pid"], found["workers"])
     assert (1, 1, {"order-events": 1}) == (
-        found["sagas_in_flight"], found["records_waiting"], found["lag"],
+        found["sagasInFlight"], found["recordsWaiting"], found["lag"],
     )  # fmt: skip
-    assert (1, None) == (found["timers"]["due"], found["timers"]["next_in"])
+    assert (1, None) == (found["timers"]["due"], found["timers"]["nextIn"])
     assert found["timers"]["late"] > 3600
-    assert (0.0, 0.0) == (found["orders_per_second"], found["ended_per_second"])
+    assert (0.0, 0.0) == (found["ordersPerSecond"], found["endedPerSecond"])
 
 
 def test_a_role_that_does_not_run_lags_and_is_named(system, run, run_json) -> None:
@@ -51,14 +59,86 @@ def test_a_role_that_does_not_run_lags_and_is_named(system, run, run_json) -> No
     found, said = run_json("status"), run("status").stdout
 
     assert {"payment-events": 2} == found["lag"]
-    assert {**dict.fromkeys(roles, 0), "payment": 2} == found["lag_by_role"]
-    assert 2 == found["records_waiting"]
+    assert {**dict.fromkeys(roles, 0), "payment": 2} == found["lagByRole"]
+    assert 2 == found["recordsWaiting"]
     assert "roles    payment 2 waiting\n" in said
 
 
 def test_what_nobody_has_read_counts_for_each_role_that_reads_its_topic(system, run_json) -> None:
     """The order waits for its saga and for the order service."""
     system.log.append(system.log.outgoing("order-events", "a", b"{}"))
-    waiting = {role: n for role, n in run_json("status")["lag_by_role"].items() if n}
+    waiting = {role: n for role, n in run_json("status")["lagByRole"].items() if n}
 
     assert {"orchestrator": 1, "orders": 1} == waiting
+
+
+class NeverRefunds(SimulatedGateway):
+    """A provider that charges, and does not answer to refunds."""
+
+    def refund(self, refund):
+        return NoAnswer()
+
+
+def test_trouble_is_told_first(tmp_path, system, run, run_json) -> None:
+    """Sagas that need attention, open dead letters and pauses."""
+    with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as system:
+        system.put(an_order("a"), an_order("b"))
+        system.advance(hours(5))
+        for value in (b"nonsense", b"more"):
+            system.log.append(system.log.outgoing("order-events", "x", value))
+        system.run()
+    (gone, _) = run_json("dead-letters", "list")
+    run("dead-letters", "discard", gone["number"], "--why", "a test")
+    run("pause", "stock", "--why", "counting")
+    found, first = run_json("status"), run("status").stdout.splitlines()[0]
+
+    assert (2, "2023-11-14T22:13:20.000Z") == (
+        found["needsAttention"]["sagas"], found["needsAttention"]["oldest"],
+    )  # fmt: skip
+    assert 1 == found["deadLetters"]["open"]
+    assert re.fullmatch(
+        r"2 need attention, oldest [\d,]+ d; 1 dead letter; stock paused since \d\d:\d\d UTC", first
+    )
+
+
+def test_no_trouble_is_told_too(system, run) -> None:
+    """Once there is a database."""
+    system.start()
+
+    assert "Nothing needs attention." == run("status").stdout.splitlines()[0]
+
+
+def test_deadlines_of_a_paused_service_are_put_off(left_behind, run, run_json) -> None:
+    """They are not due, and the status says how many there are."""
+    run("pause", "payments", "--why", "maintenance")
+    timers = run_json("status")["timers"]
+
+    assert (0, 0.0, None, 1) == (
+        timers["due"], timers["late"], timers["nextIn"], timers["putOff"],
+    )  # fmt: skip
+    assert "0 due; 1 put off, while a service is paused; no other" in run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("since", "letters", "lost", "told"),
+    [
+        (NOW - 5, None, (), "1 needs attention, oldest 5 s; dead letters unknown: Kafka does not "
+         "answer"),
+        (NOW - 850, OpenLetters(0, None), (), "1 needs attention, oldest 14 min"),
+        (NOW - 9000, OpenLetters(2, None), ("A",), "1 needs attention, oldest 2 h; 2 dead letters; "
+         "1 order lost by Kafka"),
+    ],
+)  # fmt: skip
+def test_trouble_fits_one_line(since, letters, lost, told):
+    """Ages are in their largest unit."""
+    assert told == in_short(NOW, 1, since, letters, (), (), lost)
+
+
+def test_a_pause_of_another_day_is_told_with_its_date() -> None:
+    """And one of today with its time alone."""
+    pauses = [{"name": "stock", "since": NOW - 90000}, {"name": "payment", "since": NOW - 60}]
+
+    assert (
+        "stock paused since 2023-11-13 21:13 UTC; payment paused since 22:12 UTC; 1 partition not "
+        "read"
+    ) == in_short(NOW, 0, None, OpenLetters(0, None), pauses, ("x",), ())

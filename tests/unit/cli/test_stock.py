@@ -26,7 +26,7 @@ def test_goods_wait_in_the_log_until_a_system_runs(run, run_json, system, file):
     assert "17 pieces of 3 SKUs sent to 2 warehouses.\n" == loaded.stdout
     assert "In the log: 2 loads with 3 lines" in waiting.stderr
     assert [("INK", "main", 2), ("PEN", "main", 10), ("PEN", "north", 5)] == [
-        (row["sku"], row["warehouse"], row["on_hand"]) for row in run_json("stock", "show")
+        (row["sku"], row["warehouse"], row["onHand"]) for row in run_json("stock", "show")
     ]
 
 
@@ -67,8 +67,8 @@ def test_on_hand_held_and_sold_add_up_to_what_was_loaded(run, run_json, system, 
     system.run()
     (row,) = run_json("stock", "show", "PEN")
 
-    assert {"on_hand": 5, "held": 3, "sold": 2, "loaded": 10} == {
-        name: row[name] for name in ("on_hand", "held", "sold", "loaded")
+    assert {"onHand": 5, "held": 3, "sold": 2, "loaded": 10} == {
+        name: row[name] for name in ("onHand", "held", "sold", "loaded")
     }
     assert ["PEN", "main", "5", "3", "2", "10"] == run("stock", "show", "PEN").stdout.split()[-6:]
 

@@ -30,7 +30,7 @@ def test_orders_are_submitted_without_a_running_system_and_it_says_so(run, run_j
     assert (0, "2 orders submitted.\n") == (result.exit_code, result.stdout)
     assert "No system is running" in result.stderr
     assert [("B", "SUBMITTED"), ("A", "SUBMITTED")] == [
-        (order["order_id"], order["status"]) for order in run_json("orders")
+        (order["orderId"], order["status"]) for order in run_json("orders")
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_taken_id_with_other_content_is_refused(run, file):
 def test_standard_input_needs_a_format(run, run_json):
     """There is no file name to tell it by."""
     assert 2 == run("submit", "-", stdin=an_order()).exit_code
-    assert {"accepted": 1, "already_there": 0, "refused": 0} == run_json(
+    assert {"accepted": 1, "alreadyThere": 0, "refused": 0} == run_json(
         "submit", "-", "--format", "jsonl", stdin=an_order()
     )
 
@@ -106,7 +106,7 @@ def test_waiting_ends_at_once_when_all_have_ended(run, run_json, system, file):
     system.start()
     summary = run_json("submit", path, "--wait")
 
-    assert 2 == summary["already_there"]
+    assert 2 == summary["alreadyThere"]
     assert [("COMPLETED", "", 1), ("CANCELLED", "out_of_stock", 1)] == [
         (each["status"], each["reason"], each["orders"]) for each in summary["outcomes"]
     ]
@@ -149,7 +149,9 @@ def test_a_dry_run_as_json_has_minor_units(run, file):
     assert {
         "orders": 1,
         "refused": 0,
-        "totals": {"EUR": {"orders": 1, "amount": 300}},
+        "totals": {
+            "EUR": {"orders": 1, "amount": 300, "amountText": "EUR 3.00", "currency": "EUR"}
+        },
     } == json.loads(result.stdout)
 
 
@@ -173,7 +175,7 @@ def test_the_encoding_of_a_file_may_be_named(run, run_json, tmp_path, encoding, 
     path.write_bytes(text.encode(encoding))
 
     assert 0 == run("submit", "--encoding", encoding, path).exit_code
-    assert ["Ä"] == [order["order_id"] for order in run_json("orders")]
+    assert ["Ä"] == [order["orderId"] for order in run_json("orders")]
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_its_name(run, run_json, tmp_path):

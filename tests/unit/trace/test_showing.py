@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from order_sagas.system.cli.trace import trace_command
-from order_sagas.system.trace import Timeline, render_json, render_mermaid, render_text
+from order_sagas.system.trace import Timeline, render_mermaid, render_text, timeline_fields
 from order_sagas.system.trace.phrases import duration
 from tests.unit.trace.lines import COMPENSATED, PAID, STARTED, line
 
@@ -105,7 +105,7 @@ def test_a_duration_is_as_precise_as_a_person_wants_it(seconds, expected):
 
 def test_json_holds_every_transition_and_span():
     """Times as ISO 8601, offsets and lengths in seconds."""
-    (saga,) = json.loads(render_json(Timeline.from_lines("o-1", COMPENSATED)))["sagas"]
+    (saga,) = timeline_fields(Timeline.from_lines("o-1", COMPENSATED))["sagas"]
 
     assert ("cancelled", 8, 3) == (saga["outcome"], len(saga["transitions"]), len(saga["spans"]))
     failed = saga["transitions"][5]
@@ -114,6 +114,7 @@ def test_json_holds_every_transition_and_span():
         failed["offset"],
         failed["cause"],
     )
+    assert "o-1/place-order" == saga["sagaId"]
     assert ["process payment"] == failed["details"]["undo"]
 
 
@@ -155,6 +156,11 @@ def test_the_command_prints_the_format_that_was_asked_for(trace, form, beginning
 
     assert 0 == result.exit_code
     assert result.stdout.startswith(beginning)
+
+
+def test_json_has_the_flag_of_all_commands(trace):
+    """The same as by `--format json`."""
+    assert trace("o-1", "--format", "json").stdout == trace("o-1", "--json").stdout
 
 
 def test_an_order_without_trace_is_told_where_was_looked(trace, tmp_path):

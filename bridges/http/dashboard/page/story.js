@@ -8,7 +8,7 @@ import { duration, seconds } from "./format.js";
  */
 export function storyOf(saga, timeline) {
   const logged = new Map();
-  const known = timeline?.sagas?.find((each) => each.saga_id === saga.sagaId);
+  const known = timeline?.sagas?.find((each) => each.sagaId === saga.sagaId);
   for (const line of known?.transitions ?? []) {
     const key = keyOf(line);
     if (!logged.has(key)) logged.set(key, []);

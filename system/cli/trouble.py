@@ -1,0 +1,74 @@
+"""What `status` tells first: what a person has to see to."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from order_sagas.actors.words import many
+from order_sagas.bridges.operations.dead_letters import DeadLetterFilter, DeadLetterReader
+from order_sagas.system.log_client import LogAccess
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@attrs.frozen
+class OpenLetters:
+    """Dead letters that were neither replayed nor discarded."""
+
+    open: int
+    oldest: str | None
+    """When the oldest was written, in ISO 8601; None if there is none."""
+
+
+def open_letters(log: LogAccess) -> OpenLetters:
+    """Count the open dead letters. Raises KafkaClientError if Kafka does not answer."""
+    if not log.dead_letters():
+        return OpenLetters(0, None)  # without reading the topic
+    found = DeadLetterReader(log.letters()).choose(DeadLetterFilter())
+    return OpenLetters(len(found), found[0].time or None if found else None)
+
+
+def in_short(
+    now: float,
+    attention: int,
+    since: float | None,
+    letters: OpenLetters | None,
+    pauses: Sequence[dict[str, Any]],
+    topic_problems: Sequence[str],
+    lost: Sequence[str],
+) -> str:
+    """Return one line, such as `140 need attention, oldest 14 min; 32 dead letters`.
+
+    "" if there is nothing. `now`, `since` and the `since` of pauses are epoch seconds.
+    """
+    told: list[str] = []
+    if attention:
+        verb = "needs" if attention == 1 else "need"
+        age = f", oldest {_age(now - since)}" if since else ""
+        told.append(f"{attention:,} {verb} attention{age}")
+    if letters is None:
+        told.append("dead letters unknown: Kafka does not answer")
+    elif letters.open:
+        told.append(many(letters.open, "dead letter"))
+    told += [f"{each['name']} paused since {_since(each['since'], now)}" for each in pauses]
+    if topic_problems:
+        told.append(f"{many(len(topic_problems), 'partition')} not read")
+    if lost:
+        told.append(f"{many(len(lost), 'order')} lost by Kafka")
+    return "; ".join(told)
+
+
+def _age(seconds: float) -> str:
+    """Return a time span in its largest whole unit, such as `14 min`."""
+    for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if seconds >= length:
+            return f"{seconds // length:,.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def _since(at: float, now: float) -> str:
+    """Return a time of the last 24 hours as `09:12 UTC`, one before them with its date."""
+    form = "%H:%M UTC" if now - at < DAY else "%Y-%m-%d %H:%M UTC"
+    return f"{datetime.fromtimestamp(at, UTC):{form}}"
