@@ -123,13 +123,11 @@ class Service(Actor):
             answer = self.handlers[type(message)](
                 self, decided.get(key, delivery.state), message, now
             )
-            outputs: list[Output] | tuple[()] = ()
-            if answer.replies:
-                topic = self.participant.topic
-                outputs = [
-                    Output(topic, r.order_id, r if r.schema_version else reply_to(message, r, now))
-                    for r in answer.replies
-                ]
+            outputs: list[Output] = []
+            for reply in answer.replies:
+                if not reply.schema_version:
+                    reply = reply_to(message, reply, now)
+                outputs.append(Output(self.participant.topic, reply.order_id, reply))
         except Exception:
             failed = Nack(delivery.batch, delivery.ticket, traceback.format_exc())
             self.send(sender, failed)

@@ -134,7 +134,7 @@ class ShardOwnership:
         in_flight = self.in_flight
         if message.saga_id in in_flight and type(message) not in self._context.registry.started_by:
             return True  # the case of most messages
-        return any(saga_id in in_flight for saga_id in self.sagas_for(message))
+        return not in_flight.keys().isdisjoint(self.sagas_for(message))
 
     def sagas_for(self, message: Message) -> Sequence[str]:
         """Return the ids of the sagas that a message may be for; an order may have several."""

@@ -40,10 +40,11 @@ def append(
             None if o.value is None else bytearray(o.value),
             handled,
             now,
-            *((pack(o.headers),) if some else ()),
         )
         for o, handled in records
     ]
+    if some:
+        rows = [(*row, pack(o.headers)) for row, (o, _) in zip(rows, records, strict=True)]
     db.insert(cursor, (_WITH_HEADERS if some else _BARE).format(db.placeholder), rows)
 
 

@@ -41,8 +41,11 @@ class JsonLine:
         when = event.pop("timestamp", None)
         if type(when) is not str:
             when = self._iso(self._now() if when is None else when)
-        line = {"timestamp": when, "level": method, "event": event.pop("event", ""), **event}
-        return self._encode(line)
+        begin = {"timestamp": when, "level": method, "event": event.pop("event", "")}
+        if not event or "level" in event:
+            return self._encode({**begin, **event})
+        # Two objects joined into one: that costs less than one dictionary with all fields.
+        return self._encode(begin)[:-1] + b"," + self._encode(event)[1:]
 
     def _iso(self, seconds: float) -> str:
         """Return ISO 8601 in UTC with milliseconds; the text of the current second is cached."""

@@ -23,6 +23,27 @@ def test_a_line_starts_with_its_time_level_and_event():
     assert ("warning", "order.seen") == (line["level"], line["event"])
 
 
+def test_a_line_without_fields_and_one_with_a_level_of_its_own():
+    """Each is one JSON object, in which no key occurs twice."""
+    now = "2025-11-25T12:00:00.000Z"
+    line = JsonLine(lambda: NOON)
+
+    assert [
+        b'{"timestamp":"%b","level":"info","event":"order.seen"}' % now.encode(),
+        b'{"timestamp":"%b","level":"low","event":"order.seen","seq":3}' % now.encode(),
+    ] == [
+        line(None, "info", {"event": "order.seen"}),
+        line(None, "info", {"event": "order.seen", "level": "low", "seq": 3}),
+    ]
+
+
+def test_an_order_id_in_a_text_is_no_card_number():
+    """Letters separate its digits."""
+    text = "Your order 7ed4d57b-1e2f-4b89-8145-3431027411d1 is on its way."
+
+    assert text == redacted(text)
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
