@@ -51,5 +51,9 @@ class ChangedSagaError(StoreError):
     """A saga definition changed without a new version. The error says what differs."""
 
 
+class ReplacedDatabaseError(StoreError):
+    """The file of an SQLite database is not the one that was opened. The error says what to do."""
+
+
 class StoreUnavailableError(StoreError, ConnectionError):
-    """The database is unreachable or locked. The same call may succeed later."""
+    """The database is unreachable, locked, or has no space. The same call may succeed later."""

@@ -6,6 +6,7 @@ from order_sagas.actors.messages import (
     CancelSaga,
     Message,
     OperatorCommand,
+    RepairDeadlines,
     ResumeSaga,
     RetryStep,
     SkipStep,
@@ -13,6 +14,7 @@ from order_sagas.actors.messages import (
 )
 from order_sagas.actors.sagas.child_events import ChildEvents
 from order_sagas.actors.sagas.effects import Timer
+from order_sagas.actors.sagas.far_deadlines import far_places, longest_wait
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
 from order_sagas.actors.sagas.places import WHOLE_SAGA, place_named, row_index
 from order_sagas.actors.sagas.state import (
@@ -206,6 +208,8 @@ class Events(ChildEvents):
 
         Ignored with a reason if the saga's state does not allow it.
         """
+        if isinstance(command, RepairDeadlines):
+            return self.repair_deadlines(command)
         if reason := refusal(command, self.saga, self):
             return self.ignore(command, reason)
         if isinstance(command, CancelSaga):
@@ -233,6 +237,28 @@ class Events(ChildEvents):
             else:
                 self.send_undo(i, step, state.attempt + 1)
         self.settle_status()
+        return None
+
+    def repair_deadlines(self, command: RepairDeadlines) -> None:
+        """Begin the waits anew whose deadlines lie farther ahead than the saga ever sets them."""
+        far = far_places(self.saga, self.before, self.now)
+        if not far:
+            return self.ignore(command, "no deadline lies too far ahead")
+        for i in far:
+            if i == WHOLE_SAGA:
+                assert self.saga.deadline
+                self.due = self.now + self.saga.deadline
+                self.wakes.append(Timer(self.due, WHOLE_SAGA, 0))
+                self.operator_note(command, "repair deadlines", "")
+                continue
+            state, step = self.steps[i], self.rows[i]
+            if step.kind in ("delay", "wait"):
+                self.wait_on(i, step, StepState(SENT, state.attempt, self.now))
+            else:
+                at = self.now + longest_wait(step, state)
+                self.steps[i] = StepState(state.phase, state.attempt, self.now, at, state.asked)
+                self.wakes.append(Timer(at, i, state.attempt))
+            self.operator_note(command, "repair deadlines", step.name)
         return None
 
     def skip(self, command: SkipStep, i: int) -> None:

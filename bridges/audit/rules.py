@@ -276,6 +276,15 @@ BEGUN = Check(
 )
 """A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
 
+IN_REACH = Check(
+    "deadline in reach",
+    "No deadline lies farther ahead than the longest wait of its saga.",
+    "sagas in flight",
+    "",
+    "",
+)
+"""A rule that needs the definitions and the time; the audit command checks it."""
+
 
 def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
     """Every check, for books with sagas of these definitions.

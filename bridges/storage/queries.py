@@ -315,7 +315,7 @@ def early_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
 
     Each has its `topic`, its `value` as text, and `at`, when it came (seconds since the epoch).
     """
-    query = (
+    query: Any = (
         sa.select(early_replies.c.topic, early_replies.c.value, early_replies.c.at)
         .where(early_replies.c.order_id == order_id)
         .order_by(early_replies.c.at, early_replies.c.id)

@@ -124,6 +124,10 @@ SECTIONS = {
             "pause:unpause_command",
             "End the pause of a service, or of the intake: deferred messages are handled first.",
         ),
+        "deadlines": Listed(
+            "deadlines:deadlines_group",
+            "Find deadlines that were set while the clock was ahead, and put them right.",
+        ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",
             "Records that could not be handled: show why, replay or discard them.",

@@ -66,7 +66,7 @@ def new_command(name: str, into: Path) -> None:
         project.mkdir(mode=0o755)
     except FileExistsError:
         raise click.ClickException(f"{project} exists already; nothing was written") from None
-    templates = resources.files(__package__) / "new_project"
+    templates = resources.files("order_sagas.system.cli") / "new_project"
     for template, place in FILES.items():
         text = (templates / f"{template}{SUFFIX}").read_text(encoding="utf-8")
         file = project / place.replace(NAME, name)

@@ -45,9 +45,9 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
 
     SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
-    saga = orders_saga(settings)
+    definition = orders_saga(settings)
     with queries.reading(settings.database) as db:
-        rows = queries.orders(db, wanted, limit or None, saga.name)
+        rows = queries.orders(db, wanted, limit or None, definition.name)
     if as_json:
         print_json(rows)
         return

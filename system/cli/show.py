@@ -40,7 +40,8 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         for each in early:
             click.echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
     if early and whole is None:
-        whole = {"sagas": []}
+        nothing: dict[str, Any] = {"sagas": []}
+        whole = nothing
         if not as_json:
             return
     if whole is None:

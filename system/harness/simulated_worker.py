@@ -24,6 +24,9 @@ from order_sagas.system.runtime.base import Interceptor
 if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_client import SimulatedClient
 
+ENDLESS = ("_Sweep", "LookAtSchedules")
+"""Classes of wakeups that are set again and again, so that they say nothing of work to come."""
+
 
 class Worker:
     """A worker in an environment. Its methods raise Crashed at a planned crash.
@@ -102,9 +105,9 @@ class Worker:
         return due is not None and due <= self.base.clock.monotonic()
 
     def next_event(self) -> float | None:
-        """Return when its next timer is due, except for periodic sweeps."""
+        """Return when its next timer is due, except for sweeps and schedules, which have no end."""
         timers = self.base.timers()
-        return next((t.due for t in timers if type(t.payload).__name__ != "_Sweep"), None)
+        return next((t.due for t in timers if type(t.payload).__name__ not in ENDLESS), None)
 
     def run(self) -> None:
         """Let the actors do everything that needs no time to pass."""

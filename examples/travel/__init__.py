@@ -1,0 +1,1 @@
+"""An example business: trips of flight, hotel and car, with approval, card, insurance, ticket."""
