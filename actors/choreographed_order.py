@@ -26,7 +26,15 @@ from order_sagas.actors.messages import (
     StockRolledBack,
 )
 from order_sagas.actors.participants import NOTIFICATIONS, ORDERS, PAYMENTS, STOCK
-from order_sagas.actors.place_order import cancel, complete, refund, release, roll_back
+from order_sagas.actors.place_order import (
+    cancel,
+    charged_otherwise,
+    complete,
+    refund,
+    release,
+    reserved_otherwise,
+    roll_back,
+)
 from order_sagas.actors.sagas.definition import Notice, Saga, Step, minutes
 
 # Acknowledgements are among what is left to others: a service may send them, and nobody waits.
@@ -44,9 +52,11 @@ CHOREOGRAPHED_ORDER = Saga(
         Step("create order", to=_ORDERS,  # done by the message that starts the saga
              undo=roll_back),
         Step("process payment", to=_PAYMENTS,  # done by an event: the service acts on ORDER_CREATED
-             done=PaymentCompleted, failed=PaymentFailed, within=minutes(5), undo=refund),
+             done=PaymentCompleted, failed=PaymentFailed, within=minutes(5), undo=refund,
+             check=charged_otherwise),
         Step("reserve stock", to=_STOCK,  # the service acts on PAYMENT_COMPLETED
-             done=StockReserved, failed=StockReservationFailed, within=minutes(5), undo=release),
+             done=StockReserved, failed=StockReservationFailed, within=minutes(5), undo=release,
+             check=reserved_otherwise),
         Step("complete order", to=_ORDERS, do=complete, pivot=True),
         Step("notify customer", to=_NOTIFICATIONS, do=complete),
     ],

@@ -43,9 +43,17 @@ class NewerDatabaseError(StoreError):
     """The database has a schema version that is newer than this program."""
 
 
+class EntityTableError(StoreError):
+    """The table of an entity of the app does not fit its class. The error says what to do."""
+
+
 class ChangedSagaError(StoreError):
     """A saga definition changed without a new version. The error says what differs."""
 
 
+class ReplacedDatabaseError(StoreError):
+    """The file of an SQLite database is not the one that was opened. The error says what to do."""
+
+
 class StoreUnavailableError(StoreError, ConnectionError):
-    """The database is unreachable or locked. The same call may succeed later."""
+    """The database is unreachable, locked, or has no space. The same call may succeed later."""

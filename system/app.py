@@ -26,7 +26,7 @@ from order_sagas.actors.services.locks import LockService
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
-from order_sagas.bridges.storage.table_names import RESERVED
+from order_sagas.bridges.storage.table_names import RESERVED, WORDS
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import CHOREOGRAPHED
@@ -198,10 +198,23 @@ def _check_tables(services: Iterable[type[Service]]) -> None:
                 raise DefinitionError(
                     f"{entity.__name__} and {other.__name__} have the same table {entity.table!r}"
                 )
+            if entity not in ENTITIES:
+                _check_fields(entity)
+            if entity.pending and "status" not in entity.__struct_fields__:
+                raise DefinitionError(f"{entity.__name__} has `pending`, and no field `status`")
             if entity not in ENTITIES and entity.table in RESERVED | shipped:
                 raise DefinitionError(
                     f"{entity.__name__}: the table name {entity.table!r} is reserved"
                 )
+
+
+def _check_fields(entity: type[Entity]) -> None:
+    for name in entity.__struct_fields__:
+        if name.lower() in WORDS or name == "no":
+            raise DefinitionError(
+                f"{entity.__name__}: no column can be named {name!r}, a word of SQL or the number "
+                "of the order; rename the field"
+            )
 
 
 def entities_of(services: Iterable[type[Service]]) -> tuple[type[Entity], ...]:

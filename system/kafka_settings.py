@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters
+from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters, head_of
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.operations.topics import TopicProblem, problems
@@ -171,7 +171,7 @@ class KafkaAccess:
 
 def kept_letters(settings: Settings) -> KeptTopic:
     """Return a cache of the newest dead letters, for a process that reads them repeatedly."""
-    return KeptTopic(connection_of(settings), DEAD_LETTERS, settings.partitions)
+    return KeptTopic(connection_of(settings), DEAD_LETTERS, settings.partitions, keep=head_of)
 
 
 def kafka_log(settings: Settings) -> KafkaLog:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.messages import LoadStock, OrderCreated, status
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.app import app_of
@@ -27,6 +27,16 @@ def orders_saga(settings: Settings) -> Saga[Any]:
             f"It has {names}; see `sagas start`, `sagas` and `show`",
         )  # fmt: skip
     return found
+
+
+def check_stock(settings: Settings) -> None:
+    """Raise SettingError unless a service of the app takes deliveries of stock."""
+    app = app_of(settings)
+    if status(LoadStock) not in app.messages:
+        names = ", ".join(app.participants) or "no service"
+        raise SettingError(
+            "app", settings.app, f"it keeps no stock: no service takes LOAD_STOCK; it has {names}"
+        )
 
 
 def scaled(sagas: Iterable[Saga[Any]], settings: Settings) -> Registry:

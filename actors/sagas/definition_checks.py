@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.sagas.functions import check_takes
+from order_sagas.actors.sagas.rows import Each
 from order_sagas.actors.sagas.step import Read, Step
 from order_sagas.actors.sagas.table import Table
 
@@ -115,6 +116,10 @@ def _check_functions(saga: Table, step: Step[Any, Any]) -> None:
     check_takes(f"{said}`undo`", step.undo_takes, *own)
     check_takes(f"{said}`ask`", step.ask_takes, *own)
     check_takes(f"{said}`when`", step.when_takes, *usual)
+    if isinstance(step, Each):
+        check_takes(f"{said}`check`", step.step.check_takes, "start, item, reply")
+    else:
+        check_takes(f"{said}`check`", step.check_takes, "start, reply")
 
 
 def _check_reads(saga: Table, n: int, step: Step[Any, Any]) -> None:

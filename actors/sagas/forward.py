@@ -85,14 +85,13 @@ class Forward(Backward):
             step = self.saga.rows[i]
             if not step.is_plain:
                 self.enter_row(i, step, sent)
-            elif step.do is None:
-                if step.done is None:
-                    self.steps[i] = StepState(DONE, 0, self.now)
-                else:
-                    self.await_reply(i, step, 1)  # of a command that nobody sent: an event
-            else:
+            elif step.do is not None:
                 self.send_command(i, step, 1)
                 sent.append(step.name)
+            elif step.done is None:
+                self.steps[i] = StepState(DONE, 0, self.now)
+            else:
+                self.send_command(i, step, 1)  # there is none: an event will tell
 
     def enter_row(self, i: int, step: Step[Any, Any], sent: list[str]) -> None:
         """Enter a row that is more than a command: it may be skipped, or wait; see `Waits`."""
@@ -112,11 +111,7 @@ class Forward(Backward):
             self.send(step.to, command, step.name, attempt, step.name)
         if step.done is None:
             self.steps[i] = StepState(DONE, attempt, self.now)
-        else:
-            self.await_reply(i, step, attempt)
-
-    def await_reply(self, i: int, step: Step[Any, Any], attempt: int) -> None:
-        """Wait for the reply of step `i` until its deadline."""
+            return
         assert step.within
         deadline = self.now + step.within
         self.steps[i] = StepState(SENT, attempt, self.now, deadline, self.steps[i].asked)

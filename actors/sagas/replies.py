@@ -6,14 +6,17 @@ from order_sagas.actors.messages import (
     CancelSaga,
     Message,
     OperatorCommand,
+    RepairDeadlines,
     ResumeSaga,
     RetryStep,
     SkipStep,
+    status,
 )
 from order_sagas.actors.sagas.child_events import ChildEvents
 from order_sagas.actors.sagas.effects import Timer
+from order_sagas.actors.sagas.far_deadlines import far_places, longest_wait
 from order_sagas.actors.sagas.operator_rules import refusal, stuck_steps
-from order_sagas.actors.sagas.places import WHOLE_SAGA, place_named
+from order_sagas.actors.sagas.places import WHOLE_SAGA, place_named, row_index
 from order_sagas.actors.sagas.state import (
     ASKED,
     BACKOFF,
@@ -69,6 +72,8 @@ class Events(ChildEvents):
             return self.ignore(message, "no question is open", step)
         if state.phase in GOING:
             if kind == "done":
+                if step.check and (problem := self.difference(i, message)):
+                    return self.answered_otherwise(i, state, message, problem)
                 return self.step_done(i, state, message)
             if self.stage <= self.saga.pivot_stage:
                 return self.step_failed(i, state, message)
@@ -88,6 +93,23 @@ class Events(ChildEvents):
             self.early = f"step {step.name!r} was not started"
             return None
         return self.ignore(message, _why_no_reply(state), step)
+
+    def difference(self, i: int, message: Message) -> str:
+        """How a reply differs from what step `i` asked for, by its `check`; "" if it does not."""
+        check = self.rows[i].check
+        assert check
+        e = row_index(self.saga, self, i)
+        if e == i:
+            return check(self.before.start, message)
+        item = self.items_of(e)[self.items[: i - len(self.saga.rows)].count(e)]
+        return check(self.before.start, item, message)
+
+    def answered_otherwise(self, i: int, state: StepState, message: Message, problem: str) -> None:
+        """Mark step `i` as stuck, because it was answered with something else than was asked."""
+        step, reason = self.rows[i], f"answered {status(message)}, but {problem}"
+        if state.phase == STUCK:
+            return self.ignore(message, reason, step, record=True)
+        return self.stick(i, state, STUCK, reason)
 
     def after_end(self, message: Message) -> None:
         """Ignore a message to a saga that has ended.
@@ -186,6 +208,8 @@ class Events(ChildEvents):
 
         Ignored with a reason if the saga's state does not allow it.
         """
+        if isinstance(command, RepairDeadlines):
+            return self.repair_deadlines(command)
         if reason := refusal(command, self.saga, self):
             return self.ignore(command, reason)
         if isinstance(command, CancelSaga):
@@ -213,6 +237,28 @@ class Events(ChildEvents):
             else:
                 self.send_undo(i, step, state.attempt + 1)
         self.settle_status()
+        return None
+
+    def repair_deadlines(self, command: RepairDeadlines) -> None:
+        """Begin the waits anew whose deadlines lie farther ahead than the saga ever sets them."""
+        far = far_places(self.saga, self.before, self.now)
+        if not far:
+            return self.ignore(command, "no deadline lies too far ahead")
+        for i in far:
+            if i == WHOLE_SAGA:
+                assert self.saga.deadline
+                self.due = self.now + self.saga.deadline
+                self.wakes.append(Timer(self.due, WHOLE_SAGA, 0))
+                self.operator_note(command, "repair deadlines", "")
+                continue
+            state, step = self.steps[i], self.rows[i]
+            if step.kind in ("delay", "wait"):
+                self.wait_on(i, step, StepState(SENT, state.attempt, self.now))
+            else:
+                at = self.now + longest_wait(step, state)
+                self.steps[i] = StepState(state.phase, state.attempt, self.now, at, state.asked)
+                self.wakes.append(Timer(at, i, state.attempt))
+            self.operator_note(command, "repair deadlines", step.name)
         return None
 
     def skip(self, command: SkipStep, i: int) -> None:

@@ -162,10 +162,11 @@ class SagaActor(Actor):
 
 def outputs_of(decision: Decision) -> list[Output]:
     """The records of what a decision sends."""
-    return [
-        Output(send.to.topic, send.to.keyed_by(send.message), send.message)
-        for send in decision.sends
-    ]
+    outputs = []
+    for send in decision.sends:
+        to, message = send.to, send.message
+        outputs.append(Output(to.topic, to.keyed_by(message), message))
+    return outputs
 
 
 def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:

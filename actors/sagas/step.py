@@ -43,6 +43,7 @@ class StepFields(TypedDict, total=False):
     reads: Iterable[Read]
     ask: Callable[..., Message] | None
     unknown: type[Message] | None
+    check: Callable[..., str] | None
 
 
 def positive(step: Any, attribute: Any, value: float | None) -> None:
@@ -90,6 +91,10 @@ class Step(Generic[S, X]):
     deadline passes, before anything is repeated or undone, and at most `retry.attempts` times. It
     is answered with `done`, `failed`, or `unknown`: the command never arrived, and is sent again.
 
+    `check` compares a `done` reply with the start: it takes both (in an `Each`, the item between
+    them), and returns how the reply differs from what was asked, or "". A reply that differs is no
+    success: the step is stuck, and the saga needs attention.
+
     Raises DefinitionError if the fields contradict each other.
     """
 
@@ -114,11 +119,13 @@ class Step(Generic[S, X]):
     reads: tuple[Read, ...] = attrs.field(default=(), converter=_reads, kw_only=True)
     ask: Callable[..., Message] | None = attrs.field(default=None, kw_only=True)
     unknown: type[Message] | None = attrs.field(default=None, kw_only=True)
+    check: Callable[..., str] | None = attrs.field(default=None, kw_only=True)
 
     do_takes: int = _count_of("do")
     undo_takes: int = _count_of("undo")
     when_takes: int = _count_of("when")
     ask_takes: int = _count_of("ask")
+    check_takes: int = _count_of("check")
     is_plain: bool = attrs.field(
         default=attrs.Factory(lambda row: row.kind == "step" and row.when is None, takes_self=True),
         init=False,
@@ -259,6 +266,8 @@ class Step(Generic[S, X]):
             refuse("has an `undo` and says that it needs none")
         if self.ask and not self.done:
             refuse("asks for an outcome (`ask`) but waits for none (`done`)")
+        if self.check and not self.done:
+            refuse("checks its reply (`check`) but waits for none (`done`)")
         if self.unknown and not self.ask:
             refuse("has an `unknown` reply but no `ask`")
         replies = {

@@ -34,7 +34,7 @@ class Waits(Forward):
         elif step.kind != "step":
             self.begin_wait(i, step)
         elif step.is_done_by_event:
-            self.await_reply(i, step, 1)
+            self.send_command(i, step, 1)  # there is none
         elif step.do is None:
             self.steps[i] = StepState(DONE, 0, self.now)
         else:

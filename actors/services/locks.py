@@ -58,9 +58,10 @@ class LockService(Service):
             lock = replace(lock, claims=(*lock.claims, claim))
             if len(lock.claims) > 1:
                 return Answer((lock,))
-        elif lock.claims[0].saga_id != saga_id:
+        first = next(iter(lock.claims))
+        if first.saga_id != saga_id:
             return NOTHING
-        return Answer((lock,), (_granted(lock.claims[0], command, now),))
+        return Answer((lock,), (_granted(first, command, now),))
 
     def release(self, lock: SagaLock | None, command: ReleaseLock, now: float) -> Answer:
         """Take the lock from the saga, and grant it to the one that has waited longest."""

@@ -7,13 +7,14 @@ after every commit. Those of kind `ENDED` hold only when no saga is in flight an
 """
 
 from order_sagas.bridges.audit.audit import Finding, Report, Violation, examine, violations
-from order_sagas.bridges.audit.rules import ALWAYS, BEGUN, ENDED, Check, checks_for
+from order_sagas.bridges.audit.rules import ALWAYS, BEGUN, ENDED, IN_REACH, Check, checks_for
 from order_sagas.bridges.audit.sql_dialects import Ledger, ledger_of
 
 __all__ = [
     "ALWAYS",
     "BEGUN",
     "ENDED",
+    "IN_REACH",
     "Check",
     "Finding",
     "Ledger",

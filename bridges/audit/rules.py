@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.definition import Saga
 
 ALWAYS, ENDED = "always", "ended"
@@ -109,9 +110,33 @@ MONEY = (
                     OR ((p.status = 'REFUNDED' OR r.status = 'RELEASED') AND NOT EXISTS
                         (SELECT 1 FROM sagas o WHERE o.no = s.no AND o.saga <> s.saga)))""",
     ),
+    Check(
+        "charged as asked",
+        "A completed order was charged its amount, in its currency.",
+        "payments of completed orders",
+        f"""SELECT count(*) FROM payments p JOIN sagas s ON s.no = p.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED'""",
+        f"""SELECT p.order_id, 'the order is worth ' || o.amount || ' minor units of '
+                || o.currency || ', the charge is ' || p.amount || ' of ' || p.currency
+            FROM payments p JOIN sagas s ON s.no = p.no JOIN orders o ON o.no = p.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED' AND {_NOT_SKIPPED}
+                AND p.status IN ('COMPLETED', 'REFUNDED')
+                AND (p.amount <> o.amount OR upper(p.currency) <> upper(o.currency))""",
+    ),
 )
 
 GOODS = (
+    Check(
+        "reserved as asked",
+        "The goods that are held for a completed order are those of its lines.",
+        "reservations of completed orders",
+        f"""SELECT count(*) FROM reservations r JOIN sagas s ON s.no = r.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED'""",
+        f"""SELECT r.order_id, 'the order has ' || o.lines || ', the reservation ' || r.lines
+            FROM reservations r JOIN sagas s ON s.no = r.no JOIN orders o ON o.no = r.no
+            WHERE {_PLACED} AND s.status = 'COMPLETED' AND {_NOT_SKIPPED}
+                AND r.status = 'HELD' AND r.lines <> o.lines""",
+    ),
     Check(
         "goods released",
         "A cancelled order holds no goods.",
@@ -251,9 +276,22 @@ BEGUN = Check(
 )
 """A rule that needs Kafka beside the database, and so has no SQL; the audit command checks it."""
 
+IN_REACH = Check(
+    "deadline in reach",
+    "No deadline lies farther ahead than the longest wait of its saga.",
+    "sagas in flight",
+    "",
+    "",
+)
+"""A rule that needs the definitions and the time; the audit command checks it."""
+
 
 def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
-    """Every check, for books with sagas of these definitions."""
+    """Every check, for books with sagas of these definitions.
+
+    The rules of orders, money, goods and customers hold for sagas that orders start.
+    """
+    sagas = [*sagas]
     rows = [
         f"('{_quoted(saga.name)}', {saga.version}, '{_quoted(saga.rows[i].name)}', {stage}, "
         f"{int(bool(saga.rows[i].undone))})"
@@ -262,6 +300,8 @@ def checks_for(sagas: Iterable[Saga[Any]]) -> tuple[Check, ...]:
         for i in members
     ]
     undo = _compensations(", ".join(rows)) if rows else ()
+    if not any(saga.starts_on is OrderCreated for saga in sagas):
+        return (*SAGAS, *undo)
     return (*ORDERS, *MONEY, *GOODS, *SAGAS, *undo, *CUSTOMERS)
 
 

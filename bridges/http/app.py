@@ -21,6 +21,7 @@ from order_sagas.bridges.http.api.orders import OrderRoutes
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import Endpoint, answer, routes_of
+from order_sagas.bridges.http.api.saga_starts import SagaStartRoutes
 from order_sagas.bridges.http.api.sagas import SagaRoutes
 from order_sagas.bridges.http.api.schemas import CallerView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
@@ -53,11 +54,14 @@ class HttpApp:
         self.reader = ReadModel(dependencies.database, dependencies.registry)
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
+        starts = SagaStartRoutes(dependencies, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
             *BulkActionRoutes(dependencies, options).endpoints(),
+            *starts.signals(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
+            *starts.starts(),
             Endpoint("GET", "/api/v1/caller", Role.OPERATE, self._caller),
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *DeadLetterRoutes(dependencies, options).endpoints(),
@@ -65,7 +69,7 @@ class HttpApp:
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),
-            *OpenApiRoutes().endpoints(),
+            *OpenApiRoutes(dependencies.registry).endpoints(),
         ]
         app = Starlette(
             routes=[*routes_of(self.endpoints), *page_routes()],

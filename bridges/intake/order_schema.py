@@ -8,8 +8,12 @@ import msgspec
 
 from order_sagas.actors.messages import LONGEST_ID, MAIN, OrderCreated, OrderLine
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.records.repeated_names import repeated_name
 
-_ID = r"\A[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
+_UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+# Control characters, line separators and bidirectional overrides: they change what a terminal, a
+# log or a page shows of the text around them.
+_ID = rf"\A[^\s{_UNSAFE}]([^{_UNSAFE}]*[^\s{_UNSAFE}])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 Price = Annotated[
@@ -88,7 +92,18 @@ def read_order(raw: bytes | str, *, lenient: bool = False) -> OrderCreated:
         raise InvalidOrderError(_plain(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJsonError(f"not JSON: {error}") from None
+    check_names(raw)
     return order_of(form)
+
+
+def check_names(raw: bytes | str) -> None:
+    """Raise InvalidOrderError if an object of a valid JSON text has a name twice."""
+    try:
+        name = repeated_name(raw)
+    except RecursionError:
+        raise NotJsonError("not JSON: nested too deep") from None
+    if name:
+        raise InvalidOrderError(f"{name[:40]}: the field is given more than once")
 
 
 def check_order(fields: Any, *, lenient: bool = False) -> OrderCreated:
@@ -150,7 +165,7 @@ def _unknown_field(name: str, path: str) -> str:
 
 _RULES = (
     (re.compile(r"`str` matching regex .*A-Za-z.*"), "three letters, such as EUR"),
-    (re.compile(r"`str` matching regex .*"), "text without line breaks or spaces around it"),
+    (re.compile(r"`str` matching regex .*"), "text without control characters or spaces around it"),
     (re.compile(r"`str` of length >= 1\b"), "text that is not empty"),
     (re.compile(r"`str` of length <="), "text of length up to"),
     (re.compile(r"`(\w+)`"), r"\1"),

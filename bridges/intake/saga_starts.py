@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 class SagaStarts:
     """Starts sagas of one definition. To be used by one thread."""
 
-    def __init__(self, log: Log, saga: Saga, clock: Clock | None = None) -> None:
+    def __init__(self, log: Log, saga: Saga[Any], clock: Clock | None = None) -> None:
         self._log = log
         self._saga = saga
         self._clock = clock or SystemClock()
@@ -38,16 +38,16 @@ class SagaStarts:
             f"INSERT INTO saga_starts (saga, order_id, fingerprint) VALUES ({mark}, {mark}, {mark})"
         )
 
-    def take(self, starts: Sequence[Message]) -> list[Verdict]:
+    def take(self, starts: Sequence[Message], submitter: str = "") -> list[Verdict]:
         """Start a saga with each of these messages, in one transaction; return their verdicts.
 
         At most `intake.CHUNK` at a time. When it returns, the accepted ones are committed. The
         `traceparent` of a message becomes a header of its record. Orders are taken by `Intake`,
-        as if they were submitted.
+        as if they were submitted, with the name of the token that submits them.
         """
         if self._saga.starts_on is OrderCreated:
             orders = [start for start in starts if isinstance(start, OrderCreated)]
-            return Intake(self._log, self._clock).take(orders)
+            return Intake(self._log, self._clock).take(orders, None, [submitter] * len(orders))
         at, name = iso(self._clock.now()), self._saga.name
         verdicts: list[Verdict] = []
         new: list[tuple[str, str, bytes]] = []

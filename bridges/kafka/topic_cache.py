@@ -1,6 +1,7 @@
 """A cache of a small topic that is read repeatedly: each read fetches only new records."""
 
 import threading
+from collections.abc import Callable
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.topic_scan import read_on
@@ -13,18 +14,25 @@ NEWEST = 10_000
 class KeptTopic:
     """The newest records of a topic, in memory. Thread-safe.
 
-    If there are more than `newest` records, those with the oldest timestamps are left out. Records
+    If there are more than `newest` records, those with the oldest timestamps are left out. `keep`
+    makes of each record what is kept, so that large ones do not fill the memory. Records
     that the topic has deleted are dropped too. A topic that was created again is read from its
     beginning.
     """
 
     def __init__(
-        self, connection: KafkaConnection, topic: str, partitions: int, newest: int = NEWEST
+        self,
+        connection: KafkaConnection,
+        topic: str,
+        partitions: int,
+        newest: int = NEWEST,
+        keep: Callable[[Record], Record] | None = None,
     ) -> None:
         self._connection = connection
         self._topic = topic
         self._partitions = partitions
         self._newest = newest
+        self._keep = keep
         self._reading = threading.Lock()
         self._positions: dict[int, int] = {}
         self._records: list[Record] = []
@@ -35,7 +43,7 @@ class KeptTopic:
         """The records that the topic has now; raises BrokerUnreachableError."""
         with self._reading:
             at = {each: self._positions.get(each, 0) for each in range(self._partitions)}
-            more = read_on(self._connection, self._topic, at)
+            more = read_on(self._connection, self._topic, at, self._keep)
             known = [] if more.is_anew else self._records
             self.taken += len(more.records)
             records = [

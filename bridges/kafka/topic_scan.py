@@ -1,6 +1,6 @@
 """Reads a topic from beginning to end, without a consumer group, for people and tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import attrs
@@ -45,9 +45,32 @@ def extents_of_topics(
     }
 
 
-def read_whole(connection: KafkaConnection, topic: str, partitions: int) -> list[Record]:
-    """Every record of a topic, in order within its partition."""
-    return read_on(connection, topic, dict.fromkeys(range(partitions), 0)).records
+def read_whole(
+    connection: KafkaConnection,
+    topic: str,
+    partitions: int,
+    keep: Callable[[Record], Record] | None = None,
+) -> list[Record]:
+    """Every record of a topic, in order within its partition, as `keep` makes them."""
+    return read_on(connection, topic, dict.fromkeys(range(partitions), 0), keep).records
+
+
+def read_at(
+    connection: KafkaConnection, topic: str, places: Sequence[tuple[int, int]]
+) -> Iterator[Record]:
+    """The records at these places (partition, offset), in their order, as far as they exist."""
+    with _consumer(connection) as consumer:
+        begins, ends = _begins_and_ends(consumer, topic, {partition for partition, _ in places})
+        for partition, offset in places:
+            place = TopicPartition(topic, partition)
+            if not begins[place] <= offset < ends[place]:
+                continue
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            while consumer.position(place) <= offset:
+                for record in consumer.poll(timeout_ms=500, max_records=1).get(place, ()):
+                    if record.offset == offset:
+                        yield convert(record)
 
 
 @attrs.frozen
@@ -62,13 +85,21 @@ class More:
     """
 
 
-def read_on(connection: KafkaConnection, topic: str, positions: Mapping[int, int]) -> More:
-    """Every record from these offsets (by partition) on, in order within its partition."""
+def read_on(
+    connection: KafkaConnection,
+    topic: str,
+    positions: Mapping[int, int],
+    keep: Callable[[Record], Record] | None = None,
+) -> More:
+    """Every record from these offsets (by partition) on, in order within its partition.
+
+    `keep` makes of each what is returned, as soon as it is read: large records need not be held.
+    """
     with _consumer(connection) as consumer:
         unpack_whole_batches(consumer)
         places = {TopicPartition(topic, each): at for each, at in positions.items()}
         consumer.assign([*places])
-        begins, ends = consumer.beginning_offsets([*places]), consumer.end_offsets([*places])
+        begins, ends = _begins_and_ends(consumer, topic, positions)
         is_anew = any(at > ends[place] for place, at in places.items())
         for place, at in places.items():
             consumer.seek(place, begins[place] if is_anew else max(at, begins[place]))
@@ -76,7 +107,8 @@ def read_on(connection: KafkaConnection, topic: str, positions: Mapping[int, int
         reached = {place: consumer.position(place) for place in places}
         while any(reached[place] < end for place, end in ends.items()):
             for found in consumer.poll(timeout_ms=500).values():
-                records += [convert(record) for record in found]
+                new = map(convert, found)
+                records += map(keep, new) if keep else new
             reached = {place: consumer.position(place) for place in places}
         return More(
             records,
@@ -84,6 +116,13 @@ def read_on(connection: KafkaConnection, topic: str, positions: Mapping[int, int
             {place.partition: at for place, at in reached.items()},
             is_anew,
         )
+
+
+def _begins_and_ends(
+    consumer: KafkaConsumer, topic: str, partitions: Iterable[int]
+) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+    places = [TopicPartition(topic, each) for each in partitions]
+    return consumer.beginning_offsets(places), consumer.end_offsets(places)
 
 
 @contextmanager

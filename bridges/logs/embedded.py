@@ -1,13 +1,15 @@
 """Writer for the embedded log, used from outside the system: submitters, operators, tests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import sqlalchemy as sa
 
 from order_sagas.actors.clock import Clock, SystemClock
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.logs.log_writer import DeadLetterRow
+from order_sagas.bridges.logs.log_writer import HEAD, MARK, DeadLetterRow, is_mark
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import connect
@@ -18,9 +20,16 @@ from order_sagas.bridges.storage.reading import reading
 from order_sagas.bridges.storage.rows import Row
 from order_sagas.bridges.storage.store import Store
 
-_LETTERS = (
-    "SELECT position, key, value, headers FROM log WHERE topic = 'dead-letters' ORDER BY position"
+_ALL = "FROM log WHERE topic = 'dead-letters'"
+_HEAD = "CASE WHEN length({0}) > {1} THEN substr({0}, 1, {1}) ELSE {0} END"
+_HEADS = (
+    f"SELECT position, {_HEAD.format('key', HEAD)}, {_HEAD.format('value', HEAD)}, headers {_ALL}"
 )
+_LETTERS = f"{_HEADS} ORDER BY position"
+_LETTERS_AFTER = f"{_HEADS} AND position > %d ORDER BY position"
+_MARKED = f'[["{MARK}",'.encode()
+_MARKS = f"{_HEADS} AND substr(headers, 1, {len(_MARKED)}) = %s ORDER BY position"
+_WHOLE = f"SELECT position, key, value, headers {_ALL} AND position = %d"
 
 
 class EmbeddedLetters:
@@ -29,10 +38,29 @@ class EmbeddedLetters:
     def __init__(self, database: str) -> None:
         self._database = database
 
-    def letters(self) -> Iterator[DeadLetterRow]:
-        """Return the records of `dead-letters`. Raises StoreError if it cannot be read."""
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`; see `LogWriter`. Raises StoreError."""
+        return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter; see `LogWriter`."""
+        return _marks(self._rows([_MARKS % ":marked"], {"marked": _MARKED}))
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers; see `LogWriter`."""
+        return self._rows([_WHOLE % number for number in numbers])
+
+    def _rows(
+        self, queries: Sequence[str], parameters: Mapping[str, bytes] | None = None
+    ) -> Iterator[DeadLetterRow]:
         with reading(self._database) as db:
-            return _unpacked([tuple(row) for row in db.exec_driver_sql(_LETTERS)])
+            for query in queries:
+                rows = db.execution_options(stream_results=True).execute(sa.text(query), parameters)
+                yield from _unpacked(tuple(row) for row in rows)
+
+
+def _marks(rows: Iterable[DeadLetterRow]) -> Iterator[DeadLetterRow]:
+    return (row for row in rows if is_mark(row[3]))
 
 
 def _unpacked(rows: Iterable[Row]) -> Iterator[DeadLetterRow]:
@@ -101,9 +129,21 @@ class EmbeddedLog:
     def end(self, topic: str) -> None:
         """Return None: the log is in the database, which knows what waits in it."""
 
-    def letters(self) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first; marks come after their letters."""
-        return _unpacked(self.db.rows(_LETTERS, ()))
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`; see `LogWriter`."""
+        return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter; see `LogWriter`."""
+        return _marks(_unpacked(self.db.rows(_MARKS % self.db.placeholder, (_MARKED,))))
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers; see `LogWriter`."""
+        return self._rows([_WHOLE % number for number in numbers])
+
+    def _rows(self, queries: Sequence[str]) -> Iterator[DeadLetterRow]:
+        for query in queries:
+            yield from _unpacked(self.db.rows(query, ()))
 
     def append(self, *records: Outgoing) -> int:
         """Append records in a transaction of their own; return how many systems are running."""

@@ -13,10 +13,10 @@ from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.producer import TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
-from order_sagas.bridges.kafka.topic_scan import ends_of, read_whole
+from order_sagas.bridges.kafka.topic_scan import ends_of, read_at, read_whole
 from order_sagas.bridges.kafka.topics import check_topics
-from order_sagas.bridges.logs.log_writer import DeadLetterRow
-from order_sagas.bridges.operations.dead_letters import MARK
+from order_sagas.bridges.logs.log_writer import HEAD, DeadLetterRow, is_mark
+from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.wire_forms import WireForm
@@ -41,23 +41,49 @@ class TopicLetters:
         self._partitions = partitions
         self._kept = kept
 
-    def letters(self) -> Iterator[DeadLetterRow]:
-        """Return the records of `dead-letters`. Raises BrokerUnreachableError.
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`; see `LogWriter`. Raises BrokerUnreachableError.
 
         The number of a letter is computed from its partition and offset, so it never changes.
         """
+        rows = [self._row(record) for record in sorted(self._records(), key=_age)]
+        numbers = [row[0] for row in rows]
+        return iter(rows[numbers.index(after) + 1 if after in numbers else 0 :])
 
-        def place(record: Record) -> tuple[bool, float, int, int]:
-            is_mark = bool(record.headers) and record.headers[-1][0] == MARK
-            return is_mark, record.timestamp, record.partition, record.offset
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter; see `LogWriter`."""
+        marks = [record for record in self._records() if is_mark(record.headers)]
+        return iter([self._row(record) for record in sorted(marks, key=_age)])
 
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers; see `LogWriter`."""
+        places = [(number % self._partitions, number // self._partitions) for number in numbers]
+        return map(self._row, read_at(self._connection, DEAD_LETTERS, places))
+
+    def _records(self) -> list[Record]:
         if self._kept is not None:
-            records = self._kept.read()
-        else:
-            records = read_whole(self._connection, DEAD_LETTERS, self._partitions)
-        for record in sorted(records, key=place):
-            number = record.offset * self._partitions + record.partition
-            yield number, record.key, record.value, record.headers
+            return self._kept.read()
+        return read_whole(self._connection, DEAD_LETTERS, self._partitions, head_of)
+
+    def _row(self, record: Record) -> DeadLetterRow:
+        number = record.offset * self._partitions + record.partition
+        return number, record.key, record.value, record.headers
+
+
+def head_of(record: Record) -> Record:
+    """The record with at most HEAD bytes of its key, its value, and each of its last headers."""
+    headers = record.headers
+    if sum(len(name) + len(value) for name, value in headers) > HEAD:
+        headers = tuple((name[:HEAD], value[:HEAD]) for name, value in headers[-len(ABOUT) :])
+    return record._replace(
+        key=record.key and record.key[:HEAD],
+        value=record.value and record.value[:HEAD],
+        headers=headers,
+    )
+
+
+def _age(record: Record) -> tuple[float, int, int]:
+    return record.timestamp, record.partition, record.offset
 
 
 class OutboxLog:
@@ -91,7 +117,7 @@ class OutboxLog:
         self.partitions = partitions
         self._connection = connection
         self._group = group
-        self._dead_letters = dead_letters
+        self._letters = TopicLetters(connection, partitions, dead_letters)
         self._wire_forms = wire_forms or {}
         check_topics(connection, topics, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
@@ -159,9 +185,17 @@ class OutboxLog:
         """The offset after the last record of each partition of a topic."""
         return ends_of(self._connection, topic, self.partitions)
 
-    def letters(self) -> Iterator[DeadLetterRow]:
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`; see `TopicLetters`."""
-        return TopicLetters(self._connection, self.partitions, self._dead_letters).letters()
+        return self._letters.letters(after)
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter; see `LogWriter`."""
+        return self._letters.marks()
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers; see `LogWriter`."""
+        return self._letters.whole(numbers)
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         """Publish records, and delete those that Kafka acknowledged from the outbox.

@@ -1,6 +1,6 @@
 """The port for appending records from outside a worker, to the embedded log or to Kafka."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -9,6 +9,17 @@ from order_sagas.bridges.storage.connection import Connection
 
 DeadLetterRow = tuple[int, bytes | None, bytes | None, Headers]
 """A record of `dead-letters`: its number, key, value and headers."""
+
+HEAD = 8192
+"""Maximum number of bytes of a key and of a value when many dead letters are read."""
+
+MARK = "dead-letter-mark"
+"""The only header of a record that says what was done with a letter."""
+
+
+def is_mark(headers: Headers) -> bool:
+    """Whether a record of `dead-letters` says what was done with a letter."""
+    return len(headers) == 1 and headers[0][0] == MARK
 
 
 class LogWriter(Protocol):
@@ -55,8 +66,19 @@ class LogWriter(Protocol):
         """
         ...
 
-    def letters(self) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first; marks come after their letters."""
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values.
+
+        Only those that come after the record with the number `after`, if there is one.
+        """
+        ...
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters` that say what was done with a letter, oldest first."""
+        ...
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters` with these numbers, whole, as far as there are any."""
         ...
 
     def __enter__(self) -> "LogWriter": ...

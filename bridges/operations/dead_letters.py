@@ -1,10 +1,12 @@
 """Operations on dead letters, on either log: list, replay, discard.
 
 A letter that was replayed or discarded is marked by another record of the same topic. So the log
-shows what was done, by whom and why, and no letter is changed or removed.
+shows what was done, by whom and why, and no letter is changed or removed. Whatever else is in the
+topic is a letter: one that does not say where it came from can be shown and discarded.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 import attrs
@@ -13,13 +15,18 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.logs.log_writer import DeadLetterRow, LogWriter
+from order_sagas.bridges.logs.log_writer import MARK, DeadLetterRow, LogWriter, is_mark
+from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Headers, Outgoing
 
-MARK = "dead-letter-mark"
-"""The header of a mark. Its value is the number of the letter."""
+SHOWN = 2048
+"""Maximum number of bytes of a value, of a key and of all headers in a list of letters."""
 
-_ABOUT = tuple(f"dead-letter-{each}" for each in ("topic", "partition", "offset", "error", "time"))
+MOST_BYTES = 64 * 1024 * 1024
+"""Maximum size in bytes of the letters that are replayed in one transaction."""
+
+LONGEST_WHY, LONGEST_BY = 1000, 200
+"""Maximum length of the reason and the name in a mark, in characters: marks are read whole."""
 
 
 class DeadLetterError(BridgeError, LookupError):
@@ -52,6 +59,8 @@ class DeadLetter:
     headers: Headers
     """The headers of the original record, without those that describe the error."""
     mark: Mark | None = None
+    is_cut: bool = False
+    """True if key, value and headers are only shown in part, as in lists."""
 
 
 @attrs.frozen
@@ -66,15 +75,27 @@ class DeadLetterFilter:
 
 
 class DeadLetterSource(Protocol):
-    """Where dead letters are read from. Reading does not open a log for writing."""
+    """Where dead letters are read from; see `LogWriter`. Reading opens no log for writing."""
 
-    def letters(self) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first; marks come after their letters."""
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values."""
+        ...
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter, oldest first."""
+        ...
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers, whole, as far as there are any."""
         ...
 
 
 class DeadLetterReader:
-    """Reads the dead letters of a log."""
+    """Reads the dead letters of a log.
+
+    A list holds at most SHOWN bytes of each letter's key, value and headers; `get` returns a letter
+    whole.
+    """
 
     def __init__(self, source: DeadLetterSource, clock: Clock | None = None) -> None:
         self._source = source
@@ -82,13 +103,25 @@ class DeadLetterReader:
 
     def all(self) -> list[DeadLetter]:
         """Every letter, oldest first."""
-        return _letters(self._source.letters())
+        return list(self._each())
+
+    def page(
+        self, limit: int, after: int | None = None, *, marked: bool = False
+    ) -> tuple[list[DeadLetter], bool]:
+        """At most `limit` letters after the one with number `after`, and whether there are more.
+
+        Only those that were neither replayed nor discarded, unless `marked`.
+        """
+        wanted = (letter for letter in self._each(after) if marked or not letter.mark)
+        found = [*islice(wanted, limit + 1)]
+        return found[:limit], len(found) > limit
 
     def get(self, number: int) -> DeadLetter:
-        """The letter with this number; raises DeadLetterError if there is none."""
-        for letter in self.all():
-            if letter.number == number:
-                return letter
+        """The letter with this number, whole; raises DeadLetterError if there is none."""
+        for row in self._source.whole([number]):
+            letter = _letter(row)
+            if _mark(row) is None:
+                return attrs.evolve(letter, mark=self._marks().get(number))
         raise DeadLetterError(f"there is no dead letter {number}")
 
     def choose(self, which: DeadLetterFilter) -> list[DeadLetter]:
@@ -96,12 +129,26 @@ class DeadLetterReader:
         until = iso(self._clock.now() - which.older_than)
         return [
             letter
-            for letter in self.all()
+            for letter in self._each()
             if not letter.mark
             and which.topic in ("", letter.topic)
             and which.error.casefold() in letter.error.casefold()
             and (not which.older_than or "" < letter.time <= until)
         ]
+
+    def _each(self, after: int | None = None) -> Iterator[DeadLetter]:
+        """The letters after the one with number `after`, cut; one at a time is in memory."""
+        marks = self._marks()
+        for row in self._source.letters(after):
+            if _mark(row) is None:
+                letter = _cut(_letter(row))
+                mark = marks.get(letter.number)
+                yield attrs.evolve(letter, mark=mark) if mark else letter
+
+    def _marks(self) -> dict[int, Mark]:
+        """The last mark of each letter that has one."""
+        marks = map(_mark, self._source.marks())
+        return {mark.letter: mark for mark in marks if mark}
 
 
 class DeadLetterOperations(DeadLetterReader):
@@ -115,36 +162,62 @@ class DeadLetterOperations(DeadLetterReader):
         """Append the records of these letters to their topics again, and mark the letters.
 
         In one transaction: all or none. Letters that are marked are replayed only with `again`.
-        Raises DeadLetterError. Returns how many systems are running.
+        Raises DeadLetterError, also if the letters have more than MOST_BYTES. Returns how many
+        systems are running.
         """
-        letters = self._open(numbers, again)
-        records = []
-        for letter in letters:
+        letters, size = [], 0
+        for letter in self._open(numbers, by, why, again=again):
             if not letter.topic:
                 raise DeadLetterError(f"dead letter {letter.number} has no header with its topic")
-            records.append(
-                Outgoing(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
-            )
+            if letter.partition >= self._log.partitions:
+                raise DeadLetterError(
+                    f"dead letter {letter.number} says it is from partition {letter.partition}, "
+                    f"but there are {self._log.partitions} partitions"
+                )
+            letters.append(letter)
+            size += len(letter.value or b"")
+            if size > MOST_BYTES:
+                raise DeadLetterError(
+                    f"these letters have more than {MOST_BYTES >> 20} MiB, which is the most that "
+                    "is replayed at once: name fewer"
+                )
+        records = [
+            Outgoing(letter.topic, letter.partition, letter.key, letter.value, letter.headers)
+            for letter in letters
+        ]
         self._finish(letters, records, "replayed", by, why)
         return self._log.running or 0
 
     def discard(self, numbers: Sequence[int], by: str, why: str, *, again: bool = False) -> None:
         """Mark the letters as discarded. Raises DeadLetterError as `replay` does."""
-        self._finish(self._open(numbers, again), [], "discarded", by, why)
+        letters = [_cut(letter) for letter in self._open(numbers, by, why, again=again)]
+        self._finish(letters, [], "discarded", by, why)
 
-    def _open(self, numbers: Sequence[int], again: bool) -> list[DeadLetter]:
-        known = {letter.number: letter for letter in self.all()}
-        for number in numbers:
-            letter = known.get(number)
-            if letter is None:
-                raise DeadLetterError(f"there is no dead letter {number}")
-            if letter.mark and not again:
-                mark = letter.mark
+    def _open(
+        self, numbers: Sequence[int], by: str, why: str, *, again: bool
+    ) -> Iterator[DeadLetter]:
+        """The letters, whole; raises DeadLetterError unless there are all and may be acted on."""
+        if len(why) > LONGEST_WHY or len(by) > LONGEST_BY:
+            raise DeadLetterError(
+                f"a reason has at most {LONGEST_WHY} characters, and a name {LONGEST_BY}"
+            )
+        marks = self._marks()
+        wanted = list(dict.fromkeys(numbers))
+        missing = set(wanted)
+        for row in self._source.whole(wanted):
+            letter = _letter(row)
+            if _mark(row) is not None:
+                continue
+            missing.discard(letter.number)
+            mark = marks.get(letter.number)
+            if mark and not again:
                 raise DeadLetterError(
-                    f"dead letter {number} was {mark.action} by {mark.by} at {mark.at}; "
+                    f"dead letter {letter.number} was {mark.action} by {mark.by} at {mark.at}; "
                     "--again repeats it"
                 )
-        return [known[number] for number in dict.fromkeys(numbers)]
+            yield letter
+        if missing:
+            raise DeadLetterError(f"there is no dead letter {min(missing)}")
 
     def _finish(
         self, letters: list[DeadLetter], records: list[Outgoing], action: str, by: str, why: str
@@ -165,20 +238,44 @@ class DeadLetterOperations(DeadLetterReader):
             self._log.put(cursor, marks, handled=True)
 
 
-def _letters(rows: Iterator[DeadLetterRow]) -> list[DeadLetter]:
-    found: dict[int, DeadLetter] = {}
-    for position, key, value, headers in rows:
-        if headers and headers[-1][0] == MARK:
-            mark = msgspec.json.decode(value or b"", type=Mark)
-            if mark.letter in found:
-                found[mark.letter] = attrs.evolve(found[mark.letter], mark=mark)
-            continue
-        own, about = headers, dict.fromkeys(_ABOUT, "")
-        if tuple(name for name, _ in headers[-len(_ABOUT) :]) == _ABOUT:
-            own = headers[: -len(_ABOUT)]
-            about = {name: text.decode() for name, text in headers[-len(_ABOUT) :]}
-        topic, partition, offset, error, time = about.values()
-        found[position] = DeadLetter(
-            position, topic, int(partition or 0), int(offset or -1), error, time, key, value, own
-        )
-    return list(found.values())
+def _mark(row: DeadLetterRow) -> Mark | None:
+    """The mark in a record of `dead-letters`; None if it is a letter, also if it is malformed."""
+    _, _, value, headers = row
+    if not is_mark(headers):
+        return None
+    try:
+        return msgspec.json.decode(value or b"", type=Mark)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _letter(row: DeadLetterRow) -> DeadLetter:
+    """The letter in a record of `dead-letters`, whatever is in it."""
+    number, key, value, headers = row
+    names = tuple(name for name, _ in headers[-len(ABOUT) :])
+    texts = [text.decode("utf-8", "backslashreplace") for _, text in headers[-len(ABOUT) :]]
+    if names == ABOUT and _is_number(texts[1]) and _is_number(texts[2].removeprefix("-")):
+        topic, partition, offset, error, time = texts
+        own = headers[: -len(ABOUT)]
+        return DeadLetter(number, topic, int(partition), int(offset), error, time, key, value, own)
+    error = "this record of dead-letters does not say where it came from"
+    return DeadLetter(number, "", 0, -1, error, "", key, value, headers)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def _cut(letter: DeadLetter) -> DeadLetter:
+    """The letter with at most SHOWN bytes of its key, of its value, and of its headers."""
+    key, value, headers = letter.key or b"", letter.value or b"", letter.headers
+    size = sum(len(name) + len(text) for name, text in headers)
+    if max(len(key), len(value), size) <= SHOWN:
+        return letter
+    return attrs.evolve(
+        letter,
+        key=letter.key and key[:SHOWN],
+        value=letter.value and value[:SHOWN],
+        headers=headers if size <= SHOWN else (),
+        is_cut=True,
+    )

@@ -25,9 +25,9 @@ AT_ONCE = 500
 class SagaOperations:
     """Checks commands against the database, and appends them to the log.
 
-    `command.saga` is the name of the definition. Raises OperationError if a command is not
-    possible, UnknownSagaError if the saga's definition is not registered, StoreError if the
-    database cannot be read.
+    `command.saga` is the name of the definition; empty means the only saga in flight of the order.
+    Raises OperationError if a command is not possible, UnknownSagaError if the saga's definition is
+    not registered, StoreError if the database cannot be read.
     """
 
     def __init__(self, database: str, registry: Registry) -> None:
@@ -36,15 +36,19 @@ class SagaOperations:
 
     def ask(self, command: OperatorCommand, log: LogWriter) -> int:
         """Check the command and append it to the log; return how many systems are running."""
-        self.check(command)
-        return self.send([command], log)
+        return self.send([self.check(command)], log)
 
-    def check(self, command: OperatorCommand) -> None:
-        """Raise OperationError if the saga would ignore the command."""
+    def check(self, command: OperatorCommand) -> OperatorCommand:
+        """Return the command with the name of its saga.
+
+        Raises OperationError if the saga would ignore it.
+        """
         check_reason(command)
         with queries.reading(self._database) as db:
             progress = _progress(db, command)
-        check(command, progress, self._registry.get(progress.saga, progress.version))
+        named = msgspec.structs.replace(command, saga=progress.saga)
+        check(named, progress, self._registry.get(progress.saga, progress.version))
+        return named
 
     def choose(self, template: OperatorCommand, which: SagaFilter, now: float) -> Choice:
         """The sagas that match the filter at `now`, and the command for each; nothing is appended.
@@ -78,7 +82,23 @@ def _progress(db: sa.Connection, command: OperatorCommand) -> SagaState:
     found: dict[str, SagaState] = {}
     for row, progress in whole["sagas"] if whole else ():
         found[row["saga"]] = progress
+    if not command.saga and found:
+        return _only_one(command.order_id, found)
     if command.saga not in found:
-        known = f"; it has {listed(found)}" if found else ""
-        raise NoSuchSagaError(f"order {command.order_id} has no saga {command.saga!r}{known}")
+        if not found:
+            raise NoSuchSagaError(f"order {command.order_id} has no saga")
+        raise NoSuchSagaError(
+            f"order {command.order_id} has no saga {command.saga!r}; it has {listed(found)}"
+        )
     return found[command.saga]
+
+
+def _only_one(order_id: str, found: dict[str, SagaState]) -> SagaState:
+    """Return the only saga in flight; if all have ended, the only saga. Raises NoSuchSagaError."""
+    in_flight = {name: each for name, each in found.items() if not each.ended} or found
+    if len(in_flight) > 1:
+        raise NoSuchSagaError(
+            f"order {order_id} has several sagas: name one of {listed(in_flight)}"
+        )
+    (only,) = in_flight.values()
+    return only

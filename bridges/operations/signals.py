@@ -1,6 +1,7 @@
 """Signals: the messages from people or other systems that sagas wait for (`Wait`)."""
 
 import uuid
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from order_sagas.bridges.operations.errors import (
 from order_sagas.bridges.storage import queries
 
 
-def signals_of(saga: Saga) -> dict[str, type[Message]]:
+def signals_of(saga: Saga[Any]) -> dict[str, type[Message]]:
     """Return the messages that a saga waits for on the topic of signals, by status."""
     return {
         status(message): message

@@ -58,6 +58,7 @@ class Dispatcher:
             items = self._without_pruned(items, now)
         receivers, in_flight, send = self._receivers, self._ownership.in_flight, self._send
         starts = self._context.registry.started_by
+        number, tickets = batch.number, batch.tickets
         for item in items:
             message = item.message
             for route in item.routes:
@@ -69,11 +70,11 @@ class Dispatcher:
                     # A saga may start another one: that message is not for the first.
                     if isinstance(known, ActorAddress) and type(message) not in starts:
                         receiver = known
-                ticket = len(batch.tickets)
-                batch.tickets.append(Ticket(item, route))
+                ticket = len(tickets)
+                tickets.append(Ticket(item, route))
                 batch.waiting += 1
                 state = self._state(states, route, message) if states else None
-                send(receiver, Delivery(batch.number, ticket, message, state, now))
+                send(receiver, Delivery(number, ticket, message, state, now))
         if not batch.waiting:
             self.round_over(batch)
 
@@ -186,6 +187,7 @@ class Dispatcher:
         if outputs:
             context = self._context
             encode, routes, tracing = context.wire.encode, context.routes, context.tracing
+            known = routes.by_topic_and_class.get
             partitions, adapter = context.store.partitions, self._log
             absent, emit, forms = adapter.absent, adapter.emit, context.wire_forms
             for output in outputs:
@@ -214,7 +216,7 @@ class Dispatcher:
                     if emit(batch, outgoing, shard):
                         items.append(Item(message, topic, None, here))
                 elif emit(batch, outgoing, shard):
-                    items.append(Item(message, topic, None, routes.of(topic, type(message))))
+                    items.append(Item(message, topic, None, known((topic, type(message)), ())))
             if self._deferral.holding:
                 items = self._deferral.defer(batch, items)
         if self._early.count:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from order_sagas.actors.messages import Message, status
 from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.records.repeated_names import may_repeat_order_id, repeated_name
 
 LARGEST = 1024 * 1024
 """Maximum size of a value that is decoded, in bytes. It is Kafka's default limit for a record."""
@@ -79,6 +80,8 @@ class MessageCodec:
             return self.decode_value(wrapped.value)
         if not message.order_id:
             raise UnreadableRecordError("orderId is empty")
+        if may_repeat_order_id(value):
+            _refuse_repeated_names(value)
         return message
 
     def _decode(self, value: bytes) -> Message:
@@ -99,8 +102,18 @@ class MessageCodec:
         kind = self.messages.get(name) if isinstance(name, str) else None
         if kind is None:
             known = ", ".join(sorted(self.messages))  # the same text in every process
-            raise UnreadableRecordError(f"unknown status {name!r}; known: {known}") from None
+            shown = repr(name) if len(repr(name)) <= 80 else f"{repr(name)[:80]}..."
+            raise UnreadableRecordError(f"unknown status {shown}; known: {known}") from None
         try:
             return msgspec.convert({k: v for k, v in fields.items() if v is not None}, kind)
         except msgspec.ValidationError as closer:
             raise UnreadableRecordError(str(closer)) from None
+
+
+def _refuse_repeated_names(value: bytes) -> None:
+    try:
+        name = repeated_name(value)
+    except RecursionError:
+        raise UnreadableRecordError("the JSON is nested too deep") from None
+    if name:
+        raise UnreadableRecordError(f"an object has the name {name[:40]!r} twice")

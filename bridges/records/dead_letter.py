@@ -5,6 +5,12 @@ from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 
+ABOUT = tuple(f"dead-letter-{each}" for each in ("topic", "partition", "offset", "error", "time"))
+"""The headers that say of a dead letter where it came from, and why: the last ones, in order."""
+
+LONGEST_ERROR = 2000
+"""Maximum length of the error in a dead letter, in characters."""
+
 
 def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outgoing:
     """The record for the topic `dead-letters`.
@@ -13,14 +19,11 @@ def dead_letter(record: Record, error: str, now: float, partitions: int) -> Outg
     partition, offset, error, and time (`now`, in seconds since the Unix epoch, as ISO 8601).
     """
     key = record.key or b""
-    about = {
-        "dead-letter-topic": record.topic,
-        "dead-letter-partition": str(record.partition),
-        "dead-letter-offset": str(record.offset),
-        "dead-letter-error": error,
-        "dead-letter-time": iso(now),
-    }
-    headers = tuple((name, text.encode()) for name, text in about.items())
+    if len(error) > LONGEST_ERROR:
+        error = error[: LONGEST_ERROR - 1] + "…"
+    place = (record.topic, str(record.partition), str(record.offset))
+    about = zip(ABOUT, (*place, error, iso(now)), strict=True)
+    headers = tuple((name, text.encode()) for name, text in about)
     return Outgoing(
         DEAD_LETTERS,
         partition_for(key, partitions),

@@ -24,7 +24,7 @@ def schema_components(
         _, found = msgspec.json.schema_components(messages, ref_template=template)
     except TypeError as error:
         raise DefinitionError(f"the messages have no JSON Schema: {error}") from None
-    plain: dict[str, Any] = _plain_patterns(found)
+    plain: dict[str, Any] = plain_patterns(found)
     return plain
 
 
@@ -45,11 +45,11 @@ def type_text(kind: Any) -> str:
     return str(kind).replace("typing.", "")
 
 
-def _plain_patterns(value: Any) -> Any:
-    """Replace the anchors of Python's regular expressions by those of ECMA 262."""
+def plain_patterns(value: Any) -> Any:
+    r"""Replace `\A` and `\Z` in patterns by `^` and `$`: JSON Schema uses JavaScript's syntax."""
     if isinstance(value, dict):
-        plain = {name: _plain_patterns(each) for name, each in value.items()}
+        plain = {name: plain_patterns(each) for name, each in value.items()}
         if isinstance(plain.get("pattern"), str):
             plain["pattern"] = plain["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
         return plain
-    return [_plain_patterns(each) for each in value] if isinstance(value, list | tuple) else value
+    return [plain_patterns(each) for each in value] if isinstance(value, list | tuple) else value

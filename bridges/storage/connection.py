@@ -180,6 +180,16 @@ def _make_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
+_NO_SPACE = (
+    sqlite3.SQLITE_FULL,
+    # Other limits than the size of the disk, such as a quota, and the index of the WAL file.
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
+"""Error codes of a file that cannot grow now. After them nothing of the transaction is stored."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class _SqliteErrors:
     """Converts SQLite's errors to StoreError. A class, since entering a generator costs more."""
 
@@ -187,10 +197,20 @@ class _SqliteErrors:
         """Do nothing."""
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        # Only errors that come from SQLite itself have a code.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
         if isinstance(error, sqlite3.OperationalError):
             if "locked" in str(error) or "busy" in str(error):
                 raise StoreUnavailableError(f"the database is locked: {error}") from error
+            if code in _NO_SPACE:
+                raise StoreUnavailableError(f"the database cannot be written: {error}") from error
             raise StoreError(str(error)) from error
+        if code & 0xFF in _DAMAGED:
+            raise StoreError(
+                f"the database file is damaged: {error}; keep it, and go on with a backup"
+            ) from error
 
 
 _sqlite_errors = _SqliteErrors()

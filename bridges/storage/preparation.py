@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from order_sagas.bridges.errors import NewerDatabaseError, OldDatabaseError, StoreError
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.ddl import complete, dialect_of, missing
+from order_sagas.bridges.storage.entity_tables import fit_entity_tables
 from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST
 from order_sagas.bridges.storage.migrations.migration import Ask, Migration, Target
 
@@ -77,8 +78,9 @@ def check_version(version: int) -> None:
 def prepare(db: Connection, metadata: sa.MetaData, *, migrating: bool = False) -> None:
     """Create all missing tables of `metadata`, and check that the version is the newest.
 
-    A database of a former version is migrated if `migrating`. Raises OldDatabaseError,
-    NewerDatabaseError, and StoreError if the database cannot be used.
+    A database of a former version is migrated if `migrating`. The tables of an app's own entities
+    are fitted to their classes. Raises OldDatabaseError, NewerDatabaseError, EntityTableError, and
+    StoreError if the database cannot be used.
     Nothing is written, and no lock is taken, if there is nothing to do.
     """
     names = db.names()
@@ -89,6 +91,7 @@ def prepare(db: Connection, metadata: sa.MetaData, *, migrating: bool = False) -
         version = migrate(db) if migrating else version_of(db)
         names = db.names()
     check_version(version)
+    fit_entity_tables(db, metadata, lambda: _changing(db))
     if missing(metadata.tables.values(), names):
         _complete(db, metadata)
 

@@ -4,13 +4,14 @@ They may run while a system runs, and block no writer.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import (
+    Entity,
     Notification,
     Order,
     Payment,
@@ -314,7 +315,7 @@ def early_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
 
     Each has its `topic`, its `value` as text, and `at`, when it came (seconds since the epoch).
     """
-    query = (
+    query: Any = (
         sa.select(early_replies.c.topic, early_replies.c.value, early_replies.c.at)
         .where(early_replies.c.order_id == order_id)
         .order_by(early_replies.c.at, early_replies.c.id)
@@ -357,6 +358,27 @@ def order(db: sa.Connection, order_id: str) -> dict[str, Any] | None:
         for row in _rows(db, sa.select(sagas).where(sagas.c.no == no).order_by(sagas.c.saga))
     ]
     return whole
+
+
+def entities_of_order(
+    db: sa.Connection, order_id: str, kinds: Iterable[type[Entity]]
+) -> dict[str, Row]:
+    """Return the stored entities of these classes of an order, by table, without the order id.
+
+    Entities with another key are left out, and so are tables that do not exist.
+    """
+    no = db.execute(sa.select(order_keys.c.no).where(order_keys.c.order_id == order_id)).scalar()
+    known = set(sa.inspect(db).get_table_names())
+    found: dict[str, Row] = {}
+    for table in (table_of(kind) for kind in kinds if kind.key == ("order_id",)):
+        rows = []
+        if table.name in known:
+            rows = _rows(db, sa.select(table).where(table.c.no == no))
+        for row in rows:
+            found[str(table.name)] = {
+                name: value for name, value in row.items() if name not in ("no", "order_id")
+            }
+    return found
 
 
 def stock(db: sa.Connection, sku: str | None = None) -> list[Row]:

@@ -75,7 +75,7 @@ class Rows:
             return row
         values = list(row)
         for i, _ in self._json:
-            values[i] = _json.encode(values[i]).decode() if values[i] else "[]"
+            values[i] = "[]" if values[i] == () else _json.encode(values[i]).decode()
         return tuple(values)
 
     def entity(self, row: Row) -> Entity:

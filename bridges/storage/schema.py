@@ -236,7 +236,7 @@ def table_of(entity: type[Entity]) -> sa.Table:
                 primary_key=not by_order and field.name in entity.key,
             )
         )
-    table = sa.Table(entity.table, metadata, *columns)
+    table = sa.Table(entity.table, metadata, *columns, info={"entity": entity})
     if entity.pending:
         owed = table.c.status == entity.pending
         partial_index(f"{entity.table}_pending", table.c.no, where=owed)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.services.effects import EffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
     from order_sagas.system.app import App
+    from order_sagas.system.settings.model import Settings
 
 __all__ = [
     "NOTHING",
@@ -60,6 +61,7 @@ __all__ = [
     "Saga",
     "Schedule",
     "Service",
+    "Settings",
     "Step",
     "StepMapping",
     "Stored",
@@ -113,6 +115,7 @@ _MODULES = {
     "Answer": "actors.services.service",
     "Service": "actors.services.service",
     "App": "system.app",
+    "Settings": "system.settings.model",
 }
 """The module of each public name."""
 

@@ -1,15 +1,30 @@
 """`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
+import time
+
 import attrs
 import click
+import sqlalchemy as sa
 
+from order_sagas.actors.clock import iso
 from order_sagas.actors.words import many
-from order_sagas.bridges.audit import BEGUN, Finding, Report, Violation, examine, ledger_of
+from order_sagas.bridges.audit import (
+    BEGUN,
+    IN_REACH,
+    Finding,
+    Report,
+    Violation,
+    examine,
+    ledger_of,
+)
+from order_sagas.bridges.audit.app_rules import examine_rules
 from order_sagas.bridges.errors import KafkaClientError
+from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
-from order_sagas.system.app import app_of
+from order_sagas.system.app import app_of, entities_of
 from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.log_client import log_access
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
@@ -24,6 +39,8 @@ SHOWN = 20
 def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
+    The rules of the app are checked too, on every order that is not pruned.
+
     Orders in flight are counted, and are a violation only with --ended. What services elsewhere
     store is not examined.
 
@@ -32,6 +49,9 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
     app = app_of(settings)
     with queries.reading(settings.database) as db:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
+        report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
+        own = examine_rules(db, app.rules, entities_of(app.services), app.registry)
+        report = attrs.evolve(report, findings=(*report.findings, *own))
         waiting = sum(queries.waiting(db).values())
     if settings.kafka:
         try:
@@ -46,6 +66,20 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         if ended and waiting:
             click.echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
+
+
+def _in_reach(db: sa.Connection, settings: Settings) -> Finding:
+    """Look for deadlines that were set while the clock was ahead."""
+    far = far_deadlines(db, registry_of(settings), time.time()) if any_far(db, time.time()) else []
+    found = [f"it waits until {iso(each.deadline)}; see `deadlines repair`" for each in far]
+    return Finding(
+        IN_REACH,
+        queries.in_flight(db),
+        tuple(
+            Violation(IN_REACH.name, each.order_id, text)
+            for each, text in zip(far, found, strict=True)
+        ),
+    )
 
 
 def _begun(settings: Settings) -> Finding:

@@ -25,10 +25,6 @@ class Listed(NamedTuple):
 
 SECTIONS = {
     "Run": {
-        "new": Listed(
-            "new:new_command",
-            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
-        ),
         "demo": Listed("demo:demo_command", "Run a thousand orders and watch them."),
         "start": Listed("start:start_command", "Run the system until Ctrl-C or SIGTERM."),
         "http": Listed(
@@ -128,12 +124,20 @@ SECTIONS = {
             "pause:unpause_command",
             "End the pause of a service, or of the intake: deferred messages are handled first.",
         ),
+        "deadlines": Listed(
+            "deadlines:deadlines_group",
+            "Find deadlines that were set while the clock was ahead, and put them right.",
+        ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",
             "Records that could not be handled: show why, replay or discard them.",
         ),
     },
-    "Verify": {
+    "Develop": {
+        "new": Listed(
+            "new:new_command",
+            "Write a project NAME with a saga of its own, tests, and an app that runs at once.",
+        ),
         "simulate": Listed(
             "simulate:simulate_command",
             "Run whole systems in virtual time while records, services, workers and databases "

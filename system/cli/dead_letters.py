@@ -207,6 +207,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "key": _text(letter.key),
         "headers": {name: _text(value) for name, value in letter.headers},
         "value": _text(letter.value) if letter.value is not None else None,
+        **({"truncated": True} if letter.is_cut else {}),
         "action": mark.action if mark else "",
         "by": mark.by if mark else "",
         "why": mark.why if mark else "",

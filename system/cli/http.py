@@ -5,6 +5,7 @@ import sys
 import click
 
 from order_sagas.bridges.extras import need
+from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.stop_requests import StopRequests
@@ -64,7 +65,10 @@ def _serve(settings: Settings) -> None:
     from order_sagas.system.http import serve_http
 
     failures: list[str] = []
-    with StopRequests() as stops:
+    with (
+        StopRequests() as stops,
+        DatabaseFileWatch(settings.database, lambda _: stops.put("replaced")) as watch,
+    ):
 
         def failed(error: BaseException) -> None:
             failures.append(f"{type(error).__name__}: {error}")
@@ -78,7 +82,9 @@ def _serve(settings: Settings) -> None:
             click.echo("  open  to all users of this machine, without tokens")
         click.echo(f"  work  {suggestion('start')}  # handles the orders")
         stops.get()
-    stopped = server.stop()
+        stopped = server.stop()
+    if error := explained(watch):
+        raise error
     if failures:
         raise click.ClickException(f"HTTP failed: {failures[0]}")
     if not stopped:

@@ -6,9 +6,11 @@ from contextlib import suppress
 import click
 import msgspec
 
+from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.record import Headers
 from order_sagas.system.app import App, app_of
 from order_sagas.system.cli.output import LOG_SETTINGS, open_log, say_if_idle
+from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 
@@ -34,6 +36,11 @@ def inject_command(
     app = app_of(settings)
     if topic not in app.topics:
         raise click.UsageError(f"there is no topic {topic!r}; there are {', '.join(app.topics)}")
+    if topic == DEAD_LETTERS:
+        raise click.UsageError(
+            f"only workers write to {topic}; `{suggestion('dead-letters', 'replay')}` puts a "
+            "letter on its topic again"
+        )
     content = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
     fields, problem = _read(content)
     if problem and not raw:

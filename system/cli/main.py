@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from order_sagas.system.cli.commands import SECTIONS, CommandsByName, all_commands
+from order_sagas.system.cli.visible_output import visible_output
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -52,6 +53,10 @@ class Commands(click.Group):
         """Run a command and exit: 0 done, 1 failed, 2 wrong usage or setting, 130 interrupted."""
         extra["standalone_mode"] = False
         os.umask(0o077)  # files are private to the user, unless the setting file_group is set
+        with visible_output():
+            return self._main(*args, **extra)
+
+    def _main(self, *args: Any, **extra: Any) -> Any:
         try:
             code = super().main(*args, **extra)
         except click.ClickException as error:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from order_sagas.system.cli.suggest import suggestion
+
 FILES = {
     "README.md": "README.md",
     "pyproject.toml": "pyproject.toml",
@@ -64,12 +66,12 @@ def new_command(name: str, into: Path) -> None:
         project.mkdir(mode=0o755)
     except FileExistsError:
         raise click.ClickException(f"{project} exists already; nothing was written") from None
-    templates = resources.files(__package__) / "new_project"
+    templates = resources.files("order_sagas.system.cli") / "new_project"
     for template, place in FILES.items():
         text = (templates / f"{template}{SUFFIX}").read_text(encoding="utf-8")
         file = project / place.replace(NAME, name)
         file.parent.mkdir(exist_ok=True)
         file.write_text(text.replace(NAME, name), encoding="utf-8")
     click.echo(f"{project} is written. To test it and to run it:")
-    for line in (f"cd {project}", "python -m pytest", "order-sagas start"):
+    for line in (f"cd {project}", "python -m pytest", suggestion("start")):
         click.echo(f"  {line}")

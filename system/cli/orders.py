@@ -45,9 +45,9 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
 
     SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
-    saga = orders_saga(settings)
+    definition = orders_saga(settings)
     with queries.reading(settings.database) as db:
-        rows = queries.orders(db, wanted, limit or None, saga.name)
+        rows = queries.orders(db, wanted, limit or None, definition.name)
     if as_json:
         print_json(rows)
         return
@@ -56,10 +56,10 @@ def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings:
         numbers=("amount",),
     )  # fmt: skip
     for row in rows:
-        saga = row["saga_status"] or ""
+        saga_status = row["saga_status"] or ""
         table.add_row(
             row["order_id"], styled(row["status"]), row["customer_id"] or "", amount(row),
-            styled(saga, f", {row['step']}" if row["step"] else ""),
+            styled(saga_status, f", {row['step']}" if row["step"] else ""),
             row["code"] or "", moment(row["updated_at"]),
         )  # fmt: skip
     print_table(table, len(rows), limit, "order")

@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 import orjson
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +20,7 @@ from order_sagas.bridges.operations.dead_letters import DeadLetterReader
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
+from order_sagas.system.visible_text import visible, visible_json
 
 STATUS_STYLES = {
     "COMPLETED": "green",
@@ -68,12 +71,30 @@ def _quiet(settings: Settings) -> None:
         )
 
 
+class VisibleConsole(Console):
+    """A console that shows control characters in texts as escapes; its own styles work."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text that is given as a str; made visible before its width is measured."""
+        return super().render_str(visible(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render anything, texts with styles among it."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(visible(segment.text), segment.style)
+
+
 def console(*, markup: bool = False) -> Console:
     """Return a console on standard output, 160 columns wide if it is not a terminal.
 
     Without `markup`, square brackets in user data are printed literally.
     """
-    made = Console(highlight=False, markup=markup, emoji=False)
+    made = VisibleConsole(highlight=False, markup=markup, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = 160
     return made
@@ -89,7 +110,7 @@ def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 def print_json(value: Any) -> None:
     """Print indented JSON on standard output."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
+    click.echo(visible_json(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()))
 
 
 def styled(status: str, more: str = "") -> Text:

@@ -42,7 +42,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
     help="Append each order to FILE, as a line of JSON, before it is deleted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@settings_options("database", "partitions", "kafka")
+@settings_options("app", "database", "partitions", "kafka")
 def prune_command(
     older_than: float, dry_run: bool, archive: Path | None, as_json: bool, settings: Settings
 ) -> None:

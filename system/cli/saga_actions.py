@@ -96,7 +96,9 @@ def _question(function: Any) -> Any:
             "--by", default=current_user, help="The operator's name, for the history. Default: you."
         ),
         click.option(
-            "--saga", default="place-order", show_default=True, help="Name of the saga definition."
+            "--saga", default="",
+            help="Name of the saga definition. Default: the only saga of the order in flight; with "
+            "--all, any.",
         ),
         click.argument("order_id", required=False),
     ):  # fmt: skip
@@ -181,8 +183,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     operations = SagaOperations(settings.database, registry_of(settings))
     try:
         if question.order_id:
-            operations.check(template)
-            chosen = [template]
+            chosen = [operations.check(template)]
         else:
             chosen = _choose(operations, template, question)
     except ReasonNeededError as error:

@@ -7,10 +7,12 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from order_sagas.actors.entities import ENTITIES
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
 from order_sagas.bridges.storage import queries
+from order_sagas.system.app import app_of, entities_of
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.output import console, moment, plain_table, print_json, styled
 from order_sagas.system.cli.suggest import suggestion
@@ -25,16 +27,21 @@ from order_sagas.system.settings import Settings, settings_options
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
 
-    Each step has its phase, current attempt and deadline. `trace` shows the causes too.
+    Each step has its phase, current attempt and deadline. `trace` shows the causes too. Of an app
+    of your own it shows what its services store of ORDER_ID, and the steps of its sagas.
     """
+    app = app_of(settings)
+    kinds = [kind for kind in entities_of(app.services) if kind not in ENTITIES]
     with queries.reading(settings.database) as db:
         whole = queries.order(db, order_id)
         early = queries.early_of(db, order_id)
+        own = queries.entities_of_order(db, order_id, kinds) if whole and kinds else {}
     if early and not as_json:
         for each in early:
             click.echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
     if early and whole is None:
-        whole = {"sagas": []}
+        nothing: dict[str, Any] = {"sagas": []}
+        whole = nothing
         if not as_json:
             return
     if whole is None:
@@ -42,7 +49,9 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
     if as_json:
         kept = {"early_replies": early} if early else {}
-        print_json({**whole, **kept, "sagas": [_as_json(*saga) for saga in sagas]})
+        entities = {"entities": own} if kinds else {}
+        rows = [_as_json(*saga) for saga in sagas]
+        print_json({**whole, **kept, **entities, "sagas": rows})
         return
     out = console()
     if "pruned" in whole:
@@ -55,7 +64,11 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
             f"hold it, and the logs, if they are kept: {suggestion('trace', order_id)}"
         )
         return
-    _print_entities(out, order_id, whole)
+    if app.takes_orders or whole["order"]:
+        _print_entities(out, order_id, whole)
+    else:
+        out.print(Text(order_id, "bold"))
+    _print_own(out, own)
     for row, progress, steps in sagas:
         _print_saga(out, row, progress, steps)
     if any(row["status"] == "NEEDS_ATTENTION" for row, _, _ in sagas):
@@ -117,6 +130,18 @@ def _print_entities(out: Console, order_id: str, whole: dict[str, Any]) -> None:
     out.print(Text.assemble((order_id, "bold"), "  ", _customer(order)))
     for name, status, about, rest in rows:
         table.add_row(name, styled(status), about, rest)
+    out.print(table)
+
+
+def _print_own(out: Console, entities: dict[str, dict[str, Any]]) -> None:
+    if not entities:
+        return
+    table = plain_table("", "status", "")
+    table.show_header = False
+    for name, fields in entities.items():
+        rest = [f"{field}: {value}" for field, value in fields.items() if value not in ("", "[]")]
+        about = ", ".join(each for each in rest if not each.startswith("status: "))
+        table.add_row(name, styled(str(fields.get("status", ""))), about)
     out.print(table)
 
 

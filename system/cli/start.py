@@ -15,6 +15,8 @@ from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.clock_check import warn_of_clock
+from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.app import app_of, roles_here
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
@@ -80,11 +82,12 @@ def start_command(settings: Settings) -> None:
             observers=telemetry.observers,
             tracing=telemetry.tracing,
         )
-        open_store(settings, parts.registry, parts.services, migrating=True).close()
+        _prepare(parts)
         in_flight, waiting = _found(settings.database)
         running: RunningSystem | None = None
         with (
             StopRequests() as stops,
+            DatabaseFileWatch(settings.database, lambda _: stops.put("")) as watch,
             metrics_served(settings, telemetry, lambda: running.report() if running else None),
         ):
             running = _run(parts, lambda _: stops.put(""))
@@ -96,10 +99,12 @@ def start_command(settings: Settings) -> None:
             asked = stops.get()
             if asked:
                 _announce(f"{asked}: finishing the current batch ...")
-        bell.close()
-        stopped = _stop(running)
+            bell.close()
+            stopped = _stop(running)
         telemetry.close()
         sink.close()
+        if error := explained(watch):
+            raise error
         if running.failure:
             raise click.ClickException(_why(running.failure, settings))
         if not stopped:
@@ -112,7 +117,7 @@ def start_command(settings: Settings) -> None:
 
 def _start_supervised(settings: Settings, workers: int) -> None:
     parts = Parts(settings=settings)
-    open_store(settings, parts.registry, parts.services, migrating=True).close()
+    _prepare(parts)
     found = _found(settings.database)
     with StopRequests() as stops:
         outcome = run_supervised(
@@ -122,6 +127,8 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             started=lambda: click.echo(_banner(settings, workers, *found)),
             stopping=lambda asked: _announce(f"{asked}: finishing the current batches ..."),
         )
+    if outcome.replaced:
+        raise outcome.replaced
     if outcome.failure:
         raise click.ClickException(
             f"a worker could not be kept running: {outcome.failure}\n"
@@ -133,6 +140,15 @@ def _start_supervised(settings: Settings, workers: int) -> None:
             "nothing that was committed is lost, and the next start does it again"
         )
     click.echo("Stopped. Sagas in flight continue at the next start.")
+
+
+def _prepare(parts: Parts) -> None:
+    """Make or migrate the database, and compare its clock with the one of this machine."""
+    store = open_store(parts.settings, parts.registry, parts.services, migrating=True)
+    try:
+        warn_of_clock(store.db)
+    finally:
+        store.close()
 
 
 def _announce(line: str) -> None:

@@ -15,6 +15,7 @@ from rich.live import Live
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.errors import KafkaClientError
+from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
@@ -22,12 +23,15 @@ from order_sagas.bridges.storage.lag import Lag
 from order_sagas.system.cli.output import console, plain_table, print_json
 from order_sagas.system.cli.pause import in_words, paused
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
 from order_sagas.system.log_client import log_access
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
 from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
+from order_sagas.system.visible_text import visible_json
 
 SHOWN = 10
 """Maximum number of lost orders that are printed; JSON lists all."""
@@ -36,7 +40,7 @@ STOP_WITHIN = 75.0
 
 
 @click.command("status")
-@settings_options("database", "log_dir", "kafka", "partitions")
+@settings_options("app", "database", "log_dir", "kafka", "partitions")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON; with --watch, one line per second."
 )
@@ -52,7 +56,7 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """
     if watch and as_json:
         while True:
-            click.echo(orjson.dumps(as_fields(look(settings))))
+            click.echo(visible_json(orjson.dumps(as_fields(look(settings))).decode()))
             time.sleep(1.0)
     if watch:
         with Live(console=console(), auto_refresh=False) as live:
@@ -117,6 +121,10 @@ class Look:
     """Why partitions of Kafka's topics are not read, one text each."""
     lost: list[str] = attrs.field(factory=list)
     """Orders that were accepted and whose start Kafka has no more."""
+    full: list[str] = attrs.field(factory=list)
+    """Full file systems of the database or the logs, one text each."""
+    far_deadlines: int = 0
+    """Number of sagas whose deadlines were set by a clock that was ahead."""
     early: int = 0
     """Number of replies that are kept because they came too early."""
 
@@ -136,7 +144,10 @@ class Look:
 def look(settings: Settings) -> Look:
     """Collect the state from the supervisors, the database and, if configured, Kafka."""
     with queries.reading(settings.database) as db:
-        in_flight, due = queries.in_flight(db), deadlines(db, time.time())
+        now = time.time()
+        in_flight, due = queries.in_flight(db), deadlines(db, now)
+        # The app is loaded only if there is something to look at.
+        far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
         early = queries.early_count(db)
     log = log_access(settings)
     problems: list[str] = []
@@ -148,7 +159,10 @@ def look(settings: Settings) -> Look:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     cards = cards_of(settings)
-    return Look(pid, runs, in_flight, due, lag, paused(settings), cards, problems, lost, early)
+    held, full = paused(settings), full_disks(settings)
+    return Look(
+        pid, runs, in_flight, due, lag, held, cards, problems, lost, full, len(far), early
+    )  # fmt: skip
 
 
 def as_fields(found: Look) -> dict[str, Any]:
@@ -170,6 +184,8 @@ def as_fields(found: Look) -> dict[str, Any]:
         "paused": found.paused,
         "topic_problems": found.problems,
         "lost_orders": found.lost,
+        "full_disks": found.full,
+        "far_deadlines": found.far_deadlines,
         "last_error": found.last_error,
     }
 
@@ -229,6 +245,13 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
         lines.append(("http", f"{card.address}, process {card.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
+    if found.far_deadlines:
+        text = f"too far ahead for {many(found.far_deadlines, 'saga')}; see `deadlines repair`"
+        lines.append(("clock", f"deadlines lie {text}"))
+    lines += [("disk", each) for each in found.full]
+    lost_lines = sum(worker.log_lines_lost for worker in found.workers)
+    if lost_lines:
+        lines.append(("logs", f"{many(lost_lines, 'line')} could not be written"))
     if found.problems:
         more = f" and {len(found.problems) - 1:,} more" if len(found.problems) > 1 else ""
         lines.append(("topics", f"not read: {found.problems[0]}{more}; see `topics check`"))

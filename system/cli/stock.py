@@ -22,6 +22,7 @@ from order_sagas.system.cli.output import (
     say_if_idle,
 )
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.saga_registry import check_stock
 from order_sagas.system.settings import Settings, settings_options
 
 
@@ -50,6 +51,7 @@ def load_command(
     `warehouse` is optional, and `main` by default. A file is loaded as a whole: if a line is bad,
     nothing is loaded. Loading the same content twice changes nothing; --again loads it again.
     """
+    check_stock(settings)
     try:
         if encoding:
             check_encoding(encoding)
@@ -108,12 +110,13 @@ def _put(log: LogWriter, loads: list[Any]) -> int:
 @stock_group.command("show")
 @click.argument("sku", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@settings_options("database")
+@settings_options("app", "database")
 def stock_show_command(sku: str | None, as_json: bool, settings: Settings) -> None:
     """Show each SKU: on hand, held for orders in flight, sold, and loaded in total.
 
     loaded = on hand + held + sold, always; `order-sagas audit` checks it.
     """
+    check_stock(settings)
     with queries.reading(settings.database) as db:
         levels = queries.stock(db, sku)
         loads = queries.waiting_loads(db)

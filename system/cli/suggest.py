@@ -23,13 +23,13 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "orders": ("app", "database"),
     "sagas": ("database",),
     "http token": (),
-    "simulate": (),
+    "simulate": ("app",),
 }
 """Suggestible commands, with those of their flags that identify a system.
 
 Listed here, because importing a command such as `start` to read its flags takes long.
 """
-NO_CONFIG = frozenset({"http token", "simulate"})
+NO_CONFIG = frozenset({"http token"})
 """Commands without --config."""
 SAME_SYSTEM = frozenset({"app", "database", "partitions", "log_dir", "kafka"})
 """Settings that identify a system, besides those of the Kafka login."""

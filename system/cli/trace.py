@@ -3,12 +3,13 @@
 import os
 
 import click
-from rich.console import Console
 
 from order_sagas.actors.words import many
+from order_sagas.system.cli.output import VisibleConsole
 from order_sagas.system.logs import log_files
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.trace import Timeline, read_lines, render_json, render_mermaid, render_text
+from order_sagas.system.visible_text import visible_json
 
 
 @click.command("trace")
@@ -31,11 +32,11 @@ def trace_command(order_id: str, form: str, settings: Settings) -> None:
     if not timeline.sagas and not timeline.others:
         raise click.ClickException(_nothing_found(order_id, settings))
     if form == "json":
-        click.echo(render_json(timeline))
+        click.echo(visible_json(render_json(timeline).decode()))
     elif form == "mermaid":
         click.echo(render_mermaid(timeline), nl=False)
     else:
-        console = Console(highlight=False)
+        console = VisibleConsole(highlight=False)
         if not console.is_terminal and "COLUMNS" not in os.environ:
             console.width = 120  # a pipe or a file has no width of its own
         render_text(timeline, console)

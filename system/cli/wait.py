@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,7 @@ class Watch:
             self.pending = kept
 
 
-def watch_of(log: LogWriter, settings: Settings, saga: Saga) -> Watch:
+def watch_of(log: LogWriter, settings: Settings, saga: Saga[Any]) -> Watch:
     """Return a Watch for orders written to this log. Call it after the last one was written.
 
     `saga` is their saga, and `pending` has their numbers.
@@ -78,13 +78,13 @@ def watch_of(log: LogWriter, settings: Settings, saga: Saga) -> Watch:
     return _watch(log, settings, saga, partial(queries.outcomes, saga=saga.name))
 
 
-def watch_of_sagas(log: LogWriter, settings: Settings, saga: Saga) -> Watch:
+def watch_of_sagas(log: LogWriter, settings: Settings, saga: Saga[Any]) -> Watch:
     """Return a Watch like `watch_of`, whose `pending` has ids of orders that may have no number."""
     found = _watch(log, settings, saga, partial(queries.saga_outcomes, saga=saga.name))
     return attrs.evolve(found, noun="saga")
 
 
-def _watch(log: LogWriter, settings: Settings, saga: Saga, find: Any) -> Watch:
+def _watch(log: LogWriter, settings: Settings, saga: Saga[Any], find: Any) -> Watch:
     topic = saga.origin.topic
     ends, group, left = log.end(topic), settings.kafka_group, log.left
     if ends is None:
@@ -96,7 +96,7 @@ def _watch(log: LogWriter, settings: Settings, saga: Saga, find: Any) -> Watch:
     )
 
 
-def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, int]) -> None:
+def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str, Any]) -> None:
     """Wait until every order has ended, then print the outcomes."""
     count = len(watch.pending)
     began = time.monotonic()
@@ -130,7 +130,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: dict[str, i
     _print(watch, time.monotonic() - began, as_json, tally)
 
 
-def _print(watch: Watch, seconds: float, as_json: bool, tally: dict[str, Any]) -> None:
+def _print(watch: Watch, seconds: float, as_json: bool, tally: Mapping[str, Any]) -> None:
     outcomes = watch.outcomes
     rows = sorted(outcomes.items(), key=lambda item: (item[0][0] != "COMPLETED", -item[1]))
     if as_json:

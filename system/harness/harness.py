@@ -75,7 +75,7 @@ _APPEND = (
     "VALUES (?, ?, ?, ?, ?, 0, ?)"
 )
 _OPERATORS: dict[str, type[OperatorCommand]] = dict(
-    zip(("retry", "skip", "resume", "cancel"), OPERATOR_COMMANDS, strict=True)
+    zip(("retry", "skip", "resume", "cancel", "repair deadlines"), OPERATOR_COMMANDS, strict=True)
 )
 
 

@@ -15,6 +15,7 @@ from order_sagas.system.logs.redact import redact
 from order_sagas.system.logs.sink import LogSink
 from order_sagas.system.logs.stdlib_logging import SAID, listen_to_libraries
 from order_sagas.system.settings import Settings
+from order_sagas.system.visible_text import visible
 
 
 def configure_logging(
@@ -79,7 +80,8 @@ class _Console:
     """A structlog processor that prints selected events on the console in readable form."""
 
     def __init__(self, file: TextIO) -> None:
-        self._file = file
+        # The stream itself: what is shown of an event is made visible here, and has colours.
+        self._file: TextIO = getattr(file, "rich_proxied_file", file)
         self._render = ConsoleRenderer(
             colors=file.isatty(), pad_event_to=0, exception_formatter=plain_traceback
         )
@@ -90,7 +92,11 @@ class _Console:
             if "exc_info" in event:
                 event = with_exception(logger, method, event)
             redact(event)
-            shown = self._render(logger, method, {**event, "level": method})
+            safe = {
+                name: visible(value) if isinstance(value, str) else value
+                for name, value in event.items()
+            }
+            shown = self._render(logger, method, {**safe, "level": method})
             with suppress(OSError):  # as in LogSink, a full disk must not stop processing
                 print(shown, file=self._file, flush=True)
         return event

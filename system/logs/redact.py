@@ -29,8 +29,9 @@ is_plain = PLAIN.issuperset
 
 def redact(event: MutableMapping[str, Any]) -> None:
     """Redact an event in place. The last four digits of a card number are kept."""
-    for key in event.keys() - PLAIN:
-        value = event[key]
+    for key, value in event.items():
+        if key in PLAIN:
+            continue
         if type(value) is str:
             event[key] = redacted(value)
         elif not isinstance(value, (int, float)):

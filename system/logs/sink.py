@@ -20,13 +20,15 @@ class LogSink:
     level error are written immediately, and the rest of the buffer when the process exits.
 
     Write errors, such as a full disk, do not stop processing: the lines are lost, counted in
-    `lost`, and reported on standard error the first time.
+    `lost`, and reported on standard error when it begins and when lines can be written again. A
+    line that was written in part stays, and the next one begins on a line of its own.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
         self.path = path
         self.lost = 0
         """Number of lines that could not be written."""
+        self._failing = False
         self._lines: list[bytes] = []
         self._file = _RotatedFile(path, max_bytes, backups)
         self._writing = threading.RLock()
@@ -55,9 +57,13 @@ class LogSink:
                 self._file.write(block)
             except OSError as error:
                 self.lost += count
-                if self.lost == count:
-                    with suppress(OSError):  # standard error may be on the same full disk
-                        print(f"Log lines are being lost: {self.path}: {error}", file=sys.stderr)
+                if not self._failing:
+                    self._failing = True
+                    _report(f"Log lines are being lost: {self.path}: {error}")
+            else:
+                if self._failing:
+                    self._failing = False
+                    _report(f"Log lines are written again, {self.lost:,} were lost: {self.path}")
 
     def close(self) -> None:
         """Write buffered lines and close the file. Later lines open it again."""
@@ -65,6 +71,11 @@ class LogSink:
         with self._writing:
             self._file.close()
         atexit.unregister(self.flush)
+
+
+def _report(text: str) -> None:
+    with suppress(OSError):  # standard error may be on the same full disk
+        print(text, file=sys.stderr)
 
 
 class _RotatedFile(RotatingFileHandler):
@@ -82,8 +93,15 @@ class _RotatedFile(RotatingFileHandler):
         if size and self.backupCount and size + len(block) > self.maxBytes:
             self.doRollover()
             self.stream = self.stream or self._open()  # doRollover does not reopen if delay=True
-        self.stream.write(block)
-        self.stream.flush()
+        try:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self.stream.write(rest) :]
+        except OSError:
+            # Open it again for the next block, which then does not follow half a line.
+            stream, self.stream = self.stream, None
+            stream.close()
+            raise
 
     def close(self) -> None:
         super().close()
@@ -92,9 +110,13 @@ class _RotatedFile(RotatingFileHandler):
     def _open(self) -> Any:
         path = Path(self.baseFilename)
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-        if _ends_within_a_line(path):
-            file.write(b"\n")  # torn by a kill; keep it apart from the next line
+        file = path.open("ab", buffering=0)  # so that nothing of a failed write is kept
+        try:
+            if _ends_within_a_line(path):
+                file.write(b"\n")  # torn by a kill; keep it apart from the next line
+        except OSError:
+            file.close()
+            raise
         return file
 
 

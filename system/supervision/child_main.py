@@ -8,6 +8,7 @@ import threading
 from queue import SimpleQueue
 from typing import Any, NoReturn, Protocol
 
+from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.system.supervision.channel import Channel, ChannelError
 from order_sagas.system.supervision.messages import (
     AskMetrics,
@@ -67,7 +68,8 @@ def fail(channel: Channel, error: BaseException) -> NoReturn:
     """
     try:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
-        channel.send(Failed(reason.encode(errors="replace").decode()))
+        outage = isinstance(error, StoreUnavailableError)
+        channel.send(Failed(reason.encode(errors="replace").decode(), outage))
     finally:
         os._exit(1)
 

@@ -74,6 +74,8 @@ class ChildStatus(Plain, frozen=True):
     report: Report | None
     cpu: float
     """CPU seconds of its process."""
+    log_lines_lost: int = 0
+    """Log lines that could not be written, because of a full disk."""
 
 
 class ChildMetrics(Plain, frozen=True):
@@ -92,6 +94,8 @@ class Failed(Plain, frozen=True):
     """From a child, last: why it cannot continue. It exits even if this cannot be sent."""
 
     reason: str
+    outage: bool = False
+    """True if the database is away: the process is started again until it is back."""
 
 
 ToChild = RunWorker | RunHttp | AskStatus | AskMetrics | Shutdown
@@ -109,6 +113,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     report: Report | None = None
     """None unless it is running."""
     cpu: float = 0.0
+    log_lines_lost: int = 0
+    """Log lines that could not be written, because of a full disk."""
     """CPU seconds of its process."""
 
 

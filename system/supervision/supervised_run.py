@@ -7,6 +7,8 @@ from typing import Any
 import attrs
 from thespian.actors import ActorAddress, ActorSystem
 
+from order_sagas.bridges.errors import ReplacedDatabaseError
+from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from order_sagas.system.stop_requests import StopRequests
@@ -36,6 +38,8 @@ class Outcome:
 
     clean: bool
     failure: str = ""
+    replaced: ReplacedDatabaseError | None = None
+    """Set if the run ended because the file of its database was removed or replaced."""
 
 
 def run_supervised(
@@ -55,11 +59,17 @@ def run_supervised(
 
     Raises OSError if the run's files or its control socket cannot be created.
     """
-    with own_run(settings) as run:
+    failures: list[str] = []
+
+    def gave_up(reason: str) -> None:
+        failures.append(reason)
+        stops.put("")
+
+    watch = DatabaseFileWatch(settings.database, lambda error: gave_up(str(error)))
+    with own_run(settings) as run, watch:
         listener, place = bind_control_socket(run)
         actors = ActorSystem(EventLoopBase(), transientUnique=True)
         supervisor = actors.createActor(Supervisor)
-        failures: list[str] = []
 
         def post(actor: ActorAddress, message: Any) -> None:
             with actors.private() as context:
@@ -77,10 +87,6 @@ def run_supervised(
             answer = ask(AskMetrics())
             return answer.texts if isinstance(answer, RunMetrics) else {}
 
-        def gave_up(reason: str) -> None:
-            failures.append(reason)
-            stops.put("")
-
         control = ControlSocket(listener, status, lambda: stops.put("stop"))
         try:
             names = f"{run.number}-" if run.number > 1 else ""
@@ -97,4 +103,5 @@ def run_supervised(
             control.close()
             actors.shutdown()  # kills the children that have not ended
             remove_card(run)
-    return Outcome(isinstance(end, RunEnded) and end.clean, "".join(failures[:1]))
+    clean = isinstance(end, RunEnded) and end.clean
+    return Outcome(clean, "".join(failures[:1]), explained(watch))

@@ -31,7 +31,8 @@ from order_sagas.system.supervision.worker_process import (
 )
 
 RESTARTS = Retry(attempts=5, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
-"""Restarts are delayed by this backoff. After the fifth death within `QUIET` the run ends."""
+"""Restarts are delayed by this backoff. After the fifth death within `QUIET` the run ends, unless
+the database is away: then restarts go on until it is back."""
 QUIET = timedelta(minutes=1)
 """Time without a death after which the deaths of a process are counted from zero again."""
 
@@ -172,6 +173,8 @@ class Supervisor(Actor):
             return
         self._last_error = f"{process.name}: {end.reason}"
         process.deaths += 1
+        if end.outage:  # it may last: these deaths do not end the run
+            process.deaths = min(process.deaths, RESTARTS.attempts - 1)
         wait = RESTARTS.wait_after(process.deaths, str(end.number))
         if wait is None:
             self._order.gave_up(self._last_error)
@@ -236,7 +239,12 @@ class Supervisor(Actor):
             status = WorkerStatus(number, found.pid, process.restarts, found.state)
             if found.answer is not None:
                 answer = found.answer
-                status = msgspec.structs.replace(status, report=answer.report, cpu=answer.cpu)
+                status = msgspec.structs.replace(
+                    status,
+                    report=answer.report,
+                    cpu=answer.cpu,
+                    log_lines_lost=answer.log_lines_lost,
+                )
             statuses.append(status)
         return Status(statuses, self._last_error)
 

@@ -47,7 +47,7 @@ class Worker:
 
     def status(self) -> ChildStatus:
         """Return the report of its batch processor, and the CPU time of its process."""
-        return ChildStatus(self._running.report(), time.process_time())
+        return ChildStatus(self._running.report(), time.process_time(), self._sink.lost)
 
     def metrics(self) -> ChildMetrics:
         """Return its metrics in Prometheus's text format."""

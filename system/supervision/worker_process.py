@@ -64,6 +64,8 @@ class ProcessEnded:
     reason: str
     clean: bool
     """True if it had no open batch, or has committed it."""
+    outage: bool = False
+    """True if it ended because the database is away."""
 
 
 @attrs.frozen
@@ -94,6 +96,7 @@ class WorkerProcess(Actor):
         self._child: ChildProcess | None = None
         self._running = False
         self._reason = ""
+        self._outage = False
         self._clean: bool | None = None
         self._questions = 0
         self._sent: set[type] = set()
@@ -159,8 +162,8 @@ class WorkerProcess(Actor):
                 self._sent.discard(AskMetrics)
                 if AskMetrics in self._waiting:
                     self._answer(AskMetrics, text)
-            case Failed(reason=reason):
-                self._reason = reason
+            case Failed(reason=reason, outage=outage):
+                self._reason, self._outage = reason, outage
             case Finished(clean=clean):
                 self._clean = clean
 
@@ -182,5 +185,6 @@ class WorkerProcess(Actor):
         # A child that never ran had no open batch.
         clean = self._clean if self._clean is not None else not self._running
         self._child = None
-        self.send(self._supervisor, ProcessEnded(self._number, self._reason or how, clean))
+        end = ProcessEnded(self._number, self._reason or how, clean, self._outage)
+        self.send(self._supervisor, end)
         self.send(self.myAddress, ActorExitRequest())

@@ -37,9 +37,11 @@ class Ping(Message):
     """A command without a reply."""
 
 
-def a_saga(name: str, to: Participant, starts_on: type[Message] = RentalRequested) -> Saga:
+def a_saga(name: str, to: Participant, starts_on: type[Message] = RentalRequested) -> Saga[Any]:
     """Return a saga of one step."""
-    step = Step("ping", to=to, do=lambda start: Ping(order_id=start.order_id), needs_no_undo=True)
+    step: Step[Any] = Step(
+        "ping", to=to, do=lambda start: Ping(order_id=start.order_id), needs_no_undo=True
+    )
     return Saga(name, 1, starts_on, [step])
 
 
@@ -80,7 +82,8 @@ def test_a_client_without_a_service_is_refused() -> None:
 
 def test_two_message_classes_of_one_status_are_refused() -> None:
     """A record's status must name one class."""
-    other = type(Message)("Ping", (Message,), {"__module__": "elsewhere"})
+    meta: Any = type(Message)
+    other = meta("Ping", (Message,), {"__module__": "elsewhere"})
     services = [a_service("one", RentedCar), a_service("two", RentedCar, other)]
     with pytest.raises(DefinitionError, match=r"elsewhere\.Ping and .*\.Ping .*status PING"):
         App(sagas=[a_saga("ping-one", services[0].participant)], services=services)
@@ -109,7 +112,7 @@ class _SystemTable(Entity):
 
 def test_two_entities_of_one_table_are_refused() -> None:
     """They would overwrite each other."""
-    services = [Cars, Deposits, a_service("one", _SameTable)]
+    services: list[type[Service]] = [Cars, Deposits, a_service("one", _SameTable)]
     with pytest.raises(DefinitionError, match=r"same table 'rented_cars'"):
         App(sagas=[RENT_CAR], services=services)
 
@@ -119,6 +122,36 @@ def test_a_table_name_of_the_system_is_refused(kind: type[Entity]) -> None:
     """Before the database says something that nobody understands."""
     service = a_service("one", kind)
     with pytest.raises(DefinitionError, match=f"table name '{kind.table}' is reserved"):
+        App(sagas=[a_saga("ping-one", service.participant)], services=[service])
+
+
+class _NoStatus(Entity):
+    """An entity with calls that are owed, and without the field that says so."""
+
+    table: ClassVar[str] = "no_status"
+    pending: ClassVar[str] = "PENDING"
+    order_id: str
+
+
+class _WordOfSql(Entity):
+    """An entity with a field that a database cannot have."""
+
+    table: ClassVar[str] = "word_of_sql"
+    order_id: str
+    to: str = ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (_NoStatus, "_NoStatus has `pending`, and no field `status`"),
+        (_WordOfSql, "_WordOfSql: no column can be named 'to'"),
+    ],
+)
+def test_an_entity_that_no_table_can_hold_is_refused(kind: type[Entity], problem: str) -> None:
+    """Before the database says something that nobody understands."""
+    service = a_service("one", kind)
+    with pytest.raises(DefinitionError, match=problem):
         App(sagas=[a_saga("ping-one", service.participant)], services=[service])
 
 

@@ -90,12 +90,13 @@ class DeadLetterRoutes:
         return _view(_get(DeadLetterReader(self._dependencies.letters()), number))
 
     def _page(self, limit: int, after: int | None, everything: bool) -> DeadLetterPage:
-        letters = DeadLetterReader(self._dependencies.letters()).all()
-        numbers = [letter.number for letter in letters]
-        begin = numbers.index(after) + 1 if after in numbers else 0
-        wanted = [each for each in letters[begin:] if everything or not each.mark]
-        more = str(wanted[limit - 1].number) if len(wanted) > limit else None
-        return DeadLetterPage(dead_letters=[_view(each) for each in wanted[:limit]], next=more)
+        reader = DeadLetterReader(self._dependencies.letters())
+        letters, more = reader.page(limit, after, marked=everything)
+        after = letters[-1].number if more else None
+        return DeadLetterPage(
+            dead_letters=[_view(each) for each in letters],
+            next=None if after is None else str(after),
+        )
 
 
 def _number(request: Request) -> int:
@@ -127,6 +128,7 @@ def _view(letter: DeadLetter) -> DeadLetterView:
         key=_text(letter.key),
         value=_text(letter.value),
         headers={name: _text(value) or "" for name, value in letter.headers},
+        truncated=letter.is_cut,
         **seen,
     )
 

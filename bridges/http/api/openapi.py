@@ -8,6 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from order_sagas.actors.messages import OrderCreated
+from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.http.api import schemas as views
 from order_sagas.bridges.http.api.bulk_actions import (
     BulkDeadLetterAction,
@@ -16,6 +18,12 @@ from order_sagas.bridges.http.api.bulk_actions import (
     SagaSelection,
 )
 from order_sagas.bridges.http.api.dead_letters import DeadLetterAction
+from order_sagas.bridges.http.api.message_components import (
+    all_signals,
+    message_components,
+    schema_of,
+    starts_of,
+)
 from order_sagas.bridges.http.api.query_params import (
     LONGEST_ID,
     LONGEST_PAGE,
@@ -28,6 +36,7 @@ from order_sagas.bridges.http.api.services import PauseAction
 from order_sagas.bridges.http.problems import ProblemDetails
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.order_schema import Id, LineForm, OrderForm
+from order_sagas.bridges.records.message_schemas import plain_patterns
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 JSON = "application/json"
@@ -38,8 +47,8 @@ _Json = dict[str, Any]
 class OpenApiRoutes:
     """The endpoint of the description, which is generated once."""
 
-    def __init__(self) -> None:
-        self._text = json.dumps(describe()).encode()
+    def __init__(self, registry: Registry) -> None:
+        self._text = json.dumps(describe(registry)).encode()
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -49,8 +58,8 @@ class OpenApiRoutes:
         return Response(self._text, media_type=JSON)
 
 
-def describe() -> _Json:
-    """Return the OpenAPI 3.1 description of the API."""
+def describe(registry: Registry) -> _Json:
+    """Return the OpenAPI 3.1 description of the API, with the messages of the registered sagas."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,17 +70,18 @@ def describe() -> _Json:
             "`amountText` is the same amount formatted for display. Every error is a problem "
             "(RFC 9457).",
         },
-        "paths": _paths(),
+        "paths": _paths(registry),
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas() | message_components(registry),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"bearer": []}, {}],
     }
 
 
-def _paths() -> _Json:
+def _paths(registry: Registry) -> _Json:
     orders, sagas, letters = "/api/v1/orders", "/api/v1/sagas", "/api/v1/dead-letters"
+    orders_too = ("OrderForm",) if OrderCreated in registry.started_by else ()
     an_id = _path_parameter("id", {"type": "string", "minLength": 1})
     number = _path_parameter("number", {"type": "integer", "minimum": 0})
     page = [_limit(), _query("after", {"type": "integer"}, "The `next` of the page before.")]
@@ -146,6 +156,22 @@ def _paths() -> _Json:
             "get": _operation(
                 "A saga with its steps, its history and its timeline", {200: "SagaView"}, _ONE,
                 parameters=[an_id],
+            ),
+            "post": _operation(
+                "Start a saga of the definition that is named; it is stored before the response",
+                {201: "SagaReceipt", 200: "SagaReceipt"}, _BODY | {404, 409},
+                parameters=[an_id], schema=schema_of(starts_of(registry), *orders_too),
+            ),
+        },
+        sagas + "/{id}/signals/{message}": {
+            "post": _operation(
+                "Send a saga a signal that it waits for", {202: "ActionReceipt"},
+                _BODY | {404, 409},
+                parameters=[
+                    an_id,
+                    _path_parameter("message", {"type": "string", "minLength": 1}),
+                ],
+                schema=schema_of(all_signals(registry)), body_required=False,
             ),
         },
         **{
@@ -253,6 +279,7 @@ def _operation(
     *,
     parameters: list[_Json] | None = None,
     body: str = "",
+    schema: _Json | None = None,
     body_required: bool = True,
     other: tuple[str, _Json] | None = None,
 ) -> _Json:
@@ -269,8 +296,8 @@ def _operation(
     found: _Json = {"summary": summary, "responses": responses}
     if parameters:
         found["parameters"] = parameters
-    if body:
-        content = {JSON: {"schema": _ref(body)}}
+    if body or schema is not None:
+        content = {JSON: {"schema": schema if schema is not None else _ref(body)}}
         found["requestBody"] = {"required": body_required, "content": content}
     return found
 
@@ -299,7 +326,8 @@ def _ref(name: str) -> _Json:
 
 _BODIES = (
     views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
-    views.SagaGroups, views.StockView, views.CallerView, views.DeadLetterPage, views.DeadLetterView,
+    views.SagaReceipt, views.SagaGroups, views.StockView, views.CallerView,
+    views.DeadLetterPage, views.DeadLetterView,
     views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,
     ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction,
     BulkSagaAction, SagaSelection, BulkDeadLetterAction, DeadLetterSelection,
@@ -308,11 +336,11 @@ _BODIES = (
 
 def _schemas() -> _Json:
     _, raw = msgspec.json.schema_components(_BODIES, ref_template="#/components/schemas/{name}")
-    found: _Json = _plain_patterns(raw)
+    found: _Json = plain_patterns(raw)
     form = found.pop("OrderForm")
     form["required"] = [name for name in form["required"] if name != "orderId"]
     found["OrderForm"] = form
-    plain_id = _plain_patterns(msgspec.json.schema(Id))
+    plain_id = plain_patterns(msgspec.json.schema(Id))
     found["OrderById"] = {
         "title": "OrderById",
         "description": "An order with only an id, without amount.",
@@ -323,13 +351,3 @@ def _schemas() -> _Json:
     }
     found["Order"] = {"anyOf": [_ref("OrderForm"), _ref("OrderById")]}
     return found
-
-
-def _plain_patterns(value: Any) -> Any:
-    r"""Replace `\A` and `\Z` in patterns by `^` and `$`: JSON Schema uses JavaScript's syntax."""
-    if isinstance(value, dict):
-        plain = {key: _plain_patterns(each) for key, each in value.items()}
-        if isinstance(plain.get("pattern"), str):
-            plain["pattern"] = plain["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
-        return plain
-    return [_plain_patterns(each) for each in value] if isinstance(value, list | tuple) else value

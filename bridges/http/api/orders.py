@@ -71,6 +71,10 @@ class OrderRoutes:
         await self._ends.end()
 
     async def _submit(self, request: Request) -> Response:
+        if not self._reader.takes_orders:
+            raise Problem(
+                404, "the app takes no orders; start sagas with POST /api/v1/sagas/{name}"
+            )
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         if key and not self._secret:
@@ -177,6 +181,8 @@ def _plain_id(value: Any) -> str:
     try:
         found: str = msgspec.convert(value, Id)
     except msgspec.ValidationError:
-        words = "expected text of 1 to 200 characters, without spaces around it or line breaks"
+        words = (
+            "expected text of 1 to 200 characters, without spaces around it or control characters"
+        )
         raise Problem(422, f"id: {words}", errors=[FieldError(words, pointer="#/id")]) from None
     return found

@@ -1,6 +1,5 @@
 """Parsers of request parameters and bodies. Each raises Problem (4xx) for invalid input."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 
 from order_sagas.bridges.http.problems import Problem, wrong_field, wrong_parameter
+from order_sagas.bridges.records import repeated_names
 
 LONGEST_PAGE = 1000
 """Maximum `limit` of a page."""
@@ -126,31 +126,12 @@ def convert(raw: bytes, kind: type[Any]) -> Any:
         raise Problem(400, f"the body is not JSON: {error}") from None
 
 
-class _RepeatedNameError(ValueError):
-    """An object of a JSON text has a name more than once. The argument is the name."""
-
-
 def repeated_name(raw: bytes) -> str:
-    """Return a name that an object in a JSON text has more than once, or "".
-
-    Readers differ in which of the values they take: a filter in front of this server could judge
-    another value than the one that is stored.
-    """
+    """Return a name that an object in a JSON text has more than once, or ""."""
     try:
-        # As text: a number of more digits than Python converts is refused elsewhere.
-        json.loads(raw, object_pairs_hook=_check_names, parse_int=str, parse_float=str)
-    except _RepeatedNameError as error:
-        return str(error)
+        return repeated_names.repeated_name(raw)
     except RecursionError:
         raise Problem(400, "the body is nested too deeply") from None
-    return ""
-
-
-def _check_names(pairs: list[tuple[str, Any]]) -> bool:
-    names = [name for name, _ in pairs]
-    if len({*names}) < len(names):
-        raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
-    return True
 
 
 _MISSING = re.compile(r"missing required field [`']?(\w+)")

@@ -15,6 +15,7 @@ from sqlalchemy import exc
 
 from order_sagas.actors.entities import Order
 from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.money import money
 from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
@@ -73,6 +74,9 @@ class ReadModel:
 
     def __init__(self, database: str, registry: Registry) -> None:
         self._registry = registry
+        starts = registry.started_by.get(OrderCreated)
+        self._orders_saga = starts.name if starts else ""
+        """The saga that orders start; empty if the app takes no orders."""
         self._waited_for = [
             step.name
             for saga in registry.newest.values()
@@ -90,6 +94,11 @@ class ReadModel:
         self._engine = reading_engine(database, pool_pre_ping=True)
         self._fits = False
         """Whether the database was found to have the schema version of this program."""
+
+    @property
+    def takes_orders(self) -> bool:
+        """True if orders start a saga."""
+        return bool(self._orders_saga)
 
     def close(self) -> None:
         """Close the pooled connections that are not in use."""
@@ -125,7 +134,7 @@ class ReadModel:
     ) -> OrderPage:
         """Return a page of orders whose ids begin with `prefix`, newest first."""
         with self.moment() as db:
-            rows = queries.orders_page(db, statuses, limit + 1, after, prefix)
+            rows = queries.orders_page(db, statuses, limit + 1, after, prefix, self._orders_saga)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
 
@@ -136,11 +145,12 @@ class ReadModel:
         if whole is None:
             return None
         order = whole["order"] or whole.get("pruned")
-        if order is None and not whole["sagas"]:
-            return None  # an id of something else, such as a stock delivery
+        own_sagas = [row for row, _ in whole["sagas"] if row["saga"] == self._orders_saga]
+        if order is None and not own_sagas:
+            return None  # an id of something else, such as a stock delivery, or of other sagas
         order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
         found = [self._saga_view(row, progress) for row, progress in whole["sagas"]]
-        own = next((each for each in found if each.saga == "place-order"), None)
+        own = next((each for each in found if each.saga == self._orders_saga), None)
         return OrderView(
             **_order_fields(order),
             saga_status=own.status if own else None,

@@ -38,6 +38,14 @@ class Receipt(View):
     status: str = "ORDER_CREATED"
 
 
+class SagaReceipt(View):
+    """Confirms that the start of a saga is stored, by this request or an earlier one."""
+
+    saga_id: str
+    saga: str
+    order_id: str
+
+
 class OrderLineView(View):
     """Quantity and unit price of one SKU in an order."""
 
@@ -200,7 +208,10 @@ class StockView(View):
 
 
 class DeadLetterView(View):
-    """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open."""
+    """A dead letter. `action` is `replayed`, `discarded`, or empty while it is open.
+
+    If it is `truncated`, key, value and headers are shown in part, as large ones are in lists.
+    """
 
     number: int
     topic: str
@@ -211,6 +222,7 @@ class DeadLetterView(View):
     key: str | None
     value: str | None
     headers: dict[str, str]
+    truncated: bool = False
     action: str = ""
     by: str = ""
     why: str = ""

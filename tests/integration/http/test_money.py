@@ -13,6 +13,7 @@ from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.http.api.openapi import describe
 from order_sagas.bridges.http.dashboard import static_files as page
 from order_sagas.system.cli.main import main
+from order_sagas.system.order_app import APP
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving
 
@@ -83,7 +84,7 @@ def test_what_programs_read_stays_in_minor_units(system, api):
 
 def test_what_programs_read_says_that_it_is_in_minor_units():
     """In the description of the API, field by field, and in the help of the commands."""
-    schemas = describe()["components"]["schemas"]
+    schemas = describe(APP.registry)["components"]["schemas"]
     fields = [
         ("OrderSummary", "amount"), ("OrderView", "amount"), ("PaymentView", "amount"),
         ("OrderLineView", "unitPrice"), ("LineForm", "unitPrice"),

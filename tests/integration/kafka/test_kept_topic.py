@@ -6,6 +6,10 @@ from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
+from order_sagas.bridges.kafka.topic_scan import read_at
+from order_sagas.bridges.logs.kafka_outbox import head_of
+from order_sagas.bridges.logs.log_writer import HEAD
+from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.integration.kafka.conftest import PARTITIONS
 
@@ -67,3 +71,26 @@ def test_what_the_topic_lets_go_of_is_forgotten(
     admin.close()
 
     assert [1, PARTITIONS] == values(kept.read())
+
+
+def test_large_records_are_kept_in_part_and_read_whole_by_their_place(
+    connection: KafkaConnection, topics: list[str], writer: TopicWriter
+) -> None:
+    """A topic of large dead letters does not fill the memory."""
+    values = [b"a" * 100_000, b"b" * 20, b"c" * 100_000]
+    for value in values:
+        writer.publish([Outgoing(topics[0], 1, b"k", value)]).wait(20)
+    kept = KeptTopic(connection, topics[0], PARTITIONS, keep=head_of)
+    whole = list(read_at(connection, topics[0], [(1, 2), (1, 0), (1, 9), (0, 0)]))
+
+    assert [HEAD, 20, HEAD] == [len(record.value or b"") for record in kept.read()]
+    assert [values[2], values[0]] == [record.value for record in whole]
+
+
+def test_the_headers_that_describe_a_letter_are_kept_of_many() -> None:
+    """Each in part, if they are large."""
+    headers = (*((f"own-{n}", b"x" * 1000) for n in range(50)), *((name, b"1") for name in ABOUT))
+    kept = head_of(Record("dead-letters", 0, 0, None, None, headers))
+
+    assert tuple((name, b"1") for name in ABOUT) == kept.headers
+    assert (None, None) == (kept.key, kept.value)

@@ -28,8 +28,9 @@ def test_the_commands_of_the_readme_run_its_saga(tmp_path, monkeypatch):
             done = order_sagas(*command, env=env)
             assert 0 == done.returncode, done.stderr
             wait_until(lambda: number(ended, env), "the saga to end")
-        audit = order_sagas("audit", "--ended", env=env)
+        audit = order_sagas("audit", "--ended", "--json", env=env)
 
         assert 0 == system.stop()
     assert "completed" in done.stdout
     assert 0 == audit.returncode, audit.stdout
+    assert "a confirmed booking is paid once" in audit.stdout

@@ -60,6 +60,18 @@ POISON = {
         LONG % (b"PAYMENT_COMPLETED", b'"eventId":"' + b"e" * 1001 + b'"'),
         "length <= 1000 - at `$.eventId`",
     ),
+    "an order id twice": (
+        b'{"orderId":"o-1","status":"PAYMENT_COMPLETED","orderId":"o-2"}',
+        "the name 'orderId' twice",
+    ),
+    "an order id twice, once in escapes": (
+        b'{"orderId":"o-1","status":"PAYMENT_COMPLETED","order\\u0049d":"o-2"}',
+        "the name 'orderId' twice",
+    ),
+    "a very long status": (
+        b'{"orderId":"o-1","status":"' + b"X" * 100_000 + b'"}',
+        "...; known: ",
+    ),
     "no value": (None, "the record has no value"),
     "empty": (b"", "not JSON"),
     "no JSON": (b"hello", "not JSON"),
@@ -97,6 +109,14 @@ def test_poison_is_refused_with_a_reason(poison) -> None:
         wire.decode(record(value))
 
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["orderId", '"orderId"', "order\\u0049d"])
+def test_a_text_like_a_name_is_no_name(text) -> None:
+    """Only names that an object has twice are refused."""
+    value = json.dumps({"orderId": "o-1", "status": "PAYMENT_COMPLETED", "chargeId": text}).encode()
+
+    assert PaymentCompleted(order_id="o-1", charge_id=text) == wire.decode_value(value)
 
 
 def test_the_known_statuses_are_named_in_the_same_order_by_every_process() -> None:

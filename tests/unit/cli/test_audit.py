@@ -31,7 +31,7 @@ def test_books_in_order_pass_with_what_was_looked_at(audit, system):
     result = audit("--ended")
 
     assert 0 == result.exit_code
-    assert "16 checks, no violations." in result.stdout
+    assert "19 checks, no violations." in result.stdout
     assert "on hand + held + sold = loaded" in result.stdout
 
 
@@ -46,7 +46,7 @@ def test_a_violation_is_named_with_its_order_and_fails(audit, system):
 
     assert 1 == result.exit_code
     assert "VIOLATION charged once: A: COMPLETED, charges: 2, refunds: 0" in result.stdout
-    assert "14 checks, 1 violation." in result.stdout
+    assert "17 checks, 1 violation." in result.stdout
 
 
 def test_json_has_every_check_and_every_violation(audit, system):

@@ -13,6 +13,7 @@ from order_sagas.system.cli.main import main
 from tests.support.embedded import EmbeddedSystem
 from tests.support.rentals import APP
 from tests.support.rentals.messages import KeysHandedOver
+from tests.support.rentals.services import Deposit, RentedCar
 
 VAN = '{"orderId": "r-1", "car": "van", "deposit": 500}'
 LONG = '{"orderId": "r-9", "car": "van", "days": 90}'
@@ -293,3 +294,114 @@ def test_json_schemas_come_from_the_classes(rentals: EmbeddedSystem) -> None:
     assert {"type": "integer", "default": 1} == schema["properties"]["days"]
     assert {"$ref": "#/$defs/CancelSaga"} in everything["oneOf"]
     assert len(APP.messages) == len(everything["oneOf"])
+
+
+# --- the other commands --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("orders",),
+        ("submit", "orders.jsonl"),
+        ("stock", "show"),
+        ("stock", "load", __file__),
+    ],
+)
+def test_commands_of_the_order_business_say_that_the_app_has_none(
+    rentals: EmbeddedSystem, args: tuple[str, ...]
+) -> None:
+    """As a wrong setting, with what the app has."""
+    done = run(*args)
+
+    assert 2 == done.exit_code
+    assert "tests.support.rentals:APP" in done.stderr
+    assert ("takes no orders" if args[0] != "stock" else "keeps no stock") in done.stderr
+
+
+def test_a_saga_without_an_order_is_shown(rentals: EmbeddedSystem) -> None:
+    """With the names of its steps, and what the services of the app store."""
+    run("sagas", "start", "rent-car", "--data", VAN)
+    rentals.start()
+    shown = run("show", "r-1").stdout
+    whole = json.loads(run("show", "r-1", "--json").stdout)
+
+    assert "unknown here" not in shown
+    for words in ("rented_cars", "KEPT", "car: van", "rental_deposits", "hand over keys"):
+        assert words in shown
+    assert {"status": "KEPT", "car": "van"} == whole["entities"]["rented_cars"]
+    assert "reserve car" in [step["step"] for step in whole["sagas"][0]["steps"]]
+
+
+def test_an_operator_need_not_name_the_only_saga(rentals: EmbeddedSystem) -> None:
+    """Nor does --all, which takes any."""
+    for order_id in ("r-7", "r-8", "r-9"):
+        run("sagas", "start", "rent-car", "--data", LONG.replace("r-9", order_id))
+    rentals.start()
+    one = run("cancel", "r-9", "--why", "no more cars")
+    rentals.run()
+    others = run("cancel", "--all", "--why", "no more cars", "--yes")
+    rentals.run()
+    again = run("cancel", "r-9", "--why", "no more cars")
+    unknown = run("cancel", "r-1", "--why", "no more cars")
+
+    assert [0, 0, 1, 1] == [done.exit_code for done in (one, others, again, unknown)]
+    assert ["CANCELLED"] * 3 == [rentals.status(f"r-{n}", "rent-car") for n in (7, 8, 9)]
+    assert "2 sagas" in others.stdout
+    assert "order r-1 has no saga" in unknown.stderr
+
+
+def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
+    """By their names; others are refused with those there are."""
+    done = run("pause", "cars", "--why", "stocktaking")
+    refused = run("pause", "payments", "--why", "stocktaking")
+    run("sagas", "start", "rent-car", "--data", VAN)
+    rentals.start()
+    waits = rentals.status("r-1", "rent-car"), len(rentals.told("r-1"))
+    run("unpause", "cars")
+    rentals.run()
+
+    assert [0, 1] == [done.exit_code, min(refused.exit_code, 1)]
+    assert "these can be: cars, money, intake" in refused.stderr
+    assert "RUNNING" == waits[0]
+    assert len(rentals.told("r-1")) > waits[1]
+
+
+def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
+    rentals: EmbeddedSystem,
+) -> None:
+    """Those of orders, money and goods are left out."""
+    run("sagas", "start", "rent-car", "--file", "-", stdin=VAN.replace("500", "5000"))
+    rentals.start()
+    done = run("audit", "--ended", "--json")
+    checks = {check["name"]: check["looked_at"] for check in json.loads(done.stdout)["checks"]}
+
+    assert 0 == done.exit_code
+    assert "CANCELLED" == rentals.status("r-1", "rent-car")
+    assert {"deadline", "nothing after the end", "each step once", "newest first",
+            "undone whole"} == {*checks}  # fmt: skip
+    assert 1 == checks["undone whole"]
+
+
+def test_what_own_services_store_is_pruned_and_archived_with_the_saga(
+    rentals: EmbeddedSystem, tmp_path: Path
+) -> None:
+    """But not while something is owed."""
+    for order_id in ("r-1", "r-2"):
+        run("sagas", "start", "rent-car", "--data", VAN.replace("r-1", order_id))
+    rentals.start()
+    rentals.put(KeysHandedOver(order_id="r-1"), KeysHandedOver(order_id="r-2"))
+    with rentals.store.db.transaction() as cursor:
+        cursor.execute("UPDATE rental_deposits SET status = 'PENDING' WHERE order_id = 'r-2'")
+    done = run("prune", "--older-than", "30d", "--archive", tmp_path / "a.jsonl", "--json")
+    (line,) = map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())
+
+    assert 1 == json.loads(done.stdout)["orders"]
+    assert ("r-1", "KEPT", "COMPLETED") == (
+        line["order_id"], line["rentedcar"]["status"], line["deposit"]["status"],
+    )  # fmt: skip
+    assert ["r-2"] == [each.order_id for each in rentals.all_of(RentedCar)]
+    assert ["r-2"] == [each.order_id for each in rentals.all_of(Deposit)]
+    assert "It was pruned" in run("show", "r-1").stdout
+    # It is not begun again.
+    assert "it was there already" in run("sagas", "start", "rent-car", "--data", VAN).stderr

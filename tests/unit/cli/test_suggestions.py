@@ -90,7 +90,7 @@ def test_a_file_of_settings_is_named_again(suggested, tmp_path):
     file.write_text("seed = 1\n")
 
     assert f"order-sagas start --config {file}" == suggested(["start"], "--config", file)
-    assert "order-sagas simulate" == suggested(["simulate"], "--config", file)
+    assert f"order-sagas simulate --config {file}" == suggested(["simulate"], "--config", file)
 
 
 def test_the_environment_holds_for_the_next_command_anyway(suggested, monkeypatch):

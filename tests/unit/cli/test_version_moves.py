@@ -51,7 +51,7 @@ def parked(tmp_path, system):
         yield parked
 
 
-def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked) -> None:
+def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked):
     module = app('added=["pack"]')
     parked.crash()
 
@@ -65,9 +65,13 @@ def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked) ->
     assert "No saga 'place-order' in flight has another version than 2.\n" == again.stdout
     sagas = sys.modules[module].APP.sagas
     with EmbeddedSystem(tmp_path, sagas=sagas, services=()) as second:
-        assert 2 == second.saga("A").version
+        moved = second.saga("A")
+        assert moved
+        assert 2 == moved.version
         second.put(PaymentCompleted(order_id="A"))
-        assert 3 == second.saga("A").stage
+        paid = second.saga("A")
+        assert paid
+        assert 3 == paid.stage
     back = run("sagas", "migrate", "place-order", "--to", 1, "--by", "bob")
     assert (0, "1 saga moved from version 2 to 1.\n") == (back.exit_code, back.stdout)
     parked.start()

@@ -28,7 +28,7 @@ sys.argv[0] = "order-sagas"
 from order_sagas.system.cli.main import main
 main()
 """
-POSTGRES = "postgresql://user:secret@127.0.0.1:1/orders"
+POSTGRES = "postgresql://user@127.0.0.1:1/orders"
 
 
 def without(hidden, directory, *args):

@@ -72,9 +72,12 @@ def test_an_unknown_field_is_refused_unless_asked_for(fields, problem):
     [
         ({"orderId": ""}, "orderId: expected text that is not empty"),
         ({"orderId": "a" * 201}, "orderId: expected text of length up to 200"),
-        ({"orderId": "a\nb"}, "orderId: expected text without line breaks"),
-        ({"orderId": "a\n"}, "orderId: expected text without line breaks"),
-        ({"orderId": "a\0"}, "orderId: expected text without line breaks"),
+        ({"orderId": "a\nb"}, "orderId: expected text without control characters"),
+        ({"orderId": "a\n"}, "orderId: expected text without control characters"),
+        ({"orderId": "a\0"}, "orderId: expected text without control characters"),
+        ({"orderId": "a\x9b31m"}, "orderId: expected text without control characters"),
+        ({"customerId": "a\u202eb"}, "customerId: expected text without control characters"),
+        ({"warehouse": "a\u2028b"}, "warehouse: expected text without control characters"),
         ({"orderId": 7}, "orderId: expected str, got int"),
         ({"customerId": None}, "customerId: expected str, got null"),
         ({"currency": "EURO"}, "currency: expected three letters, such as EUR"),
@@ -100,3 +103,21 @@ def test_what_is_no_json_object_is_refused(raw):
     """Whatever the bytes are, the answer is the same kind of error."""
     with pytest.raises(InvalidOrderError):
         read_order(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b'{"orderId":"a","customerId":"c","orderId":"b"}', "orderId"),
+        (
+            b'{"orderId":"a","customerId":"c","currency":"EUR",'
+            b'"lines":[{"sku":"P","quantity":1,"unitPrice":1,"quantity":9}]}',
+            "quantity",
+        ),
+    ],
+)
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_field_that_is_given_twice_is_refused(raw, name, lenient):
+    """Programs differ in which value they take."""
+    with pytest.raises(InvalidOrderError, match=f"{name}: the field is given more than once"):
+        read_order(raw, lenient=lenient)

@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from order_sagas.bridges.http.api.openapi import describe
+from order_sagas.system.order_app import APP as ORDERS
 from tests.support.embedded import EmbeddedSystem
 from tests.support.http_service import serving
+from tests.support.rentals import APP as RENTALS
 
 
 def references(value):
@@ -20,9 +24,10 @@ def references(value):
             yield from references(each)
 
 
-def test_every_schema_that_is_named_is_there():
+@pytest.mark.parametrize("app", [ORDERS, RENTALS], ids=["orders", "rentals"])
+def test_every_schema_that_is_named_is_there(app):
     """And no other."""
-    description = describe()
+    description = describe(app.registry)
     names = {reference.rpartition("/")[2] for reference in references(description)}
 
     assert names == description["components"]["schemas"].keys()

@@ -73,6 +73,8 @@ SPOILT = {
     "no charge kept": "UPDATE payments SET status = 'COMPLETED', charges = 1, refunds = 0 "
     "WHERE order_id = 'sold-out'",
     "paid for": "UPDATE payments SET status = 'FAILED', charges = 0 WHERE order_id = 'done'",
+    "charged as asked": "UPDATE payments SET amount = 1 WHERE order_id = 'done'",
+    "reserved as asked": "UPDATE reservations SET lines = '[]' WHERE order_id = 'done'",
     "goods released": "UPDATE reservations SET status = 'HELD' WHERE order_id = 'sold-out'",
     "no oversell": "UPDATE stock SET on_hand = -1, reserved = loaded + 1 WHERE sku = 'PEN'",
     "stock conserved": "UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'PEN'",

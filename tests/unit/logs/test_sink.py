@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from order_sagas.system.logs.sink import BUFFERED_LINES, LogSink
+from tests.support.small_disk import small_disk
 
 
 @pytest.fixture
@@ -146,3 +147,22 @@ def test_a_log_and_a_standard_error_that_are_full_stop_nothing(tmp_path, monkeyp
     sink.close()
 
     assert 2 == sink.lost
+
+
+def test_a_line_after_one_that_was_written_in_part_stands_on_its_own(tmp_path, capsys):
+    """And it is said that lines are written again, with how many were lost."""
+    with small_disk(tmp_path / "disk", 1) as disk:
+        sink = LogSink(disk.path / "x.jsonl", max_bytes=10**9, backups=1)
+        sink.append_now(b"first")
+        disk.fill()
+        sink.append_now(b"x" * 10_000)
+        sink.append_now(b"lost too")
+        disk.free()
+        sink.append_now(b"last")
+        sink.close()
+        lines = (disk.path / "x.jsonl").read_bytes().splitlines()
+
+    assert (b"first", b"last") == (lines[0], lines[-1])
+    assert {b"x"} >= {bytes([letter]) for letter in b"".join(lines[1:-1])}
+    assert 2 == sink.lost
+    assert "Log lines are written again, 2 were lost" in capsys.readouterr().err

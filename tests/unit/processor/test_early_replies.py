@@ -43,7 +43,8 @@ def make(request, tmp_path):
 
 @pytest.fixture
 def system(make) -> EmbeddedSystem:
-    return make()
+    made: EmbeddedSystem = make()
+    return made
 
 
 def kept(system: EmbeddedSystem) -> list[str]:

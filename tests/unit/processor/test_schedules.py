@@ -117,7 +117,7 @@ def test_daylight_saving_time(tmp_path) -> None:
 
     def due(schedule: Schedule, since: datetime, days: float) -> list[str]:
         until = since + timedelta(days=days)
-        found = []
+        found: list[str] = []
         for each in schedule.after(since.timestamp()):
             if each.at >= until:
                 return found

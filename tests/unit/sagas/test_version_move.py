@@ -42,13 +42,13 @@ class ForgetCheck(Message):
     """The check is not needed."""
 
 
-CHECK = Step(
+CHECK: Step[OrderCreated, Any] = Step(
     "check fraud", to=FRAUD, do=lambda order: CheckFraud(order_id=order.order_id),
     done=FraudChecked, within=seconds(10), needs_no_undo=True,
 )  # fmt: skip
 
 
-def version_2(*steps: Any, **mapping: Any) -> Saga:
+def version_2(*steps: Any, **mapping: Any) -> Saga[Any]:
     """The saga of these steps, which sagas of version 1 can be moved to."""
     return Saga(
         PLACE_ORDER.name, 2, OrderCreated, steps, PLACE_ORDER.cancelled,
@@ -56,7 +56,7 @@ def version_2(*steps: Any, **mapping: Any) -> Saga:
     )  # fmt: skip
 
 
-def moved(turns: Turns, target: Saga, mapping: StepMapping | None = None) -> Turns:
+def moved(turns: Turns, target: Saga[Any], mapping: StepMapping | None = None) -> Turns:
     """The same saga in the other version."""
     assert turns.progress
     move = VersionMove(
@@ -273,7 +273,7 @@ def test_a_mapping_names_steps_of_its_definition(mapping, reason) -> None:
         version_2(CREATE, PAY, RESERVE, COMPLETE, NOTIFY, **mapping)
 
 
-def attrs_with(step: Step, **changes: Any) -> Step:
+def attrs_with(step: Step[Any, Any], **changes: Any) -> Step[Any, Any]:
     """A copy of a step with other fields."""
     fields = {
         each.name: getattr(step, each.name)

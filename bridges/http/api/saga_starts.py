@@ -1,0 +1,143 @@
+"""`POST /api/v1/sagas/{name}` and `.../{id}/signals/{message}`: start sagas, and answer them."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.actors.errors import UnknownSagaError
+from order_sagas.actors.messages import Message, OrderCreated
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.operator_rules import listed
+from order_sagas.actors.sagas.state import saga_id_of
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaReceipt
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
+from order_sagas.bridges.http.server.authentication import LOCAL
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.intake.intake import Verdict
+from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
+from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order
+from order_sagas.bridges.intake.saga_starts import SagaStarts
+from order_sagas.bridges.operations import NoSuchMessageError, NoSuchSagaError, NotPossibleError
+from order_sagas.bridges.operations.signals import SignalOperations
+from order_sagas.bridges.processor.observers import TRACEPARENT
+
+PATH = "/api/v1/sagas"
+LONGEST_PARENT = 200
+"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
+
+_REFUSED = {
+    Verdict.CONFLICT: Problem(409, "the saga was started before with other content"),
+    Verdict.TOO_LARGE: Problem(413, "the message is larger than a record may be"),
+}
+
+
+class SagaStartRoutes:
+    """Endpoints that write messages to the log: those that start sagas, and signals."""
+
+    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+        self._dependencies = dependencies
+        self._options = options
+        self._signals = SignalOperations(dependencies.database, dependencies.registry)
+
+    def signals(self) -> list[Endpoint]:
+        """Return the endpoint of signals, whose path must come before those of sagas."""
+        path = PATH + "/{id:path}/signals/{message}"
+        return [Endpoint("POST", path, Role.ACT, self._signal)]
+
+    def starts(self) -> list[Endpoint]:
+        """Return the endpoint that starts sagas, on the path that shows one."""
+        return [Endpoint("POST", PATH + "/{id:path}", Role.SUBMIT, self._start)]
+
+    async def _start(self, request: Request) -> Response:
+        name, registry = request.path_params["id"], self._dependencies.registry
+        saga = registry.newest.get(name)
+        if saga is None:
+            raise Problem(404, f"there is no saga {name!r}; there are {listed(registry.newest)}")
+        start = read_start(saga, await self._body(request))
+        parents = request.headers.getlist(TRACEPARENT)
+        # Passed on unchecked: workers validate it, if tracing is enabled.
+        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
+            start = msgspec.structs.replace(start, traceparent=parents[0])
+        caller = request.scope["caller"]
+        submitter = "" if caller is LOCAL else caller.name
+        verdict = await run_in_threadpool(self._take, saga, start, submitter)
+        if verdict in _REFUSED:
+            raise _REFUSED[verdict]
+        saga_id = saga_id_of(name, start.order_id)
+        receipt = SagaReceipt(saga_id=saga_id, saga=name, order_id=start.order_id)
+        where = {"Location": f"{PATH}/{quote(saga_id, safe='')}"}
+        return answer(receipt, 201 if verdict is Verdict.ACCEPTED else 200, where)
+
+    def _take(self, saga: Saga[Any], start: Message, submitter: str) -> Verdict:
+        with self._dependencies.open_log() as log:
+            return SagaStarts(log, saga).take([start], submitter)[0]
+
+    async def _signal(self, request: Request) -> Response:
+        saga_id, name = query.order_id_of(request), request.path_params["message"]
+        raw = await self._body(request, optional=True)
+        by = request.scope["caller"].name
+        return answer(await run_in_threadpool(self._send, saga_id, name, raw, by), 202)
+
+    def _send(self, saga_id: str, name: str, raw: bytes, by: str) -> ActionReceipt:
+        try:
+            kind = self._signals.message_of(saga_id, name)
+        except (NoSuchSagaError, NoSuchMessageError) as error:
+            raise Problem(404, str(error)) from None
+        except (NotPossibleError, UnknownSagaError) as error:
+            raise Problem(409, str(error)) from None
+        order_id = saga_id.partition("/")[2]
+        fields = _object(raw or b"{}")
+        signal = _message(kind, {"orderId": order_id, **fields})
+        if signal.order_id != order_id:
+            raise wrong_field("#/orderId", f"it has to be {order_id}, or to be left out")
+        with self._dependencies.open_log() as log:
+            workers = self._signals.send(saga_id, signal, log)
+        return ActionReceipt(asked=name, by=by, workers=workers, saga_id=saga_id)
+
+    async def _body(self, request: Request, *, optional: bool = False) -> bytes:
+        options = self._options
+        return await read_body(request, options.max_body, options.timeout, optional=optional)
+
+
+def read_start(saga: Saga[Any], raw: bytes) -> Message:
+    """Return the message in a body that starts a saga.
+
+    Raises Problem: 400 if it is not JSON, 422 if it does not validate.
+    """
+    fields = _object(raw)
+    if saga.starts_on is not OrderCreated:
+        return _message(saga.starts_on, fields)
+    try:
+        return check_order(fields)
+    except InvalidOrderError as error:
+        words = str(error)
+        pointer = query.pointer_of(error.field, words)
+        detail = words.removeprefix(f"{error.field}: ")
+        raise Problem(422, words, errors=[FieldError(detail, pointer=pointer)]) from None
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    # To msgspec Any is a type.
+    fields = query.convert(raw, Any)  # pyright: ignore[reportArgumentType]
+    if not isinstance(fields, dict):
+        raise wrong_field("#", "expected a JSON object")
+    if repeated := query.repeated_name(raw):
+        raise wrong_field(f"#/{repeated}", "the field is given more than once")
+    return fields
+
+
+def _message(kind: type[Message], fields: dict[str, Any]) -> Message:
+    try:
+        return read_message(kind, fields)
+    except InvalidMessageError as error:
+        pointer = query.pointer_of(error.field, error.problem)
+        errors = [FieldError(error.problem, pointer=pointer)]
+        raise Problem(422, str(error), errors=errors) from None

@@ -1,0 +1,50 @@
+"""The clock of a real PostgreSQL server beside the one of this machine."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from order_sagas.bridges.storage.clock_check import clock_difference, warn_of_clock
+from order_sagas.bridges.storage.connection import Connection, connect
+
+
+@pytest.fixture
+def db(postgres_url: str) -> Iterator[Connection]:
+    """A connection to a server on this machine, whose clock is the same."""
+    found = connect(sa.make_url(postgres_url).render_as_string(hide_password=False))
+    yield found
+    found.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("ahead", "database"), [(3600.0, "behind"), (-3600.0, "ahead")])
+def test_a_clock_that_differs_is_warned_of_with_the_figure(
+    db: Connection, ahead: float, database: str
+) -> None:
+    """In either direction."""
+    with capture_logs() as lines:
+        warn_of_clock(db, lambda: time.time() + ahead)
+    (line,) = lines
+
+    assert ("clock.differs", database) == (line["event"], line["database"])
+    assert 3590 < line["seconds"] < 3610
+
+
+@pytest.mark.postgres
+def test_a_clock_that_is_right_is_not_warned_of(db: Connection) -> None:
+    """What a query takes is no difference."""
+    with capture_logs() as lines:
+        warn_of_clock(db)
+
+    assert [] == lines
+
+
+def test_sqlite_has_the_clock_of_this_machine() -> None:
+    """Nothing is asked."""
+    db = connect("sqlite://")
+
+    assert 0.0 == clock_difference(db, lambda: 0.0)
+    db.close()
