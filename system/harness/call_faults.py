@@ -19,6 +19,8 @@ class Calls:
         self._made: Counter[str] = Counter()
         self.heard: Counter[CallId] = Counter()
         """Number of successful outcomes that a worker received, by call."""
+        self.keys: dict[tuple[str, str, str], dict[str, None]] = {}
+        """The keys with which calls were made, in order, by service, operation and order id."""
         self.known: Handovers = {}
         """Calls whose outcome a worker had received before a regular stop."""
         self.on_violation: Callable[[Broken], None] = _ignore

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from order_sagas.actors.money import money
 from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.services.effects import EffectService
 from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness import faults
 
@@ -75,6 +76,15 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
             expected = damaged
         if not expected:
             yield Broken("no dead letters", str(line.get("topic")), error)
+
+
+def check_keys(system: "Harness") -> Iterator[Broken]:
+    """Check that each effect was asked for with one key, so that it happened once outside."""
+    effects = {s.participant.name for s in system.services if issubclass(s, EffectService)}
+    for (service, operation, order_id), keys in system.stage.calls.keys.items():
+        if service in effects and len(keys) > 1:
+            detail = f"{service}: {operation} was called with the keys {', '.join(keys)}"
+            yield Broken("one key for each effect", order_id, detail)
 
 
 def _check_calls(system: "Harness", facts: Facts) -> Iterator[Broken]:

@@ -14,7 +14,11 @@ from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.system.app import App, app_of
 from order_sagas.system.harness import faults
-from order_sagas.system.harness.end_checks import check_orders, check_unexpected_dead_letters
+from order_sagas.system.harness.end_checks import (
+    check_keys,
+    check_orders,
+    check_unexpected_dead_letters,
+)
 from order_sagas.system.harness.harness import Harness
 from order_sagas.system.harness.samples import sample_of
 from order_sagas.system.harness.vocabulary import ORDER_BUSINESS, Vocabulary, vocabulary_of
@@ -131,8 +135,9 @@ class AppBusiness:
                         system.signal(sample_of(kind, rng, order_id))
 
     def check(self, system: Harness) -> Iterator[Broken]:
-        """Check that there are no dead letters but those that faults made."""
-        return check_unexpected_dead_letters(system)
+        """Check that there are no dead letters but those of faults, and one key for each effect."""
+        yield from check_unexpected_dead_letters(system)
+        yield from check_keys(system)
 
     def _start(self, rng: random.Random, order_id: str) -> Message:
         if self.app.sample is not None:

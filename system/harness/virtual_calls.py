@@ -62,6 +62,9 @@ class VirtualCalls:
             if self._worker.paused:
                 self._postponed.append(happen)
                 return
+            if trouble != "before":
+                subject = call.service, call.operation, call.order_id
+                calls.keys.setdefault(subject, {})[call.key] = None
             result = perform(_troubled(call, trouble))
 
             def end() -> None:

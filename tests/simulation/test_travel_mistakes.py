@@ -1,0 +1,83 @@
+"""Mistakes that people make in an app of their own are found by its simulation."""
+
+from typing import Any
+
+import attrs
+import pytest
+from msgspec.structs import replace
+
+from examples.travel import messages as m
+from examples.travel.app import APP
+from examples.travel.services import Booking, Bookings, Cards, Charge, Flights
+from order_sagas import Answer, Stored, rule
+from order_sagas.system.harness import simulated_business
+from order_sagas.system.harness.campaign import run_seed
+
+SEEDS = 100
+
+
+class KeyOfAnAttempt(Cards):
+    """Charges with another key when a command is repeated."""
+
+    def doing(self, effect: Any, owed: Any) -> Any:
+        _, make = super().doing(effect, owed)
+        key = f"{effect.order_id}/{owed.attempt}"
+        return key, make
+
+
+class FreesOnePlace(Flights):
+    """Gives back one of several places."""
+
+    def cancel_one(self, known: Booking | None, do: Any, now: float) -> Answer:
+        answer = self.cancel(known, do, now)
+        (cancelled,) = answer.writes
+        left = max(0, known.places - 1) if known else 0
+        return Answer((replace(cancelled, places=left),), answer.replies)
+
+    handlers = {
+        m.BookFlight: Bookings.book,
+        m.CancelFlight: cancel_one,
+        m.ConfirmFlight: Flights.confirm,
+    }
+
+
+@rule("nothing is paid back for a booked trip", ended=True)
+def refunded(order: Stored) -> str | None:
+    """Reads `made` in place of `undone`."""
+    charge = order.entity(Charge)
+    return "it was" if order.is_completed("book-trip") and charge and charge.made else None
+
+
+def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[str]]:
+    """Return the first seed in which a rule is broken, and the rules that are."""
+    business = simulated_business.AppBusiness(attrs.evolve(APP, **changes))
+    monkeypatch.setattr("order_sagas.system.harness.simulation.business_of", lambda _: business)
+    for seed in range(SEEDS):
+        outcome = run_seed(seed, 15, "heavy", 0, "the app with a mistake")
+        if outcome.violations:
+            return seed, {each.rule for each in outcome.violations}
+    return SEEDS, set()
+
+
+@pytest.mark.parametrize(
+    ("service", "broken"),
+    [
+        (KeyOfAnAttempt, "one key for each effect"),
+        (FreesOnePlace, "a cancelled trip keeps nothing"),
+    ],
+)
+def test_a_mistake_of_a_service_is_found(monkeypatch, service, broken) -> None:
+    """By the rule that tells what it is."""
+    services = [service if issubclass(service, each) else each for each in APP.services]
+    seed, rules = found_in(monkeypatch, services=services)
+
+    print("found in seed", seed)
+    assert broken in rules
+
+
+def test_a_rule_on_the_wrong_field_is_found(monkeypatch) -> None:
+    """It is broken where all is well."""
+    seed, rules = found_in(monkeypatch, rules=[*APP.rules, refunded])
+
+    print("found in seed", seed)
+    assert {"nothing is paid back for a booked trip"} == rules
