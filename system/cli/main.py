@@ -58,7 +58,7 @@ class Commands(click.Group):
             if not error.message.replace("\n", "").isprintable():
                 from order_sagas.system.visible_text import visible  # only loaded if needed
 
-                error.message = visible(error.message)
+                vars(error)["message"] = visible(error.message)  # final to type checkers
             error.show()
             sys.exit(error.exit_code)
         except click.Abort:

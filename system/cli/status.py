@@ -228,7 +228,8 @@ def _shown(found: Look) -> list[RenderableType]:
     lines = "\n".join(f"{name:<9}{value}" for name, value in _lines(found))
     trouble = _trouble(found)
     first = Text(trouble, "bold red") if trouble else Text("Nothing needs attention.")
-    return [first, "", *([table, ""] if found.workers else []), lines]
+    workers: list[RenderableType] = [table, ""] if found.workers else []
+    return [first, "", *workers, lines]
 
 
 def _trouble(found: Look) -> str:
