@@ -44,7 +44,7 @@ class DeadLetterRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH, Role.READ, self._list, ("limit", "after", "all")),
             Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
             Endpoint("POST", PATH + "/{number}/replay", Role.ACT, self._replay),
             Endpoint("POST", PATH + "/{number}/discard", Role.ACT, self._discard),

@@ -265,11 +265,11 @@ _ABOUT = {
     "resume": "Retry every stuck step",
     "cancel": "Compensate the order, unless its pivot has passed; needs a `why`",
 }
-_SOME = {401, 403, 429, 500, 503}
-"""Error statuses that any request may be answered with."""
-_LIST = _SOME | {422}
+_SOME = {401, 403, 422, 429, 500, 503}
+"""Error statuses that any request may be answered with; 422 also for an unknown parameter."""
+_LIST = _SOME
 _ONE = _SOME | {404}
-_BODY = _SOME | {400, 408, 413, 415, 422}
+_BODY = _SOME | {400, 408, 413, 415}
 
 
 def _operation(

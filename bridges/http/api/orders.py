@@ -62,8 +62,8 @@ class OrderRoutes:
         """Return the endpoints of this class."""
         return [
             Endpoint("POST", PATH, Role.SUBMIT, self._submit),
-            Endpoint("GET", PATH, Role.READ, self._list),
-            Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show),
+            Endpoint("GET", PATH, Role.READ, self._list, ("status", "prefix", "limit", "after")),
+            Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show, ("wait",)),
         ]
 
     async def end(self) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.http.server.authentication import permit
 from order_sagas.bridges.http.server.middleware import ROUTE
 from order_sagas.bridges.http.server.tokens import Role
@@ -27,6 +28,8 @@ class Endpoint:
     path: str
     role: Role
     handle: Handle
+    params: tuple[str, ...] = ()
+    """Names of the query parameters. Under `/api/`, others are refused."""
 
     @property
     def documented_path(self) -> str:
@@ -49,9 +52,19 @@ def _dispatch(methods: dict[str, Endpoint]) -> Handle:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         request.scope[ROUTE] = endpoint.documented_path
         permit(request.scope["caller"], endpoint.role)
+        if endpoint.path.startswith("/api/"):  # a probe or a scraper may add what it likes
+            _check_parameters(request, endpoint.params)
         return await endpoint.handle(request)
 
     return dispatch
+
+
+def _check_parameters(request: Request, known: tuple[str, ...]) -> None:
+    """Raise Problem 422 for a query parameter that the endpoint does not have."""
+    for name in request.query_params:
+        if name not in known:
+            takes = f"there are {', '.join(known)}" if known else "there are none here"
+            raise wrong_parameter(name, f"there is no such parameter; {takes}")
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

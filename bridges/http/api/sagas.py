@@ -77,7 +77,7 @@ class SagaRoutes:
                 Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
                 for name, make in ACTIONS.items()
             ),
-            Endpoint("GET", PATH, Role.READ, self._list),
+            Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
             Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
         ]

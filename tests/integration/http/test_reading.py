@@ -246,3 +246,20 @@ def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(sys
     assert {"ok": False, "detail": "order-events, partition 0: ... and 1 more"} == (
         answer.json()["checks"]["topics"]
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "known"),
+    [
+        ("orders?statuss=COMPLETED", "statuss", "there are status, prefix, limit, after"),
+        ("sagas?customer=C-1", "customer", "there are status, limit, after"),
+        ("orders/o-0?limit=1", "limit", "there are wait"),
+        ("stock?sku=PEN", "sku", "there are none here"),
+    ],
+)
+def test_a_parameter_that_an_endpoint_does_not_have_is_refused(api, busy, path, name, known):
+    """Instead of a list that looks as if it were filtered."""
+    answer = api.get(f"/api/v1/{path}")
+
+    assert (422, name) == (answer.status_code, answer.json()["errors"][0]["parameter"])
+    assert answer.json()["detail"].endswith(known)
