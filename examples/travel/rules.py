@@ -29,7 +29,7 @@ def price_is_charged(order: Stored) -> str | None:
     charge = order.entity(s.Charge)
     if not charge or not order.is_completed("book-trip"):
         return None
-    found = [(order.entity(each.entity), each.price) for each in (s.Flights, s.Hotels, s.Cars)]
+    found = [(order.entity(each.made), each.price) for each in (s.Flights, s.Hotels, s.Cars)]
     price = sum(booking.places * cents for booking, cents in found if booking)
     charged = json.loads(charge.result)["cents"]
     return None if charged == price else f"{charged}, not {price} cents"

@@ -20,7 +20,8 @@ class Document(Entity): table = "travel_documents"; order_id: str; receipt: str 
 
 class Bookings(Service):
     """Keeps places for orders: the base of four services. `price` is in cents for each place."""
-    entity: ClassVar[type[Booking]]
+    entity: ClassVar[type[Entity]]
+    made: ClassVar[type[Booking]]
     booked: ClassVar[type[m.Booked]]
     refused: ClassVar[type[Failed]]
     cancelled: ClassVar[type[Message]]
@@ -31,7 +32,8 @@ class Bookings(Service):
         """Book the places, or refuse them for good."""
         if known is None:
             free = do.places <= self.largest
-            known = self.entity(do.order_id, "BOOKED" if free else "FULL", do.places * free)
+            status = "BOOKED" if free else "FULL"
+            known = self.made(order_id=do.order_id, status=status, places=do.places * free)
         if known.status in ("BOOKED", "CONFIRMED"):
             booked = self.booked(order_id=do.order_id, cents=known.places * self.price)
             return Answer((known,), (booked,))
@@ -39,11 +41,12 @@ class Bookings(Service):
 
     def cancel(self, known: Booking | None, do: Message, now: float) -> Answer:
         """Free all places. What is stored makes a command that comes later a refused one."""
-        cancelled = self.entity(do.order_id, "CANCELLED")
+        cancelled = self.made(order_id=do.order_id, status="CANCELLED")
         return Answer((cancelled,), (self.cancelled(order_id=do.order_id),))
 
 class Flights(Bookings):
     participant, entity, price = Participant("flights", topic="flight-events"), Flight, 20_000
+    made = Flight
     booked, refused, cancelled = m.FlightBooked, m.FlightFull, m.FlightCancelled
     def confirm(self, known: Flight, do: m.ConfirmFlight, now: float) -> Answer:
         """Confirm a flight, which cannot be cancelled after that."""
@@ -54,16 +57,19 @@ class Flights(Bookings):
 
 class Hotels(Bookings):
     participant, entity, price = Participant("hotels", topic="hotel-events"), Hotel, 9_000
+    made = Hotel
     booked, refused, cancelled = m.HotelBooked, m.HotelFull, m.HotelCancelled
     handlers = {m.BookHotel: Bookings.book, m.CancelHotel: Bookings.cancel}
 
 class Cars(Bookings):
     participant, entity, price = Participant("cars", topic="car-events"), Car, 15_000
+    made = Car
     booked, refused, cancelled = m.CarBooked, m.NoCarFree, m.CarCancelled
     handlers = {m.BookCar: Bookings.book, m.CancelCar: Bookings.cancel}
 
 class Insurer(Bookings):
     participant, entity, largest = Participant("insurer", topic="insurer-events"), Policy, 3
+    made = Policy
     booked, refused, cancelled = m.PolicySigned, m.PolicyRefused, m.PolicyCancelled
     handlers = {m.SignPolicy: Bookings.book, m.CancelPolicy: Bookings.cancel}
 
@@ -72,9 +78,10 @@ class Desk(Service):
     participant, entity = Participant("desk", topic="desk-events"), Document
     handlers = {
         m.SendTicket: lambda _, known, do, now: Answer(
-            (Document(do.order_id, do.receipt),), (m.TicketSent(order_id=do.order_id),)),
+            (Document(order_id=do.order_id, receipt=do.receipt),),
+            (m.TicketSent(order_id=do.order_id),)),
         m.SettleDay: lambda _, known, do, now: Answer(
-            (Document(do.order_id),), (m.DaySettled(order_id=do.order_id),))}
+            (Document(order_id=do.order_id),), (m.DaySettled(order_id=do.order_id),))}
 
 class Bank:
     """A bank in memory. One over HTTP would send `key` as the idempotency key of each call."""

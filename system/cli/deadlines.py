@@ -12,6 +12,7 @@ from order_sagas.system.cli.confirm import confirm
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
+    echo,
     moment,
     open_log,
     plain_table,
@@ -47,7 +48,7 @@ def repair_command(dry_run: bool, yes: bool, by: str, settings: Settings) -> Non
     with queries.reading(settings.database) as db:
         found = far_deadlines(db, registry_of(settings), time.time())
     if not found:
-        click.echo("No deadline lies too far ahead.")
+        echo("No deadline lies too far ahead.")
         return
     _print(found)
     if dry_run:
@@ -56,7 +57,7 @@ def repair_command(dry_run: bool, yes: bool, by: str, settings: Settings) -> Non
     operations = SagaOperations(settings.database, registry_of(settings))
     with open_log(settings) as log:
         operations.send([each.command(by) for each in found], log)
-    click.echo(f"Sent to {many(len(found), 'saga')}.")
+    echo(f"Sent to {many(len(found), 'saga')}.")
     say_if_idle(log)
 
 
@@ -67,5 +68,5 @@ def _print(found: list[FarDeadline]) -> None:
         table.add_row(each.order_id, each.saga, steps, moment(each.deadline))
     console().print(table)
     if len(found) > SHOWN:
-        click.echo(f"and {len(found) - SHOWN:,} more")
-    click.echo(f"{many(len(found), 'saga')} with deadlines that lie too far ahead.")
+        echo(f"and {len(found) - SHOWN:,} more")
+    echo(f"{many(len(found), 'saga')} with deadlines that lie too far ahead.")

@@ -28,7 +28,7 @@ def test_status_and_audit_name_them(ahead, run, run_json) -> None:
     status = run("status").stdout
     audit = run("audit")
 
-    assert 1 == run_json("status")["far_deadlines"]
+    assert 1 == run_json("status")["farDeadlines"]
     assert "too far ahead for 1 saga; see `deadlines repair`" in status
     assert 1 == audit.exit_code
     assert "VIOLATION deadline in reach: far: it waits until" in audit.stdout
@@ -51,7 +51,7 @@ def test_one_command_lets_the_sagas_time_out_as_they_would_have(ahead, run, run_
     again = run("deadlines", "repair", "--yes").stdout
 
     assert "No deadline lies too far ahead." in again
-    assert 0 == run_json("status")["far_deadlines"]
+    assert 0 == run_json("status")["farDeadlines"]
     assert "CANCELLED" == ahead.status("far")
 
 

@@ -43,7 +43,7 @@ def test_a_command_shows_control_characters_as_escapes(run, order, args, form):
 
 def test_json_is_the_same_data(run_json, order):
     """A program reads the id as it is."""
-    assert [HOSTILE] == [each["order_id"] for each in run_json("orders")]
+    assert [HOSTILE] == [each["orderId"] for each in run_json("orders")]
 
 
 def test_a_console_keeps_its_own_styles_and_widths():
