@@ -378,8 +378,8 @@ def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
 
     assert 0 == done.exit_code
     assert "CANCELLED" == rentals.status("r-1", "rent-car")
-    assert {"deadline", "deadline in reach", "nothing after the end", "each step once", "newest first",
-            "undone whole"} == {*checks}  # fmt: skip
+    assert {"deadline", "deadline in reach", "nothing after the end", "each step once",
+            "newest first", "undone whole"} == {*checks}  # fmt: skip
     assert 1 == checks["undone whole"]
 
 
