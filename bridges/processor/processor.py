@@ -79,6 +79,10 @@ class Drained:
     """Wakeup: wait no longer for running calls before the stop."""
 
 
+SHORTEST_SLEEP = 0.001
+"""Seconds of the shortest timer for a due time that is not reached yet."""
+
+
 class LookAtSchedules:
     """Wakeup: a schedule may be due."""
 
@@ -395,7 +399,8 @@ class BatchProcessor(Actor):
         at = NEVER if seconds is None else self.context.clock.now() + seconds
         if seconds is not None and at < self._schedule_at:
             self._schedule_at = at
-            self.wake_up(seconds, LookAtSchedules())
+            # A timer counts in microseconds: for less it would fire at once, and before the time.
+            self.wake_up(max(seconds, SHORTEST_SLEEP) if seconds else 0.0, LookAtSchedules())
 
     def _watch_early_replies(self) -> None:
         """Wake up when the oldest early reply has been kept for long enough."""

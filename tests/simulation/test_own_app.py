@@ -130,3 +130,11 @@ def test_what_breaks_a_rule_is_shrunk_to_few_faults(app) -> None:
     )
 
     assert len(shrink(found).plan) <= 1
+
+
+def test_a_due_time_that_is_less_than_a_microsecond_away_is_waited_for() -> None:
+    """A timer for it would fire at once, again and again, before the time has come."""
+    outcome = run_seed(53, 4, "heavy", app="examples.travel.app:APP")
+
+    assert [] == outcome.violations
+    assert outcome.statuses["COMPLETED"]
