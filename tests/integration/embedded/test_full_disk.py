@@ -91,7 +91,7 @@ def test_workers_that_are_killed_while_the_disk_is_full_are_started_until_they_r
                 lambda: max(w["restarts"] for w in said(env, "status")["workers"]) > 4,
                 "more restarts than a run has otherwise",
             )
-            error = said(env, "status")["last_error"]
+            error = said(env, "status")["lastError"]
             disk.free()
             wait_until(
                 lambda: all(w["state"] == "running" for w in said(env, "status")["workers"]),

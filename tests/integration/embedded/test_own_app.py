@@ -52,7 +52,7 @@ def test_an_app_is_run_by_its_name_alone(tmp_path: Path) -> None:
     assert 0 == done.returncode, done.stderr
     # The pivot's command is out, so that a cancel has to wait for its outcome.
     assert 1 == cancelled.returncode
-    outcomes = {each["order_id"]: each["status"] for each in listed}
+    outcomes = {each["orderId"]: each["status"] for each in listed}
     assert ["COMPLETED"] * 3 == [outcomes[f"r-{n}"] for n in range(1, 4)]
     assert "CANCELLED" == outcomes["bad"]
     assert "no dead letters" in letters.lower()
