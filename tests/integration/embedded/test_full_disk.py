@@ -68,7 +68,7 @@ def test_every_order_that_was_acknowledged_ends_once_there_is_space_again(tmp_pa
 
             assert accepted
             assert while_full == (on_disk == "logs")
-            assert found["full_disks"]
+            assert found["fullDisks"]
             assert ["running", "running"] == [worker["state"] for worker in workers]
             assert all(is_alive(psutil.Process(worker["pid"])) for worker in workers)
             assert 0 == order_sagas("audit", "--ended", env=env).returncode

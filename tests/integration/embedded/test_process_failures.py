@@ -23,6 +23,8 @@ from tests.support.waiting import TIMEOUT, wait_until
 pytestmark = pytest.mark.processes
 
 
+NEWER = "UPDATE meta SET value = '999' WHERE name = 'schema'"
+"""No worker can be started on such a database."""
 BROKEN = "CREATE TRIGGER broken BEFORE INSERT ON sagas BEGIN SELECT RAISE(ABORT, 'broken'); END"
 """Makes every commit of a new saga fail, in a way that is no outage."""
 
@@ -98,13 +100,14 @@ def test_a_run_whose_folder_is_gone_gives_up_with_the_reason(tmp_path, env):
     with Started(tmp_path, env) as system:
         found = wait_for_states(env, "running", "running")
         shutil.rmtree(tmp_path / "logs" / "run")
-        make_unusable(tmp_path / "orders.db")
+        with closing(sqlite3.connect(tmp_path / "orders.db", isolation_level=None)) as db:
+            db.execute(NEWER)
         for worker in found:
             os.kill(worker["pid"], signal.SIGKILL)
 
         assert 1 == system.process.wait(TIMEOUT * 2)
         assert "a worker could not be kept running: worker" in system.said
-        assert "StoreError: unable to open database file" in system.said
+        assert "NewerDatabaseError: the database has schema version 999" in system.said
 
 
 def test_a_run_of_one_process_that_cannot_print_its_failure_ends(tmp_path, env):

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +83,11 @@ def test_a_worker_that_is_killed_is_started_again_with_its_shards(tmp_path, env)
 
 
 def test_a_worker_that_cannot_be_kept_running_ends_the_run_loudly(tmp_path, env):
-    """A database that is no database any more: each start of a worker fails."""
+    """A database of a version that is not known: each start of a worker fails."""
     with Started(tmp_path, env) as system:
         found = workers(env)
-        database = tmp_path / "orders.db"
-        for leftover in tmp_path.glob("orders.db*"):
-            leftover.unlink()
-        database.mkdir()
+        with closing(sqlite3.connect(tmp_path / "orders.db", isolation_level=None)) as db:
+            db.execute("UPDATE meta SET value = '999' WHERE name = 'schema'")
         for each in found:
             os.kill(each["pid"], signal.SIGKILL)
 
