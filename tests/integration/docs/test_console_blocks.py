@@ -26,7 +26,12 @@ pytestmark = [
     pytest.mark.xdist_group("console-blocks"),
 ]
 
-NOT_RUN = {"needs a Docker engine", "needs a Kafka with ACLs"}
+NOT_RUN = {
+    "needs a Docker engine",
+    "needs a Kafka with ACLs",
+    "needs a Kafka and a second terminal",
+    "needs a Kafka with services in Java",
+}
 """Every reason for which a block is not run."""
 REPOSITORY = "<this repository>"
 PORTS = ("127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:9464", "localhost:4318")
