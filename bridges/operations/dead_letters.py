@@ -16,8 +16,10 @@ from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import MARK, DeadLetterRow, LogWriter, is_mark
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Headers, Outgoing
+from order_sagas.bridges.storage.operator_actions import LETTER
 
 SHOWN = 2048
 """Maximum number of bytes of a value, of a key and of all headers in a list of letters."""
@@ -154,9 +156,12 @@ class DeadLetterReader:
 class DeadLetterOperations(DeadLetterReader):
     """Replays and discards the dead letters of a log."""
 
-    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
+    def __init__(
+        self, log: LogWriter, clock: Clock | None = None, origin: Origin | None = None
+    ) -> None:
         super().__init__(log, clock)
         self._log = log
+        self._origin = origin or Origin()
 
     def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
         """Append the records of these letters to their topics again, and mark the letters.
@@ -222,7 +227,8 @@ class DeadLetterOperations(DeadLetterReader):
     def _finish(
         self, letters: list[DeadLetter], records: list[Outgoing], action: str, by: str, why: str
     ) -> None:
-        at = iso(self._clock.now())
+        now = self._clock.now()
+        at = iso(now)
         marks = [
             Outgoing(
                 DEAD_LETTERS,
@@ -236,6 +242,17 @@ class DeadLetterOperations(DeadLetterReader):
         with self._log.transaction() as cursor:
             self._log.put(cursor, records)
             self._log.put(cursor, marks, handled=True)
+            note_effects(
+                self._log,
+                cursor,
+                self._origin,
+                kind=LETTER,
+                targets=[str(letter.number) for letter in letters],
+                action="replay" if action == "replayed" else "discard",
+                by=by,
+                why=why,
+                now=now,
+            )
 
 
 def _mark(row: DeadLetterRow) -> Mark | None:
