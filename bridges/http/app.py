@@ -17,6 +17,7 @@ from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
 from order_sagas.bridges.http.api.openapi import OpenApiRoutes
+from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes
 from order_sagas.bridges.http.api.orders import OrderRoutes
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
@@ -58,7 +59,7 @@ class HttpApp:
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
-            *BulkActionRoutes(dependencies, options).endpoints(),
+            *BulkActionRoutes(dependencies, self.reader, options).endpoints(),
             *starts.signals(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
             *starts.starts(),
@@ -66,6 +67,7 @@ class HttpApp:
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
+            *OperatorActionRoutes(dependencies, self.reader, options).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

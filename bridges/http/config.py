@@ -1,6 +1,6 @@
 """Options and dependencies of the HTTP server, and its errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ class Dependencies:
 
     database: str
     registry: Registry
+    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    """Amounts above which a second person has to approve, in minor units by currency."""
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
     letters: Callable[[], DeadLetterSource]

@@ -245,6 +245,24 @@ def oldest(db: sa.Connection, limit: int) -> list[Row]:
     return _rows(db, query.limit(limit))
 
 
+def states_by_deadline(db: sa.Connection, limit: int) -> list[str]:
+    """Return stored states of sagas in flight, of each shard those with the earliest deadlines.
+
+    At most `limit` in all.
+    """
+    shards = partitions(db)
+    each = -(-limit // shards)
+    parts = [
+        sa.select(sagas.c.state)
+        .where(sagas.c.ended_at.is_(None), sagas.c.shard == shard, sagas.c.deadline.is_not(None))
+        .order_by(sagas.c.deadline)
+        .limit(each)
+        for shard in range(shards)
+    ]
+    query = sa.union_all(*(sa.select(part.subquery()) for part in parts)).limit(limit)
+    return [row[0] for row in db.execute(query)]
+
+
 def partitions(db: sa.Connection) -> int:
     """Return the number of partitions, which is that of shards, of the database."""
     query = sa.select(meta.c.value).where(meta.c.name == "partitions")

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.http.api import action_schemas as actions
 from order_sagas.bridges.http.api import schemas as views
 from order_sagas.bridges.http.api.bulk_actions import (
     BulkDeadLetterAction,
@@ -24,6 +25,7 @@ from order_sagas.bridges.http.api.message_components import (
     schema_of,
     starts_of,
 )
+from order_sagas.bridges.http.api.operator_actions import Approval
 from order_sagas.bridges.http.api.query_params import (
     LONGEST_ID,
     LONGEST_PAGE,
@@ -37,9 +39,13 @@ from order_sagas.bridges.http.problems import ProblemDetails
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.order_schema import Id, LineForm, OrderForm
 from order_sagas.bridges.records.message_schemas import plain_patterns
+from order_sagas.bridges.storage.operator_actions import OUTCOMES
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 JSON = "application/json"
+
+PLAIN = r"^[^\u0000-\u001f\u007f]*$"
+"""Pattern of text without control characters."""
 
 _Json = dict[str, Any]
 
@@ -84,12 +90,14 @@ def _paths(registry: Registry) -> _Json:
     orders_too = ("OrderForm",) if OrderCreated in registry.started_by else ()
     an_id = _path_parameter("id", {"type": "string", "minLength": 1})
     number = _path_parameter("number", {"type": "integer", "minimum": 0})
+    operators = "/api/v1/operator-actions"
+    long_text = {"type": "string", "maxLength": 5 * LONGEST_ID, "pattern": PLAIN}
     page = [_limit(), _query("after", {"type": "integer"}, "The `next` of the page before.")]
     saga_page = [_limit(), _query("after", {"type": "string"}, "The `next` of the page before.")]
     prefix = {
         "type": "string",
         "maxLength": LONGEST_ID,
-        "pattern": r"^[^\u0000-\u001f\u007f]*$",
+        "pattern": PLAIN,
     }
     wait = {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT}
     return {
@@ -144,6 +152,12 @@ def _paths(registry: Registry) -> _Json:
             "get": _operation(
                 "Sagas that need attention, by definition, step and failure code",
                 {200: "SagaGroups"}, _SOME,
+            ),
+        },
+        sagas + "/retrying": {
+            "get": _operation(
+                "Sagas that retry a step, by definition, step and cause",
+                {200: "RetryingGroups"}, _SOME,
             ),
         },
         sagas + "/actions": {
@@ -204,6 +218,42 @@ def _paths(registry: Registry) -> _Json:
                 {200: "BulkActionResult", 202: "BulkActionResult"}, _BODY | {409},
                 body="BulkDeadLetterAction",
             ),
+        },
+        letters + "/groups": {
+            "get": _operation(
+                "Open dead letters, by topic and kind of error", {200: "DeadLetterGroups"}, _SOME,
+            ),
+        },
+        operators: {
+            "get": _operation(
+                "List operators' actions and what became of them, the newest first",
+                {200: "OperatorActionPage"}, _LIST,
+                parameters=[
+                    _query("request", long_text, "Only those of this request."),
+                    _query("target", long_text, "Only those on this saga, letter or service."),
+                    _query("by", long_text, "Only those of this operator."),
+                    _query("action", long_text, "Only those of this name."),
+                    _some_of("outcome", OUTCOMES),
+                    *page,
+                ],
+            ),
+        },
+        operators + "/requests/{request}": {
+            "get": _operation(
+                "How far a request has come", {200: "RequestProgress"}, _ONE,
+                parameters=[_path_parameter("request", {"type": "string", "minLength": 1})],
+            ),
+        },
+        **{
+            f"{operators}/{action}": {
+                "post": _operation(
+                    about, {202: "ApprovalReceipt"}, _BODY | {404, 409}, body="Approval",
+                ),
+            }
+            for action, about in (
+                ("approve", "Send actions that wait for the approval of a second person"),
+                ("reject", "Send them never; needs a `why`"),
+            )
         },
         letters + "/{number}": {
             "get": _operation("A dead letter", {200: "DeadLetterView"}, _ONE, parameters=[number]),
@@ -316,8 +366,12 @@ def _limit() -> _Json:
 
 
 def _statuses(known: tuple[str, ...]) -> _Json:
+    return _some_of("status", known)
+
+
+def _some_of(name: str, known: tuple[str, ...]) -> _Json:
     schema = {"type": "array", "items": {"type": "string", "enum": [*known]}}
-    return {**_query("status", schema, "Only those with one of these."), "explode": True}
+    return {**_query(name, schema, "Only those with one of these."), "explode": True}
 
 
 def _ref(name: str) -> _Json:
@@ -331,6 +385,8 @@ _BODIES = (
     views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,
     ProblemDetails, OrderForm, LineForm, SagaAction, DeadLetterAction, PauseAction,
     BulkSagaAction, SagaSelection, BulkDeadLetterAction, DeadLetterSelection,
+    actions.RetryingGroups, actions.DeadLetterGroups, actions.OperatorActionPage,
+    actions.RequestProgress, actions.ApprovalReceipt, Approval,
 )  # fmt: skip
 
 

@@ -56,6 +56,23 @@ def statuses(request: Request, known: Sequence[str]) -> list[str]:
     return wanted
 
 
+def one_of(request: Request, name: str, known: Sequence[str]) -> list[str]:
+    """Return the values of a parameter, which may be repeated, each of which has to be known."""
+    wanted = request.query_params.getlist(name)
+    if strange := [each for each in wanted if each not in known]:
+        raise wrong_parameter(name, f"{strange[0]!r} is none of {', '.join(known)}")
+    return wanted
+
+
+def text(request: Request, name: str, longest: int = 5 * LONGEST_ID) -> str:
+    """Return a text; "" if it is missing."""
+    found = request.query_params.get(name, "")
+    if len(found) > longest or _CONTROL.search(found):
+        words = f"it has to be text of at most {longest} characters, without control characters"
+        raise wrong_parameter(name, words)
+    return found
+
+
 def limit(request: Request) -> int:
     """Return `limit`, the number of items on a page."""
     return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)

@@ -21,6 +21,7 @@ from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
     NotificationView,
@@ -44,6 +45,7 @@ from order_sagas.bridges.http.api.schemas import (
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
@@ -201,6 +203,27 @@ class ReadModel:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
             return SagaGroups(groups=_groups(db))
+
+    def retrying(self) -> RetryingGroups:
+        """Return the sagas that retry a step, in groups."""
+        with self.moment() as db:
+            groups, more = retrying_groups(db, self._registry)
+        return RetryingGroups(
+            groups=[
+                RetryingGroupView(
+                    saga=each.saga,
+                    step=each.step,
+                    undo=each.undo,
+                    cause=each.cause,
+                    count=each.count,
+                    attempt=each.attempt,
+                    oldest=moment(each.oldest) or "",
+                    next_at=moment(each.next_at),
+                )
+                for each in groups[:GROUPS]
+            ],
+            more=more,
+        )
 
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""

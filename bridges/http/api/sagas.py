@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
@@ -22,6 +24,7 @@ from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
     NotPossibleError,
+    Origin,
     ReasonNeededError,
     SagaOperations,
 )
@@ -68,7 +71,9 @@ class SagaRoutes:
         self._reader = reader
         self._options = options
         self._timelines = asyncio.Semaphore(TIMELINES)
-        self._operations = SagaOperations(dependencies.database, dependencies.registry)
+        self._operations = SagaOperations(
+            dependencies.database, dependencies.registry, dependencies.approval_above
+        )
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -79,6 +84,7 @@ class SagaRoutes:
             ),
             Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
             Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
+            Endpoint("GET", PATH + "/retrying", Role.READ, self._retrying),
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
         ]
 
@@ -89,6 +95,9 @@ class SagaRoutes:
 
     async def _groups(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self._reader.groups))
+
+    async def _retrying(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._reader.retrying))
 
     async def _show(self, request: Request) -> Response:
         saga = await run_in_threadpool(self._saga, query.order_id_of(request))
@@ -118,21 +127,24 @@ class SagaRoutes:
 
     def _ask(self, action: str, make: Make) -> Handle:
         async def ask(request: Request) -> Response:
-            name, by = query.order_id_of(request), request.scope["caller"].name
+            name, by, origin = query.order_id_of(request), operator_of(request), origin_of(request)
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: SagaAction = query.convert(raw or b"{}", SagaAction)
-            return answer(await run_in_threadpool(self._send, action, make, name, body, by), 202)
+            send = partial(self._send, action, make, name, body, by, origin)
+            return answer(await run_in_threadpool(send), 202)
 
         return ask
 
-    def _send(self, action: str, make: Make, name: str, body: SagaAction, by: str) -> ActionReceipt:
+    def _send(
+        self, action: str, make: Make, name: str, body: SagaAction, by: str, origin: Origin
+    ) -> ActionReceipt:
         saga = self._saga(name)
         command = make(saga, body, by)
         try:
             self._operations.check(command)
             with self._dependencies.open_log() as log:
-                workers = self._operations.send([command], log)
+                sent = self._operations.send([command], log, origin)
         except NoSuchSagaError as error:
             raise Problem(404, str(error)) from None
         except NoSuchStepError as error:
@@ -141,4 +153,11 @@ class SagaRoutes:
             raise wrong_field("#/why", str(error)) from None
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
-        return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+        return ActionReceipt(
+            asked=action,
+            by=by,
+            workers=sent.running,
+            request=sent.request,
+            pending=bool(sent.pending),
+            saga_id=saga.saga_id,
+        )

@@ -237,11 +237,17 @@ class DeadLetterPage(View):
 
 
 class ActionReceipt(View):
-    """Confirms that an operator's command is in the log. `workers`: number of running workers."""
+    """Confirms that an operator's command is in the log. `workers`: number of running workers.
+
+    If it is `pending`, it is sent when a second person has approved it.
+    """
 
     asked: str
     by: str
     workers: int
+    request: str | None = None
+    """Id of the request in the log of operators' actions."""
+    pending: bool = False
     saga_id: str | None = None
     dead_letter: int | None = None
     service: str | None = None
@@ -261,6 +267,10 @@ class BulkActionResult(View):
     """Number of matches that the action does not apply to, by reason."""
     workers: int | None
     """Number of running workers; null for a dry run."""
+    request: str | None = None
+    """Id of the request in the log of operators' actions, whose progress tells the results."""
+    pending: int = 0
+    """How many were not sent, because a second person has to approve them."""
     saga_ids: list[str] | None = None
     dead_letters: list[int] | None = None
     """Numbers of the dead letters."""

@@ -1,0 +1,133 @@
+"""`/api/v1/operator-actions`: the log of operators' actions, and approvals by a second person."""
+
+from typing import Annotated, Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import (
+    ApprovalReceipt,
+    OperatorActionPage,
+    OperatorActionView,
+    RequestProgress,
+)
+from order_sagas.bridges.http.api.operators import operator_of
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.schemas import moment
+from order_sagas.bridges.http.config import Dependencies, HttpOptions
+from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations import (
+    AlreadySoError,
+    Approvals,
+    NoSuchActionError,
+    ReasonNeededError,
+    SamePersonError,
+)
+from order_sagas.bridges.storage import operator_action_queries as actions
+from order_sagas.bridges.storage.operator_actions import OUTCOMES
+
+PATH = "/api/v1/operator-actions"
+PARAMS = ("request", "target", "by", "action", "outcome", "limit", "after")
+MOST = 500
+"""Maximum number of actions that one request approves or rejects."""
+
+Numbers = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=0, le=query.LARGEST)], ...],
+    msgspec.Meta(min_length=1, max_length=MOST),
+]
+
+
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Request body of an approval or a rejection: the actions. A rejection requires a `why`."""
+
+    numbers: Numbers
+    why: query.Reason = ""
+
+
+class OperatorActionRoutes:
+    """Endpoints of the log of operators' actions."""
+
+    def __init__(self, dependencies: Dependencies, reader: ReadModel, options: HttpOptions) -> None:
+        self._dependencies = dependencies
+        self._reader = reader
+        self._options = options
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        return [
+            Endpoint("GET", PATH, Role.READ, self._list, PARAMS),
+            Endpoint("GET", PATH + "/requests/{request}", Role.READ, self._progress),
+            Endpoint("POST", PATH + "/approve", Role.ACT, self._approve),
+            Endpoint("POST", PATH + "/reject", Role.ACT, self._reject),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        texts = {name: query.text(request, name) for name in ("request", "target", "by", "action")}
+        which = actions.ActionFilter(
+            **texts, outcomes=tuple(query.one_of(request, "outcome", OUTCOMES))
+        )
+        limit, after = query.limit(request), query.number(request, "after")
+        return answer(await run_in_threadpool(self._page, which, limit, after))
+
+    def _page(
+        self, which: actions.ActionFilter, limit: int, after: int | None
+    ) -> OperatorActionPage:
+        with self._reader.moment() as db:
+            rows = actions.actions_page(db, which, limit + 1, after)
+        return OperatorActionPage(
+            actions=[_view(row) for row in rows[:limit]],
+            next=str(rows[limit - 1]["no"]) if len(rows) > limit else None,
+        )
+
+    async def _progress(self, request: Request) -> Response:
+        name = query.order_id_of(request, "request")
+        return answer(await run_in_threadpool(self._progress_of, name))
+
+    def _progress_of(self, name: str) -> RequestProgress:
+        with self._reader.moment() as db:
+            outcomes = actions.progress(db, name)
+        if not outcomes:
+            raise Problem(404, "there is no request of this id")
+        return RequestProgress(request=name, count=sum(outcomes.values()), outcomes=outcomes)
+
+    async def _approve(self, request: Request) -> Response:
+        return await self._decide(request, approve=True)
+
+    async def _reject(self, request: Request) -> Response:
+        return await self._decide(request, approve=False)
+
+    async def _decide(self, request: Request, *, approve: bool) -> Response:
+        by, options = operator_of(request), self._options
+        raw = await read_body(request, options.max_body, options.timeout)
+        body: Approval = query.convert(raw, Approval)
+        receipt = await run_in_threadpool(self._decided, body, by, approve=approve)
+        return answer(receipt, 202)
+
+    def _decided(self, body: Approval, by: str, *, approve: bool) -> ApprovalReceipt:
+        approvals = Approvals(self._dependencies.database)
+        try:
+            with self._dependencies.open_log() as log:
+                if approve:
+                    workers = approvals.approve(body.numbers, by, log).running
+                else:
+                    approvals.reject(body.numbers, by, body.why, log)
+                    workers = log.running or 0
+        except NoSuchActionError as error:
+            raise Problem(404, str(error)) from None
+        except ReasonNeededError as error:
+            raise wrong_field("#/why", str(error)) from None
+        except (AlreadySoError, SamePersonError) as error:
+            raise Problem(409, str(error)) from None
+        return ApprovalReceipt(by=by, numbers=[*body.numbers], workers=workers)
+
+
+def _view(row: dict[str, Any]) -> OperatorActionView:
+    fields = {name: row[name] for name in OperatorActionView.__struct_fields__ if name in row}
+    fields["done_at"] = moment(row["done_at"])
+    return OperatorActionView(number=row["no"], at=moment(row["asked_at"]) or "", **fields)
