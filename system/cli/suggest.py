@@ -15,6 +15,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "submit": _LOG,
     "resume": _LOG,
     "unpause": _LOG,
+    "actions approve": _LOG,
     "dead-letters replay": _LOG,
     "database migrate": ("database",),
     "topics create": ("app", "kafka", "partitions"),
