@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
 from order_sagas.bridges.http.api.openapi import OpenApiRoutes
@@ -56,6 +57,7 @@ class HttpApp:
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
+        actions = OperatorActionRoutes(dependencies, self.reader, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
@@ -67,7 +69,8 @@ class HttpApp:
             Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
-            *OperatorActionRoutes(dependencies, self.reader, options).endpoints(),
+            *actions.endpoints(),
+            *ExportRoutes(self.reader, actions).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

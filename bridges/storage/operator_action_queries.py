@@ -60,11 +60,9 @@ def pending_count(db: sa.Connection) -> int:
 
 def progress(db: sa.Connection, request: str) -> dict[str, int]:
     """Return how many actions of a request have each outcome; empty if there is no such request."""
-    query: Any = (
-        sa.select(_outcome(), sa.func.count())
-        .where(actions.c.request == request)
-        .group_by(_outcome())
-    )
+    outcome = _outcome().label("outcome")
+    of_request = sa.select(outcome).where(actions.c.request == request).subquery()
+    query = sa.select(of_request.c.outcome, sa.func.count()).group_by(of_request.c.outcome)
     return {row[0]: row[1] for row in db.execute(query)}
 
 

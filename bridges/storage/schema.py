@@ -272,4 +272,5 @@ for _entity in ENTITIES:
     table_of(_entity)
 
 sa.Index("orders_by_status", table_of(Order).c.status, table_of(Order).c.no)
+sa.Index("orders_by_customer", table_of(Order).c.customer_id, table_of(Order).c.no)
 sa.Index("stock_by_sku", table_of(StockLevel).c.sku)

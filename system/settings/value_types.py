@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from order_sagas.actors.money import minor_digits, money
+from order_sagas.actors.money import amount_of, money
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -233,7 +233,7 @@ def money_limits() -> Kind:
     """Amounts by currency, read as a tuple of (currency, minor units)."""
 
     def read(raw: Any) -> tuple[tuple[str, int], ...]:
-        found = [_money(each) for each in _names(raw)]
+        found = [amount_of(each) for each in _names(raw)]
         if len(dict(found)) < len(found):
             raise ValueError
         return tuple(found)
@@ -245,15 +245,6 @@ def money_limits() -> Kind:
             money(amount, name).replace(",", "") for name, amount in value
         ),
     )
-
-
-def _money(text: str) -> tuple[str, int]:
-    """Return the currency and the minor units of an amount such as `EUR 499.50`."""
-    found = re.fullmatch(r"([A-Z]{3}) (\d{1,15})(?:\.(\d{1,6}))?", text)
-    digits = minor_digits(found[1]) if found else None
-    if found is None or digits is None or len(found[3] or "") > digits:
-        raise ValueError
-    return found[1], int(found[2] + (found[3] or "").ljust(digits, "0"))
 
 
 def addresses() -> Kind:

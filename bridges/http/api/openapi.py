@@ -19,6 +19,8 @@ from order_sagas.bridges.http.api.bulk_actions import (
     SagaSelection,
 )
 from order_sagas.bridges.http.api.dead_letters import DeadLetterAction
+from order_sagas.bridges.http.api.exports import FORMATS
+from order_sagas.bridges.http.api.exports import PATH as EXPORTS
 from order_sagas.bridges.http.api.message_components import (
     all_signals,
     message_components,
@@ -34,6 +36,7 @@ from order_sagas.bridges.http.api.query_params import (
 )
 from order_sagas.bridges.http.api.routing import Endpoint
 from order_sagas.bridges.http.api.sagas import ACTIONS, SagaAction
+from order_sagas.bridges.http.api.search_params import LONGEST, OF_ORDERS, OF_SAGAS, SAGA
 from order_sagas.bridges.http.api.services import PauseAction
 from order_sagas.bridges.http.problems import ProblemDetails
 from order_sagas.bridges.http.server.tokens import Role
@@ -107,6 +110,7 @@ def _paths(registry: Registry) -> _Json:
                 parameters=[
                     _statuses(ORDER_STATUSES),
                     _query("prefix", prefix, "Only those whose ids begin with it."),
+                    *_search(OF_ORDERS),
                     *page,
                 ],
             ),
@@ -145,7 +149,7 @@ def _paths(registry: Registry) -> _Json:
         sagas: {
             "get": _operation(
                 "List sagas, the newest first", {200: "SagaPage"}, _LIST,
-                parameters=[_statuses(SAGA_STATUSES), *saga_page],
+                parameters=[_statuses(SAGA_STATUSES), *_search(SAGA | OF_SAGAS), *saga_page],
             ),
         },
         sagas + "/groups": {
@@ -243,6 +247,36 @@ def _paths(registry: Registry) -> _Json:
                 "How far a request has come", {200: "RequestProgress"}, _ONE,
                 parameters=[_path_parameter("request", {"type": "string", "minLength": 1})],
             ),
+        },
+        **{
+            f"{EXPORTS}/{name}": {
+                "get": _operation(
+                    f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON "
+                    "Lines",
+                    {}, _LIST,
+                    parameters=[
+                        _query("format", {"type": "string", "enum": [*FORMATS]}, "The format."),
+                        *parameters,
+                    ],
+                    other=("text/csv", {"type": "string"}),
+                ),
+            }
+            for name, parameters in (
+                (
+                    "orders",
+                    [
+                        _statuses(ORDER_STATUSES),
+                        _query("prefix", prefix, "Only those whose ids begin with it."),
+                        *_search(OF_ORDERS),
+                    ],
+                ),
+                ("sagas", [_statuses(SAGA_STATUSES), *_search(SAGA | OF_SAGAS)]),
+                ("operator-actions", [
+                    *(_query(each, long_text, "Only those of this value.")
+                      for each in ("request", "target", "by", "action")),
+                    _some_of("outcome", OUTCOMES),
+                ]),
+            )
         },
         **{
             f"{operators}/{action}": {
@@ -367,6 +401,12 @@ def _limit() -> _Json:
 
 def _statuses(known: tuple[str, ...]) -> _Json:
     return _some_of("status", known)
+
+
+def _search(parameters: Mapping[str, str]) -> list[_Json]:
+    text = {"type": "string", "maxLength": LONGEST, "pattern": PLAIN}
+    schemas = {"version": {"type": "integer"}}
+    return [_query(name, schemas.get(name, text), about) for name, about in parameters.items()]
 
 
 def _some_of(name: str, known: tuple[str, ...]) -> _Json:

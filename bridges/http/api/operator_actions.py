@@ -68,16 +68,14 @@ class OperatorActionRoutes:
         ]
 
     async def _list(self, request: Request) -> Response:
-        texts = {name: query.text(request, name) for name in ("request", "target", "by", "action")}
-        which = actions.ActionFilter(
-            **texts, outcomes=tuple(query.one_of(request, "outcome", OUTCOMES))
-        )
+        which = filter_of(request)
         limit, after = query.limit(request), query.number(request, "after")
-        return answer(await run_in_threadpool(self._page, which, limit, after))
+        return answer(await run_in_threadpool(self.page, which, limit, after))
 
-    def _page(
+    def page(
         self, which: actions.ActionFilter, limit: int, after: int | None
     ) -> OperatorActionPage:
+        """Return a page of the log."""
         with self._reader.moment() as db:
             rows = actions.actions_page(db, which, limit + 1, after)
         return OperatorActionPage(
@@ -125,6 +123,13 @@ class OperatorActionRoutes:
         except (AlreadySoError, SamePersonError) as error:
             raise Problem(409, str(error)) from None
         return ApprovalReceipt(by=by, numbers=[*body.numbers], workers=workers)
+
+
+def filter_of(request: Request) -> actions.ActionFilter:
+    """Return which actions are asked for. Raises Problem 422 for an invalid parameter."""
+    texts = {name: query.text(request, name) for name in ("request", "target", "by", "action")}
+    outcomes = tuple(query.one_of(request, "outcome", OUTCOMES))
+    return actions.ActionFilter(**texts, outcomes=outcomes)
 
 
 def _view(row: dict[str, Any]) -> OperatorActionView:

@@ -22,6 +22,7 @@ from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, answer
 from order_sagas.bridges.http.api.schemas import Receipt
+from order_sagas.bridges.http.api.search_params import OF_ORDERS, order_search
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -35,6 +36,8 @@ from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
+LISTED = ("status", "prefix", *OF_ORDERS, "limit", "after")
+"""Query parameters of the list."""
 LONGEST_PARENT = 200
 """Maximum number of characters of a `traceparent` header; version 00 has 55."""
 
@@ -62,7 +65,7 @@ class OrderRoutes:
         """Return the endpoints of this class."""
         return [
             Endpoint("POST", PATH, Role.SUBMIT, self._submit),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "prefix", "limit", "after")),
+            Endpoint("GET", PATH, Role.READ, self._list, LISTED),
             Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show, ("wait",)),
         ]
 
@@ -104,8 +107,8 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        prefix = query.prefix(request)
-        page = await run_in_threadpool(self._reader.orders, statuses, limit, after, prefix)
+        which = order_search(request, statuses, query.prefix(request))
+        page = await run_in_threadpool(self._reader.find_orders, which, limit, after)
         return answer(page)
 
     async def _show(self, request: Request) -> Response:

@@ -49,6 +49,7 @@ from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
 
 Row = dict[str, Any]
 
@@ -136,6 +137,30 @@ class ReadModel:
             rows = queries.orders_page(db, statuses, limit + 1, after, prefix, self._orders_saga)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
+
+    def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
+        """Return a page of the orders that a search finds in a part of the history."""
+        if not which.of_content:
+            return self.orders(which.statuses, limit, after, which.prefix)
+        with self.moment() as db:
+            found = search_orders(db, which, limit, after, self._orders_saga)
+        return OrderPage(
+            orders=[_order_summary(row) for row in found.rows],
+            next=None if found.after is None else str(found.after),
+            searched_back_to=moment(found.back_to),
+        )
+
+    def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
+        """Return a page of the sagas that a search finds in a part of the history."""
+        if not (which.of_content or which.saga):
+            return self.sagas(which.statuses, limit, after)
+        with self.moment() as db:
+            found = search_sagas(db, which, limit, after[0] if after else None)
+        return SagaPage(
+            sagas=[_saga_summary(row) for row in found.rows],
+            next=None if found.after is None else f"{found.after}.-",
+            searched_back_to=moment(found.back_to),
+        )
 
     def order(self, order_id: str) -> OrderView | None:
         """Return an order with its services' entities and sagas; None if the id is unknown."""

@@ -17,6 +17,7 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, SAGA, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
@@ -31,6 +32,8 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
+LISTED = ("status", *SAGA, *OF_SAGAS, "limit", "after")
+"""Query parameters of the list."""
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -82,7 +85,7 @@ class SagaRoutes:
                 Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
                 for name, make in ACTIONS.items()
             ),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
+            Endpoint("GET", PATH, Role.READ, self._list, LISTED),
             Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
             Endpoint("GET", PATH + "/retrying", Role.READ, self._retrying),
             Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
@@ -91,7 +94,8 @@ class SagaRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
-        return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+        which = saga_search(request, statuses)
+        return answer(await run_in_threadpool(self._reader.find_sagas, which, limit, after))
 
     async def _groups(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self._reader.groups))

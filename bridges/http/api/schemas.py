@@ -75,10 +75,15 @@ class OrderSummary(View):
 
 
 class OrderPage(View):
-    """Orders, newest first. `next` is the `after` of the next page, null on the last page."""
+    """Orders, newest first. `next` is the `after` of the next page, null on the last page.
+
+    A search looks at a part of the history: it may find nothing and have a `next` nevertheless.
+    """
 
     orders: list[OrderSummary]
     next: str | None = None
+    searched_back_to: str | None = None
+    """The time of the oldest order that a search has looked at."""
 
 
 class SagaSummary(View):
@@ -100,10 +105,15 @@ class SagaSummary(View):
 
 
 class SagaPage(View):
-    """Sagas, newest first. `next` is the `after` of the next page, null on the last page."""
+    """Sagas, newest first. `next` is the `after` of the next page, null on the last page.
+
+    A search looks at a part of the history: it may find nothing and have a `next` nevertheless.
+    """
 
     sagas: list[SagaSummary]
     next: str | None = None
+    searched_back_to: str | None = None
+    """The start of the oldest saga that a search has looked at."""
 
 
 class StepView(View):

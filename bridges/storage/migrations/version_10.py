@@ -1,10 +1,11 @@
-"""Version 10: what operators ask for is stored, with what became of it."""
+"""Version 10: operators' actions are stored, and orders are found by customer."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 
 VERSION_10 = Migration(
     10,
-    "Every action of an operator is stored, with what became of it.",
+    "Every action of an operator is stored, with what became of it; orders have an index of "
+    "customers.",
     (
         Sql(
             "CREATE TABLE operator_actions (no {identity} NOT NULL, event_id TEXT NOT NULL, "
@@ -14,6 +15,7 @@ VERSION_10 = Migration(
             "done_at {float}, approved_by TEXT DEFAULT '' NOT NULL, command {bytes}, "
             "PRIMARY KEY (no), UNIQUE (event_id))"
         ),
+        Sql("CREATE INDEX orders_by_customer ON orders (customer_id, no)"),
         Sql("CREATE INDEX operator_actions_by_age ON operator_actions (asked_at)"),
         Sql("CREATE INDEX operator_actions_by_request ON operator_actions (request, no)"),
         Sql("CREATE INDEX operator_actions_by_target ON operator_actions (target, no)"),

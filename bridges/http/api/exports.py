@@ -1,0 +1,143 @@
+"""`/api/v1/exports`: whole lists as CSV or JSON Lines, streamed a page at a time."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import OperatorActionView
+from order_sagas.bridges.http.api.operator_actions import PARAMS as ACTION_PARAMS
+from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes, filter_of
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.routing import Endpoint
+from order_sagas.bridges.http.api.schemas import OrderSummary, SagaSummary, View
+from order_sagas.bridges.http.api.search_params import (
+    OF_ORDERS,
+    OF_SAGAS,
+    SAGA,
+    order_search,
+    saga_search,
+)
+from order_sagas.bridges.http.problems import wrong_parameter
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
+
+PATH = "/api/v1/exports"
+PAGE = 500
+"""Rows that are in memory at once."""
+FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+"""Media types, by the parameter `format`."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet may take for a formula."""
+
+Pages = Iterator[list[Any]]
+
+
+class ExportRoutes:
+    """Endpoints of exports."""
+
+    def __init__(self, reader: ReadModel, actions: OperatorActionRoutes) -> None:
+        self._reader = reader
+        self._actions = actions
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        orders = ("format", "status", "prefix", *OF_ORDERS)
+        sagas = ("format", "status", *SAGA, *OF_SAGAS)
+        log = ("format", *(each for each in ACTION_PARAMS if each not in ("limit", "after")))
+        return [
+            Endpoint("GET", PATH + "/orders", Role.READ, self._orders, orders),
+            Endpoint("GET", PATH + "/sagas", Role.READ, self._sagas, sagas),
+            Endpoint("GET", PATH + "/operator-actions", Role.READ, self._log, log),
+        ]
+
+    async def _orders(self, request: Request) -> Response:
+        statuses = query.statuses(request, ORDER_STATUSES)
+        which = order_search(request, statuses, query.prefix(request))
+
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._reader.find_orders(which, PAGE, after)
+                yield page.orders
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return _stream(request, "orders", OrderSummary, pages)
+
+    async def _sagas(self, request: Request) -> Response:
+        which = saga_search(request, query.statuses(request, SAGA_STATUSES))
+
+        def pages() -> Pages:
+            after: tuple[int, str] | None = None
+            while True:
+                page = self._reader.find_sagas(which, PAGE, after)
+                yield page.sagas
+                if page.next is None:
+                    return
+                number, _, name = page.next.partition(".")
+                after = int(number), name
+
+        return _stream(request, "sagas", SagaSummary, pages)
+
+    async def _log(self, request: Request) -> Response:
+        which = filter_of(request)
+
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._actions.page(which, PAGE, after)
+                yield page.actions
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return _stream(request, "operator-actions", OperatorActionView, pages)
+
+
+def _stream(
+    request: Request, name: str, kind: type[View], pages: Callable[[], Pages]
+) -> StreamingResponse:
+    wanted = request.query_params.get("format", "csv")
+    if wanted not in FORMATS:
+        raise wrong_parameter("format", f"it has to be one of {', '.join(FORMATS)}")
+    text = _as_csv(kind, pages()) if wanted == "csv" else _as_lines(pages())
+    where = {"Content-Disposition": f'attachment; filename="{name}.{wanted}"'}
+    return StreamingResponse(text, headers=where, media_type=FORMATS[wanted])
+
+
+def _as_lines(pages: Pages) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for page in pages:
+        if page:
+            yield b"".join(encoder.encode(row) + b"\n" for row in page)
+
+
+def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
+    fields = kind.__struct_fields__
+    yield _lines([kind.__struct_encode_fields__])
+    for page in pages:
+        if page:
+            yield _lines([[cell(getattr(row, field)) for field in fields] for row in page])
+
+
+def _lines(rows: list[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def cell(value: Any) -> Any:
+    """Return the value of a cell; a text that a spreadsheet may take for a formula gets a `'`."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
