@@ -1,7 +1,5 @@
 """`/api/v1/exports`: whole lists as CSV or JSON Lines, streamed a page at a time."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +23,7 @@ from order_sagas.bridges.http.api.search_params import (
 )
 from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 PATH = "/api/v1/exports"
@@ -32,9 +31,6 @@ PAGE = 500
 """Rows that are in memory at once."""
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 """Media types, by the parameter `format`."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet may take for a formula."""
 
 Pages = Iterator[list[Any]]
 
@@ -122,22 +118,7 @@ def _as_lines(pages: Pages) -> Iterator[bytes]:
 
 def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     fields = kind.__struct_fields__
-    yield _lines([kind.__struct_encode_fields__])
+    yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
         if page:
-            yield _lines([[cell(getattr(row, field)) for field in fields] for row in page])
-
-
-def _lines(rows: list[Any]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def cell(value: Any) -> Any:
-    """Return the value of a cell; a text that a spreadsheet may take for a formula gets a `'`."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+            yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()

@@ -278,7 +278,7 @@ def test_no_question_scans_a_growing_table_on_postgresql(postgres_url: str) -> N
                     for each in re.findall(r"Seq Scan on (\w+)", line)
                     if each in GROWING
                 }
-                if found and not asked.counts:
+                if found and not (asked.counts or asked.windowed):  # a window is all of these rows
                     scans[name] = found
     engine.dispose()
 
