@@ -56,7 +56,9 @@ def orders_command(
 ) -> None:
     """List orders, the newest first.
 
-    The options choose them by what is stored about them, in the whole history. SUBMITTED means that the order waits in the log; CREATED that its saga is running.
+    The options choose them by what is stored about them, in the whole history.
+
+    SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
     definition = orders_saga(settings)
     which = search_of(wanted, looked_for)
