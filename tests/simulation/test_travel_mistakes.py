@@ -25,6 +25,20 @@ class KeyOfAnAttempt(Cards):
         return key, make
 
 
+class ForgetsWhatWasUndone(Flights):
+    """Answers an undo of what it has never booked, and does not remember it."""
+
+    def cancel_known(self, known: Booking | None, do: Any, now: float) -> Answer:
+        answer = self.cancel(known, do, now)
+        return answer if known else Answer((), answer.replies)
+
+    handlers = {
+        m.BookFlight: Bookings.book,
+        m.CancelFlight: cancel_known,
+        m.ConfirmFlight: Flights.confirm,
+    }
+
+
 class FreesOnePlace(Flights):
     """Gives back one of several places."""
 
@@ -63,6 +77,7 @@ def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[
     ("service", "broken"),
     [
         (KeyOfAnAttempt, "one key for each effect"),
+        (ForgetsWhatWasUndone, "a cancelled trip keeps nothing"),
         (FreesOnePlace, "a cancelled trip keeps nothing"),
     ],
 )
