@@ -102,6 +102,7 @@ def _message(kind: type[Message], schema: Mapping[str, Any]) -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "traceparent": {"type": "string", "description": "W3C Trace Context."},
+                "tracestate": {"type": "string", "description": "W3C Trace Context."},
                 TYPE_ID: {"type": "string", "description": "Of the wire form of spring-kafka."},
             },
         },

@@ -177,6 +177,13 @@ class Settings:
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
+    trace_headers: bool = _setting(
+        False,
+        kinds.flag(),
+        "Pass the W3C trace context of the record that starts a saga on to each of its records, "
+        "even if no traces are exported.",
+    )
+
     # The simulated payment provider
     payment_decline_above: int | None = _setting(
         None, kinds.optional_integer(0), "Decline payments above this amount, in minor units."

@@ -117,8 +117,14 @@ def _paths(registry: Registry) -> _Json:
                         "name": "traceparent",
                         "in": "header",
                         "description": "W3C Trace Context: the parent span of the order's saga, if "
-                        "tracing is enabled. A malformed value is ignored.",
+                        "workers trace or pass traces on. A malformed value is ignored.",
                         "schema": {"type": "string"},
+                    },
+                    {
+                        "name": "tracestate",
+                        "in": "header",
+                        "description": "W3C Trace Context: passed on with a valid traceparent.",
+                        "schema": {"type": "string", "maxLength": 512},
                     },
                 ],
                 body="Order",

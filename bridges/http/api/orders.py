@@ -22,6 +22,7 @@ from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, answer
 from order_sagas.bridges.http.api.schemas import Receipt
+from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -31,12 +32,9 @@ from order_sagas.bridges.intake.installation_secret import installation_secret
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
-LONGEST_PARENT = 200
-"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
 
 
 class OrderRoutes:
@@ -81,10 +79,7 @@ class OrderRoutes:
             self._secret = await run_in_threadpool(self._read_secret)
         lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "").lower()
         given, order = read_order(raw, order_id_for(key, self._secret), lenient=lenient)
-        parents = request.headers.getlist(TRACEPARENT)
-        # Passed on unchecked: workers validate it, if tracing is enabled.
-        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
-            order = msgspec.structs.replace(order, traceparent=parents[0])
+        order = in_trace_of(order, request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
         verdict = await self._pending.submit(order, key, submitter)
