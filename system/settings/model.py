@@ -262,6 +262,16 @@ class Settings:
         kinds.pairs("a topic", *WIRE_FORMS),
         "Form in which records are written to topics; others as their participants declare.",
     )
+    cloud_events: tuple[str, ...] = _setting(
+        (),
+        kinds.names("names of topics, separated by commas"),
+        "Topics whose records get the headers of CloudEvents 1.0 (binary mode).",
+    )
+    cloud_events_source: str = _setting(
+        "order-sagas",
+        kinds.filled("a URI reference"),
+        "The source of these CloudEvents; differs between systems that share topics.",
+    )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."
     )
