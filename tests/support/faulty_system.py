@@ -61,10 +61,11 @@ class FaultySystem:
         site.is_new = True
 
     def kill(self, site: Site) -> None:
-        """Kill the worker of a site."""
+        """Kill the worker of a site, and start another one."""
         assert site.worker
         site.worker.process.kill()
         site.worker.process.wait()
+        self.start(site)
 
     def keep_running(self) -> bool:
         """Start workers that have ended, as a service manager does; return whether all run."""

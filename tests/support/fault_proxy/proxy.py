@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,7 +128,8 @@ class FaultProxy:
             link = Link((reader, writer), server, self._faults)
             self._links.add(link)
             try:
-                await link.run()
+                with suppress(asyncio.CancelledError):  # by `close`; nobody awaits this task
+                    await link.run()
             finally:
                 self._links.discard(link)
         finally:
