@@ -31,6 +31,7 @@ from order_sagas.bridges.http.api.query_params import (
     USUAL_PAGE,
 )
 from order_sagas.bridges.http.api.routing import Endpoint
+from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
 from order_sagas.bridges.http.api.sagas import ACTIONS, SagaAction
 from order_sagas.bridges.http.api.services import PauseAction
 from order_sagas.bridges.http.problems import ProblemDetails
@@ -154,8 +155,12 @@ def _paths(registry: Registry) -> _Json:
         },
         sagas + "/{id}": {
             "get": _operation(
-                "A saga with its steps, its history and its timeline", {200: "SagaView"}, _ONE,
-                parameters=[an_id],
+                "A saga with its definition, steps, history, timeline, waits and messages",
+                {200: "SagaDetailView"}, _ONE,
+                parameters=[
+                    an_id,
+                    _query("messages", {"type": "boolean"}, "Include the messages of the saga."),
+                ],
             ),
             "post": _operation(
                 "Start a saga of the definition that is named; it is stored before the response",
@@ -325,7 +330,7 @@ def _ref(name: str) -> _Json:
 
 
 _BODIES = (
-    views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, views.SagaView,
+    views.Receipt, views.OrderPage, views.OrderView, views.SagaPage, SagaDetailView,
     views.SagaReceipt, views.SagaGroups, views.StockView, views.CallerView,
     views.DeadLetterPage, views.DeadLetterView,
     views.ActionReceipt, views.BulkActionResult, views.Readiness, views.Liveness, views.Snapshot,

@@ -14,6 +14,8 @@ from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
+from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -67,6 +69,9 @@ class SagaRoutes:
         self._dependencies = dependencies
         self._reader = reader
         self._options = options
+        self._details = SagaDetails(
+            reader, dependencies.registry, dependencies.records_of, dependencies.links_of
+        )
         self._timelines = asyncio.Semaphore(TIMELINES)
         self._operations = SagaOperations(dependencies.database, dependencies.registry)
 
@@ -79,7 +84,7 @@ class SagaRoutes:
             ),
             Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
             Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
-            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show, ("messages",)),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -91,10 +96,18 @@ class SagaRoutes:
         return answer(await run_in_threadpool(self._reader.groups))
 
     async def _show(self, request: Request) -> Response:
-        saga = await run_in_threadpool(self._saga, query.order_id_of(request))
+        name, messages = query.order_id_of(request), query.flag(request, "messages")
+        whole = bool(request.scope["caller"].role & Role.ACT)
+        saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
         return answer(await self._with_timeline(saga))
 
-    async def _with_timeline(self, saga: SagaView) -> SagaView:
+    def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
+        found = self._details.detail(name, messages=messages, whole=whole)
+        if found is None:
+            raise _no_such_saga()
+        return found
+
+    async def _with_timeline(self, saga: SagaDetailView) -> SagaDetailView:
         """Add the timeline, or why there is none. At most TIMELINES are read at once."""
         try:
             async with asyncio.timeout(LONGEST_WAIT):
@@ -113,7 +126,7 @@ class SagaRoutes:
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)
         if found is None:
-            raise Problem(404, "there is no saga of this id")
+            raise _no_such_saga()
         return found
 
     def _ask(self, action: str, make: Make) -> Handle:
@@ -142,3 +155,7 @@ class SagaRoutes:
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
         return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+
+
+def _no_such_saga() -> Problem:
+    return Problem(404, "there is no saga of this id")
