@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.body_schemas import order_body
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
 from order_sagas.bridges.http.api.idempotency_key import (
     client_key,
     former_order_id_for,
@@ -20,8 +22,8 @@ from order_sagas.bridges.http.api.idempotency_key import (
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
-from order_sagas.bridges.http.api.schemas import Receipt
+from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.api.schemas import OrderPage, OrderView, Receipt
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -37,6 +39,21 @@ from order_sagas.bridges.storage.queries import ORDER_STATUSES
 PATH = "/api/v1/orders"
 LONGEST_PARENT = 200
 """Maximum number of characters of a `traceparent` header; version 00 has 55."""
+_HEADERS = (
+    Parameter(
+        "Idempotency-Key",
+        {"type": "string", "pattern": "^[ -~]{1,255}$"},
+        "Requests with the same key create one order.",
+        place="header",
+    ),
+    Parameter(
+        "traceparent",
+        {"type": "string"},
+        "W3C Trace Context: the parent span of the order's saga, if tracing is enabled. A "
+        "malformed value is ignored.",
+        place="header",
+    ),
+)
 
 
 class OrderRoutes:
@@ -61,9 +78,40 @@ class OrderRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", PATH, Role.SUBMIT, self._submit),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "prefix", "limit", "after")),
-            Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show, ("wait",)),
+            Endpoint(
+                "POST",
+                PATH,
+                Role.SUBMIT,
+                self._submit,
+                "Submit an order; it is stored before the response",
+                {201: Receipt, 200: Receipt},
+                _HEADERS,
+                body=order_body(),
+                problems=ANY_REQUEST | {409},
+            ),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List orders, the newest first",
+                {200: OrderPage},
+                (
+                    query.status_parameter(ORDER_STATUSES),
+                    query.PREFIX,
+                    query.LIMIT,
+                    query.AFTER_NUMBER,
+                ),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{id:path}",
+                Role.SUBMIT | Role.READ,
+                self._show,
+                "An order with its payment, reservation, notification and sagas",
+                {200: OrderView},
+                (query.WAIT,),
+            ),
         ]
 
     async def end(self) -> None:

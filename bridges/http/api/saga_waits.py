@@ -13,7 +13,7 @@ from order_sagas.actors.sagas.places import rows_of
 from order_sagas.actors.sagas.state import Phase, SagaState, StepState, saga_id_of, typed
 from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.sagas.transition import Transition
-from order_sagas.bridges.http.api.message_components import signal_schema
+from order_sagas.bridges.http.api.body_schemas import signal_schema
 from order_sagas.bridges.http.api.saga_detail_views import (
     LockView,
     SagaLink,

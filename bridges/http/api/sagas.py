@@ -11,12 +11,13 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
-from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
@@ -30,6 +31,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
+MESSAGES = Parameter("messages", {"type": "boolean"}, "Include the messages of the saga.")
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -46,20 +48,33 @@ class SagaAction(msgspec.Struct, frozen=True):
 
 Make = Callable[[SagaView, SagaAction, str], OperatorCommand]
 
-ACTIONS: dict[str, Make] = {
-    "retry": lambda saga, body, by: RetryStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+ACTIONS: dict[str, tuple[str, Make]] = {
+    "retry": (
+        "Send the stuck command or compensation of `step` again",
+        lambda saga, body, by: RetryStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "skip": lambda saga, body, by: SkipStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+    "skip": (
+        "Treat the stuck `step` as done; needs a `why`",
+        lambda saga, body, by: SkipStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "resume": lambda saga, body, by: ResumeSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "resume": (
+        "Retry every stuck step",
+        lambda saga, body, by: ResumeSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
-    "cancel": lambda saga, body, by: CancelSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "cancel": (
+        "Compensate the order, unless its pivot has passed; needs a `why`",
+        lambda saga, body, by: CancelSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
 }
+"""The actions with their summaries, and what makes their commands."""
 
 
 class SagaRoutes:
@@ -79,12 +94,45 @@ class SagaRoutes:
         """Return the endpoints of this class."""
         return [
             *(
-                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
-                for name, make in ACTIONS.items()
+                Endpoint(
+                    "POST",
+                    f"{PATH}/{{id:path}}/{name}",
+                    Role.ACT,
+                    self._ask(name, make),
+                    summary,
+                    {202: ActionReceipt},
+                    body=SagaAction,
+                    body_required=False,
+                    problems=ANY_REQUEST | {409},
+                )
+                for name, (summary, make) in ACTIONS.items()
             ),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
-            Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
-            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show, ("messages",)),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List sagas, the newest first",
+                {200: SagaPage},
+                (query.status_parameter(SAGA_STATUSES), query.LIMIT, query.AFTER_NAME),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/groups",
+                Role.READ,
+                self._groups,
+                "Sagas that need attention, by definition, step and failure code",
+                {200: SagaGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{id:path}",
+                Role.READ,
+                self._show,
+                "A saga with its definition, steps, history, timeline, waits and messages",
+                {200: SagaDetailView},
+                (MESSAGES,),
+            ),
         ]
 
     async def _list(self, request: Request) -> Response:
