@@ -158,6 +158,16 @@ class Settings:
         kinds.duration(zero=False),
         "Time limit for a request to arrive, and for an idle connection.",
     )
+    http_trace_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's trace in another system, with {trace_id}; the page links to it.",
+    )
+    http_log_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's log lines in another system, with {order_id} or {saga_id}.",
+    )
 
     # Observability
     metrics: str = _setting(

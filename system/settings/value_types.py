@@ -309,6 +309,26 @@ def command() -> Kind:
     return Kind("a command", _text, show=_program, mask=_program)
 
 
+def link_template() -> Kind:
+    """An HTTP URL with names in braces that are replaced, or empty."""
+
+    def read(raw: Any) -> str:
+        value = _text(raw).strip()
+        names = re.findall(r"{([^{}]*)}", value)
+        if value and (
+            not re.match(r"https?://[^/\s]", value)
+            or not {*names} <= {"trace_id", "saga_id", "order_id"}
+        ):
+            raise ValueError
+        return value
+
+    return Kind(
+        "an http or https URL, in which {trace_id}, {saga_id} and {order_id} are replaced, or "
+        "nothing",
+        read,
+    )
+
+
 def endpoint() -> Kind:
     """An HTTP URL. User, password and query are masked: they may hold a key."""
     return Kind("a URL", _text, show=_masked_endpoint, mask=_masked_endpoint)
