@@ -25,7 +25,7 @@ from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
 from order_sagas.system.telemetry.derived_ids import span_id_of
-from order_sagas.system.telemetry.derived_ids import GivenIds
+from order_sagas.system.telemetry.ids import GivenIds
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 
 PREFIX = "order_sagas."
