@@ -14,10 +14,11 @@ from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga,
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import RequestId
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import BulkActionResult
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -144,8 +145,25 @@ class BulkActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", "/api/v1/sagas/actions", Role.ACT, self._sagas),
-            Endpoint("POST", "/api/v1/dead-letters/actions", Role.ACT, self._letters),
+            Endpoint(
+                "POST",
+                "/api/v1/sagas/actions",
+                Role.ACT,
+                self._sagas,
+                "Apply an action to all sagas that match, or list them (dry run)",
+                {200: BulkActionResult, 202: BulkActionResult},
+                body=BulkSagaAction,
+            ),
+            Endpoint(
+                "POST",
+                "/api/v1/dead-letters/actions",
+                Role.ACT,
+                self._letters,
+                "Apply an action to all dead letters that match, or list them (dry run)",
+                {200: BulkActionResult, 202: BulkActionResult},
+                body=BulkDeadLetterAction,
+                problems=ANY_REQUEST | {409},
+            ),
         ]
 
     async def _sagas(self, request: Request) -> Response:

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import DeadLetterGroup, DeadLetterGroups
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -30,6 +31,8 @@ MOST_GROUPS = 100
 """Maximum number of groups in an answer."""
 LONGEST_NUMBER = 18
 """Maximum number of digits of a dead letter's number."""
+_NUMBER = Parameter("number", {"type": "integer", "minimum": 0}, place="path")
+_ALL = Parameter("all", {"type": "boolean"}, "Include replayed and discarded ones.")
 
 
 class DeadLetterAction(msgspec.Struct, frozen=True):
@@ -50,12 +53,53 @@ class DeadLetterRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("GET", PATH, Role.READ, self._list, ("limit", "after", "all")),
-            Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
-            Endpoint("GET", PATH + "/{number}", Role.READ, self._show),
-            Endpoint("POST", PATH + "/{number}/replay", Role.ACT, self._replay),
-            Endpoint("POST", PATH + "/{number}/discard", Role.ACT, self._discard),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List dead letters, the oldest first",
+                {200: DeadLetterPage},
+                (query.LIMIT, query.AFTER_NUMBER, _ALL),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/groups",
+                Role.READ,
+                self._groups,
+                "Open dead letters, by topic and kind of error",
+                {200: DeadLetterGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{number}",
+                Role.READ,
+                self._show,
+                "A dead letter",
+                {200: DeadLetterView},
+                (_NUMBER,),
+            ),
+            self._action("replay", self._replay, "Append the record to its topic again"),
+            self._action(
+                "discard",
+                self._discard,
+                "Mark the record as needing no further action; needs a `why`",
+            ),
         ]
+
+    def _action(self, name: str, handle: Handle, summary: str) -> Endpoint:
+        return Endpoint(
+            "POST",
+            f"{PATH}/{{number}}/{name}",
+            Role.ACT,
+            handle,
+            summary,
+            {202: ActionReceipt},
+            (_NUMBER,),
+            body=DeadLetterAction,
+            body_required=False,
+            problems=ANY_REQUEST | {409},
+        )
 
     async def _list(self, request: Request) -> Response:
         limit, after = query.limit(request), query.number(request, "after")

@@ -9,15 +9,13 @@ from starlette.responses import Response, StreamingResponse
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import OperatorActionView
-from order_sagas.bridges.http.api.operator_actions import PARAMS as ACTION_PARAMS
-from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes, filter_of
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.routing import Endpoint
 from order_sagas.bridges.http.api.schemas import OrderSummary, SagaSummary, View
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
-    SAGA,
     order_search,
     saga_search,
 )
@@ -32,6 +30,8 @@ PAGE = 500
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 """Media types, by the parameter `format`."""
 
+_FORMAT = Parameter("format", {"type": "string", "enum": [*FORMATS]}, "The format; CSV if missing.")
+
 Pages = Iterator[list[Any]]
 
 
@@ -44,13 +44,11 @@ class ExportRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
-        orders = ("format", "status", "prefix", *OF_ORDERS)
-        sagas = ("format", "status", *SAGA, *OF_SAGAS)
-        log = ("format", *(each for each in ACTION_PARAMS if each not in ("limit", "after")))
+        statuses = query.status_parameter
         return [
-            Endpoint("GET", PATH + "/orders", Role.READ, self._orders, orders),
-            Endpoint("GET", PATH + "/sagas", Role.READ, self._sagas, sagas),
-            Endpoint("GET", PATH + "/operator-actions", Role.READ, self._log, log),
+            _export("orders", self._orders, (statuses(ORDER_STATUSES), query.PREFIX, *OF_ORDERS)),
+            _export("sagas", self._sagas, (statuses(SAGA_STATUSES), *OF_SAGAS)),
+            _export("operator-actions", self._log, FILTER),
         ]
 
     async def _orders(self, request: Request) -> Response:
@@ -96,6 +94,18 @@ class ExportRoutes:
                 after = int(page.next)
 
         return _stream(request, "operator-actions", OperatorActionView, pages)
+
+
+def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> Endpoint:
+    return Endpoint(
+        "GET",
+        f"{PATH}/{name}",
+        Role.READ,
+        handle,
+        f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON Lines",
+        {200: Content({"type": "string"}, "text/csv")},
+        (_FORMAT, *parameters),
+    )
 
 
 def _stream(

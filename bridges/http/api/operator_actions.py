@@ -14,10 +14,11 @@ from order_sagas.bridges.http.api.action_schemas import (
     OperatorActionView,
     RequestProgress,
 )
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operators import operator_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import moment
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -33,7 +34,22 @@ from order_sagas.bridges.storage import operator_action_queries as actions
 from order_sagas.bridges.storage.operator_actions import OUTCOMES
 
 PATH = "/api/v1/operator-actions"
-PARAMS = ("request", "target", "by", "action", "outcome", "limit", "after")
+_TEXTS = {
+    "request": "Only those of this request.",
+    "target": "Only those on this saga, dead letter or service.",
+    "by": "Only those of this operator.",
+    "action": "Only those of this name.",
+}
+FILTER = (
+    *(Parameter(name, query.text_schema(), about) for name, about in _TEXTS.items()),
+    Parameter(
+        "outcome",
+        {"type": "array", "items": {"type": "string", "enum": [*OUTCOMES]}},
+        "Only those with one of these.",
+        explode=True,
+    ),
+)
+"""Query parameters that choose actions."""
 MOST = 500
 """Maximum number of actions that one request approves or rejects."""
 
@@ -61,11 +77,42 @@ class OperatorActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("GET", PATH, Role.READ, self._list, PARAMS),
-            Endpoint("GET", PATH + "/requests/{request}", Role.READ, self._progress),
-            Endpoint("POST", PATH + "/approve", Role.ACT, self._approve),
-            Endpoint("POST", PATH + "/reject", Role.ACT, self._reject),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List operators' actions and what became of them, the newest first",
+                {200: OperatorActionPage},
+                (*FILTER, query.LIMIT, query.AFTER_NUMBER),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/requests/{request}",
+                Role.READ,
+                self._progress,
+                "How far a request has come",
+                {200: RequestProgress},
+            ),
+            self._decision(
+                "approve",
+                self._approve,
+                "Send actions that wait for the approval of a second person",
+            ),
+            self._decision("reject", self._reject, "Send them never; needs a `why`"),
         ]
+
+    def _decision(self, name: str, handle: Handle, summary: str) -> Endpoint:
+        return Endpoint(
+            "POST",
+            f"{PATH}/{name}",
+            Role.ACT,
+            handle,
+            summary,
+            {202: ApprovalReceipt},
+            body=Approval,
+            problems=ANY_REQUEST | {404, 409},
+        )
 
     async def _list(self, request: Request) -> Response:
         which = filter_of(request)
@@ -127,7 +174,7 @@ class OperatorActionRoutes:
 
 def filter_of(request: Request) -> actions.ActionFilter:
     """Return which actions are asked for. Raises Problem 422 for an invalid parameter."""
-    texts = {name: query.text(request, name) for name in ("request", "target", "by", "action")}
+    texts = {name: query.text(request, name) for name in _TEXTS}
     outcomes = tuple(query.one_of(request, "outcome", OUTCOMES))
     return actions.ActionFilter(**texts, outcomes=outcomes)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from starlette.requests import Request
 
+from order_sagas.bridges.http.api.endpoint import Parameter
 from order_sagas.bridges.http.problems import Problem, wrong_field, wrong_parameter
 from order_sagas.bridges.records import repeated_names
 
@@ -32,7 +33,37 @@ Reason = Annotated[
     ),
 ]
 
+
+def text_schema(longest: int = 5 * LONGEST_ID) -> dict[str, Any]:
+    """Return the JSON schema of text without control characters, of at most `longest`."""
+    return {"type": "string", "maxLength": longest, "pattern": r"^[^\u0000-\u001f\u007f]*$"}
+
+
+LIMIT = Parameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE},
+    "Maximum number of items on the page.",
+)
+AFTER_NUMBER = Parameter("after", {"type": "integer"}, "The `next` of the page before.")
+AFTER_NAME = Parameter("after", {"type": "string"}, "The `next` of the page before.")
+PREFIX = Parameter(
+    "prefix",
+    text_schema(LONGEST_ID),
+    "Only those whose ids begin with it.",
+)
+WAIT = Parameter(
+    "wait",
+    {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT},
+    "Seconds to wait for the end of the order.",
+)
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def status_parameter(known: Sequence[str]) -> Parameter:
+    """Return the description of `status`, which takes these statuses."""
+    schema = {"type": "array", "items": {"type": "string", "enum": [*known]}}
+    return Parameter("status", schema, "Only those with one of these.", explode=True)
 
 
 def order_id_of(request: Request, name: str = "id") -> str:

@@ -12,12 +12,16 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
-from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
-from order_sagas.bridges.http.api.search_params import OF_SAGAS, SAGA, saga_search
+from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
+from order_sagas.bridges.http.api.saga_details import SagaDetails
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
@@ -32,8 +36,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
-LISTED = ("status", *SAGA, *OF_SAGAS, "limit", "after")
-"""Query parameters of the list."""
+MESSAGES = Parameter("messages", {"type": "boolean"}, "Include the messages of the saga.")
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -50,20 +53,33 @@ class SagaAction(msgspec.Struct, frozen=True):
 
 Make = Callable[[SagaView, SagaAction, str], OperatorCommand]
 
-ACTIONS: dict[str, Make] = {
-    "retry": lambda saga, body, by: RetryStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+ACTIONS: dict[str, tuple[str, Make]] = {
+    "retry": (
+        "Send the stuck command or compensation of `step` again",
+        lambda saga, body, by: RetryStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "skip": lambda saga, body, by: SkipStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+    "skip": (
+        "Treat the stuck `step` as done; needs a `why`",
+        lambda saga, body, by: SkipStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "resume": lambda saga, body, by: ResumeSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "resume": (
+        "Retry every stuck step",
+        lambda saga, body, by: ResumeSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
-    "cancel": lambda saga, body, by: CancelSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "cancel": (
+        "Compensate the order, unless its pivot has passed; needs a `why`",
+        lambda saga, body, by: CancelSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
 }
+"""The actions with their summaries, and what makes their commands."""
 
 
 class SagaRoutes:
@@ -73,6 +89,9 @@ class SagaRoutes:
         self._dependencies = dependencies
         self._reader = reader
         self._options = options
+        self._details = SagaDetails(
+            reader, dependencies.registry, dependencies.records_of, dependencies.links_of
+        )
         self._timelines = asyncio.Semaphore(TIMELINES)
         self._operations = SagaOperations(
             dependencies.database, dependencies.registry, dependencies.approval_above
@@ -82,13 +101,58 @@ class SagaRoutes:
         """Return the endpoints of this class."""
         return [
             *(
-                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
-                for name, make in ACTIONS.items()
+                Endpoint(
+                    "POST",
+                    f"{PATH}/{{id:path}}/{name}",
+                    Role.ACT,
+                    self._ask(name, make),
+                    summary,
+                    {202: ActionReceipt},
+                    body=SagaAction,
+                    body_required=False,
+                    problems=ANY_REQUEST | {409},
+                )
+                for name, (summary, make) in ACTIONS.items()
             ),
-            Endpoint("GET", PATH, Role.READ, self._list, LISTED),
-            Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
-            Endpoint("GET", PATH + "/retrying", Role.READ, self._retrying),
-            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List sagas, the newest first",
+                {200: SagaPage},
+                (
+                    query.status_parameter(SAGA_STATUSES),
+                    *OF_SAGAS,
+                    query.LIMIT,
+                    query.AFTER_NAME,
+                ),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/groups",
+                Role.READ,
+                self._groups,
+                "Sagas that need attention, by definition, step and failure code",
+                {200: SagaGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/retrying",
+                Role.READ,
+                self._retrying,
+                "Sagas that retry a step, by definition, step and cause",
+                {200: RetryingGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{id:path}",
+                Role.READ,
+                self._show,
+                "A saga with its definition, steps, history, timeline, waits and messages",
+                {200: SagaDetailView},
+                (MESSAGES,),
+            ),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -104,10 +168,18 @@ class SagaRoutes:
         return answer(await run_in_threadpool(self._reader.retrying))
 
     async def _show(self, request: Request) -> Response:
-        saga = await run_in_threadpool(self._saga, query.order_id_of(request))
+        name, messages = query.order_id_of(request), query.flag(request, "messages")
+        whole = bool(request.scope["caller"].role & Role.ACT)
+        saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
         return answer(await self._with_timeline(saga))
 
-    async def _with_timeline(self, saga: SagaView) -> SagaView:
+    def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
+        found = self._details.detail(name, messages=messages, whole=whole)
+        if found is None:
+            raise _no_such_saga()
+        return found
+
+    async def _with_timeline(self, saga: SagaDetailView) -> SagaDetailView:
         """Add the timeline, or why there is none. At most TIMELINES are read at once."""
         try:
             async with asyncio.timeout(LONGEST_WAIT):
@@ -126,7 +198,7 @@ class SagaRoutes:
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)
         if found is None:
-            raise Problem(404, "there is no saga of this id")
+            raise _no_such_saga()
         return found
 
     def _ask(self, action: str, make: Make) -> Handle:
@@ -165,3 +237,7 @@ class SagaRoutes:
             pending=bool(sent.pending),
             saga_id=saga.saga_id,
         )
+
+
+def _no_such_saga() -> Problem:
+    return Problem(404, "there is no saga of this id")

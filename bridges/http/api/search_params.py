@@ -1,4 +1,4 @@
-"""Query parameters of searches for orders and sagas, and their OpenAPI descriptions."""
+"""Query parameters of searches for orders and sagas."""
 
 import re
 from datetime import UTC, datetime
@@ -8,34 +8,45 @@ from starlette.requests import Request
 
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.endpoint import Parameter
 from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.storage.search import Search
 
 _AMOUNT = "minor units, or an amount with its currency, such as EUR 499.50"
 _TIME = "a date or a time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30:00Z"
 
-OF_SAGAS: dict[str, str] = {
-    "code": "Only those with this failure code.",
-    "reason": "Only those whose reason contains this text, ignoring case.",
-    "step": "Only those whose saga waits for this step.",
-    "version": "Only those whose saga has this version of its definition.",
-    "startedFrom": f"Only those whose saga began at this time or later: {_TIME}.",
-    "startedTo": "Only those whose saga began before this time.",
-    "endedFrom": "Only those whose saga ended at this time or later.",
-    "endedTo": "Only those whose saga ended before this time.",
-}
-OF_ORDERS: dict[str, str] = {
-    "customer": "Only orders of the customer with this id.",
-    "sku": "Only orders with this SKU in a line.",
-    "amountFrom": f"Only orders worth this or more: {_AMOUNT}.",
-    "amountTo": "Only orders worth this or less.",
-    "currency": "Only orders in this currency.",
-    **OF_SAGAS,
-}
-"""Parameters, each with its description."""
-SAGA = {"saga": "Only sagas of the definition of this name."}
 LONGEST = 200
 """Maximum number of characters of a parameter."""
+
+
+def _text(name: str, about: str) -> Parameter:
+    return Parameter(name, query.text_schema(LONGEST), about)
+
+
+_OF_BOTH = (
+    _text("code", "Only those with this failure code."),
+    _text("reason", "Only those whose reason contains this text, ignoring case."),
+    _text("step", "Only those whose saga waits for this step."),
+    Parameter(
+        "version",
+        {"type": "integer"},
+        "Only those whose saga has this version of its definition.",
+    ),
+    _text("startedFrom", f"Only those whose saga began at this time or later: {_TIME}."),
+    _text("startedTo", "Only those whose saga began before this time."),
+    _text("endedFrom", "Only those whose saga ended at this time or later."),
+    _text("endedTo", "Only those whose saga ended before this time."),
+)
+OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *_OF_BOTH)
+OF_ORDERS = (
+    _text("customer", "Only orders of the customer with this id."),
+    _text("sku", "Only orders with this SKU in a line."),
+    _text("amountFrom", f"Only orders worth this or more: {_AMOUNT}."),
+    _text("amountTo", "Only orders worth this or less."),
+    _text("currency", "Only orders in this currency."),
+    *_OF_BOTH,
+)
+"""Query parameters."""
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 

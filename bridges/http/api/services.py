@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -25,7 +26,10 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.deferred import INTAKE
 
 PATH = "/api/v1/services"
-ACTIONS = ("pause", "unpause")
+ACTIONS = {
+    "pause": "Pause a service, or the `intake`; needs a `why`",
+    "unpause": "End the pause; deferred messages are handled first",
+}
 
 
 class PauseAction(msgspec.Struct, frozen=True):
@@ -45,8 +49,18 @@ class ServiceRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.ACT, self._ask(action))
-            for action in ACTIONS
+            Endpoint(
+                "POST",
+                f"{PATH}/{{name}}/{action}",
+                Role.ACT,
+                self._ask(action),
+                summary,
+                {202: ActionReceipt},
+                body=PauseAction,
+                body_required=False,
+                problems=ANY_REQUEST | {409},
+            )
+            for action, summary in ACTIONS.items()
         ]
 
     def _ask(self, action: str) -> Handle:
