@@ -386,7 +386,7 @@ class Harness:
         stage = self.stage
         for part in (
             stage.meddling, stage.troubles, stage.points, stage.database, stage.calls,
-            stage.kafka_troubles,
+            stage.ack_delays, stage.kafka_troubles,
         ):  # fmt: skip
             part.clear()
         self._group.interceptors.clear()
