@@ -11,6 +11,7 @@ from thespian.actors import ActorSystem
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
 from order_sagas.bridges.http.config import TimelineError
+from order_sagas.system.http_links import links_of
 from order_sagas.system.http_registry import leave_card
 from order_sagas.system.log_client import check_log, log_access
 from order_sagas.system.logs import configure_logging
@@ -89,6 +90,8 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         running=_kept(access.running),
         timeline=lambda order_id: _timeline(settings, order_id),
         lag=access.lag,
+        records_of=access.records_of,
+        links_of=links_of(settings),
         dead_letters=access.dead_letters,
         topic_problems=_kept(access.problems),
         check_log=access.knock,

@@ -1,6 +1,6 @@
 """Options and dependencies of the HTTP server, and its errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
+from order_sagas.bridges.storage.order_records import OrderRecords
 
 
 class HttpError(BridgeError):
@@ -64,6 +65,10 @@ def _no_op() -> None:
     return None
 
 
+def _no_records(order_id: str, keys: Collection[str], moments: Sequence[float]) -> OrderRecords:
+    return OrderRecords([])
+
+
 @attrs.frozen(kw_only=True)
 class Dependencies:
     """Functions of the surrounding system that the HTTP server calls, on threads, as they block."""
@@ -83,6 +88,13 @@ class Dependencies:
     """
     lag: Callable[[], Lag] = lambda: Lag({}, {})
     """Number of records not handled yet, by topic and by role."""
+    records_of: Callable[[str, Collection[str], Sequence[float]], OrderRecords] = _no_records
+    """Records of this order that have one of these keys, from around these moments (epoch seconds).
+
+    Raises BridgeError if they are not at hand.
+    """
+    links_of: Callable[[str, str, str], Mapping[str, str]] = lambda *_: {}
+    """Links to traces and logs, by name: of a saga id, an order id and a `traceparent` or ""."""
     dead_letters: Callable[[], int] = lambda: 0
     """Number of records in the dead-letter topic, including replay and discard marks."""
     topic_problems: Callable[[], Sequence[object]] = lambda: ()

@@ -23,6 +23,7 @@ from order_sagas.actors.messages import MAIN, OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.state import Status, decode_plain
 from order_sagas.bridges.storage.consumers import consumer_of_role
+from order_sagas.bridges.storage.deferred import parked
 from order_sagas.bridges.storage.log_queues import (
     LEFT,
     LEFT_FOR_OTHERS,
@@ -306,6 +307,34 @@ def locks(db: sa.Connection) -> list[dict[str, Any]]:
     return [
         {"key": key.removeprefix("lock:"), "claims": msgspec.json.decode(claims)}
         for key, claims in db.execute(sa.text(query))
+    ]
+
+
+def lock_claims(db: sa.Connection, lock_id: str) -> list[dict[str, Any]]:
+    """Return the claims of one lock, as `locks` has them; `lock_id` is its key with the prefix."""
+    if not sa.inspect(db).has_table("saga_locks"):
+        return []
+    query = (
+        "SELECT claims FROM saga_locks WHERE no = (SELECT no FROM order_keys WHERE order_id = :id)"
+    )
+    claims = db.execute(sa.text(query), {"id": lock_id}).scalar()
+    found: list[dict[str, Any]] = msgspec.json.decode(claims) if claims else []
+    return found
+
+
+def deferred_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
+    """Return the records of an order that are deferred, oldest first.
+
+    Each has its `target`, the pause; `topic`, `value` as text, and `at` as `early_of` has them.
+    """
+    query: Any = (
+        sa.select(parked.c.target, parked.c.topic, parked.c.value, parked.c.at)
+        .where(parked.c.order_id == order_id)
+        .order_by(parked.c.id)
+    )
+    return [
+        {**row, "value": bytes(row["value"] or b"").decode(errors="replace")}
+        for row in _rows(db, query)
     ]
 
 

@@ -9,6 +9,7 @@ from order_sagas.actors.sagas.state import Status
 from order_sagas.actors.services.effects import EffectService
 from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness import faults
+from order_sagas.system.harness.incidents import ON_PURPOSE
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
@@ -71,11 +72,12 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
             continue
         error = str(line.get("error"))
         if "details" in line:
-            expected = "broken on purpose" in error or (outright and "NoneType" in error)
+            expected = ON_PURPOSE in error or (outright and "NoneType" in error)
         else:
             expected = damaged
         if not expected:
-            yield Broken("no dead letters", str(line.get("topic")), error)
+            subject = str(line.get("order_id") or line.get("topic"))
+            yield Broken("no dead letters", subject, error)
 
 
 def check_keys(system: "Harness") -> Iterator[Broken]:

@@ -15,6 +15,7 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
+from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
@@ -25,11 +26,12 @@ from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
 from order_sagas.system.harness.environment import Stage
-from order_sagas.system.harness.expectation import Expectation, Violated
-from order_sagas.system.harness.failure_report import story, trace_of
+from order_sagas.system.harness.expectation import Expectation, Violated, orders_of
+from order_sagas.system.harness.failure_report import story, trace_of, went_wrong
 from order_sagas.system.harness.fake_provider import Mailbag, Provider
 from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
+from order_sagas.system.harness.incident_words import said
 from order_sagas.system.harness.inputs import Inputs
 from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.known_names import check_names, check_service
@@ -417,12 +419,15 @@ class Harness:
     def expect_no_violations(self) -> None:
         """Check that no commit violated an invariant, and audit the database.
 
+        A dead letter because a handler raised is a violation too, unless a fault let it raise.
         Raises Violated with all violations.
         """
         self.ledger.audit(self.books)
+        for each in self.stage.incidents.letters_of_handlers():
+            self.ledger.note(Broken("no dead letters", each.order_id, said(each.event)))
         found = list(self.ledger.violations)
         if found:
-            raise Violated(found)
+            raise Violated(found, self.went_wrong(*orders_of(found)))
 
     def sent(self, order_id: str = "") -> list[str]:
         """Return the statuses of the records that the system sent, about one order or all."""
@@ -470,7 +475,15 @@ class Harness:
 
     def story(self, *order_ids: str) -> str:
         """Return a report: the seed, the faults, and the traces of these orders."""
-        return story(self.seed, self.faults, order_ids, self._capture.lines)
+        lines, incidents = self._capture.lines, self.stage.incidents
+        return story(self.seed, self.faults, order_ids, lines, incidents)
+
+    def went_wrong(self, *order_ids: str) -> list[str]:
+        """Return what services did wrong with these orders, or with any: one line for each.
+
+        These are exceptions of handlers and dead letters, then calls that were repeated.
+        """
+        return went_wrong(self.stage.incidents, order_ids)
 
     # --- internals ----------------------------------------------------------------------------
 

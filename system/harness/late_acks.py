@@ -5,34 +5,39 @@ from collections import deque
 from thespian.actors import ActorAddress
 
 from order_sagas.actors.protocol import NO_BATCH, Ack
-from order_sagas.system.harness.faults import LateAcks
+from order_sagas.system.harness.faults import LateAcks, Strike
 
 
 class AckDelays:
     """The faults of acknowledgements by actors, counted over all lives of all workers."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[int, float] = {}
+    def __init__(self, struck: Strike) -> None:
+        self._struck = struck
+        self._late: dict[int, LateAcks] = {}
         self._acks = 0
 
     def __bool__(self) -> bool:
-        return bool(self._seconds)
+        return bool(self._late)
 
     def plan(self, fault: LateAcks) -> None:
         """Put a fault in force, counted from now on."""
         for i in range(fault.times):
-            self._seconds[self._acks + fault.nth + i] = fault.seconds
+            self._late[self._acks + fault.nth + i] = fault
 
     def clear(self) -> None:
         """Remove all faults."""
-        self._seconds.clear()
+        self._late.clear()
 
     def delay(self, ack: Ack) -> float:
         """Count an acknowledgement; return by how many seconds it is late. Timers are not."""
         if ack.batch == NO_BATCH:
             return 0.0
         self._acks += 1
-        return self._seconds.pop(self._acks, 0.0)
+        fault = self._late.pop(self._acks, None)
+        if fault is None:
+            return 0.0
+        self._struck(fault, "", f"an acknowledgement of batch {ack.batch}")
+        return fault.seconds
 
 
 class AckQueues:

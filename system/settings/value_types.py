@@ -38,6 +38,18 @@ def text(accepts: str = "text") -> Kind:
     return Kind(accepts, _text)
 
 
+def filled(accepts: str) -> Kind:
+    """A text that is not empty and has no white space, such as a URI."""
+
+    def read(raw: Any) -> str:
+        value = _filled(raw)
+        if value.split() != [value] or not value.isprintable():
+            raise ValueError
+        return value
+
+    return Kind(accepts, read)
+
+
 def reference() -> Kind:
     """A place in a Python module, such as `shop.app:APP`."""
 
@@ -295,6 +307,26 @@ def has_password(url: str) -> bool:
 def command() -> Kind:
     """A command line. Only the program is shown: its arguments may be secrets."""
     return Kind("a command", _text, show=_program, mask=_program)
+
+
+def link_template() -> Kind:
+    """An HTTP URL with names in braces that are replaced, or empty."""
+
+    def read(raw: Any) -> str:
+        value = _text(raw).strip()
+        names = re.findall(r"{([^{}]*)}", value)
+        if value and (
+            not re.match(r"https?://[^/\s]", value)
+            or not {*names} <= {"trace_id", "saga_id", "order_id"}
+        ):
+            raise ValueError
+        return value
+
+    return Kind(
+        "an http or https URL, in which {trace_id}, {saga_id} and {order_id} are replaced, or "
+        "nothing",
+        read,
+    )
 
 
 def endpoint() -> Kind:

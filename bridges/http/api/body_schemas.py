@@ -76,11 +76,28 @@ def _message_components(registry: Registry) -> Json:
     starts, signals = _starts_of(registry), _signals_of(registry)
     found = schema_components([*starts, *signals], reference(f"{PREFIX}{{name}}")["$ref"])
     for message in (*starts, *signals):
-        schema = found[message.__name__]
-        left_out = {"status", *(("orderId",) if message in signals else ())}
-        schema["required"] = [each for each in schema["required"] if each not in left_out]
-        schema["properties"] = {
-            name: each for name, each in schema["properties"].items() if name not in ENVELOPE
-        }
-        schema["additionalProperties"] = False
+        not_required = {"status", *(("orderId",) if message in signals else ())}
+        _as_given(found[message.__name__], not_required)
     return {PREFIX + name: schema for name, schema in found.items()}
+
+
+def signal_schema(message: type[Message]) -> Json:
+    """Return the schema of the body of a signal, which needs no other schemas.
+
+    Without the order id and the status, which the path has.
+    """
+    found = schema_components([message])
+    schema: Json = found.pop(message.__name__)
+    _as_given(schema, {"status", "orderId"})
+    for name in ("status", "orderId", "traceparent"):
+        schema["properties"].pop(name, None)
+    return {**schema, **({"$defs": found} if found else {})}
+
+
+def _as_given(schema: Json, not_required: set[str]) -> None:
+    """Remove from the schema of a message what the system sets."""
+    schema["required"] = [each for each in schema["required"] if each not in not_required]
+    schema["properties"] = {
+        name: each for name, each in schema["properties"].items() if name not in ENVELOPE
+    }
+    schema["additionalProperties"] = False

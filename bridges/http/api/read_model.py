@@ -146,7 +146,7 @@ class ReadModel:
         if order is None and not own_sagas:
             return None  # an id of something else, such as a stock delivery, or of other sagas
         order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
-        found = [self._saga_view(row, progress) for row, progress in whole["sagas"]]
+        found = [self.saga_view(row, progress) for row, progress in whole["sagas"]]
         own = next((each for each in found if each.saga == self._orders_saga), None)
         return OrderView(
             **_order_fields(order),
@@ -204,17 +204,23 @@ class ReadModel:
 
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""
-        definition, _, order_id = name.partition("/")
         with self.moment() as db:
-            exact = queries.order(db, order_id) if order_id else None
-            other = queries.order(db, name)
+            found = self.find_saga(db, name)
+        return self.saga_view(*found) if found else None
+
+    @staticmethod
+    def find_saga(db: sa.Connection, name: str) -> tuple[Row, SagaState] | None:
+        """Return the row and the state of a saga that is named as for `saga`, or None."""
+        definition, _, order_id = name.partition("/")
+        exact = queries.order(db, order_id) if order_id else None
         for row, progress in (exact or {"sagas": ()})["sagas"]:
             if row["saga"] == definition:
-                return self._saga_view(row, progress)
-        found = (other or {"sagas": ()})["sagas"]
-        return self._saga_view(*found[0]) if len(found) == 1 else None
+                return row, progress
+        found = (queries.order(db, name) or {"sagas": ()})["sagas"]
+        return found[0] if len(found) == 1 else None
 
-    def _saga_view(self, row: Row, progress: SagaState) -> SagaView:
+    def saga_view(self, row: Row, progress: SagaState) -> SagaView:
+        """Return the view of a stored saga."""
         summary = _saga_summary(row)
         return SagaView(
             **msgspec.structs.asdict(summary),
@@ -312,7 +318,7 @@ class ReadModel:
                     self._with_pause(_saga_summary(row), names)
                     for row in queries.oldest(db, DEADLINES)
                 ],
-                paused=[_pause(each) for each in pauses],
+                paused=[pause_view(each) for each in pauses],
             )
 
     def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
@@ -355,7 +361,8 @@ def _groups(db: sa.Connection) -> list[SagaGroup]:
     ]
 
 
-def _pause(pause: Paused) -> PauseView:
+def pause_view(pause: Paused) -> PauseView:
+    """Return the view of a pause."""
     return PauseView(
         name=pause.name,
         by=pause.by,

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
+from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -29,6 +31,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
+MESSAGES = Parameter("messages", {"type": "boolean"}, "Include the messages of the saga.")
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -81,6 +84,9 @@ class SagaRoutes:
         self._dependencies = dependencies
         self._reader = reader
         self._options = options
+        self._details = SagaDetails(
+            reader, dependencies.registry, dependencies.records_of, dependencies.links_of
+        )
         self._timelines = asyncio.Semaphore(TIMELINES)
         self._operations = SagaOperations(dependencies.database, dependencies.registry)
 
@@ -123,8 +129,9 @@ class SagaRoutes:
                 PATH + "/{id:path}",
                 Role.READ,
                 self._show,
-                "A saga with its steps, its history and its timeline",
-                {200: SagaView},
+                "A saga with its definition, steps, history, timeline, waits and messages",
+                {200: SagaDetailView},
+                (MESSAGES,),
             ),
         ]
 
@@ -137,10 +144,18 @@ class SagaRoutes:
         return answer(await run_in_threadpool(self._reader.groups))
 
     async def _show(self, request: Request) -> Response:
-        saga = await run_in_threadpool(self._saga, query.order_id_of(request))
+        name, messages = query.order_id_of(request), query.flag(request, "messages")
+        whole = bool(request.scope["caller"].role & Role.ACT)
+        saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
         return answer(await self._with_timeline(saga))
 
-    async def _with_timeline(self, saga: SagaView) -> SagaView:
+    def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
+        found = self._details.detail(name, messages=messages, whole=whole)
+        if found is None:
+            raise _no_such_saga()
+        return found
+
+    async def _with_timeline(self, saga: SagaDetailView) -> SagaDetailView:
         """Add the timeline, or why there is none. At most TIMELINES are read at once."""
         try:
             async with asyncio.timeout(LONGEST_WAIT):
@@ -159,7 +174,7 @@ class SagaRoutes:
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)
         if found is None:
-            raise Problem(404, "there is no saga of this id")
+            raise _no_such_saga()
         return found
 
     def _ask(self, action: str, make: Make) -> Handle:
@@ -188,3 +203,7 @@ class SagaRoutes:
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
         return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+
+
+def _no_such_saga() -> Problem:
+    return Problem(404, "there is no saga of this id")

@@ -24,12 +24,15 @@ def test_acknowledgements_of_one_actor_stay_in_order():
 
 def test_acknowledgements_are_counted_and_those_of_timers_are_not():
     """A timer belongs to no batch."""
-    delays = AckDelays()
-    delays.plan(LateAcks(nth=2, times=1, seconds=4.0))
+    struck: list[tuple[object, ...]] = []
+    delays = AckDelays(lambda *what: struck.append(what))
+    fault = LateAcks(nth=2, times=1, seconds=4.0)
+    delays.plan(fault)
     acks = (Ack(1, 0), Ack(NO_BATCH, 1), Ack(1, 1), Ack(1, 2))
 
     assert [0.0, 0.0, 4.0, 0.0] == [delays.delay(ack) for ack in acks]
     assert not delays
+    assert [(fault, "", "an acknowledgement of batch 1")] == struck
 
 
 def test_a_batch_is_open_until_its_last_acknowledgement_is_there():

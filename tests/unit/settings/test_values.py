@@ -40,6 +40,8 @@ def the(name, raw):
             "postgresql+psycopg://me@/orders?host=%2Frun%2Fpg",
         ),
         ("database", "sqlite://", "sqlite://"),
+        ("http_trace_link", " https://t.example/{trace_id} ", "https://t.example/{trace_id}"),
+        ("http_log_link", "", ""),
     ],
 )
 def test_a_value_is_read_from_text_and_from_toml(name, raw, expected):
@@ -50,6 +52,8 @@ def test_a_value_is_read_from_text_and_from_toml(name, raw, expected):
 @pytest.mark.parametrize(
     ("name", "raw", "accepts"),
     [
+        ("http_trace_link", "javascript:alert(1)", "an http or https URL"),
+        ("http_log_link", "https://l.example/{customer}", "{order_id} are replaced"),
         ("partitions", "0", "a whole number from 1"),
         ("partitions", 1.5, "a whole number from 1"),
         ("partitions", True, "a whole number from 1"),
