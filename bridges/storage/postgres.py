@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.storage.answer_limit import LimitedConnection
 from order_sagas.bridges.storage.rows import Row
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of errors that it raises anyway
@@ -212,7 +213,7 @@ class PostgresConnection:
 
     def _working(self) -> "psycopg.Connection[Any]":
         if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = psycopg.connect(
+            self._connection = LimitedConnection.connect(
                 self._dsn,
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS,
