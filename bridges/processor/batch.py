@@ -65,6 +65,10 @@ class Batch:
     dead_letters: int = 0
     moved: list[Ack] = attrs.field(factory=list)
     """Acks that contain saga transitions, for observers."""
+    acks: list[Ack] = attrs.field(factory=list)
+    """All that was absorbed, in order."""
+    refused: list[tuple[Route, Message]] = attrs.field(factory=list)
+    """Deliveries that were left out, because the database refused their results."""
     sources: list[Any] = attrs.field(factory=list)
     """Handovers of the log adapter that are settled when the batch is over."""
     outcomes: list[Outcome] = attrs.field(factory=list)
@@ -88,6 +92,7 @@ class Batch:
         Of several writes of one entity, the last one is stored.
         """
         saga: SagaState | None = None
+        self.acks.append(handled)
         if handled.outputs:
             self.outputs += handled.outputs
         for write in handled.writes:

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.storage.bulk_insert import insert
 from order_sagas.bridges.storage.rows import Row
@@ -30,7 +30,11 @@ takes minutes."""
 
 
 class Connection(Protocol):
-    """A connection to a database. Methods raise StoreUnavailableError during an outage."""
+    """A connection to a database.
+
+    Methods raise StoreUnavailableError during an outage, and UnstorableError for values that the
+    database does not take.
+    """
 
     dialect: str
     """"sqlite" or "postgresql"."""
@@ -71,6 +75,13 @@ class Connection(Protocol):
 
     def alone(self, cursor: Any) -> None:
         """Serialise with all other transactions that call this, until this one ends."""
+        ...
+
+    def check_now(self, cursor: Any) -> None:
+        """Within a transaction: wait for its statements, and check deferred constraints.
+
+        Raises UnstorableError if what was written cannot be committed.
+        """
         ...
 
     def drop_ids(self) -> None:
@@ -187,6 +198,12 @@ _NO_SPACE = (
     sqlite3.SQLITE_IOERR_SHMSIZE,
 )
 """Error codes of a file that cannot grow now. After them nothing of the transaction is stored."""
+_UNSTORABLE = (
+    sqlite3.IntegrityError,  # a constraint, or a trigger that refuses a row
+    sqlite3.DataError,  # a text or a row that is too large
+    OverflowError,  # an integer of more than 64 bits
+    UnicodeEncodeError,  # half of a pair of surrogates
+)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -197,6 +214,8 @@ class _SqliteErrors:
         """Do nothing."""
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if isinstance(error, _UNSTORABLE):
+            raise UnstorableError(f"the database refuses a value: {error}") from error
         if not isinstance(error, sqlite3.DatabaseError):
             return
         # Only errors that come from SQLite itself have a code.
@@ -233,6 +252,8 @@ class SqliteConnection:
         """Use this connection, which must be in autocommit mode (`isolation_level` None)."""
         self._connection = connection
         self._cursor = connection.cursor()
+        self._besides: list[sqlite3.Cursor] = []
+        """The cursors of `beside` in the open, or the last, transaction."""
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
@@ -260,11 +281,16 @@ class SqliteConnection:
     def _transaction(self, patience: float) -> Iterator[Any]:
         with _sqlite_errors:
             cursor = self._cursor
+            self._besides.clear()
             self._begin(cursor, patience)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
+                # A query whose rows are not fetched would keep its snapshot: later reads would not
+                # see what other processes write.
+                for beside in self._besides:
+                    beside.close()
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
@@ -295,10 +321,15 @@ class SqliteConnection:
 
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
-        return self._connection.cursor()
+        cursor = self._connection.cursor()
+        self._besides.append(cursor)
+        return cursor
 
     def alone(self, cursor: Any) -> None:
         """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def check_now(self, cursor: Any) -> None:
+        """Do nothing: each statement was checked when it ran."""
 
     def drop_ids(self) -> None:
         """Do nothing: no ids are reserved."""

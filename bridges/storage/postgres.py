@@ -1,6 +1,7 @@
 """PostgreSQL through psycopg 3: reconnects when it is next used after the connection broke."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -8,8 +9,10 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
-from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.storage.rows import Row
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of errors that it raises anyway
 
 CONNECT_SECONDS = 10
 FROZEN_SECONDS = 20
@@ -29,6 +32,12 @@ _AWAY = (
     # The server became a standby by a failover, or its administrator stopped writes.
     psycopg.errors.ReadOnlySqlTransaction,
 )
+_UNSTORABLE = (
+    psycopg.IntegrityError,  # 23xxx: a constraint
+    psycopg.DataError,  # 22xxx, and texts with NUL, which psycopg does not send
+    psycopg.errors.RaiseException,  # a trigger of the shop's own
+    UnicodeEncodeError,  # half of a pair of surrogates
+)
 _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 
 
@@ -36,9 +45,11 @@ _ARRAYS = {"int": "int[]", "bigint": "bigint[]", "text": "text[]"}
 def _errors() -> Iterator[None]:
     try:
         yield
+    except _UNSTORABLE as error:
+        raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
     except _AWAY as error:
         if (error.sqlstate or "").startswith("54"):  # a limit of the server: waiting does not help
-            raise StoreError(f"PostgreSQL: {str(error).strip()}") from error
+            raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
         raise StoreUnavailableError(f"PostgreSQL: {str(error).strip()}") from error
     except (
         psycopg.errors.InsufficientPrivilege,
@@ -125,6 +136,12 @@ class PostgresConnection:
     def alone(self, cursor: Any) -> None:
         """Take an advisory lock until the end of the transaction."""
         self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
+
+    def check_now(self, cursor: Any) -> None:
+        """Check deferred constraints, and wait for the results of all statements."""
+        beside = self.beside(cursor)
+        beside.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        beside.execute("SELECT 1").fetchall()
 
     def drop_ids(self) -> None:
         """Drop the ids that were fetched from sequences and not taken."""

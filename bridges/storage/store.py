@@ -306,6 +306,22 @@ class Store:
             self._numbers.clear()  # new ones were rolled back with the transaction
             raise
 
+    def try_writes(self, entities: Iterable[Entity], sagas: Iterable[SagaState]) -> None:
+        """Check that these could be stored: the transaction that stores them is rolled back.
+
+        Raises UnstorableError if not, StoreUnavailableError, and LostShardError if an order was
+        pruned meanwhile.
+        """
+        try:
+            with self.db.transaction() as db:
+                self._write_entities(db, Changes(entities=entities, sagas=sagas))()
+                self.db.check_now(db)
+                raise _RollBackError
+        except _RollBackError:
+            pass
+        finally:
+            self._numbers.clear()
+
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
         # The fencing query is sent first, so that it takes its row locks early; its result is read
         # last, so that the pipeline is not stalled.
@@ -481,6 +497,10 @@ def _outgoing(rows: Iterable[Row]) -> list[tuple[int, Outgoing]]:
         (number, Outgoing(topic, partition, key, value, unpack(headers)))
         for number, topic, partition, key, value, headers in rows
     ]
+
+
+class _RollBackError(Exception):
+    """Ends a transaction without a commit."""
 
 
 def _nothing() -> None:

@@ -44,7 +44,10 @@ STATUS_STYLES = {
 }
 
 
-LOG_SETTINGS = ("app", "services", "database", "partitions", "kafka", "wire_forms")
+LOG_SETTINGS = (
+    "app", "services", "database", "partitions", "kafka", "wire_forms", "cloud_events",
+    "cloud_events_source",
+)  # fmt: skip
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 
 

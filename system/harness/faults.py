@@ -3,6 +3,8 @@
 Times are seconds since the start of the harness. `nth` counts matches from 1; 0 means every match.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 FOREVER = 1e12
@@ -15,6 +17,10 @@ def _tag(name: str) -> str:
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fault", tag=_tag, gc=False):
     """Base of all faults."""
+
+
+Strike = Callable[..., None]
+"""Notes that a fault took effect: the fault, the order id or "", and what it struck, in words."""
 
 
 # --- records in transit -----------------------------------------------------------------------

@@ -7,7 +7,15 @@ import msgspec
 from msgspec.structs import replace
 
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
+from order_sagas.system.harness.faults import (
+    Corrupt,
+    Delay,
+    Drop,
+    Duplicate,
+    RecordFault,
+    Reorder,
+    Strike,
+)
 
 AT_ONCE, BEHIND = -1.0, 0.0
 """Values of `Trip.wait`: in the same batch, and after the records written by now."""
@@ -52,8 +60,9 @@ class _Rule:
 class Meddling:
     """The record faults in force, indexed by status and order id."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
+    def __init__(self, elapsed: Callable[[], float], struck: Strike) -> None:
         self._elapsed = elapsed
+        self._struck = struck
         self._rules: dict[tuple[str, str], list[_Rule]] = {}
 
     def __bool__(self) -> bool:
@@ -90,7 +99,10 @@ class Meddling:
         head = head_of(outgoing.value)
         status, order, known = head.status, head.order_id, self._rules
         named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
-        return [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
+        hits = [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
+        for fault in hits:
+            self._struck(fault, order, status)
+        return hits
 
     def _hit(self, rule: _Rule) -> bool:
         fault = rule.fault

@@ -187,6 +187,13 @@ class Settings:
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
+    trace_headers: bool = _setting(
+        False,
+        kinds.flag(),
+        "Pass the W3C trace context of the record that starts a saga on to each of its records, "
+        "even if no traces are exported.",
+    )
+
     # The simulated payment provider
     payment_decline_above: int | None = _setting(
         None, kinds.optional_integer(0), "Decline payments above this amount, in minor units."
@@ -264,6 +271,16 @@ class Settings:
         (),
         kinds.pairs("a topic", *WIRE_FORMS),
         "Form in which records are written to topics; others as their participants declare.",
+    )
+    cloud_events: tuple[str, ...] = _setting(
+        (),
+        kinds.names("names of topics, separated by commas"),
+        "Topics whose records get the headers of CloudEvents 1.0 (binary mode).",
+    )
+    cloud_events_source: str = _setting(
+        "order-sagas",
+        kinds.filled("a URI reference"),
+        "The source of these CloudEvents; differs between systems that share topics.",
     )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."

@@ -38,6 +38,18 @@ def text(accepts: str = "text") -> Kind:
     return Kind(accepts, _text)
 
 
+def filled(accepts: str) -> Kind:
+    """A text that is not empty and has no white space, such as a URI."""
+
+    def read(raw: Any) -> str:
+        value = _filled(raw)
+        if value.split() != [value] or not value.isprintable():
+            raise ValueError
+        return value
+
+    return Kind(accepts, read)
+
+
 def reference() -> Kind:
     """A place in a Python module, such as `shop.app:APP`."""
 

@@ -24,6 +24,7 @@ from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import OrderPage, OrderView, Receipt
+from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -33,12 +34,9 @@ from order_sagas.bridges.intake.installation_secret import installation_secret
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
-LONGEST_PARENT = 200
-"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
 _HEADERS = (
     Parameter(
         "Idempotency-Key",
@@ -49,8 +47,14 @@ _HEADERS = (
     Parameter(
         "traceparent",
         {"type": "string"},
-        "W3C Trace Context: the parent span of the order's saga, if tracing is enabled. A "
-        "malformed value is ignored.",
+        "W3C Trace Context: the parent span of the order's saga, if workers trace or pass traces "
+        "on. A malformed value is ignored.",
+        place="header",
+    ),
+    Parameter(
+        "tracestate",
+        {"type": "string", "maxLength": 512},
+        "W3C Trace Context: passed on with a valid traceparent.",
         place="header",
     ),
 )
@@ -129,10 +133,7 @@ class OrderRoutes:
             self._secret = await run_in_threadpool(self._read_secret)
         lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "").lower()
         given, order = read_order(raw, order_id_for(key, self._secret), lenient=lenient)
-        parents = request.headers.getlist(TRACEPARENT)
-        # Passed on unchecked: workers validate it, if tracing is enabled.
-        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
-            order = msgspec.structs.replace(order, traceparent=parents[0])
+        order = in_trace_of(order, request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
         verdict = await self._pending.submit(order, key, submitter)
