@@ -45,6 +45,9 @@ export function attemptsOf(saga, story) {
       Object.assign(begin(entry.step, false, 0, entry.offset), { ended: entry.offset, result: "skipped" });
       open.delete(`${entry.step}|false`);
     }
+    for (const { step, undo: isUndo } of sentBy(entry)) {
+      if (!open.has(`${step}|${isUndo}`)) begin(step, isUndo, 1, entry.offset);
+    }
     before = entry.offset;
   }
   for (const { step, phase, attempt, since } of saga.steps) {
@@ -70,4 +73,10 @@ export function attemptsOf(saga, story) {
     each.result = "no answer";
   }
   return found.sort((a, b) => a.began - b.began);
+}
+
+/** The steps whose command or compensation an entry sent, as the log lines or the messages tell. */
+function sentBy({ details, undoing, sent = [] }) {
+  if (details.sent?.length) return details.sent.map((step) => ({ step, undo: undoing }));
+  return sent.filter((each) => each.step && each.attempt === 1).map(({ step, eventId }) => ({ step, undo: eventId.includes(`/${step}:undo/`) }));
 }

@@ -7,7 +7,7 @@ const WIDTH = 158;
 const HEIGHT = 50;
 const GAP = 26;
 const ROW = 14;
-const PAD = 4;
+const PAD = 10;
 const LETTERS = 20;
 const SYMBOLS = {
   DONE: "✓", FAILED: "✕", STUCK: "!", UNDO_STUCK: "!", SENT: "…", ASKED: "?", BACKOFF: "↻",
@@ -59,7 +59,7 @@ function drawing(definition, steps, columns, label, describedBy) {
     line.forEach((stage, column) => {
       const x = PAD + column * (WIDTH + GAP);
       const top = middle - (stage.length * (HEIGHT + ROW) - ROW) / 2;
-      if (end) nodes.push(link(end, { x, y: middle }, passed(stage, steps)));
+      if (end) nodes.push(link(end, { x, y: middle }, y - GAP / 2, passed(stage, steps)));
       stage.forEach((step, row) => nodes.push(box(step, x, top + row * (HEIGHT + ROW), steps)));
       if (stage.length > 1) {
         nodes.push(svg("rect", { class: "group", x: x - 5, y: top - 5, width: WIDTH + 10, height: stage.length * (HEIGHT + ROW) - ROW + 10, rx: 9 }));
@@ -92,10 +92,11 @@ function stateOf(step, steps) {
 
 const passed = (stage, steps) => steps !== null && stage.some((step) => (stateOf(step, steps)?.phase ?? "IDLE") !== "IDLE");
 
-function link(from, to, isPassed) {
+/** A line to the next stage; to one on the next line, by the gap between the lines. */
+function link(from, to, gap, isPassed) {
   const path = to.x > from.x
-    ? `M${from.x} ${from.y}H${(from.x + to.x) / 2}V${to.y}H${to.x - 3}`
-    : `M${from.x} ${from.y}h${GAP / 2 - 4}V${(from.y + to.y) / 2}H${to.x + 12}V${to.y - HEIGHT / 2 - 3}`;
+    ? `M${from.x} ${from.y}H${(from.x + to.x) / 2}V${to.y}H${to.x - 1}`
+    : `M${from.x} ${from.y}h${GAP / 2 - PAD}V${gap}H${to.x - PAD + 1}V${to.y}H${to.x}`;
   return svg("path", { class: "link", "data-passed": isPassed, d: path });
 }
 

@@ -36,7 +36,8 @@ function messageRow({ word }) {
   const body = el("pre", { tabindex: "0" });
   const node = el("details", { class: "message" }, name, place, body);
   node.update = (message) => {
-    setText(name, `${message.status || "a record"} ${word}`);
+    const step = word === "sent" && message.step ? `, ${message.step}` : "";
+    setText(name, `${message.status || "a record"} ${word}${step}`);
     setText(place, `${message.topic}, partition ${message.partition}, offset ${count(message.offset)}, ${moment(message.at)}`);
     setText(body, typeof message.body === "string" ? message.body : JSON.stringify(message.body, null, 2));
   };

@@ -18,10 +18,13 @@ export function storyOf(saga, timeline) {
     const line = logged.get(keyOf(entry))?.shift();
     return { ...entry, at: seconds(entry.at), details: line?.details ?? {} };
   });
-  for (const line of logged.get("message_ignored") ?? []) {
-    if (line.at) {
+  // The history counts repetitions in one entry, and leaves out what may be ignored silently.
+  const kept = new Set(saga.history.map(keyOf));
+  for (const [key, lines] of logged) {
+    if (!key.startsWith(IGNORED) || kept.has(key)) continue;
+    for (const line of lines.filter((each) => each.at)) {
       entries.push({
-        at: seconds(line.at), offset: seconds(line.at) - seconds(saga.startedAt), event: line.event, step: line.step ?? "", attempt: line.attempt ?? 0,
+        at: seconds(line.at), offset: line.offset ?? seconds(line.at) - seconds(saga.startedAt), event: line.event, step: line.step ?? "", attempt: line.attempt ?? 0,
         cause: line.cause ?? "", note: line.details.reason ?? "", details: line.details,
       });
     }
@@ -35,9 +38,12 @@ export function storyOf(saga, timeline) {
   return entries;
 }
 
-function keyOf({ event, step, attempt }) {
+const IGNORED = "message_ignored";
+
+function keyOf({ event, step, attempt, note, details }) {
   const name = kind(event);
-  return name === "message_ignored" ? name : `${name}|${step || ""}|${attempt || 0}`;
+  const last = name === IGNORED ? (note ?? details?.reason) : attempt || 0;
+  return `${name}|${step || ""}|${last}`;
 }
 
 /** The name of an event without the common prefix. */
