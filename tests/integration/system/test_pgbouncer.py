@@ -75,7 +75,6 @@ def test_workers_share_the_sessions_of_a_pooler(
     assert {True} == {'"orderId":"bad-0"' in each["value"] for each in letters}
     assert "shop_rule" in letters[0]["error"]
     assert [] == system.log("processor.failed")
-    assert 0 == system.run("status").returncode
     assert 0 == workers[1].stop()
 
 
