@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 import click
 
+COMPLETE = "_ORDER_SAGAS_COMPLETE"
+"""The variable by which a shell asks for completion; click derives it from the program's name."""
+
 
 class Listed(NamedTuple):
     """A command that is not loaded yet."""
@@ -49,6 +52,10 @@ SECTIONS = {
         "settings": Listed(
             "settings:settings_command",
             "Print the settings in force and where each value came from.",
+        ),
+        "completion": Listed(
+            "completion:completion_command",
+            "Print the script that completes commands, options, ids and names in SHELL.",
         ),
         "prune": Listed(
             "prune:prune_command",

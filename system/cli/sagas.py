@@ -18,6 +18,7 @@ from order_sagas.bridges.intake.saga_starts import SagaStarts
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.search import search_sagas
 from order_sagas.system.app import app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.commands import CommandsByName, Listed
 from order_sagas.system.cli.orders import CSV_HELP, listing, print_table
 from order_sagas.system.cli.output import (
@@ -102,7 +103,7 @@ def sagas_group(
 
 
 @sagas_group.command("start")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.sagas)
 @click.option("--data", help="The fields of the message that starts the saga, as a JSON object.")
 @click.option(
     "--file",

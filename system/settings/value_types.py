@@ -374,12 +374,13 @@ def database_file(url: str) -> Path | None:
 
 
 def _url(raw: str) -> "URL":
-    from sqlalchemy import make_url  # imported here, because it takes long to load
-    from sqlalchemy.exc import ArgumentError
+    # Imported here, because SQLAlchemy takes long to load.
+    from order_sagas.bridges.errors import StoreError
+    from order_sagas.bridges.storage.database_url import parsed
 
     try:
-        return make_url(raw)
-    except ArgumentError as error:
+        return parsed(raw)
+    except StoreError as error:
         raise ValueError from error
 
 

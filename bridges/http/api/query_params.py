@@ -146,9 +146,9 @@ def wait(request: Request) -> float:
     return float(text)
 
 
-def flag(request: Request, name: str) -> bool:
-    """Return a boolean parameter, `true` or `false`; False if it is missing."""
-    text = request.query_params.get(name, "false")
+def flag(request: Request, name: str, *, usual: bool = False) -> bool:
+    """Return a boolean parameter, `true` or `false`; `usual` if it is missing."""
+    text = request.query_params.get(name, "true" if usual else "false")
     if text not in ("true", "false"):
         raise wrong_parameter(name, "it has to be true or false")
     return text == "true"

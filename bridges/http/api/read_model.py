@@ -292,6 +292,7 @@ class ReadModel:
                     note=entry.note,
                     times=entry.times,
                     last=moment(entry.last),
+                    offset=round(entry.at - progress.started_at, 6),
                 )
                 for entry in progress.history
             ],

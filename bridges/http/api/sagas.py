@@ -37,6 +37,9 @@ from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
 MESSAGES = Parameter("messages", {"type": "boolean"}, "Include the messages of the saga.")
+TIMELINE = Parameter(
+    "timeline", {"type": "boolean", "default": True}, "Include the timeline from the log files."
+)
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -151,7 +154,7 @@ class SagaRoutes:
                 self._show,
                 "A saga with its definition, steps, history, timeline, waits and messages",
                 {200: SagaDetailView},
-                (MESSAGES,),
+                (MESSAGES, TIMELINE),
             ),
         ]
 
@@ -169,9 +172,10 @@ class SagaRoutes:
 
     async def _show(self, request: Request) -> Response:
         name, messages = query.order_id_of(request), query.flag(request, "messages")
+        timeline = query.flag(request, "timeline", usual=True)
         whole = bool(request.scope["caller"].role & Role.ACT)
         saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
-        return answer(await self._with_timeline(saga))
+        return answer(await self._with_timeline(saga) if timeline else saga)
 
     def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
         found = self._details.detail(name, messages=messages, whole=whole)

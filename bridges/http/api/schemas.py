@@ -140,6 +140,8 @@ class HistoryEntry(View):
     """How often an ignored message arrived; the other fields describe the first arrival."""
     last: str | None = None
     """Time of the last arrival, if there was more than one."""
+    offset: float = 0.0
+    """Seconds since the start of the saga, to the microsecond."""
 
 
 class SagaView(SagaSummary):
