@@ -29,6 +29,7 @@ from order_sagas.bridges.http.api.sagas import SagaRoutes
 from order_sagas.bridges.http.api.schemas import CallerView, StockView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
 from order_sagas.bridges.http.api.services import ServiceRoutes
+from order_sagas.bridges.http.api.system_state import SystemRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
@@ -86,6 +87,7 @@ class HttpApp:
             *ServiceRoutes(dependencies, options).endpoints(),
             *actions.endpoints(),
             *ExportRoutes(self.reader, actions).endpoints(),
+            *SystemRoutes(dependencies, self.reader).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),
