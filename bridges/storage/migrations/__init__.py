@@ -18,6 +18,7 @@ from order_sagas.bridges.storage.migrations.version_6 import VERSION_6
 from order_sagas.bridges.storage.migrations.version_7 import VERSION_7
 from order_sagas.bridges.storage.migrations.version_8 import VERSION_8
 from order_sagas.bridges.storage.migrations.version_9 import VERSION_9
+from order_sagas.bridges.storage.migrations.version_13 import VERSION_13
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -28,6 +29,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_7,
     VERSION_8,
     VERSION_9,
+    VERSION_13,
 )
 
 FIRST = 1
