@@ -250,9 +250,9 @@ class BatchProcessor(Actor):
         self._rates = Rates(now, 0, 0)
         if connect.coordinator:
             self._mark = OrderMark(context.store)
-        keep, keep_keys = context.keep_finished, context.keep_idempotency_keys
-        if (keep, keep_keys) != (None, None) and connect.coordinator:
-            self._pruner = Pruner(context.store, context.clock, keep, keep_keys)
+        keeps = (context.keep_finished, context.keep_idempotency_keys, context.keep_outbox_events)
+        if keeps != (None, None, None) and connect.coordinator:
+            self._pruner = Pruner(context.store, context.clock, *keeps)
             self.wake_up(self._pruner.pause, Prune())
         self._look_at_pauses()
         self._log.open()
@@ -584,6 +584,7 @@ class BatchProcessor(Actor):
             appended=batch.appended,
             left=batch.left,
             outbox=batch.outbox,
+            events=batch.events,
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
             deferred=batch.deferred,

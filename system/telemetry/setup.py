@@ -62,9 +62,12 @@ def telemetry_of(settings: Settings) -> Telemetry:
     meter = Meter() if settings.metrics else None
     if not is_traced(settings):
         return Telemetry(meter, TraceHeaders() if settings.trace_headers else None)
+    from order_sagas.system.roles import group_of
+    from order_sagas.system.telemetry.messaging import KafkaMessaging
     from order_sagas.system.telemetry.tracing import SagaTracing, otlp_processor
 
-    tracing = SagaTracing(otlp_processor(settings.otel_endpoint))
+    messaging = KafkaMessaging(group_of(settings)) if settings.kafka else None
+    tracing = SagaTracing(otlp_processor(settings.otel_endpoint), messaging)
     return Telemetry(meter, tracing, tracing.close)
 
 
