@@ -1,9 +1,6 @@
-"""The payment service in Node of `examples/node`, in the place of ours."""
+"""The payment services of `examples/node` and `examples/go`, in the place of ours."""
 
-import json
 import os
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from order_sagas.actors.messages import OrderLine
-from tests.support.cli import ROOT
+from tests.interop.payment_services import GO, NODE, PaymentService, acts
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_system import KafkaSystem, fresh_topics, orders
 from tests.support.required import skip_or_fail
@@ -19,6 +16,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.node,
+    pytest.mark.go,
     pytest.mark.kafka,
     pytest.mark.postgres,
     pytest.mark.processes,
@@ -28,78 +26,66 @@ pytestmark = [
 DEAR = (OrderLine(sku="PEN", quantity=1000, unit_price=150),)
 
 
-class Payments:
-    """The service, a process of its own; its ledger outlives it."""
-
-    def __init__(self, folder: Path, servers: str) -> None:
-        self._folder = folder
-        self._ledger = folder / "payments.jsonl"
-        self._environment = {**os.environ, "KAFKA": servers, "LEDGER": str(self._ledger)}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it runs."""
-        output = self._folder / "output.txt"
-        with output.open("wb") as file:
-            self._process = subprocess.Popen(
-                ["node", "payments.js"], cwd=self._folder, env=self._environment, stdout=file,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        wait_until(lambda: "are running" in output.read_text(), "the service to run")
-
-    def kill(self) -> None:
-        """Kill it; it can be started again."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-    def acts(self) -> list[tuple[str, str]]:
-        """Return order and status of everything that it did, oldest first."""
-        if not self._ledger.exists():
-            return []
-        lines = [json.loads(line) for line in self._ledger.read_text().splitlines()]
-        return [(line["orderId"], line["status"]) for line in lines]
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """What the services remember, whichever runs."""
+    return tmp_path / "payments.jsonl"
 
 
 @pytest.fixture
-def payments(own_kafka: KafkaBroker, tmp_path: Path) -> Iterator[Payments]:
-    """The service, with its libraries from npm, not started yet."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        skip_or_fail("REQUIRE_NODE", "Not found: Node 18 or newer, with npm.")
-    folder = tmp_path / "node"
-    shutil.copytree(ROOT / "examples" / "node", folder)
-    install = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
-    subprocess.run(install, cwd=folder, check=True, capture_output=True)
-    fresh_topics(own_kafka.bootstrap_servers)
-    service = Payments(folder, own_kafka.bootstrap_servers)
-    yield service
-    service.kill()
+def services(
+    own_kafka: KafkaBroker, tmp_path: Path, ledger: Path
+) -> Iterator[tuple[PaymentService, PaymentService]]:
+    """Two services, not started yet: of two languages, or twice the one that this machine has."""
+    for runtime in (NODE, GO):
+        if not runtime.is_here and (
+            os.environ.get(runtime.required) == "1" or not (NODE.is_here or GO.is_here)
+        ):
+            skip_or_fail(runtime.required, runtime.missing)
+    servers = own_kafka.bootstrap_servers
+    languages = [runtime for runtime in (NODE, GO) if runtime.is_here]
+    here = [PaymentService(runtime, tmp_path, servers, ledger) for runtime in languages]
+    fresh_topics(servers)
+    yield here[0], here[-1]
+    for service in here:
+        service.kill()
 
 
-def test_a_payment_service_in_node_takes_the_place_of_ours(
-    payments: Payments, own_kafka: KafkaBroker, postgres_url: str, tmp_path: Path
+def test_payment_services_of_other_languages_take_the_place_of_ours(
+    services: tuple[PaymentService, PaymentService],
+    own_kafka: KafkaBroker,
+    ledger: Path,
+    postgres_url: str,
+    tmp_path: Path,
 ) -> None:
-    """It is killed on the way; every order ends, and is charged once, or not at all."""
+    """One is killed, and the other one goes on with its ledger and its consumer group; it is killed
+    too. Every order ends, and is charged once, or not at all.
+    """
+    first, second = services
     system = KafkaSystem(tmp_path, own_kafka.bootstrap_servers, postgres_url)
     try:
         system.start("--roles", "orchestrator,orders,stock,notification")
-        payments.start()
+        first.start()
         system.load(150)
         system.put("order-events", *orders(200), *orders(20, "dear", lines=DEAR))
-        wait_until(lambda: len(payments.acts()) > 60, "payments to be made")
-        payments.kill()
-        payments.start()
-        system.wait_for_ends(220)
+        wait_until(lambda: len(acts(ledger)) > 60, "payments to be made")
+        first.kill()
+        second.start()
+        system.put("order-events", *orders(100, "late"))
+        wait_until(lambda: len(acts(ledger)) > 260, "payments to be made")
+        second.kill()
+        second.start()
+        system.wait_for_ends(320)
         statuses = system.statuses()
         letters, violations = system.read("dead-letters"), system.violations()
     finally:
         system.close()
 
-    acts = Counter(payments.acts())
-    assert {1} == {*acts.values()}
-    assert {"COMPLETED": 150, "CANCELLED": 70} == statuses
-    assert {"PAYMENT_COMPLETED": 200, "PAYMENT_FAILED": 20, "PAYMENT_ROLLED_BACK": 50} == (
-        Counter(status for _, status in acts)
+    made = Counter(acts(ledger))
+    assert {1} == {*made.values()}
+    assert {"COMPLETED": 150, "CANCELLED": 170} == statuses
+    assert {"PAYMENT_COMPLETED": 300, "PAYMENT_FAILED": 20, "PAYMENT_ROLLED_BACK": 150} == (
+        Counter(status for _, status in made)
     )
     assert [] == letters
     assert [] == violations

@@ -40,6 +40,8 @@ class KafkaBroker:
     """Address of the listener with TLS and SASL, for `kafka_config.USERS`."""
     controller_port: int = attrs.field(factory=free_port)
     jvm_options: tuple[str, ...] = _JVM
+    principals: tuple[kafka_config.User, ...] = ()
+    """Users with a login of their own. If there are some, ACLs decide what a login may do."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -134,6 +136,7 @@ class KafkaBroker:
             port=self.port,
             sasl_port=self.sasl_port,
             controller_port=self.controller_port,
+            principals=self.principals,
         )
         settings = f"--config={self.home}/server.properties"
         scram = [f"--add-scram={credential}" for credential in kafka_config.scram_credentials()]

@@ -1,6 +1,7 @@
 """Configuration of the test broker: a plain listener, and one with TLS and SASL."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,9 +73,26 @@ listener.name.secure.oauthbearer.sasl.jaas.config={oauth}
 _SECURITY = "org.apache.kafka.common.security"
 
 
-def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> None:
-    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`."""
-    users = " ".join(f'user_{user.name}="{user.password}"' for user in USERS)
+_AUTHORIZER = """
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+# Whoever comes without a login: the broker itself, and the tests.
+super.users=User:ANONYMOUS
+"""
+
+
+def write(
+    home: Path,
+    *,
+    port: int,
+    sasl_port: int,
+    controller_port: int,
+    principals: Sequence[User] = (),
+) -> None:
+    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`.
+
+    With `principals`, these can log in too (PLAIN), and ACLs decide what who logs in may do.
+    """
+    users = " ".join(f'user_{user.name}="{user.password}"' for user in (*USERS, *principals))
     settings = _SERVER.format(
         home=home,
         port=port,
@@ -87,7 +105,7 @@ def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> Non
         oauth=f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required "
         'unsecuredLoginStringClaim_sub="broker";',
     )
-    (home / "server.properties").write_text(settings)
+    (home / "server.properties").write_text(settings + (_AUTHORIZER if principals else ""))
     (home / "log4j2.properties").write_text(_LOG4J)
     _make_certificate(home)
 
