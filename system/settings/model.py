@@ -115,6 +115,12 @@ class Settings:
         kinds.integer(1, 1_000_000),
         "Maximum number of early replies that a worker keeps; further ones are dead letters.",
     )
+    approval_above: tuple[tuple[str, int], ...] = _setting(
+        (),
+        kinds.money_limits(),
+        "Amounts of orders above which an operator's cancel, and what goes on with a "
+        "compensation, needs the approval of a second person; empty: none.",
+    )
     services: str = _setting(
         COMMANDED,
         kinds.choice(COMMANDED, CHOREOGRAPHED),
@@ -160,6 +166,16 @@ class Settings:
         10.0,
         kinds.duration(zero=False),
         "Time limit for a request to arrive, and for an idle connection.",
+    )
+    http_trace_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's trace in another system, with {trace_id}; the page links to it.",
+    )
+    http_log_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's log lines in another system, with {order_id} or {saga_id}.",
     )
 
     # Observability

@@ -24,7 +24,8 @@ from order_sagas.bridges.records.record import Headers
 from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
-from order_sagas.system.telemetry.ids import GivenIds, span_id_of
+from order_sagas.system.telemetry.derived_ids import span_id_of
+from order_sagas.system.telemetry.ids import GivenIds
 from order_sagas.system.telemetry.messaging import Consumed, KafkaMessaging
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 

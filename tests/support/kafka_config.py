@@ -17,6 +17,16 @@ class User(NamedTuple):
 
 USERS = [User("worker", "worker-secret")]
 
+
+class Listener(NamedTuple):
+    """A listener without TLS whose clients are told another port, such as that of a proxy."""
+
+    name: str
+    """In capital letters, as in `server.properties`."""
+    port: int
+    advertised: int
+
+
 _LOG4J = """\
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = out
@@ -33,10 +43,11 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT{protocols}
 inter.broker.listener.name=PLAINTEXT
-log.dirs={home}/data
+log.dirs={data}
 
 # One node has no followers to wait for.
 offsets.topic.replication.factor=1
@@ -82,10 +93,12 @@ super.users=User:ANONYMOUS
 
 def write(
     home: Path,
+    data: Path,
     *,
     port: int,
     sasl_port: int,
     controller_port: int,
+    listeners: Sequence[Listener] = (),
     principals: Sequence[User] = (),
 ) -> None:
     """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`.
@@ -95,6 +108,10 @@ def write(
     users = " ".join(f'user_{user.name}="{user.password}"' for user in (*USERS, *principals))
     settings = _SERVER.format(
         home=home,
+        data=data,
+        listeners="".join(f",{each.name}://127.0.0.1:{each.port}" for each in listeners),
+        advertised="".join(f",{each.name}://127.0.0.1:{each.advertised}" for each in listeners),
+        protocols="".join(f",{each.name}:PLAINTEXT" for each in listeners),
         port=port,
         sasl_port=sasl_port,
         controller_port=controller_port,

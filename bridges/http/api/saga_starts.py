@@ -13,8 +13,10 @@ from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.body_schemas import signal_body, start_body
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaReceipt
 from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
@@ -46,12 +48,34 @@ class SagaStartRoutes:
 
     def signals(self) -> list[Endpoint]:
         """Return the endpoint of signals, whose path must come before those of sagas."""
-        path = PATH + "/{id:path}/signals/{message}"
-        return [Endpoint("POST", path, Role.ACT, self._signal)]
+        return [
+            Endpoint(
+                "POST",
+                PATH + "/{id:path}/signals/{message}",
+                Role.ACT,
+                self._signal,
+                "Send a saga a signal that it waits for",
+                {202: ActionReceipt},
+                body=signal_body(self._dependencies.registry),
+                body_required=False,
+                problems=ANY_REQUEST | {409},
+            )
+        ]
 
     def starts(self) -> list[Endpoint]:
         """Return the endpoint that starts sagas, on the path that shows one."""
-        return [Endpoint("POST", PATH + "/{id:path}", Role.SUBMIT, self._start)]
+        return [
+            Endpoint(
+                "POST",
+                PATH + "/{id:path}",
+                Role.SUBMIT,
+                self._start,
+                "Start a saga of the definition that is named; it is stored before the response",
+                {201: SagaReceipt, 200: SagaReceipt},
+                body=start_body(self._dependencies.registry),
+                problems=ANY_REQUEST | {409},
+            )
+        ]
 
     async def _start(self, request: Request) -> Response:
         name, registry = request.path_params["id"], self._dependencies.registry

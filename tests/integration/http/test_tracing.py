@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from order_sagas.bridges.storage.headers import unpack
-from order_sagas.system.telemetry.ids import trace_id_of
+from order_sagas.system.telemetry.derived_ids import trace_id_of
 from tests.support.http_service import an_order_body, serving
 from tests.support.traced import ELSEWHERE, Traced
 

@@ -1,4 +1,4 @@
-"""Version 13: records can be left in a table for change data capture, which publishes them."""
+"""Version 12: records can be left in a table for change data capture, which publishes them."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 
@@ -8,8 +8,8 @@ _COLUMNS = (
     "partition INTEGER NOT NULL, traceparent TEXT, tracestate TEXT, headers TEXT"
 )
 
-VERSION_13 = Migration(
-    13,
+VERSION_12 = Migration(
+    12,
     "Records can be left in a table for change data capture.",
     (
         Sql(
