@@ -179,13 +179,13 @@ def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
     The settings of its sessions are those of `postgres_session`.
     """
     need("postgres")
-    from order_sagas.bridges.storage.postgres_session import open_session
+    from order_sagas.bridges.storage.postgres_session import of_reader, open_session
 
     engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
 
     @event.listens_for(engine, "do_connect")
     def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
-        session = open_session(url, {}, prepare_threshold=None)
+        session = open_session(url, of_reader(), prepare_threshold=None)
         session.connection.autocommit = False
         record.info[_BEGIN] = session.begin
         return session.connection

@@ -14,6 +14,7 @@ from order_sagas.bridges.errors import StoreError, StoreUnavailableError, Unstor
 from order_sagas.bridges.storage.postgres_session import (
     WITHOUT_LIMITS,
     Session,
+    WatchedConnection,
     check_writable,
     of_worker,
     open_session,
@@ -237,7 +238,7 @@ class PostgresConnection:
         if session is None or not _is_open(session.connection):
             if session is not None:
                 session.connection.close()
-            session = open_session(self._url, of_worker())
+            session = open_session(self._url, of_worker(), WatchedConnection)
             check_writable(session)
             self._session = session
         return session

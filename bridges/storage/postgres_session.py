@@ -6,7 +6,8 @@ there each transaction begins with its settings, and statements are not prepared
 """
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import attrs
@@ -18,6 +19,9 @@ from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 
 FROZEN_SECONDS = 20
 """Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
+SILENT_SECONDS = 60.0
+"""Seconds without a byte from the server, while an answer is waited for, after which a worker takes
+its connection for broken: a proxy in between may be frozen, whose machine still acknowledges."""
 CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,  # seconds, for each host
     # A peer that is gone without a word, such as a machine without power, is noticed within 25
@@ -69,6 +73,34 @@ class Session:
         return bool(self.begin)
 
 
+class WatchedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when the server is silent for SILENT_SECONDS."""
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """Run a generator of psycopg. Raises psycopg.OperationalError if the server is silent."""
+        return super().wait(self._watched(gen), *args, **options)
+
+    def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """Do as `gen`, which is resumed with 0 now and then while its socket is not ready."""
+        heard = 0.0  # when the last byte came or went; 0.0 while nothing has been waited for
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard = 0.0
+                elif not heard:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > SILENT_SECONDS:
+                    self.close()
+                    raise psycopg.OperationalError(
+                        f"the server has been silent for {SILENT_SECONDS:g} s"
+                    )
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
 def parameters(url: sa.URL) -> dict[str, Any]:
     """Return the parameters of libpq for a URL.
 
@@ -102,21 +134,32 @@ def of_worker() -> dict[str, str]:
     return {"synchronous_commit": "on", _IDLE: f"{FROZEN_SECONDS}s"}
 
 
-def open_session(url: sa.URL, fixed: Mapping[str, str], **options: Any) -> Session:
+def of_reader() -> dict[str, str]:
+    """Return the settings of a session that reads, and may think as long as it likes."""
+    return {_IDLE: "0"}
+
+
+def open_session(
+    url: sa.URL,
+    fixed: Mapping[str, str],
+    kind: type[psycopg.Connection[Any]] = psycopg.Connection,
+    **options: Any,
+) -> Session:
     """Open a session, in which the settings of the URL, and ours, are in force.
 
-    `fixed` are settings that the URL does not change; `options` are those of `psycopg.connect`.
+    `fixed` are settings that the URL does not change; `options` are those of `connect` of
+    the class of connections.
     Raises psycopg.Error, and StoreError if the database's encoding is not UTF-8.
     """
     given = parameters(url)
     try:
-        connection = psycopg.connect(**{**given, **options, "autocommit": True})
+        connection = kind.connect(**{**given, **options, "autocommit": True})
     except psycopg.OperationalError as error:
         if "unsupported startup parameter" not in str(error):
             raise
         # PgBouncer refuses `options`; they are set in each transaction instead.
         without = {name: value for name, value in given.items() if name != "options"}
-        connection = psycopg.connect(**{**without, **options, "autocommit": True})
+        connection = kind.connect(**{**without, **options, "autocommit": True})
     try:
         return _set_up(connection, given.get("options", ""), fixed)
     except BaseException:
