@@ -3,7 +3,7 @@
 The Kafka client takes long to load, so it is imported only if the settings name a Kafka.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import attrs
@@ -15,6 +15,7 @@ from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
+from order_sagas.bridges.storage.order_records import OrderRecords, records_around
 from order_sagas.system.app import app_of
 from order_sagas.system.settings import Settings
 
@@ -56,6 +57,12 @@ class LogAccess(Protocol):
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""
+        ...
+
+    def records_of(
+        self, order_id: str, keys: Collection[str], moments: Sequence[float]
+    ) -> OrderRecords:
+        """Return the records of an order with these keys, from around moments (epoch seconds)."""
         ...
 
 
@@ -118,6 +125,13 @@ class EmbeddedAccess:
         """Return the number of records in the dead-letter topic, including marks."""
         with queries.reading(self.settings.database) as db:
             return dead_letter_records(db)
+
+    def records_of(
+        self, order_id: str, keys: Collection[str], moments: Sequence[float]
+    ) -> OrderRecords:
+        """Return the records of an order with these keys, from around moments (epoch seconds)."""
+        with queries.reading(self.settings.database) as db:
+            return records_around(db, order_id, keys, moments)
 
 
 def check_log(settings: Settings) -> None:

@@ -172,7 +172,8 @@ class Dispatcher:
             self._send(receiver, Delivery(batch.number, number, message, state, now))
             return
         record = ticket.item.record or self._as_record(ticket.item)
-        self._dead_letters.write(batch, record, error.strip().rsplit("\n", 1)[-1], details=error)
+        last = error.strip().rsplit("\n", 1)[-1]
+        self._dead_letters.write(batch, record, last, details=error, message=message)
         batch.waiting -= 1
         if not batch.waiting:
             self.round_over(batch)

@@ -73,13 +73,13 @@ class EarlyReplies:
             item.topic, shard, -1, key, context.wire.encode(message), (), context.clock.now()
         )
         if not context.keep_early_replies:
-            self._dead_letters.write(batch, record, f"{reason}, and early replies are not kept")
+            error = f"{reason}, and early replies are not kept"
+            self._dead_letters.write(batch, record, error, message=message)
             return
         if self.count >= context.most_early_replies:
             most = f"{context.most_early_replies:,}"
-            self._dead_letters.write(
-                batch, record, f"{reason}, and {most} early replies are kept already"
-            )
+            error = f"{reason}, and {most} early replies are kept already"
+            self._dead_letters.write(batch, record, error, message=message)
             return
         early = EarlyReply(shard, message.order_id, record, context.clock.now())
         if early.id in self._known.get(message.order_id, ()):

@@ -285,6 +285,9 @@ class BatchProcessor(Actor):
             batches=self._batches,
             records=counts.records,
             ended=counts.ended,
+            begun=counts.begun,
+            cancelled=counts.cancelled,
+            durations=[*counts.durations],
             dead_letters=counts.dead_letters,
             calls=self._calls.counts(),
             stale_acks=counts.stale_acks,
@@ -533,14 +536,14 @@ class BatchProcessor(Actor):
         self._close_batch()
         adapter.on_committed(batch, outbox)
         adapter.given_back(batch)
-        ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
-        self.counts.ended += len(ended)
+        ended = [saga for saga in batch.sagas.values() if saga.ended]
         self.counts.records += batch.records
-        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
         if ended:
-            for saga_id in ended:
-                self.ownership.in_flight.pop(saga_id, None)
-            self.send(self.receivers[ORCHESTRATOR], Ended(ended))
+            for saga in ended:
+                self.counts.saga_ended(saga)
+                self.ownership.in_flight.pop(saga.saga_id, None)
+            self.send(self.receivers[ORCHESTRATOR], Ended([saga.saga_id for saga in ended]))
+        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
         self._observe(batch, took)
         if batch.outcomes:
             self._calls.settled(batch.calls_over())
@@ -587,6 +590,7 @@ class BatchProcessor(Actor):
             early=[*batch.early.values()],
             settled=batch.settled,
             schedules=[*batch.schedules.values()],
+            operated=batch.operated,
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.storage.answer_limit import LimitedConnection
 from order_sagas.bridges.storage.postgres_session import (
     WITHOUT_LIMITS,
     Session,
-    WatchedConnection,
     check_writable,
     of_worker,
     open_session,
@@ -238,7 +238,7 @@ class PostgresConnection:
         if session is None or not _is_open(session.connection):
             if session is not None:
                 session.connection.close()
-            session = open_session(self._url, of_worker(), WatchedConnection)
+            session = open_session(self._url, of_worker(), LimitedConnection)
             check_writable(session)
             self._session = session
         return session

@@ -6,8 +6,7 @@ there each transaction begins with its settings, and statements are not prepared
 """
 
 import re
-import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -19,9 +18,6 @@ from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 
 FROZEN_SECONDS = 20
 """Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
-SILENT_SECONDS = 60.0
-"""Seconds without a byte from the server, while an answer is waited for, after which a worker takes
-its connection for broken: a proxy in between may be frozen, whose machine still acknowledges."""
 CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,  # seconds, for each host
     # A peer that is gone without a word, such as a machine without power, is noticed within 25
@@ -73,34 +69,6 @@ class Session:
         return bool(self.begin)
 
 
-class WatchedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when the server is silent for SILENT_SECONDS."""
-
-    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """Run a generator of psycopg. Raises psycopg.OperationalError if the server is silent."""
-        return super().wait(self._watched(gen), *args, **options)
-
-    def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """Do as `gen`, which is resumed with 0 now and then while its socket is not ready."""
-        heard = 0.0  # when the last byte came or went; 0.0 while nothing has been waited for
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if ready:
-                    heard = 0.0
-                elif not heard:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > SILENT_SECONDS:
-                    self.close()
-                    raise psycopg.OperationalError(
-                        f"the server has been silent for {SILENT_SECONDS:g} s"
-                    )
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            return end.value
-
-
 def parameters(url: sa.URL) -> dict[str, Any]:
     """Return the parameters of libpq for a URL.
 
@@ -142,13 +110,13 @@ def of_reader() -> dict[str, str]:
 def open_session(
     url: sa.URL,
     fixed: Mapping[str, str],
-    kind: type[psycopg.Connection[Any]] = psycopg.Connection,
+    kind: "type[psycopg.Connection[Any]]" = psycopg.Connection,
     **options: Any,
 ) -> Session:
     """Open a session, in which the settings of the URL, and ours, are in force.
 
-    `fixed` are settings that the URL does not change; `options` are those of `connect` of
-    the class of connections.
+    `fixed` are settings that the URL does not change; `kind` is the class of the connection, and
+    `options` are those of its `connect`.
     Raises psycopg.Error, and StoreError if the database's encoding is not UTF-8.
     """
     given = parameters(url)

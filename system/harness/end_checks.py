@@ -9,6 +9,8 @@ from order_sagas.actors.sagas.state import Status
 from order_sagas.actors.services.effects import EffectService
 from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness import faults
+from order_sagas.system.harness.incidents import ON_PURPOSE
+from order_sagas.system.harness.lock_rules import check_released
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
@@ -33,6 +35,7 @@ def check_settled(system: "Harness") -> Iterator[Broken]:
                 if entity.status == kind.pending:  # type: ignore[attr-defined]
                     detail = f"{kind.__name__} is pending, and only a restart repeats its call"
                     yield Broken("nothing owed is forgotten", entity.order_id, detail)  # type: ignore[attr-defined]
+    yield from check_released(system)
     yield from _check_published(system)
 
 
@@ -71,11 +74,12 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
             continue
         error = str(line.get("error"))
         if "details" in line:
-            expected = "broken on purpose" in error or (outright and "NoneType" in error)
+            expected = ON_PURPOSE in error or (outright and "NoneType" in error)
         else:
             expected = damaged
         if not expected:
-            yield Broken("no dead letters", str(line.get("topic")), error)
+            subject = str(line.get("order_id") or line.get("topic"))
+            yield Broken("no dead letters", subject, error)
 
 
 def check_keys(system: "Harness") -> Iterator[Broken]:
@@ -123,7 +127,7 @@ def _check_provider(system: "Harness") -> Iterator[Broken]:
 def _check_published(system: "Harness") -> Iterator[Broken]:
     """Check that the outbox is empty: no record may need a restart to be published."""
     query = "SELECT id, topic, key FROM outbox ORDER BY id"
-    for number, topic, key in system.books.connection.execute(query):
+    for number, topic, key in system.books.connection.rows(query, ()):
         detail = f"record {number} of the outbox, to {topic}, is not published"
         yield Broken("all is published", (key or b"").decode(), detail)
 

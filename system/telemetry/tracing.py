@@ -14,12 +14,18 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.child_messages import command_of
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.observers import TRACEPARENT, ObservedContext, Tracing
+from order_sagas.bridges.processor.observers import (
+    TRACEPARENT,
+    ObservedContext,
+    Tracing,
+    tracestate_of,
+)
 from order_sagas.bridges.records.record import Headers
 from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
-from order_sagas.system.telemetry.ids import GivenIds, span_id_of
+from order_sagas.system.telemetry.derived_ids import span_id_of
+from order_sagas.system.telemetry.ids import GivenIds
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 
 PREFIX = "order_sagas."
@@ -52,21 +58,27 @@ class SagaTracing(Tracing):
         self._provider.shutdown()
 
     def received(self, message: Message, headers: Headers) -> Message:
-        """Copy a valid `traceparent` header into the message."""
+        """Copy a valid `traceparent` header, and its `tracestate`, into the message."""
         for name, value in headers:
             if name == TRACEPARENT and read_traceparent(value):
-                return replace(message, traceparent=value.decode())
+                return replace(
+                    message, traceparent=value.decode(), tracestate=tracestate_of(headers)
+                )
         return message
 
     def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
-        """Add the `traceparent` of its saga to an outgoing message that has none."""
+        """Add the trace context of its saga to an outgoing message that has none."""
         if message.traceparent:
             return message  # a reply: it has the traceparent of its command
         progress = sagas.get(message.saga_id)
         if progress is None:
             return message
         span = span_id_of(command_of(message.event_id) if message.step else progress.saga_id)
-        return replace(message, traceparent=self._trace_of(progress).traceparent(span))
+        return replace(
+            message,
+            traceparent=self._trace_of(progress).traceparent(span),
+            tracestate=progress.start.tracestate,
+        )
 
     def committed(self, batch: Batch, context: ObservedContext, seconds: float) -> None:
         """Export the spans that a committed batch finished, if their trace is sampled."""
@@ -80,7 +92,8 @@ class SagaTracing(Tracing):
                 self._export(trace, span)
 
     def _trace_of(self, progress: SagaState) -> SagaTrace:
-        return self._traces.of(progress.saga_id, progress.start.traceparent)
+        start = progress.start
+        return self._traces.of(progress.saga_id, start.traceparent, start.tracestate)
 
     def _export(self, trace: SagaTrace, over: SpanOver) -> None:
         attributes = dict(over.attributes)

@@ -31,10 +31,14 @@ class PostgresServer:
     Any process can create an object for the same `home`, and stop or restart the server.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True) -> None:
-        """`durable=False` does not wait for the disk: faster, but unsafe at a power failure."""
+    def __init__(self, home: Path, *, durable: bool = True, settings: str = "") -> None:
+        """`durable=False` does not wait for the disk: faster, but unsafe at a power failure.
+
+        `settings` are lines of `postgresql.conf`, for a new server.
+        """
         self.home = home.resolve()
         self.durable = durable
+        self.settings = settings
 
     def start(self) -> None:
         """Start with the existing data, and return when clients are served; no-op if it runs."""
@@ -46,9 +50,9 @@ class PostgresServer:
                 left.unlink()
         server = self._server()
         server.ensure_pgdata_inited()
-        if new and not self.durable:
+        if new:
             with (self.home / "postgresql.conf").open("a") as settings:
-                settings.write(_FAST)
+                settings.write(self.settings if self.durable else _FAST + self.settings)
         try:
             server.ensure_postgres_running()
         except subprocess.TimeoutExpired:  # its ten seconds are too short on a busy machine
@@ -106,6 +110,11 @@ class PostgresServer:
             query={"host": str(self.home)},
         )
         return url.render_as_string(hide_password=False)
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket on which it listens, for a proxy."""
+        return self.home / ".s.PGSQL.5432"
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds of the server and its current sessions since their start."""

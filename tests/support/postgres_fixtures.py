@@ -52,6 +52,6 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresS
 
 
 def need_postgres() -> None:
-    """Skip the test, or fail it, if no server can be started."""
+    """Skip the test if there is no PostgreSQL, or fail it if PostgreSQL is required."""
     if missing := why_no_postgres():
         skip_or_fail("REQUIRE_POSTGRES", missing)

@@ -1,7 +1,6 @@
 """Connections to PostgreSQL over a network: TLS, several hosts, and peers that say nothing."""
 
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.storage import postgres_session
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.database_url import parsed
 from order_sagas.bridges.storage.postgres import PostgresConnection
@@ -126,27 +124,6 @@ def test_a_peer_that_is_gone_is_noticed(
     db.close()
 
     assert [idle, 5, 3, untaken] == options
-
-
-@pytest.mark.postgres
-def test_a_pooler_that_is_frozen_is_noticed(
-    pooler: PgBouncer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its machine acknowledges every packet; the next connection works once it goes on."""
-    db = open_connection(pooler.url())
-    monkeypatch.setattr(postgres_session, "SILENT_SECONDS", 0.5)
-    os.kill(pooler.pid, signal.SIGSTOP)
-    try:
-        with (
-            pytest.raises(StoreUnavailableError, match=r"silent for 0\.5 s"),
-            db.transaction() as cursor,
-        ):
-            cursor.execute("SELECT 1")
-    finally:
-        os.kill(pooler.pid, signal.SIGCONT)
-
-    assert [(1,)] == list(db.rows("SELECT 1", ()))
-    db.close()
 
 
 @pytest.mark.parametrize(
