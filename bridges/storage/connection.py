@@ -64,6 +64,14 @@ class Connection(Protocol):
         """Within a transaction: run an INSERT of one row, `... VALUES (...) ...`, for each row."""
         ...
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Within a transaction: run an INSERT that leaves out, or changes, rows that exist.
+
+        Returns a function that waits for the result, and raises ConflictError if one of the rows
+        was not written, because another transaction has written it meanwhile.
+        """
+        ...
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor in the same transaction.
 
@@ -77,7 +85,11 @@ class Connection(Protocol):
         ...
 
     def alone(self, cursor: Any) -> None:
-        """Serialise with all other transactions that call this, until this one ends."""
+        """Serialise with all transactions that call this or `together`, until this one ends."""
+        ...
+
+    def together(self, cursor: Any) -> None:
+        """Serialise with transactions that call `alone`, but not with others that call this."""
         ...
 
     def check_now(self, cursor: Any) -> None:
@@ -336,6 +348,11 @@ class SqliteConnection:
         """Run the INSERT for the rows, several rows with one statement."""
         insert(cursor, sql, rows)
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for the rows: no other transaction writes meanwhile."""
+        insert(cursor, sql, rows)
+        return lambda: None
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
         cursor = self._connection.cursor()
@@ -343,6 +360,9 @@ class SqliteConnection:
         return cursor
 
     def alone(self, cursor: Any) -> None:
+        """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def together(self, cursor: Any) -> None:
         """Do nothing: a transaction that writes has a lock on the whole database."""
 
     def check_now(self, cursor: Any) -> None:
