@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from sqlalchemy import make_url
 from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.actors.clock import Clock, SystemClock
@@ -31,7 +30,7 @@ from order_sagas.bridges.processor.thread_pools import ThreadPools
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.storage.connection import Connection, connect
-from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.saga_versions import check_definitions
 from order_sagas.bridges.storage.store import Store
@@ -156,7 +155,7 @@ def open_context(
     """Open the dependencies of the batch processor, in the process and thread where it runs."""
     store = open_store(parts.settings, registry, parts.services, parts.connect)
     url = parts.settings.database
-    name = str(file_of(url) or make_url(url).render_as_string(hide_password=True))
+    name = str(file_of(url) or parsed(url).render_as_string(hide_password=True))
     journal = OutageJournal(store.outages, name, parts.outage_folder)
     parts.outages.journal = journal
     return ProcessorContext(

@@ -87,6 +87,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
     return Dependencies(
         database=settings.database,
         registry=registry_of(settings),
+        approval_above=dict(settings.approval_above),
         open_log=access.open,
         letters=access.letters,
         running=_kept(access.running),

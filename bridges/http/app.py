@@ -15,9 +15,11 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
 from order_sagas.bridges.http.api.endpoint import Endpoint
+from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
 from order_sagas.bridges.http.api.openapi import OpenApiRoutes
+from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes
 from order_sagas.bridges.http.api.orders import OrderRoutes
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
@@ -57,10 +59,11 @@ class HttpApp:
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
+        actions = OperatorActionRoutes(dependencies, self.reader, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
-            *BulkActionRoutes(dependencies, options).endpoints(),
+            *BulkActionRoutes(dependencies, self.reader, options).endpoints(),
             *starts.signals(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
             *starts.starts(),
@@ -83,6 +86,8 @@ class HttpApp:
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
             *SystemRoutes(dependencies, self.reader).endpoints(),
+            *actions.endpoints(),
+            *ExportRoutes(self.reader, actions).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

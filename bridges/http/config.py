@@ -76,6 +76,8 @@ class Dependencies:
 
     database: str
     registry: Registry
+    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    """Amounts above which a second person has to approve, in minor units by currency."""
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
     letters: Callable[[], DeadLetterSource]

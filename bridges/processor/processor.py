@@ -590,6 +590,7 @@ class BatchProcessor(Actor):
             early=[*batch.early.values()],
             settled=batch.settled,
             schedules=[*batch.schedules.values()],
+            operated=batch.operated,
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.actors.sagas.effects import OperatorOutcome
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
@@ -24,6 +25,7 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
+from order_sagas.bridges.storage.operator_actions import OperatorActionTable
 from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
@@ -70,6 +72,8 @@ class Changes:
     """Ids of early replies that the batch delivered or gave up; they are deleted."""
     schedules: Sequence[ScheduleRow] = ()
     """How far schedules are settled, where that has changed."""
+    operated: Sequence[OperatorOutcome] = ()
+    """What became of operators' commands."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
@@ -123,6 +127,7 @@ class Store:
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
         self.schedules = ScheduleTable(self.db)
+        self.operator_actions = OperatorActionTable(self.db)
         self.outages = OutageTable(self.db)
         self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
@@ -338,6 +343,8 @@ class Store:
             self.early.store(db, changes.early, changes.settled)
         if changes.schedules:
             self.schedules.store(db, changes.schedules)
+        if changes.operated:
+            self.operator_actions.settle(db, changes.operated)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:

@@ -9,12 +9,13 @@ from order_sagas.actors.messages import Message
 from order_sagas.bridges.intake.message_schema import ENVELOPE, TRACE
 from order_sagas.bridges.records.message_schemas import json_schema, type_text
 from order_sagas.system.app import App, app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import console, plain_table, print_document, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("messages")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.messages)
 @click.option(
     "--json-schema", "as_schema", is_flag=True, help="Print the JSON Schema of all, or of NAME."
 )

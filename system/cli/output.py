@@ -108,6 +108,11 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     click.echo(visible(text), err=err, nl=nl)
 
 
+def print_lines(text: str) -> None:
+    """Print lines that end in CR LF, as those of CSV do; other control characters are shown."""
+    click.echo("\r\n".join(visible(line) for line in text.split("\r\n")), nl=False)
+
+
 def print_json(value: Any, *, indent: bool = True) -> None:
     """Print plain data as JSON on standard output, in the form that `public` describes."""
     print_document(public(value), indent=indent)

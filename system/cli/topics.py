@@ -14,6 +14,7 @@ from order_sagas.bridges.records.wire_forms import writers_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.output import echo, print_document, print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
@@ -78,7 +79,9 @@ def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None
 
 
 @topics_group.command("accept-reset")
-@click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
+@click.argument(
+    "topics", nargs=-1, required=True, metavar="TOPIC...", shell_complete=complete.topics
+)
 @click.option("--from-end", is_flag=True, help="Pass over what the topics hold now.")
 @bulk_options
 @settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")

@@ -10,6 +10,7 @@ from order_sagas.actors.services.effects import EffectService
 from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness import faults
 from order_sagas.system.harness.incidents import ON_PURPOSE
+from order_sagas.system.harness.lock_rules import check_released
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
@@ -34,6 +35,7 @@ def check_settled(system: "Harness") -> Iterator[Broken]:
                 if entity.status == kind.pending:  # type: ignore[attr-defined]
                     detail = f"{kind.__name__} is pending, and only a restart repeats its call"
                     yield Broken("nothing owed is forgotten", entity.order_id, detail)  # type: ignore[attr-defined]
+    yield from check_released(system)
     yield from _check_published(system)
 
 

@@ -21,7 +21,7 @@ from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage.headers import pack
-from order_sagas.system.app import App
+from order_sagas.system.app import App, with_locks
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
@@ -110,7 +110,7 @@ class Harness:
         self.seed = seed
         self.app = app
         sagas = app.sagas if sagas is None else sagas
-        services = app.services if services is None else services
+        services = with_locks(sagas, app.services if services is None else services)
         self.registry = Registry(sagas)
         services = (*services, *remote_services(self.registry, services))
         self.services = services
@@ -388,7 +388,7 @@ class Harness:
         stage = self.stage
         for part in (
             stage.meddling, stage.troubles, stage.points, stage.database, stage.calls,
-            stage.kafka_troubles,
+            stage.ack_delays, stage.kafka_troubles,
         ):  # fmt: skip
             part.clear()
         self._group.interceptors.clear()

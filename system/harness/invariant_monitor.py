@@ -27,6 +27,7 @@ from order_sagas.bridges.audit.commit_rules import (
 from order_sagas.bridges.audit.sql_dialects import SQLITE
 from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.committed_state import Books
+from order_sagas.system.harness.lock_rules import LockRules
 
 _FIELDS: dict[type[Entity], str] = {
     Order: "order",
@@ -45,6 +46,8 @@ class Ledger:
     def __init__(self, registry: Registry, rules: Iterable[Rule] = ()) -> None:
         self._registry = registry
         self._rules = tuple(rules)
+        is_exclusive = any(saga.exclusive is not None for saga in registry)
+        self._locks = LockRules(registry) if is_exclusive else None
         self._by_entity: dict[type[Entity], list[Rule]] = {}
         for rule in self._rules:
             if rule.of is not None:
@@ -92,6 +95,8 @@ class Ledger:
             self._note(check_order(after, self._registry))
             if self._rules:
                 self._note(check_rules(self._rules, after))
+        if self._locks is not None:
+            self._note(self._locks.check(changes))
         for level in levels:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))
 

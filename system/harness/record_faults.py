@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from order_sagas.actors.sagas.locks import PREFIX as LOCK
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.harness.faults import (
     Corrupt,
@@ -34,6 +35,17 @@ class Head(msgspec.Struct, rename="camel"):
     status: str = ""
     order_id: str = ""
     step: str = ""
+    saga_id: str = ""
+
+    @property
+    def about(self) -> str:
+        """The order id that faults match: that of the saga, if it asks for a lock."""
+        return order_of(self.order_id, self.saga_id)
+
+
+def order_of(order_id: str, saga_id: str) -> str:
+    """Return the order that a message is about. The order id of a lock's command is its key."""
+    return saga_id.partition("/")[2] if order_id.startswith(LOCK) and saga_id else order_id
 
 
 _head = msgspec.json.Decoder(Head)
@@ -97,7 +109,7 @@ class Meddling:
     def hits(self, outgoing: Outgoing) -> list[RecordFault]:
         """Return the faults that affect a record; each matching fault counts it."""
         head = head_of(outgoing.value)
-        status, order, known = head.status, head.order_id, self._rules
+        status, order, known = head.status, head.about, self._rules
         named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
         hits = [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
         for fault in hits:

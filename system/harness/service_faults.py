@@ -12,6 +12,7 @@ from order_sagas.actors.sagas.definition import Each, Step
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent, Strike
 from order_sagas.system.harness.incidents import ON_PURPOSE
+from order_sagas.system.harness.record_faults import order_of
 
 Put = Callable[[ActorAddress, ActorAddress, Any], None]
 """Puts a message into a mailbox (sender, receiver, message), bypassing interceptors."""
@@ -66,7 +67,8 @@ class Troubles:
         message: Delivery,
     ) -> Iterable[Any]:
         """Return the messages that a service gets instead of a delivery."""
-        told, order_id = message.message, message.message.order_id
+        told = message.message
+        order_id = order_of(told.order_id, told.saga_id)
         for fault in self._of_order(service, order_id):
             if not self._is_in_time(fault):
                 continue

@@ -112,6 +112,12 @@ class Settings:
         kinds.integer(1, 1_000_000),
         "Maximum number of early replies that a worker keeps; further ones are dead letters.",
     )
+    approval_above: tuple[tuple[str, int], ...] = _setting(
+        (),
+        kinds.money_limits(),
+        "Amounts of orders above which an operator's cancel, and what goes on with a "
+        "compensation, needs the approval of a second person; empty: none.",
+    )
     services: str = _setting(
         COMMANDED,
         kinds.choice(COMMANDED, CHOREOGRAPHED),
