@@ -78,7 +78,9 @@ def test_old_rows_are_deleted(table, database):
 
 def test_workers_are_put_together():
     """Sums of what each did, and the gauges of the one that reads them."""
-    first = Figures(at=NOON, source="a", ended=2, cancelled=1, durations=[2, 0], in_flight=3, shards=2)
+    first = Figures(
+        at=NOON, source="a", ended=2, cancelled=1, durations=[2, 0], in_flight=3, shards=2
+    )
     second = Figures(
         at=NOON, source="b", ended=4, durations=[1, 3], in_flight=1, shards=2, waiting=7
     )
