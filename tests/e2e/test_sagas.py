@@ -26,7 +26,7 @@ def travel(tmp_path: Path) -> Iterator[Shop]:
 
 def test_a_saga_that_waits_for_a_person_is_answered(travel, open_page):
     """From the form of the signal; then its way is seen to the end, and its child is a link."""
-    travel.begin("book-trip", "T-1", travellers=4, nights=1, card="4242", car=True, insured=True)
+    travel.begin("book-trip", "T-1", travellers=3, nights=1, card="4242", car=True, insured=True)
     page = open_page(f"{travel.url}#/sagas/book-trip%2FT-1")
     waits = page.locator(".waits")
     flow = page.get_by_role("img", name="Flow of book-trip/T-1")

@@ -45,8 +45,10 @@ class Assets(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file with the security headers, compressed if the client takes that."""
         response = await super().get_response(path, scope)
-        if isinstance(response, FileResponse) and takes_gzip(scope):
-            response = _compressed(response)
+        if isinstance(response, FileResponse):
+            response.headers["Vary"] = "Accept-Encoding"
+            if takes_gzip(scope):
+                response = _compressed(response)
         response.headers.update(HEADERS)
         return response
 
@@ -67,7 +69,7 @@ def _compressed(file: FileResponse) -> Response:
     """The same as the response, compressed. The files hold no secrets, so their length may show."""
     body = _gzipped(str(file.path), Path(file.path).stat().st_mtime_ns)
     headers = {name: value for name, value in file.headers.items() if name != "content-length"}
-    headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    headers["content-encoding"] = "gzip"
     headers["etag"] = f'{headers["etag"][:-1]}-gzip"'
     return Response(body, file.status_code, headers)
 
