@@ -1,5 +1,6 @@
 // The page: routes to views, and shows the state of the live connection.
 
+import { actionLog } from "./action-log.js";
 import { token } from "./api.js";
 import { deadLetters } from "./dead-letters.js";
 import { everySecond } from "./clock.js";
@@ -45,6 +46,7 @@ function views(view, id) {
   if (view === "orders" && id) return ["orders", `Order ${id}`, order];
   if (view === "orders") return ["orders", "Orders", orders];
   if (view === "sagas" && id) return ["orders", `Saga ${id}`, sagaPage];
+  if (view === "actions") return ["actions", "Actions", actionLog];
   if (view === "dead-letters") return ["dead-letters", "Dead letters", deadLetters];
   return ["", "Nothing here", nothing];
 }
