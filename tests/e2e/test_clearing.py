@@ -95,7 +95,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
 
     # The pause ends: what was cancelled meanwhile cannot be refunded either.
     paused.get_by_role("button", name="Unpause payments").click()
-    page.get_by_label("Reason").fill("the provider has moved")
+    page.get_by_role("dialog").get_by_label("Reason").fill("the provider has moved")
     page.get_by_role("dialog").get_by_role("button", name="Unpause").click()
     expect(page.locator("#attention-section .badge")).to_have_text(str(STUCK))
     expect(groups(page)).to_have_count(3)
@@ -153,7 +153,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     expect(page.locator(".chosen")).to_contain_text(f"{CANCELLED} chosen")
     seen(page, "orders-chosen")
     page.get_by_role("button", name="Retry the chosen").click()
-    page.get_by_label("Reason").fill("the provider is back")
+    page.get_by_role("dialog").get_by_label("Reason").fill("the provider is back")
     page.get_by_role("dialog").get_by_role("button", name=f"Retry {CANCELLED} sagas").click()
     finished(page, f"Retry {CANCELLED} sagas").get_by_role("button", name="Dismiss").click()
     expect(page.get_by_text("No order is like that.")).to_be_visible()
@@ -165,7 +165,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     expect(letters).to_contain_text(f"3 {TIMES} order-events")
     seen(page, "dead-letters")
     letters.get_by_role("button", name="Discard all of order-events").click()
-    page.get_by_label("Reason").fill("a test of the other team")
+    page.get_by_role("dialog").get_by_label("Reason").fill("a test of the other team")
     page.get_by_role("dialog").get_by_role("button", name="Discard 3 dead letters").click()
     finished(page, "Discard 3 dead letters").get_by_role("button", name="Dismiss").click()
     expect(page.get_by_text("No record is left that nobody could handle.")).to_be_visible()
