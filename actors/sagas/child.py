@@ -20,6 +20,7 @@ from order_sagas.actors.sagas.durations import hours
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.retry import ONCE, Retry
 from order_sagas.actors.sagas.rows import Condition
+from order_sagas.actors.sagas.same_fields import function_of
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.actors.sagas.step import Read, S, Step, X
 
@@ -34,11 +35,11 @@ FOR_A_DAY = Retry(attempts=24, backoff=0.0, factor=1.0)
 class Child(Step[S, X]):  # type: ignore[override]
     """Runs another saga, the child, and waits for its end.
 
-    `start` makes the message that starts the child: of the start of the parent, or of that and the
-    replies. As the step of an `Each`, it takes the start and the item, and the replies as a third.
-    The order id of that message may be any that no other saga of the child's definition uses; if
-    one does, the step fails with the code `order_in_use`. If the child is cancelled, the step fails
-    with the child's code and reason.
+    `start` makes the message that starts the child, or is its class, as in a `Step`. It takes the
+    start of the parent, or that and the replies; as the step of an `Each`, the start and the item,
+    and the replies as a third. The order id of that message may be any that no other saga of the
+    child's definition uses; if one does, the step fails with the code `order_in_use`. If the child
+    is cancelled, the step fails with the child's code and reason.
 
     `within` is how long the child may take, in seconds: after that, it is undone with all that came
     before. Without it, the deadlines of the child are all there are.
@@ -61,7 +62,10 @@ class Child(Step[S, X]):  # type: ignore[override]
         *,
         saga: Saga[Any],
         start: (
-            Callable[[S], Message] | Callable[[S, X], Message] | Callable[[S, X, Replies], Message]
+            Callable[[S], Message]
+            | Callable[[S, X], Message]
+            | Callable[[S, X, Replies], Message]
+            | type[Message]
         ),
         within: float | None = None,
         needs_no_undo: bool = False,
@@ -71,6 +75,7 @@ class Child(Step[S, X]):  # type: ignore[override]
         reads: Iterable[Read] = (),
     ) -> None:
         _check(name, saga, within, needs_no_undo, pivot, detached)
+        make = function_of(start)
         fields: dict[str, Any] = {"needs_no_undo": True}
         if not detached:
             fields = {
@@ -82,14 +87,14 @@ class Child(Step[S, X]):  # type: ignore[override]
                 "undo_retry": FOR_A_DAY,
             }
             if needs_no_undo:
-                fields["undo"] = _undo(saga, start, running_only=True)
+                fields["undo"] = _undo(saga, make, running_only=True)
             elif not pivot and not has_pivot(saga):
-                fields |= {"undo": _undo(saga, start), "undone": ChildCancelled}
+                fields |= {"undo": _undo(saga, make), "undone": ChildCancelled}
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
             name,
             to=CHILDREN,
-            do=start,
+            do=make,
             pivot=pivot,
             when=when,
             reads=reads,

@@ -29,8 +29,9 @@ from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
 from order_sagas.actors.sagas.functions import takes
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.locks import LOCKS, with_lock
-from order_sagas.actors.sagas.participant import SIGNALS, Participant
+from order_sagas.actors.sagas.participant import SIGNALS, Participant, Receiver, participant_of
 from order_sagas.actors.sagas.rows import Delay, Each, Parallel, Remind, Wait
+from order_sagas.actors.sagas.same_fields import SameFields, function_of
 from order_sagas.actors.sagas.step import S, Step
 from order_sagas.actors.sagas.step_mapping import StepMapping, check_mappings
 
@@ -62,6 +63,8 @@ class Failure:
 
 
 def _takes(notice: Any) -> int:
+    if isinstance(notice.send, SameFields):
+        return 2
     return takes(notice.send, f"`send` of the notice to {notice.to.name!r}")
 
 
@@ -69,11 +72,15 @@ def _takes(notice: Any) -> int:
 class Notice(Generic[S]):
     """A message that is sent once when a saga has been cancelled.
 
-    `send` gets the start and the failure, and the replies if it takes a third argument.
+    `send` gets the start and the failure, and the replies if it takes a third argument. It may be a
+    message class: the message has the order id and the fields of the same names of the start, and
+    if it is a `Failed`, the code and the reason of the failure.
     """
 
-    to: Participant
-    send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message]
+    to: Participant = attrs.field(converter=participant_of)
+    send: Callable[[S, Failure], Message] | Callable[[S, Failure, Replies], Message] = attrs.field(
+        converter=function_of
+    )
     takes: int = attrs.field(
         default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
     )
@@ -81,16 +88,18 @@ class Notice(Generic[S]):
     if TYPE_CHECKING:
 
         @overload
-        def __init__(self, to: Participant, send: Callable[[S, Failure], Message]) -> None: ...
+        def __init__(
+            self, to: Receiver, send: Callable[[S, Failure], Message] | type[Message]
+        ) -> None: ...
         @overload
         def __init__(
-            self, to: Participant, send: Callable[[S, Failure, Replies], Message]
+            self, to: Receiver, send: Callable[[S, Failure, Replies], Message]
         ) -> None: ...
-        def __init__(self, to: Participant, send: Any) -> None: ...
+        def __init__(self, to: Receiver, send: Any) -> None: ...
 
     else:
 
-        def __init__(self, to: Participant, send: Any) -> None:
+        def __init__(self, to: Receiver, send: Any) -> None:
             self.__attrs_init__(to, send)
 
 

@@ -5,7 +5,8 @@ from typing import Any, NoReturn
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.sagas.functions import check_takes
-from order_sagas.actors.sagas.rows import Each
+from order_sagas.actors.sagas.rows import Each, Wait
+from order_sagas.actors.sagas.same_fields import SameFields
 from order_sagas.actors.sagas.step import Read, Step
 from order_sagas.actors.sagas.table import Table
 
@@ -27,11 +28,14 @@ def check(saga: Table) -> None:
         for step in stage:
             _check_place(saga, n, step)
             _check_functions(saga, step)
+            _check_classes(saga, step)
             _check_reads(saga, n, step)
     _check_beside_pivot(saga)
     for notice in saga.cancelled:
         what = f"saga {saga.name!r}: `send` of the notice to {notice.to.name!r}"
         check_takes(what, notice.takes, "start, failure", "start, failure, replies")
+        if isinstance(notice.send, SameFields):
+            notice.send.check(saga.starts_on, what, of_notice=True)
 
 
 def _refuse(saga: Table, rule: str) -> NoReturn:
@@ -120,6 +124,16 @@ def _check_functions(saga: Table, step: Step[Any, Any]) -> None:
         check_takes(f"{said}`check`", step.step.check_takes, "start, item, reply")
     else:
         check_takes(f"{said}`check`", step.check_takes, "start, reply")
+
+
+def _check_classes(saga: Table, step: Step[Any, Any]) -> None:
+    """Check the messages that are named by their class."""
+    made: dict[str, Any] = {field: getattr(step, field) for field in ("do", "undo", "ask")}
+    if isinstance(step, Wait) and step.remind:
+        made["remind"] = step.remind.send
+    for field, function in made.items():
+        if isinstance(function, SameFields):
+            function.check(saga.starts_on, f"saga {saga.name!r}: step {step.name!r}: `{field}`")
 
 
 def _check_reads(saga: Table, n: int, step: Step[Any, Any]) -> None:

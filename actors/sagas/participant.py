@@ -49,6 +49,24 @@ class Participant:
     wire: str = attrs.field(default=PLAIN, kw_only=True, validator=_known_wire_form)
 
 
+Receiver = Participant | type[Any]
+"""Whom a message is for: a participant, or the class of a service, which has one.
+
+Its type is `Any`, since no protocol describes an attribute of a class to both type checkers.
+"""
+
+
+def participant_of(receiver: Receiver) -> Participant:
+    """Return the participant; a converter of attrs. Raises DefinitionError if there is none."""
+    found = getattr(receiver, "participant", None) if isinstance(receiver, type) else receiver
+    if not isinstance(found, Participant):
+        raise DefinitionError(
+            f"{receiver!r} is no participant: `to` must be a Participant, or the class of a "
+            "service that has one"
+        )
+    return found
+
+
 SIGNALS = Participant("signals", topic=topics.SIGNALS)
 """Where a `Wait` takes its messages from. It is no service: nothing is sent to it."""
 

@@ -9,7 +9,14 @@ from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.functions import check_takes, takes
 from order_sagas.actors.sagas.known_replies import Replies
-from order_sagas.actors.sagas.participant import SIGNALS, TIMER, Participant
+from order_sagas.actors.sagas.participant import (
+    SIGNALS,
+    TIMER,
+    Participant,
+    Receiver,
+    participant_of,
+)
+from order_sagas.actors.sagas.same_fields import SameFields, function_of
 from order_sagas.actors.sagas.step import Read, S, Step
 
 if TYPE_CHECKING:
@@ -78,12 +85,14 @@ def _takes(reminder: Any) -> int:
 class Remind(Generic[S]):
     """A message that is repeated `every` so many seconds while a `Wait` waits.
 
-    `send` takes the start, or the start and the replies.
+    `send` takes the start, or the start and the replies; or it is a message class, as in a `Step`.
     """
 
     every: float
-    to: Participant
-    send: Callable[[S], Message] | Callable[[S, Replies], Message]
+    to: Participant = attrs.field(converter=participant_of)
+    send: Callable[[S], Message] | Callable[[S, Replies], Message] = attrs.field(
+        converter=function_of
+    )
     takes: int = attrs.field(
         default=attrs.Factory(_takes, takes_self=True), init=False, repr=False, eq=False
     )
@@ -91,16 +100,18 @@ class Remind(Generic[S]):
     if TYPE_CHECKING:
 
         @overload
-        def __init__(self, every: float, to: Participant, send: Callable[[S], Message]) -> None: ...
+        def __init__(
+            self, every: float, to: Receiver, send: Callable[[S], Message] | type[Message]
+        ) -> None: ...
         @overload
         def __init__(
-            self, every: float, to: Participant, send: Callable[[S, Replies], Message]
+            self, every: float, to: Receiver, send: Callable[[S, Replies], Message]
         ) -> None: ...
-        def __init__(self, every: float, to: Participant, send: Any) -> None: ...
+        def __init__(self, every: float, to: Receiver, send: Any) -> None: ...
 
     else:
 
-        def __init__(self, every: float, to: Participant, send: Any) -> None:
+        def __init__(self, every: float, to: Receiver, send: Any) -> None:
             self.__attrs_init__(every, to, send)
 
     def __attrs_post_init__(self) -> None:
@@ -252,6 +263,12 @@ class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
             self._refuse("its `step` must not be a pivot: a saga has one")
         if step.when:
             self._refuse("its `step` must have no `when`; leave items out in `over`")
+        for field in ("do", "undo", "ask"):
+            if isinstance(given := getattr(step, field), SameFields):
+                self._refuse(
+                    f"`{field}` of its `step` must be a function of the start and the item, not "
+                    f"the class {given.message.__name__}"
+                )
         what = f"step {self.name!r}: `over`"
         count = takes(self.over, what)
         check_takes(what, count, "start", "start, replies")

@@ -10,8 +10,9 @@ from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.functions import takes
 from order_sagas.actors.sagas.known_replies import Replies
-from order_sagas.actors.sagas.participant import Participant
+from order_sagas.actors.sagas.participant import Participant, Receiver, participant_of
 from order_sagas.actors.sagas.retry import Retry
+from order_sagas.actors.sagas.same_fields import function_of
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
@@ -41,7 +42,7 @@ class StepFields(TypedDict, total=False):
     needs_no_undo: bool
     pivot: bool
     reads: Iterable[Read]
-    ask: Callable[..., Message] | None
+    ask: Callable[..., Message] | type[Message] | None
     unknown: type[Message] | None
     check: Callable[..., str] | None
 
@@ -70,11 +71,12 @@ def _count_of(field: str) -> Any:
 class Step(Generic[S, X]):
     """One row of a saga.
 
-    `do` makes the command, `done` and `failed` are the replies to it, and `within` is its deadline
-    in seconds. A step without `done` waits for no reply. A step with `done` but without `do` is
-    done by an event: its participant acts on a record that was sent already, and the saga waits for
-    the outcome; nothing can be sent again, so there is one attempt. A step without both was done by
-    the message that started the saga; only the first row can be one.
+    `to` is the participant, or the class of its service. `do` makes the command, `done` and
+    `failed` are the replies to it, and `within` is its deadline in seconds. A step without `done`
+    waits for no reply. A step with `done` but without `do` is done by an event: its participant
+    acts on a record that was sent already, and the saga waits for the outcome; nothing can be sent
+    again, so there is one attempt. A step without both was done by the message that started the
+    saga; only the first row can be one.
 
     `undo` makes the compensation, `undone` is the reply to it, and `undo_within` its deadline in
     seconds. An `undo` without `undone` is not acknowledged, and not waited for. A step that needs
@@ -83,6 +85,9 @@ class Step(Generic[S, X]):
     The functions take the message that started the saga, or that message and the `Replies` of the
     steps before. `reads` names the replies that they read: only those are stored. Without it, all
     replies of earlier steps are stored if a function takes them. All functions must be pure.
+
+    In place of a function, `do`, `undo` and `ask` may be a message class: the message then has the
+    order id of the start, and its fields of the same names.
 
     With `when`, the step is skipped if the condition does not hold when the saga gets to it. A step
     that was skipped is never undone.
@@ -100,13 +105,17 @@ class Step(Generic[S, X]):
 
     kind: ClassVar[str] = "step"
     name: str
-    to: Participant = attrs.field(kw_only=True)
-    do: Callable[..., Message] | None = attrs.field(default=None, kw_only=True)
+    to: Participant = attrs.field(converter=participant_of, kw_only=True)
+    do: Callable[..., Message] | None = attrs.field(
+        default=None, converter=function_of, kw_only=True
+    )
     done: type[Message] | None = attrs.field(default=None, kw_only=True)
     failed: type[Message] | None = attrs.field(default=None, kw_only=True)
     within: float | None = attrs.field(default=None, kw_only=True, validator=positive)
     retry: Retry = attrs.field(factory=Retry, kw_only=True)
-    undo: Callable[..., Message] | None = attrs.field(default=None, kw_only=True)
+    undo: Callable[..., Message] | None = attrs.field(
+        default=None, converter=function_of, kw_only=True
+    )
     undone: type[Message] | None = attrs.field(default=None, kw_only=True)
     undo_within: float = attrs.field(default=30.0, kw_only=True, validator=positive)
     undo_retry: Retry = attrs.field(factory=lambda: Retry(attempts=8), kw_only=True)
@@ -114,7 +123,9 @@ class Step(Generic[S, X]):
     pivot: bool = attrs.field(default=False, kw_only=True)
     when: Callable[..., bool] | None = attrs.field(default=None, kw_only=True)
     reads: tuple[Read, ...] = attrs.field(default=(), converter=_reads, kw_only=True)
-    ask: Callable[..., Message] | None = attrs.field(default=None, kw_only=True)
+    ask: Callable[..., Message] | None = attrs.field(
+        default=None, converter=function_of, kw_only=True
+    )
     unknown: type[Message] | None = attrs.field(default=None, kw_only=True)
     check: Callable[..., str] | None = attrs.field(default=None, kw_only=True)
 
@@ -139,9 +150,9 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
-            do: Callable[[S], Message] | None = None,
-            undo: Callable[[S], Message] | None = None,
+            to: Receiver,
+            do: Callable[[S], Message] | type[Message] | None = None,
+            undo: Callable[[S], Message] | type[Message] | None = None,
             when: Callable[[S], bool] | Callable[[S, Replies], bool] | None = None,
             **fields: Unpack[StepFields],
         ) -> None: ...
@@ -150,9 +161,9 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X], Message],
-            undo: Callable[[S], Message] | None = None,
+            undo: Callable[[S], Message] | type[Message] | None = None,
             when: Callable[[S], bool] | Callable[[S, Replies], bool] | None = None,
             **fields: Unpack[StepFields],
         ) -> None: ...
@@ -161,8 +172,8 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
-            do: Callable[[S], Message] | None = None,
+            to: Receiver,
+            do: Callable[[S], Message] | type[Message] | None = None,
             undo: Callable[[S, X], Message],
             when: Callable[[S], bool] | Callable[[S, Replies], bool] | None = None,
             **fields: Unpack[StepFields],
@@ -172,7 +183,7 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X], Message],
             undo: Callable[[S, X], Message],
             when: Callable[[S], bool] | Callable[[S, Replies], bool] | None = None,
@@ -183,7 +194,7 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X], Message],
             undo: Callable[[S, X, Replies], Message],
             **fields: Unpack[StepFields],
@@ -193,7 +204,7 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X, Replies], Message],
             undo: Callable[[S, X, Replies], Message],
             **fields: Unpack[StepFields],
@@ -203,7 +214,7 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X, Replies], Message],
             undo: None = None,
             **fields: Unpack[StepFields],
@@ -213,7 +224,7 @@ class Step(Generic[S, X]):
             self,
             name: str,
             *,
-            to: Participant,
+            to: Receiver,
             do: Callable[[S, X, Replies], Message],
             undo: Callable[[S, X], Message],
             **fields: Unpack[StepFields],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.step import Step
 
 
@@ -20,6 +21,11 @@ class Table(Protocol):
     @property
     def version(self) -> int:
         """The version of the definition."""
+        ...
+
+    @property
+    def starts_on(self) -> type[Message]:
+        """The class of the message that starts a saga."""
         ...
 
     @property

@@ -19,7 +19,7 @@ from order_sagas.actors.participants import ORDERS
 from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.fingerprint import fingerprint
-from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.rows import Rows
 
@@ -37,7 +37,7 @@ class Log(Protocol):
         """A cursor whose statements are committed at the end; then the records are published."""
         ...
 
-    def outgoing(self, topic: str, key: str, value: bytes) -> Outgoing:
+    def outgoing(self, topic: str, key: str, value: bytes, headers: Headers = ()) -> Outgoing:
         """A record with the partition of its key."""
         ...
 
@@ -100,7 +100,7 @@ class Intake:
         When it returns, the accepted orders are committed. `client_keys` are idempotency keys, one
         for each order (empty for none); a key belongs to the first order that it came with, until
         it is pruned. `submitters` are the names of the tokens (empty for none) that are stored with
-        accepted orders. The `traceparent` of an order becomes a header of its record.
+        accepted orders. The trace context of an order becomes headers of its record.
         """
         now = self._clock.now()
         at = iso(now)
@@ -165,9 +165,9 @@ class Intake:
             lines=order.lines,
             warehouse=order.warehouse,
         )
-        record = self._log.outgoing(ORDERS.topic, order.order_id, self._encode(stamped))
-        if order.traceparent:
-            record = msgspec.structs.replace(record, headers=header_of(order))
+        record = self._log.outgoing(
+            ORDERS.topic, order.order_id, self._encode(stamped), header_of(order)
+        )
         return fingerprint(order), record
 
     def _uses(self, cursor: Any, client_keys: list[str]) -> dict[str, str]:

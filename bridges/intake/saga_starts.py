@@ -80,11 +80,10 @@ class SagaStarts:
             occurred_at=at,
             schema_version=SCHEMA_VERSION,
             traceparent="",
+            tracestate="",
         )
-        record = self._log.outgoing(self._saga.origin.topic, start.order_id, _encode(stamped))
-        if start.traceparent:
-            record = msgspec.structs.replace(record, headers=header_of(start))
-        return record
+        topic = self._saga.origin.topic
+        return self._log.outgoing(topic, start.order_id, _encode(stamped), header_of(start))
 
     def _fingerprints(self, cursor: Any, order_ids: list[str]) -> dict[str, bytes]:
         found = self._log.db.beside(cursor)
@@ -94,4 +93,5 @@ class SagaStarts:
 
 def _fingerprint(start: Message) -> bytes:
     """Return a hash of 8 bytes of what was given."""
-    return blake2b(_encode(msgspec.structs.replace(start, traceparent="")), digest_size=8).digest()
+    given = msgspec.structs.replace(start, traceparent="", tracestate="")
+    return blake2b(_encode(given), digest_size=8).digest()

@@ -19,7 +19,7 @@ def sample(rng: random.Random, order_id: str) -> TripRequested:
 APP = App(
     sagas=[saga.BOOK_TRIP, saga.INSURE_TRIP, saga.SETTLE_DAY],
     services=[services.Flights, services.Hotels, services.Cars, services.Insurer,
-              services.Cards, services.Desk],
+              services.Cards, services.Desk, services.Accounts],
     clients={"cards": lambda settings: services.Bank()},
     simulated_clients={"cards": lambda settings: services.Bank()},
     schedules=[saga.NIGHTLY],

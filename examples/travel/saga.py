@@ -1,68 +1,54 @@
 """The saga of a trip, that of its insurance, and the nightly settlement."""
 
-# ruff: noqa: I001
 # fmt: off
 from examples.travel import messages as m
-from examples.travel.services import Cards, Cars, Desk, Flights, Hotels, Insurer
-from order_sagas import (
-    Child, Parallel, Replies, Saga, Schedule, Step, Wait, hours, minutes, seconds,
-)
+from examples.travel.services import Accounts, Cards, Cars, Desk, Flights, Hotels, Insurer
+from order_sagas import Child, Parallel, Replies, Saga, Schedule, Step, Wait, hours, minutes
 
-NEEDS_APPROVAL = 100_000
-"""Cents above which a person has to approve a trip."""
+NEEDS_APPROVAL = 100_000  # cents, above which a person has to approve a trip
 
 
 def price(replies: Replies) -> int:
     """The price of all that is booked, in cents."""
-    found = (replies.get(kind) for kind in (m.FlightBooked, m.HotelBooked, m.CarBooked))
-    return sum(booked.cents for booked in found if booked)
+    return sum(booked.cents for booked in replies.all(m.PlacesBooked))
 
 
 INSURE_TRIP = Saga("insure-trip", version=1, starts_on=m.InsuranceRequested, steps=[
-    Step("sign policy", to=Insurer.participant, within=seconds(30),
-         do=lambda i: m.SignPolicy(order_id=i.order_id, places=i.travellers),
-         done=m.PolicySigned, failed=m.PolicyRefused,
-         undo=lambda i: m.CancelPolicy(order_id=i.order_id), undone=m.PolicyCancelled),
+    Step("sign policy", to=Insurer, within=minutes(1),
+         do=lambda wanted: m.BookPlaces(order_id=wanted.order_id, places=wanted.travellers),
+         done=m.PlacesBooked, failed=m.PlacesRefused, undo=m.FreePlaces, undone=m.PlacesFreed),
 ])
 
 BOOK_TRIP = Saga("book-trip", version=1, starts_on=m.TripRequested, steps=[
     Parallel(
-        Step("book flight", to=Flights.participant, within=minutes(1),
-             do=lambda trip: m.BookFlight(order_id=trip.order_id, places=trip.travellers),
-             done=m.FlightBooked, failed=m.FlightFull,
-             undo=lambda trip: m.CancelFlight(order_id=trip.order_id), undone=m.FlightCancelled),
-        Step("book hotel", to=Hotels.participant, within=minutes(1),
-             when=lambda trip: trip.nights > 0,
-             do=lambda trip: m.BookHotel(
+        Step("book flight", to=Flights, within=minutes(1),
+             do=lambda trip: m.BookPlaces(order_id=trip.order_id, places=trip.travellers),
+             done=m.PlacesBooked, failed=m.PlacesRefused, undo=m.FreePlaces, undone=m.PlacesFreed),
+        Step("book hotel", to=Hotels, within=minutes(1), when=lambda trip: trip.nights > 0,
+             do=lambda trip: m.BookPlaces(
                  order_id=trip.order_id, places=trip.travellers * trip.nights),
-             done=m.HotelBooked, failed=m.HotelFull,
-             undo=lambda trip: m.CancelHotel(order_id=trip.order_id), undone=m.HotelCancelled),
-        Step("rent car", to=Cars.participant, within=minutes(1), when=lambda trip: trip.car,
-             do=lambda trip: m.BookCar(order_id=trip.order_id),
-             done=m.CarBooked, failed=m.NoCarFree,
-             undo=lambda trip: m.CancelCar(order_id=trip.order_id), undone=m.CarCancelled),
+             done=m.PlacesBooked, failed=m.PlacesRefused, undo=m.FreePlaces, undone=m.PlacesFreed),
+        Step("rent car", to=Cars, within=minutes(1), when=lambda trip: trip.car, do=m.BookPlaces,
+             done=m.PlacesBooked, failed=m.PlacesRefused, undo=m.FreePlaces, undone=m.PlacesFreed),
     ),
     Wait("approval", for_=m.TripApproved, refused=m.TripRejected, within=hours(12),
          when=lambda trip, replies: price(replies) > NEEDS_APPROVAL),
-    Step("charge card", to=Cards.participant, within=minutes(2),
+    Step("charge card", to=Cards, within=minutes(2),
          do=lambda trip, replies: m.ChargeCard(
              order_id=trip.order_id, card=trip.card, cents=price(replies)),
-         done=m.CardCharged, failed=m.CardDeclined,
-         undo=lambda trip: m.RefundCard(order_id=trip.order_id), undone=m.CardRefunded),
-    Child("insurance", saga=INSURE_TRIP, when=lambda trip: trip.insured, within=hours(1),
-          start=lambda trip: m.InsuranceRequested(
-              order_id=trip.order_id, travellers=trip.travellers)),
-    Step("confirm flight", to=Flights.participant, within=minutes(1), pivot=True,
-         do=lambda trip: m.ConfirmFlight(order_id=trip.order_id), done=m.FlightConfirmed),
-    Step("send ticket", to=Desk.participant, within=minutes(1),
+         done=m.CardCharged, failed=m.CardDeclined, undo=m.RefundCard, undone=m.CardRefunded),
+    Child("insurance", saga=INSURE_TRIP, within=hours(1), start=m.InsuranceRequested,
+          when=lambda trip: trip.insured),
+    Step("confirm flight", to=Flights, within=minutes(1), pivot=True,
+         do=m.ConfirmFlight, done=m.FlightConfirmed),
+    Step("send ticket", to=Desk, within=minutes(1), done=m.TicketSent,
          do=lambda trip, replies: m.SendTicket(
-             order_id=trip.order_id, receipt=replies[m.CardCharged].receipt),
-         done=m.TicketSent),
+             order_id=trip.order_id, receipt=replies[m.CardCharged].receipt)),
 ])
 
 SETTLE_DAY = Saga("settle-day", version=1, starts_on=m.SettlementDue, steps=[
-    Step("settle", to=Desk.participant, within=minutes(10), needs_no_undo=True,
-         do=lambda day: m.SettleDay(order_id=day.order_id), done=m.DaySettled),
+    Step("settle", to=Accounts, within=minutes(10), needs_no_undo=True,
+         do=m.SettleDay, done=m.DaySettled),
 ])
 NIGHTLY = Schedule("settlement", cron="0 2 * * *", timezone="Europe/Berlin",
                    start=lambda due: m.SettlementDue(order_id=due.id))

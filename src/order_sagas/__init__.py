@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from order_sagas.actors.services.call_outcomes import After, Declined, NoAnswer
     from order_sagas.actors.services.effect import Effect
     from order_sagas.actors.services.effects import EffectService
+    from order_sagas.actors.services.local_effects import LocalEffect, LocalEffectService
     from order_sagas.actors.services.service import NOTHING, Answer, Service, UseClient
     from order_sagas.system.app import App
     from order_sagas.system.settings.model import Settings
@@ -49,6 +50,8 @@ __all__ = [
     "Entity",
     "Failed",
     "Failure",
+    "LocalEffect",
+    "LocalEffectService",
     "Message",
     "NoAnswer",
     "Notice",
@@ -110,6 +113,8 @@ _MODULES = {
     "Effect": "actors.services.effect",
     "UseClient": "actors.services.service",
     "EffectService": "actors.services.effects",
+    "LocalEffect": "actors.services.local_effects",
+    "LocalEffectService": "actors.services.local_effects",
     "NOTHING": "actors.services.service",
     "Schedule": "actors.schedules",
     "Answer": "actors.services.service",

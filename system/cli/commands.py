@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 import click
 
+COMPLETE = "_ORDER_SAGAS_COMPLETE"
+"""The variable by which a shell asks for completion; click derives it from the program's name."""
+
 
 class Listed(NamedTuple):
     """A command that is not loaded yet."""
@@ -49,6 +52,10 @@ SECTIONS = {
         "settings": Listed(
             "settings:settings_command",
             "Print the settings in force and where each value came from.",
+        ),
+        "completion": Listed(
+            "completion:completion_command",
+            "Print the script that completes commands, options, ids and names in SHELL.",
         ),
         "prune": Listed(
             "prune:prune_command",
@@ -127,6 +134,10 @@ SECTIONS = {
         "deadlines": Listed(
             "deadlines:deadlines_group",
             "Find deadlines that were set while the clock was ahead, and put them right.",
+        ),
+        "actions": Listed(
+            "actions:actions_group",
+            "What operators asked for, and what became of it: list, approve, reject.",
         ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",

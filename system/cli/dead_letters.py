@@ -14,6 +14,7 @@ from order_sagas.bridges.operations.dead_letters import (
     DeadLetterOperations,
     DeadLetterReader,
 )
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -73,7 +74,12 @@ def _asked(function: Any) -> Any:
         bulk_options,
         older_than_option("With --all: only dead letters older than this."),
         click.option("--error", default="", help="With --all: only those whose error has this."),
-        click.option("--topic", default="", help="With --all: only those of this topic."),
+        click.option(
+            "--topic",
+            default="",
+            shell_complete=complete.topics,
+            help="With --all: only those of this topic.",
+        ),
         click.option("--all", "everything", is_flag=True, help="All open dead letters."),
         click.option("--again", is_flag=True, help="Also those already replayed or discarded."),
         click.option("--why", default="", help="The reason, for the log."),

@@ -9,13 +9,14 @@ import msgspec
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.record import Headers
 from order_sagas.system.app import App, app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("inject")
-@click.argument("topic")
+@click.argument("topic", shell_complete=complete.topics)
 @click.argument("value")
 @click.option("--key", help="The record's key; by default the order id (or the warehouse).")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")

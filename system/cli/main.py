@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from order_sagas.system.cli.commands import SECTIONS, CommandsByName, all_commands
+from order_sagas.system.cli.commands import COMPLETE, SECTIONS, CommandsByName, all_commands
 from order_sagas.system.cli.visible_output import visible_output
 
 FAILED, INTERRUPTED = 1, 130
@@ -53,6 +53,8 @@ class Commands(click.Group):
         """Run a command and exit: 0 done, 1 failed, 2 wrong usage or setting, 130 interrupted."""
         extra["standalone_mode"] = False
         os.umask(0o077)  # files are private to the user, unless the setting file_group is set
+        if COMPLETE in os.environ:
+            from order_sagas.system.cli import completion  # noqa: F401 - its import registers bash
         with visible_output():
             return self._main(*args, **extra)
 

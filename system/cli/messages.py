@@ -6,15 +6,16 @@ import click
 import msgspec
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.intake.message_schema import ENVELOPE
+from order_sagas.bridges.intake.message_schema import ENVELOPE, TRACE
 from order_sagas.bridges.records.message_schemas import json_schema, type_text
 from order_sagas.system.app import App, app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import console, plain_table, print_document, print_json
 from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("messages")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.messages)
 @click.option(
     "--json-schema", "as_schema", is_flag=True, help="Print the JSON Schema of all, or of NAME."
 )
@@ -94,7 +95,7 @@ def _print_fields(message: type[Message]) -> None:
 def _own_fields(message: type[Message]) -> list[msgspec.structs.FieldInfo]:
     """Return the fields that are not set by the system, the order id first."""
     found = [each for each in msgspec.structs.fields(message) if each.encode_name not in ENVELOPE]
-    found = [each for each in found if each.encode_name != "traceparent"]
+    found = [each for each in found if each.encode_name not in TRACE]
     return sorted(found, key=lambda field: field.encode_name != "orderId")
 
 

@@ -15,6 +15,7 @@ from order_sagas.bridges.operations import (
 )
 from order_sagas.bridges.storage.deferred import INTAKE
 from order_sagas.system.app import app_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, moment, open_log, say_if_idle
 from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
@@ -32,7 +33,7 @@ def _pausing(function: Any) -> Any:
         settings_options(*LOG_SETTINGS),
         click.option("--by", default=current_user, help="The operator's name. Default: you."),
         click.option("--why", default="", help="The reason, for `status` and the log."),
-        click.argument("name", metavar="SERVICE|intake"),
+        click.argument("name", metavar="SERVICE|intake", shell_complete=complete.services),
     ):
         function = decorate(function)
     return function

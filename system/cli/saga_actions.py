@@ -20,6 +20,7 @@ from order_sagas.bridges.operations import (
     usual_statuses,
 )
 from order_sagas.bridges.storage.queries import IN_FLIGHT
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -71,6 +72,12 @@ class Question:
         return bool(self.statuses or self.code or self.older_than or self.limit)
 
 
+def _orders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the order ids that the command can be meant for."""
+    of_command = {"cancel": complete.orders_in_flight}.get(ctx.info_name or "")
+    return (of_command or complete.stuck_orders)(ctx, parameter, incomplete)
+
+
 def _question(function: Any) -> Any:
     """Add the arguments and options of `Question` to a command, and pass them as one object."""
 
@@ -87,21 +94,25 @@ def _question(function: Any) -> Any:
         click.option("--code", default="", help="Only sagas compensating with this failure code."),
         click.option(
             "--status", "statuses", multiple=True, callback=_statuses,
+            shell_complete=complete.statuses,
             metavar="|".join(each.lower() for each in IN_FLIGHT),
             help="Only sagas with this status; may be given more than once.",
         ),
         click.option("--all", "everything", is_flag=True, help="All sagas that match."),
-        click.option("--step", default="", help="Name of a step, as in `show`."),
+        click.option(
+            "--step", default="", shell_complete=complete.steps,
+            help="Name of a step, as in `show`.",
+        ),
         click.option("--why", default="", help="The reason, for the history."),
         click.option(
             "--by", default=current_user, help="The operator's name, for the history. Default: you."
         ),
         click.option(
-            "--saga", default="",
+            "--saga", default="", shell_complete=complete.sagas,
             help="Name of the saga definition. Default: the only saga of the order in flight; with "
             "--all, any.",
         ),
-        click.argument("order_id", required=False),
+        click.argument("order_id", required=False, shell_complete=_orders),
     ):  # fmt: skip
         command = decorate(command)
     return command
@@ -181,7 +192,9 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         by=question.by,
         why=question.why,
     )
-    operations = SagaOperations(settings.database, registry_of(settings))
+    operations = SagaOperations(
+        settings.database, registry_of(settings), dict(settings.approval_above)
+    )
     try:
         if question.order_id:
             chosen = [operations.check(template)]
@@ -196,10 +209,16 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     if question.everything:
         confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
     with open_log(settings) as log:
-        operations.send(chosen, log)
+        sent = operations.send(chosen, log)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
     count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
-    echo(f"Sent{count}. Result: {suggestion(*look)}")
+    if sent.pending < len(chosen):
+        echo(f"Sent{count}. Result: {suggestion(*look)}")
+    if sent.pending:
+        echo(
+            f"{many(sent.pending, 'action')} not sent: a second person has to approve, with "
+            f"{suggestion('actions', 'approve')}"
+        )
     say_if_idle(log)
 
 

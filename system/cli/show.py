@@ -13,6 +13,7 @@ from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of, entities_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
 from order_sagas.system.cli.public_json import ByName
@@ -22,7 +23,7 @@ from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("show")
-@click.argument("order_id")
+@click.argument("order_id", shell_complete=complete.order_ids)
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @settings_options("app", "database")
 def show_command(order_id: str, as_json: bool, settings: Settings) -> None:

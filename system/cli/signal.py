@@ -6,6 +6,7 @@ from order_sagas.bridges.intake.message_files import read_json
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
 from order_sagas.bridges.operations import NoSuchMessageError
 from order_sagas.bridges.operations.signals import SignalOperations
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
@@ -13,8 +14,8 @@ from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("signal")
-@click.argument("saga_id")
-@click.argument("message")
+@click.argument("saga_id", shell_complete=complete.saga_ids)
+@click.argument("message", shell_complete=complete.signals)
 @click.option("--data", default="{}", help="The fields of the message, as a JSON object.")
 @settings_options(*LOG_SETTINGS)
 def signal_command(saga_id: str, message: str, data: str, settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import click
 
 from order_sagas.actors.words import many
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import console, echo, print_document
 from order_sagas.system.logs import log_files
 from order_sagas.system.settings import Settings, settings_options
@@ -16,7 +17,7 @@ from order_sagas.system.trace import (
 
 
 @click.command("trace")
-@click.argument("order_id")
+@click.argument("order_id", shell_complete=complete.order_ids)
 @click.option(
     "--format",
     "form",

@@ -11,6 +11,7 @@ from order_sagas.bridges.operations.version_moves import EXAMPLES, Moves, Versio
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.preparation import check_version, version_of
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.database import check_exists
 from order_sagas.system.cli.output import echo
 from order_sagas.system.cli.saga_actions import current_user
@@ -19,7 +20,7 @@ from order_sagas.system.settings import Settings, settings_options
 
 
 @click.command("migrate")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.sagas)
 @click.option("--to", type=click.IntRange(min=1), required=True, help="The version to move to.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be moved, and change nothing.")
 @click.option(

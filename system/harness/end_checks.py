@@ -129,7 +129,7 @@ def _check_provider(system: "Harness") -> Iterator[Broken]:
 def _check_published(system: "Harness") -> Iterator[Broken]:
     """Check that the outbox is empty: no record may need a restart to be published."""
     query = "SELECT id, topic, key FROM outbox ORDER BY id"
-    for number, topic, key in system.books.connection.execute(query):
+    for number, topic, key in system.books.connection.rows(query, ()):
         detail = f"record {number} of the outbox, to {topic}, is not published"
         yield Broken("all is published", (key or b"").decode(), detail)
 

@@ -18,6 +18,7 @@ from order_sagas.system.harness.crashes import CrashPoints
 from order_sagas.system.harness.faulty_database import Database
 from order_sagas.system.harness.incidents import Incidents
 from order_sagas.system.harness.kafka_troubles import KafkaTroubles
+from order_sagas.system.harness.late_acks import AckDelays
 from order_sagas.system.harness.record_faults import Meddling, Trip
 from order_sagas.system.harness.scheduler import Agenda
 from order_sagas.system.harness.service_faults import Troubles
@@ -54,6 +55,7 @@ class Stage:
         self.database = Database(self._committed, struck)
         self.points = CrashPoints()
         self.calls = Calls()
+        self.ack_delays = AckDelays(struck)
         self.meddling = Meddling(self.clock.monotonic, struck)
         self.troubles = Troubles(registry, self.clock.monotonic, struck)
         self.kafka_troubles = KafkaTroubles(self.clock.monotonic, struck)

@@ -237,6 +237,12 @@ def _(
     return _nothing
 
 
+@put_in_force.register(faults.LateAcks)
+def _(fault: faults.LateAcks, harness: FaultTarget) -> Undo:
+    harness.stage.ack_delays.plan(fault)
+    return _nothing
+
+
 @put_in_force.register(faults.CallFails)
 def _(fault: faults.CallFails, harness: FaultTarget) -> Undo:
     harness.stage.calls.plan(fault)

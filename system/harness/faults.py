@@ -149,6 +149,18 @@ class LosesShard(Fault, frozen=True, omit_defaults=True):
     nth: int = 1
 
 
+class LateAcks(Fault, frozen=True, omit_defaults=True):
+    """From the nth acknowledgement by an actor, `times` reach the batch processor `seconds` late.
+
+    So it is with a busy actor in another process. Acknowledgements are counted while this fault is
+    in force. If the batch is rolled back meanwhile, they arrive during a later one.
+    """
+
+    nth: int = 1
+    times: int = 1
+    seconds: float = 1.0
+
+
 class CallFails(Fault, frozen=True, omit_defaults=True):
     """The nth external call about an order fails.
 
@@ -274,7 +286,7 @@ class Put(Fault, frozen=True, omit_defaults=True):
 AnyFault = (
     Drop | Duplicate | Delay | Reorder | Corrupt
     | Silent | Declines | LosesReplies | Slow | AnswersTwice | Raises
-    | Crash | CommitFails | ReadFails | LosesShard | CallFails | ClockJump
+    | Crash | CommitFails | ReadFails | LosesShard | LateAcks | CallFails | ClockJump
     | ClockSkew | Pause | RefusedAsTooLarge | AckFails | BrokerAway | Rebalance
     | WorkerStarts | WorkerStops
     | Operator | Put

@@ -103,6 +103,7 @@ _EFFECTS: dict[type[Fault], Callable[[Any], str]] = {
     faults.Slow: lambda f: f"is answered {_seconds(f.seconds)} late by {f.service}",
     faults.AnswersTwice: lambda f: f"is answered twice by {f.service}",
     faults.Raises: lambda f: f"makes {f.service} raise, on purpose",
+    faults.LateAcks: lambda f: f"arrives {_seconds(f.seconds)} late",
     faults.Crash: lambda f: f"crashes {f.point}, and {_down(f.down)}",
     faults.Pause: lambda f: (
         f"is paused {f.point} for {_seconds(f.seconds)}"

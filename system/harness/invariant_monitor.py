@@ -13,7 +13,7 @@ from order_sagas.actors.entities import (
 )
 from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.audit import ledger_of, violations
+from order_sagas.bridges import audit
 from order_sagas.bridges.audit.commit_rules import (
     Broken,
     Facts,
@@ -24,6 +24,7 @@ from order_sagas.bridges.audit.commit_rules import (
     check_stock,
     check_timers,
 )
+from order_sagas.bridges.audit.sql_dialects import SQLITE
 from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.lock_rules import LockRules
@@ -120,7 +121,8 @@ class Ledger:
             if stored.get(order_id) != self.facts.get(order_id):
                 detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
                 self._note([Broken("what is committed is stored", order_id, detail)])
-        found = violations(ledger_of(books.connection), self._registry, ended=ended)
+        tables = audit.Ledger(lambda sql: books.connection.rows(sql, ()), SQLITE)
+        found = audit.violations(tables, self._registry, ended=ended)
         self._note(Broken(v.check, v.subject, v.found) for v in found)
 
     def note(self, violation: Broken) -> None:

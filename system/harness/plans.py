@@ -76,6 +76,8 @@ def random_plan(
     plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
     if workers:
         plan += [rng.choice(_OF_KAFKA)(draw) for _ in range(rng.randint(0, 2 * level.of_kafka))]
+        # Last, so that the seeds of former plans have the same faults as before, and perhaps these.
+        plan += [_late_acks(draw) for _ in range(rng.choice((0, 1, 2 * level.of_kafka)))]
     return plan
 
 
@@ -214,6 +216,12 @@ def _rebalance(d: Draw) -> faults.Fault:
 
 def _acks(d: Draw) -> faults.Fault:
     return faults.AckFails(d.rng.randint(1, 300), d.rng.randint(1, 4), written=d.rng.random() < 0.5)
+
+
+def _late_acks(d: Draw) -> faults.Fault:
+    """Often later than shards are released, so that their batch is rolled back while it is open."""
+    seconds = round(d.rng.choice((0.1, 5.0, 15.0, 40.0)) * d.rng.uniform(0.5, 1.5), 3)
+    return faults.LateAcks(d.rng.randint(1, 300), d.rng.randint(1, 40), seconds)
 
 
 def _too_large(d: Draw) -> faults.Fault:

@@ -54,7 +54,7 @@ def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
 def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page):
     """From the order's own view, which then shows that it was undone."""
     page = open_page(f"{broken_shop.url}#/orders/A-1")
-    row = page.get_by_role("row", name="process payment")
+    row = page.get_by_role("table", name="Steps").get_by_role("row", name="process payment")
     expect(row).to_contain_text("undo stuck")
     broken_shop.provider.is_down = False
     row.get_by_role("button", name="Retry").click()

@@ -7,9 +7,11 @@ import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 
+import attrs
 import pytest
 
 from tests.packaging.distribution import (
+    HOSTILE,
     PACKAGE,
     ROOT,
     Environment,
@@ -187,3 +189,29 @@ def test_a_new_project_passes_its_tests(installed) -> None:
         [installed.bin / "python", "-m", "pytest", "-q"], cwd=project, env=installed.variables
     )
     assert "57 passed" in done.stdout
+
+
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
+def test_an_app_is_tested_and_simulated_without_the_repository(installed, tmp_path) -> None:
+    """The travel example, in another folder; nothing else of the repository is importable."""
+    shutil.copytree(ROOT / "examples" / "travel", tmp_path / "examples" / "travel")
+    (tmp_path / "examples" / "__init__.py").touch()
+    alone = attrs.evolve(installed, project=tmp_path)
+    program = (
+        "import importlib.util as util, order_sagas, sys\n"
+        "print(order_sagas.__file__, *sys.path, sep='\\n')\n"
+        f"print([name for name in {HOSTILE} if util.find_spec(name)])\n"
+    )
+
+    *places, importable = alone.run("python", "-c", program).splitlines()
+    assert [] == [place for place in places if Path(place).is_relative_to(ROOT)]
+    assert Path(places[0]).is_relative_to(installed.folder)
+    assert "['examples']" == importable
+
+    tests = alone.run("python", "-m", "pytest", "-q", "examples/travel/tests")
+    assert " passed" in tests
+    assert "failed" not in tests
+    app = ("--app", "examples.travel.app:APP")
+    simulated = alone.order_sagas("simulate", *app, "--seeds", "200", "--orders", "3")
+    assert "No rule was broken." in simulated
+    assert "200 seeds of 3 orders" in simulated

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from examples.travel import messages as m
 from examples.travel.app import APP
-from examples.travel.services import Booking, Bookings, Cards, Charge, Flights
+from examples.travel.services import Booking, Cards, Charge, Flights
 from order_sagas import Answer, Stored, rule
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
@@ -28,31 +28,16 @@ class KeyOfAnAttempt(Cards):
 class ForgetsWhatWasUndone(Flights):
     """Answers an undo of what it has never booked, and does not remember it."""
 
-    def cancel_known(self, known: Booking | None, do: Any, now: float) -> Answer:
-        answer = self.cancel(known, do, now)
+    def roll_back(self, known: Booking | None, command: Any, now: float) -> Answer:
+        answer = super().roll_back(known, command, now)
         return answer if known else Answer((), answer.replies)
-
-    handlers = {
-        m.BookFlight: Bookings.book,
-        m.CancelFlight: cancel_known,
-        m.ConfirmFlight: Flights.confirm,
-    }
 
 
 class FreesOnePlace(Flights):
     """Gives back one of several places."""
 
-    def cancel_one(self, known: Booking | None, do: Any, now: float) -> Answer:
-        answer = self.cancel(known, do, now)
-        (cancelled,) = answer.writes
-        left = max(0, known.places - 1) if known else 0
-        return Answer((replace(cancelled, places=left),), answer.replies)
-
-    handlers = {
-        m.BookFlight: Bookings.book,
-        m.CancelFlight: cancel_one,
-        m.ConfirmFlight: Flights.confirm,
-    }
+    def take_back(self, known: Booking, command: m.FreePlaces) -> Booking:
+        return replace(known, places=max(0, known.places - 1))
 
 
 @rule("nothing is paid back for a booked trip", ended=True)

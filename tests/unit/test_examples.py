@@ -89,6 +89,16 @@ def test_the_example_is_under_sixty_lines_and_uses_public_names_only() -> None:
 FOLDER = Path(returns.__file__).parent
 
 
+def test_the_travel_example_is_short_and_uses_public_names_only() -> None:
+    """All its lines count, without those of its tests."""
+    files = sorted((FOLDER / "travel").glob("*.py"))
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    ours = {line.split()[1] for line in lines if line.startswith("from order_sagas")}
+
+    assert len(lines) < 250
+    assert {"order_sagas"} == ours
+
+
 def test_the_orders_that_come_along_can_be_submitted():
     """In several currencies, from several warehouses, for goods of the stock file beside them."""
     with (FOLDER / "stock.csv").open(newline="") as lines:

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.endpoint import Endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import HealthCheck, Liveness, Readiness
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.server.tokens import Role
@@ -39,8 +40,24 @@ class HealthRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("GET", "/health/live", Role.NONE, self._live),
-            Endpoint("GET", "/health/ready", Role.NONE, self._ready),
+            Endpoint(
+                "GET",
+                "/health/live",
+                Role.NONE,
+                self._live,
+                "The process answers",
+                {200: Liveness},
+                problems=frozenset(),
+            ),
+            Endpoint(
+                "GET",
+                "/health/ready",
+                Role.NONE,
+                self._ready,
+                "Orders can be stored",
+                {200: Readiness, 503: Readiness},
+                problems=frozenset(),
+            ),
         ]
 
     async def _live(self, request: Request) -> Response:

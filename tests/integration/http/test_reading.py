@@ -251,8 +251,8 @@ def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(sys
 @pytest.mark.parametrize(
     ("path", "name", "known"),
     [
-        ("orders?statuss=COMPLETED", "statuss", "there are status, prefix, limit, after"),
-        ("sagas?customer=C-1", "customer", "there are status, limit, after"),
+        ("orders?statuss=COMPLETED", "statuss", "endedFrom, endedTo, limit, after"),
+        ("sagas?customer=C-1", "customer", "endedFrom, endedTo, limit, after"),
         ("orders/o-0?limit=1", "limit", "there are wait"),
         ("stock?sku=PEN", "sku", "there are none here"),
     ],

@@ -11,6 +11,7 @@ import { order } from "./order.js";
 import { orders } from "./orders.js";
 import { overview } from "./overview.js";
 import { route } from "./route.js";
+import { sagaPage } from "./saga-page.js";
 import { caller } from "./caller.js";
 import * as samples from "./samples.js";
 import { switchTheme } from "./theme.js";
@@ -43,6 +44,7 @@ function views(view, id) {
   if (view === "") return ["overview", "Overview", overview];
   if (view === "orders" && id) return ["orders", `Order ${id}`, order];
   if (view === "orders") return ["orders", "Orders", orders];
+  if (view === "sagas" && id) return ["orders", `Saga ${id}`, sagaPage];
   if (view === "dead-letters") return ["dead-letters", "Dead letters", deadLetters];
   return ["", "Nothing here", nothing];
 }
