@@ -240,8 +240,8 @@ class TopicReader:
             return
         cluster = consumer._cluster
         gone = [topic for topic in self._topics if cluster.partitions_for_topic(topic) is None]
-        if gone and self._connected:
-            refused = sorted(cluster.unauthorized_topics.intersection(gone))
+        refused = sorted(cluster.unauthorized_topics.intersection(gone))
+        if refused or (gone and self._connected):
             self._disconnected(
                 f"Kafka lets this worker not read {', '.join(refused)}."
                 if refused
