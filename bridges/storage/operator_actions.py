@@ -62,10 +62,10 @@ class OperatorActionTable:
     def __init__(self, db: "Connection") -> None:
         self._db = db
         mark = db.placeholder
-        names = ", ".join(f'"{name}"' for name in ActionRow._fields)
+        names = ", ".join(f'"{name}"' for name in ActionRow.__annotations__)
         insert = (
             f"INSERT INTO operator_actions ({names}) "
-            f"VALUES ({', '.join([mark] * len(ActionRow._fields))})"
+            f"VALUES ({', '.join([mark] * len(ActionRow.__annotations__))})"
         )
         self._insert = insert
         # The first outcome counts: a command that came twice is refused the second time.

@@ -214,6 +214,31 @@ schedules = sa.Table(
 
 No `started_at` means that none was started: it is the time from which due times count."""
 
+operator_actions = sa.Table(
+    "operator_actions",
+    metadata,
+    sa.Column("no", Number, sa.Identity(), primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Float(53), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("done_at", sa.Float(53)),
+    sa.Column("approved_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("command", sa.LargeBinary),
+)
+"""What operators asked for, and what became of it; see `storage.operator_actions`."""
+sa.Index("operator_actions_by_request", operator_actions.c.request, operator_actions.c.no)
+sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
+sa.Index("operator_actions_by_age", operator_actions.c.asked_at)
+
 history = sa.Table(
     "history",
     metadata,
@@ -244,31 +269,6 @@ audits = sa.Table(
     sa.Column("report", sa.Text, nullable=False),
 )
 """The results of the last audits; see `storage.audits`."""
-
-operator_actions = sa.Table(
-    "operator_actions",
-    metadata,
-    sa.Column("no", Number, sa.Identity(), primary_key=True),
-    sa.Column("event_id", sa.Text, nullable=False, unique=True),
-    sa.Column("request", sa.Text, nullable=False),
-    sa.Column("asked_at", sa.Float(53), nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("via", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("step", sa.Text, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("done_at", sa.Float(53)),
-    sa.Column("approved_by", sa.Text, nullable=False, server_default=""),
-    sa.Column("command", sa.LargeBinary),
-)
-"""What operators asked for, and what became of it; see `storage.operator_actions`."""
-sa.Index("operator_actions_by_request", operator_actions.c.request, operator_actions.c.no)
-sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
-sa.Index("operator_actions_by_age", operator_actions.c.asked_at)
 
 _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
     str: sa.Text(),

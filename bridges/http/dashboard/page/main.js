@@ -1,5 +1,6 @@
 // The page: routes to views, and shows the state of the live connection.
 
+import { actionLog } from "./action-log.js";
 import { token } from "./api.js";
 import { deadLetters } from "./dead-letters.js";
 import { definitions } from "./definitions.js";
@@ -50,6 +51,7 @@ function views(view, id) {
   if (view === "sagas" && id) return ["orders", `Saga ${id}`, sagaPage];
   if (view === "definitions") return ["definitions", "Definitions", definitions];
   if (view === "history") return ["history", "History", history];
+  if (view === "actions") return ["actions", "Actions", actionLog];
   if (view === "dead-letters") return ["dead-letters", "Dead letters", deadLetters];
   return ["", "Nothing here", nothing];
 }
