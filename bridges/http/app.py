@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.definitions import DefinitionRoutes
 from order_sagas.bridges.http.api.endpoint import Endpoint
 from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
@@ -29,6 +30,7 @@ from order_sagas.bridges.http.api.sagas import SagaRoutes
 from order_sagas.bridges.http.api.schemas import CallerView, StockView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
 from order_sagas.bridges.http.api.services import ServiceRoutes
+from order_sagas.bridges.http.api.system_state import SystemRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
@@ -84,6 +86,8 @@ class HttpApp:
             ),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
+            *SystemRoutes(dependencies, self.reader).endpoints(),
+            *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
             *actions.endpoints(),
             *ExportRoutes(self.reader, actions).endpoints(),
             *self._events.endpoints(),

@@ -60,6 +60,8 @@ class Batch:
     left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
     """Records for the embedded log's queues of roles, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
+    events: list[Outgoing] = attrs.field(factory=list)
+    """Records that change data capture publishes."""
     calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
@@ -129,6 +131,6 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
-            or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
-            or self.early or self.settled or self.schedules or self.operated
+            or self.outbox or self.events or self.offsets or self.deferred or self.redelivered
+            or self.calls or self.early or self.settled or self.schedules or self.operated
         )  # fmt: skip

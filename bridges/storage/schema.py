@@ -239,6 +239,37 @@ sa.Index("operator_actions_by_request", operator_actions.c.request, operator_act
 sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
 sa.Index("operator_actions_by_age", operator_actions.c.asked_at)
 
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("resolution", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    *(
+        sa.Column(name, sa.BigInteger, nullable=False)
+        for name in ("started", "ended", "cancelled", "records", "dead_letters")
+    ),
+    sa.Column("durations", sa.Text, nullable=False),
+    sa.Column("in_flight", sa.BigInteger, nullable=False),
+    sa.Column("shards", sa.BigInteger, nullable=False),
+    sa.Column("needs_attention", sa.BigInteger),
+    sa.Column("overdue", sa.BigInteger),
+    sa.Column("waiting", sa.BigInteger),
+)
+"""Figures of the last hours; see `storage.history`."""
+
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("at", sa.Float(53), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("took", sa.Float(53), nullable=False),
+    sa.Column("ok", sa.Integer, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
+"""The results of the last audits; see `storage.audits`."""
+
 _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
     str: sa.Text(),
     int: sa.BigInteger(),

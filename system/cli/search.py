@@ -10,6 +10,7 @@ from order_sagas.actors.clock import iso
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.search import Found, Search
+from order_sagas.system.cli.output import print_lines
 
 _AMOUNT = "EUR 499.50, or minor units"
 _PAGE = 500
@@ -124,7 +125,7 @@ def print_csv(rows: Sequence[dict[str, Any]]) -> None:
         [iso(value) if _is_time(name, value) else value for name, value in row.items()]
         for row in rows
     ]
-    click.echo(csv_lines([[*rows[0]], *lines]), nl=False)
+    print_lines(csv_lines([[*rows[0]], *lines]))
 
 
 def _is_time(name: str, value: Any) -> bool:

@@ -106,14 +106,14 @@ def text(request: Request, name: str, longest: int = 5 * LONGEST_ID) -> str:
 
 def limit(request: Request) -> int:
     """Return `limit`, the number of items on a page."""
-    return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
+    return whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
 
 
 def number(request: Request, name: str) -> int | None:
     """Return a numeric cursor, or None if it is missing."""
     if name not in request.query_params:
         return None
-    return _whole(request, name, -LARGEST, LARGEST, 0)
+    return whole(request, name, -LARGEST, LARGEST, 0)
 
 
 def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
@@ -154,7 +154,8 @@ def flag(request: Request, name: str, *, usual: bool = False) -> bool:
     return text == "true"
 
 
-def _whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+def whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+    """Return a whole number from `low` to `high`; `usual` if it is missing."""
     text = request.query_params.get(name)
     if text is None:
         return usual

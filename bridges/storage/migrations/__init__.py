@@ -19,6 +19,8 @@ from order_sagas.bridges.storage.migrations.version_7 import VERSION_7
 from order_sagas.bridges.storage.migrations.version_8 import VERSION_8
 from order_sagas.bridges.storage.migrations.version_9 import VERSION_9
 from order_sagas.bridges.storage.migrations.version_10 import VERSION_10
+from order_sagas.bridges.storage.migrations.version_11 import VERSION_11
+from order_sagas.bridges.storage.migrations.version_12 import VERSION_12
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -30,6 +32,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_8,
     VERSION_9,
     VERSION_10,
+    VERSION_11,
+    VERSION_12,
 )
 
 FIRST = 1
