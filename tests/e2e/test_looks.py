@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 VIEWS = (
-    "", "#/orders", "#/orders?sku=X", "#/orders/A-1", "#/dead-letters", "#/actions", "#/sagas/place-order%2FA-1",
+    "", "#/orders", "#/orders?sku=X", "#/orders/A-1", "#/dead-letters", "#/actions",
+    "#/sagas/place-order%2FA-1",
     "#/definitions", "#/history",
 )  # fmt: skip
 
