@@ -86,6 +86,7 @@ __all__ = [
     "Reorder",
     "Silent",
     "Slow",
+    "Status",
     "UnmetExpectation",
     "Violated",
     "WorkerStarts",
