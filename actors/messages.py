@@ -66,7 +66,8 @@ class Message(
     """Base class of all messages. `order_id` is the business key; all other fields are optional.
 
     `event_id` is deterministic: the same decision always gets the same id. `occurred_at` is ISO
-    8601 in UTC. `traceparent` is the trace that the message belongs to (W3C Trace Context).
+    8601 in UTC. `traceparent` is the trace that the message belongs to, and `tracestate` what
+    tracing systems have added to it (W3C Trace Context).
     """
 
     order_id: Name
@@ -78,6 +79,7 @@ class Message(
     occurred_at: str = ""
     schema_version: Number = 0
     traceparent: str = ""
+    tracestate: str = ""
 
 
 class Internal(Message):

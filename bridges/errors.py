@@ -55,5 +55,16 @@ class ReplacedDatabaseError(StoreError):
     """The file of an SQLite database is not the one that was opened. The error says what to do."""
 
 
+class UnstorableError(StoreError, ValueError):
+    """The database refuses the values that it was to store; nothing of the transaction is stored.
+
+    Repeating it does not help: a constraint is violated, a value is out of range or too large.
+    """
+
+
 class StoreUnavailableError(StoreError, ConnectionError):
     """The database is unreachable, locked, or has no space. The same call may succeed later."""
+
+
+class ConflictError(StoreUnavailableError):
+    """Another transaction was quicker; nothing is stored, and the same call may be repeated now."""

@@ -2,7 +2,7 @@
 
 import shlex
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
+from order_sagas.bridges.kafka.order_records import records_in_topics
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics
@@ -29,9 +30,11 @@ from order_sagas.bridges.storage.lost_orders import (
     lost_orders,
     waiting_orders,
 )
+from order_sagas.bridges.storage.order_records import OrderRecords
 from order_sagas.system.app import app_of
 from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 from order_sagas.system.wire_forms import wire_forms_of
 
 
@@ -94,7 +97,7 @@ class KafkaAccess:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
             app_of(self.settings).topics, self.settings.kafka_group, self.kept,
-            wire_forms_of(self.settings),
+            wire_forms_of(self.settings), by_capture=self.settings.publish == OUTBOX_TABLE,
         )  # fmt: skip
 
     def letters(self) -> DeadLetterSource:
@@ -163,6 +166,15 @@ class KafkaAccess:
         """Return the number of records in the dead-letter topic, including marks."""
         ends = ends_of(self._connection, DEAD_LETTERS, self.settings.partitions)
         return sum(ends.values())
+
+    def records_of(
+        self, order_id: str, keys: Collection[str], moments: Sequence[float]
+    ) -> OrderRecords:
+        """Return the records of an order with these keys, from around moments (epoch seconds)."""
+        topics = [topic for topic in app_of(self.settings).topics if topic != DEAD_LETTERS]
+        return records_in_topics(
+            self._connection, topics, self.settings.partitions, order_id, keys, moments
+        )
 
     @property
     def _connection(self) -> KafkaConnection:

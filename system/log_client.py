@@ -3,7 +3,7 @@
 The Kafka client takes long to load, so it is imported only if the settings name a Kafka.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import attrs
@@ -15,8 +15,10 @@ from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
+from order_sagas.bridges.storage.order_records import OrderRecords, records_around
 from order_sagas.system.app import app_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 
 
 class LogAccess(Protocol):
@@ -56,6 +58,12 @@ class LogAccess(Protocol):
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""
+        ...
+
+    def records_of(
+        self, order_id: str, keys: Collection[str], moments: Sequence[float]
+    ) -> OrderRecords:
+        """Return the records of an order with these keys, from around moments (epoch seconds)."""
         ...
 
 
@@ -119,9 +127,24 @@ class EmbeddedAccess:
         with queries.reading(self.settings.database) as db:
             return dead_letter_records(db)
 
+    def records_of(
+        self, order_id: str, keys: Collection[str], moments: Sequence[float]
+    ) -> OrderRecords:
+        """Return the records of an order with these keys, from around moments (epoch seconds)."""
+        with queries.reading(self.settings.database) as db:
+            return records_around(db, order_id, keys, moments)
+
 
 def check_log(settings: Settings) -> None:
-    """Raise StoreError if the embedded log is configured with a database other than SQLite."""
+    """Raise StoreError if the embedded log is configured with what only Kafka can do.
+
+    That is a database other than SQLite, or records that change data capture publishes.
+    """
+    if not settings.kafka and settings.publish == OUTBOX_TABLE:
+        raise StoreError(
+            f"publish = {OUTBOX_TABLE} leaves records to what publishes them to Kafka: name that "
+            "Kafka (--kafka); the embedded log is read from the database itself"
+        )
     if not settings.kafka and not settings.database.startswith("sqlite"):
         raise StoreError(
             "the embedded log is a table of SQLite: "

@@ -100,6 +100,7 @@ class ChildEvents(Waits):
             "occurred_at": iso(self.now),
             "schema_version": SCHEMA_VERSION,
             "traceparent": start.traceparent,
+            "tracestate": start.tracestate,
             "child": child,
         }
         if status == COMPLETED:
@@ -123,4 +124,5 @@ def never_started(saga: "Saga[Any]", message: UndoChild) -> Message:
         step=message.step,
         attempt=0,
         traceparent=message.traceparent,
+        tracestate=message.tracestate,
     )

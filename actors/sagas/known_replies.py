@@ -128,4 +128,5 @@ def bare(message: Message) -> Message:
         occurred_at="",
         schema_version=0,
         traceparent="",
+        tracestate="",
     )

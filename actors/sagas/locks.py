@@ -35,6 +35,11 @@ class LockGranted(Message):
     """The saga has the lock."""
 
 
+def lock_of(exclusive: Callable[[Any], str], start: Any) -> str:
+    """The key of the lock of a saga, by the function of its definition and its start message."""
+    return f"{PREFIX}{exclusive(start)}"
+
+
 Stages = tuple[tuple[Step[Any, Any], ...], ...]
 
 
@@ -46,22 +51,19 @@ def with_lock(stages: Stages, key_of: Callable[[Any], str], within: float) -> St
     if any(step.to is LOCKS for stage in stages for step in stage):
         return stages
 
-    def lock_of(start: Any) -> str:
-        return f"{PREFIX}{key_of(start)}"
-
     wait: Step[Any, Any] = Step(
         WAIT,
         to=LOCKS,
-        do=lambda start: AcquireLock(order_id=lock_of(start), holder=start.order_id),
+        do=lambda start: AcquireLock(order_id=lock_of(key_of, start), holder=start.order_id),
         done=LockGranted,
         within=within,
         retry=ONCE,
-        undo=lambda start: ReleaseLock(order_id=lock_of(start)),
+        undo=lambda start: ReleaseLock(order_id=lock_of(key_of, start)),
     )
     release: Step[Any, Any] = Step(
         RELEASE,
         to=LOCKS,
-        do=lambda start: ReleaseLock(order_id=lock_of(start)),
+        do=lambda start: ReleaseLock(order_id=lock_of(key_of, start)),
         needs_no_undo=True,
     )
     first = stages[0] if stages else ()

@@ -163,7 +163,14 @@ the saga. Raises msgspec.ValidationError for anything else, including other form
 
 def decode(raw: bytes | str, definition: Saga[Any]) -> SagaState:
     """The state that `encode` wrote; raises msgspec.ValidationError for anything else."""
-    progress = decode_plain(raw)
+    return typed(decode_plain(raw), definition)
+
+
+def typed(progress: SagaState, definition: Saga[Any]) -> SagaState:
+    """The state with its plain `start` and `replies` as messages of the definition.
+
+    Raises msgspec.ValidationError if they are no such messages.
+    """
     start = msgspec.convert(progress.start, definition.starts_on)
     replies = progress.replies and _converted(progress.replies, definition)
     # A million sagas may be in memory, so equal parts are shared.

@@ -61,6 +61,7 @@ def reply_to(command: Message, reply: Message, now: float) -> Message:
         occurred_at=iso(now),
         schema_version=SCHEMA_VERSION,
         traceparent=command.traceparent,
+        tracestate=command.tracestate,
     )
 
 

@@ -14,18 +14,23 @@ from starlette.types import ASGIApp
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.definitions import DefinitionRoutes
+from order_sagas.bridges.http.api.endpoint import Endpoint
+from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
 from order_sagas.bridges.http.api.openapi import OpenApiRoutes
+from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes
 from order_sagas.bridges.http.api.orders import OrderRoutes
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.routing import Endpoint, answer, routes_of
+from order_sagas.bridges.http.api.routing import answer, routes_of
 from order_sagas.bridges.http.api.saga_starts import SagaStartRoutes
 from order_sagas.bridges.http.api.sagas import SagaRoutes
-from order_sagas.bridges.http.api.schemas import CallerView
+from order_sagas.bridges.http.api.schemas import CallerView, StockView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
 from order_sagas.bridges.http.api.services import ServiceRoutes
+from order_sagas.bridges.http.api.system_state import SystemRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
@@ -55,22 +60,41 @@ class HttpApp:
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
+        actions = OperatorActionRoutes(dependencies, self.reader, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
-            *BulkActionRoutes(dependencies, options).endpoints(),
+            *BulkActionRoutes(dependencies, self.reader, options).endpoints(),
             *starts.signals(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
             *starts.starts(),
-            Endpoint("GET", "/api/v1/caller", Role.OPERATE, self._caller),
-            Endpoint("GET", "/api/v1/stock", Role.READ, self._stock),
+            Endpoint(
+                "GET",
+                "/api/v1/caller",
+                Role.OPERATE,
+                self._caller,
+                "What the caller may do",
+                {200: CallerView},
+            ),
+            Endpoint(
+                "GET",
+                "/api/v1/stock",
+                Role.READ,
+                self._stock,
+                "Stock levels: on hand, held, sold",
+                {200: StockView},
+            ),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
+            *SystemRoutes(dependencies, self.reader).endpoints(),
+            *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
+            *actions.endpoints(),
+            *ExportRoutes(self.reader, actions).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),
-            *OpenApiRoutes(dependencies.registry).endpoints(),
         ]
+        self.endpoints += OpenApiRoutes(self.endpoints).endpoints()
         app = Starlette(
             routes=[*routes_of(self.endpoints), *page_routes()],
             exception_handlers={

@@ -1,6 +1,6 @@
 """Options and dependencies of the HTTP server, and its errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ import attrs
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.system_views import WorkerView
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
+from order_sagas.bridges.storage.order_records import OrderRecords
 
 
 class HttpError(BridgeError):
@@ -64,12 +66,18 @@ def _no_op() -> None:
     return None
 
 
+def _no_records(order_id: str, keys: Collection[str], moments: Sequence[float]) -> OrderRecords:
+    return OrderRecords([])
+
+
 @attrs.frozen(kw_only=True)
 class Dependencies:
     """Functions of the surrounding system that the HTTP server calls, on threads, as they block."""
 
     database: str
     registry: Registry
+    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    """Amounts above which a second person has to approve, in minor units by currency."""
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
     letters: Callable[[], DeadLetterSource]
@@ -83,8 +91,17 @@ class Dependencies:
     """
     lag: Callable[[], Lag] = lambda: Lag({}, {})
     """Number of records not handled yet, by topic and by role."""
+    records_of: Callable[[str, Collection[str], Sequence[float]], OrderRecords] = _no_records
+    """Records of this order that have one of these keys, from around these moments (epoch seconds).
+
+    Raises BridgeError if they are not at hand.
+    """
+    links_of: Callable[[str, str, str], Mapping[str, str]] = lambda *_: {}
+    """Links to traces and logs, by name: of a saga id, an order id and a `traceparent` or ""."""
     dead_letters: Callable[[], int] = lambda: 0
     """Number of records in the dead-letter topic, including replay and discard marks."""
+    workers: Callable[[], tuple[Sequence[WorkerView], str]] = lambda: ((), "")
+    """The workers of the runs on this machine, and the last error of a supervisor or of one."""
     topic_problems: Callable[[], Sequence[object]] = lambda: ()
     """What keeps workers from reading topics, each as a text for people."""
     check_log: Callable[[], None] = _no_op

@@ -20,7 +20,9 @@ M = TypeVar("M", bound=Message)
 ENVELOPE = frozenset(
     {"eventId", "sagaId", "step", "attempt", "causationId", "occurredAt", "schemaVersion"}
 )
-"""Fields that the system sets. `traceparent` may be given."""
+"""Fields that the system sets."""
+TRACE = frozenset({"traceparent", "tracestate"})
+"""Fields that may be given, and are none of the message's own: the trace that it belongs to."""
 
 
 class InvalidMessageError(BridgeError, ValueError):

@@ -26,7 +26,7 @@ def ends_of_topics(
 ) -> Mapping[tuple[str, int], int]:
     """The offset after the last record, by topic and partition."""
     places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
-    with _consumer(connection) as consumer:
+    with scanning_consumer(connection) as consumer:
         found = consumer.end_offsets(places)
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
@@ -37,7 +37,7 @@ def extents_of_topics(
     """What each partition of the topics holds, with the ids of the topics."""
     places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     ids = ids_of_topics(connection, topics)
-    with _consumer(connection) as consumer:
+    with scanning_consumer(connection) as consumer:
         ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
     return {
         (place.topic, place.partition): Extent(begins[place], ends[place], ids[place.topic])
@@ -59,7 +59,7 @@ def read_at(
     connection: KafkaConnection, topic: str, places: Sequence[tuple[int, int]]
 ) -> Iterator[Record]:
     """The records at these places (partition, offset), in their order, as far as they exist."""
-    with _consumer(connection) as consumer:
+    with scanning_consumer(connection) as consumer:
         begins, ends = _begins_and_ends(consumer, topic, {partition for partition, _ in places})
         for partition, offset in places:
             place = TopicPartition(topic, partition)
@@ -95,7 +95,7 @@ def read_on(
 
     `keep` makes of each what is returned, as soon as it is read: large records need not be held.
     """
-    with _consumer(connection) as consumer:
+    with scanning_consumer(connection) as consumer:
         unpack_whole_batches(consumer)
         places = {TopicPartition(topic, each): at for each, at in positions.items()}
         consumer.assign([*places])
@@ -126,7 +126,8 @@ def _begins_and_ends(
 
 
 @contextmanager
-def _consumer(connection: KafkaConnection) -> Iterator[KafkaConsumer]:
+def scanning_consumer(connection: KafkaConnection) -> Iterator[KafkaConsumer]:
+    """Return a context with a consumer without a group. Raises KafkaClientError within."""
     consumer = connection.make(
         KafkaConsumer,
         group_id=None,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
+from order_sagas.actors.messages import Message, status
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.counts import Counts
@@ -29,8 +30,18 @@ class DeadLetters:
         self._counts = counts
         self._emit = emit
 
-    def write(self, batch: Batch, record: Record, error: str, details: str | None = None) -> None:
-        """Log the error, and add the record's dead letter to the batch."""
+    def write(
+        self,
+        batch: Batch,
+        record: Record,
+        error: str,
+        details: str | None = None,
+        message: Message | None = None,
+    ) -> None:
+        """Log the error, and add the record's dead letter to the batch.
+
+        `message` is the decoded record, so that the error is found by its order.
+        """
         context = self._context
         self._counts.dead_letters += 1
         batch.dead_letters += 1
@@ -40,7 +51,19 @@ class DeadLetters:
             partition=record.partition,
             offset=record.offset,
             error=error,
+            **(_named(message) if message else {}),
             **({"details": details} if details else {}),
         )
         letter = dead_letter(record, error, context.clock.now(), context.store.partitions)
         self._emit(batch, letter, record.partition)
+
+
+def _named(message: Message) -> dict[str, str]:
+    """Return the log fields that tell what a message is."""
+    fields = {
+        "order_id": message.order_id,
+        "saga_id": message.saga_id,
+        "step": message.step,
+        "status": status(message),
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -14,6 +14,7 @@ from order_sagas.bridges.processor.batch import Batch, Item, Ticket
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.observers import header_of
+from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
@@ -29,7 +30,8 @@ class Dispatcher:
     """Sends deliveries and counts acknowledgements; retries failed ones, then dead-letters them.
 
     Each delivery has a ticket, its place in `Batch.tickets`. When a batch has no more deliveries
-    and no output to deliver, `done` is called with it.
+    and no output to deliver, `done` is called with it. A delivery whose results the database
+    refused (`refused`) is not sent: its record becomes a dead letter.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Dispatcher:
         early: EarlyReplies,
         send: Callable[[ActorAddress, Any], None],
         done: Callable[[Batch], None],
+        refused: RefusedWrites,
     ) -> None:
         self._context = parts.context
         self._ownership = parts.ownership
@@ -49,6 +52,7 @@ class Dispatcher:
         self._early = early
         self._send = send
         self._done = done
+        self._refused = refused
 
     def deliver(self, batch: Batch, items: list[Item], *, first: bool = False) -> None:
         """Deliver these items; if none has a receiver in this process, the round is over."""
@@ -59,12 +63,17 @@ class Dispatcher:
         receivers, in_flight, send = self._receivers, self._ownership.in_flight, self._send
         starts = self._context.registry.started_by
         number, tickets = batch.number, batch.tickets
+        refused = self._refused or None
         for item in items:
             message = item.message
             for route in item.routes:
                 receiver = receivers.get(route.receiver)
                 if receiver is None:
                     continue  # a role of another process
+                if refused and (error := refused.error(route, message)):
+                    batch.refused.append((route, message))
+                    self._dead_letters.write(batch, item.record or self._as_record(item), error)
+                    continue
                 if route.entity is None:
                     known = in_flight.get(message.saga_id)
                     # A saga may start another one: that message is not for the first.
@@ -162,8 +171,9 @@ class Dispatcher:
             now = self._context.clock.now()
             self._send(receiver, Delivery(batch.number, number, message, state, now))
             return
-        record = ticket.item.record or self._as_record(ticket)
-        self._dead_letters.write(batch, record, error.strip().rsplit("\n", 1)[-1], details=error)
+        record = ticket.item.record or self._as_record(ticket.item)
+        last = error.strip().rsplit("\n", 1)[-1]
+        self._dead_letters.write(batch, record, last, details=error, message=message)
         batch.waiting -= 1
         if not batch.waiting:
             self.round_over(batch)
@@ -173,9 +183,9 @@ class Dispatcher:
         batch.tickets[delivery.ticket].tries = TRIES
         self.not_handled(batch, Nack(delivery.batch, delivery.ticket, error))
 
-    def _as_record(self, ticket: Ticket) -> Record:
+    def _as_record(self, item: Item) -> Record:
         """Create a record for a message that no log has."""
-        message, topic = ticket.item.message, ticket.item.topic
+        message, topic = item.message, item.topic
         key = message.order_id.encode()
         partition = partition_for(key, self._context.store.partitions)
         return Record(topic, partition, -1, key, self._context.wire.encode(message))

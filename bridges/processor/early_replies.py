@@ -73,13 +73,13 @@ class EarlyReplies:
             item.topic, shard, -1, key, context.wire.encode(message), (), context.clock.now()
         )
         if not context.keep_early_replies:
-            self._dead_letters.write(batch, record, f"{reason}, and early replies are not kept")
+            error = f"{reason}, and early replies are not kept"
+            self._dead_letters.write(batch, record, error, message=message)
             return
         if self.count >= context.most_early_replies:
             most = f"{context.most_early_replies:,}"
-            self._dead_letters.write(
-                batch, record, f"{reason}, and {most} early replies are kept already"
-            )
+            error = f"{reason}, and {most} early replies are kept already"
+            self._dead_letters.write(batch, record, error, message=message)
             return
         early = EarlyReply(shard, message.order_id, record, context.clock.now())
         if early.id in self._known.get(message.order_id, ()):
@@ -112,7 +112,7 @@ class EarlyReplies:
                     self._settle(batch, each)
                     items.append(item)
                 elif verdict:
-                    self._give_up(batch, each, verdict)
+                    self._give_up(batch, each, verdict, item.message)
         return items
 
     def expire(self, batch: Batch) -> None:
@@ -161,9 +161,11 @@ class EarlyReplies:
             return None
         return Item(message, record.topic, record, ours)
 
-    def _give_up(self, batch: Batch, each: EarlyReply, reason: str) -> None:
+    def _give_up(
+        self, batch: Batch, each: EarlyReply, reason: str, message: Message | None = None
+    ) -> None:
         self._settle(batch, each)
-        self._dead_letters.write(batch, each.record, reason)
+        self._dead_letters.write(batch, each.record, reason, message=message)
 
     def _note(self, each: EarlyReply) -> None:
         self._known.setdefault(each.order_id, {})[each.id] = each

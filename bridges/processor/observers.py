@@ -1,6 +1,6 @@
 """Observers of a batch processor, and trace context in the headers of records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from order_sagas.actors.clock import Clock
@@ -11,8 +11,11 @@ from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.records.record import Headers
 
-TRACEPARENT = "traceparent"
-"""Header with the trace context of a record: W3C Trace Context, https://www.w3.org/TR/trace-context."""
+TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
+"""Headers with the trace context of a record: W3C Trace Context,
+https://www.w3.org/TR/trace-context."""
+LONGEST_STATE = 512
+"""Maximum number of characters of a `tracestate` that is passed on."""
 
 
 class ObservedContext(Protocol):
@@ -60,4 +63,19 @@ class Tracing(Observer):
 def header_of(message: Message) -> Headers:
     """Return the headers of the record that carries a message."""
     traceparent = message.traceparent
-    return ((TRACEPARENT, traceparent.encode()),) if traceparent else ()
+    if not traceparent:
+        return ()
+    parent = (TRACEPARENT, traceparent.encode())
+    return (parent, (TRACESTATE, message.tracestate.encode())) if message.tracestate else (parent,)
+
+
+def tracestate_of(headers: Iterable[tuple[str, bytes]]) -> str:
+    """Return the value of the `tracestate` headers; "" if there is none that may be passed on.
+
+    Several are one list. One that is too long or not ASCII is dropped, which changes no trace.
+    """
+    found = b",".join(value for name, value in headers if name == TRACESTATE and value)
+    if not found.isascii() or len(found) > LONGEST_STATE:
+        return ""
+    text = found.decode()
+    return text if text.isprintable() else ""

@@ -20,7 +20,7 @@ from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Ended, InternalMessage, Nack
 from order_sagas.actors.sagas.state import SagaState
-from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
+from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -46,6 +46,7 @@ from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.processor.reader import BatchReader
+from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.scheduler import Scheduler
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
@@ -128,6 +129,7 @@ class BatchProcessor(Actor):
     _reader: BatchReader
     _early_replies: EarlyReplies
     _scheduler: Scheduler
+    _refused: RefusedWrites
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,6 +150,8 @@ class BatchProcessor(Actor):
         self._expiry_due = self._schedule_due = False
         self._expiry_at = self._schedule_at = NEVER
         """When the next wakeup comes that looks (seconds since the Unix epoch)."""
+        self._schedules_known = False
+        """Whether the schedules' rows were read since the last rollback or gain of shards."""
         self._stopping: list[ActorAddress] = []
         """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
@@ -248,9 +252,9 @@ class BatchProcessor(Actor):
         self._rates = Rates(now, 0, 0)
         if connect.coordinator:
             self._mark = OrderMark(context.store)
-        keep, keep_keys = context.keep_finished, context.keep_idempotency_keys
-        if (keep, keep_keys) != (None, None) and connect.coordinator:
-            self._pruner = Pruner(context.store, context.clock, keep, keep_keys)
+        keeps = (context.keep_finished, context.keep_idempotency_keys, context.keep_outbox_events)
+        if keeps != (None, None, None) and connect.coordinator:
+            self._pruner = Pruner(context.store, context.clock, *keeps)
             self.wake_up(self._pruner.pause, Prune())
         self._look_at_pauses()
         self._log.open()
@@ -271,7 +275,8 @@ class BatchProcessor(Actor):
         self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
         early = self._early_replies = EarlyReplies(parts)
         self._scheduler = Scheduler(context, ownership)
-        self._dispatcher = Dispatcher(parts, deferral, early, send, self._commit)
+        self._refused = RefusedWrites(context.store)
+        self._dispatcher = Dispatcher(parts, deferral, early, send, self._commit, self._refused)
 
     def _report(self) -> Report:
         counts, now = self.counts, self.context.clock.now()
@@ -282,6 +287,9 @@ class BatchProcessor(Actor):
             batches=self._batches,
             records=counts.records,
             ended=counts.ended,
+            begun=counts.begun,
+            cancelled=counts.cancelled,
+            durations=[*counts.durations],
             dead_letters=counts.dead_letters,
             calls=self._calls.counts(),
             stale_acks=counts.stale_acks,
@@ -359,7 +367,8 @@ class BatchProcessor(Actor):
             self._expiry_due = False
             self._early_replies.expire(batch)
             self._watch_early_replies()
-        self._watch_schedules()
+        if not self._schedules_known:
+            self._watch_schedules()
         if self._schedule_due and not self._stopping:
             self._schedule_due = False
             self._scheduler.fire(batch)
@@ -393,6 +402,7 @@ class BatchProcessor(Actor):
         if self.context.schedules and ORCHESTRATOR in self.receivers:
             self._scheduler.shards_gained()
             self._sleep_until_due()
+        self._schedules_known = True
 
     def _sleep_until_due(self) -> None:
         seconds = self._scheduler.sleep
@@ -514,22 +524,30 @@ class BatchProcessor(Actor):
                 wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
                 self.wake_up(wait, BeginAgain())
             return
+        except UnstorableError as error:
+            self._refused.find(batch, error)
+            self.counts.last_error = str(error)
+            log.warning("batch.repeated", error=str(error))
+            self.roll_back()
+            return
         except Exception as error:
             self._fatal(error)
             return
         self.database_is_back()
         self._lost = 0
+        if batch.refused:
+            self._refused.committed(batch)
         self._close_batch()
         adapter.on_committed(batch, outbox)
         adapter.given_back(batch)
-        ended = [saga.saga_id for saga in batch.sagas.values() if saga.ended]
-        self.counts.ended += len(ended)
+        ended = [saga for saga in batch.sagas.values() if saga.ended]
         self.counts.records += batch.records
-        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
         if ended:
-            for saga_id in ended:
-                self.ownership.in_flight.pop(saga_id, None)
-            self.send(self.receivers[ORCHESTRATOR], Ended(ended))
+            for saga in ended:
+                self.counts.saga_ended(saga)
+                self.ownership.in_flight.pop(saga.saga_id, None)
+            self.send(self.receivers[ORCHESTRATOR], Ended([saga.saga_id for saga in ended]))
+        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
         self._observe(batch, took)
         if batch.outcomes:
             self._calls.settled(batch.calls_over())
@@ -570,12 +588,14 @@ class BatchProcessor(Actor):
             appended=batch.appended,
             left=batch.left,
             outbox=batch.outbox,
+            events=batch.events,
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
             deferred=batch.deferred,
             early=[*batch.early.values()],
             settled=batch.settled,
             schedules=[*batch.schedules.values()],
+            operated=batch.operated,
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)
@@ -624,6 +644,7 @@ class BatchProcessor(Actor):
         self._deferral.shards_gained()
         self._early_replies.shards_gained()
         self._watch_early_replies()
+        self._schedules_known = False
 
     def lose(self, shards: frozenset[int]) -> None:
         """Own these shards no longer, and release their sagas. Call it between batches."""
@@ -640,6 +661,7 @@ class BatchProcessor(Actor):
         Outcomes of calls are kept, since the shards may be gained again.
         """
         batch = self._batch
+        self._schedules_known = False
         if self._state is State.OPEN or self._state is State.COMMITTING:
             self._close_batch()
         self._batch = None

@@ -9,6 +9,7 @@ from order_sagas.actors.messages import Message, status
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
+from order_sagas.bridges.records.cloud_events import ATTRIBUTES
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes
 from order_sagas.bridges.records.wire_forms import TYPE_ID
 
@@ -25,12 +26,14 @@ def asyncapi(
     version: str,
     partitions: int,
     as_strings: Collection[str] = (),
+    cloud_events: Collection[str] = (),
     servers: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The document, from the orchestrator's point of view: it receives, and sends.
 
-    `as_strings` are topics to which values are written as JSON strings that hold JSON; `servers`
-    are HOST:PORT. Messages of services that run elsewhere are in it if a saga or a service that
+    `as_strings` are topics to which values are written as JSON strings that hold JSON, and
+    `cloud_events` those whose records have the headers of CloudEvents; `servers` are HOST:PORT.
+    Messages of services that run elsewhere are in it if a saga or a service that
     `services` names waits for them.
     """
     routes = Routes(registry, services)
@@ -38,6 +41,7 @@ def asyncapi(
     kinds = sorted({kind for kinds in carried.values() for kind in kinds}, key=status)
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     names = dict(zip(kinds, schemas, strict=True))
+    events = {kind for topic in cloud_events for kind in carried.get(topic, ())}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -57,7 +61,10 @@ def asyncapi(
                         for kind in sorted(of_topic, key=status)
                     },
                     "bindings": {"kafka": {"partitions": partitions}},
-                    **({"description": _AS_STRINGS} if topic in as_strings else {}),
+                    **_described(
+                        _AS_STRINGS if topic in as_strings else "",
+                        _CLOUD_EVENTS if topic in cloud_events else "",
+                    ),
                 }
                 for topic, of_topic in sorted(carried.items())
             },
@@ -71,7 +78,10 @@ def asyncapi(
         "operations": _operations(routes, carried),
         "components": {
             "messages": {
-                **{status(kind): _message(kind, names[kind]) for kind in kinds},
+                **{
+                    status(kind): _message(kind, names[kind], as_event=kind in events)
+                    for kind in kinds
+                },
                 "deadLetter": _dead_letter(),
             },
             "schemas": components,
@@ -83,6 +93,12 @@ _AS_STRINGS = (
     f"Values are written as a JSON string that holds the object, with the header {TYPE_ID}; both "
     "forms are read."
 )
+_CLOUD_EVENTS = "Records that this system writes have the headers of CloudEvents 1.0, binary mode."
+
+
+def _described(*sentences: str) -> dict[str, str]:
+    text = " ".join(filter(None, sentences))
+    return {"description": text} if text else {}
 
 
 def _servers(servers: Iterable[str]) -> dict[str, Any]:
@@ -92,8 +108,11 @@ def _servers(servers: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _message(kind: type[Message], schema: Mapping[str, Any]) -> dict[str, Any]:
+def _message(
+    kind: type[Message], schema: Mapping[str, Any], *, as_event: bool = False
+) -> dict[str, Any]:
     about = " ".join((kind.__doc__ or "").split())
+    attributes = ATTRIBUTES if as_event else {}
     return {
         "name": status(kind),
         "summary": about,
@@ -102,7 +121,12 @@ def _message(kind: type[Message], schema: Mapping[str, Any]) -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "traceparent": {"type": "string", "description": "W3C Trace Context."},
+                "tracestate": {"type": "string", "description": "W3C Trace Context."},
                 TYPE_ID: {"type": "string", "description": "Of the wire form of spring-kafka."},
+                **{
+                    name: {"type": "string", "description": told}
+                    for name, told in attributes.items()
+                },
             },
         },
         "bindings": {

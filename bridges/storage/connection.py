@@ -13,24 +13,31 @@ from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 
-from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.storage.bulk_insert import insert
+from order_sagas.bridges.storage.database_url import parsed
 from order_sagas.bridges.storage.rows import Row
 
 BUSY_SECONDS = 10.0
 """Seconds that a write waits for the transaction of another process."""
 LOOK_SECONDS = 0.0005
 """Seconds between attempts to get SQLite's write lock."""
+_BEGIN = "begin"
+"""Key of the statement that each transaction of a connection of an engine begins with."""
 SCHEMA_SECONDS = 600.0
 """Seconds that a process waits for another one that changes the schema: migrating a large database
 takes minutes."""
 
 
 class Connection(Protocol):
-    """A connection to a database. Methods raise StoreUnavailableError during an outage."""
+    """A connection to a database.
+
+    Methods raise StoreUnavailableError during an outage, and UnstorableError for values that the
+    database does not take.
+    """
 
     dialect: str
     """"sqlite" or "postgresql"."""
@@ -57,6 +64,14 @@ class Connection(Protocol):
         """Within a transaction: run an INSERT of one row, `... VALUES (...) ...`, for each row."""
         ...
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Within a transaction: run an INSERT that leaves out, or changes, rows that exist.
+
+        Returns a function that waits for the result, and raises ConflictError if one of the rows
+        was not written, because another transaction has written it meanwhile.
+        """
+        ...
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor in the same transaction.
 
@@ -70,7 +85,18 @@ class Connection(Protocol):
         ...
 
     def alone(self, cursor: Any) -> None:
-        """Serialise with all other transactions that call this, until this one ends."""
+        """Serialise with all transactions that call this or `together`, until this one ends."""
+        ...
+
+    def together(self, cursor: Any) -> None:
+        """Serialise with transactions that call `alone`, but not with others that call this."""
+        ...
+
+    def check_now(self, cursor: Any) -> None:
+        """Within a transaction: wait for its statements, and check deferred constraints.
+
+        Raises UnstorableError if what was written cannot be committed.
+        """
         ...
 
     def drop_ids(self) -> None:
@@ -118,20 +144,15 @@ def connect(url: str) -> Connection:
     Raises StoreError if it is neither SQLite nor PostgreSQL, and MissingExtraError if it is
     PostgreSQL and psycopg is not installed.
     """
-    try:
-        parsed = sa.make_url(url)
-    except exc.ArgumentError:
-        raise StoreError(
-            f"{url!r} is not a database URL, such as sqlite:///data/orders.db"
-        ) from None
-    kind = parsed.get_backend_name()
+    found = parsed(url)
+    kind = found.get_backend_name()
     if kind == "sqlite":
-        return SqliteConnection(parsed)
+        return SqliteConnection(found)
     if kind == "postgresql":
         need("postgres")
         from order_sagas.bridges.storage.postgres import PostgresConnection
 
-        return PostgresConnection(parsed)
+        return PostgresConnection(found)
     raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")
 
 
@@ -165,9 +186,28 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
 
 
 def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
-    """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
+    """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError.
+
+    The settings of its sessions are those of `postgres_session`.
+    """
     need("postgres")
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+    from order_sagas.bridges.storage.postgres_session import of_reader, open_session
+
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
+        session = open_session(url, of_reader(), prepare_threshold=None)
+        session.connection.autocommit = False
+        record.info[_BEGIN] = session.begin
+        return session.connection
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        if begin := connection.info.get(_BEGIN):
+            connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _make_file(path: Path) -> None:
@@ -187,6 +227,12 @@ _NO_SPACE = (
     sqlite3.SQLITE_IOERR_SHMSIZE,
 )
 """Error codes of a file that cannot grow now. After them nothing of the transaction is stored."""
+_UNSTORABLE = (
+    sqlite3.IntegrityError,  # a constraint, or a trigger that refuses a row
+    sqlite3.DataError,  # a text or a row that is too large
+    OverflowError,  # an integer of more than 64 bits
+    UnicodeEncodeError,  # half of a pair of surrogates
+)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -197,6 +243,8 @@ class _SqliteErrors:
         """Do nothing."""
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if isinstance(error, _UNSTORABLE):
+            raise UnstorableError(f"the database refuses a value: {error}") from error
         if not isinstance(error, sqlite3.DatabaseError):
             return
         # Only errors that come from SQLite itself have a code.
@@ -233,6 +281,8 @@ class SqliteConnection:
         """Use this connection, which must be in autocommit mode (`isolation_level` None)."""
         self._connection = connection
         self._cursor = connection.cursor()
+        self._besides: list[sqlite3.Cursor] = []
+        """The cursors of `beside` in the open, or the last, transaction."""
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def is_in(self, kind: str) -> str:
@@ -260,11 +310,16 @@ class SqliteConnection:
     def _transaction(self, patience: float) -> Iterator[Any]:
         with _sqlite_errors:
             cursor = self._cursor
+            self._besides.clear()
             self._begin(cursor, patience)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
+                # A query whose rows are not fetched would keep its snapshot: later reads would not
+                # see what other processes write.
+                for beside in self._besides:
+                    beside.close()
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
@@ -293,12 +348,25 @@ class SqliteConnection:
         """Run the INSERT for the rows, several rows with one statement."""
         insert(cursor, sql, rows)
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for the rows: no other transaction writes meanwhile."""
+        insert(cursor, sql, rows)
+        return lambda: None
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
-        return self._connection.cursor()
+        cursor = self._connection.cursor()
+        self._besides.append(cursor)
+        return cursor
 
     def alone(self, cursor: Any) -> None:
         """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def together(self, cursor: Any) -> None:
+        """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def check_now(self, cursor: Any) -> None:
+        """Do nothing: each statement was checked when it ran."""
 
     def drop_ids(self) -> None:
         """Do nothing: no ids are reserved."""

@@ -13,7 +13,7 @@ from order_sagas.system.stop_requests import StopRequests
 SETTINGS = (
     "database", "partitions", "kafka", "kafka_group", "file_group", "log_dir", "log_level",
     "http", "http_tokens", "http_rate", "http_max_body", "http_queue", "http_connections",
-    "http_connections_of_address", "http_timeout",
+    "http_connections_of_address", "http_timeout", "http_trace_link", "http_log_link",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.intake.message_schema import ENVELOPE
+from order_sagas.bridges.intake.message_schema import ENVELOPE, TRACE
 from order_sagas.bridges.records.message_schemas import json_schema, type_text
 from order_sagas.system.app import App, app_of
 from order_sagas.system.cli import complete
@@ -95,7 +95,7 @@ def _print_fields(message: type[Message]) -> None:
 def _own_fields(message: type[Message]) -> list[msgspec.structs.FieldInfo]:
     """Return the fields that are not set by the system, the order id first."""
     found = [each for each in msgspec.structs.fields(message) if each.encode_name not in ENVELOPE]
-    found = [each for each in found if each.encode_name != "traceparent"]
+    found = [each for each in found if each.encode_name not in TRACE]
     return sorted(found, key=lambda field: field.encode_name != "orderId")
 
 

@@ -16,6 +16,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "resume": _LOG,
     "retry": _LOG,
     "unpause": _LOG,
+    "actions approve": _LOG,
     "dead-letters replay": _LOG,
     "dead-letters discard": _LOG,
     "dead-letters list": _LOG,

@@ -20,6 +20,7 @@ from order_sagas.system.cli.output import echo, print_document, print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
+from order_sagas.system.wire_forms import check_cloud_events
 
 SHOWN = 20
 """Maximum number of orders that are printed; JSON lists all."""
@@ -117,7 +118,7 @@ def accept_reset_command(
 
 
 @topics_group.command("asyncapi")
-@settings_options("app", "services", "kafka", "partitions", "wire_forms")
+@settings_options("app", "services", "kafka", "partitions", "wire_forms", "cloud_events")
 def asyncapi_command(settings: Settings) -> None:
     """Print the topics and their messages as an AsyncAPI 3 document, in JSON.
 
@@ -125,12 +126,14 @@ def asyncapi_command(settings: Settings) -> None:
     """
     registry = registry_of(settings)
     forms = writers_of(registry.participants().values(), dict(settings.wire_forms))
+    check_cloud_events(settings, registry)
     document = asyncapi(
         registry,
         app_of(settings).services,
         version=version("order-sagas"),
         partitions=settings.partitions,
         as_strings=forms.keys(),
+        cloud_events=settings.cloud_events,
         servers=[host for host in settings.kafka.split(",") if host],
     )
     print_document(document)

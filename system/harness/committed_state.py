@@ -1,41 +1,45 @@
-"""Reads the committed state of a harness directly from its database."""
+"""Reads the committed state of a system under test directly from its database."""
 
-import sqlite3
-from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
+from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.rows import rows_of
 
 E = TypeVar("E", bound=Entity)
 
 
 class Books:
-    """The committed sagas and entities."""
+    """The committed sagas and entities of a database of either kind."""
 
-    def __init__(self, connection: sqlite3.Connection, registry: Registry) -> None:
+    def __init__(self, connection: Connection, registry: Registry) -> None:
         self.connection = connection
         self._registry = registry
 
     def sagas(self, order_id: str | None = None) -> list[SagaState]:
         """Return the sagas of an order, or all, in the order of their start."""
-        rows = self.connection.execute(
-            "SELECT state, saga, version FROM sagas WHERE ? IS NULL OR order_id = ? ORDER BY no",
-            (order_id, order_id),
-        ).fetchall()
+        where, values = self._of(order_id)
+        sql = f"SELECT state, saga, version FROM sagas {where} ORDER BY no"
+        rows = self.connection.rows(sql, values)
         return [decode(raw, self._registry.get(saga, version)) for raw, saga, version in rows]
 
     def all_of(self, kind: type[E]) -> list[E]:
         """Return all entities of a class."""
-        return self._read(kind, "")
+        return self._read(kind, None)
 
     def of(self, kind: type[E], order_id: str) -> E | None:
         """Return the entity of a class that belongs to an order, or None."""
-        return next(iter(self._read(kind, "WHERE order_id = ?", (order_id,))), None)
+        return next(iter(self._read(kind, order_id)), None)
 
-    def _read(self, kind: type[E], where: str, values: Iterable[str] = ()) -> list[E]:
-        rows = rows_of(kind, "?")
-        found = self.connection.execute(f"{rows.select} {where}", tuple(values)).fetchall()
+    def _read(self, kind: type[E], order_id: str | None) -> list[E]:
+        rows = rows_of(kind, self.connection.placeholder)
+        where, values = self._of(order_id)
+        found = self.connection.rows(f"{rows.select} {where}", values)
         return [cast(E, rows.entity(row)) for row in found]
+
+    def _of(self, order_id: str | None) -> tuple[str, tuple[str, ...]]:
+        if order_id is None:
+            return "", ()
+        return f"WHERE order_id = {self.connection.placeholder}", (order_id,)

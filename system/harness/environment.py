@@ -16,7 +16,9 @@ from order_sagas.system.harness.call_faults import Calls
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints
 from order_sagas.system.harness.faulty_database import Database
+from order_sagas.system.harness.incidents import Incidents
 from order_sagas.system.harness.kafka_troubles import KafkaTroubles
+from order_sagas.system.harness.late_acks import AckDelays
 from order_sagas.system.harness.record_faults import Meddling, Trip
 from order_sagas.system.harness.scheduler import Agenda
 from order_sagas.system.harness.service_faults import Troubles
@@ -48,12 +50,15 @@ class Stage:
         self.rng = rng
         self.partitions = partitions
         self.agenda = Agenda()
-        self.database = Database(self._committed)
+        self.incidents = Incidents(self.clock.monotonic)
+        struck = self.incidents.struck
+        self.database = Database(self._committed, struck)
         self.points = CrashPoints()
         self.calls = Calls()
-        self.meddling = Meddling(self.clock.monotonic)
-        self.troubles = Troubles(registry, self.clock.monotonic)
-        self.kafka_troubles = KafkaTroubles(self.clock.monotonic)
+        self.ack_delays = AckDelays(struck)
+        self.meddling = Meddling(self.clock.monotonic, struck)
+        self.troubles = Troubles(registry, self.clock.monotonic, struck)
+        self.kafka_troubles = KafkaTroubles(self.clock.monotonic, struck)
         self.client: Callable[[WorkerState], Any] = _no_client
         """Creates a worker's Kafka client; it returns None on the embedded log."""
         self.between_messages: Callable[[], object] = _nothing
@@ -84,6 +89,7 @@ class Stage:
 
     def _committed(self, worker: WorkerState, changes: Changes) -> None:
         self.sent += worker.placed
+        self.incidents.committed(worker.placed, changes)
         worker.placed.clear()
         for trip in worker.held:
             self._travel(trip)

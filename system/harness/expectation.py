@@ -1,5 +1,6 @@
 """Expectations about one order, as a fluent interface."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from order_sagas.actors.sagas.state import SagaState, Status
@@ -13,6 +14,10 @@ class Observed(Protocol):
     @property
     def books(self) -> Books:
         """The committed state."""
+        ...
+
+    def went_wrong(self, *order_ids: str) -> list[str]:
+        """Return what services did wrong with orders, one line for each."""
         ...
 
     def sent(self, order_id: str = "") -> list[str]:
@@ -36,16 +41,25 @@ class UnmetExpectation(AssertionError):
 
 
 class Violated(AssertionError):
-    """Invariants were violated. `order_ids` holds the ids of at most three orders concerned."""
+    """Invariants were violated. `order_ids` holds the ids of at most three orders concerned.
 
-    def __init__(self, violations: list[Broken]) -> None:
-        super().__init__("\n".join(map(str, violations)))
+    `wrong` is what services did wrong with them, one line for each.
+    """
+
+    def __init__(self, violations: list[Broken], wrong: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([*wrong, *map(str, violations)]))
         self.violations = violations
-        subjects = (violation.subject.rpartition("/")[2] for violation in violations)
-        self.order_ids = list(dict.fromkeys(subjects))[:3]
+        self.wrong = wrong
+        self.order_ids = orders_of(violations)
 
-    def __reduce__(self) -> tuple[type, tuple[list[Broken]]]:
-        return type(self), (self.violations,)
+    def __reduce__(self) -> tuple[type, tuple[list[Broken], Sequence[str]]]:
+        return type(self), (self.violations, self.wrong)
+
+
+def orders_of(violations: Sequence[Broken]) -> list[str]:
+    """Return the ids of at most three orders that violations are about."""
+    subjects = (violation.subject.rpartition("/")[2] for violation in violations)
+    return list(dict.fromkeys(subjects))[:3]
 
 
 class Expectation:
@@ -111,4 +125,6 @@ class Expectation:
 
     def _require(self, true: bool, text: str) -> None:
         if not true:
-            raise UnmetExpectation(f"expected order {self._order_id} {text}", self._order_id)
+            wrong = self._harness.went_wrong(self._order_id)
+            expected = f"expected order {self._order_id} {text}"
+            raise UnmetExpectation("\n".join([*wrong, expected]), self._order_id)

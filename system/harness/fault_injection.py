@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_kafka import SimulatedKafka
     from order_sagas.system.harness.simulated_worker import Worker
 
+Timed = (
+    faults.WorkerStarts | faults.WorkerStops | faults.ClockSkew | faults.ClockJump
+    | faults.Operator | faults.Put
+)  # fmt: skip
+"""Faults that strike at a time."""
 Undo = Callable[[], None]
 """Takes a fault out of force."""
 
@@ -120,8 +125,31 @@ def _of_reply(fault: faults.ServiceFault, status: str) -> faults.RecordFault:
     return faults.Drop(*which)
 
 
+def _note_at_point(
+    fault: faults.Crash | faults.Pause | faults.Rebalance, harness: FaultTarget
+) -> None:
+    """Note when a worker reaches the point of a fault, before the fault strikes."""
+
+    def note(worker: "Worker") -> None:
+        harness.stage.incidents.struck(fault, "", f"worker {worker.number}")
+
+    harness.stage.points.plan_act(fault.point, fault.nth, note)
+
+
+def _plan(fault: Timed, harness: FaultTarget, what: str, act: Callable[[], object]) -> None:
+    """Let a fault strike at its time; `what` is what it strikes."""
+
+    def strike() -> None:
+        order_id = fault.order if isinstance(fault, faults.Operator) else ""
+        harness.stage.incidents.struck(fault, order_id, what)
+        act()
+
+    harness.stage.agenda.add(fault.at, strike)
+
+
 @put_in_force.register(faults.Crash)
 def _(fault: faults.Crash, harness: FaultTarget) -> Undo:
+    _note_at_point(fault, harness)
     harness.stage.points.plan(fault)
     return _watch_messages(harness)
 
@@ -131,6 +159,7 @@ def _(fault: faults.Pause, harness: FaultTarget) -> Undo:
     def pause(worker: "Worker") -> None:
         harness.pause_worker(worker, fault.seconds, whole=fault.whole)
 
+    _note_at_point(fault, harness)
     harness.stage.points.plan_act(fault.point, fault.nth, pause)
     return _watch_messages(harness)
 
@@ -142,6 +171,7 @@ def _(fault: faults.Rebalance, harness: FaultTarget) -> Undo:
             worker.kafka.rebalance(fault.seconds, lost=fault.lost)
             harness.kafka.step()  # the client's thread may notice it in the middle of a batch
 
+    _note_at_point(fault, harness)
     harness.stage.points.plan_act(fault.point, fault.nth, rebalance)
     return _watch_messages(harness)
 
@@ -171,7 +201,7 @@ def _(fault: faults.WorkerStarts, harness: FaultTarget) -> Undo:
         if harness.kafka:
             harness.add_worker()
 
-    harness.stage.agenda.add(fault.at, begin)
+    _plan(fault, harness, "a worker", begin)
     return _nothing
 
 
@@ -183,7 +213,7 @@ def _(fault: faults.WorkerStops, harness: FaultTarget) -> Undo:
         elif harness.kafka:
             harness.remove_worker(fault.worker, killed=fault.killed)
 
-    harness.stage.agenda.add(fault.at, end)
+    _plan(fault, harness, f"worker {fault.worker}", end)
     if fault.down < faults.FOREVER:
         again = partial(harness.restart, fault.worker)
         harness.stage.agenda.add(fault.at + fault.down, again)
@@ -193,7 +223,7 @@ def _(fault: faults.WorkerStops, harness: FaultTarget) -> Undo:
 @put_in_force.register(faults.ClockSkew)
 def _(fault: faults.ClockSkew, harness: FaultTarget) -> Undo:
     skew = partial(harness.skew, fault.worker, fault.seconds, fault.drift)
-    harness.stage.agenda.add(fault.at, skew)
+    _plan(fault, harness, f"the clock of worker {fault.worker}", skew)
     return _nothing
 
 
@@ -207,6 +237,12 @@ def _(
     return _nothing
 
 
+@put_in_force.register(faults.LateAcks)
+def _(fault: faults.LateAcks, harness: FaultTarget) -> Undo:
+    harness.stage.ack_delays.plan(fault)
+    return _nothing
+
+
 @put_in_force.register(faults.CallFails)
 def _(fault: faults.CallFails, harness: FaultTarget) -> Undo:
     harness.stage.calls.plan(fault)
@@ -217,21 +253,21 @@ def _(fault: faults.CallFails, harness: FaultTarget) -> Undo:
 def _(fault: faults.ClockJump, harness: FaultTarget) -> Undo:
     clock = harness.stage.clock
     harness.ledger.clock_is_steady &= fault.seconds >= 0
-    harness.stage.agenda.add(fault.at, partial(clock.shift, fault.seconds))
+    _plan(fault, harness, "the clock", partial(clock.shift, fault.seconds))
     return _nothing
 
 
 @put_in_force.register(faults.Operator)
 def _(fault: faults.Operator, harness: FaultTarget) -> Undo:
     ask = partial(harness.operator, fault.order, fault.action, fault.step)
-    harness.stage.agenda.add(fault.at, ask)
+    _plan(fault, harness, "an operator", ask)
     return _nothing
 
 
 @put_in_force.register(faults.Put)
 def _(fault: faults.Put, harness: FaultTarget) -> Undo:
     put = partial(harness.publish, fault.topic, fault.value.encode(), fault.key or None)
-    harness.stage.agenda.add(fault.at, put)
+    _plan(fault, harness, fault.topic, put)
     return _nothing
 
 

@@ -3,6 +3,8 @@
 Times are seconds since the start of the harness. `nth` counts matches from 1; 0 means every match.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 FOREVER = 1e12
@@ -15,6 +17,10 @@ def _tag(name: str) -> str:
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fault", tag=_tag, gc=False):
     """Base of all faults."""
+
+
+Strike = Callable[..., None]
+"""Notes that a fault took effect: the fault, the order id or "", and what it struck, in words."""
 
 
 # --- records in transit -----------------------------------------------------------------------
@@ -143,6 +149,18 @@ class LosesShard(Fault, frozen=True, omit_defaults=True):
     nth: int = 1
 
 
+class LateAcks(Fault, frozen=True, omit_defaults=True):
+    """From the nth acknowledgement by an actor, `times` reach the batch processor `seconds` late.
+
+    So it is with a busy actor in another process. Acknowledgements are counted while this fault is
+    in force. If the batch is rolled back meanwhile, they arrive during a later one.
+    """
+
+    nth: int = 1
+    times: int = 1
+    seconds: float = 1.0
+
+
 class CallFails(Fault, frozen=True, omit_defaults=True):
     """The nth external call about an order fails.
 
@@ -268,7 +286,7 @@ class Put(Fault, frozen=True, omit_defaults=True):
 AnyFault = (
     Drop | Duplicate | Delay | Reorder | Corrupt
     | Silent | Declines | LosesReplies | Slow | AnswersTwice | Raises
-    | Crash | CommitFails | ReadFails | LosesShard | CallFails | ClockJump
+    | Crash | CommitFails | ReadFails | LosesShard | LateAcks | CallFails | ClockJump
     | ClockSkew | Pause | RefusedAsTooLarge | AckFails | BrokerAway | Rebalance
     | WorkerStarts | WorkerStops
     | Operator | Put

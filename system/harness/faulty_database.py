@@ -15,7 +15,7 @@ from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.store import Changes, Claim, Store
-from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails
+from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails, Strike
 from order_sagas.system.harness.worker_state import WorkerState
 
 
@@ -50,7 +50,8 @@ class Database:
     `on_commit` is called with worker and changes after each commit, before the worker continues.
     """
 
-    def __init__(self, on_commit: Callable[[WorkerState, Changes], None]) -> None:
+    def __init__(self, on_commit: Callable[[WorkerState, Changes], None], struck: Strike) -> None:
+        self._struck = struck
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         """The only connection, for the workers and for direct access."""
         _empty().backup(self.connection)
@@ -60,9 +61,9 @@ class Database:
         self.handovers: Counter[int] = Counter()
         """Number of times that each shard was claimed by a different worker than before."""
         self._owners: dict[int, WorkerState] = {}
-        self._failing: dict[int, str] = {}
-        self._lost: set[int] = set()
-        self._unread: set[int] = set()
+        self._failing: dict[int, CommitFails] = {}
+        self._lost: dict[int, LosesShard] = {}
+        self._unread: dict[int, ReadFails] = {}
 
     def connect(self, url: str) -> Connection:
         """Return a connection for one life of a worker; `url` is ignored."""
@@ -72,11 +73,11 @@ class Database:
         """Put a fault in force, counted from now on."""
         if isinstance(fault, CommitFails):
             for i in range(fault.times):
-                self._failing[self.commits + fault.nth + i] = fault.where
+                self._failing[self.commits + fault.nth + i] = fault
         elif isinstance(fault, LosesShard):
-            self._lost.add(self.commits + fault.nth)
+            self._lost[self.commits + fault.nth] = fault
         else:
-            self._unread.add(self.reads + fault.nth)
+            self._unread[self.reads + fault.nth] = fault
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -91,7 +92,8 @@ class Database:
     def before_read(self) -> None:
         """Count a read; raises StoreUnavailableError if a fault is planned for it."""
         self.reads += 1
-        if self.reads in self._unread:
+        if fault := self._unread.get(self.reads):
+            self._struck(fault, "", "reading the log")
             raise StoreUnavailableError("the database is away, on purpose")
 
     def claimed(self, worker: WorkerState, shards: Iterable[int]) -> None:
@@ -107,9 +109,13 @@ class Database:
         Raises LostShardError or StoreUnavailableError.
         """
         self.commits += 1
-        if self.commits in self._lost:
+        if lost := self._lost.get(self.commits):
+            self._struck(lost, "", "a commit")
             raise LostShardError("a shard was lost, on purpose")
-        where = self._failing.pop(self.commits, "")
+        failing = self._failing.pop(self.commits, None)
+        where = failing.where if failing else ""
+        if failing:
+            self._struck(failing, "", "a commit")
         if where == "before":
             raise StoreUnavailableError("the database is away, on purpose")
         if where == "during":

@@ -2,55 +2,47 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec.structs import replace
-from thespian.actors import ActorAddress
 
 from order_sagas.actors.entities import StockLevel
-from order_sagas.actors.messages import (
-    MAIN,
-    OPERATOR_COMMANDS,
-    LoadStock,
-    Message,
-    OperatorCommand,
-    OrderCreated,
-    OrderLine,
-)
-from order_sagas.actors.sagas.coordinator import SagaCoordinator
+from order_sagas.actors.messages import MAIN, Message, OrderCreated
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.payment_gateway import PaymentGateway
 from order_sagas.actors.services.service import Service
-from order_sagas.actors.topics import OPERATORS, SIGNALS
+from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.storage.headers import pack
-from order_sagas.system.app import App
+from order_sagas.system.app import App, with_locks
 from order_sagas.system.bootstrap import Parts
-from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.crashes import Crashed
 from order_sagas.system.harness.environment import Stage
-from order_sagas.system.harness.expectation import Expectation, Violated
-from order_sagas.system.harness.failure_report import story, trace_of
+from order_sagas.system.harness.expectation import Expectation, Violated, orders_of
+from order_sagas.system.harness.failure_report import story, trace_of, went_wrong
 from order_sagas.system.harness.fake_provider import Mailbag, Provider
 from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
+from order_sagas.system.harness.incident_words import said
+from order_sagas.system.harness.inputs import Inputs
 from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.known_names import check_names, check_service
 from order_sagas.system.harness.orders import OrderNumbers
+from order_sagas.system.harness.passing_time import PassingTime
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.remote_services import remote_services
 from order_sagas.system.harness.service_control import ServiceControl
 from order_sagas.system.harness.simulated_worker import Worker
 from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
+from order_sagas.system.harness.worker_group import WorkerGroup
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import (
@@ -73,9 +65,6 @@ PLENTY = 1_000
 _APPEND = (
     "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
     "VALUES (?, ?, ?, ?, ?, 0, ?)"
-)
-_OPERATORS: dict[str, type[OperatorCommand]] = dict(
-    zip(("retry", "skip", "resume", "cancel", "repair deadlines"), OPERATOR_COMMANDS, strict=True)
 )
 
 
@@ -121,7 +110,7 @@ class Harness:
         self.seed = seed
         self.app = app
         sagas = app.sagas if sagas is None else sagas
-        services = app.services if services is None else services
+        services = with_locks(sagas, app.services if services is None else services)
         self.registry = Registry(sagas)
         services = (*services, *remote_services(self.registry, services))
         self.services = services
@@ -132,25 +121,16 @@ class Harness:
             local, lambda order_id: self.stage.troubles.declines("payments", order_id), gateway
         )
         self.mailbag = Mailbag(local)
-        self.books = Books(self.stage.database.connection, self.registry)
+        self.books = Books(self.stage.database.connect(""), self.registry)
         self.ledger = Ledger(self.registry, app.rules)
         self.stage.watchers.append(self.ledger)
         self.stage.calls.on_violation = self.ledger.note
-        self.workers: dict[int, Worker] = {}
-        """The running workers, by number."""
-        self._clocks = [WorkerClock(self.stage.clock) for _ in range(workers)]
-        self._down: set[int] = set()
-        """Numbers of workers that are not restarted."""
         self.placed: list[str] = []
         """The ids of all orders placed."""
         self.faults: list[Fault] = []
         """All faults that were put in force, in that order."""
         self._stocked: set[tuple[str, str]] | None = None if stock is not None else set()
         self._numbers = OrderNumbers()
-        self._shuffled = order == "shuffled"
-        self.lives = 0
-        self._tick = tick
-        self._interceptors: list[Interceptor] = []
         self._undo: dict[int, Callable[[], None]] = {}
         self._capture = LogCapture(self.stage.clock.now)
         self.replies = replies_of(self.registry)
@@ -164,8 +144,11 @@ class Harness:
         adapter: type[LogAdapter] = StagedEmbeddedLog
         self.stage.arrive = self._append_to_log
         if log == "topics":
-            adapter, self.kafka = simulated(self.stage, seed, latency)
-        self._parts = Parts(
+            # Here, because Kafka's client takes long to load.
+            from order_sagas.system.harness.staged_kafka import StagedKafka, put_kafka_on
+
+            adapter, self.kafka = StagedKafka, put_kafka_on(self.stage, seed, latency)
+        parts = Parts(
             settings=Settings(
                 database="sqlite:///:memory:",
                 partitions=partitions,
@@ -181,6 +164,14 @@ class Harness:
             call_capacity=call_capacity,
             clients={**self._simulated(), **self._shipped()},
         )
+
+        def policy_of(life: int) -> Policy:
+            return SeededShuffle(seed * 1009 + life) if order == "shuffled" else Fifo()
+
+        self._group = WorkerGroup(self.stage, parts, policy_of, workers)
+        step = self.kafka.step if self.kafka else _nothing_to_do
+        self._time = PassingTime(self.stage, self._group, self.rng, step, tick)
+        self._inputs = Inputs(self.registry, services, self.stage.outgoing)
         self._first_stock = dict(stock or {})
         self.on(*faults)
 
@@ -220,54 +211,47 @@ class Harness:
         self.stage.database.close()
 
     @property
+    def workers(self) -> Mapping[int, Worker]:
+        """The running workers, by number."""
+        return self._group.running
+
+    @property
     def worker(self) -> Worker | None:
         """The running worker with the lowest number, or None."""
-        return self.workers[min(self.workers)] if self.workers else None
+        return self._group.first
+
+    @property
+    def lives(self) -> int:
+        """How many times a worker was started."""
+        return self._group.lives
 
     def crash(self, number: int | None = None) -> None:
         """Kill a worker, or all, at once; `restart` starts them again."""
-        for each in [*self.workers] if number is None else [number]:
-            worker = self.workers.pop(each, None)
-            if worker:
-                worker.kill()
+        self._group.crash(number)
 
     def stop(self, number: int | None = None) -> None:
         """Stop a worker, or all, in good order: the current batch is committed."""
-        for each in [*self.workers] if number is None else [number]:
-            worker = self.workers.get(each)
-            if worker and not worker.busy and self._guarded(worker, worker.stop):
-                self.workers.pop(each, None)
+        self._group.stop(number)
 
     def restart(self, number: int | None = None) -> None:
         """Start a worker, or all that do not run, on the state in the database."""
-        numbers = range(len(self._clocks)) if number is None else [number]
-        for each in numbers:
-            if each not in self.workers and each not in self._down:
-                self._start(each)
+        self._group.restart(number)
 
     def add_worker(self) -> int:
         """Start one more worker, and return its number. Raises ValueError on the embedded log."""
         if self.kafka is None:
             raise ValueError("the embedded log has one worker here")
-        self._clocks.append(WorkerClock(self.stage.clock))
-        self.restart(len(self._clocks) - 1)
-        return len(self._clocks) - 1
+        return self._group.add()
 
     def remove_worker(self, number: int, *, killed: bool) -> None:
         """Stop or kill a worker for good; the last one can still be started by `restart`."""
-        worker = self.workers.get(number)
-        if worker is None or (worker.busy and not killed):
-            return
-        if len(self._clocks) - len(self._down) > 1:
-            self._down.add(number)
-        (self.crash if killed else self.stop)(number)
+        self._group.remove(number, killed=killed)
 
     def skew(self, number: int, seconds: float, drift: float) -> None:
         """Set the wall clock of a worker `seconds` ahead, gaining `drift` seconds per second."""
-        if number < len(self._clocks):
+        if self._group.skew(number, seconds, drift):
             # Deadlines set by another worker, or earlier by this one, may seem to fire early.
             self.ledger.clock_is_steady = False
-            self._clocks[number].skew(seconds, drift)
 
     def pause(self, name: str, why: str = "because") -> None:
         """Pause a service (the name of its participant), or the `intake`, as an operator."""
@@ -275,7 +259,7 @@ class Harness:
             "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
             (name, why, self.stage.clock.now()),
         )
-        self._ring()
+        self._group.notify()
 
     def pause_worker(self, worker: Worker, seconds: float, *, whole: bool = True) -> None:
         """Suspend a worker at its current point while `seconds` pass.
@@ -283,7 +267,7 @@ class Harness:
         Raises Crashed if it was killed meanwhile.
         """
         with self.stage.points.disarmed():
-            worker.pause(lambda: self._pass_time(seconds), whole=whole)
+            worker.pause(lambda: self.advance(seconds), whole=whole)
         if not worker.alive:
             raise Crashed(0.0)
 
@@ -296,36 +280,21 @@ class Harness:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass: every timer fires, and every record arrives, at its own time."""
-        self._pass_time(seconds)
+        self._time.advance(seconds)
 
     def run(self) -> None:
         """Do everything that needs no time to pass."""
-        kafka, workers = self.kafka, self.workers
-        while True:
-            ready = [each for each in workers.values() if not each.busy and each.is_ready]
-            if len(ready) > 1:
-                self.rng.shuffle(ready)
-            for worker in ready:
-                if worker.alive:
-                    self._guarded(worker, worker.run)
-            if not (kafka is not None and kafka.step()) and not ready:
-                return
+        self._time.run()
 
     def run_until_ended(self, limit: float = 7 * 86_400.0) -> bool:
         """Let time pass until no saga is in flight, at most `limit` seconds; True if none is."""
-        clock, until = self.stage.clock, self.elapsed + limit
-        self.run()
-        while self.in_flight() and (due := self._next_due(quiet=True)) is not None and due <= until:
-            self.advance(max(0.0, due - clock.monotonic()))
+        self._time.advance_while(self.in_flight, limit)
         return not self.in_flight()
 
     def run_until_quiet(self, limit: float = 7 * 86_400.0) -> bool:
         """Let time pass until nothing is pending, at most `limit` seconds; True if nothing is."""
-        clock, until = self.stage.clock, self.elapsed + limit
-        self.run()
-        while (due := self._next_due(quiet=True)) is not None and due <= until:
-            self.advance(max(0.0, due - clock.monotonic()))
-        return self._next_due(quiet=True) is None
+        self._time.advance_while(lambda: True, limit)
+        return self._time.next_due(quiet=True) is None
 
     # --- input --------------------------------------------------------------------------------
 
@@ -339,7 +308,7 @@ class Harness:
                 self.load_stock({sku: PLENTY}, warehouse)
             self._stocked |= wanted
         self.placed.append(order.order_id)
-        self.publish("order-events", order)
+        self.stage.publish(self._inputs.published("order-events", order))
         return order.order_id
 
     def start(self, start: Message) -> str:
@@ -347,24 +316,19 @@ class Harness:
 
         Raises LookupError for a message that starts no saga.
         """
-        saga = self.registry.started_by.get(type(start))
-        if saga is None:
-            known = ", ".join(kind.__name__ for kind in self.registry.started_by)
-            raise LookupError(f"{type(start).__name__} starts no saga; these do: {known}")
+        outgoing = self._inputs.start(start)
         self.placed.append(start.order_id)
-        self.publish(saga.origin.topic, start)
+        self.stage.publish(outgoing)
         return start.order_id
 
     def signal(self, message: Message) -> None:
         """Send a message that a saga waits for (`Wait`), as a person or another system does."""
-        self.publish(SIGNALS, message)
+        self.stage.publish(self._inputs.signal(message))
 
     def load_stock(self, quantities: Mapping[str, int], warehouse: str = MAIN) -> None:
         """Add stock to a warehouse."""
-        lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in quantities.items())
         name = f"load-{warehouse}-{'-'.join(quantities)}-{self.elapsed:g}"
-        load = LoadStock(order_id=name, lines=lines, warehouse=warehouse)
-        self._arrives(self.stage.outgoing("stock-events", warehouse, _encode(load)))
+        self._arrives(self._inputs.delivery(name, quantities, warehouse))
 
     def publish(
         self, topic: str, record: Message | Mapping[str, Any] | bytes, key: str | None = None
@@ -373,24 +337,13 @@ class Harness:
 
         Raises LookupError for a topic that the app does not have.
         """
-        if topic not in self.routes.topics:
-            known = ", ".join(self.routes.topics)
-            raise LookupError(f"there is no topic {topic!r}; there are {known}")
-        value = record if isinstance(record, bytes) else _encode(record)
-        self.stage.publish(
-            self.stage.outgoing(topic, head_of(value).order_id if key is None else key, value)
-        )
+        self.stage.publish(self._inputs.published(topic, record, key))
 
     def operator(
         self, order_id: str, action: str, step: str = "", why: str = "because", saga: str = ""
     ) -> None:
         """Send an operator's command: `cancel`, `retry`, `skip` or `resume`."""
-        command = _OPERATORS[action](
-            order_id=order_id, by="operator", why=why, saga=saga,
-        )  # fmt: skip
-        if step:
-            command = replace(command, step=step)
-        self._arrives(self.stage.outgoing(OPERATORS, order_id, _encode(command)))
+        self._arrives(self._inputs.command(order_id, action, step, why, saga))
 
     def unpause(self, name: str) -> None:
         """End a pause, as an operator."""
@@ -398,17 +351,16 @@ class Harness:
             "UPDATE pauses SET until = ?, ended_by = 'operator' WHERE name = ? AND until IS NULL",
             (self.stage.clock.now(), name),
         )
-        self._ring()
+        self._group.notify()
 
     def send(self, actor: str, message: Any) -> None:
         """Send a message to a service, to `coordinator` or to `processor`, bypassing all topics.
 
         Raises RuntimeError if no worker runs, and LookupError for an unknown name.
         """
-        if self.worker is None:
-            raise RuntimeError("no worker runs")
-        base = self.worker.base
-        base.inject(base.systemAddress, self._address(actor), message)
+        address = self._group.address(actor)
+        assert self.worker
+        self.worker.base.inject(self.worker.base.systemAddress, address, message)
 
     # --- faults -------------------------------------------------------------------------------
 
@@ -421,7 +373,7 @@ class Harness:
             check_names(fault, self.routes, self.registry)
             self.faults.append(fault)
             self._undo[id(fault)] = put_in_force(fault, self)
-        self._meddle()
+        self._group.meddle()
 
     def off(self, *faults: Fault) -> None:
         """Take faults of records and services out of force."""
@@ -429,20 +381,20 @@ class Harness:
             undo = self._undo.pop(id(fault), None)
             if undo:
                 undo()
-        self._meddle()
+        self._group.meddle()
 
     def all_is_well(self) -> None:
         """Remove all faults and interceptors, and start all workers; past effects remain."""
         stage = self.stage
         for part in (
             stage.meddling, stage.troubles, stage.points, stage.database, stage.calls,
-            stage.kafka_troubles,
+            stage.ack_delays, stage.kafka_troubles,
         ):  # fmt: skip
             part.clear()
-        self._interceptors.clear()
+        self._group.interceptors.clear()
         if self.kafka:
             self.kafka.come_back()
-        self._meddle()
+        self._group.meddle()
         self.restart()
 
     def intercept(self, interceptor: Interceptor) -> None:
@@ -450,8 +402,8 @@ class Harness:
 
         It returns the messages to deliver instead: none drops it, two duplicate it.
         """
-        self._interceptors.append(interceptor)
-        self._meddle()
+        self._group.interceptors.append(interceptor)
+        self._group.meddle()
 
     def service(self, name: str) -> ServiceControl:
         """Return the control of a participant's service. Raises LookupError for an unknown name."""
@@ -467,12 +419,15 @@ class Harness:
     def expect_no_violations(self) -> None:
         """Check that no commit violated an invariant, and audit the database.
 
+        A dead letter because a handler raised is a violation too, unless a fault let it raise.
         Raises Violated with all violations.
         """
         self.ledger.audit(self.books)
+        for order_id, letter in self.stage.incidents.letters_of_handlers():
+            self.ledger.note(Broken("no dead letters", order_id, said(letter)))
         found = list(self.ledger.violations)
         if found:
-            raise Violated(found)
+            raise Violated(found, self.went_wrong(*orders_of(found)))
 
     def sent(self, order_id: str = "") -> list[str]:
         """Return the statuses of the records that the system sent, about one order or all."""
@@ -520,64 +475,17 @@ class Harness:
 
     def story(self, *order_ids: str) -> str:
         """Return a report: the seed, the faults, and the traces of these orders."""
-        return story(self.seed, self.faults, order_ids, self._capture.lines)
+        lines, incidents = self._capture.lines, self.stage.incidents
+        return story(self.seed, self.faults, order_ids, lines, incidents)
+
+    def went_wrong(self, *order_ids: str) -> list[str]:
+        """Return what services did wrong with these orders, or with any: one line for each.
+
+        These are exceptions of handlers and dead letters, then calls that were repeated.
+        """
+        return went_wrong(self.stage.incidents, order_ids)
 
     # --- internals ----------------------------------------------------------------------------
-
-    def _start(self, number: int) -> None:
-        self.lives += 1
-        policy: Policy = SeededShuffle(self.seed * 1009 + self.lives) if self._shuffled else Fifo()
-        worker = Worker(
-            self.stage, number, self._clocks[number], self._parts, policy, self._interceptors
-        )
-        self.workers[number] = worker
-        self._guarded(worker, worker.start)
-
-    def _guarded(self, worker: Worker, act: Callable[[], Any]) -> bool:
-        """Run an action in which a worker may crash; return True if it did not."""
-        points = self.stage.points
-        before, points.armed, worker.busy = points.armed, True, True
-        try:
-            act()
-        except Crashed as crash:
-            points.armed = before
-            if not worker.alive:
-                return False  # it was killed during a pause
-            self.crash(worker.number)
-            if crash.down:
-                again = partial(self.restart, worker.number)
-                self.stage.agenda.add(self.elapsed + crash.down, again)
-            else:
-                self.restart(worker.number)
-            return False
-        finally:
-            points.armed, worker.busy = before, False
-        return True
-
-    def _pass_time(self, seconds: float) -> None:
-        clock, agenda = self.stage.clock, self.stage.agenda
-        until = clock.monotonic() + seconds
-        self.run()
-        while (due := self._next_due()) is not None and due <= until:
-            clock.jump_to(min(due + self._tick, until))
-            agenda.run_due(clock.monotonic())
-            self.run()
-        clock.jump_to(until)
-
-    def _next_due(self, *, quiet: bool = False) -> float | None:
-        """Return when the next event is due; if `quiet`, ignore periodic timers."""
-        agenda = self.stage.agenda.next_due()
-        dues = [] if agenda is None else [agenda]
-        for worker in self.workers.values():
-            if not worker.busy:
-                due = worker.next_event() if quiet else worker.base.next_timer()
-                if due is not None:
-                    dues.append(due)
-        return min(dues) if dues else None
-
-    def _meddle(self) -> None:
-        for worker in self.workers.values():
-            worker.meddle(self._interceptors)
 
     def _arrives(self, outgoing: Outgoing) -> None:
         self.stage.arrive(outgoing, self.stage.clock.now())
@@ -587,38 +495,8 @@ class Harness:
         self.stage.database.connection.execute(
             _APPEND, (o.topic, o.partition, o.key, o.value, pack(o.headers), now)
         )
-        self._ring()
-
-    def _ring(self) -> None:
-        for worker in self.workers.values():
-            worker.ring()
-
-    def _address(self, actor: str) -> ActorAddress:
-        assert self.worker
-        assert self.worker.running
-        if actor == "processor":
-            return self.worker.running.processor
-        if actor in self.worker.services:
-            return self.worker.services[actor]
-        for view in self.worker.base.actors():
-            if actor == "coordinator" and view.actor_class is SagaCoordinator:
-                return view.address
-        known = ", ".join(["coordinator", "processor", *self.worker.services])
-        raise LookupError(f"no actor is named {actor!r}; there are {known}")
+        self._group.notify()
 
 
-_encode = msgspec.json.Encoder().encode
-
-
-def simulated(stage: Stage, seed: int, latency: float) -> "tuple[type[LogAdapter], SimulatedKafka]":
-    """The adapter of Kafka, and a simulated Kafka on the stage."""
-    # Here, because Kafka's client takes long to load, and the embedded log does not need it.
-    from order_sagas.system.harness.simulated_client import SimulatedClient
-    from order_sagas.system.harness.simulated_kafka import SimulatedKafka
-    from order_sagas.system.harness.staged_kafka import StagedKafka
-
-    kafka = SimulatedKafka(stage, seed, latency)
-    stage.client = partial(SimulatedClient, kafka)
-    stage.arrive = kafka.append
-    stage.between_messages = kafka.step
-    return StagedKafka, kafka
+def _nothing_to_do() -> bool:
+    return False

@@ -13,7 +13,7 @@ from order_sagas.actors.entities import (
 )
 from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.audit import ledger_of, violations
+from order_sagas.bridges import audit
 from order_sagas.bridges.audit.commit_rules import (
     Broken,
     Facts,
@@ -24,8 +24,10 @@ from order_sagas.bridges.audit.commit_rules import (
     check_stock,
     check_timers,
 )
+from order_sagas.bridges.audit.sql_dialects import SQLITE
 from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness.committed_state import Books
+from order_sagas.system.harness.lock_rules import LockRules
 
 _FIELDS: dict[type[Entity], str] = {
     Order: "order",
@@ -44,6 +46,8 @@ class Ledger:
     def __init__(self, registry: Registry, rules: Iterable[Rule] = ()) -> None:
         self._registry = registry
         self._rules = tuple(rules)
+        is_exclusive = any(saga.exclusive is not None for saga in registry)
+        self._locks = LockRules(registry) if is_exclusive else None
         self._by_entity: dict[type[Entity], list[Rule]] = {}
         for rule in self._rules:
             if rule.of is not None:
@@ -91,6 +95,8 @@ class Ledger:
             self._note(check_order(after, self._registry))
             if self._rules:
                 self._note(check_rules(self._rules, after))
+        if self._locks is not None:
+            self._note(self._locks.check(changes))
         for level in levels:
             self._note(check_stock(level, self.held[level.warehouse, level.sku]))
 
@@ -115,7 +121,8 @@ class Ledger:
             if stored.get(order_id) != self.facts.get(order_id):
                 detail = f"{stored.get(order_id)}, not {self.facts.get(order_id)}"
                 self._note([Broken("what is committed is stored", order_id, detail)])
-        found = violations(ledger_of(books.connection), self._registry, ended=ended)
+        tables = audit.Ledger(lambda sql: books.connection.rows(sql, ()), SQLITE)
+        found = audit.violations(tables, self._registry, ended=ended)
         self._note(Broken(v.check, v.subject, v.found) for v in found)
 
     def note(self, violation: Broken) -> None:

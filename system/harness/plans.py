@@ -71,10 +71,13 @@ def random_plan(
     """
     draw = Draw(rng, orders, horizon, workers, words)
     of_orders = round(level.of_orders * len(orders) * rng.uniform(0.5, 1.5)) if orders else 0
-    plan = _once([rng.choices(_OF_ORDERS, _WEIGHTS)[0](draw) for _ in range(of_orders)])
+    weights = [words.overtaking if make is _overtaken else n for n, make in _WEIGHED]
+    plan = _once([rng.choices(_OF_ORDERS, weights)[0](draw) for _ in range(of_orders)])
     plan += [rng.choice(_OF_WORKER)(draw) for _ in range(rng.randint(0, 2 * level.of_worker))]
     if workers:
         plan += [rng.choice(_OF_KAFKA)(draw) for _ in range(rng.randint(0, 2 * level.of_kafka))]
+        # Last, so that the seeds of former plans have the same faults as before, and perhaps these.
+        plan += [_late_acks(draw) for _ in range(rng.choice((0, 1, 2 * level.of_kafka)))]
     return plan
 
 
@@ -109,9 +112,10 @@ def _delay(d: Draw) -> faults.Fault:
 
 
 def _overtaken(d: Draw) -> faults.Fault:
-    """Delay every attempt of a command, so that its compensation can overtake it."""
-    status = d.rng.choice(d.words.overtaken)
-    return faults.Delay(status, d.order(), nth=0, seconds=round(d.rng.uniform(20, 200), 3))
+    """Delay every attempt of a command, in half of the cases until its compensation was sent."""
+    status, given_up_after = d.rng.choice([*d.words.overtaken.items()])
+    order, share = d.order(), d.rng.uniform(0.2, 2.0)
+    return faults.Delay(status, order, nth=0, seconds=round(share * given_up_after, 3))
 
 
 def _reorder(d: Draw) -> faults.Fault:
@@ -214,6 +218,12 @@ def _acks(d: Draw) -> faults.Fault:
     return faults.AckFails(d.rng.randint(1, 300), d.rng.randint(1, 4), written=d.rng.random() < 0.5)
 
 
+def _late_acks(d: Draw) -> faults.Fault:
+    """Often later than shards are released, so that their batch is rolled back while it is open."""
+    seconds = round(d.rng.choice((0.1, 5.0, 15.0, 40.0)) * d.rng.uniform(0.5, 1.5), 3)
+    return faults.LateAcks(d.rng.randint(1, 300), d.rng.randint(1, 40), seconds)
+
+
 def _too_large(d: Draw) -> faults.Fault:
     return faults.RefusedAsTooLarge(d.rng.choice(d.words.waited_for), d.order())
 
@@ -252,7 +262,6 @@ _WEIGHED: Sequence[tuple[int, Callable[[Draw], faults.Fault]]] = (
     (2, _silent), (1, _declines), (1, _loses), (2, _slow), (2, _twice), (2, _raises), (4, _call),
     (2, _operator), (1, _junk),
 )  # fmt: skip
-_WEIGHTS = [weight for weight, _ in _WEIGHED]
 _OF_ORDERS = [make for _, make in _WEIGHED]
 _OF_WORKER = (_crash, _crash, _crash, _commit, _read, _shard, _jump, _outage, _pause)
 _OF_KAFKA = (

@@ -6,8 +6,17 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from order_sagas.actors.sagas.locks import PREFIX as LOCK
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.system.harness.faults import Corrupt, Delay, Drop, Duplicate, RecordFault, Reorder
+from order_sagas.system.harness.faults import (
+    Corrupt,
+    Delay,
+    Drop,
+    Duplicate,
+    RecordFault,
+    Reorder,
+    Strike,
+)
 
 AT_ONCE, BEHIND = -1.0, 0.0
 """Values of `Trip.wait`: in the same batch, and after the records written by now."""
@@ -26,6 +35,17 @@ class Head(msgspec.Struct, rename="camel"):
     status: str = ""
     order_id: str = ""
     step: str = ""
+    saga_id: str = ""
+
+    @property
+    def about(self) -> str:
+        """The order id that faults match: that of the saga, if it asks for a lock."""
+        return order_of(self.order_id, self.saga_id)
+
+
+def order_of(order_id: str, saga_id: str) -> str:
+    """Return the order that a message is about. The order id of a lock's command is its key."""
+    return saga_id.partition("/")[2] if order_id.startswith(LOCK) and saga_id else order_id
 
 
 _head = msgspec.json.Decoder(Head)
@@ -52,8 +72,9 @@ class _Rule:
 class Meddling:
     """The record faults in force, indexed by status and order id."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
+    def __init__(self, elapsed: Callable[[], float], struck: Strike) -> None:
         self._elapsed = elapsed
+        self._struck = struck
         self._rules: dict[tuple[str, str], list[_Rule]] = {}
 
     def __bool__(self) -> bool:
@@ -88,9 +109,12 @@ class Meddling:
     def hits(self, outgoing: Outgoing) -> list[RecordFault]:
         """Return the faults that affect a record; each matching fault counts it."""
         head = head_of(outgoing.value)
-        status, order, known = head.status, head.order_id, self._rules
+        status, order, known = head.status, head.about, self._rules
         named = dict.fromkeys(((status, order), (status, ""), ("", order), ("", "")))
-        return [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
+        hits = [rule.fault for key in named for rule in known.get(key, ()) if self._hit(rule)]
+        for fault in hits:
+            self._struck(fault, order, status)
+        return hits
 
     def _hit(self, rule: _Rule) -> bool:
         fault = rule.fault

@@ -4,6 +4,7 @@ import random
 import string
 import types
 import typing
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -27,6 +28,21 @@ def sample_of(kind: type[Message], rng: random.Random, order_id: str) -> Message
         if field.name not in STAMPED
     }
     return kind(order_id=order_id, **fields)
+
+
+def with_key_of(other: Message, start: Message, exclusive: Callable[[Any], str]) -> Message:
+    """Return a start message with the key of another one, so that their sagas meet.
+
+    It takes over those fields on which the key depends. If the key depends on the order id, the
+    message is returned as it is.
+    """
+    met = start
+    for name in type(start).__struct_fields__:
+        if name not in STAMPED:
+            changed = msgspec.structs.replace(met, **{name: getattr(other, name)})
+            if exclusive(changed) != exclusive(met):
+                met = changed
+    return met if exclusive(met) == exclusive(other) else start
 
 
 def _value(hint: Any, rng: random.Random, place: str) -> Any:

@@ -10,7 +10,9 @@ from order_sagas.actors.messages import Message, OrderLine, ReserveStock, status
 from order_sagas.actors.protocol import Ack, Delivery, Nack
 from order_sagas.actors.sagas.definition import Each, Step
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent
+from order_sagas.system.harness.faults import Declines, Raises, ServiceFault, Silent, Strike
+from order_sagas.system.harness.incidents import ON_PURPOSE
+from order_sagas.system.harness.record_faults import order_of
 
 Put = Callable[[ActorAddress, ActorAddress, Any], None]
 """Puts a message into a mailbox (sender, receiver, message), bypassing interceptors."""
@@ -22,7 +24,8 @@ NOWHERE = OrderLine(sku="(declined on purpose)", quantity=1)
 class Troubles:
     """The service faults in force, except those that act on records (see `fault_injection`)."""
 
-    def __init__(self, registry: Registry, elapsed: Callable[[], float]) -> None:
+    def __init__(self, registry: Registry, elapsed: Callable[[], float], struck: Strike) -> None:
+        self._struck = struck
         self._steps = {
             (saga.name, step.item_name if isinstance(step, Each) else step.name): step
             for saga in registry
@@ -49,10 +52,11 @@ class Troubles:
 
     def declines(self, service: str, order_id: str) -> bool:
         """Return True if the service refuses this order now."""
-        return any(
-            isinstance(fault, Declines) and self._is_in_time(fault)
-            for fault in self._of_order(service, order_id)
-        )
+        for fault in self._of_order(service, order_id):
+            if isinstance(fault, Declines) and self._is_in_time(fault):
+                self._struck(fault, order_id, "a command")
+                return True
+        return False
 
     def meddle(
         self,
@@ -63,20 +67,24 @@ class Troubles:
         message: Delivery,
     ) -> Iterable[Any]:
         """Return the messages that a service gets instead of a delivery."""
-        told, order_id = message.message, message.message.order_id
+        told = message.message
+        order_id = order_of(told.order_id, told.saga_id)
         for fault in self._of_order(service, order_id):
             if not self._is_in_time(fault):
                 continue
             if isinstance(fault, Silent) and self._is_waited_for(told, undo=fault.undo):
+                self._struck(fault, order_id, status(told))
                 put(receiver, sender, Ack(message.batch, message.ticket))
                 return ()
             if isinstance(fault, Raises) and self._raises(fault, told):
+                self._struck(fault, order_id, status(told))
                 if fault.outright:
                     return (msgspec.structs.replace(message, message=None),)
-                error = "RuntimeError: broken on purpose"
+                error = f"RuntimeError: {ON_PURPOSE}"
                 put(receiver, sender, Nack(message.batch, message.ticket, error))
                 return ()
             if isinstance(fault, Declines) and isinstance(told, ReserveStock):
+                self._struck(fault, order_id, status(told))
                 return (_hopeless(message, told),)
         return (message,)
 

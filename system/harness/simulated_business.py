@@ -20,7 +20,7 @@ from order_sagas.system.harness.end_checks import (
     check_unexpected_dead_letters,
 )
 from order_sagas.system.harness.harness import Harness
-from order_sagas.system.harness.samples import sample_of
+from order_sagas.system.harness.samples import sample_of, with_key_of
 from order_sagas.system.harness.vocabulary import ORDER_BUSINESS, Vocabulary, vocabulary_of
 from order_sagas.system.settings import Settings
 
@@ -29,6 +29,10 @@ SHIPPED = Settings().app
 """The name of the order business."""
 REHEARSED = 12
 """Sagas of the runs from whose records the vocabulary of an app is derived."""
+MEETING = 0.7
+"""Share of exclusive sagas that get the key of one of the first sagas of the run."""
+KEYS = 2
+"""Number of the first sagas whose key others get."""
 REFUSED = 0.15
 """Share of signals that refuse."""
 
@@ -118,7 +122,14 @@ class AppBusiness:
     def begin(self, system: Harness, seed: int, order_id: str) -> None:
         """Start a saga of the app."""
         rng = random.Random(f"start/{seed}/{order_id}")
-        system.start(self._start(rng, order_id))
+        start = self._start(rng, order_id)
+        exclusive = self.app.registry.started_by[type(start)].exclusive
+        if exclusive is not None and rng.random() < MEETING:
+            first = f"{order_id.rpartition('-')[0]}-{rng.randint(1, KEYS)}"
+            other = self._start(random.Random(f"start/{seed}/{first}"), first)
+            if type(other) is type(start):
+                start = with_key_of(other, start, exclusive)
+        system.start(start)
 
     def answer(self, system: Harness, seed: int, *, all_of_them: bool = False) -> None:
         """Send some of the signals that sagas wait for, or all; some of them refuse."""

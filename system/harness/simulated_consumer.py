@@ -5,8 +5,7 @@ client below them and the thread that drives them are simulated.
 """
 
 from collections import deque
-from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
-from types import SimpleNamespace, coroutine
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,10 +14,9 @@ from kafka.structs import TopicPartition
 from order_sagas.bridges.kafka.assignor import ShardAssignor
 from order_sagas.bridges.kafka.backpressure import Outstanding
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
-from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from order_sagas.bridges.kafka.rebalance import CLAIM_SECONDS, Shares
 from order_sagas.bridges.records.record import Record
-from order_sagas.system.harness.memory_topics import Topics
+from order_sagas.system.harness.consumer_client import Client
 from order_sagas.system.harness.simulated_kafka import SimulatedKafka
 from order_sagas.system.harness.worker_state import WorkerState
 
@@ -37,73 +35,6 @@ UNNOTICED = 0.3
 
 Thread = Generator[None, None, None]
 """A simulated thread: it yields where it would block, and continues after a `poke`."""
-
-
-class Client:
-    """The part of a `KafkaConsumer` that `Shares` and the assignor use."""
-
-    def __init__(self, kafka: SimulatedKafka) -> None:
-        self._kafka = kafka
-        self._topics: Topics = kafka.topics
-        self._assigned: dict[TopicPartition, None] = {}
-        self.positions: dict[TopicPartition, int] = {}
-        self.paused: set[TopicPartition] = set()
-        self.member_id = ""
-        self._net = self
-
-    def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        """Set the assigned partitions."""
-        self._assigned = dict.fromkeys(sorted(partitions))
-        self.positions = {tp: at for tp, at in self.positions.items() if tp in self._assigned}
-        self.paused &= self._assigned.keys()
-
-    def assignment(self) -> set[TopicPartition]:
-        """Return the assigned partitions."""
-        return {*self._assigned}
-
-    def group_metadata(self) -> SimpleNamespace:
-        """Return an object with the `member_id`."""
-        return SimpleNamespace(member_id=self.member_id)
-
-    def seek(self, tp: TopicPartition, offset: int) -> None:
-        """Set the position of a partition."""
-        self.positions[tp] = offset
-
-    def seek_to_beginning(self, tp: TopicPartition) -> None:
-        """Set the position of a partition to its first record."""
-        self.positions[tp] = 0
-
-    def pause(self, tp: TopicPartition) -> None:
-        """Stop fetching a partition."""
-        self.paused.add(tp)
-
-    def resume(self, tp: TopicPartition) -> None:
-        """Fetch a partition again."""
-        self.paused.discard(tp)
-
-    def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the first offsets: 0, since nothing is deleted here."""
-        return dict.fromkeys(partitions, 0)
-
-    def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the next offsets. Raises BrokerUnreachableError during an outage."""
-        if not self._kafka.is_up:
-            raise BrokerUnreachableError("Kafka is away, on purpose.")
-        return {tp: self._topics.end((tp.topic, tp.partition)) for tp in partitions}
-
-    @coroutine
-    def sleep(self, seconds: float) -> Generator[None, None, None]:
-        """Wait for the next poke, for example after the owner has released a shard."""
-        yield
-
-    def readable(self) -> list[TopicPartition]:
-        """Return the partitions that are not paused and have new records."""
-        ends, paused = self._topics.end, self.paused
-        return [
-            tp
-            for tp in self._assigned
-            if tp not in paused and tp in self.positions and self.positions[tp] < ends(tp)
-        ]
 
 
 class SimulatedConsumer:

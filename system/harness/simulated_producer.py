@@ -106,7 +106,7 @@ class SimulatedProducer:
         if not letter and troubles.is_too_large(record):
             publication.fail(place, RecordTooLargeError("too large, on purpose"))
             return
-        written = troubles.acknowledgement()
+        written = troubles.acknowledgement(record)
         if written is not False:
             self._kafka.stage.publish(record)
         if written is None:

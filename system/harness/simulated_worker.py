@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from thespian.actors import ActorAddress, ActorSystem
+from thespian.actors import ActorAddress
 
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.clock import WorkerClock
 from order_sagas.system.harness.crashes import WatchedMailbox
 from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.record_faults import Trip
 from order_sagas.system.harness.staged_processor import StagedProcessor
 from order_sagas.system.harness.virtual_calls import VirtualCalls
-from order_sagas.system.runtime import EventLoopBase, Policy
+from order_sagas.system.harness.virtual_worker import VirtualWorker
+from order_sagas.system.runtime import Policy
 from order_sagas.system.runtime.base import Interceptor
 
 if TYPE_CHECKING:
@@ -28,14 +28,11 @@ ENDLESS = ("_Sweep", "LookAtSchedules")
 """Classes of wakeups that are set again and again, so that they say nothing of work to come."""
 
 
-class Worker:
+class Worker(VirtualWorker):
     """A worker in an environment. Its methods raise Crashed at a planned crash.
 
     Workers are numbered from 0; a restarted worker keeps its number and its clock.
     """
-
-    running: RunningSystem | None = None
-    """None until the actors are created."""
 
     def __init__(
         self,
@@ -46,6 +43,7 @@ class Worker:
         policy: Policy,
         interceptors: list[Interceptor],
     ) -> None:
+        super().__init__(clock, policy)
         self.stage = stage
         self.number = number
         self.alive = True
@@ -53,7 +51,6 @@ class Worker:
         """True while one of its methods runs, also if it is paused in there."""
         self.paused = False
         """True while its whole process is paused, including the threads of its Kafka client."""
-        self.base = EventLoopBase(clock, policy, threaded=False)
         self.rung = False
         """True if the batch processor was notified of records since it was last idle."""
         self.services: dict[str, ActorAddress] = {}
@@ -80,11 +77,11 @@ class Worker:
         )
         self._interceptors = interceptors
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Create the actors, and let them restore their state from the database."""
         self.watch_messages()
         self.meddle(self._interceptors)
-        self.running = start(self.parts, ActorSystem(self.base, transientUnique=True))
+        self.start(self.parts)
         for view in self.base.actors():
             if issubclass(view.actor_class, Service):
                 self.services[view.actor_class.participant.name] = view.address
@@ -116,8 +113,7 @@ class Worker:
         else:
             self.base.run_until_idle()
         self.rung = False
-        if self.running and self.running.failure:
-            raise self.running.failure
+        self.raise_failure()
 
     def _has_run(self) -> bool:
         """Run the threads of Kafka clients between messages; return True if nothing is left."""
@@ -128,7 +124,7 @@ class Worker:
         """Notify the batch processor of waiting records."""
         if self.running and not self.rung:
             self.rung = True
-            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
+            self.notify()
 
     def reach(self, point: str) -> None:
         """Report a point to `CrashPoints`."""

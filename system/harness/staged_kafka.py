@@ -1,12 +1,15 @@
 """The adapter of Kafka in a harness: the real one, on a simulated Kafka."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter, ShardsAssigned
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.system.harness.environment import Stage
+from order_sagas.system.harness.simulated_client import SimulatedClient
+from order_sagas.system.harness.simulated_kafka import SimulatedKafka
 from order_sagas.system.harness.worker_state import WorkerState
 
 
@@ -37,3 +40,12 @@ class StagedKafka(KafkaLogAdapter):
     def _claim(self, asked: ShardsAssigned) -> None:
         self.stage.database.before_read()
         super()._claim(asked)
+
+
+def put_kafka_on(stage: Stage, seed: int, latency: float) -> SimulatedKafka:
+    """Give the workers of a stage a simulated Kafka, and return it. They need `StagedKafka`."""
+    kafka = SimulatedKafka(stage, seed, latency)
+    stage.client = partial(SimulatedClient, kafka)
+    stage.arrive = kafka.append
+    stage.between_messages = kafka.step
+    return kafka

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 import attrs
-from thespian.actors import ActorAddress
+from thespian.actors import ActorAddress, PoisonMessage
 
-from order_sagas.actors.protocol import Delivery
+from order_sagas.actors.messages import status
+from order_sagas.actors.protocol import Ack, Delivery, Nack
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
-from order_sagas.bridges.processor.batch import Batch
+from order_sagas.bridges.processor.batch import Batch, Ticket
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.messages import Connect
@@ -20,7 +21,16 @@ from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.log_queues import TO_READ
 from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.faulty_database import WatchedStore
+from order_sagas.system.harness.incidents import ON_PURPOSE, raised_of
+from order_sagas.system.harness.late_acks import AckQueues
 from order_sagas.system.harness.worker_state import WorkerState
+
+
+@attrs.frozen
+class _LateAck:
+    """The next acknowledgement of an actor is due."""
+
+    sender: ActorAddress
 
 
 class StagedProcessor(BatchProcessor):
@@ -29,6 +39,10 @@ class StagedProcessor(BatchProcessor):
     stage: ClassVar[Stage]
     worker: ClassVar[WorkerState]
     _myRef: Any  # Thespian's: in a harness, the `Cell` of this actor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._late_acks = AckQueues()
 
     @property
     def shards(self) -> dict[int, int]:
@@ -46,7 +60,27 @@ class StagedProcessor(BatchProcessor):
             message = attrs.evolve(
                 message, open_context=partial(self._watched, message.open_context)
             )
+        elif type(message) is Ack and (self.stage.ack_delays or self._late_acks):
+            if self._is_late(message, sender):
+                return
+        elif type(message) is _LateAck:
+            message, sender = self._late_acks.take(message.sender), message.sender
         super().receiveMessage(message, sender)
+
+    def _is_late(self, ack: Ack, sender: ActorAddress) -> bool:
+        """Keep an acknowledgement until it is due, if a fault or an earlier one delays it."""
+        stage, worker = self.stage, self.worker
+        late = stage.ack_delays.delay(ack)
+        due = self._late_acks.put(ack, sender, stage.clock.monotonic(), late)
+        if due is None:
+            return False
+
+        def arrive() -> None:
+            if worker.alive:
+                self._myRef.base.inject(self.myAddress, self.myAddress, _LateAck(sender))
+
+        stage.agenda.add(due, arrive)
+        return True
 
     def _watched(self, opened: Callable[[], ProcessorContext]) -> ProcessorContext:
         """The context, with a store that shares its database's troubles."""
@@ -58,6 +92,27 @@ class StagedProcessor(BatchProcessor):
             store=store,  # type: ignore[arg-type]
             tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
         )
+
+    def _not_handled(self, failed: Nack) -> None:
+        """Note what raised, unless a fault let it."""
+        batch = self._batch
+        if batch and failed.batch == batch.number and ON_PURPOSE not in failed.error:
+            self._note_raised(batch.tickets[failed.ticket], failed.error)
+        super()._not_handled(failed)
+
+    def _poisoned(self, poison: PoisonMessage) -> None:
+        """Note what raised outside of a service's error handling, unless a fault let it."""
+        delivery, batch = poison.poisonMessage, self._batch
+        # A delivery without its message is the way in which a fault lets an actor raise.
+        is_delivery = isinstance(delivery, Delivery) and delivery.message is not None
+        if is_delivery and batch and delivery.batch == batch.number:
+            self._note_raised(batch.tickets[delivery.ticket], str(poison.details or ""))
+        super()._poisoned(poison)
+
+    def _note_raised(self, ticket: Ticket, error: str) -> None:
+        message = ticket.item.message
+        service = ticket.route.receiver if ticket.route.entity else ""
+        self.stage.incidents.note(message.order_id, raised_of(service, status(message), error))
 
     def send(self, target: ActorAddress, message: Any) -> None:
         """Send a message; deliveries to services are subject to the service faults in force."""

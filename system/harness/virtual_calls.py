@@ -17,6 +17,7 @@ from order_sagas.bridges.processor.call_runners import Done
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.system.harness.call_faults import Handovers
 from order_sagas.system.harness.environment import Stage
+from order_sagas.system.harness.incidents import Called
 
 TAKES = 0.05
 """Duration of a call, in seconds."""
@@ -65,6 +66,8 @@ class VirtualCalls:
             if trouble != "before":
                 subject = call.service, call.operation, call.order_id
                 calls.keys.setdefault(subject, {})[call.key] = None
+            called = Called(call.service, call.operation, call.key, trouble)
+            stage.incidents.note(call.order_id, called)
             result = perform(_troubled(call, trouble))
 
             def end() -> None:

@@ -1,12 +1,15 @@
 """The names that faults are drawn from: statuses of records, services, topics of an app."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 import msgspec
 
 from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.sagas.rows import Each
+from order_sagas.actors.sagas.step import Step
 
 
 @attrs.frozen
@@ -20,8 +23,9 @@ class Vocabulary:
     """Statuses of all records that may be repeated, delayed and reordered."""
     twice: Sequence[str]
     """Those of `every` that are sent to two participants for one order."""
-    overtaken: Sequence[str]
-    """Statuses of commands with a compensation that can overtake them."""
+    overtaken: Mapping[str, float]
+    """Statuses of commands with a compensation that can overtake them, and the seconds after which
+    a saga that gets no reply has sent the compensation."""
     services: Sequence[str]
     """Participants whose service may decline, lose replies, or be slow."""
     answering: Sequence[str]
@@ -34,7 +38,12 @@ class Vocabulary:
     """Topics to which junk is written."""
     junk: Sequence[str]
     """Values of such records; `{order}` is an order id."""
+    overtaking: int = 2
+    """Weight of delays by which a compensation overtakes its command, among 35 of other faults."""
 
+
+OVERTAKEN_AFTER = 100.0
+"""Seconds for the commands of the order business, whose steps give up after 30 to 100."""
 
 _JUNK = ('{"orderId":"","status":"START"}', '{"status":', "[]")
 
@@ -53,7 +62,7 @@ ORDER_BUSINESS = Vocabulary(
         "ORDER_CREATED", "ORDER_COMPLETED", "ORDER_CANCELLED", "ORDER_COMPLETED", "ORDER_CANCELLED",
     ),
     twice=("ORDER_COMPLETED", "ORDER_CANCELLED"),
-    overtaken=("PROCESS_PAYMENT", "RESERVE_STOCK"),
+    overtaken={"PROCESS_PAYMENT": OVERTAKEN_AFTER, "RESERVE_STOCK": OVERTAKEN_AFTER},
     services=("payments", "stock"),
     answering=("payments", "stock", "orders"),
     raising=("payments", "stock", "orders", "notifications"),
@@ -95,55 +104,52 @@ def vocabulary_of(registry: Registry, sent: Sequence[bytes]) -> Vocabulary:
     replies = {status(message) for message in registry.answered_by}
     starts = [status(message) for message in registry.started_by]
     participants = list(registry.participants())
-    answered = _answered_steps(registry)
-    commands: dict[tuple[str, str], bool] = {}
-    undone: set[str] = set()
+    steps = _steps(registry)
+    commands: dict[tuple[str, str], None] = {}
+    overtaken: dict[str, float] = {}
     told: set[str] = set()
     for record in map(_sent.decode, sent):
         place = (record.saga_id.partition("/")[0], record.step.partition("[")[0])
         if record.status in replies or record.status in starts:
             continue
-        found = answered.get(place)
-        if found is None:
+        step = steps.get(place)
+        is_undo = ":undo/" in record.event_id
+        if step is None or (step.undone if is_undo else step.done) is None:
             told.add(record.status)
             continue
-        participant, has_undo, done, acknowledged = found
-        is_undo = ":undo/" in record.event_id
-        if acknowledged if is_undo else done:
-            commands[participant, record.status] = has_undo and not is_undo
-            if is_undo:
-                undone.add(record.status)
-        else:
-            told.add(record.status)
+        commands[step.to.name, record.status] = None
+        if step.undo and not is_undo:
+            longest = max(_given_up_after(step), overtaken.get(record.status, 0.0))
+            overtaken[record.status] = longest
     waited_for = sorted({name for _, name in commands} | replies)
     services = sorted({participant for participant, _ in commands}) or participants
     return Vocabulary(
         waited_for=waited_for,
         every=[*waited_for, *starts, *sorted(told)],
         twice=(),
-        overtaken=sorted(name for (_, name), overtakes in commands.items() if overtakes)
-        or waited_for,
+        overtaken=dict(sorted(overtaken.items())) or dict.fromkeys(waited_for, OVERTAKEN_AFTER),
         services=services,
         answering=services,
         raising=participants,
         commands=sorted(commands) or [(name, "") for name in participants],
         topics=sorted({each.topic for each in registry.participants().values() if each.topic}),
         junk=[each.replace("START", starts[0]) for each in _JUNK],
+        overtaking=6,
     )
 
 
-def _answered_steps(registry: Registry) -> dict[tuple[str, str], tuple[str, bool, bool, bool]]:
-    """For each step: its participant, and whether it has an undo, a reply, an acknowledged undo."""
+def _steps(registry: Registry) -> dict[tuple[str, str], Step[Any, Any]]:
+    """The steps by the names of their saga and their own, or that of their items."""
+    return {
+        (saga.name, step.item_name if isinstance(step, Each) else step.name): step
+        for saga in registry
+        for step in saga.rows
+    }
 
-    def steps() -> Iterator[tuple[tuple[str, str], tuple[str, bool, bool, bool]]]:
-        for saga in registry:
-            for step in saga.rows:
-                answered = (
-                    step.to.name,
-                    step.undo is not None,
-                    step.done is not None,
-                    step.undone is not None,
-                )
-                yield (saga.name, step.name), answered
 
-    return dict(steps())
+def _given_up_after(step: Step[Any, Any]) -> float:
+    """The seconds after which a step that gets no reply is compensated, at most."""
+    retry, within = step.retry, step.within or 0.0
+    waits = (retry.wait_after(attempt, "") or 0.0 for attempt in range(1, retry.attempts))
+    questions = retry.attempts if step.ask else 0
+    return within * (retry.attempts + questions) + sum(waits)

@@ -10,6 +10,8 @@ from order_sagas.system.harness.record_faults import Trip
 class WorkerState(Protocol):
     """Implemented by `Worker`, which is created in an environment and therefore imports it."""
 
+    alive: bool
+    """False once it has crashed or was stopped."""
     paused: bool
     """True while its whole process is paused, including the threads of its Kafka client."""
     placed: list[Outgoing]

@@ -13,6 +13,9 @@ from order_sagas.system.settings.value_types import Kind
 COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
 """How the services learn what to do: from the saga's commands, or from events of each other."""
 
+PRODUCER, OUTBOX_TABLE = "producer", "outbox-table"
+"""Who publishes records to Kafka: a producer of this system, or change data capture of a table."""
+
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
     return attrs.field(
@@ -112,6 +115,12 @@ class Settings:
         kinds.integer(1, 1_000_000),
         "Maximum number of early replies that a worker keeps; further ones are dead letters.",
     )
+    approval_above: tuple[tuple[str, int], ...] = _setting(
+        (),
+        kinds.money_limits(),
+        "Amounts of orders above which an operator's cancel, and what goes on with a "
+        "compensation, needs the approval of a second person; empty: none.",
+    )
     services: str = _setting(
         COMMANDED,
         kinds.choice(COMMANDED, CHOREOGRAPHED),
@@ -158,6 +167,16 @@ class Settings:
         kinds.duration(zero=False),
         "Time limit for a request to arrive, and for an idle connection.",
     )
+    http_trace_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's trace in another system, with {trace_id}; the page links to it.",
+    )
+    http_log_link: str = _setting(
+        "",
+        kinds.link_template(),
+        "URL of a saga's log lines in another system, with {order_id} or {saga_id}.",
+    )
 
     # Observability
     metrics: str = _setting(
@@ -175,6 +194,13 @@ class Settings:
         "",
         kinds.endpoint(),
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
+    )
+
+    trace_headers: bool = _setting(
+        False,
+        kinds.flag(),
+        "Pass the W3C trace context of the record that starts a saga on to each of its records, "
+        "even if no traces are exported.",
     )
 
     # The simulated payment provider
@@ -254,6 +280,27 @@ class Settings:
         (),
         kinds.pairs("a topic", *WIRE_FORMS),
         "Form in which records are written to topics; others as their participants declare.",
+    )
+    cloud_events: tuple[str, ...] = _setting(
+        (),
+        kinds.names("names of topics, separated by commas"),
+        "Topics whose records get the headers of CloudEvents 1.0 (binary mode).",
+    )
+    cloud_events_source: str = _setting(
+        "order-sagas",
+        kinds.filled("a URI reference"),
+        "The source of these CloudEvents; differs between systems that share topics.",
+    )
+    publish: str = _setting(
+        PRODUCER,
+        kinds.choice(PRODUCER, OUTBOX_TABLE),
+        "Who publishes records to Kafka: this system, or change data capture (Debezium) of the "
+        "table outbox_events, in which they are left.",
+    )
+    keep_outbox_events: float = _setting(
+        7 * 86_400.0,
+        kinds.duration(zero=False),
+        "How long rows of outbox_events are kept. Must exceed any downtime of the capture.",
     )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from order_sagas.actors.money import amount_of, money
+
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
@@ -36,6 +38,18 @@ class Kind:
 def text(accepts: str = "text") -> Kind:
     """Any text, the empty one included."""
     return Kind(accepts, _text)
+
+
+def filled(accepts: str) -> Kind:
+    """A text that is not empty and has no white space, such as a URI."""
+
+    def read(raw: Any) -> str:
+        value = _filled(raw)
+        if value.split() != [value] or not value.isprintable():
+            raise ValueError
+        return value
+
+    return Kind(accepts, read)
 
 
 def reference() -> Kind:
@@ -227,6 +241,24 @@ def pairs(key: str, *allowed: str) -> Kind:
     )
 
 
+def money_limits() -> Kind:
+    """Amounts by currency, read as a tuple of (currency, minor units)."""
+
+    def read(raw: Any) -> tuple[tuple[str, int], ...]:
+        found = [amount_of(each) for each in _names(raw)]
+        if len(dict(found)) < len(found):
+            raise ValueError
+        return tuple(found)
+
+    return Kind(
+        "amounts with their currencies, separated by commas, as in EUR 500, JPY 60000",
+        read,
+        show=lambda value: ", ".join(
+            money(amount, name).replace(",", "") for name, amount in value
+        ),
+    )
+
+
 def addresses() -> Kind:
     """Comma-separated HOST:PORT addresses, or empty."""
 
@@ -297,6 +329,26 @@ def command() -> Kind:
     return Kind("a command", _text, show=_program, mask=_program)
 
 
+def link_template() -> Kind:
+    """An HTTP URL with names in braces that are replaced, or empty."""
+
+    def read(raw: Any) -> str:
+        value = _text(raw).strip()
+        names = re.findall(r"{([^{}]*)}", value)
+        if value and (
+            not re.match(r"https?://[^/\s]", value)
+            or not {*names} <= {"trace_id", "saga_id", "order_id"}
+        ):
+            raise ValueError
+        return value
+
+    return Kind(
+        "an http or https URL, in which {trace_id}, {saga_id} and {order_id} are replaced, or "
+        "nothing",
+        read,
+    )
+
+
 def endpoint() -> Kind:
     """An HTTP URL. User, password and query are masked: they may hold a key."""
     return Kind("a URL", _text, show=_masked_endpoint, mask=_masked_endpoint)
@@ -322,12 +374,13 @@ def database_file(url: str) -> Path | None:
 
 
 def _url(raw: str) -> "URL":
-    from sqlalchemy import make_url  # imported here, because it takes long to load
-    from sqlalchemy.exc import ArgumentError
+    # Imported here, because SQLAlchemy takes long to load.
+    from order_sagas.bridges.errors import StoreError
+    from order_sagas.bridges.storage.database_url import parsed
 
     try:
-        return make_url(raw)
-    except ArgumentError as error:
+        return parsed(raw)
+    except StoreError as error:
         raise ValueError from error
 
 

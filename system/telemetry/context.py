@@ -14,8 +14,8 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from order_sagas.bridges.processor.observers import TRACEPARENT
-from order_sagas.system.telemetry.ids import trace_id_of
+from order_sagas.bridges.processor.observers import TRACEPARENT, TRACESTATE
+from order_sagas.system.telemetry.derived_ids import trace_id_of
 
 _w3c = TraceContextTextMapPropagator()
 
@@ -45,16 +45,23 @@ class SagaTrace:
 
     def _span(self, span_id: int) -> SpanContext:
         flags = TraceFlags(TraceFlags.SAMPLED if self.sampled else TraceFlags.DEFAULT)
-        return SpanContext(self.trace_id, span_id, is_remote=False, trace_flags=flags)
+        state = self.parent.trace_state if self.parent else None
+        return SpanContext(
+            self.trace_id, span_id, is_remote=False, trace_flags=flags, trace_state=state
+        )
 
 
-def read_traceparent(header: bytes) -> SpanContext | None:
-    """Return the span context in a `traceparent` header, or None if it is malformed."""
+def read_traceparent(header: bytes, state: str = "") -> SpanContext | None:
+    """Return the span context in a `traceparent` header, or None if it is malformed.
+
+    `state` is the `tracestate` that came with it; a malformed one is ignored.
+    """
     try:
         text = header.decode("ascii")
     except UnicodeDecodeError:
         return None
-    span = get_current_span(_w3c.extract({TRACEPARENT: text}, Context())).get_span_context()
+    carrier = {TRACEPARENT: text, TRACESTATE: state}
+    span = get_current_span(_w3c.extract(carrier, Context())).get_span_context()
     return span if span.is_valid else None
 
 
@@ -64,10 +71,11 @@ class Traces:
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self.of = lru_cache(maxsize=10_000)(self._of)
-        """Cached function: (saga id, `traceparent` that it was started with, or "") -> trace."""
+        """Cached function: (saga id, `traceparent` and `tracestate` that it was started with, "" if
+        there is none) -> trace."""
 
-    def _of(self, saga_id: str, traceparent: str) -> SagaTrace:
-        parent = read_traceparent(traceparent.encode()) if traceparent else None
+    def _of(self, saga_id: str, traceparent: str, tracestate: str) -> SagaTrace:
+        parent = read_traceparent(traceparent.encode(), tracestate) if traceparent else None
         trace_id = parent.trace_id if parent else trace_id_of(saga_id)
         unsampled = SagaTrace(trace_id, parent, False)
         decision = self._sampler.should_sample(unsampled.root, trace_id, saga_id).decision

@@ -26,6 +26,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.undo_asked": lambda d: f"undo asked for{_by(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
     "external_call.failed": lambda d: f"{d.get('service')} {d.get('operation')}: {d.get('error')}",
+    "record.dead_lettered": lambda d: f"dead letter of {d.get('status', '?')}: {d.get('error')}",
     "saga.completed": lambda d: f"completed{_in(d)}",
     "saga.cancelled": lambda d: f"cancelled{_after(d, 'took')}{_because(d)}",
 }
@@ -33,7 +34,10 @@ _SAID = frozenset(
     {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
 )
 _SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent"})
-_OF_CALLS = frozenset({"service", "operation", "error", "details"})
+_OF_ERRORS: Mapping[str, frozenset[str]] = {
+    "external_call.failed": frozenset({"service", "operation", "error", "details"}),
+    "record.dead_lettered": frozenset({"error", "details"}),
+}
 
 
 def phrase(transition: Transition) -> str:
@@ -41,8 +45,7 @@ def phrase(transition: Transition) -> str:
     details = transition.details
     sentence = _SENTENCES.get(transition.event)
     known = _SAID | _SHOWN_ELSEWHERE if sentence else _SHOWN_ELSEWHERE
-    if transition.event == "external_call.failed":
-        known |= _OF_CALLS
+    known |= _OF_ERRORS.get(transition.event, frozenset())
     rest = " ".join(f"{key}={value}" for key, value in details.items() if key not in known)
     said = sentence(details) if sentence else transition.event
     return f"{said}  {rest}" if rest else said

@@ -37,6 +37,7 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "saga.needs_attention": ("!", "bold red"),
     "saga.message_ignored": ("·", "dim"),
     "saga.operator": ("☞", "bold cyan"),
+    "record.dead_lettered": ("✘", "bold red"),
     "saga.completed": ("■", "bold green"),
     "saga.cancelled": ("■", "bold red"),
 }

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import attrs
 
 IGNORED = "saga.message_ignored"
+NO_TRANSITION = frozenset({IGNORED, "record.dead_lettered"})
+"""Events that change no saga. They may come long after its end."""
 Outcome = Literal["running", "completed", "cancelled", "needs attention"]
 
 _COMMON = frozenset(
@@ -72,8 +74,9 @@ class SagaTimeline:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first line of the saga to its last."""
-        return max((t.offset for t in self.transitions if t.offset is not None), default=0.0)
+        """Seconds from the first line of the saga to its last transition."""
+        offsets = (t.offset for t in self.transitions if t.event not in NO_TRANSITION)
+        return max((offset for offset in offsets if offset is not None), default=0.0)
 
 
 @attrs.frozen(kw_only=True)

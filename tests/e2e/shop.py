@@ -51,13 +51,16 @@ class Provider:
 class Shop:
     """Runs from the beginning of a `with` to its end. `quick` makes deadlines pass soon."""
 
-    def __init__(self, directory: Path, *, quick: bool = False, tokens: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, quick: bool = False, tokens: Path | None = None, **others: Any
+    ) -> None:
         self.settings = Settings(
             database=f"sqlite:///{directory / 'orders.db'}",
             partitions=4,
             deadline_scale=0.002 if quick else 1.0,
             http_tokens=str(tokens or ""),
             http="127.0.0.1:0",
+            **others,
         )
         self.provider = Provider()
         self._client = httpx.Client(timeout=2 * TIMEOUT)
@@ -66,7 +69,9 @@ class Shop:
         clock = SystemClock()
         self._sink = configure_logging(self.settings, clock)
         parts = Parts(
-            settings=self.settings, clients={"payments": self.provider}, flush=self._sink.flush
+            settings=self.settings,
+            clients={} if self.settings.app != Settings().app else {"payments": self.provider},
+            flush=self._sink.flush,
         )
         open_store(self.settings, parts.registry, parts.services).close()  # makes the tables
         self._running = start(parts, ActorSystem(EventLoopBase(clock), transientUnique=True))
@@ -111,13 +116,22 @@ class Shop:
         answer = self._client.post(f"{self.url}api/v1/orders", json=order, headers=headers)
         answer.raise_for_status()
 
-    def ask(self, path: str, **body: str) -> None:
-        """Do what is behind a path of the API."""
-        self._client.post(f"{self.url}api/v1/{path}", json=body).raise_for_status()
+    def begin(self, saga: str, order_id: str, **fields: Any) -> None:
+        """Start a saga of an app without orders, over HTTP."""
+        body = {"orderId": order_id, **fields}
+        self._client.post(f"{self.url}api/v1/sagas/{saga}", json=body).raise_for_status()
 
-    def wait_for(self, order_id: str) -> None:
-        """Wait for the end of an order."""
-        self._client.get(f"{self.url}api/v1/orders/{order_id}", params={"wait": 60})
+    def ask(self, path: str, token: str = "", **body: Any) -> Any:
+        """Do what is behind a path of the API; return the answer."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = self._client.post(f"{self.url}api/v1/{path}", json=body, headers=headers)
+        return answer.raise_for_status().json()
+
+    def wait_for(self, order_id: str, token: str = "") -> None:
+        """Wait for the end of an order, or until its saga needs attention."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        where = f"{self.url}api/v1/orders/{order_id}"
+        self._client.get(where, params={"wait": 60}, headers=headers)
 
     def load(self, **stock: int) -> None:
         """Let goods arrive."""
@@ -132,6 +146,12 @@ class Shop:
         with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
             log.append(*records)
         ring(self.settings.database)
+
+    def put_raw(self, topic: str, value: str, key: str = "k") -> None:
+        """Put a text into a topic, as another program might."""
+        with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
+            record = log.outgoing(topic, key, value.encode())
+        self.put([record])
 
     def _wake(self) -> None:
         self._running.tell_processor(RecordsWaiting())

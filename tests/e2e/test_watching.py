@@ -20,7 +20,8 @@ def test_an_order_is_seen_to_its_end(shop, open_page):
 
     expect(page.get_by_role("heading", name="Order A-1")).to_be_visible()
     expect(saga.locator(".saga-head .status")).to_have_text("completed")
-    expect(saga.get_by_role("row", name="reserve stock")).to_contain_text("done")
+    steps = saga.get_by_role("table", name="Steps")
+    expect(steps.get_by_role("row", name="reserve stock")).to_contain_text("done")
     expect(saga.locator(".story li").first).to_contain_text("Started → process payment")
     expect(saga.locator(".story li").nth(1)).to_contain_text("because PAYMENT_COMPLETED arrived")
     expect(saga.locator(".story li").last).to_contain_text("Completed in")

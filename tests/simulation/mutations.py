@@ -15,7 +15,7 @@ from order_sagas.actors.messages import (
     RollbackPayment,
     RollbackStock,
 )
-from order_sagas.actors.protocol import Delivery, EvictSagas, RestoreEntities
+from order_sagas.actors.protocol import NO_BATCH, Delivery, EvictSagas, RestoreEntities
 from order_sagas.actors.sagas.compensation import Backward
 from order_sagas.actors.sagas.coordinator import SagaCoordinator
 from order_sagas.actors.sagas.replies import Events
@@ -420,6 +420,19 @@ def _(monkeypatch):
             right(self)
 
     monkeypatch.setattr(KafkaLogAdapter, "between_batches", wrong)
+
+
+@mutation("an acknowledgement of a rolled back batch counts for the open one", workers=2)
+def _(monkeypatch):
+    right = BatchProcessor._handled
+
+    def wrong(self, handled, sender):
+        batch = self._batch
+        if batch and self.state is State.OPEN and handled.batch != NO_BATCH:
+            handled = replace(handled, batch=batch.number)
+        right(self, handled, sender)
+
+    monkeypatch.setattr(BatchProcessor, "_handled", wrong)
 
 
 @mutation("sagas in flight are restored by the first claim only", workers=2)

@@ -110,6 +110,9 @@ def test_a_handler_that_raises_is_a_violation_without_any_fault(app) -> None:
     app(services=[Broken, Deposits])
     outcome = run_seed(0, 3, "none", 0, NAME)
 
+    title, first = outcome.story.splitlines()[:2]
+    assert "What went wrong in services:" == title
+    assert "service 'cars' raised KeyError: 'no such key' at RESERVE_CAR" in first
     assert ("no dead letters", "KeyError: 'no such key'") in {
         (each.rule, each.detail) for each in outcome.violations
     }

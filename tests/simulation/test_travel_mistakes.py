@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from examples.travel import messages as m
 from examples.travel.app import APP
 from examples.travel.services import Booking, Cards, Charge, Flights
-from order_sagas import Stored, rule
+from order_sagas import Answer, Stored, rule
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
 
@@ -23,6 +23,14 @@ class KeyOfAnAttempt(Cards):
         _, make = super().doing(effect, owed)
         key = f"{effect.order_id}/{owed.attempt}"
         return key, make
+
+
+class ForgetsWhatWasUndone(Flights):
+    """Answers an undo of what it has never booked, and does not remember it."""
+
+    def roll_back(self, known: Booking | None, command: Any, now: float) -> Answer:
+        answer = super().roll_back(known, command, now)
+        return answer if known else Answer((), answer.replies)
 
 
 class FreesOnePlace(Flights):
@@ -54,6 +62,7 @@ def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[
     ("service", "broken"),
     [
         (KeyOfAnAttempt, "one key for each effect"),
+        (ForgetsWhatWasUndone, "a cancelled trip keeps nothing"),
         (FreesOnePlace, "a cancelled trip keeps nothing"),
     ],
 )

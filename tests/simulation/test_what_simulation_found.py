@@ -127,4 +127,4 @@ def test_a_batch_of_timers_whose_commit_had_no_answer_leaves_nothing_in_the_outb
 
 def outbox(system):
     """The records that are stored to be published."""
-    return system.books.connection.execute("SELECT id, topic, key FROM outbox").fetchall()
+    return [*system.books.connection.rows("SELECT id, topic, key FROM outbox", ())]

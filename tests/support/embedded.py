@@ -10,38 +10,32 @@ with EmbeddedSystem(tmp_path) as system:
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 import attrs
 import msgspec
-from thespian.actors import ActorSystem
 
 from order_sagas.actors.entities import Entity
-from order_sagas.actors.messages import (
-    OPERATOR_COMMANDS,
-    LoadStock,
-    Message,
-    OrderCreated,
-    OrderLine,
-)
+from order_sagas.actors.messages import LoadStock, Message, OrderCreated, OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.actors.sagas.state import SagaState, Status, saga_id_of
+from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
-from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.audit import Violation, examine, ledger_of
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.external_calls import CAPACITY
-from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.app import with_locks
-from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
+from order_sagas.system.bootstrap import Parts, RunningSystem, open_store
+from order_sagas.system.harness.committed_state import Books
+from order_sagas.system.harness.inputs import Inputs
+from order_sagas.system.harness.virtual_worker import VirtualWorker
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.order_app import APP
 from order_sagas.system.runtime import EventLoopBase, VirtualClock
@@ -51,8 +45,6 @@ E = TypeVar("E", bound=Entity)
 
 BEGAN = 1_700_000_000.0
 """Wall time at the start of a test system, in seconds since the Unix epoch."""
-
-_json = msgspec.json.Encoder()
 
 
 class Crash(BaseException):
@@ -120,22 +112,23 @@ class EmbeddedSystem:
         )
         self.store: Store = open_store(self.settings, self.parts.registry, services)
         """A separate connection, for reading."""
+        self.books = Books(self.store.db, self.parts.registry)
         self.log = EmbeddedLog(self.settings.database, self.settings.partitions, self.clock)
-        self._topics = {
-            message: service.participant.topic
-            for service in services
-            for message in service.handlers
-        }
-        for saga in sagas:
-            for reply, places in saga.answers.items():
-                self._topics[reply] = saga.rows[places[0][0]].to.topic
-            self._topics.setdefault(saga.starts_on, saga.origin.topic)
-        self._topics.update(dict.fromkeys(OPERATOR_COMMANDS, OPERATORS))
+        self.inputs = Inputs(self.parts.registry, services, self.log.outgoing)
         self.logged = LogCapture(self.clock.now)
         """The captured log. Opened before loggers are bound, which would bypass a later capture."""
         self._logging = False
-        self.base: EventLoopBase | None = None
-        self.running: RunningSystem | None = None
+        self._worker: VirtualWorker | None = None
+
+    @property
+    def base(self) -> EventLoopBase | None:
+        """The event loop of this life; None if it does not run."""
+        return self._worker.base if self._worker else None
+
+    @property
+    def running(self) -> RunningSystem | None:
+        """The actors of this life; None if it does not run."""
+        return self._worker.running if self._worker else None
 
     # --- life cycle ---------------------------------------------------------------------------
 
@@ -154,10 +147,9 @@ class EmbeddedSystem:
     def start(self) -> None:
         """Start it on the state in its database."""
         self.capture_logs()
-        self.base = EventLoopBase(self.clock, threaded=False)
+        self._worker = VirtualWorker(self.clock)
         self.outages = Outages(self.settings.outage_grace)  # of a former life, nothing is known
-        parts = attrs.evolve(self.parts, outages=self.outages)
-        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
+        self._worker.start(attrs.evolve(self.parts, outages=self.outages))
         self.run()
 
     def capture_logs(self) -> None:
@@ -168,9 +160,9 @@ class EmbeddedSystem:
 
     def crash(self) -> None:
         """Crash it: everything uncommitted is lost."""
-        if self.base:
-            self.base.crash()
-        self.base = self.running = None
+        if self._worker:
+            self._worker.base.crash()
+        self._worker = None
 
     def restart(self) -> None:
         """Crash it, and start it again."""
@@ -186,16 +178,7 @@ class EmbeddedSystem:
 
     def put(self, *messages: Message, topic: str = "") -> None:
         """Append messages to their topics in one transaction, and run."""
-        self.append(
-            *(
-                self.log.outgoing(
-                    topic or self._topics[type(message)],
-                    message.order_id,
-                    _json.encode(message),
-                )
-                for message in messages
-            )
-        )
+        self.append(*(self.inputs.message(message, topic) for message in messages))
         self.run()
 
     def put_raw(
@@ -216,26 +199,21 @@ class EmbeddedSystem:
 
     def run(self) -> None:
         """Do everything that needs no time to pass."""
-        if self.base and self.running:
-            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
-            self.base.run_until_idle()
-            if self.running.failure:
-                raise self.running.failure
+        if self._worker:
+            self._worker.notify()
+            self._worker.run()
 
     def advance(self, seconds: float) -> None:
         """Let time pass; timers fire at their due times."""
-        assert self.base
-        self.base.advance(seconds)
-        assert self.running
-        if self.running.failure:
-            raise self.running.failure
+        assert self._worker
+        self._worker.base.advance(seconds)
+        self._worker.raise_failure()
 
     # --- results ------------------------------------------------------------------------------
 
     def saga(self, order_id: str, name: str = PLACE_ORDER.name) -> SagaState | None:
         """Return the stored state of an order's saga."""
-        sagas = self.store.load_sagas([*self.store.numbers([order_id]).values()])
-        return sagas.get(saga_id_of(name, order_id))
+        return next((each for each in self.books.sagas(order_id) if each.saga == name), None)
 
     def status(self, order_id: str, name: str = PLACE_ORDER.name) -> str:
         """Return the status of an order's saga; empty if there is none."""
@@ -252,12 +230,11 @@ class EmbeddedSystem:
 
     def entity(self, kind: type[E], order_id: str) -> E | None:
         """Return the stored entity of an order."""
-        found = self.store.load(kind, [*self.store.numbers([order_id]).values()])
-        return cast("E | None", found.get(order_id))
+        return self.books.of(kind, order_id)
 
     def all_of(self, kind: type[E]) -> list[E]:
         """Return all stored entities of a class."""
-        return [cast(E, entity) for entity in self.store.all_of(kind)]
+        return self.books.all_of(kind)
 
     def records(self, topic: str = "") -> list[dict[str, Any]]:
         """Return the values of all records in the log that are JSON objects, oldest first."""

@@ -40,6 +40,12 @@ class KafkaBroker:
     """Address of the listener with TLS and SASL, for `kafka_config.USERS`."""
     controller_port: int = attrs.field(factory=free_port)
     jvm_options: tuple[str, ...] = _JVM
+    principals: tuple[kafka_config.User, ...] = ()
+    """Users with a login of their own. If there are some, ACLs decide what a login may do."""
+    listeners: tuple[kafka_config.Listener, ...] = ()
+    """More listeners, for clients that connect through proxies."""
+    data: Path = attrs.field(default=attrs.Factory(lambda broker: broker.home / "data", True))
+    """The directory of the topics."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -69,7 +75,7 @@ class KafkaBroker:
         """
         if self.is_running():
             return
-        if not (self.home / "data").exists():
+        if not (self.data / "meta.properties").exists():
             self._format()
         read_from = self.log.stat().st_size if self.log.exists() else 0
         process = self._spawn()
@@ -131,9 +137,12 @@ class KafkaBroker:
         self.home.mkdir(parents=True, exist_ok=True)
         kafka_config.write(
             self.home,
+            self.data,
             port=self.port,
             sasl_port=self.sasl_port,
             controller_port=self.controller_port,
+            principals=self.principals,
+            listeners=self.listeners,
         )
         settings = f"--config={self.home}/server.properties"
         scram = [f"--add-scram={credential}" for credential in kafka_config.scram_credentials()]

@@ -1,6 +1,7 @@
 """Configuration of the test broker: a plain listener, and one with TLS and SASL."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,16 @@ class User(NamedTuple):
 
 
 USERS = [User("worker", "worker-secret")]
+
+
+class Listener(NamedTuple):
+    """A listener without TLS whose clients are told another port, such as that of a proxy."""
+
+    name: str
+    """In capital letters, as in `server.properties`."""
+    port: int
+    advertised: int
+
 
 _LOG4J = """\
 rootLogger.level = WARN
@@ -32,10 +43,11 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURE://127.0.0.1:{sasl_port}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT{protocols}
 inter.broker.listener.name=PLAINTEXT
-log.dirs={home}/data
+log.dirs={data}
 
 # One node has no followers to wait for.
 offsets.topic.replication.factor=1
@@ -72,11 +84,34 @@ listener.name.secure.oauthbearer.sasl.jaas.config={oauth}
 _SECURITY = "org.apache.kafka.common.security"
 
 
-def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> None:
-    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`."""
-    users = " ".join(f'user_{user.name}="{user.password}"' for user in USERS)
+_AUTHORIZER = """
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+# Whoever comes without a login: the broker itself, and the tests.
+super.users=User:ANONYMOUS
+"""
+
+
+def write(
+    home: Path,
+    data: Path,
+    *,
+    port: int,
+    sasl_port: int,
+    controller_port: int,
+    listeners: Sequence[Listener] = (),
+    principals: Sequence[User] = (),
+) -> None:
+    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`.
+
+    With `principals`, these can log in too (PLAIN), and ACLs decide what who logs in may do.
+    """
+    users = " ".join(f'user_{user.name}="{user.password}"' for user in (*USERS, *principals))
     settings = _SERVER.format(
         home=home,
+        data=data,
+        listeners="".join(f",{each.name}://127.0.0.1:{each.port}" for each in listeners),
+        advertised="".join(f",{each.name}://127.0.0.1:{each.advertised}" for each in listeners),
+        protocols="".join(f",{each.name}:PLAINTEXT" for each in listeners),
         port=port,
         sasl_port=sasl_port,
         controller_port=controller_port,
@@ -87,7 +122,7 @@ def write(home: Path, *, port: int, sasl_port: int, controller_port: int) -> Non
         oauth=f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required "
         'unsecuredLoginStringClaim_sub="broker";',
     )
-    (home / "server.properties").write_text(settings)
+    (home / "server.properties").write_text(settings + (_AUTHORIZER if principals else ""))
     (home / "log4j2.properties").write_text(_LOG4J)
     _make_certificate(home)
 

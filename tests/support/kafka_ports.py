@@ -117,7 +117,7 @@ class WorkerOnPorts:
         processor: type[BatchProcessor] = BatchProcessor,
         roles: tuple[str, ...] = APP.roles,
     ) -> None:
-        self.database = Database(lambda worker, changes: None)
+        self.database = Database(lambda worker, changes: None, lambda *struck: None)
         self.points: list[str] = []
         """The points that were watched, such as "before commit"."""
         self.clock = VirtualClock(1_750_000_000.0)

@@ -83,14 +83,15 @@ class KafkaSystem:
 
     def start(self, *args: object, **settings: object) -> Started:
         """Start a worker, and wait until it runs; it is stopped at the end of the test."""
-        named = {f"ORDER_SAGAS_{name.upper()}": str(each) for name, each in settings.items()}
-        worker = Started(self.directory, {**self.env, **named}, *args)
-        self.workers.append(worker)
-        return worker
+        return self._start(*args, wait=True, **settings)
 
-    def begin(self, *args: object) -> Started:
+    def begin(self, *args: object, **settings: object) -> Started:
         """Start a worker without waiting until it runs."""
-        worker = Started(self.directory, self.env, *args, wait=False)
+        return self._start(*args, wait=False, **settings)
+
+    def _start(self, *args: object, wait: bool, **settings: object) -> Started:
+        named = {f"ORDER_SAGAS_{name.upper()}": str(each) for name, each in settings.items()}
+        worker = Started(self.directory, {**self.env, **named}, *args, wait=wait)
         self.workers.append(worker)
         return worker
 

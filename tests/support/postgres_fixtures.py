@@ -23,7 +23,7 @@ def postgres_server_url() -> str:
     if given := os.environ.get("POSTGRES_URL"):
         url = make_url(given).set(drivername="postgresql+psycopg")
         return url.render_as_string(hide_password=False)
-    _need_postgres()
+    need_postgres()
     return shared_postgres().url()
 
 
@@ -44,13 +44,14 @@ def postgres_url(postgres_server_url: str) -> Iterator[str]:
 @pytest.fixture
 def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A running server for this test only, which may stop, kill and restart it."""
-    _need_postgres()
+    need_postgres()
     server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")), durable=False)
     server.start()
     yield server
     server.kill()
 
 
-def _need_postgres() -> None:
+def need_postgres() -> None:
+    """Skip the test if there is no PostgreSQL, or fail it if PostgreSQL is required."""
     if missing := why_no_postgres():
         skip_or_fail("REQUIRE_POSTGRES", missing)

@@ -19,6 +19,7 @@ from order_sagas.bridges.processor.decoder import Decoder
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
 from order_sagas.bridges.processor.early_replies import EarlyReplies
+from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
@@ -160,8 +161,9 @@ class ProcessorParts:
     def dispatcher(self, done: Callable[[Batch], None]) -> Dispatcher:
         """Without pauses."""
         return Dispatcher(
-            self.shared(), self.deferral(), EarlyReplies(self.shared()), self.send, done
-        )
+            self.shared(), self.deferral(), EarlyReplies(self.shared()), self.send, done,
+            RefusedWrites(self.store),
+        )  # fmt: skip
 
     def item(self, message: Message, topic: str = "order-events") -> Item:
         """A message in a record of its own shard."""

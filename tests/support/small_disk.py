@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.support.required import skip_or_fail
 
 BLOCK = b"\0" * 4096
 
@@ -32,15 +32,38 @@ class SmallDisk:
         self._filler.unlink()
 
 
+def why_no_disk(directory: Path) -> str:
+    """Return why no file system can be mounted at this existing directory; empty if it can."""
+    if _mount(directory, 1).returncode:
+        return "File systems cannot be mounted here."
+    _run("umount", "-l", str(directory)).check_returncode()
+    return ""
+
+
 @contextmanager
 def small_disk(directory: Path, megabytes: int = 8) -> Iterator[SmallDisk]:
-    """Mount a tmpfs at this new directory, and skip the test if that is not allowed."""
+    """Mount a tmpfs at this new directory.
+
+    Skips the test if that is not allowed, or fails it if `REQUIRE_MOUNT=1`.
+    """
     directory.mkdir()
-    size = f"size={megabytes}m"
-    mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(directory)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("file systems cannot be mounted here")
+    if _mount(directory, megabytes).returncode:
+        skip_or_fail("REQUIRE_MOUNT", "File systems cannot be mounted here.")
     try:
         yield SmallDisk(directory)
     finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
+        _run("umount", "-l", str(directory)).check_returncode()
+
+
+def _mount(directory: Path, megabytes: int) -> "subprocess.CompletedProcess[bytes]":
+    owner = f"uid={os.getuid()},gid={os.getgid()},mode=0755"
+    options = f"size={megabytes}m,{owner}"
+    return _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory))
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[bytes]":
+    as_root = () if os.geteuid() == 0 else ("sudo", "-n")
+    try:
+        return subprocess.run([*as_root, *command], capture_output=True)
+    except FileNotFoundError as error:
+        return subprocess.CompletedProcess(command, 127, b"", str(error).encode())

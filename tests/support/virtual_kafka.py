@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from attrs import evolve
 
 from order_sagas.actors.messages import Message
@@ -16,7 +15,6 @@ from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import KafkaClientError
 from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter
-from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import EmbeddedSystem
 from tests.support.kafka_ports import ScriptedClient, ScriptedConsumer, ScriptedProducer
@@ -124,11 +122,7 @@ class VirtualKafkaSystem(EmbeddedSystem):
     def put(self, *messages: Message, topic: str = "") -> None:
         """Append messages to their topics, and run."""
         for message in messages:
-            key = message.order_id.encode()
-            partition = partition_for(key, self.settings.partitions)
-            value = msgspec.json.encode(message)
-            name = topic or self._topics[type(message)]
-            self.broker.append(Outgoing(name, partition, key, value))
+            self.broker.append(self.inputs.message(message, topic))
         self.run()
 
     def outbox(self) -> list[Outgoing]:

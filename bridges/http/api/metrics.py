@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.routing import Endpoint
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
@@ -50,7 +50,16 @@ class MetricRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
-        return [Endpoint("GET", "/metrics", Role.READ, self._show)]
+        return [
+            Endpoint(
+                "GET",
+                "/metrics",
+                Role.READ,
+                self._show,
+                "Metrics in the Prometheus text format",
+                {200: Content({"type": "string"}, "text/plain")},
+            )
+        ]
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request, and its duration in seconds."""

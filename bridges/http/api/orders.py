@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.body_schemas import order_body
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
 from order_sagas.bridges.http.api.idempotency_key import (
     client_key,
     former_order_id_for,
@@ -20,8 +22,10 @@ from order_sagas.bridges.http.api.idempotency_key import (
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
-from order_sagas.bridges.http.api.schemas import Receipt
+from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.api.schemas import OrderPage, OrderView, Receipt
+from order_sagas.bridges.http.api.search_params import OF_ORDERS, order_search
+from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -31,12 +35,30 @@ from order_sagas.bridges.intake.installation_secret import installation_secret
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.order_schema import Id, InvalidOrderError, NotJsonError, check_order
 from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.processor.observers import TRACEPARENT
 from order_sagas.bridges.storage.queries import ORDER_STATUSES
 
 PATH = "/api/v1/orders"
-LONGEST_PARENT = 200
-"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
+_HEADERS = (
+    Parameter(
+        "Idempotency-Key",
+        {"type": "string", "pattern": "^[ -~]{1,255}$"},
+        "Requests with the same key create one order.",
+        place="header",
+    ),
+    Parameter(
+        "traceparent",
+        {"type": "string"},
+        "W3C Trace Context: the parent span of the order's saga, if workers trace or pass traces "
+        "on. A malformed value is ignored.",
+        place="header",
+    ),
+    Parameter(
+        "tracestate",
+        {"type": "string", "maxLength": 512},
+        "W3C Trace Context: passed on with a valid traceparent.",
+        place="header",
+    ),
+)
 
 
 class OrderRoutes:
@@ -61,9 +83,41 @@ class OrderRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", PATH, Role.SUBMIT, self._submit),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "prefix", "limit", "after")),
-            Endpoint("GET", PATH + "/{id:path}", Role.SUBMIT | Role.READ, self._show, ("wait",)),
+            Endpoint(
+                "POST",
+                PATH,
+                Role.SUBMIT,
+                self._submit,
+                "Submit an order; it is stored before the response",
+                {201: Receipt, 200: Receipt},
+                _HEADERS,
+                body=order_body(),
+                problems=ANY_REQUEST | {409},
+            ),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List orders, the newest first",
+                {200: OrderPage},
+                (
+                    query.status_parameter(ORDER_STATUSES),
+                    query.PREFIX,
+                    *OF_ORDERS,
+                    query.LIMIT,
+                    query.AFTER_NUMBER,
+                ),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{id:path}",
+                Role.SUBMIT | Role.READ,
+                self._show,
+                "An order with its payment, reservation, notification and sagas",
+                {200: OrderView},
+                (query.WAIT,),
+            ),
         ]
 
     async def end(self) -> None:
@@ -81,10 +135,7 @@ class OrderRoutes:
             self._secret = await run_in_threadpool(self._read_secret)
         lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "").lower()
         given, order = read_order(raw, order_id_for(key, self._secret), lenient=lenient)
-        parents = request.headers.getlist(TRACEPARENT)
-        # Passed on unchecked: workers validate it, if tracing is enabled.
-        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
-            order = msgspec.structs.replace(order, traceparent=parents[0])
+        order = in_trace_of(order, request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
         verdict = await self._pending.submit(order, key, submitter)
@@ -104,8 +155,8 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        prefix = query.prefix(request)
-        page = await run_in_threadpool(self._reader.orders, statuses, limit, after, prefix)
+        which = order_search(request, statuses, query.prefix(request))
+        page = await run_in_threadpool(self._reader.find_orders, which, limit, after)
         return answer(page)
 
     async def _show(self, request: Request) -> Response:

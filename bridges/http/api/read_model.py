@@ -21,6 +21,7 @@ from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
     NotificationView,
@@ -44,9 +45,11 @@ from order_sagas.bridges.http.api.schemas import (
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
 
 Row = dict[str, Any]
 
@@ -135,6 +138,30 @@ class ReadModel:
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
 
+    def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
+        """Return a page of the orders that a search finds in a part of the history."""
+        if not which.of_content:
+            return self.orders(which.statuses, limit, after, which.prefix)
+        with self.moment() as db:
+            found = search_orders(db, which, limit, after, self._orders_saga)
+        return OrderPage(
+            orders=[_order_summary(row) for row in found.rows],
+            next=None if found.after is None else str(found.after),
+            searched_back_to=moment(found.back_to),
+        )
+
+    def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
+        """Return a page of the sagas that a search finds in a part of the history."""
+        if not (which.of_content or which.saga):
+            return self.sagas(which.statuses, limit, after)
+        with self.moment() as db:
+            found = search_sagas(db, which, limit, after[0] if after else None)
+        return SagaPage(
+            sagas=[_saga_summary(row) for row in found.rows],
+            next=None if found.after is None else f"{found.after}.-",
+            searched_back_to=moment(found.back_to),
+        )
+
     def order(self, order_id: str) -> OrderView | None:
         """Return an order with its services' entities and sagas; None if the id is unknown."""
         with self.moment() as db:
@@ -146,7 +173,7 @@ class ReadModel:
         if order is None and not own_sagas:
             return None  # an id of something else, such as a stock delivery, or of other sagas
         order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
-        found = [self._saga_view(row, progress) for row, progress in whole["sagas"]]
+        found = [self.saga_view(row, progress) for row, progress in whole["sagas"]]
         own = next((each for each in found if each.saga == self._orders_saga), None)
         return OrderView(
             **_order_fields(order),
@@ -202,19 +229,46 @@ class ReadModel:
         with self.moment() as db:
             return SagaGroups(groups=_groups(db))
 
+    def retrying(self) -> RetryingGroups:
+        """Return the sagas that retry a step, in groups."""
+        with self.moment() as db:
+            groups, more = retrying_groups(db, self._registry)
+        return RetryingGroups(
+            groups=[
+                RetryingGroupView(
+                    saga=each.saga,
+                    step=each.step,
+                    undo=each.undo,
+                    cause=each.cause,
+                    count=each.count,
+                    attempt=each.attempt,
+                    oldest=moment(each.oldest) or "",
+                    next_at=moment(each.next_at),
+                )
+                for each in groups[:GROUPS]
+            ],
+            more=more,
+        )
+
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""
-        definition, _, order_id = name.partition("/")
         with self.moment() as db:
-            exact = queries.order(db, order_id) if order_id else None
-            other = queries.order(db, name)
+            found = self.find_saga(db, name)
+        return self.saga_view(*found) if found else None
+
+    @staticmethod
+    def find_saga(db: sa.Connection, name: str) -> tuple[Row, SagaState] | None:
+        """Return the row and the state of a saga that is named as for `saga`, or None."""
+        definition, _, order_id = name.partition("/")
+        exact = queries.order(db, order_id) if order_id else None
         for row, progress in (exact or {"sagas": ()})["sagas"]:
             if row["saga"] == definition:
-                return self._saga_view(row, progress)
-        found = (other or {"sagas": ()})["sagas"]
-        return self._saga_view(*found[0]) if len(found) == 1 else None
+                return row, progress
+        found = (queries.order(db, name) or {"sagas": ()})["sagas"]
+        return found[0] if len(found) == 1 else None
 
-    def _saga_view(self, row: Row, progress: SagaState) -> SagaView:
+    def saga_view(self, row: Row, progress: SagaState) -> SagaView:
+        """Return the view of a stored saga."""
         summary = _saga_summary(row)
         return SagaView(
             **msgspec.structs.asdict(summary),
@@ -238,6 +292,7 @@ class ReadModel:
                     note=entry.note,
                     times=entry.times,
                     last=moment(entry.last),
+                    offset=round(entry.at - progress.started_at, 6),
                 )
                 for entry in progress.history
             ],
@@ -312,7 +367,7 @@ class ReadModel:
                     self._with_pause(_saga_summary(row), names)
                     for row in queries.oldest(db, DEADLINES)
                 ],
-                paused=[_pause(each) for each in pauses],
+                paused=[pause_view(each) for each in pauses],
             )
 
     def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
@@ -355,7 +410,8 @@ def _groups(db: sa.Connection) -> list[SagaGroup]:
     ]
 
 
-def _pause(pause: Paused) -> PauseView:
+def pause_view(pause: Paused) -> PauseView:
+    """Return the view of a pause."""
     return PauseView(
         name=pause.name,
         by=pause.by,

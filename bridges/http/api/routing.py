@@ -1,40 +1,17 @@
-"""The endpoint table: method, path, required role and handler, turned into Starlette routes."""
+"""The endpoint table, turned into Starlette routes that check permissions and parameters."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-import attrs
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from order_sagas.bridges.http.api.endpoint import JSON, Endpoint, Handle
 from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.http.server.authentication import permit
 from order_sagas.bridges.http.server.middleware import ROUTE
-from order_sagas.bridges.http.server.tokens import Role
-
-Handle = Callable[[Request], Awaitable[Response]]
-
-
-@attrs.frozen
-class Endpoint:
-    """One method of one path, with the permissions of which it needs one, and its handler.
-
-    `{id:path}` matches slashes.
-    """
-
-    method: str
-    path: str
-    role: Role
-    handle: Handle
-    params: tuple[str, ...] = ()
-    """Names of the query parameters. Under `/api/`, others are refused."""
-
-    @property
-    def documented_path(self) -> str:
-        """The path in OpenAPI notation: `{id}` in place of `{id:path}`."""
-        return self.path.replace(":path}", "}")
 
 
 def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
@@ -53,7 +30,7 @@ def _dispatch(methods: dict[str, Endpoint]) -> Handle:
         request.scope[ROUTE] = endpoint.documented_path
         permit(request.scope["caller"], endpoint.role)
         if endpoint.path.startswith("/api/"):  # a probe or a scraper may add what it likes
-            _check_parameters(request, endpoint.params)
+            _check_parameters(request, endpoint.query)
         return await endpoint.handle(request)
 
     return dispatch
@@ -69,4 +46,4 @@ def _check_parameters(request: Request, known: tuple[str, ...]) -> None:
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a response with the struct `body` encoded as JSON."""
-    return Response(msgspec.json.encode(body), status, headers, "application/json")
+    return Response(msgspec.json.encode(body), status, headers, JSON)

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +13,12 @@ from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.body_schemas import signal_body, start_body
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaReceipt
+from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
@@ -27,11 +29,8 @@ from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_ord
 from order_sagas.bridges.intake.saga_starts import SagaStarts
 from order_sagas.bridges.operations import NoSuchMessageError, NoSuchSagaError, NotPossibleError
 from order_sagas.bridges.operations.signals import SignalOperations
-from order_sagas.bridges.processor.observers import TRACEPARENT
 
 PATH = "/api/v1/sagas"
-LONGEST_PARENT = 200
-"""Maximum number of characters of a `traceparent` header; version 00 has 55."""
 
 _REFUSED = {
     Verdict.CONFLICT: Problem(409, "the saga was started before with other content"),
@@ -49,23 +48,41 @@ class SagaStartRoutes:
 
     def signals(self) -> list[Endpoint]:
         """Return the endpoint of signals, whose path must come before those of sagas."""
-        path = PATH + "/{id:path}/signals/{message}"
-        return [Endpoint("POST", path, Role.ACT, self._signal)]
+        return [
+            Endpoint(
+                "POST",
+                PATH + "/{id:path}/signals/{message}",
+                Role.ACT,
+                self._signal,
+                "Send a saga a signal that it waits for",
+                {202: ActionReceipt},
+                body=signal_body(self._dependencies.registry),
+                body_required=False,
+                problems=ANY_REQUEST | {409},
+            )
+        ]
 
     def starts(self) -> list[Endpoint]:
         """Return the endpoint that starts sagas, on the path that shows one."""
-        return [Endpoint("POST", PATH + "/{id:path}", Role.SUBMIT, self._start)]
+        return [
+            Endpoint(
+                "POST",
+                PATH + "/{id:path}",
+                Role.SUBMIT,
+                self._start,
+                "Start a saga of the definition that is named; it is stored before the response",
+                {201: SagaReceipt, 200: SagaReceipt},
+                body=start_body(self._dependencies.registry),
+                problems=ANY_REQUEST | {409},
+            )
+        ]
 
     async def _start(self, request: Request) -> Response:
         name, registry = request.path_params["id"], self._dependencies.registry
         saga = registry.newest.get(name)
         if saga is None:
             raise Problem(404, f"there is no saga {name!r}; there are {listed(registry.newest)}")
-        start = read_start(saga, await self._body(request))
-        parents = request.headers.getlist(TRACEPARENT)
-        # Passed on unchecked: workers validate it, if tracing is enabled.
-        if len(parents) == 1 and len(parents[0]) <= LONGEST_PARENT:
-            start = msgspec.structs.replace(start, traceparent=parents[0])
+        start = in_trace_of(read_start(saga, await self._body(request)), request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
         verdict = await run_in_threadpool(self._take, saga, start, submitter)

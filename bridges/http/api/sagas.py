@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -11,10 +12,16 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
-from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaView
+from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
+from order_sagas.bridges.http.api.saga_details import SagaDetails
+from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
@@ -22,12 +29,17 @@ from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
     NotPossibleError,
+    Origin,
     ReasonNeededError,
     SagaOperations,
 )
 from order_sagas.bridges.storage.queries import SAGA_STATUSES
 
 PATH = "/api/v1/sagas"
+MESSAGES = Parameter("messages", {"type": "boolean"}, "Include the messages of the saga.")
+TIMELINE = Parameter(
+    "timeline", {"type": "boolean", "default": True}, "Include the timeline from the log files."
+)
 TIMELINES = 2
 """Maximum number of timelines that are read at once: each takes a thread and reads all files."""
 LONGEST_WAIT = 5.0
@@ -44,20 +56,33 @@ class SagaAction(msgspec.Struct, frozen=True):
 
 Make = Callable[[SagaView, SagaAction, str], OperatorCommand]
 
-ACTIONS: dict[str, Make] = {
-    "retry": lambda saga, body, by: RetryStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+ACTIONS: dict[str, tuple[str, Make]] = {
+    "retry": (
+        "Send the stuck command or compensation of `step` again",
+        lambda saga, body, by: RetryStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "skip": lambda saga, body, by: SkipStep(
-        order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+    "skip": (
+        "Treat the stuck `step` as done; needs a `why`",
+        lambda saga, body, by: SkipStep(
+            order_id=saga.order_id, saga=saga.saga, step=body.step, by=by, why=body.why
+        ),
     ),
-    "resume": lambda saga, body, by: ResumeSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "resume": (
+        "Retry every stuck step",
+        lambda saga, body, by: ResumeSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
-    "cancel": lambda saga, body, by: CancelSaga(
-        order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+    "cancel": (
+        "Compensate the order, unless its pivot has passed; needs a `why`",
+        lambda saga, body, by: CancelSaga(
+            order_id=saga.order_id, saga=saga.saga, by=by, why=body.why
+        ),
     ),
 }
+"""The actions with their summaries, and what makes their commands."""
 
 
 class SagaRoutes:
@@ -67,34 +92,98 @@ class SagaRoutes:
         self._dependencies = dependencies
         self._reader = reader
         self._options = options
+        self._details = SagaDetails(
+            reader, dependencies.registry, dependencies.records_of, dependencies.links_of
+        )
         self._timelines = asyncio.Semaphore(TIMELINES)
-        self._operations = SagaOperations(dependencies.database, dependencies.registry)
+        self._operations = SagaOperations(
+            dependencies.database, dependencies.registry, dependencies.approval_above
+        )
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
             *(
-                Endpoint("POST", f"{PATH}/{{id:path}}/{name}", Role.ACT, self._ask(name, make))
-                for name, make in ACTIONS.items()
+                Endpoint(
+                    "POST",
+                    f"{PATH}/{{id:path}}/{name}",
+                    Role.ACT,
+                    self._ask(name, make),
+                    summary,
+                    {202: ActionReceipt},
+                    body=SagaAction,
+                    body_required=False,
+                    problems=ANY_REQUEST | {409},
+                )
+                for name, (summary, make) in ACTIONS.items()
             ),
-            Endpoint("GET", PATH, Role.READ, self._list, ("status", "limit", "after")),
-            Endpoint("GET", PATH + "/groups", Role.READ, self._groups),
-            Endpoint("GET", PATH + "/{id:path}", Role.READ, self._show),
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._list,
+                "List sagas, the newest first",
+                {200: SagaPage},
+                (
+                    query.status_parameter(SAGA_STATUSES),
+                    *OF_SAGAS,
+                    query.LIMIT,
+                    query.AFTER_NAME,
+                ),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/groups",
+                Role.READ,
+                self._groups,
+                "Sagas that need attention, by definition, step and failure code",
+                {200: SagaGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/retrying",
+                Role.READ,
+                self._retrying,
+                "Sagas that retry a step, by definition, step and cause",
+                {200: RetryingGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/{id:path}",
+                Role.READ,
+                self._show,
+                "A saga with its definition, steps, history, timeline, waits and messages",
+                {200: SagaDetailView},
+                (MESSAGES, TIMELINE),
+            ),
         ]
 
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
-        return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+        which = saga_search(request, statuses)
+        return answer(await run_in_threadpool(self._reader.find_sagas, which, limit, after))
 
     async def _groups(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self._reader.groups))
 
-    async def _show(self, request: Request) -> Response:
-        saga = await run_in_threadpool(self._saga, query.order_id_of(request))
-        return answer(await self._with_timeline(saga))
+    async def _retrying(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._reader.retrying))
 
-    async def _with_timeline(self, saga: SagaView) -> SagaView:
+    async def _show(self, request: Request) -> Response:
+        name, messages = query.order_id_of(request), query.flag(request, "messages")
+        timeline = query.flag(request, "timeline", usual=True)
+        whole = bool(request.scope["caller"].role & Role.ACT)
+        saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
+        return answer(await self._with_timeline(saga) if timeline else saga)
+
+    def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
+        found = self._details.detail(name, messages=messages, whole=whole)
+        if found is None:
+            raise _no_such_saga()
+        return found
+
+    async def _with_timeline(self, saga: SagaDetailView) -> SagaDetailView:
         """Add the timeline, or why there is none. At most TIMELINES are read at once."""
         try:
             async with asyncio.timeout(LONGEST_WAIT):
@@ -113,26 +202,29 @@ class SagaRoutes:
     def _saga(self, name: str) -> SagaView:
         found = self._reader.saga(name)
         if found is None:
-            raise Problem(404, "there is no saga of this id")
+            raise _no_such_saga()
         return found
 
     def _ask(self, action: str, make: Make) -> Handle:
         async def ask(request: Request) -> Response:
-            name, by = query.order_id_of(request), request.scope["caller"].name
+            name, by, origin = query.order_id_of(request), operator_of(request), origin_of(request)
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: SagaAction = query.convert(raw or b"{}", SagaAction)
-            return answer(await run_in_threadpool(self._send, action, make, name, body, by), 202)
+            send = partial(self._send, action, make, name, body, by, origin)
+            return answer(await run_in_threadpool(send), 202)
 
         return ask
 
-    def _send(self, action: str, make: Make, name: str, body: SagaAction, by: str) -> ActionReceipt:
+    def _send(
+        self, action: str, make: Make, name: str, body: SagaAction, by: str, origin: Origin
+    ) -> ActionReceipt:
         saga = self._saga(name)
         command = make(saga, body, by)
         try:
             self._operations.check(command)
             with self._dependencies.open_log() as log:
-                workers = self._operations.send([command], log)
+                sent = self._operations.send([command], log, origin)
         except NoSuchSagaError as error:
             raise Problem(404, str(error)) from None
         except NoSuchStepError as error:
@@ -141,4 +233,15 @@ class SagaRoutes:
             raise wrong_field("#/why", str(error)) from None
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
-        return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+        return ActionReceipt(
+            asked=action,
+            by=by,
+            workers=sent.running,
+            request=sent.request,
+            pending=bool(sent.pending),
+            saga_id=saga.saga_id,
+        )
+
+
+def _no_such_saga() -> Problem:
+    return Problem(404, "there is no saga of this id")

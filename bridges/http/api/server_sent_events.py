@@ -11,8 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, reference
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.routing import Endpoint
+from order_sagas.bridges.http.api.schemas import Snapshot
 from order_sagas.bridges.http.server.caller_slots import CallerSlots
 from order_sagas.bridges.http.server.tokens import Caller, Role
 
@@ -21,6 +22,12 @@ EVERY = 1.0
 """Seconds between two events."""
 MOST = 100
 """Maximum number of clients connected to the stream at the same time."""
+MEDIA_TYPE = "text/event-stream"
+_STREAM = Content(
+    {"type": "string", "contentSchema": reference(Snapshot.__name__)},
+    MEDIA_TYPE,
+    structs=(Snapshot,),
+)
 
 
 class EventRoutes:
@@ -39,7 +46,16 @@ class EventRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
-        return [Endpoint("GET", PATH, Role.READ, self._listen)]
+        return [
+            Endpoint(
+                "GET",
+                PATH,
+                Role.READ,
+                self._listen,
+                "One snapshot per second, as server-sent events named `snapshot`",
+                {200: _STREAM},
+            )
+        ]
 
     async def end(self) -> None:
         """End every open stream."""
@@ -49,7 +65,7 @@ class EventRoutes:
 
     async def _listen(self, request: Request) -> Response:
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
+            return Response(media_type=MEDIA_TYPE)
         caller = request.scope["caller"]
         slot = self._slots.taken(caller)
         slot.__enter__()
@@ -87,7 +103,7 @@ class _Stream(StreamingResponse):
     """Event stream of one client, which holds a slot until it ends."""
 
     def __init__(self, events: AsyncIterator[bytes], slot: AbstractContextManager[None]) -> None:
-        super().__init__(events, media_type="text/event-stream")
+        super().__init__(events, media_type=MEDIA_TYPE)
         self._slot = slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

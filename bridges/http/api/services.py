@@ -1,13 +1,17 @@
 """`/api/v1/services`: pause and unpause a service, or the intake of new orders."""
 
+from functools import partial
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
-from order_sagas.bridges.http.api.routing import Endpoint, Handle, answer
+from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
@@ -15,13 +19,17 @@ from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
+    Origin,
     PauseOperations,
     ReasonNeededError,
 )
 from order_sagas.bridges.storage.deferred import INTAKE
 
 PATH = "/api/v1/services"
-ACTIONS = ("pause", "unpause")
+ACTIONS = {
+    "pause": "Pause a service, or the `intake`; needs a `why`",
+    "unpause": "End the pause; deferred messages are handled first",
+}
 
 
 class PauseAction(msgspec.Struct, frozen=True):
@@ -41,23 +49,34 @@ class ServiceRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint("POST", f"{PATH}/{{name}}/{action}", Role.ACT, self._ask(action))
-            for action in ACTIONS
+            Endpoint(
+                "POST",
+                f"{PATH}/{{name}}/{action}",
+                Role.ACT,
+                self._ask(action),
+                summary,
+                {202: ActionReceipt},
+                body=PauseAction,
+                body_required=False,
+                problems=ANY_REQUEST | {409},
+            )
+            for action, summary in ACTIONS.items()
         ]
 
     def _ask(self, action: str) -> Handle:
         async def ask(request: Request) -> Response:
-            name, by = request.path_params["name"], request.scope["caller"].name
+            name, by, origin = request.path_params["name"], operator_of(request), origin_of(request)
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: PauseAction = query.convert(raw or b"{}", PauseAction)
-            return answer(await run_in_threadpool(self._do, action, name, by, body.why), 202)
+            do = partial(self._do, action, name, by, body.why, origin)
+            return answer(await run_in_threadpool(do), 202)
 
         return ask
 
-    def _do(self, action: str, name: str, by: str, why: str) -> ActionReceipt:
+    def _do(self, action: str, name: str, by: str, why: str, origin: Origin) -> ActionReceipt:
         with self._dependencies.open_log() as log:
-            operations = PauseOperations(log, self._names)
+            operations = PauseOperations(log, self._names, origin=origin)
             try:
                 (operations.pause if action == "pause" else operations.unpause)(name, by, why)
             except NoSuchTargetError as error:
@@ -67,5 +86,9 @@ class ServiceRoutes:
             except ReasonNeededError as error:
                 raise wrong_field("#/why", str(error)) from None
         return ActionReceipt(
-            asked=action, by=by, workers=self._dependencies.running(), service=name
+            asked=action,
+            by=by,
+            workers=self._dependencies.running(),
+            request=origin.request,
+            service=name,
         )

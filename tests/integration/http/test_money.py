@@ -10,10 +10,8 @@ from iso4217 import Currency
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.money import money
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.bridges.http.api.openapi import describe
 from order_sagas.bridges.http.dashboard import static_files as page
 from order_sagas.system.cli.main import main
-from order_sagas.system.order_app import APP
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving
 
@@ -82,9 +80,10 @@ def test_what_programs_read_stays_in_minor_units(system, api):
     assert (300, 300) == (told["amount"], told["payment"]["amount"])
 
 
-def test_what_programs_read_says_that_it_is_in_minor_units():
+def test_what_programs_read_says_that_it_is_in_minor_units(tmp_path):
     """In the description of the API, field by field, and in the help of the commands."""
-    schemas = describe(APP.registry)["components"]["schemas"]
+    with EmbeddedSystem(tmp_path) as system, serving(system.settings) as api:
+        schemas = api.get("/openapi.json").json()["components"]["schemas"]
     fields = [
         ("OrderSummary", "amount"), ("OrderView", "amount"), ("PaymentView", "amount"),
         ("OrderLineView", "unitPrice"), ("LineForm", "unitPrice"),

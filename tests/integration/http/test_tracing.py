@@ -3,7 +3,8 @@
 import pytest
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from order_sagas.system.telemetry.ids import trace_id_of
+from order_sagas.bridges.storage.headers import unpack
+from order_sagas.system.telemetry.derived_ids import trace_id_of
 from tests.support.http_service import an_order_body, serving
 from tests.support.traced import ELSEWHERE, Traced
 
@@ -39,6 +40,17 @@ def test_the_saga_is_a_part_of_the_trace_of_its_request(system, api):
     assert "COMPLETED" == system.status("o-1")
     assert {trace} == system.traces()
     assert span == format_span_id(root.parent.span_id)
+
+
+def test_the_tracestate_of_the_request_goes_with_every_record(system, api):
+    """Several headers are one list; without a traceparent there is none."""
+    bring(api, ("traceparent", ELSEWHERE), ("tracestate", "rojo=1"), ("tracestate", "congo=2"))
+    system.run()
+    rows = system.store.db.rows("SELECT headers FROM log WHERE topic = 'payment-events'", ())
+    states = {dict(unpack(packed)).get("tracestate") for (packed,) in rows}
+
+    assert {b"rojo=1,congo=2"} == states
+    assert "rojo=1,congo=2" == system.spans()["place-order"].context.trace_state.to_header()
 
 
 def test_what_the_caller_does_not_sample_is_not_exported(system, api):

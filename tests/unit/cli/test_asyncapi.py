@@ -20,7 +20,7 @@ from tests.support.embedded import an_order
 def document() -> dict[str, Any]:
     """What the command prints."""
     arguments = ["topics", "asyncapi", "--kafka", "a:9092,b:9092", "--partitions", "3"]
-    forms = ["--wire-forms", "payment-events=spring-json-string"]
+    forms = ["--wire-forms", "payment-events=spring-json-string", "--cloud-events", "stock-events"]
     done = CliRunner().invoke(main, [*arguments, *forms], catch_exceptions=False)
     assert 0 == done.exit_code
     found: dict[str, Any] = json.loads(done.stdout)
@@ -57,6 +57,10 @@ def test_every_topic_and_every_message_is_in_it(document) -> None:
     assert {status(kind) for kind in (*BUSINESS, *OPERATOR_COMMANDS)} | {"deadLetter"} == {
         *document["components"]["messages"]
     }
+    events = document["channels"]["stock-events"]["description"]
+    assert "CloudEvents" in events
+    headers = document["components"]["messages"]["RESERVE_STOCK"]["headers"]["properties"]
+    assert {"ce_id", "ce_type", "ce_source", "ce_specversion"} < {*headers}
     assert ["a:9092", "b:9092"] == [server["host"] for server in document["servers"].values()]
     assert "__TypeId__" in document["channels"]["payment-events"]["description"]
     assert "description" not in document["channels"]["order-events"]

@@ -40,6 +40,11 @@ def the(name, raw):
             "postgresql+psycopg://me@/orders?host=%2Frun%2Fpg",
         ),
         ("database", "sqlite://", "sqlite://"),
+        ("approval_above", "EUR 500, JPY 60000", (("EUR", 50_000), ("JPY", 60_000))),
+        ("approval_above", ["EUR 499.5", "KWD 1.005"], (("EUR", 49_950), ("KWD", 1005))),
+        ("approval_above", "", ()),
+        ("http_trace_link", " https://t.example/{trace_id} ", "https://t.example/{trace_id}"),
+        ("http_log_link", "", ""),
     ],
 )
 def test_a_value_is_read_from_text_and_from_toml(name, raw, expected):
@@ -50,9 +55,15 @@ def test_a_value_is_read_from_text_and_from_toml(name, raw, expected):
 @pytest.mark.parametrize(
     ("name", "raw", "accepts"),
     [
+        ("http_trace_link", "javascript:alert(1)", "an http or https URL"),
+        ("http_log_link", "https://l.example/{customer}", "{order_id} are replaced"),
         ("partitions", "0", "a whole number from 1"),
         ("partitions", 1.5, "a whole number from 1"),
         ("partitions", True, "a whole number from 1"),
+        ("approval_above", "500 EUR", "amounts with their currencies"),
+        ("approval_above", "EUR 1, EUR 2", "amounts with their currencies"),
+        ("approval_above", "EUR 1.005", "amounts with their currencies"),
+        ("approval_above", "ABC 1", "amounts with their currencies"),
         ("deadline_scale", "0", "a number above 0"),
         ("deadline_scale", "nan", "a number above 0"),
         ("payment_decline_rate", "1.01", "a number from 0 to 1"),

@@ -11,7 +11,7 @@ from order_sagas.actors.sagas.definition import hours
 from order_sagas.actors.services.payment_gateway import NoAnswer
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.bridges.storage.headers import unpack
-from order_sagas.system.telemetry.ids import span_id_of, trace_id_of
+from order_sagas.system.telemetry.derived_ids import span_id_of, trace_id_of
 from tests.support import insured_trips
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 from tests.support.insured_trips import TripPlanned

@@ -35,6 +35,14 @@ export function duration(seconds) {
   return roughly(seconds);
 }
 
+/** A duration with two or three digits, down to microseconds: `12 µs`, `1.5 ms`, `3 d 2 h`. */
+export function fine(seconds) {
+  if (seconds === 0) return "0";
+  if (seconds < 0.000995) return `${Number((seconds * 1e6).toPrecision(3))} µs`;
+  if (seconds < 0.9995) return `${Number((seconds * 1000).toPrecision(3))} ms`;
+  return duration(seconds);
+}
+
 /** A duration in whole seconds, for countdowns. */
 export function roughly(seconds) {
   const total = Math.max(0, Math.round(seconds));

@@ -21,7 +21,12 @@ const PHASES = {
   UNDO_BACKOFF: ["undo will be sent again", "back"],
   UNDO_STUCK: ["undo stuck", "stuck"],
   UNDONE: ["undone", "back"],
+  SKIPPED: ["skipped", "idle"],
+  ASKED: ["asked for its outcome", "going"],
 };
+
+/** The phase of a step in words. */
+export const phaseText = (phase) => (PHASES[phase] ?? [words(phase)])[0];
 
 /** Text, colour and shape of the status of an order or a saga. */
 export const kindOf = (status) => KINDS[status] ?? "idle";

@@ -2,9 +2,17 @@
 
 import { part } from "./api.js";
 import { el } from "./dom.js";
+import { words } from "./format.js";
 
 /** The address of the view of an order. */
 export const orderAddress = (orderId) => `#/orders/${part(orderId)}`;
 
 /** A link to the view of an order. */
 export const orderLink = (orderId) => el("a", { class: "id", href: orderAddress(orderId) }, orderId);
+
+/** The address of the view of a saga. */
+export const sagaAddress = (sagaId) => `#/sagas/${part(sagaId)}`;
+
+/** A link to the view of a saga, and its status, if it is known. */
+export const sagaLink = ({ sagaId, status }) =>
+  el("span", {}, el("a", { class: "id", href: sagaAddress(sagaId) }, sagaId), status ? ` (${words(status)})` : "");

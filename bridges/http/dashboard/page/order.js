@@ -5,8 +5,10 @@ import { everySecond } from "./clock.js";
 import { el, heading, keyed, setText } from "./dom.js";
 import { count, fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
+import { sagaAddress } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
+import { detailsOf } from "./saga-details.js";
 import { sagaSection } from "./saga.js";
 
 const ENDED = ["COMPLETED", "CANCELLED"];
@@ -28,7 +30,7 @@ export function order(main, { id }) {
   label.hidden = true;
 
   const leave = new AbortController();
-  const timelines = new Map();
+  const details = detailsOf();
   let found = null;
   let busy = false;
 
@@ -39,21 +41,22 @@ export function order(main, { id }) {
       found = await get(`orders/${part(id)}`, {}, leave.signal);
       trouble.replaceChildren();
       show();
-      await Promise.all(found.sagas.map(loadTimeline));
+      await Promise.all(found.sagas.map((saga) => details.load(saga, leave.signal)));
+      show();
     } catch (problem) {
-      if (problem.name !== "AbortError") trouble.replaceChildren(problemBox(problem));
+      if (problem.name === "AbortError") return;
+      if (problem.status === 404 && !found && (await leadsToSaga())) return;
+      trouble.replaceChildren(problemBox(problem));
     } finally {
       busy = false;
     }
   }
 
-  /** The log files are read only if the saga has changed since. */
-  async function loadTimeline(saga) {
-    const known = timelines.get(saga.sagaId);
-    if (known?.length === saga.history.length) return;
-    const { timeline } = await get(`sagas/${part(saga.sagaId)}`, {}, leave.signal);
-    timelines.set(saga.sagaId, { length: saga.history.length, timeline });
-    show();
+  /** In an app without orders, or for an order of another saga, the id is that of a saga. */
+  async function leadsToSaga() {
+    const saga = await get(`sagas/${part(id)}`, { timeline: "false" }, leave.signal).catch(() => null);
+    if (saga) location.replace(sagaAddress(saga.sagaId));
+    return saga !== null;
   }
 
   function show() {
@@ -63,7 +66,7 @@ export function order(main, { id }) {
     keyed(facts, factsOf(found), ([name]) => name, fact);
     waits.hidden = found.sagas.length > 0;
     keyed(sagas, found.sagas, (saga) => saga.sagaId, (saga) => sagaSection(saga, load));
-    for (const section of sagas.children) section.tell(timelines.get(section.dataset.key)?.timeline);
+    for (const section of sagas.children) section.tell(details.get(section.dataset.key));
   }
 
   const onSnapshot = () => {

@@ -1,43 +1,56 @@
-// A saga: its steps on a time axis, and its history with causes.
+// A saga: what it waits for, its flow, its steps, a timeline of attempts, and its history.
 
 import { sagaButton } from "./actions.js";
 import { showDeadline } from "./deadline.js";
 import { el, keyed, setAttribute, setText } from "./dom.js";
-import { duration, fullMoment, roughly, seconds } from "./format.js";
+import { duration, fine, fullMoment, roughly, seconds } from "./format.js";
+import { flowDrawing } from "./flow.js";
 import { isStuck, phaseLabel, statusLabel } from "./labels.js";
 import { now } from "./live.js";
-import { followUp, kind, sentence, spansOf, storyOf, why } from "./story.js";
+import { keptMessages, messageDetails, withMessages } from "./messages.js";
+import { followUp, kind, sentence, storyOf, why } from "./story.js";
+import { timelineSection } from "./timeline.js";
+import { relatedList, waitsList } from "./waits.js";
 
 /** Minimum seconds between two events for the gap to be shown. */
 const PAUSE = 1;
 const ENDED = ["COMPLETED", "CANCELLED"];
 
-/** A section; `update(saga)` shows its state, `tell(timeline)` adds details from the logs. */
+/** A section; `update(saga)` shows its state, `tell(details)` what only `GET sagas/{id}` has. */
 export function sagaSection(saga, done) {
   const label = statusLabel(saga.status);
   const took = el("span", { class: "muted num" });
   const buttons = el("span", { class: "buttons" });
+  const links = el("span", { class: "links" });
+  const waits = waitsList(done);
+  const related = relatedList();
+  const tableId = `steps-${saga.sagaId}`;
+  const flow = flowDrawing(`Flow of ${saga.sagaId}`, tableId);
   const steps = el("tbody");
+  const timeline = timelineSection();
   const events = el("ol", { class: "story" });
-  const waits = el("ul", { class: "waits" });
+  const kept = keptMessages();
+  const trouble = el("p", { class: "hint", hidden: true });
   const node = el(
     "section",
     { class: "saga", "aria-label": saga.sagaId },
     el("div", { class: "saga-head" },
-      el("h2", { tabindex: "-1" }, `${saga.saga} `, el("span", { class: "muted" }, `version ${saga.version}`)),
-      label, took, buttons),
-    el("table", { class: "steps" },
+      el("h2", { tabindex: "-1" }, `${saga.saga} `, el("a", { class: "muted", href: `#/definitions?saga=${encodeURIComponent(saga.saga)}` }, `version ${saga.version}`)),
+      label, took, links, buttons),
+    waits, related, flow,
+    el("table", { class: "steps", id: tableId, "aria-label": "Steps" },
       el("thead", {}, el("tr", {},
-        ["Step", "State", "Attempts", "When", "Deadline", "Actions"].map((name) =>
-          el("th", { scope: "col", class: name === "When" ? "lane-head" : null }, name === "Actions" ? el("span", { class: "hidden" }, name) : name)))),
+        ["Step", "Service", "State", "Attempts", "Deadline", "Actions"].map((name) =>
+          el("th", { scope: "col" }, name === "Actions" ? el("span", { class: "hidden" }, name) : name)))),
       steps),
+    timeline,
     el("h3", {}, "What happened"),
-    events,
-    waits,
+    events, trouble, kept,
   );
   let current = saga;
-  let timeline = null;
+  let details = null;
   let shownButtons = "";
+  let story = [];
 
   node.update = (changed) => {
     current = changed;
@@ -46,14 +59,16 @@ export function sagaSection(saga, done) {
     draw();
   };
   node.tell = (known) => {
-    if (known && known !== timeline) {
-      timeline = known;
+    if (known && known !== details) {
+      details = known;
       draw();
     }
   };
   node.tick = () => {
     [...steps.children].forEach((row) => row.tick());
+    waits.tick();
     if (!ENDED.includes(current.status)) showTimes();
+    timeline.tick();
   };
 
   function showButtons() {
@@ -65,13 +80,26 @@ export function sagaSection(saga, done) {
     buttons.replaceChildren(...wanted.map((action) => sagaButton(action, current, "", done)));
   }
 
-  let story = [];
-  let spans = [];
   function draw() {
-    story = storyOf(current, timeline);
-    spans = spansOf(current, story);
-    keyed(steps, current.steps, (step) => step.step, (step) => stepRow(current, step, done));
-    const began = seconds(current.startedAt);
+    // The details may be older than the state: then they are of another history, and wait.
+    const fresh = details?.history.length === current.history.length ? details : null;
+    const whole = { ...(fresh ?? {}), ...current };
+    story = withMessages(storyOf(current, details?.timeline), details?.messages ?? []);
+    const definition = details?.definition;
+    const byName = new Map((definition?.steps ?? []).map((step) => [step.step, step]));
+    keyed(steps, current.steps, (step) => step.step, (step) => stepRow(current, step, byName, done));
+    [...steps.children].forEach((row) => row.service(byName));
+    waits.update(whole);
+    related.update(whole);
+    kept.update(fresh?.kept ?? []);
+    links.replaceChildren(...(details?.links ?? []).map((link) => el("a", { href: link.url, rel: "noreferrer" }, link.name)));
+    setText(trouble, details?.messagesProblem ? `Messages may be missing: ${details.messagesProblem}` : "");
+    trouble.hidden = !details?.messagesProblem;
+    if (definition) {
+      const paused = new Map((fresh?.waits ?? []).filter((each) => each.pause).map((each) => [each.step, each.service]));
+      flow.update(definition, Object.fromEntries(current.steps.map((step) =>
+        [step.step, { phase: step.phase, attempt: step.attempt, paused: paused.get(step.step) }])));
+    }
     const withPauses = story.flatMap((entry, i) => {
       const pause = i ? entry.at - story[i - 1].at : 0;
       return pause >= PAUSE ? [{ pause, key: `pause ${i}` }, entry] : [entry];
@@ -79,9 +107,8 @@ export function sagaSection(saga, done) {
     withPauses.forEach((each, i) => {
       each.key ??= `${i} ${each.event} ${each.step}`;
     });
-    keyed(events, withPauses, (each) => each.key, (each) => (each.pause ? pauseRow() : eventRow(began)));
-    const open = current.steps.filter((step) => step.deadline || isStuck(step));
-    keyed(waits, open, (step) => `${step.step} ${step.phase}`, waitRow);
+    keyed(events, withPauses, (each) => each.key, (each) => (each.pause ? pauseRow() : eventRow()));
+    timeline.update(current, story);
     showTimes();
   }
 
@@ -90,24 +117,23 @@ export function sagaSection(saga, done) {
     const last = current.endedAt ? seconds(current.endedAt) : now();
     const length = Math.max(last - began, 0.001);
     setText(took, `${ENDED.includes(current.status) ? "took" : "under way for"} ${duration(length)}`);
-    for (const row of steps.children) row.lane(spans, began, length);
-    [...waits.children].forEach((row) => row.tick());
+    waits.tick();
   }
   return node;
 }
 
 // --- steps ------------------------------------------------------------------------------------
 
-function stepRow(saga, step, done) {
+function stepRow(saga, step, known, done) {
   const label = phaseLabel(step.phase);
+  const service = el("td", { "data-label": "Service" });
   const attempts = el("td", { class: "num", "data-label": "Attempts" });
-  const lane = el("div", { class: "lane" });
   const deadline = el("td", { class: "num", "data-label": "Deadline" });
   const buttons = el("td", { class: "end" }, el("span", { class: "buttons" }));
+  const marks = el("span", { class: "muted" });
   let current = step;
   let stuck = false;
-  const row = el("tr", {}, el("th", { scope: "row" }, step.step), el("td", {}, label), attempts,
-    el("td", { class: "lane-cell" }, lane), deadline, buttons);
+  const row = el("tr", {}, el("th", { scope: "row" }, step.step, marks), service, el("td", {}, label), attempts, deadline, buttons);
   row.update = (changed) => {
     current = changed;
     label.show(current.phase);
@@ -119,39 +145,17 @@ function stepRow(saga, step, done) {
     buttons.firstChild.replaceChildren(...wanted.map((action) => sagaButton(action, saga, step.step, done)));
   };
   row.tick = () => showDeadline(deadline, current.deadline);
-  row.lane = (spans, began, length) => {
-    const mine = spans.filter((span) => span.step === current.step);
-    keyed(lane, mine, (span) => String(span.undo), spanBar);
-    [...lane.children].forEach((bar) => bar.place(began, length));
+  row.service = (byName) => {
+    const definition = byName.get(step.step);
+    setText(service, definition?.child ? `saga ${definition.child}` : (definition?.to ?? ""));
+    setText(marks, definition?.pivot ? " pivot" : "");
   };
   return row;
 }
 
-function spanBar() {
-  const bar = el("span", { role: "img" });
-  let span = null;
-  bar.update = (changed) => {
-    span = changed;
-    bar.className = `span ${span.undo ? "undo" : "do"}`;
-    setAttribute(bar, "data-result", span.result);
-  };
-  bar.place = (began, length) => {
-    const end = span.ended ?? began + length;
-    const from = Math.min(Math.max((span.began - began) / length, 0), 1);
-    const to = Math.min(Math.max((end - began) / length, from), 1);
-    bar.style.insetInlineStart = `min(${from * 100}%, 100% - 4px)`;
-    bar.style.inlineSize = `max(4px, ${(to - from) * 100}%)`;
-    const took = span.result === "told" ? "told, not waited for" : `${span.result}, ${duration(Math.max(end - span.began, 0))}`;
-    const text = `${span.undo ? "undo" : "command"}: ${took}`;
-    setAttribute(bar, "title", text);
-    setAttribute(bar, "aria-label", text);
-  };
-  return bar;
-}
-
 // --- what happened ----------------------------------------------------------------------------
 
-function eventRow(began) {
+function eventRow() {
   const at = el("span", { class: "at num" });
   const step = el("strong");
   const said = el("span");
@@ -160,11 +164,12 @@ function eventRow(began) {
   const reason = el("span");
   const cause = el("code");
   const because = el("p", { class: "because" }, "because ", reason, " ", cause);
-  const row = el("li", {}, at, el("div", {}, el("p", {}, step, " ", said, " ", attempt, " ", then), because));
+  const messages = messageDetails();
+  const row = el("li", {}, at, el("div", {}, el("p", {}, step, " ", said, " ", attempt, " ", then), because, messages));
   row.update = (entry) => {
     setAttribute(row, "data-kind", kind(entry.event));
     setAttribute(row, "data-undoing", entry.undoing ? "" : null);
-    setText(at, `+${duration(Math.max(0, entry.at - began))}`);
+    setText(at, `+${fine(Math.max(0, entry.offset))}`);
     at.title = fullMoment(new Date(entry.at * 1000).toISOString());
     setText(step, entry.step);
     setText(said, sentence(entry));
@@ -174,6 +179,7 @@ function eventRow(began) {
     setText(reason, why(entry));
     setText(cause, entry.cause ?? "");
     because.hidden = !entry.cause;
+    messages.update(entry);
   };
   return row;
 }
@@ -182,20 +188,5 @@ function pauseRow() {
   const text = el("span");
   const row = el("li", { class: "pause" }, el("span", { class: "at" }), el("div", {}, text));
   row.update = ({ pause }) => setText(text, `${roughly(pause)} passed`);
-  return row;
-}
-
-function waitRow(step) {
-  const until = el("span", { class: "num" });
-  const undo = step.phase.startsWith("UNDO") ? "the undo of " : "";
-  const stuck = isStuck(step);
-  const lead = stuck ? "Stuck in " : step.phase.endsWith("BACKOFF") ? "Will ask again: " : "Waits for ";
-  const row = el("li", { "data-kind": stuck ? "stuck" : "going" }, lead, undo, el("strong", {}, step.step), stuck ? ", until somebody acts" : " ", until);
-  let deadline = step.deadline;
-  row.update = (changed) => {
-    deadline = changed.deadline;
-    row.tick();
-  };
-  row.tick = () => showDeadline(until, deadline);
   return row;
 }

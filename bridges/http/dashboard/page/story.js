@@ -18,15 +18,18 @@ export function storyOf(saga, timeline) {
     const line = logged.get(keyOf(entry))?.shift();
     return { ...entry, at: seconds(entry.at), details: line?.details ?? {} };
   });
-  for (const line of logged.get("message_ignored") ?? []) {
-    if (line.at) {
+  // The history counts repetitions in one entry, and leaves out what may be ignored silently.
+  const kept = new Set(saga.history.map(keyOf));
+  for (const [key, lines] of logged) {
+    if (!key.startsWith(IGNORED) || kept.has(key)) continue;
+    for (const line of lines.filter((each) => each.at)) {
       entries.push({
-        at: seconds(line.at), event: line.event, step: line.step ?? "", attempt: line.attempt ?? 0,
+        at: seconds(line.at), offset: line.offset ?? seconds(line.at) - seconds(saga.startedAt), event: line.event, step: line.step ?? "", attempt: line.attempt ?? 0,
         cause: line.cause ?? "", note: line.details.reason ?? "", details: line.details,
       });
     }
   }
-  entries.sort((a, b) => a.at - b.at);
+  entries.sort((a, b) => a.at - b.at);  // stable: entries of one moment stay in their order
   let undoing = false;
   for (const entry of entries) {
     undoing ||= turnsRound(entry);
@@ -35,9 +38,12 @@ export function storyOf(saga, timeline) {
   return entries;
 }
 
-function keyOf({ event, step, attempt }) {
+const IGNORED = "message_ignored";
+
+function keyOf({ event, step, attempt, note, details }) {
   const name = kind(event);
-  return name === "message_ignored" ? name : `${name}|${step || ""}|${attempt || 0}`;
+  const last = name === IGNORED ? (note ?? details?.reason) : attempt || 0;
+  return `${name}|${step || ""}|${last}`;
 }
 
 /** The name of an event without the common prefix. */
@@ -64,6 +70,14 @@ const SENTENCES = {
   undo_retried: () => "undo: sent again",
   needs_attention: (e) => `needs attention${because(e)}`,
   message_ignored: (e) => `ignored ${e.details.status ?? "a message"}${because(e)}${times(e)}`,
+  step_skipped: (e) => `skipped${because(e)}`,
+  waiting: () => "waits",
+  reminded: () => "reminder sent",
+  outcome_asked: () => "asked for its outcome",
+  command_lost: (e) => `the command never arrived${because(e)}`,
+  step_refused: (e) => `reply not accepted${because(e)}`,
+  deadline_passed: (e) => `the deadline of the saga passed${because(e)}`,
+  moved: (e) => `moved to another version${because(e)}`,
   undo_asked: () => "undo asked for by the parent",
   operator: (e) => `operator: ${e.note.replace(/: $/, "")}`,
   completed: (e) => `Completed${within(e)}`,
@@ -103,52 +117,3 @@ export function why({ event, cause }) {
   const status = /(?:^|\/)([A-Z][A-Z_]+)$/.exec(cause);
   return status ? `${status[1]} arrived` : "of a record";
 }
-
-/**
- * When each step and each compensation ran: `{step, undo, began, ended, attempts, result}`, times in
- * seconds since the epoch, `ended` null while it runs. A step without a reply has no length.
- */
-export function spansOf(saga, story) {
-  const spans = new Map();
-  const named = (step, undo, began) => {
-    const key = `${step}|${undo}`;
-    if (!spans.has(key)) spans.set(key, { step, undo, began, ended: null, attempts: 1, result: "sent" });
-    return spans.get(key);
-  };
-  let before = seconds(saga.startedAt);
-  for (const entry of story) {
-    const name = kind(entry.event);
-    const result = RESULTS[name];
-    if (result) {
-      const length = entry.details.took ?? entry.details.waited;
-      const span = named(entry.step, name.includes("undo"), typeof length === "number" ? entry.at - length : before);
-      span.attempts = Math.max(span.attempts, entry.attempt || 1);
-      span.ended = result === "sent" ? null : entry.at;
-      span.result = result;
-    }
-    if (name !== "message_ignored") before = entry.at;
-  }
-  for (const step of saga.steps) {
-    const undo = step.phase.startsWith("UNDO");
-    if (["SENT", "BACKOFF", "STUCK", "UNDO_SENT", "UNDO_BACKOFF", "UNDO_STUCK"].includes(step.phase)) {
-      const span = named(step.step, undo, seconds(step.since));
-      span.ended = null;
-      span.result = step.phase.endsWith("STUCK") ? "stuck" : "sent";
-      span.attempts = Math.max(span.attempts, step.attempt);
-      const given = spans.get(`${step.step}|false`);
-      if (undo && given && given.ended === null) Object.assign(given, { ended: span.began, result: "timed out" });
-    } else if (step.phase === "DONE" && step.since && !spans.has(`${step.step}|false`)) {
-      Object.assign(named(step.step, false, seconds(step.since)), { ended: seconds(step.since), result: "told" });
-    }
-  }
-  for (const span of spans.values()) {
-    const undone = spans.get(`${span.step}|true`);
-    if (!span.undo && span.ended === null && undone) Object.assign(span, { ended: undone.began, result: "timed out" });
-  }
-  return [...spans.values()];
-}
-
-const RESULTS = {
-  step_completed: "done", step_failed: "failed", step_undone: "undone",
-  step_timed_out: "sent", undo_timed_out: "sent", step_retried: "sent", undo_retried: "sent",
-};

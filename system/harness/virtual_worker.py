@@ -1,0 +1,36 @@
+"""One life of a worker on virtual time: an event loop without threads, and the actors on it."""
+
+from thespian.actors import ActorSystem
+
+from order_sagas.bridges.processor.messages import RecordsWaiting
+from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.runtime import EventLoopBase, Policy, VirtualClock
+
+
+class VirtualWorker:
+    """A worker that runs only when it is told to."""
+
+    running: RunningSystem | None = None
+    """None until the actors are created."""
+
+    def __init__(self, clock: VirtualClock, policy: Policy | None = None) -> None:
+        self.base = EventLoopBase(clock, policy, threaded=False)
+
+    def start(self, parts: Parts) -> None:
+        """Create the actors; what they do first is done by `run`."""
+        self.running = start(parts, ActorSystem(self.base, transientUnique=True))
+
+    def notify(self) -> None:
+        """Tell the batch processor, if there is one, that records are waiting."""
+        if self.running:
+            self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
+
+    def run(self) -> None:
+        """Do everything that needs no time to pass. Raises what ended the worker, if it failed."""
+        self.base.run_until_idle()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what ended the worker, if it failed."""
+        if self.running and self.running.failure:
+            raise self.running.failure

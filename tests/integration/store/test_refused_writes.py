@@ -1,0 +1,190 @@
+"""What the database refuses at a commit costs the record at fault, and no other. Both databases."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.sagas import minutes
+from order_sagas.bridges.errors import UnstorableError
+from order_sagas.bridges.records.dead_letter import ABOUT
+from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
+from tests.support.embedded import EmbeddedSystem, an_order
+
+Plant = Callable[..., None]
+
+ON_POSTGRES = pytest.param("postgresql", marks=pytest.mark.postgres)
+EVERY = pytest.mark.parametrize("kind", ["sqlite", ON_POSTGRES])
+
+CHECKS = {
+    "sqlite": "CREATE TRIGGER shop_rule BEFORE INSERT ON {table} WHEN NEW.{column} LIKE 'bad%' "
+    "BEGIN SELECT RAISE(ABORT, 'shop_rule: not in this shop'); END",
+    "postgresql": "ALTER TABLE {table} ADD CONSTRAINT shop_rule CHECK ({column} NOT LIKE 'bad%%')",
+}
+"""Rules of a shop's own, by the kind of the database."""
+
+
+@pytest.fixture
+def system(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedSystem]:
+    """A system with the embedded log on a database of this kind."""
+    url = None if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    with EmbeddedSystem(tmp_path, database=url) as made:
+        made.load({"PEN": 10_000})
+        yield made
+
+
+@pytest.fixture
+def plant(system: EmbeddedSystem) -> Plant:
+    """Runs statements of the shop's administrator."""
+
+    def run(*statements: str) -> None:
+        url = sa.make_url(system.settings.database)
+        sqlite = url.get_backend_name() == "sqlite"
+        engine = sqlite_engine(url) if sqlite else postgres_engine(url)
+        with engine.begin() as db:
+            for statement in statements:
+                db.exec_driver_sql(statement)
+        engine.dispose()
+
+    return run
+
+
+def put(system: EmbeddedSystem, *order_ids: str) -> None:
+    """Submit orders in one batch."""
+    system.put(*[an_order(order_id) for order_id in order_ids])
+
+
+def letters(system: EmbeddedSystem) -> list[tuple[str, str, str]]:
+    """The dead letters: status and order of each, and its error."""
+    found = []
+    numbers = [number for number, *_ in system.log.letters()]
+    for _, _, value, headers in system.log.whole(numbers):
+        fields = msgspec.json.decode(value or b"{}")
+        error = dict(headers)[ABOUT[3]].decode()
+        found.append((fields["status"], fields["orderId"], error))
+    return found
+
+
+@EVERY
+def test_one_record_that_is_refused_is_a_dead_letter_and_the_batch_is_committed(
+    system: EmbeddedSystem, plant: Plant, kind: str
+) -> None:
+    """The command, not the order: its saga is told by its deadline, as if nobody had answered."""
+    plant(CHECKS[kind].format(table="payments", column="order_id"))
+    put(system, *[f"o-{n}" for n in range(20)], "bad", *[f"p-{n}" for n in range(20)])
+
+    assert {"COMPLETED"} == {system.status(f"{o}-{n}") for o in "op" for n in range(20)}
+    ((status, order_id, error),) = letters(system)
+    assert ("PROCESS_PAYMENT", "bad") == (status, order_id)
+    assert "shop_rule" in error
+    assert ("RUNNING", None) == (system.status("bad"), system.entity(Payment, "bad"))
+
+    system.advance(minutes(30))
+
+    assert "NEEDS_ATTENTION" == system.status("bad")  # what undoes it is refused as well
+    assert {"PROCESS_PAYMENT", "ROLLBACK_PAYMENT"} == {status for status, _, _ in letters(system)}
+
+
+@EVERY
+def test_a_replayed_dead_letter_is_stored_once_the_rule_is_gone(
+    system: EmbeddedSystem, plant: Plant, kind: str
+) -> None:
+    """Its record is whole."""
+    plant(CHECKS[kind].format(table="payments", column="order_id"))
+    put(system, "bad")
+    ((number, *_),) = system.log.letters()
+    ((_, key, value, _),) = system.log.whole([number])
+    plant(
+        "DROP TRIGGER shop_rule"
+        if kind == "sqlite"
+        else "ALTER TABLE payments DROP CONSTRAINT shop_rule"
+    )
+    system.append(Outgoing("payment-events", 0, key, value))
+    system.run()
+
+    assert "COMPLETED" == system.status("bad")
+    assert [] == system.violations()
+
+
+@EVERY
+def test_many_that_are_refused_are_found_in_the_order_in_which_they_came(
+    system: EmbeddedSystem, plant: Plant, kind: str
+) -> None:
+    """More than are looked for at once."""
+    plant(CHECKS[kind].format(table="orders", column="order_id"))
+    bad = [f"bad-{n}" for n in range(40)]
+    put(system, *[each for n in range(40) for each in (f"o-{n}", bad[n])])
+
+    created = [order_id for status, order_id, _ in letters(system) if status == "ORDER_CREATED"]
+    assert bad == created
+    assert {"COMPLETED"} == {system.status(f"o-{n}") for n in range(40)}
+    assert 40 == len(system.all_of(Order))
+
+
+def test_a_saga_that_cannot_be_stored_ends_the_worker_with_its_name(tmp_path: Path) -> None:
+    """If a timer caused it, there is no record to put aside."""
+    settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 9}
+    with EmbeddedSystem(tmp_path, settings=settings) as system:
+        system.put(an_order("bad"))
+        with system.log.db.transaction() as cursor:
+            cursor.execute(CHECKS["sqlite"].format(table="sagas", column="order_id"))
+
+        with pytest.raises(UnstorableError, match="saga place-order/bad cannot be stored"):
+            system.advance(60.0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_key_too_large_for_an_index_is_a_records_own_fault(
+    system: EmbeddedSystem, plant: Plant, kind: str
+) -> None:
+    """PostgreSQL calls it a limit of the server, 54000."""
+    plant("CREATE INDEX by_customer ON orders (customer_id)")
+    noise = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9000))
+    system.put(an_order("o-1"), an_order("big", customer_id=noise), an_order("o-2"))
+
+    assert ["COMPLETED", "COMPLETED"] == [system.status("o-1"), system.status("o-2")]
+    ((status, order_id, error),) = letters(system)
+    assert ("ORDER_CREATED", "big") == (status, order_id)
+    assert "index row" in error
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_rule_that_is_checked_at_the_commit_is_found_as_well(
+    system: EmbeddedSystem, plant: Plant, kind: str
+) -> None:
+    """A deferred constraint, and one that is a trigger of the shop's own."""
+    plant(
+        "CREATE FUNCTION rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.order_id = 'bad' THEN RAISE EXCEPTION 'not in this shop'; END IF; "
+        "RETURN NEW; END $$",
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON payments "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rule()",
+    )
+    put(system, "o-1", "bad", "o-2")
+
+    assert ["COMPLETED", "COMPLETED"] == [system.status("o-1"), system.status("o-2")]
+    ((status, order_id, error),) = letters(system)
+    assert ("PROCESS_PAYMENT", "bad", True) == (status, order_id, "not in this shop" in error)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "fields", [{"amount": 10**30}, {"reason": "\ud800"}], ids=["a large integer", "no UTF-8"]
+)
+def test_values_that_are_out_of_range_are_unstorable(
+    system: EmbeddedSystem, fields: dict[str, object], kind: str
+) -> None:
+    """No outage, and no error of the program."""
+    order = Order(order_id="o-1", status="CREATED", **fields)  # type: ignore[arg-type]
+
+    with pytest.raises(UnstorableError):
+        system.store.try_writes([order], [])
+    system.store.try_writes([Order(order_id="o-1", status="CREATED")], [])
+    assert [] == system.all_of(Order)

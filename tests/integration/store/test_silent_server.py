@@ -1,0 +1,93 @@
+"""A PostgreSQL that does not answer, and closes no connection, counts as an outage."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.storage.answer_limit import LimitedConnection
+from order_sagas.bridges.storage.postgres import PostgresConnection
+from tests.support.fault_proxy import TO_CLIENT, TO_SERVER, FaultProxy, fault_proxies
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def proxy(postgres_url: str) -> Iterator[FaultProxy]:
+    """A proxy to the server."""
+    url = make_url(postgres_url)
+    directory = url.query.get("host")
+    server = Path(str(directory)) / ".s.PGSQL.5432" if directory else url.port or 5432
+    with fault_proxies() as make:
+        yield make(server)
+
+
+@pytest.fixture
+def db(
+    proxy: FaultProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresConnection]:
+    """A connection through the proxy, with a short limit and a table."""
+    monkeypatch.setattr(LimitedConnection, "answer_seconds", 0.5)
+    url = make_url(postgres_url).set(host="127.0.0.1", port=proxy.port)
+    db = PostgresConnection(url.difference_update_query(["host"]))
+    with db.transaction() as cursor:
+        cursor.execute("CREATE TABLE t (n int)")
+    yield db
+    db.close()
+
+
+def insert(db: PostgresConnection) -> None:
+    with db.transaction() as cursor:
+        cursor.execute("INSERT INTO t VALUES (1)")
+
+
+def read(db: PostgresConnection) -> None:
+    list(db.rows("SELECT n FROM t", ()))
+
+
+@pytest.mark.parametrize("use", [insert, read])
+@pytest.mark.parametrize("lost", [TO_SERVER, TO_CLIENT])
+def test_a_silent_server_is_given_up_and_connected_to_again(
+    proxy: FaultProxy, db: PostgresConnection, use: Callable[..., None], lost
+) -> None:
+    """Whichever direction is lost. If it was the answer, what was committed is there."""
+    proxy.black_hole(lost)
+    with pytest.raises(StoreUnavailableError, match=r"no answer for 0\.5 seconds"):
+        use(db)
+    proxy.heal()
+    stored = list(db.rows("SELECT n FROM t", ()))
+    insert(db)
+
+    assert (use, lost) == (insert, TO_CLIENT) or [] == stored
+    assert [*stored, (1,)] == list(db.rows("SELECT n FROM t", ()))
+    assert 2 == proxy.accepted
+
+
+def test_a_transaction_that_is_open_may_end_in_silence(
+    proxy: FaultProxy, db: PostgresConnection
+) -> None:
+    """Nothing of it is stored if its COMMIT did not arrive."""
+
+    def commit_in_silence() -> None:
+        with db.transaction() as cursor:
+            cursor.execute("INSERT INTO t VALUES (1) RETURNING n")
+            assert [(1,)] == cursor.fetchall()
+            proxy.black_hole()
+
+    with pytest.raises(StoreUnavailableError, match="no answer"):
+        commit_in_silence()
+    proxy.heal()
+
+    assert [] == list(db.rows("SELECT n FROM t", ()))
+
+
+def test_a_slow_answer_is_waited_for(db: PostgresConnection) -> None:
+    """Silence counts from the last bytes, and rows that come one by one are some."""
+    sql = (
+        "SELECT repeat('x', 20000) FROM generate_series(1, 4) AS n, "
+        "LATERAL (SELECT pg_sleep(0.2 + n * 0)) AS pause"
+    )
+
+    assert [("x" * 20000,)] * 4 == list(db.rows(sql, ()))

@@ -1,0 +1,136 @@
+"""Exclusive sagas under random faults: the rules of locks hold, and find planted faults."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+import pytest
+from msgspec.structs import replace
+
+from order_sagas import Answer, Saga
+from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.definition import days
+from order_sagas.actors.sagas.locks import AcquireLock, ReleaseLock
+from order_sagas.actors.services.locks import LockService, SagaLock
+from order_sagas.system.harness import simulated_business
+from order_sagas.system.harness.campaign import run_seed
+from order_sagas.system.harness.samples import with_key_of
+from order_sagas.system.harness.simulation import Outcome
+from tests.support.rentals import APP
+from tests.support.rentals.app import RENT_CAR
+from tests.support.rentals.messages import RentalRequested
+
+ONE_BY_ONE = Saga(
+    "rent-car",
+    version=1,
+    starts_on=RentalRequested,
+    steps=[*RENT_CAR.rows],
+    exclusive=lambda rental: rental.car,
+    exclusive_within=days(3),
+)
+"""Rentals of one car run one after the other."""
+EXCLUSIVE = attrs.evolve(APP, sagas=[ONE_BY_ONE])
+SEEDS = 100
+RENTALS = 15
+
+
+@pytest.fixture(autouse=True)
+def _(monkeypatch: pytest.MonkeyPatch) -> None:
+    business = simulated_business.AppBusiness(EXCLUSIVE)
+    monkeypatch.setattr("order_sagas.system.harness.simulation.business_of", lambda _: business)
+
+
+def runs(seeds: Iterable[int], workers: int | None = None) -> Iterable[Outcome]:
+    """The outcomes of simulated runs."""
+    app = "rentals, one after the other"
+    return (run_seed(seed, RENTALS, "heavy", workers, app) for seed in seeds)
+
+
+def found() -> tuple[int, set[str]]:
+    """The first seed in which a rule is broken, and the rules that are."""
+    for outcome in runs(range(SEEDS), workers=0):
+        if outcome.violations:
+            return outcome.seed, {each.rule for each in outcome.violations}
+    return SEEDS, set()
+
+
+def test_exclusive_sagas_end_whatever_fails() -> None:
+    """They meet, and each of them gets its turn. On Kafka, days of polls take seconds."""
+    outcomes = [*runs(range(30), workers=0), *runs([3], workers=2)]
+
+    assert [] == [each.violations for each in outcomes if each.violations]
+    assert 31 * RENTALS == sum(each.statuses.total() for each in outcomes)
+    assert min(sum(each.statuses[s] for each in outcomes) for s in ("COMPLETED", "CANCELLED")) > 50
+
+
+def passes_on_whoever_releases(
+    self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
+) -> Answer:
+    """Take the lock from the saga that has it, also when a waiting one leaves the queue."""
+    lock = lock or SagaLock(order_id=command.order_id)
+    first = replace(command, saga_id=lock.claims[0].saga_id) if lock.claims else command
+    return LockService.release(self, lock, first, now)
+
+
+def forgets_who_waits(
+    self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
+) -> Answer:
+    """Grant the lock to the next one, and forget those behind it."""
+    answer = LockService.release(self, lock, command, now)
+    return Answer(
+        tuple(
+            replace(each, claims=each.claims[:1])  # type: ignore[attr-defined]
+            for each in answer.writes
+        ),
+        answer.replies,
+    )
+
+
+def forgets_who_released(
+    self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
+) -> Answer:
+    """Grant the lock to a duplicate of a command that came before the release."""
+    lock = lock or SagaLock(order_id=command.order_id)
+    return LockService.acquire(self, replace(lock, released=()), command, now)
+
+
+def keeps_claims_in_memory(
+    self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
+) -> Answer:
+    """Know nothing after a crash of what was granted before."""
+    mine = self.__dict__.setdefault("mine", set())
+    known = lock if command.order_id in mine else None
+    mine.add(command.order_id)
+    return LockService.acquire(self, known, command, now)
+
+
+@pytest.mark.parametrize(
+    ("message", "wrong", "broken"),
+    [
+        (ReleaseLock, passes_on_whoever_releases, "one saga at a time"),
+        (ReleaseLock, forgets_who_waits, "who waits stays in the queue"),
+        (AcquireLock, forgets_who_released, "no lock after the end"),
+        (AcquireLock, keeps_claims_in_memory, "one saga at a time"),
+    ],
+)
+def test_a_fault_of_the_locks_is_found(
+    monkeypatch: pytest.MonkeyPatch, message: type[Message], wrong: Any, broken: str
+) -> None:
+    """By the rule that tells what it is."""
+    monkeypatch.setitem(LockService.handlers, message, wrong)
+    seed, rules = found()
+
+    print("found in seed", seed)
+    assert broken in rules
+
+
+def test_starts_of_a_simulation_share_keys() -> None:
+    """Whatever the key is made of; the other fields stay as they were drawn."""
+    first, second = (
+        RentalRequested(order_id=f"R-{i}", car=f"car {i}", days=i, deposit=i) for i in (1, 2)
+    )
+
+    met = with_key_of(first, second, lambda rental: f"{rental.car}/{rental.days}")
+
+    assert RentalRequested(order_id="R-2", car="car 1", days=1, deposit=2) == met
+    assert second == with_key_of(first, second, lambda rental: rental.order_id)
