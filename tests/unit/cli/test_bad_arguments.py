@@ -21,19 +21,19 @@ def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str
             yield (*above, name), command
 
 
-def every(*without: str) -> pytest.MarkDecorator:
-    """Each command, but those of these names."""
-    found = [
-        pytest.param(words, command, id=" ".join(words))
-        for words, command in commands()
-        if " ".join(words) not in without
-    ]
-    return pytest.mark.parametrize(("words", "command"), found)
-
-
 def takes(command: click.Command, name: str) -> bool:
     """True if the command has this option."""
     return any(name in parameter.opts for parameter in command.params)
+
+
+def every(*without: str, option: str = "--help") -> pytest.MarkDecorator:
+    """Each command that takes an option, but those of these names."""
+    found = [
+        pytest.param(words, command, id=" ".join(words))
+        for words, command in commands()
+        if " ".join(words) not in without and (option == "--help" or takes(command, option))
+    ]
+    return pytest.mark.parametrize(("words", "command"), found)
 
 
 @pytest.fixture
@@ -144,13 +144,11 @@ def broken(request, tmp_path) -> str:
     return f"sqlite:///{place}"
 
 
-@every("start", "http", "settings")
+@every("start", "http", "settings", option="--database")
 def test_a_database_that_cannot_be_used_is_one_error(
     refused, filled, broken, words, command
 ) -> None:
     """Whatever the command would do with it."""
-    if not takes(command, "--database"):
-        pytest.skip("has no database")
     told = refused(*words, *filled(command), "--database", broken)
 
     assert "Error: " in told

@@ -55,6 +55,7 @@ def _names(value):
 
 
 READING = {
+    "actions list": (),
     "audit": (),
     "database version": (),
     "dead-letters list": ("--all",),
@@ -72,10 +73,11 @@ READING = {
     "trace": ("A",),
 }
 """Every command that reads, with the arguments that it needs."""
-EMPTY = {"sagas locks", "schedules"}
-"""Those that have nothing to tell of an app without locks and schedules."""
+EMPTY = {"actions list", "sagas locks", "schedules"}
+"""Those that have nothing to tell where nobody acted, and of an app without locks and schedules."""
 CHANGING = {
-    "cancel", "completion", "database migrate", "dead-letters discard", "dead-letters replay",
+    "actions approve", "actions reject", "cancel", "completion", "database migrate",
+    "dead-letters discard", "dead-letters replay",
     "deadlines repair", "demo", "http", "http token", "inject", "new", "pause", "prune", "resume",
     "retry", "sagas migrate", "sagas start", "signal", "simulate", "skip", "start", "stock load",
     "stop", "submit", "topics accept-reset", "topics asyncapi", "topics create", "unpause",
