@@ -5,9 +5,12 @@ from ISO 4217, whose table the package `iso4217` contains. CLDR, which browsers 
 some currencies (it gives IQD and HUF no decimals), so the page gets formatted texts too.
 """
 
+import re
 from functools import lru_cache
 
 from order_sagas.actors.words import many
+
+_AMOUNT = re.compile(r"([A-Z]{3}) (\d{1,15})(?:\.(\d{1,6}))?", re.ASCII)
 
 
 @lru_cache(maxsize=1024)  # bounded, because codes come from outside and can be any text
@@ -23,6 +26,19 @@ def minor_digits(currency: str) -> int | None:
     except ValueError:
         return None
     return digits
+
+
+def amount_of(text: str) -> tuple[str, int]:
+    """Return the currency and the minor units of an amount such as `EUR 499.50`.
+
+    Raises ValueError if the text has another form, more decimals than the currency, or a currency
+    without known decimals.
+    """
+    found = _AMOUNT.fullmatch(text)
+    digits = minor_digits(found[1]) if found else None
+    if found is None or digits is None or len(found[3] or "") > digits:
+        raise ValueError(f"{text!r} is no amount with its currency, such as EUR 499.50")
+    return found[1], int(found[2] + (found[3] or "").ljust(digits, "0"))
 
 
 def money(amount: int, currency: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.effects import LogEvent
+from order_sagas.actors.sagas.effects import LogEvent, OperatorOutcome
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.actors.services.call_limits import UNLIMITED, CallLimits
 
@@ -93,6 +93,8 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     """The transitions of the saga that is in `writes`."""
     early: str = ""
     """Why the message is to be kept and delivered later, because it came too early."""
+    operated: OperatorOutcome | None = None
+    """What became of the message, if it is an operator's command."""
 
 
 NO_BATCH = 0

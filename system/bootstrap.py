@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from sqlalchemy import make_url
 from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.actors.clock import Clock, SystemClock
@@ -31,7 +30,7 @@ from order_sagas.bridges.processor.thread_pools import ThreadPools
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
 from order_sagas.bridges.storage.connection import Connection, connect
-from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.saga_versions import check_definitions
 from order_sagas.bridges.storage.store import Store
@@ -40,6 +39,7 @@ from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 from order_sagas.system.wire_forms import wire_forms_of
 
 
@@ -156,7 +156,7 @@ def open_context(
     """Open the dependencies of the batch processor, in the process and thread where it runs."""
     store = open_store(parts.settings, registry, parts.services, parts.connect)
     url = parts.settings.database
-    name = str(file_of(url) or make_url(url).render_as_string(hide_password=True))
+    name = str(file_of(url) or parsed(url).render_as_string(hide_password=True))
     journal = OutageJournal(store.outages, name, parts.outage_folder)
     parts.outages.journal = journal
     return ProcessorContext(
@@ -176,6 +176,7 @@ def open_context(
         journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
+        keep_outbox_events=_keep_outbox_events(parts.settings),
         schedules=parts.schedules,
         keep_early_replies=parts.settings.keep_early_replies,
         most_early_replies=parts.settings.most_early_replies,
@@ -187,6 +188,12 @@ def open_context(
         roles=roles_of(parts.services),
         wire_forms=wire_forms_of(parts.settings, registry),
     )
+
+
+def _keep_outbox_events(settings: Settings) -> float | None:
+    """Return for how long records that are left to change data capture are kept; None: none are."""
+    captured = settings.kafka and settings.publish == OUTBOX_TABLE
+    return settings.keep_outbox_events if captured else None
 
 
 class RunningSystem:

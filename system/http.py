@@ -10,6 +10,7 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
+from order_sagas.bridges.http.api.system_views import WorkerView
 from order_sagas.bridges.http.config import TimelineError
 from order_sagas.system.http_links import links_of
 from order_sagas.system.http_registry import leave_card
@@ -20,6 +21,7 @@ from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.supervision.control_client import ask_status
 from order_sagas.system.trace import SearchTimeoutError, Timeline, read_lines, timeline_fields
 
 USUAL_ADDRESS = "127.0.0.1:8080"
@@ -85,6 +87,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
     return Dependencies(
         database=settings.database,
         registry=registry_of(settings),
+        approval_above=dict(settings.approval_above),
         open_log=access.open,
         letters=access.letters,
         running=_kept(access.running),
@@ -93,10 +96,43 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         records_of=access.records_of,
         links_of=links_of(settings),
         dead_letters=access.dead_letters,
+        workers=lambda: workers_of(settings),
         topic_problems=_kept(access.problems),
         check_log=access.knock,
         flush=flush,
     )
+
+
+def workers_of(settings: Settings) -> tuple[list[WorkerView], str]:
+    """Return the workers of the supervised runs of this database, and the last error of one."""
+    statuses = [*ask_status(settings).values()]
+    found, errors = [], [status.last_error for status in statuses]
+    for worker in (worker for status in statuses for worker in status.workers):
+        report = worker.report
+        errors.append(report.last_error if report else "")
+        fields = (
+            {}
+            if report is None
+            else {
+                "shards": report.shards,
+                "in_flight": report.in_flight,
+                "records": report.records,
+                "ended_rate": round(report.ended_rate, 1),
+                "seconds": round(report.seconds, 1),
+                "last_error": report.last_error,
+            }
+        )
+        found.append(
+            WorkerView(
+                number=worker.number,
+                pid=worker.pid,
+                state=worker.state,
+                restarts=worker.restarts,
+                cpu=round(worker.cpu, 1),
+                **fields,
+            )
+        )
+    return found, next(filter(None, errors), "")
 
 
 def _timeline(settings: Settings, order_id: str) -> Any:

@@ -14,6 +14,7 @@ from order_sagas.actors.sagas.child_events import never_started
 from order_sagas.actors.sagas.child_messages import UndoChild
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.effects import Decision, LogEvent, Send, Timer
+from order_sagas.actors.sagas.operator_outcomes import with_outcome
 from order_sagas.actors.sagas.places import WHOLE_SAGA
 from order_sagas.actors.sagas.replies import Events
 from order_sagas.actors.sagas.state import (
@@ -57,8 +58,11 @@ def advance(
         turn.cause = _cause(message)
         if progress.status >= COMPLETED:
             turn.after_end(message)
+            if isinstance(message, OperatorCommand):
+                return with_outcome(turn.decision(), message, progress, now)
         elif isinstance(message, OperatorCommand):
             turn.operator(message)
+            return with_outcome(turn.decision(), message, progress, now)
         else:
             turn.reply(message)
     return turn.decision()

@@ -9,7 +9,7 @@ from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from order_sagas.actors.clock import Clock, iso
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.messages import status
+from order_sagas.actors.messages import OperatorCommand, status
 from order_sagas.actors.protocol import (
     Ack,
     Delivery,
@@ -23,6 +23,7 @@ from order_sagas.actors.protocol import (
 from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.child_messages import UndoChild, parent_of
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.operator_outcomes import outcome_of
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.saga_actor import (
@@ -118,7 +119,12 @@ class SagaCoordinator(Actor):
             reason="the saga has ended" if ended else "no saga of this order is known",
         )
         outputs = self._after_end(ended, delivery) if ended else []
-        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs))
+        operated = None
+        if isinstance(message, OperatorCommand):
+            why = "the saga has ended" if ended else "no saga of this order is known"
+            saga_id = ended.saga_id if ended else saga_ids[0] if saga_ids else ""
+            operated = outcome_of(message, saga_id, ended.seq if ended else 0, delivery.now, why)
+        self.send(self._processor, Ack(delivery.batch, delivery.ticket, outputs, operated=operated))
 
     def _after_end(self, ended: SagaState, delivery: Delivery) -> list[Output]:
         """What is still sent for a saga that has ended: compensations of events that came late."""

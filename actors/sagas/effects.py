@@ -36,6 +36,22 @@ class LogEvent(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, Any]
 
 
+class OperatorOutcome(msgspec.Struct, frozen=True, gc=False):
+    """What became of an operator's command: carried out, or `refused` with a reason.
+
+    `at` is in seconds since the Unix epoch.
+    """
+
+    event_id: str
+    saga_id: str
+    action: str
+    step: str
+    by: str
+    why: str
+    at: float
+    refused: str = ""
+
+
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """The new state of a saga, and its effects.
 
@@ -48,3 +64,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     notes: list[LogEvent]
     early: str = ""
     """Why the message is to be delivered again later: it came before its step was sent."""
+    operated: OperatorOutcome | None = None
+    """What became of the message, if it is an operator's command."""

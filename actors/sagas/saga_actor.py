@@ -154,10 +154,13 @@ class SagaActor(Actor):
                 self.send(context.processor, Nack(batch, ticket, traceback.format_exc()))
             return
         self._progress = after
+        operated = decision.operated
         if after is not before:
-            self.send(context.processor, Ack(batch, ticket, outputs, (after,), (), decision.notes))
+            ack = Ack(batch, ticket, outputs, (after,), (), decision.notes, "", operated)
+            self.send(context.processor, ack)
         elif batch != NO_BATCH:
-            self.send(context.processor, Ack(batch, ticket, outputs, early=decision.early))
+            ack = Ack(batch, ticket, outputs, early=decision.early, operated=operated)
+            self.send(context.processor, ack)
 
     def _set_timers(self, wakes: list[Timer], now: float) -> None:
         for wake in wakes:

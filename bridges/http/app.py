@@ -14,10 +14,13 @@ from starlette.types import ASGIApp
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.definitions import DefinitionRoutes
 from order_sagas.bridges.http.api.endpoint import Endpoint
+from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
 from order_sagas.bridges.http.api.openapi import OpenApiRoutes
+from order_sagas.bridges.http.api.operator_actions import OperatorActionRoutes
 from order_sagas.bridges.http.api.orders import OrderRoutes
 from order_sagas.bridges.http.api.pending_orders import PendingOrders
 from order_sagas.bridges.http.api.read_model import ReadModel
@@ -27,6 +30,7 @@ from order_sagas.bridges.http.api.sagas import SagaRoutes
 from order_sagas.bridges.http.api.schemas import CallerView, StockView
 from order_sagas.bridges.http.api.server_sent_events import EventRoutes
 from order_sagas.bridges.http.api.services import ServiceRoutes
+from order_sagas.bridges.http.api.system_state import SystemRoutes
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
@@ -56,10 +60,11 @@ class HttpApp:
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
+        actions = OperatorActionRoutes(dependencies, self.reader, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
-            *BulkActionRoutes(dependencies, options).endpoints(),
+            *BulkActionRoutes(dependencies, self.reader, options).endpoints(),
             *starts.signals(),
             *SagaRoutes(dependencies, self.reader, options).endpoints(),
             *starts.starts(),
@@ -81,6 +86,10 @@ class HttpApp:
             ),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
+            *SystemRoutes(dependencies, self.reader).endpoints(),
+            *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
+            *actions.endpoints(),
+            *ExportRoutes(self.reader, actions).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

@@ -9,6 +9,7 @@ import attrs
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
+from order_sagas.bridges.http.api.system_views import WorkerView
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
 from order_sagas.bridges.storage.lag import Lag
@@ -75,6 +76,8 @@ class Dependencies:
 
     database: str
     registry: Registry
+    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    """Amounts above which a second person has to approve, in minor units by currency."""
     open_log: Callable[[], LogWriter]
     """Opens a log writer for the calling thread. Raises BridgeError if the log is unavailable."""
     letters: Callable[[], DeadLetterSource]
@@ -97,6 +100,8 @@ class Dependencies:
     """Links to traces and logs, by name: of a saga id, an order id and a `traceparent` or ""."""
     dead_letters: Callable[[], int] = lambda: 0
     """Number of records in the dead-letter topic, including replay and discard marks."""
+    workers: Callable[[], tuple[Sequence[WorkerView], str]] = lambda: ((), "")
+    """The workers of the runs on this machine, and the last error of a supervisor or of one."""
     topic_problems: Callable[[], Sequence[object]] = lambda: ()
     """What keeps workers from reading topics, each as a text for people."""
     check_log: Callable[[], None] = _no_op

@@ -5,6 +5,7 @@ shows what was done, by whom and why, and no letter is changed or removed. Whate
 topic is a letter: one that does not say where it came from can be shown and discarded.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Protocol
@@ -16,8 +17,10 @@ from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.logs.log_writer import MARK, DeadLetterRow, LogWriter, is_mark
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Headers, Outgoing
+from order_sagas.bridges.storage.operator_actions import LETTER
 
 SHOWN = 2048
 """Maximum number of bytes of a value, of a key and of all headers in a list of letters."""
@@ -27,6 +30,19 @@ MOST_BYTES = 64 * 1024 * 1024
 
 LONGEST_WHY, LONGEST_BY = 1000, 200
 """Maximum length of the reason and the name in a mark, in characters: marks are read whole."""
+
+
+GROUPED = 10_000
+"""Maximum number of letters that are read for groups, replayed and discarded ones included."""
+LONGEST_KIND = 160
+"""Maximum number of characters of the kind of an error."""
+
+_DIFFERS = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d+(?:[.,:]\d+)*""")
+
+
+def kind_of(error: str) -> str:
+    """Return an error without what differs from record to record: quoted texts and numbers."""
+    return _DIFFERS.sub("…", error.strip())[:LONGEST_KIND]
 
 
 class DeadLetterError(BridgeError, LookupError):
@@ -72,6 +88,25 @@ class DeadLetterFilter:
     """A part of the error's text, ignoring case."""
     older_than: float = 0.0
     """Minimum age as a dead letter, in seconds."""
+    kind: str = ""
+    """The kind of the error, as in a `LetterGroup`."""
+    numbers: frozenset[int] = frozenset()
+    """Numbers of letters."""
+
+
+@attrs.define
+class LetterGroup:
+    """Open dead letters of one topic with the same kind of error."""
+
+    topic: str
+    kind: str
+    """The error without what differs from record to record: quoted texts and numbers."""
+    count: int
+    oldest: str
+    """When the oldest became a dead letter, in ISO 8601; empty if it does not say."""
+    newest: str
+    example: str
+    """The error of the oldest."""
 
 
 class DeadLetterSource(Protocol):
@@ -134,7 +169,29 @@ class DeadLetterReader:
             and which.topic in ("", letter.topic)
             and which.error.casefold() in letter.error.casefold()
             and (not which.older_than or "" < letter.time <= until)
+            and which.kind in ("", kind_of(letter.error))
+            and (not which.numbers or letter.number in which.numbers)
         ]
+
+    def groups(self) -> tuple[list[LetterGroup], bool]:
+        """Return the open letters in groups, the one with the oldest letter first.
+
+        At most GROUPED letters are read, the oldest; also returns whether there are more.
+        """
+        groups: dict[tuple[str, str], LetterGroup] = {}
+        for read, letter in enumerate(self._each()):
+            if read == GROUPED:
+                return [*groups.values()], True
+            if letter.mark:
+                continue
+            key = (letter.topic, kind_of(letter.error))
+            group = groups.get(key)
+            if group is None:
+                groups[key] = LetterGroup(*key, 1, letter.time, letter.time, letter.error)
+            else:
+                group.count += 1
+                group.newest = letter.time
+        return [*groups.values()], False
 
     def _each(self, after: int | None = None) -> Iterator[DeadLetter]:
         """The letters after the one with number `after`, cut; one at a time is in memory."""
@@ -154,9 +211,12 @@ class DeadLetterReader:
 class DeadLetterOperations(DeadLetterReader):
     """Replays and discards the dead letters of a log."""
 
-    def __init__(self, log: LogWriter, clock: Clock | None = None) -> None:
+    def __init__(
+        self, log: LogWriter, clock: Clock | None = None, origin: Origin | None = None
+    ) -> None:
         super().__init__(log, clock)
         self._log = log
+        self._origin = origin or Origin()
 
     def replay(self, numbers: Sequence[int], by: str, why: str = "", *, again: bool = False) -> int:
         """Append the records of these letters to their topics again, and mark the letters.
@@ -222,7 +282,8 @@ class DeadLetterOperations(DeadLetterReader):
     def _finish(
         self, letters: list[DeadLetter], records: list[Outgoing], action: str, by: str, why: str
     ) -> None:
-        at = iso(self._clock.now())
+        now = self._clock.now()
+        at = iso(now)
         marks = [
             Outgoing(
                 DEAD_LETTERS,
@@ -236,6 +297,17 @@ class DeadLetterOperations(DeadLetterReader):
         with self._log.transaction() as cursor:
             self._log.put(cursor, records)
             self._log.put(cursor, marks, handled=True)
+            note_effects(
+                self._log,
+                cursor,
+                self._origin,
+                kind=LETTER,
+                targets=[str(letter.number) for letter in letters],
+                action="replay" if action == "replayed" else "discard",
+                by=by,
+                why=why,
+                now=now,
+            )
 
 
 def _mark(row: DeadLetterRow) -> Mark | None:

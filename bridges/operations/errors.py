@@ -40,7 +40,15 @@ class NoSuchTargetError(OperationError, LookupError):
 
 
 class AlreadySoError(OperationError):
-    """The service is already paused, or not paused."""
+    """The service is already paused, or not paused; the action waits for no approval any more."""
+
+
+class NoSuchActionError(OperationError, LookupError):
+    """The log of operators' actions has no action of this number."""
+
+
+class SamePersonError(OperationError):
+    """An action has to be approved by another person than the one who asked for it."""
 
 
 class ReasonNeededError(OperationError, ValueError):

@@ -1,25 +1,48 @@
 """Operators' commands to sagas in flight: retry, skip, resume, cancel."""
 
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import attrs
 import msgspec
 import sqlalchemy as sa
 
+from order_sagas.actors.clock import Clock, SystemClock
 from order_sagas.actors.messages import OperatorCommand
+from order_sagas.actors.sagas.operator_outcomes import ACTIONS
 from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.sagas.state import SagaState, saga_id_of
 from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.action_log import Origin, event_id
+from order_sagas.bridges.operations.approval_limits import needing_approval
 from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError
 from order_sagas.bridges.operations.selection import Choice, SagaFilter, choose
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.operator_actions import (
+    ASKED,
+    PENDING,
+    SAGA,
+    ActionRow,
+    OperatorActionTable,
+)
 
 AT_ONCE = 500
 """Maximum number of commands in one transaction."""
+
+
+@attrs.frozen
+class Sent:
+    """What was sent: the id of the request, and how many systems are running.
+
+    `pending` commands were not sent, because they wait for the approval of a second person.
+    """
+
+    request: str
+    running: int
+    pending: int = 0
 
 
 class SagaOperations:
@@ -30,12 +53,24 @@ class SagaOperations:
     not registered, StoreError if the database cannot be read.
     """
 
-    def __init__(self, database: str, registry: Registry) -> None:
+    def __init__(
+        self,
+        database: str,
+        registry: Registry,
+        approval_above: Mapping[str, int] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Take the database, and the amounts above which a second person has to approve.
+
+        These are in minor units, by currency; without them nothing needs an approval.
+        """
         self._database = database
         self._registry = registry
+        self._limits = approval_above or {}
+        self._clock = clock or SystemClock()
 
-    def ask(self, command: OperatorCommand, log: LogWriter) -> int:
-        """Check the command and append it to the log; return how many systems are running."""
+    def ask(self, command: OperatorCommand, log: LogWriter) -> Sent:
+        """Check the command and append it to the log."""
         return self.send([self.check(command)], log)
 
     def check(self, command: OperatorCommand) -> OperatorCommand:
@@ -59,22 +94,67 @@ class SagaOperations:
         with queries.reading(self._database) as db:
             return choose(db, self._registry, template, which, now)
 
-    def send(self, commands: Sequence[OperatorCommand], log: LogWriter) -> int:
-        """Append checked commands, each with an id of its own; return how many systems are running.
+    def send(
+        self, commands: Sequence[OperatorCommand], log: LogWriter, origin: Origin | None = None
+    ) -> Sent:
+        """Append checked commands, each with an id of its own, and log that they were asked for.
 
-        In transactions of `AT_ONCE` commands, so that a running system is not blocked for long. If
+        A command that needs an approval is stored, and appended when it is approved. In
+        transactions of `AT_ONCE` commands, so that a running system is not blocked for long. If
         this is interrupted it can be repeated, because a saga ignores a command that it has already
         carried out.
         """
-        running = 0
+        origin = origin or Origin()
+        pending = 0
         for start in range(0, len(commands), AT_ONCE):
-            running = log.append(*[_record(c, log) for c in commands[start : start + AT_ONCE]])
-        return running
+            some = commands[start : start + AT_ONCE]
+            waiting = self._needing_approval(some)
+            pending += len(waiting)
+            now = self._clock.now()
+            records, rows = [], []
+            for place, command in enumerate(some):
+                named = msgspec.structs.replace(command, event_id=event_id(origin))
+                held = encoded(named) if place in waiting else None
+                rows.append(_row(named, origin, now, held))
+                if held is None:
+                    records.append(record_of(named, log))
+            with log.transaction() as cursor:
+                log.put(cursor, records)
+                OperatorActionTable(log.db).write(cursor, rows, now)
+        return Sent(origin.request, log.running or 0, pending)
+
+    def _needing_approval(self, commands: Sequence[OperatorCommand]) -> set[int]:
+        if not self._limits:
+            return set()
+        with queries.reading(self._database) as db:
+            return needing_approval(db, commands, self._limits)
 
 
-def _record(command: OperatorCommand, log: LogWriter) -> Outgoing:
-    named = msgspec.structs.replace(command, event_id=f"operator/{uuid.uuid4()}")
-    return log.outgoing(OPERATORS, command.order_id, msgspec.json.encode(named))
+def record_of(command: OperatorCommand, log: LogWriter) -> Outgoing:
+    """Return the record of a command that has an event id."""
+    return log.outgoing(OPERATORS, command.order_id, encoded(command))
+
+
+def encoded(command: OperatorCommand) -> bytes:
+    """Return a command as JSON."""
+    return msgspec.json.encode(command)
+
+
+def _row(command: OperatorCommand, origin: Origin, now: float, held: bytes | None) -> ActionRow:
+    return ActionRow(
+        event_id=command.event_id,
+        request=origin.request,
+        asked_at=now,
+        by=command.by,
+        via=origin.via,
+        action=ACTIONS[type(command)],
+        kind=SAGA,
+        target=saga_id_of(command.saga, command.order_id),
+        step=command.step,
+        why=command.why,
+        outcome=ASKED if held is None else PENDING,
+        command=held,
+    )
 
 
 def _progress(db: sa.Connection, command: OperatorCommand) -> SagaState:

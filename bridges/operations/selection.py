@@ -17,8 +17,9 @@ from order_sagas.actors.sagas.state import SagaState, Status, decode_plain
 from order_sagas.actors.sagas.transition import GOING, UNDOING
 from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
+from order_sagas.bridges.operations.retrying import retrying_steps
 from order_sagas.bridges.storage.queries import IN_FLIGHT
-from order_sagas.bridges.storage.schema import sagas
+from order_sagas.bridges.storage.schema import order_keys, sagas
 
 
 @attrs.frozen
@@ -37,6 +38,10 @@ class SagaFilter:
     """Minimum time since the start, in seconds."""
     limit: int | None = None
     """Maximum number of sagas; the oldest are selected."""
+    saga_ids: tuple[str, ...] = ()
+    """The ids of the sagas, `NAME/ORDER_ID`."""
+    retrying: bool = False
+    """Whether a step (`step`, if it is given) was sent more than once, or will be sent again."""
 
 
 @attrs.frozen
@@ -86,12 +91,17 @@ def choose(
     _check_names(registry, which)
     chosen: list[Chosen] = []
     refused: dict[str, str] = {}
+    wanted = frozenset(which.saga_ids)
     for progress in _in_flight(db, which, now):
+        if wanted and progress.saga_id not in wanted:
+            continue  # another saga of the same order
         command = msgspec.structs.replace(template, order_id=progress.order_id, saga=progress.saga)
         try:
             saga = registry.get(progress.saga, progress.version)
             steps = waits_for(progress, saga)
             if which.step and which.step not in steps:
+                continue
+            if which.retrying and not _is_retrying(progress, registry, which.step):
                 continue
             check(command, progress, saga)
         except NotPossibleError as error:
@@ -104,6 +114,10 @@ def choose(
             status = Status(progress.status).name
             chosen.append(Chosen(command, status, steps, progress.started_at))
     return Choice(chosen, refused)
+
+
+def _is_retrying(progress: SagaState, registry: Registry, step: str) -> bool:
+    return any(step in ("", each.step) for each in retrying_steps(progress, registry))
 
 
 def waits_for(progress: SagaState, saga: Saga[Any]) -> tuple[str, ...]:
@@ -121,7 +135,10 @@ def _in_flight(
     now: float,
 ) -> Iterator[SagaState]:
     # The index on statuses gives the numbers, and through them the rows in order.
-    numbers = sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses or IN_FLIGHT))
+    numbers: Any = sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses or IN_FLIGHT))
+    if which.saga_ids:
+        orders = {saga_id.partition("/")[2] for saga_id in which.saga_ids}
+        numbers = sa.select(order_keys.c.no).where(order_keys.c.order_id.in_(orders))
     query = (
         sa.select(sagas.c.state)
         .where(sagas.c.no.in_(numbers), sagas.c.ended_at.is_(None))

@@ -11,6 +11,7 @@ import msgspec
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import Ack, CallId, ExternalCall, Output
+from order_sagas.actors.sagas.effects import OperatorOutcome
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
@@ -59,6 +60,8 @@ class Batch:
     left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
     """Records for the embedded log's queues of roles, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
+    events: list[Outgoing] = attrs.field(factory=list)
+    """Records that change data capture publishes."""
     calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
@@ -83,6 +86,8 @@ class Batch:
     """Ids of early replies that are kept no longer; its commit deletes them."""
     schedules: dict[str, ScheduleRow] = attrs.field(factory=dict)
     """How far schedules are settled, by name."""
+    operated: list[OperatorOutcome] = attrs.field(factory=list)
+    """What became of operators' commands."""
     redelivered: list[int] = attrs.field(factory=list)
     """Ids of deferred records that this batch delivers; its commit deletes them."""
 
@@ -105,6 +110,8 @@ class Batch:
             self.moved.append(handled)
         if handled.calls:
             self.calls += handled.calls
+        if handled.operated is not None:
+            self.operated.append(handled.operated)
         return saga
 
     def calls_over(self) -> list[CallId]:
@@ -124,6 +131,6 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
-            or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
-            or self.early or self.settled or self.schedules
+            or self.outbox or self.events or self.offsets or self.deferred or self.redelivered
+            or self.calls or self.early or self.settled or self.schedules or self.operated
         )  # fmt: skip

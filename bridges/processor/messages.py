@@ -78,6 +78,12 @@ class Report:
     """Orders that were pruned."""
     early_replies: int = 0
     """Replies that came too early and are kept."""
+    begun: int = 0
+    """Sagas begun."""
+    cancelled: int = 0
+    """Of the sagas that ended, those that were cancelled."""
+    durations: list[int] = attrs.field(factory=list)
+    """Number of sagas that ended, by the bucket of their duration (`bridges.durations`)."""
     stopped_shards: int = 0
     """Assigned shards that are not read, because their topics are not what they were."""
 

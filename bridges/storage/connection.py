@@ -13,17 +13,20 @@ from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.storage.bulk_insert import insert
+from order_sagas.bridges.storage.database_url import parsed
 from order_sagas.bridges.storage.rows import Row
 
 BUSY_SECONDS = 10.0
 """Seconds that a write waits for the transaction of another process."""
 LOOK_SECONDS = 0.0005
 """Seconds between attempts to get SQLite's write lock."""
+_BEGIN = "begin"
+"""Key of the statement that each transaction of a connection of an engine begins with."""
 SCHEMA_SECONDS = 600.0
 """Seconds that a process waits for another one that changes the schema: migrating a large database
 takes minutes."""
@@ -61,6 +64,14 @@ class Connection(Protocol):
         """Within a transaction: run an INSERT of one row, `... VALUES (...) ...`, for each row."""
         ...
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Within a transaction: run an INSERT that leaves out, or changes, rows that exist.
+
+        Returns a function that waits for the result, and raises ConflictError if one of the rows
+        was not written, because another transaction has written it meanwhile.
+        """
+        ...
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor in the same transaction.
 
@@ -74,7 +85,11 @@ class Connection(Protocol):
         ...
 
     def alone(self, cursor: Any) -> None:
-        """Serialise with all other transactions that call this, until this one ends."""
+        """Serialise with all transactions that call this or `together`, until this one ends."""
+        ...
+
+    def together(self, cursor: Any) -> None:
+        """Serialise with transactions that call `alone`, but not with others that call this."""
         ...
 
     def check_now(self, cursor: Any) -> None:
@@ -129,20 +144,15 @@ def connect(url: str) -> Connection:
     Raises StoreError if it is neither SQLite nor PostgreSQL, and MissingExtraError if it is
     PostgreSQL and psycopg is not installed.
     """
-    try:
-        parsed = sa.make_url(url)
-    except exc.ArgumentError:
-        raise StoreError(
-            f"{url!r} is not a database URL, such as sqlite:///data/orders.db"
-        ) from None
-    kind = parsed.get_backend_name()
+    found = parsed(url)
+    kind = found.get_backend_name()
     if kind == "sqlite":
-        return SqliteConnection(parsed)
+        return SqliteConnection(found)
     if kind == "postgresql":
         need("postgres")
         from order_sagas.bridges.storage.postgres import PostgresConnection
 
-        return PostgresConnection(parsed)
+        return PostgresConnection(found)
     raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")
 
 
@@ -176,9 +186,28 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
 
 
 def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
-    """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError."""
+    """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError.
+
+    The settings of its sessions are those of `postgres_session`.
+    """
     need("postgres")
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+    from order_sagas.bridges.storage.postgres_session import of_reader, open_session
+
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
+        session = open_session(url, of_reader(), prepare_threshold=None)
+        session.connection.autocommit = False
+        record.info[_BEGIN] = session.begin
+        return session.connection
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        if begin := connection.info.get(_BEGIN):
+            connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _make_file(path: Path) -> None:
@@ -319,6 +348,11 @@ class SqliteConnection:
         """Run the INSERT for the rows, several rows with one statement."""
         insert(cursor, sql, rows)
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for the rows: no other transaction writes meanwhile."""
+        insert(cursor, sql, rows)
+        return lambda: None
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
         cursor = self._connection.cursor()
@@ -326,6 +360,9 @@ class SqliteConnection:
         return cursor
 
     def alone(self, cursor: Any) -> None:
+        """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def together(self, cursor: Any) -> None:
         """Do nothing: a transaction that writes has a lock on the whole database."""
 
     def check_now(self, cursor: Any) -> None:

@@ -2,22 +2,32 @@
 
 import contextlib
 import logging
+import select
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import PipelineStatus, TransactionStatus
 
-from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.errors import (
+    ConflictError,
+    StoreError,
+    StoreUnavailableError,
+    UnstorableError,
+)
 from order_sagas.bridges.storage.answer_limit import LimitedConnection
+from order_sagas.bridges.storage.postgres_session import (
+    WITHOUT_LIMITS,
+    Session,
+    check_writable,
+    of_worker,
+    open_session,
+)
 from order_sagas.bridges.storage.rows import Row
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of errors that it raises anyway
 
-CONNECT_SECONDS = 10
-FROZEN_SECONDS = 20
-"""Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
 IDS_AT_ONCE = 500
 """Number of ids that are fetched from a sequence at a time."""
 SCHEMA = 7205759403792793
@@ -48,6 +58,8 @@ def _errors() -> Iterator[None]:
         yield
     except _UNSTORABLE as error:
         raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
+    except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
+        raise ConflictError(f"PostgreSQL: {str(error).strip()}") from error
     except _AWAY as error:
         if (error.sqlstate or "").startswith("54"):  # a limit of the server: waiting does not help
             raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
@@ -57,6 +69,8 @@ def _errors() -> Iterator[None]:
         # Another version of the program has changed the tables since.
         psycopg.errors.UndefinedTable,
         psycopg.errors.UndefinedColumn,
+        # The schema of the search path does not exist.
+        psycopg.errors.InvalidSchemaName,
     ) as error:
         raise StoreError(f"PostgreSQL: {str(error).strip()}") from error
 
@@ -65,19 +79,17 @@ class PostgresConnection:
     """One connection, opened again when it is next needed after it broke.
 
     Commits are synchronous, whatever the server's default: what is acknowledged survives a crash.
-    `options` of the URL, such as a search path, are kept on every connection. Raises StoreError if
-    the database's encoding is not UTF-8.
+    `options` of the URL, such as a search path, are kept on every connection, and the defaults of
+    the server change nothing. It may be a session of a pooler (`postgres_session`). Raises
+    StoreError if the database's encoding is not UTF-8.
     """
 
     dialect = "postgresql"
     placeholder = "%s"
 
     def __init__(self, url: sa.URL) -> None:
-        plain = url.set(drivername="postgresql")
-        self._dsn = plain.render_as_string(hide_password=False)
-        given = conninfo_to_dict(self._dsn).get("options")
-        self._options = f"{given} " if given else ""
-        self._connection: psycopg.Connection[Any] | None = None
+        self._url = url
+        self._session: Session | None = None
         self._ids: dict[str, list[int]] = {}
         with _errors():
             self._working()
@@ -93,27 +105,55 @@ class PostgresConnection:
     def rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
         """Run a query and return its rows, all of which are fetched."""
         with _errors():
+            session = self._working()
+            connection = session.connection
+            if session.pooled and connection.info.transaction_status == TransactionStatus.IDLE:
+                with self._begin(session) as cursor:
+                    return iter(cursor.execute(sql, parameters or None).fetchall())
             # Without parameters, `%` is no placeholder.
             # psycopg asks for literals, against injection: callers pass statements of this package.
-            cursor = self._working().execute(sql, parameters or None)  # pyright: ignore[reportArgumentType]
+            cursor = connection.execute(sql, parameters or None)  # pyright: ignore[reportArgumentType]
             return iter(cursor.fetchall())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Any]:
         """Return a context with a cursor, in pipeline mode: only fetched results are waited for."""
-        with _errors():
-            connection = self._working()
+        with _errors(), self._begin(self._working()) as cursor:
+            yield cursor
+
+    @contextlib.contextmanager
+    def _begin(self, session: Session) -> Iterator[Any]:
+        connection = session.connection
+        try:
             with (
                 connection.pipeline() as pipeline,
                 connection.transaction(),
                 connection.cursor() as cursor,
             ):
+                if session.begin:
+                    connection.execute(session.begin)
                 yield cursor
                 pipeline.sync()  # errors must be raised before the COMMIT
+        except psycopg.errors.ReadOnlySqlTransaction:
+            # Another server may be the primary by now, or this one's default has changed.
+            connection.close()
+            raise
 
     def insert(self, cursor: Any, sql: str, rows: Sequence[Row]) -> None:
         """Run the INSERT for each of the rows, pipelined."""
         cursor.executemany(sql, rows)
+
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for each of the rows, pipelined; the result counts those written."""
+        inserted = self.beside(cursor)
+        inserted.executemany(sql, rows)
+
+        def check() -> None:
+            self.beside(cursor).execute("SELECT 1").fetchall()  # after the results of all before
+            if inserted.rowcount != len(rows):
+                raise ConflictError("another transaction has written the same rows")
+
+        return check
 
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
@@ -137,6 +177,10 @@ class PostgresConnection:
     def alone(self, cursor: Any) -> None:
         """Take an advisory lock until the end of the transaction."""
         self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
+
+    def together(self, cursor: Any) -> None:
+        """Share the advisory lock of `alone` until the end of the transaction."""
+        self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock_shared({ALONE})")
 
     def check_now(self, cursor: Any) -> None:
         """Check deferred constraints, and wait for the results of all statements."""
@@ -193,54 +237,50 @@ class PostgresConnection:
     @contextlib.contextmanager
     def changing_schema(self) -> Iterator[Any]:
         """Open a transaction on a connection of its own, without the time limits of workers."""
-        with (
-            _errors(),
-            psycopg.connect(
-                self._dsn,
-                connect_timeout=CONNECT_SECONDS,
-                options=f"{self._options}-c synchronous_commit=on -c statement_timeout=0",
-            ) as connection,
-            connection.cursor() as cursor,
-        ):
-            # A number of ours, no input.
-            cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")  # pyright: ignore[reportArgumentType, reportCallIssue]
-            yield cursor
+        with _errors():
+            session = open_session(self._url, WITHOUT_LIMITS)
+            check_writable(session)
+            with (
+                contextlib.closing(session.connection) as connection,
+                connection.transaction(),
+                connection.cursor() as cursor,
+            ):
+                if session.begin:
+                    cursor.execute(session.begin)
+                # A number of ours, no input.
+                cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")  # pyright: ignore[reportArgumentType, reportCallIssue]
+                yield cursor
 
     def close(self) -> None:
         """Close the connection, if it is open."""
-        if self._connection is not None:
-            self._connection.close()
+        if self._session is not None:
+            self._session.connection.close()
 
-    def _working(self) -> "psycopg.Connection[Any]":
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = LimitedConnection.connect(
-                self._dsn,
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                options=f"{self._options}-c synchronous_commit=on "
-                f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS * 1000}",
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
-            )
-            self._check_server(self._connection)
-            if self._connection.info.server_version >= 170000:
-                # Within a pipeline, a session that waits for its client does not count as idle.
-                # A number of ours, no input.
-                self._connection.execute(f"SET transaction_timeout = {FROZEN_SECONDS * 1000}")  # pyright: ignore[reportArgumentType, reportCallIssue]
-        return self._connection
+    def _working(self) -> Session:
+        session = self._session
+        if session is None or not _is_open(session.connection):
+            if session is not None:
+                session.connection.close()
+            session = open_session(self._url, of_worker(), LimitedConnection)
+            check_writable(session)
+            self._session = session
+        return session
 
-    def _check_server(self, connection: "psycopg.Connection[Any]") -> None:
-        """Close the connection if the server cannot be written, or not in UTF-8, and raise."""
-        status = connection.info.parameter_status
-        encoding = status("server_encoding")
-        if encoding != "UTF8":
-            connection.close()
-            raise StoreError(
-                f"PostgreSQL: the database's encoding is {encoding}, and has to be UTF8, because "
-                "ids may hold any letter: create it with ENCODING 'UTF8' TEMPLATE template0"
-            )
-        if status("in_hot_standby") == "on":
-            # After a failover the name may soon lead to the new primary: connect again until then.
-            connection.close()
-            raise StoreUnavailableError("PostgreSQL: the server is a read-only standby")
+
+def _is_open(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether the connection can be used, as far as this side knows.
+
+    What the server sends while nothing is asked is mostly its farewell, after a time limit, a
+    restart or a failover. It is read here, since no work is lost if a new connection is opened now.
+    """
+    if connection.closed or connection.broken:
+        return False
+    pgconn = connection.pgconn
+    if (
+        pgconn.transaction_status != TransactionStatus.IDLE
+        or pgconn.pipeline_status != PipelineStatus.OFF
+    ):
+        return True
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN)
+    return not poll.poll(0)

@@ -108,7 +108,7 @@ def migrate(db: Connection, on_begin: Callable[[Migration], None] | None = None)
     while EMPTY < version < NEWEST:
         with _changing(db) as target:
             version = _version(db.names(), target.ask)
-            migration = next((each for each in MIGRATIONS if each.version == version + 1), None)
+            migration = next((each for each in MIGRATIONS if each.version > version), None)
             if migration is None:
                 break  # another process was quicker
             if on_begin:

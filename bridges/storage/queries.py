@@ -76,7 +76,7 @@ def orders(
     saga: str = ORDERS_SAGA,
 ) -> list[Row]:
     """Return orders, newest first, each with the status and the current step of its `saga`."""
-    return _rows(db, _newest_orders(_orders_query(saga), statuses, limit))
+    return _rows(db, _newest_orders(orders_query(saga), statuses, limit))
 
 
 def orders_page(
@@ -91,7 +91,7 @@ def orders_page(
 
     The page holds orders older than the one numbered `after`, whose ids begin with `prefix`.
     """
-    query = _orders_query(saga).add_columns(order_keys.c.no)
+    query = orders_query(saga).add_columns(order_keys.c.no)
     if not prefix:
         return _rows(db, _newest_orders(query, statuses, limit, after))
     gone = pruned.c.no.is_not(None)
@@ -142,7 +142,8 @@ def _any_of(parts: Sequence[sa.Select[tuple[int]]]) -> Any:
 _STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
 
 
-def _orders_query(saga: str) -> sa.Select[Any]:
+def orders_query(saga: str) -> sa.Select[Any]:
+    """Return the query for orders, newest first, each with the status and step of its `saga`."""
     return (  # pyright: ignore[reportReturnType]  # more columns than SQLAlchemy's types count
         sa.select(
             order_keys.c.order_id,
@@ -180,7 +181,7 @@ def sagas_of(
     db: sa.Connection, statuses: Sequence[str] = (), limit: int | None = None
 ) -> list[Row]:
     """Return sagas, newest first."""
-    return _rows(db, _newest_sagas(_sagas_query(), statuses, limit))
+    return _rows(db, _newest_sagas(sagas_query(), statuses, limit))
 
 
 def sagas_page(
@@ -190,7 +191,7 @@ def sagas_page(
 
     The page begins behind `after`, the number and the saga name of the last row of the one before.
     """
-    query = _sagas_query().add_columns(sagas.c.no)
+    query = sagas_query().add_columns(sagas.c.no)
     return _rows(db, _newest_sagas(query, statuses, limit, after))
 
 
@@ -221,7 +222,8 @@ def _newest_sagas(
     return chosen.limit(limit)
 
 
-def _sagas_query() -> sa.Select[Any]:
+def sagas_query() -> sa.Select[Any]:
+    """Return the query for sagas, newest first."""
     return sa.select(*_SAGA_COLUMNS).order_by(sagas.c.no.desc(), sagas.c.saga)
 
 
@@ -244,6 +246,24 @@ def oldest(db: sa.Connection, limit: int) -> list[Row]:
         .order_by(sagas.c.deadline, sagas.c.no)
     )
     return _rows(db, query.limit(limit))
+
+
+def states_by_deadline(db: sa.Connection, limit: int) -> list[str]:
+    """Return stored states of sagas in flight, of each shard those with the earliest deadlines.
+
+    At most `limit` in all.
+    """
+    shards = partitions(db)
+    each = -(-limit // shards)
+    parts = [
+        sa.select(sagas.c.state)
+        .where(sagas.c.ended_at.is_(None), sagas.c.shard == shard, sagas.c.deadline.is_not(None))
+        .order_by(sagas.c.deadline)
+        .limit(each)
+        for shard in range(shards)
+    ]
+    query = sa.union_all(*(sa.select(part.subquery()) for part in parts)).limit(limit)
+    return [row[0] for row in db.execute(query)]
 
 
 def partitions(db: sa.Connection) -> int:

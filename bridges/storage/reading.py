@@ -17,7 +17,7 @@ from sqlalchemy import event, exc
 
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
 from order_sagas.bridges.storage.connection import BUSY_SECONDS, postgres_engine
-from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.migrations import FIRST
 from order_sagas.bridges.storage.preparation import READ_VERSION, as_version, check_version
 
@@ -63,14 +63,17 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
         return sa.create_engine(
             "sqlite://", creator=lambda: _open(file), **{"poolclass": sa.QueuePool, **options}
         )
-    url = sa.make_url(database)
+    url = parsed(database)
     if url.get_backend_name() == "sqlite":  # in memory, without other writers
         return sa.create_engine(url, **options)
     engine = postgres_engine(url, **options)
 
     @event.listens_for(engine, "connect")
     def _read_only(connection: Any, _: Any) -> None:
+        from psycopg import IsolationLevel
+
         connection.read_only = True
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ  # one snapshot for all queries
 
     return engine
 

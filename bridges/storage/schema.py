@@ -214,6 +214,62 @@ schedules = sa.Table(
 
 No `started_at` means that none was started: it is the time from which due times count."""
 
+operator_actions = sa.Table(
+    "operator_actions",
+    metadata,
+    sa.Column("no", Number, sa.Identity(), primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Float(53), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("done_at", sa.Float(53)),
+    sa.Column("approved_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("command", sa.LargeBinary),
+)
+"""What operators asked for, and what became of it; see `storage.operator_actions`."""
+sa.Index("operator_actions_by_request", operator_actions.c.request, operator_actions.c.no)
+sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
+sa.Index("operator_actions_by_age", operator_actions.c.asked_at)
+
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("resolution", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    *(
+        sa.Column(name, sa.BigInteger, nullable=False)
+        for name in ("started", "ended", "cancelled", "records", "dead_letters")
+    ),
+    sa.Column("durations", sa.Text, nullable=False),
+    sa.Column("in_flight", sa.BigInteger, nullable=False),
+    sa.Column("shards", sa.BigInteger, nullable=False),
+    sa.Column("needs_attention", sa.BigInteger),
+    sa.Column("overdue", sa.BigInteger),
+    sa.Column("waiting", sa.BigInteger),
+)
+"""Figures of the last hours; see `storage.history`."""
+
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("id", Number, sa.Identity(), primary_key=True),
+    sa.Column("at", sa.Float(53), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("took", sa.Float(53), nullable=False),
+    sa.Column("ok", sa.Integer, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
+"""The results of the last audits; see `storage.audits`."""
+
 _COLUMNS: dict[type, sa.types.TypeEngine[typing.Any]] = {
     str: sa.Text(),
     int: sa.BigInteger(),
@@ -247,4 +303,5 @@ for _entity in ENTITIES:
     table_of(_entity)
 
 sa.Index("orders_by_status", table_of(Order).c.status, table_of(Order).c.no)
+sa.Index("orders_by_customer", table_of(Order).c.customer_id, table_of(Order).c.no)
 sa.Index("stock_by_sku", table_of(StockLevel).c.sku)

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.entities import ENTITIES, Entity
+from order_sagas.actors.sagas.effects import OperatorOutcome
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
@@ -24,7 +25,9 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
+from order_sagas.bridges.storage.operator_actions import OperatorActionTable
 from order_sagas.bridges.storage.outages import OutageTable
+from order_sagas.bridges.storage.outbox_events import OutboxEvents
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
@@ -52,6 +55,8 @@ class Changes:
     """Records for the queues of roles that do not run here, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
+    events: Sequence[Outgoing] = ()
+    """Records for the table `outbox_events`, which change data capture publishes."""
     published: Sequence[int] = ()
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     refused: Sequence[tuple[int, Outgoing]] = ()
@@ -70,6 +75,8 @@ class Changes:
     """Ids of early replies that the batch delivered or gave up; they are deleted."""
     schedules: Sequence[ScheduleRow] = ()
     """How far schedules are settled, where that has changed."""
+    operated: Sequence[OperatorOutcome] = ()
+    """What became of operators' commands."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
@@ -123,7 +130,9 @@ class Store:
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
         self.schedules = ScheduleTable(self.db)
+        self.operator_actions = OperatorActionTable(self.db)
         self.outages = OutageTable(self.db)
+        self.outbox_events = OutboxEvents(self.db)
         self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
@@ -338,10 +347,14 @@ class Store:
             self.early.store(db, changes.early, changes.settled)
         if changes.schedules:
             self.schedules.store(db, changes.schedules)
+        if changes.operated:
+            self.operator_actions.settle(db, changes.operated)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:
             self._refill_outbox(db, changes.refused)
+        if changes.events:
+            self.outbox_events.add(db, changes.events, now)
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()

@@ -1,6 +1,7 @@
 """`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
 import time
+from contextlib import closing
 
 import attrs
 import click
@@ -18,11 +19,14 @@ from order_sagas.bridges.audit import (
     ledger_of,
 )
 from order_sagas.bridges.audit.app_rules import examine_rules
-from order_sagas.bridges.errors import KafkaClientError
+from order_sagas.bridges.errors import KafkaClientError, StoreError
 from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.audits import MOST_SUBJECTS, AuditResult, store_audit
+from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import app_of, entities_of
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
+from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -34,19 +38,25 @@ SHOWN = 20
 @click.command("audit")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
+@click.option(
+    "--by", default=current_user, help="The name that is kept with the result. Default: you."
+)
 @click.pass_context
 @settings_options("app", "services", "database", "kafka", "partitions")
-def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Settings) -> None:
+def audit_command(
+    ctx: click.Context, as_json: bool, ended: bool, by: str, settings: Settings
+) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
     The rules of the app are checked too, on every order that is not pruned.
 
     Orders in flight are counted, and are a violation only with --ended. What services elsewhere
-    store is not examined.
+    store is not examined. The result is kept in the database, and shown by the page of HTTP.
 
     Exit codes: 0 no violations, 1 violations.
     """
     app = app_of(settings)
+    began = time.time()
     with queries.reading(settings.database) as db:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
@@ -59,6 +69,7 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         except KafkaClientError as error:
             echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
     broken = bool(report.violations or (ended and waiting))
+    _keep(settings, _result(report, waiting, began, by=by, ok=not broken))
     if as_json:
         print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
     else:
@@ -66,6 +77,41 @@ def audit_command(ctx: click.Context, as_json: bool, ended: bool, settings: Sett
         if ended and waiting:
             echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
     ctx.exit(1 if broken else 0)
+
+
+def _result(report: Report, waiting: int, began: float, *, by: str, ok: bool) -> AuditResult:
+    return AuditResult(
+        at=began,
+        by=by,
+        took=time.time() - began,
+        ok=ok,
+        in_flight=report.in_flight,
+        needing_attention=report.needing_attention,
+        records_waiting=waiting,
+        checks=[
+            {
+                "name": each.check.name,
+                "rule": each.check.rule,
+                "looked_at": each.looked_at,
+                "things": each.check.things,
+                "violations": len(each.violations),
+                "found": [
+                    {"subject": violation.subject, "found": violation.found}
+                    for violation in each.violations[:MOST_SUBJECTS]
+                ],
+            }
+            for each in report.findings
+        ],
+    )
+
+
+def _keep(settings: Settings, result: AuditResult) -> None:
+    """Store the result; an audit of a database that cannot be written is one, too."""
+    try:
+        with closing(connect(settings.database)) as db:
+            store_audit(db, result)
+    except StoreError as error:
+        echo(f"Warning: the result is not kept: {error}", err=True)
 
 
 def _in_reach(db: sa.Connection, settings: Settings) -> Finding:

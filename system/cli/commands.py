@@ -135,6 +135,10 @@ SECTIONS = {
             "deadlines:deadlines_group",
             "Find deadlines that were set while the clock was ahead, and put them right.",
         ),
+        "actions": Listed(
+            "actions:actions_group",
+            "What operators asked for, and what became of it: list, approve, reject.",
+        ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",
             "Records that could not be handled: show why, replay or discard them.",

@@ -107,13 +107,13 @@ def steps(settings: Settings, ctx: click.Context, _: str) -> Iterable[str]:
 @_completion
 def topics(settings: Settings, _: click.Context, __: str) -> Iterable[str]:
     """Names of the topics."""
-    return _app(settings).topics
+    return list(_app(settings).topics)
 
 
 @_completion
 def messages(settings: Settings, _: click.Context, __: str) -> Iterable[str]:
     """Statuses of the app's messages."""
-    return _app(settings).messages
+    return list(_app(settings).messages)
 
 
 @_completion

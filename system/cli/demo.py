@@ -11,13 +11,20 @@ from rich.rule import Rule
 from rich.table import Table
 
 from order_sagas.actors.words import many
-from order_sagas.system.cli.output import console
+from order_sagas.bridges.extras import need
+from order_sagas.system.cli.output import console, echo
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
+from order_sagas.system.demo.live_app import STUCK
+from order_sagas.system.settings import Settings
+from order_sagas.system.settings.value_types import address
 from order_sagas.system.trace import Timeline, read_lines, render_text
 
 OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")
 """Files and directories that a demonstration creates, and the next one deletes."""
+
+USUAL_ADDRESS = "127.0.0.1:8080"
+"""Where `--http` serves if it names no address."""
 
 REASONS = {
     "card_declined": "the card was declined",
@@ -25,6 +32,15 @@ REASONS = {
     "out_of_stock": "not in stock, or no longer",
     "timed_out": "the payment service never answered",
 }
+
+
+def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        return str(address().read(given)) or None
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no HOST:PORT") from None
 
 
 @click.command("demo")
@@ -38,13 +54,24 @@ REASONS = {
     show_default=True,
     help="Directory of its database and logs; replaces an earlier demo there.",
 )
-def demo_command(count: int, seed: int, directory: Path) -> None:
+@click.option(
+    "--http",
+    is_flag=False,
+    flag_value=USUAL_ADDRESS,
+    callback=_address,
+    metavar="[HOST:PORT]",
+    help=f"Stay up after that until Ctrl-C, with the page and the API at {USUAL_ADDRESS} or this "
+    "address, slow live traffic, and three troubles to play with.",
+)
+def demo_command(count: int, seed: int, directory: Path, http: str | None) -> None:
     """Run a thousand orders and watch them.
 
     Some payments are declined, some goods are out of stock, and some commands to the payment
     service get no reply: once, so that a retry succeeds, or never, so that the order is
     compensated. The same seed gives the same outcome counts. Deadlines are divided by forty.
     """
+    if http:
+        need("http")
     _make_room(directory)
     out = console(markup=True)
     out.print(
@@ -64,7 +91,57 @@ def demo_command(count: int, seed: int, directory: Path) -> None:
             out.print(Rule(f"[bold]{what}[/]", align="left"))
             lines = read_lines(demo.settings.log_dir, order_id)
             render_text(Timeline.from_lines(order_id, lines), out)
-    _suggest(out, demo, figures)
+    if http:
+        _stay_up(out, directory, seed, http)
+    else:
+        _suggest(out, demo, figures)
+
+
+def _stay_up(out: Console, directory: Path, seed: int, http: str) -> None:
+    """Run with HTTP and live traffic until a signal or `order-sagas stop`."""
+    from order_sagas.system.demo import live  # here, because it loads the supervisor
+
+    settings = live.live_settings(directory, seed, http)
+
+    def problem(reason: str) -> None:
+        echo(f"No more orders are submitted: {reason}", err=True)
+
+    outcome = live.run_live(settings, lambda: _say_what_to_try(out, settings), problem)
+    if outcome.failure or not outcome.clean:
+        reason = outcome.failure or "a batch did not finish in time, and was dropped"
+        raise click.ClickException(f"the demonstration ended: {reason}; see {settings.log_dir}")
+    out.print("Stopped.")
+
+
+def _say_what_to_try(out: Console, settings: Settings) -> None:
+    def command(*words: str) -> str:
+        return suggestion(*words, database=settings.database)
+
+    step = "process payment"
+    out.print()
+    out.print(Rule("[bold]It stays up until Ctrl-C, with a new order each second[/]", align="left"))
+    for what, commands in (
+        (f"The page: http://{settings.http}/", ()),
+        (
+            "An order gets stuck within half a minute: its refund gets no answer. Then have it "
+            "sent again",
+            (command("show", STUCK), command("retry", STUCK, "--step", step)),
+        ),
+        (
+            "A dead letter: a reply whose amount is no number. See why, and close it",
+            (
+                command("dead-letters", "list"),
+                command("dead-letters", "discard", "--all", "--yes", "--why", "seen"),
+            ),
+        ),
+        (
+            "A paused service: notification, whose messages are kept. End the pause",
+            (command("status"), command("unpause", "notification")),
+        ),
+    ):
+        out.print(f"  {what}", soft_wrap=True)
+        for each in commands:
+            out.print(f"    {each}", soft_wrap=True, style="cyan")
 
 
 class _Live:

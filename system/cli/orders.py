@@ -1,17 +1,21 @@
 """`order-sagas orders`: list orders."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.search import search_orders
 from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
+from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.saga_registry import orders_saga
 from order_sagas.system.settings import Settings, settings_options
 
 LIMIT = 50
+CSV_HELP = "Print CSV: amounts in minor units. A text that begins like a formula has a ' in front."
 JSON_HELP = "Print JSON: amounts in minor units of their currency, times in ISO 8601."
 
 
@@ -38,16 +42,35 @@ def listing(statuses: tuple[str, ...]) -> Callable[[Any], Any]:
 
 
 @click.command("orders")
+@click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
+@search_options(of_orders=True)
 @listing(queries.ORDER_STATUSES)
 @settings_options("app", "database")
-def orders_command(wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings) -> None:
+def orders_command(
+    wanted: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    as_csv: bool,
+    settings: Settings,
+    **looked_for: Any,
+) -> None:
     """List orders, the newest first.
+
+    The options choose them by what is stored about them, in the whole history.
 
     SUBMITTED means that the order waits in the log; CREATED that its saga is running.
     """
     definition = orders_saga(settings)
+    which = search_of(wanted, looked_for)
     with queries.reading(settings.database) as db:
-        rows = queries.orders(db, wanted, limit or None, definition.name)
+        if which.of_content or which.prefix:
+            find = partial(search_orders, db, which, saga=definition.name)
+            rows = found_rows(find, limit or None)
+        else:
+            rows = queries.orders(db, wanted, limit or None, definition.name)
+    if as_csv:
+        print_csv(rows)
+        return
     if as_json:
         print_json(rows)
         return

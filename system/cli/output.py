@@ -46,7 +46,7 @@ STATUS_STYLES = {
 
 LOG_SETTINGS = (
     "app", "services", "database", "partitions", "kafka", "wire_forms", "cloud_events",
-    "cloud_events_source",
+    "cloud_events_source", "publish",
 )  # fmt: skip
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 
@@ -106,6 +106,11 @@ def console(*, markup: bool = False, width: int = 160) -> Console:
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text on standard output, or on standard error; control characters are shown."""
     click.echo(visible(text), err=err, nl=nl)
+
+
+def print_lines(text: str) -> None:
+    """Print lines that end in CR LF, as those of CSV do; other control characters are shown."""
+    click.echo("\r\n".join(visible(line) for line in text.split("\r\n")), nl=False)
 
 
 def print_json(value: Any, *, indent: bool = True) -> None:

@@ -192,7 +192,9 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         by=question.by,
         why=question.why,
     )
-    operations = SagaOperations(settings.database, registry_of(settings))
+    operations = SagaOperations(
+        settings.database, registry_of(settings), dict(settings.approval_above)
+    )
     try:
         if question.order_id:
             chosen = [operations.check(template)]
@@ -207,10 +209,16 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     if question.everything:
         confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
     with open_log(settings) as log:
-        operations.send(chosen, log)
+        sent = operations.send(chosen, log)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
     count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
-    echo(f"Sent{count}. Result: {suggestion(*look)}")
+    if sent.pending < len(chosen):
+        echo(f"Sent{count}. Result: {suggestion(*look)}")
+    if sent.pending:
+        echo(
+            f"{many(sent.pending, 'action')} not sent: a second person has to approve, with "
+            f"{suggestion('actions', 'approve')}"
+        )
     say_if_idle(log)
 
 

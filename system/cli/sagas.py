@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from order_sagas.bridges.intake.message_files import Given, read_json
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
 from order_sagas.bridges.intake.saga_starts import SagaStarts
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.search import search_sagas
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.commands import CommandsByName, Listed
-from order_sagas.system.cli.orders import listing, print_table
+from order_sagas.system.cli.orders import CSV_HELP, listing, print_table
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     echo,
@@ -29,6 +31,7 @@ from order_sagas.system.cli.output import (
     say_if_idle,
     styled,
 )
+from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.cli.wait import wait_for, watch_of_sagas
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.options import given_flags
@@ -55,11 +58,19 @@ _WHY = {
         }
     ),
 )
+@click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
+@search_options(of_orders=False)
 @listing(queries.SAGA_STATUSES)
 @settings_options("database")
 @click.pass_context
 def sagas_group(
-    ctx: click.Context, wanted: tuple[str, ...], limit: int, as_json: bool, settings: Settings
+    ctx: click.Context,
+    wanted: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    as_csv: bool,
+    settings: Settings,
+    **looked_for: Any,
 ) -> None:
     """List sagas, the newest first, with the step that each waits for and its deadline.
 
@@ -67,11 +78,18 @@ def sagas_group(
     `retry`, `skip` or `resume`.
     """
     if ctx.invoked_subcommand:
-        if wanted or as_json or given_flags():
+        if wanted or as_json or as_csv or any(looked_for.values()) or given_flags():
             raise click.UsageError(f"give the options after `{ctx.invoked_subcommand}`")
         return
+    which = search_of(wanted, looked_for)
     with queries.reading(settings.database) as db:
-        rows = queries.sagas_of(db, wanted, limit or None)
+        if which.of_content or which.saga:
+            rows = found_rows(partial(search_sagas, db, which), limit or None)
+        else:
+            rows = queries.sagas_of(db, wanted, limit or None)
+    if as_csv:
+        print_csv(rows)
+        return
     if as_json:
         print_json(rows)
         return

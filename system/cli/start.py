@@ -22,6 +22,7 @@ from order_sagas.system.app import app_of, roles_here
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.gc_settings import tune_garbage_collection
+from order_sagas.system.history_recorder import HistoryRecorder
 from order_sagas.system.log_client import log_access
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.logs.log_file_slot import own_slot
@@ -94,12 +95,14 @@ def start_command(settings: Settings) -> None:
             bell = Doorbell(settings.database, lambda: running.tell_processor(RecordsWaiting()))
             bell.listen()
             running.tell_processor(RecordsWaiting())  # for records appended before `listen`
+            history = HistoryRecorder(settings, running.report, name or "0").start()
             tune_garbage_collection()
             click.echo(_banner(settings, 1, in_flight, waiting))
             asked = stops.get()
             if asked:
                 _announce(f"{asked}: finishing the current batch ...")
             bell.close()
+            history.close()
             stopped = _stop(running)
         telemetry.close()
         sink.close()

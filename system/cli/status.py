@@ -194,7 +194,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "needs_attention": {"sagas": found.attention, "oldest": found.attention_since},
         "dead_letters": None if found.letters is None else attrs.asdict(found.letters),
         "pid": found.pid,
-        "workers": [msgspec.to_builtins(worker) for worker in found.workers],
+        "workers": [_worker_fields(worker) for worker in found.workers],
         "http": [attrs.asdict(card) for card in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
@@ -211,6 +211,13 @@ def as_fields(found: Look) -> dict[str, Any]:
         "far_deadlines": found.far_deadlines,
         "last_error": found.last_error,
     }
+
+
+def _worker_fields(worker: WorkerStatus) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(worker)
+    if fields["report"]:
+        del fields["report"]["durations"]  # counts by bucket, for the history
+    return fields
 
 
 def _shown(found: Look) -> list[RenderableType]:

@@ -14,8 +14,13 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "start": None,  # every setting that is not a secret
     "submit": _LOG,
     "resume": _LOG,
+    "retry": _LOG,
     "unpause": _LOG,
+    "actions approve": _LOG,
     "dead-letters replay": _LOG,
+    "dead-letters discard": _LOG,
+    "dead-letters list": _LOG,
+    "status": ("app", "database", "partitions", "log_dir", "kafka"),
     "database migrate": ("database",),
     "topics create": ("app", "kafka", "partitions"),
     "trace": ("database", "log_dir"),

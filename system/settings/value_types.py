@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from order_sagas.actors.money import amount_of, money
+
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
@@ -239,6 +241,24 @@ def pairs(key: str, *allowed: str) -> Kind:
     )
 
 
+def money_limits() -> Kind:
+    """Amounts by currency, read as a tuple of (currency, minor units)."""
+
+    def read(raw: Any) -> tuple[tuple[str, int], ...]:
+        found = [amount_of(each) for each in _names(raw)]
+        if len(dict(found)) < len(found):
+            raise ValueError
+        return tuple(found)
+
+    return Kind(
+        "amounts with their currencies, separated by commas, as in EUR 500, JPY 60000",
+        read,
+        show=lambda value: ", ".join(
+            money(amount, name).replace(",", "") for name, amount in value
+        ),
+    )
+
+
 def addresses() -> Kind:
     """Comma-separated HOST:PORT addresses, or empty."""
 
@@ -354,12 +374,13 @@ def database_file(url: str) -> Path | None:
 
 
 def _url(raw: str) -> "URL":
-    from sqlalchemy import make_url  # imported here, because it takes long to load
-    from sqlalchemy.exc import ArgumentError
+    # Imported here, because SQLAlchemy takes long to load.
+    from order_sagas.bridges.errors import StoreError
+    from order_sagas.bridges.storage.database_url import parsed
 
     try:
-        return make_url(raw)
-    except ArgumentError as error:
+        return parsed(raw)
+    except StoreError as error:
         raise ValueError from error
 
 

@@ -10,6 +10,7 @@ from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.gc_settings import tune_garbage_collection
+from order_sagas.system.history_recorder import HistoryRecorder
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.supervision.messages import ChildMetrics, ChildStatus, RunWorker
@@ -43,6 +44,7 @@ class Worker:
         self._bell = Doorbell(settings.database, lambda: running.tell_processor(RecordsWaiting()))
         self._bell.listen()
         running.tell_processor(RecordsWaiting())  # for records appended before the doorbell existed
+        self._history = HistoryRecorder(settings, running.report, order.name).start()
         tune_garbage_collection()
 
     def status(self) -> ChildStatus:
@@ -56,6 +58,7 @@ class Worker:
     def stop(self) -> bool:
         """Finish and commit the current batch; return True if that was done in time."""
         self._bell.close()
+        self._history.close()
         stopped = self._running.stop(PATIENCE)
         self._telemetry.close()
         self._sink.close()

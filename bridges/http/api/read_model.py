@@ -21,6 +21,7 @@ from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
     NotificationView,
@@ -44,9 +45,11 @@ from order_sagas.bridges.http.api.schemas import (
 )
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
 
 Row = dict[str, Any]
 
@@ -135,6 +138,30 @@ class ReadModel:
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
 
+    def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
+        """Return a page of the orders that a search finds in a part of the history."""
+        if not which.of_content:
+            return self.orders(which.statuses, limit, after, which.prefix)
+        with self.moment() as db:
+            found = search_orders(db, which, limit, after, self._orders_saga)
+        return OrderPage(
+            orders=[_order_summary(row) for row in found.rows],
+            next=None if found.after is None else str(found.after),
+            searched_back_to=moment(found.back_to),
+        )
+
+    def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
+        """Return a page of the sagas that a search finds in a part of the history."""
+        if not (which.of_content or which.saga):
+            return self.sagas(which.statuses, limit, after)
+        with self.moment() as db:
+            found = search_sagas(db, which, limit, after[0] if after else None)
+        return SagaPage(
+            sagas=[_saga_summary(row) for row in found.rows],
+            next=None if found.after is None else f"{found.after}.-",
+            searched_back_to=moment(found.back_to),
+        )
+
     def order(self, order_id: str) -> OrderView | None:
         """Return an order with its services' entities and sagas; None if the id is unknown."""
         with self.moment() as db:
@@ -201,6 +228,27 @@ class ReadModel:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
             return SagaGroups(groups=_groups(db))
+
+    def retrying(self) -> RetryingGroups:
+        """Return the sagas that retry a step, in groups."""
+        with self.moment() as db:
+            groups, more = retrying_groups(db, self._registry)
+        return RetryingGroups(
+            groups=[
+                RetryingGroupView(
+                    saga=each.saga,
+                    step=each.step,
+                    undo=each.undo,
+                    cause=each.cause,
+                    count=each.count,
+                    attempt=each.attempt,
+                    oldest=moment(each.oldest) or "",
+                    next_at=moment(each.next_at),
+                )
+                for each in groups[:GROUPS]
+            ],
+            more=more,
+        )
 
     def saga(self, name: str) -> SagaView | None:
         """Return the saga with this id, or the only saga of the order with this id, or None."""

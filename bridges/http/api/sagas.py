@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -11,13 +12,16 @@ from starlette.responses import Response
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import RetryingGroups
 from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.tokens import Role
@@ -25,6 +29,7 @@ from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
     NotPossibleError,
+    Origin,
     ReasonNeededError,
     SagaOperations,
 )
@@ -91,7 +96,9 @@ class SagaRoutes:
             reader, dependencies.registry, dependencies.records_of, dependencies.links_of
         )
         self._timelines = asyncio.Semaphore(TIMELINES)
-        self._operations = SagaOperations(dependencies.database, dependencies.registry)
+        self._operations = SagaOperations(
+            dependencies.database, dependencies.registry, dependencies.approval_above
+        )
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -117,7 +124,12 @@ class SagaRoutes:
                 self._list,
                 "List sagas, the newest first",
                 {200: SagaPage},
-                (query.status_parameter(SAGA_STATUSES), query.LIMIT, query.AFTER_NAME),
+                (
+                    query.status_parameter(SAGA_STATUSES),
+                    *OF_SAGAS,
+                    query.LIMIT,
+                    query.AFTER_NAME,
+                ),
             ),
             Endpoint(
                 "GET",
@@ -126,6 +138,14 @@ class SagaRoutes:
                 self._groups,
                 "Sagas that need attention, by definition, step and failure code",
                 {200: SagaGroups},
+            ),
+            Endpoint(
+                "GET",
+                PATH + "/retrying",
+                Role.READ,
+                self._retrying,
+                "Sagas that retry a step, by definition, step and cause",
+                {200: RetryingGroups},
             ),
             Endpoint(
                 "GET",
@@ -141,10 +161,14 @@ class SagaRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
-        return answer(await run_in_threadpool(self._reader.sagas, statuses, limit, after))
+        which = saga_search(request, statuses)
+        return answer(await run_in_threadpool(self._reader.find_sagas, which, limit, after))
 
     async def _groups(self, request: Request) -> Response:
         return answer(await run_in_threadpool(self._reader.groups))
+
+    async def _retrying(self, request: Request) -> Response:
+        return answer(await run_in_threadpool(self._reader.retrying))
 
     async def _show(self, request: Request) -> Response:
         name, messages = query.order_id_of(request), query.flag(request, "messages")
@@ -183,21 +207,24 @@ class SagaRoutes:
 
     def _ask(self, action: str, make: Make) -> Handle:
         async def ask(request: Request) -> Response:
-            name, by = query.order_id_of(request), request.scope["caller"].name
+            name, by, origin = query.order_id_of(request), operator_of(request), origin_of(request)
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: SagaAction = query.convert(raw or b"{}", SagaAction)
-            return answer(await run_in_threadpool(self._send, action, make, name, body, by), 202)
+            send = partial(self._send, action, make, name, body, by, origin)
+            return answer(await run_in_threadpool(send), 202)
 
         return ask
 
-    def _send(self, action: str, make: Make, name: str, body: SagaAction, by: str) -> ActionReceipt:
+    def _send(
+        self, action: str, make: Make, name: str, body: SagaAction, by: str, origin: Origin
+    ) -> ActionReceipt:
         saga = self._saga(name)
         command = make(saga, body, by)
         try:
             self._operations.check(command)
             with self._dependencies.open_log() as log:
-                workers = self._operations.send([command], log)
+                sent = self._operations.send([command], log, origin)
         except NoSuchSagaError as error:
             raise Problem(404, str(error)) from None
         except NoSuchStepError as error:
@@ -206,7 +233,14 @@ class SagaRoutes:
             raise wrong_field("#/why", str(error)) from None
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
-        return ActionReceipt(asked=action, by=by, workers=workers, saga_id=saga.saga_id)
+        return ActionReceipt(
+            asked=action,
+            by=by,
+            workers=sent.running,
+            request=sent.request,
+            pending=bool(sent.pending),
+            saga_id=saga.saga_id,
+        )
 
 
 def _no_such_saga() -> Problem:

@@ -75,10 +75,15 @@ class OrderSummary(View):
 
 
 class OrderPage(View):
-    """Orders, newest first. `next` is the `after` of the next page, null on the last page."""
+    """Orders, newest first. `next` is the `after` of the next page, null on the last page.
+
+    A search looks at a part of the history: it may find nothing and have a `next` nevertheless.
+    """
 
     orders: list[OrderSummary]
     next: str | None = None
+    searched_back_to: str | None = None
+    """The time of the oldest order that a search has looked at."""
 
 
 class SagaSummary(View):
@@ -100,10 +105,15 @@ class SagaSummary(View):
 
 
 class SagaPage(View):
-    """Sagas, newest first. `next` is the `after` of the next page, null on the last page."""
+    """Sagas, newest first. `next` is the `after` of the next page, null on the last page.
+
+    A search looks at a part of the history: it may find nothing and have a `next` nevertheless.
+    """
 
     sagas: list[SagaSummary]
     next: str | None = None
+    searched_back_to: str | None = None
+    """The start of the oldest saga that a search has looked at."""
 
 
 class StepView(View):
@@ -239,11 +249,17 @@ class DeadLetterPage(View):
 
 
 class ActionReceipt(View):
-    """Confirms that an operator's command is in the log. `workers`: number of running workers."""
+    """Confirms that an operator's command is in the log. `workers`: number of running workers.
+
+    If it is `pending`, it is sent when a second person has approved it.
+    """
 
     asked: str
     by: str
     workers: int
+    request: str | None = None
+    """Id of the request in the log of operators' actions."""
+    pending: bool = False
     saga_id: str | None = None
     dead_letter: int | None = None
     service: str | None = None
@@ -263,6 +279,10 @@ class BulkActionResult(View):
     """Number of matches that the action does not apply to, by reason."""
     workers: int | None
     """Number of running workers; null for a dry run."""
+    request: str | None = None
+    """Id of the request in the log of operators' actions, whose progress tells the results."""
+    pending: int = 0
+    """How many were not sent, because a second person has to approve them."""
     saga_ids: list[str] | None = None
     dead_letters: list[int] | None = None
     """Numbers of the dead letters."""

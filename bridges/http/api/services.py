@@ -1,5 +1,7 @@
 """`/api/v1/services`: pause and unpause a service, or the intake of new orders."""
 
+from functools import partial
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -7,6 +9,7 @@ from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
@@ -16,6 +19,7 @@ from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
+    Origin,
     PauseOperations,
     ReasonNeededError,
 )
@@ -61,17 +65,18 @@ class ServiceRoutes:
 
     def _ask(self, action: str) -> Handle:
         async def ask(request: Request) -> Response:
-            name, by = request.path_params["name"], request.scope["caller"].name
+            name, by, origin = request.path_params["name"], operator_of(request), origin_of(request)
             options = self._options
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: PauseAction = query.convert(raw or b"{}", PauseAction)
-            return answer(await run_in_threadpool(self._do, action, name, by, body.why), 202)
+            do = partial(self._do, action, name, by, body.why, origin)
+            return answer(await run_in_threadpool(do), 202)
 
         return ask
 
-    def _do(self, action: str, name: str, by: str, why: str) -> ActionReceipt:
+    def _do(self, action: str, name: str, by: str, why: str, origin: Origin) -> ActionReceipt:
         with self._dependencies.open_log() as log:
-            operations = PauseOperations(log, self._names)
+            operations = PauseOperations(log, self._names, origin=origin)
             try:
                 (operations.pause if action == "pause" else operations.unpause)(name, by, why)
             except NoSuchTargetError as error:
@@ -81,5 +86,9 @@ class ServiceRoutes:
             except ReasonNeededError as error:
                 raise wrong_field("#/why", str(error)) from None
         return ActionReceipt(
-            asked=action, by=by, workers=self._dependencies.running(), service=name
+            asked=action,
+            by=by,
+            workers=self._dependencies.running(),
+            request=origin.request,
+            service=name,
         )

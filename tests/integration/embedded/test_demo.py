@@ -1,13 +1,19 @@
 """`order-sagas demo`, as `make demo` runs it."""
 
+import json
 import re
 import shlex
+import signal
 import subprocess
+import urllib.request
 
 import pytest
 
 from order_sagas.system.demo import figures_of, run_demo
-from tests.support.cli import COMMAND, environment, order_sagas
+from order_sagas.system.demo.live_app import STUCK
+from tests.support.cli import COMMAND, Started, environment, order_sagas
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -61,3 +67,60 @@ def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path):
     assert (2, 0, 0) == (refused.returncode, first.returncode, second.returncode)
     assert "thesis.txt" in refused.stderr
     assert "all my work" == (mine / "thesis.txt").read_text()
+
+
+def test_a_demo_with_http_stays_up_with_troubles_to_play_with(tmp_path):
+    """All that it suggests can be run, and puts the troubles right; Ctrl-C ends it."""
+    env = environment(tmp_path)
+    folder, port = tmp_path / "demo", free_port()
+    database = f"sqlite:///{folder / 'orders.db'}"
+    words = ("demo", "--orders", 20, "--keep", folder, "--http", f"127.0.0.1:{port}")
+
+    def status():
+        shown = order_sagas("status", "--json", "--database", database, env=env)
+        return json.loads(shown.stdout)
+
+    def saga_of_stuck():
+        shown = order_sagas("show", STUCK, "--json", "--database", database, env=env)
+        return json.loads(shown.stdout)["sagas"][0]["status"]
+
+    with Started(tmp_path, env, *words, wait=False, command=COMMAND) as demo:
+        wait_until(
+            lambda: demo.process.poll() is not None or "unpause" in demo.said, "its troubles"
+        )
+        wait_until(lambda: status()["needsAttention"]["sagas"] == 1, "the stuck order")
+        found = status()
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
+        suggested = re.findall(r"^ {4}order-sagas (.+)$", demo.said, re.M)
+        for suggestion in suggested:
+            done = order_sagas(*shlex.split(suggestion), env=env)
+            assert 0 == done.returncode, done.stderr
+        wait_until(lambda: saga_of_stuck() == "CANCELLED", "the refund")
+        after = status()
+
+        assert 0 == demo.stop(signal.SIGINT)
+    assert b"<html" in page
+    assert 1 == found["deadLetters"]["open"]
+    assert ["notification"] == [each["name"] for each in found["paused"]]
+    assert 6 == len(suggested)
+    assert (0, 0, []) == (
+        after["needsAttention"]["sagas"], after["deadLetters"]["open"], after["paused"]
+    )  # fmt: skip
+    assert "Stopped." in demo.said
+    assert "Traceback" not in demo.said
+    live = order_sagas("orders", "--json", "--database", database, env=env).stdout
+    assert "LIVE-00001" in live
+    again = order_sagas("demo", "--orders", 5, "--keep", folder, env=env)
+    assert 0 == again.returncode, again.stderr
+
+
+@pytest.mark.parametrize("address", ["8080", "localhost:port", ":80"])
+def test_a_wrong_address_of_a_demo_is_told_at_once(tmp_path, address):
+    """Before the thousand orders."""
+    shown = order_sagas(
+        "demo", "--keep", tmp_path / "demo", "--http", address, env=environment(tmp_path)
+    )
+
+    assert 2 == shown.returncode
+    assert "is no HOST:PORT" in shown.stderr
+    assert not (tmp_path / "demo").exists()

@@ -55,6 +55,8 @@ def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck
         "more": False,
         "refused": {},
         "workers": None,
+        "request": None,
+        "pending": 0,
         "sagaIds": ids("A", "B", "C"),
         "deadLetters": None,
     } == response.json()
@@ -126,6 +128,9 @@ def test_sagas_that_fit_and_cannot_do_it_are_counted_with_the_reason(operator, s
         (SAGAS, {"action": "resume", "filter": {"olderThan": -1}}, "#/filter/olderThan"),
         (SAGAS, {"action": "resume", "filter": {"limit": 0}}, "#/filter/limit"),
         (SAGAS, {"action": "resume", "filter": {"limit": 1001}}, "#/filter/limit"),
+        (SAGAS, {"action": "resume", "filter": {"sagaIds": ["A"]}}, "#/filter/sagaIds/0"),
+        (SAGAS, {"action": "resume", "filter": {}, "request": "0" * 32}, "#/request"),
+        (LETTERS, {"action": "replay", "filter": {"numbers": [-1]}}, "#/filter/numbers/0"),
         (SAGAS, {"action": "retry", "filter": {}}, "#/filter/step"),
         (SAGAS, {"action": "skip", "filter": PAYMENT}, "#/why"),
         (SAGAS, {"action": "cancel", "filter": {}, "why": " "}, "#/why"),

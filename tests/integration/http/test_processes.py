@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dep
 import pytest
 
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.history import COARSE, FINE, read_history
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.http_service import HttpProcess, an_order_body
 from tests.support.ports import free_port
@@ -61,6 +62,12 @@ def stored(env) -> Counter[str]:
     with queries.reading(env["ORDER_SAGAS_DATABASE"]) as db:
         rows = db.exec_driver_sql("SELECT value FROM log WHERE topic = 'order-events'")
         return Counter(json.loads(value)["orderId"] for (value,) in rows)
+
+
+def history(env, resolution):
+    """The recorded rows of a resolution."""
+    with queries.reading(env["ORDER_SAGAS_DATABASE"]) as db:
+        return read_history(db, resolution, 0)
 
 
 def test_an_order_that_was_answered_survives_the_death_of_the_process(tmp_path, env):
@@ -118,6 +125,7 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
         listed = order_sagas("status", "--json", env=env)
         shown = order_sagas("status", env=env)
         again = httpx.post(f"{url}{ORDERS}", json={"id": "o-1"})
+        told = httpx.get(f"{url}/api/v1/workers").json()
 
         assert 0 == system.stop()
     assert "COMPLETED" == ended["status"]
@@ -128,6 +136,19 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
     assert before != after
     assert (after, url, 1) == (card["pid"], card["address"], card["restarts"])
     assert f"http     {url}, process {after}, started again 1 time" in shown.stdout
+    (worker,) = told["workers"]
+    assert ("running", 0, [*range(8)]) == (worker["state"], worker["restarts"], worker["shards"])
+    assert [1, 1] == [sum(row.ended for row in history(env, each)) for each in (FINE, COARSE)]
+
+
+def test_a_run_of_one_process_records_its_history_too(tmp_path, env):
+    """Without a supervisor; what is not written yet is written at the stop."""
+    with Started(tmp_path, env, "--workers", 1) as system:
+        assert 0 == system.stop()
+    rows = history(env, FINE)
+
+    assert {8} == {row.shards for row in rows}
+    assert {(0, 0, 0)} == {(row.waiting, row.overdue, row.needs_attention) for row in rows}
 
 
 def test_processes_that_serve_are_listed_as_long_as_they_live(tmp_path, env):

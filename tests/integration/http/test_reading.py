@@ -10,6 +10,8 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.embedded import an_order
 from tests.support.http_service import serving
 
+ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
+
 
 @pytest.fixture
 def busy(system):
@@ -196,11 +198,14 @@ def test_it_is_ready_while_orders_can_be_stored(system):
         ready = api.get("/health/ready")
         live = api.get("/health/live")
     with serving(system.settings, around={"running": lambda: 2}) as api:
-        workers = api.get("/health/ready").json()["checks"]["workers"]
+        checks = api.get("/health/ready").json()["checks"]
 
     assert (200, 200) == (ready.status_code, live.status_code)
     assert not ready.json()["checks"]["workers"]["ok"]
-    assert {"ok": True, "detail": "2 running"} == workers
+    assert {"ok": True, "detail": "2 running"} == checks["workers"]
+    waiting = checks["lag"]["detail"].removeprefix("records waiting: ").split(", ")
+    assert checks["lag"]["ok"]
+    assert {f"{role} 0" for role in ROLES} == {*waiting}
 
 
 def test_it_is_not_ready_without_its_log(system):
@@ -251,8 +256,8 @@ def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(sys
 @pytest.mark.parametrize(
     ("path", "name", "known"),
     [
-        ("orders?statuss=COMPLETED", "statuss", "there are status, prefix, limit, after"),
-        ("sagas?customer=C-1", "customer", "there are status, limit, after"),
+        ("orders?statuss=COMPLETED", "statuss", "endedFrom, endedTo, limit, after"),
+        ("sagas?customer=C-1", "customer", "endedFrom, endedTo, limit, after"),
         ("orders/o-0?limit=1", "limit", "there are wait"),
         ("stock?sku=PEN", "sku", "there are none here"),
     ],

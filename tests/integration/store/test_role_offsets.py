@@ -138,7 +138,9 @@ FORMER = [
 """Offsets as they were when each set of roles had its own."""
 
 
-LATER = ("saga_versions", "early_replies", "schedules", "topic_ids", "saga_starts")
+LATER = (
+    "saga_versions", "early_replies", "schedules", "topic_ids", "saga_starts", "operator_actions",
+)  # fmt: skip
 """The tables that migrations after version 4 make."""
 
 

@@ -12,7 +12,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage import postgres
+from order_sagas.bridges.storage import postgres_session
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Changes, Claim, Store
 
@@ -119,7 +119,8 @@ def test_a_worker_that_freezes_within_its_transaction_holds_nobody_up(
 ) -> None:
     """The server lets go of the shard's row after a while, and drops what was not committed."""
     with monkeypatch.context() as shorter:
-        shorter.setattr(postgres, "FROZEN_SECONDS", 6)  # more than a busy machine takes to store
+        # More than a busy machine takes to store.
+        shorter.setattr(postgres_session, "FROZEN_SECONDS", 6)
         frozen = Store(postgres_url, Registry([PLACE_ORDER]), 4)
     other = Store(postgres_url, Registry([PLACE_ORDER]), 4)
     claim = frozen.claim([TOPIC], [0])
@@ -142,7 +143,7 @@ def test_what_the_server_broke_off_can_be_done_again(
 ) -> None:
     """It tells in a way of its own of a transaction that took too long; the worker goes on."""
     with monkeypatch.context() as shorter:
-        shorter.setattr(postgres, "FROZEN_SECONDS", 1)
+        shorter.setattr(postgres_session, "FROZEN_SECONDS", 1)
         slow = Store(postgres_url, Registry([PLACE_ORDER]), 4)
 
     def freeze() -> None:

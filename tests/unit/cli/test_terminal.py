@@ -110,6 +110,7 @@ def test_every_command_prints_through_the_functions_that_show_control_characters
         "new.py",
         "output.py",
         "main.py",
+        "completion.py",
         "http.py",
         "start.py",
         "settings.py",

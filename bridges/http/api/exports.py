@@ -1,0 +1,134 @@
+"""`/api/v1/exports`: whole lists as CSV or JSON Lines, streamed a page at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from order_sagas.bridges.http.api import query_params as query
+from order_sagas.bridges.http.api.action_schemas import OperatorActionView
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
+from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.schemas import OrderSummary, SagaSummary, View
+from order_sagas.bridges.http.api.search_params import (
+    OF_ORDERS,
+    OF_SAGAS,
+    order_search,
+    saga_search,
+)
+from order_sagas.bridges.http.problems import wrong_parameter
+from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.operations.csv_cells import csv_lines
+from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
+
+PATH = "/api/v1/exports"
+PAGE = 500
+"""Rows that are in memory at once."""
+FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+"""Media types, by the parameter `format`."""
+
+_FORMAT = Parameter("format", {"type": "string", "enum": [*FORMATS]}, "The format; CSV if missing.")
+
+Pages = Iterator[list[Any]]
+
+
+class ExportRoutes:
+    """Endpoints of exports."""
+
+    def __init__(self, reader: ReadModel, actions: OperatorActionRoutes) -> None:
+        self._reader = reader
+        self._actions = actions
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this class."""
+        statuses = query.status_parameter
+        return [
+            _export("orders", self._orders, (statuses(ORDER_STATUSES), query.PREFIX, *OF_ORDERS)),
+            _export("sagas", self._sagas, (statuses(SAGA_STATUSES), *OF_SAGAS)),
+            _export("operator-actions", self._log, FILTER),
+        ]
+
+    async def _orders(self, request: Request) -> Response:
+        statuses = query.statuses(request, ORDER_STATUSES)
+        which = order_search(request, statuses, query.prefix(request))
+
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._reader.find_orders(which, PAGE, after)
+                yield page.orders
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return _stream(request, "orders", OrderSummary, pages)
+
+    async def _sagas(self, request: Request) -> Response:
+        which = saga_search(request, query.statuses(request, SAGA_STATUSES))
+
+        def pages() -> Pages:
+            after: tuple[int, str] | None = None
+            while True:
+                page = self._reader.find_sagas(which, PAGE, after)
+                yield page.sagas
+                if page.next is None:
+                    return
+                number, _, name = page.next.partition(".")
+                after = int(number), name
+
+        return _stream(request, "sagas", SagaSummary, pages)
+
+    async def _log(self, request: Request) -> Response:
+        which = filter_of(request)
+
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._actions.page(which, PAGE, after)
+                yield page.actions
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return _stream(request, "operator-actions", OperatorActionView, pages)
+
+
+def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> Endpoint:
+    return Endpoint(
+        "GET",
+        f"{PATH}/{name}",
+        Role.READ,
+        handle,
+        f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON Lines",
+        {200: Content({"type": "string"}, "text/csv")},
+        (_FORMAT, *parameters),
+    )
+
+
+def _stream(
+    request: Request, name: str, kind: type[View], pages: Callable[[], Pages]
+) -> StreamingResponse:
+    wanted = request.query_params.get("format", "csv")
+    if wanted not in FORMATS:
+        raise wrong_parameter("format", f"it has to be one of {', '.join(FORMATS)}")
+    text = _as_csv(kind, pages()) if wanted == "csv" else _as_lines(pages())
+    where = {"Content-Disposition": f'attachment; filename="{name}.{wanted}"'}
+    return StreamingResponse(text, headers=where, media_type=FORMATS[wanted])
+
+
+def _as_lines(pages: Pages) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for page in pages:
+        if page:
+            yield b"".join(encoder.encode(row) + b"\n" for row in page)
+
+
+def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
+    fields = kind.__struct_fields__
+    yield csv_lines([kind.__struct_encode_fields__]).encode()
+    for page in pages:
+        if page:
+            yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()

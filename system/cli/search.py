@@ -1,0 +1,132 @@
+"""Options that find orders and sagas by what is stored about them, and lists as CSV."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from order_sagas.actors.clock import iso
+from order_sagas.actors.money import amount_of
+from order_sagas.bridges.operations.csv_cells import csv_lines
+from order_sagas.bridges.storage.search import Found, Search
+from order_sagas.system.cli.output import print_lines
+
+_AMOUNT = "EUR 499.50, or minor units"
+_PAGE = 500
+
+
+def _time(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{given!r} is no date or time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30Z"
+        ) from None
+
+
+def _amount(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int | None, str]:
+    if given is None:
+        return None, ""
+    if given.isascii() and given.isdecimal() and len(given) <= 18:
+        return int(given), ""
+    try:
+        currency, amount = amount_of(given)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no amount, such as {_AMOUNT}") from None
+    return amount, currency
+
+
+def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
+    """Add the options of a search to a command; they are passed as `search_of` takes them."""
+    of_sagas = [
+        click.option("--code", default="", help="Only with this failure code."),
+        click.option("--reason", default="", help="Only with this text in the reason."),
+        click.option("--step", default="", help="Only if the saga waits for this step."),
+        click.option("--version", type=int, help="Only with this version of the definition."),
+        click.option(
+            "--since", callback=_time, metavar="TIME", help="Only begun at this time or later."
+        ),
+        click.option("--until", callback=_time, metavar="TIME", help="Only begun before this."),
+        click.option(
+            "--ended-since", callback=_time, metavar="TIME", help="Only ended then or later."
+        ),
+        click.option(
+            "--ended-until", callback=_time, metavar="TIME", help="Only ended before this."
+        ),
+    ]
+    own = [click.option("--saga", default="", help="Only of this definition.")]
+    if of_orders:
+        own = [
+            click.option("--prefix", default="", help="Only with ids that begin with this."),
+            click.option("--customer", default="", help="Only of the customer with this id."),
+            click.option("--sku", default="", help="Only with this SKU in a line."),
+            click.option(
+                "--amount-from", callback=_amount, metavar="AMOUNT",
+                help=f"Only worth this or more: {_AMOUNT}.",
+            ),
+            click.option(
+                "--amount-to", callback=_amount, metavar="AMOUNT", help="Only worth this or less."
+            ),
+            click.option("--currency", default="", help="Only in this currency."),
+        ]  # fmt: skip
+
+    def decorate(function: Any) -> Any:
+        for option in reversed([*own, *of_sagas]):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def search_of(statuses: Sequence[str], given: dict[str, Any]) -> Search:
+    """Return the search of the options. Raises UsageError if they name several currencies."""
+    low, low_currency = given.get("amount_from") or (None, "")
+    high, high_currency = given.get("amount_to") or (None, "")
+    currencies = {each for each in (given.get("currency"), low_currency, high_currency) if each}
+    if len(currencies) > 1:
+        raise click.UsageError(f"there are several currencies: {', '.join(sorted(currencies))}")
+    texts = ("prefix", "customer", "sku", "code", "reason", "step", "saga")
+    return Search(
+        statuses=tuple(statuses),
+        **{name: given[name] for name in texts if name in given},
+        currency=currencies.pop() if currencies else "",
+        amount_from=low,
+        amount_to=high,
+        version=given["version"],
+        started_from=given["since"],
+        started_to=given["until"],
+        ended_from=given["ended_since"],
+        ended_to=given["ended_until"],
+    )
+
+
+def found_rows(find: Callable[..., Found], limit: int | None) -> list[dict[str, Any]]:
+    """Return what a search finds in the whole history, at most `limit` rows."""
+    rows: list[dict[str, Any]] = []
+    after = None
+    while limit is None or len(rows) < limit:
+        found = find(limit=_PAGE if limit is None else min(_PAGE, limit - len(rows)), after=after)
+        rows += [{name: row[name] for name in row if name != "no"} for row in found.rows]
+        after = found.after
+        if after is None:
+            break
+    return rows[:limit]
+
+
+def print_csv(rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as CSV with a line of names; times in ISO 8601. Nothing if there are none."""
+    if not rows:
+        return
+    lines = [
+        [iso(value) if _is_time(name, value) else value for name, value in row.items()]
+        for row in rows
+    ]
+    print_lines(csv_lines([[*rows[0]], *lines]))
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return isinstance(value, float) and (name.endswith("_at") or name == "deadline")

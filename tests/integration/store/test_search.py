@@ -1,0 +1,152 @@
+"""Finding orders and sagas by what is stored about them."""
+
+import attrs
+import pytest
+
+from order_sagas.actors.messages import OrderCreated, OrderLine
+from order_sagas.actors.sagas.definition import hours
+from order_sagas.bridges.storage import search
+from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
+from tests.support.embedded import BEGAN, EmbeddedSystem
+
+
+def an_order(order_id, customer, currency, *lines):
+    """An order of these SKUs, each a quantity and a price."""
+    return OrderCreated(
+        order_id=order_id,
+        customer_id=customer,
+        currency=currency,
+        lines=tuple(
+            OrderLine(sku=sku, quantity=count, unit_price=price) for sku, count, price in lines
+        ),
+    )
+
+
+def fill(system):
+    """Orders A to E, an hour apart; B and D cannot be delivered."""
+    system.load({"PEN": 9, 'A"B%': 9, "INK": 9})
+    for order in (
+        an_order("A", "ann", "EUR", ("PEN", 1, 100)),
+        an_order("B", "bob", "EUR", ("PEN", 1, 100), ("NONE", 1, 1)),
+        an_order("C", "ann", "JPY", ('A"B%', 2, 5000)),
+        an_order("D", "Ann", "EUR", ("NONE", 1, 700)),
+        an_order("E", "ann", "EUR", ("INK", 1, 300), ("PEN", 2, 50)),
+    ):
+        system.put(order)
+        system.advance(hours(1))
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    """The orders on SQLite."""
+    with EmbeddedSystem(tmp_path_factory.mktemp("search")) as system:
+        fill(system)
+        yield system
+
+
+def orders(system, limit=20, after=None, **which):
+    """The ids of the orders that are found, the newest first, and where to go on."""
+    with reading(system.settings.database) as db:
+        found = search_orders(db, Search(**which), limit, after)
+    return "".join(row["order_id"] for row in found.rows), found.after
+
+
+EXPECTED = [
+    ({"customer": "ann"}, "ECA"),
+    ({"customer": "nobody"}, ""),
+    ({"customer": "ann", "statuses": ("CANCELLED",)}, ""),
+    ({"sku": "PEN"}, "EBA"),
+    ({"sku": "PE"}, ""),
+    ({"sku": "pen"}, ""),
+    ({"sku": 'A"B%'}, "C"),
+    ({"amount_from": 300}, "EDC"),
+    ({"amount_from": 101, "amount_to": 700}, "EDB"),
+    ({"amount_from": 300, "currency": "EUR"}, "ED"),
+    ({"code": "out_of_stock"}, "DB"),
+    ({"reason": "NONE"}, "DB"),
+    ({"reason": "%"}, ""),
+    ({"version": 1}, "EDCBA"),
+    ({"version": 2}, ""),
+    ({"statuses": ("CANCELLED", "COMPLETED"), "sku": "PEN"}, "EBA"),
+    ({"statuses": ("CANCELLED",), "sku": "PEN"}, "B"),
+    ({"sku": "PEN", "prefix": "B"}, "B"),
+    ({"started_from": BEGAN + 3600}, "EDCB"),
+    ({"started_from": BEGAN + 3600, "started_to": BEGAN + 3 * 3600}, "CB"),
+    ({"ended_to": BEGAN + 3600}, "A"),
+    ({"step": "process payment"}, ""),
+]
+
+
+@pytest.mark.parametrize(("which", "expected"), EXPECTED)
+def test_orders_are_found_by_what_is_stored(system, which, expected):
+    """Each condition alone and together; ids and SKUs whole, a reason in part."""
+    assert (expected, None) == orders(system, **which)
+
+
+@pytest.mark.postgres
+def test_orders_are_found_on_postgresql_as_on_sqlite(postgres_url, tmp_path):
+    """The same conditions."""
+    with EmbeddedSystem(tmp_path, database=postgres_url) as system:
+        fill(system)
+        found = [orders(system, **which)[0] for which, _ in EXPECTED]
+
+    assert [expected for _, expected in EXPECTED] == found
+
+
+def test_pages_go_on_where_the_last_one_ended(system):
+    """By number: nothing twice, nothing left out."""
+    first, after = orders(system, limit=2, sku="PEN")
+    second, end = orders(system, limit=2, after=after, sku="PEN")
+
+    assert ("EB", "A", None) == (first, second, end)
+
+
+def test_a_search_looks_at_a_window_and_says_where_to_go_on(system, monkeypatch):
+    """It may find nothing and not be over; all windows together find all."""
+    monkeypatch.setattr(search, "WINDOW", 2)
+    pages, after = [], None
+    while True:
+        found, after = orders(system, after=after, customer="", code="out_of_stock")
+        pages.append(found)
+        if after is None:
+            break
+    several, later = orders(system, statuses=("CANCELLED", "COMPLETED"), version=1)
+    rest, _ = orders(system, statuses=("CANCELLED", "COMPLETED"), version=1, after=later)
+
+    assert ["D", "B", "", ""][: len(pages)] == pages
+    assert "EDCBA".startswith(several + rest)
+    assert "EDC" == several
+
+
+def test_a_time_that_is_over_is_not_searched_further(system, monkeypatch):
+    """What is older than the beginning, and more than orders may be out of order."""
+    monkeypatch.setattr(search, "WINDOW", 2)
+    monkeypatch.setattr(search, "DISORDER", 600.0)
+    recent = orders(system, started_from=BEGAN + 4 * 3600)
+    first, after = orders(system, started_to=BEGAN + 3600)
+    second, end = orders(system, after=after, started_to=BEGAN + 3600)
+
+    assert ("E", None) == recent
+    assert ("", "A", None) == (first, second, end)  # not from the newest on: E and D are left out
+
+
+def test_sagas_are_found_too(system):
+    """By definition, code, version, status and time; all of an order are on one page."""
+    with reading(system.settings.database) as db:
+        found = [
+            "".join(row["order_id"] for row in search_sagas(db, which, 20).rows)
+            for which in (
+                Search(saga="place-order", code="out_of_stock"),
+                Search(saga="other"),
+                Search(statuses=("COMPLETED",), version=1),
+                Search(statuses=("COMPLETED", "CANCELLED"), ended_from=BEGAN + 3600),
+                attrs.evolve(Search(version=1), started_to=BEGAN + 3600),
+            )
+        ]
+        page = search_sagas(db, Search(version=1), 2)
+        second = search_sagas(db, Search(version=1), 9, page.after)
+
+    assert ["DB", "", "ECA", "EDCB", "A"] == found
+    assert ["E", "D"] == [row["order_id"] for row in page.rows]
+    assert ["C", "B", "A"] == [row["order_id"] for row in second.rows]

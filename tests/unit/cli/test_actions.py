@@ -1,0 +1,97 @@
+"""`actions`: what operators asked for, and the approvals of a second person."""
+
+import pytest
+
+from order_sagas.actors.messages import OrderCreated, OrderLine
+from order_sagas.actors.services.payment_gateway import NoAnswer
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
+from tests.support.embedded import EmbeddedSystem
+
+
+class Silent(SimulatedGateway):
+    """A provider that never answers."""
+
+    def charge(self, charge):
+        return NoAnswer()
+
+
+@pytest.fixture
+def waiting(tmp_path, system):
+    """Orders A (EUR 500) and B (EUR 600), which wait for their payments."""
+    with EmbeddedSystem(tmp_path, gateway=Silent()) as system:
+        for order_id, price in (("A", 50_000), ("B", 60_000)):
+            lines = (OrderLine(sku="PEN", quantity=1, unit_price=price),)
+            system.put(OrderCreated(order_id=order_id, currency="EUR", lines=lines))
+        yield system
+
+
+def test_every_command_is_listed_with_what_became_of_it(run, run_json, waiting):
+    """Who, on what, why; narrowed by operator, outcome and target."""
+    run("cancel", "A", "--why", "she called", "--by", "ada")
+    run("pause", "stock", "--why", "counting", "--by", "bob")
+    waiting.run()
+    run("cancel", "B", "--why", "she called too", "--by", "ada")
+    every = run_json("actions", "list")
+    table = run("actions", "list", "--by", "ada", "--outcome", "done").stdout
+
+    assert [
+        ("cancel", "saga", "place-order/B", "ada", "she called too", "asked"),
+        ("pause", "service", "stock", "bob", "counting", "done"),
+        ("cancel", "saga", "place-order/A", "ada", "she called", "done"),
+    ] == [
+        tuple(each[name] for name in ("action", "kind", "target", "by", "why", "outcome"))
+        for each in every
+    ]
+    assert {"command line"} == {each["via"] for each in every}
+    assert "place-order/A" in table
+    assert "place-order/B" not in table
+    assert ["pause"] == [
+        each["action"] for each in run_json("actions", "list", "--target", "stock")
+    ]
+    assert 1 == len(run_json("actions", "list", "--limit", "1"))
+    assert "There are no such actions." in run("actions", "list", "--action", "skip").stdout
+
+
+@pytest.fixture
+def limited(waiting, monkeypatch):
+    """What exceeds EUR 500 needs a second person."""
+    monkeypatch.setenv("ORDER_SAGAS_APPROVAL_ABOVE", "EUR 500")
+    return waiting
+
+
+def test_much_money_needs_a_second_person(run, run_json, limited):
+    """The command says so; another person approves it."""
+    free = run("cancel", "A", "--why", "x", "--by", "ada")
+    held = run("cancel", "B", "--why", "x", "--by", "ada")
+    limited.run()
+    [pending] = run_json("actions", "list", "--outcome", "pending")
+    number = str(pending["number"])
+    own = run("actions", "approve", number, "--by", "ada")
+    other = run("actions", "approve", number, "--by", "bob")
+    limited.run()
+
+    assert free.stdout.startswith("Sent.")
+    assert "1 action not sent: a second person has to approve" in held.stdout
+    assert (2, True) == (own.exit_code, "another person has to approve it" in own.stderr)
+    assert "1 action approved." in other.stdout
+    assert [("done", "bob")] == [
+        (each["outcome"], each["approvedBy"])
+        for each in run_json("actions", "list", "--target", "place-order/B")
+    ]
+    again = run("actions", "approve", number, "--by", "bob")
+    assert (2, True) == (again.exit_code, "it is done" in again.stderr)
+
+
+def test_a_rejected_action_is_never_sent(run, run_json, limited):
+    """The reason is needed, and shown."""
+    run("cancel", "B", "--why", "x", "--by", "ada")
+    [pending] = run_json("actions", "list")
+    number = str(pending["number"])
+    without = run("actions", "reject", number, "--by", "bob")
+    run("actions", "reject", number, "--by", "bob", "--why", "she was wrong")
+    limited.run()
+
+    assert (2, True) == (without.exit_code, "needs a reason" in without.stderr)
+    assert "rejected: she was wrong" in run("actions", "list").stdout
+    assert "RUNNING" == limited.status("B")
+    assert 2 == run("actions", "approve", "99").exit_code
