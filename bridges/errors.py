@@ -64,3 +64,7 @@ class UnstorableError(StoreError, ValueError):
 
 class StoreUnavailableError(StoreError, ConnectionError):
     """The database is unreachable, locked, or has no space. The same call may succeed later."""
+
+
+class ConflictError(StoreUnavailableError):
+    """Another transaction was quicker; nothing is stored, and the same call may be repeated now."""

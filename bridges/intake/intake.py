@@ -5,10 +5,10 @@ fingerprint of the order's content, so that the same order is recognised as a du
 time.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -16,12 +16,15 @@ from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.entities import Order
 from order_sagas.actors.messages import SCHEMA_VERSION, OrderCreated
 from order_sagas.actors.participants import ORDERS
+from order_sagas.bridges.errors import ConflictError
 from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.rows import Rows
+
+T = TypeVar("T")
 
 CHUNK = 1000
 """Maximum number of orders in one transaction, so that a running system waits only briefly."""
@@ -44,6 +47,20 @@ class Log(Protocol):
     def put(self, cursor: Any, records: Iterable[Outgoing]) -> None:
         """Write records within the transaction."""
         ...
+
+
+Lock = Callable[[Any], None]
+"""Called at the begin of a transaction with its cursor: `Connection.together` or `alone`."""
+
+
+def take_beside_others(db: Connection, act: Callable[[Lock], T]) -> T:
+    """Run a transaction beside those of other intakes, or alone if another one was quicker.
+
+    `act` runs the transaction, which has to begin with the lock that it is given.
+    """
+    with suppress(ConflictError):
+        return act(db.together)
+    return act(db.alone)
 
 
 class Verdict(Enum):
@@ -82,11 +99,13 @@ class Intake:
         self._new_key = (
             "INSERT INTO order_keys (order_id, shard, fingerprint, submitter) "
             f"VALUES ({', '.join([mark] * 4)}) ON CONFLICT (order_id) DO UPDATE "
-            "SET fingerprint = excluded.fingerprint, submitter = excluded.submitter"
+            "SET fingerprint = excluded.fingerprint, submitter = excluded.submitter "
+            "WHERE order_keys.fingerprint IS NULL"
         )
         self._used = f"SELECT key, order_id FROM idempotency_keys WHERE key {one_of}"
         self._use = (
-            f"INSERT INTO idempotency_keys (key, order_id, used_at) VALUES ({mark}, {mark}, {mark})"
+            "INSERT INTO idempotency_keys (key, order_id, used_at) "
+            f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT (key) DO NOTHING"
         )
 
     def take(
@@ -100,8 +119,20 @@ class Intake:
         When it returns, the accepted orders are committed. `client_keys` are idempotency keys, one
         for each order (empty for none); a key belongs to the first order that it came with, until
         it is pruned. `submitters` are the names of the tokens (empty for none) that are stored with
-        accepted orders. The trace context of an order becomes headers of its record.
+        accepted orders. The trace context of an order becomes headers of its record. Intakes of
+        other processes may run at the same time: of one order, one of them is the first.
         """
+        return take_beside_others(
+            self._log.db, lambda lock: self._take(lock, orders, client_keys, submitters)
+        )
+
+    def _take(
+        self,
+        lock: Lock,
+        orders: Sequence[OrderCreated],
+        client_keys: Sequence[str] | None,
+        submitters: Sequence[str] | None,
+    ) -> list[Verdict]:
         now = self._clock.now()
         at = iso(now)
         keys_of = client_keys or [""] * len(orders)
@@ -112,8 +143,9 @@ class Intake:
         keys: list[tuple[str, int, bytes, str | None]] = []
         new_uses: list[tuple[str, str, float]] = []
         records: list[Outgoing] = []
+        found: set[str] = set()
         with self._log.transaction() as cursor:
-            self._log.db.alone(cursor)  # so that two intakes cannot accept the same order
+            lock(cursor)
             known = self._fingerprints(cursor, order_ids)
             uses = self._uses(cursor, [key for key in keys_of if key])
             for order, key, name, (print_, record) in zip(
@@ -124,8 +156,8 @@ class Intake:
                 used_for = uses.get(key)
                 if used_for is not None and (used_for != order_id or before not in (None, print_)):
                     verdict = Verdict.KEY_REUSED
-                elif before == print_ and order_id in self._lost:
-                    self._lost.discard(order_id)
+                elif before == print_ and order_id in self._lost and order_id not in found:
+                    found.add(order_id)
                     records.append(record)
                     verdict = Verdict.ACCEPTED
                 elif before is not None:
@@ -141,12 +173,17 @@ class Intake:
                 if key and used_for is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     uses[key] = order_id
                     new_uses.append((key, order_id, now))
+            # Written only if no other intake has written the same order or key since it was read.
+            checks = []
+            if keys:
+                checks.append(self._log.db.insert_new(cursor, self._new_key, keys))
             if records:
-                if keys:
-                    self._log.db.insert(cursor, self._new_key, keys)
                 self._log.put(cursor, records)
             if new_uses:
-                self._log.db.insert(cursor, self._use, new_uses)
+                checks.append(self._log.db.insert_new(cursor, self._use, new_uses))
+            for check in checks:
+                check()
+        self._lost -= found
         return verdicts
 
     def numbers(self, order_ids: Sequence[str]) -> list[int]:

@@ -13,7 +13,7 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, OrderCreated, status
 from order_sagas.actors.sagas.definition import Saga
-from order_sagas.bridges.intake.intake import Intake, Log, Verdict
+from order_sagas.bridges.intake.intake import Intake, Lock, Log, Verdict, take_beside_others
 from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.record import Outgoing
@@ -35,7 +35,8 @@ class SagaStarts:
             f"AND order_id {db.is_in('text')}"
         )
         self._new = (
-            f"INSERT INTO saga_starts (saga, order_id, fingerprint) VALUES ({mark}, {mark}, {mark})"
+            "INSERT INTO saga_starts (saga, order_id, fingerprint) "
+            f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT (saga, order_id) DO NOTHING"
         )
 
     def take(self, starts: Sequence[Message], submitter: str = "") -> list[Verdict]:
@@ -48,12 +49,15 @@ class SagaStarts:
         if self._saga.starts_on is OrderCreated:
             orders = [start for start in starts if isinstance(start, OrderCreated)]
             return Intake(self._log, self._clock).take(orders, None, [submitter] * len(orders))
+        return take_beside_others(self._log.db, lambda lock: self._take(lock, starts))
+
+    def _take(self, lock: Lock, starts: Sequence[Message]) -> list[Verdict]:
         at, name = iso(self._clock.now()), self._saga.name
         verdicts: list[Verdict] = []
         new: list[tuple[str, str, bytes]] = []
         records: list[Outgoing] = []
         with self._log.transaction() as cursor:
-            self._log.db.alone(cursor)  # so that two cannot start the same saga
+            lock(cursor)
             known = self._fingerprints(cursor, [start.order_id for start in starts])
             for start in starts:
                 print_, record = _fingerprint(start), self._record(start, at)
@@ -69,8 +73,10 @@ class SagaStarts:
                     verdict = Verdict.ACCEPTED
                 verdicts.append(verdict)
             if records:
-                self._log.db.insert(cursor, self._new, new)
+                # Written only if nobody else has started the same saga since it was read.
+                check = self._log.db.insert_new(cursor, self._new, new)
                 self._log.put(cursor, records)
+                check()
         return verdicts
 
     def _record(self, start: Message, at: str) -> Outgoing:

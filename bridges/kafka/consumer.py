@@ -11,6 +11,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from order_sagas.bridges.kafka.assignor import ShardAssignor
 from order_sagas.bridges.kafka.backpressure import Outstanding
+from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import (
@@ -86,6 +87,7 @@ class TopicReader:
         self._rewind: deque[frozenset[int]] = deque()
         self._report: dict[TopicPartition, OffsetAndMetadata] = {}
         self._report_lock = threading.Lock()
+        self._clocks = ClockWatch()
 
     def start(self) -> None:
         """Start the thread. Never fails: while Kafka cannot be reached, connecting is retried."""
@@ -211,6 +213,8 @@ class TopicReader:
         self._send_report(consumer)
 
     def _hand_over(self, records: list[Record]) -> None:
+        if records:
+            self._clocks.read(records[-1].topic, records[-1].timestamp)
         batch = Batch(records, frozenset(record.partition for record in records))
         self._outstanding.add(batch)
         self._owner.on_batch(batch)

@@ -64,6 +64,14 @@ class Connection(Protocol):
         """Within a transaction: run an INSERT of one row, `... VALUES (...) ...`, for each row."""
         ...
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Within a transaction: run an INSERT that leaves out, or changes, rows that exist.
+
+        Returns a function that waits for the result, and raises ConflictError if one of the rows
+        was not written, because another transaction has written it meanwhile.
+        """
+        ...
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor in the same transaction.
 
@@ -77,7 +85,11 @@ class Connection(Protocol):
         ...
 
     def alone(self, cursor: Any) -> None:
-        """Serialise with all other transactions that call this, until this one ends."""
+        """Serialise with all transactions that call this or `together`, until this one ends."""
+        ...
+
+    def together(self, cursor: Any) -> None:
+        """Serialise with transactions that call `alone`, but not with others that call this."""
         ...
 
     def check_now(self, cursor: Any) -> None:
@@ -179,13 +191,13 @@ def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
     The settings of its sessions are those of `postgres_session`.
     """
     need("postgres")
-    from order_sagas.bridges.storage.postgres_session import open_session
+    from order_sagas.bridges.storage.postgres_session import of_reader, open_session
 
     engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
 
     @event.listens_for(engine, "do_connect")
     def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
-        session = open_session(url, {}, prepare_threshold=None)
+        session = open_session(url, of_reader(), prepare_threshold=None)
         session.connection.autocommit = False
         record.info[_BEGIN] = session.begin
         return session.connection
@@ -336,6 +348,11 @@ class SqliteConnection:
         """Run the INSERT for the rows, several rows with one statement."""
         insert(cursor, sql, rows)
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for the rows: no other transaction writes meanwhile."""
+        insert(cursor, sql, rows)
+        return lambda: None
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
         cursor = self._connection.cursor()
@@ -343,6 +360,9 @@ class SqliteConnection:
         return cursor
 
     def alone(self, cursor: Any) -> None:
+        """Do nothing: a transaction that writes has a lock on the whole database."""
+
+    def together(self, cursor: Any) -> None:
         """Do nothing: a transaction that writes has a lock on the whole database."""
 
     def check_now(self, cursor: Any) -> None:

@@ -10,7 +10,12 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from order_sagas.bridges.errors import StoreError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.errors import (
+    ConflictError,
+    StoreError,
+    StoreUnavailableError,
+    UnstorableError,
+)
 from order_sagas.bridges.storage.answer_limit import LimitedConnection
 from order_sagas.bridges.storage.postgres_session import (
     WITHOUT_LIMITS,
@@ -53,6 +58,8 @@ def _errors() -> Iterator[None]:
         yield
     except _UNSTORABLE as error:
         raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
+    except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
+        raise ConflictError(f"PostgreSQL: {str(error).strip()}") from error
     except _AWAY as error:
         if (error.sqlstate or "").startswith("54"):  # a limit of the server: waiting does not help
             raise UnstorableError(f"PostgreSQL: {str(error).strip()}") from error
@@ -136,6 +143,18 @@ class PostgresConnection:
         """Run the INSERT for each of the rows, pipelined."""
         cursor.executemany(sql, rows)
 
+    def insert_new(self, cursor: Any, sql: str, rows: Sequence[Row]) -> Callable[[], None]:
+        """Run the INSERT for each of the rows, pipelined; the result counts those written."""
+        inserted = self.beside(cursor)
+        inserted.executemany(sql, rows)
+
+        def check() -> None:
+            self.beside(cursor).execute("SELECT 1").fetchall()  # after the results of all before
+            if inserted.rowcount != len(rows):
+                raise ConflictError("another transaction has written the same rows")
+
+        return check
+
     def beside(self, cursor: Any) -> Any:
         """Return a new cursor of the same connection."""
         return cursor.connection.cursor()
@@ -158,6 +177,10 @@ class PostgresConnection:
     def alone(self, cursor: Any) -> None:
         """Take an advisory lock until the end of the transaction."""
         self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock({ALONE})")
+
+    def together(self, cursor: Any) -> None:
+        """Share the advisory lock of `alone` until the end of the transaction."""
+        self.beside(cursor).execute(f"SELECT pg_advisory_xact_lock_shared({ALONE})")
 
     def check_now(self, cursor: Any) -> None:
         """Check deferred constraints, and wait for the results of all statements."""

@@ -102,6 +102,11 @@ def of_worker() -> dict[str, str]:
     return {"synchronous_commit": "on", _IDLE: f"{FROZEN_SECONDS}s"}
 
 
+def of_reader() -> dict[str, str]:
+    """Return the settings of a session that reads, and may think as long as it likes."""
+    return {_IDLE: "0"}
+
+
 def open_session(
     url: sa.URL,
     fixed: Mapping[str, str],

@@ -265,7 +265,7 @@ def step_id(saga_id: str, step: str, undo: bool) -> str:
 def _topic_of(row: Step[Any, Any], undo: bool) -> str:
     """Return the topic of a step's commands; the start of a child is in the topic of its saga."""
     if row.is_child and not undo:
-        topic: str = row.origin.topic  # type: ignore[attr-defined]
+        topic: str = row.runs.origin.topic
         return topic
     return row.to.topic
 

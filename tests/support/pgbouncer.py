@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.support.ports import free_port
+from tests.support.required import skip_or_fail
 from tests.support.waiting import wait_until
 
 CONFIGURATION = """\
@@ -29,6 +30,12 @@ default_pool_size = 3
 def why_no_pgbouncer() -> str:
     """Return what is missing on this machine; empty if nothing is."""
     return "" if shutil.which("pgbouncer") else "Not installed: pgbouncer."
+
+
+def need_pgbouncer() -> None:
+    """Skip the test, or fail it, if there is none."""
+    if missing := why_no_pgbouncer():
+        skip_or_fail("REQUIRE_PGBOUNCER", missing)
 
 
 class PgBouncer:
@@ -51,6 +58,11 @@ class PgBouncer:
             command[1:1] = ["--user", pwd.getpwuid(owner).pw_name]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         wait_until(self._answers, "PgBouncer to answer")
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
 
     def url(self) -> str:
         """Return the URL of the server's database through the pooler."""

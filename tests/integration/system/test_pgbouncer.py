@@ -11,8 +11,8 @@ from order_sagas.bridges.storage.connection import connect, postgres_engine
 from order_sagas.bridges.storage.postgres import PostgresConnection
 from tests.integration.system.conftest import MakeSystem
 from tests.support.kafka_system import orders
-from tests.support.pgbouncer import PgBouncer, why_no_pgbouncer
-from tests.support.required import skip_or_fail
+from tests.support.pgbouncer import PgBouncer, need_pgbouncer
+from tests.support.postgres_standby import administer
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -28,21 +28,11 @@ IN_SHOP = {"options": "-csearch_path=shop"}
 @pytest.fixture
 def pooler(tmp_path: Path, postgres_url: str) -> Iterator[PgBouncer]:
     """In front of a database with a schema `shop`."""
-    if missing := why_no_pgbouncer():
-        skip_or_fail("REQUIRE_PGBOUNCER", missing)
+    need_pgbouncer()
     administer(postgres_url, "CREATE SCHEMA shop")
     made = PgBouncer(tmp_path, postgres_url)
     yield made
     made.close()
-
-
-def administer(url: str, *statements: str) -> None:
-    """Run statements on the server itself, each in a transaction of its own."""
-    engine = postgres_engine(sa.make_url(url), isolation_level="AUTOCOMMIT")
-    with engine.connect() as db:
-        for statement in statements:
-            db.exec_driver_sql(statement)
-    engine.dispose()
 
 
 def through(pooler: PgBouncer) -> str:
