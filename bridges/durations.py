@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-BOUNDS: tuple[float, ...] = tuple(10 ** (exponent / 4) for exponent in range(-12, 25))
-"""Upper bounds of the buckets in seconds, four for each power of ten, from 1 ms to 11 days."""
+BOUNDS: tuple[float, ...] = tuple(10 ** (exponent / 4) for exponent in range(-20, 25))
+"""Upper bounds of the buckets in seconds, four for each power of ten, from 10 µs to 11 days."""
 BUCKETS = len(BOUNDS) + 1
 """Number of buckets. The last one is for all that is longer."""
 

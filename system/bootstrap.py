@@ -39,6 +39,7 @@ from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 from order_sagas.system.wire_forms import wire_forms_of
 
 
@@ -175,6 +176,7 @@ def open_context(
         journal=journal,
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
+        keep_outbox_events=_keep_outbox_events(parts.settings),
         schedules=parts.schedules,
         keep_early_replies=parts.settings.keep_early_replies,
         most_early_replies=parts.settings.most_early_replies,
@@ -186,6 +188,12 @@ def open_context(
         roles=roles_of(parts.services),
         wire_forms=wire_forms_of(parts.settings, registry),
     )
+
+
+def _keep_outbox_events(settings: Settings) -> float | None:
+    """Return for how long records that are left to change data capture are kept; None: none are."""
+    captured = settings.kafka and settings.publish == OUTBOX_TABLE
+    return settings.keep_outbox_events if captured else None
 
 
 class RunningSystem:

@@ -34,6 +34,7 @@ from order_sagas.bridges.storage.order_records import OrderRecords
 from order_sagas.system.app import app_of
 from order_sagas.system.roles import group_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 from order_sagas.system.wire_forms import wire_forms_of
 
 
@@ -96,7 +97,7 @@ class KafkaAccess:
         return OutboxLog(
             self.settings.database, self.settings.partitions, self._connection,
             app_of(self.settings).topics, self.settings.kafka_group, self.kept,
-            wire_forms_of(self.settings),
+            wire_forms_of(self.settings), by_capture=self.settings.publish == OUTBOX_TABLE,
         )  # fmt: skip
 
     def letters(self) -> DeadLetterSource:

@@ -18,6 +18,7 @@ from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_emb
 from order_sagas.bridges.storage.order_records import OrderRecords, records_around
 from order_sagas.system.app import app_of
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.model import OUTBOX_TABLE
 
 
 class LogAccess(Protocol):
@@ -135,7 +136,15 @@ class EmbeddedAccess:
 
 
 def check_log(settings: Settings) -> None:
-    """Raise StoreError if the embedded log is configured with a database other than SQLite."""
+    """Raise StoreError if the embedded log is configured with what only Kafka can do.
+
+    That is a database other than SQLite, or records that change data capture publishes.
+    """
+    if not settings.kafka and settings.publish == OUTBOX_TABLE:
+        raise StoreError(
+            f"publish = {OUTBOX_TABLE} leaves records to what publishes them to Kafka: name that "
+            "Kafka (--kafka); the embedded log is read from the database itself"
+        )
     if not settings.kafka and not settings.database.startswith("sqlite"):
         raise StoreError(
             "the embedded log is a table of SQLite: "

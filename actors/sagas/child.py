@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import msgspec
@@ -18,12 +18,11 @@ from order_sagas.actors.sagas.child_messages import (
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.durations import hours
 from order_sagas.actors.sagas.known_replies import Replies
-from order_sagas.actors.sagas.participant import Participant
 from order_sagas.actors.sagas.retry import ONCE, Retry
 from order_sagas.actors.sagas.rows import Condition
 from order_sagas.actors.sagas.same_fields import function_of
 from order_sagas.actors.sagas.state import saga_id_of
-from order_sagas.actors.sagas.step import Read, S, Step
+from order_sagas.actors.sagas.step import Read, S, Step, X
 
 LOOK_EVERY = hours(1)
 """Seconds after which a parent asks a child without a deadline of its own for its outcome."""
@@ -33,13 +32,14 @@ FOR_A_DAY = Retry(attempts=24, backoff=0.0, factor=1.0)
 
 
 @attrs.frozen(init=False)
-class Child(Step[S, Replies]):  # type: ignore[override]
+class Child(Step[S, X]):  # type: ignore[override]
     """Runs another saga, the child, and waits for its end.
 
-    `start` makes the message that starts the child, or is its class, as in a `Step`. The order id
-    of that message may be any that no other saga of the child's definition uses; if one does, the
-    step fails with the code `order_in_use`. If the child is cancelled, the step fails with the
-    child's code and reason.
+    `start` makes the message that starts the child, or is its class, as in a `Step`. It takes the
+    start of the parent, or that and the replies; as the step of an `Each`, the start and the item,
+    and the replies as a third. The order id of that message may be any that no other saga of the
+    child's definition uses; if one does, the step fails with the code `order_in_use`. If the child
+    is cancelled, the step fails with the child's code and reason.
 
     `within` is how long the child may take, in seconds: after that, it is undone with all that came
     before. Without it, the deadlines of the child are all there are.
@@ -53,8 +53,6 @@ class Child(Step[S, Replies]):  # type: ignore[override]
     Raises DefinitionError if the fields contradict each other.
     """
 
-    is_child: ClassVar[bool] = True
-
     saga: Saga[Any] = attrs.field(kw_only=True)
     detached: bool = attrs.field(default=False, kw_only=True)
 
@@ -63,7 +61,12 @@ class Child(Step[S, Replies]):  # type: ignore[override]
         name: str,
         *,
         saga: Saga[Any],
-        start: Callable[[S], Message] | Callable[[S, Replies], Message] | type[Message],
+        start: (
+            Callable[[S], Message]
+            | Callable[[S, X], Message]
+            | Callable[[S, X, Replies], Message]
+            | type[Message]
+        ),
         within: float | None = None,
         needs_no_undo: bool = False,
         pivot: bool = False,
@@ -101,15 +104,14 @@ class Child(Step[S, Replies]):  # type: ignore[override]
         )
 
     @property
-    def origin(self) -> Participant:
-        """The receiver of the message that starts the child."""
-        origin = self.saga.origin
-        return Participant(origin.name, origin.topic)
+    def runs(self) -> Saga[Any]:
+        """The definition of the child."""
+        return self.saga
 
     def _check(self) -> None:
         """Consistent as it is made: a cancelled child is one that failed, and one undone."""
 
-    def scaled(self, factor: float) -> Step[S, Replies]:
+    def scaled(self, factor: float) -> Step[S, X]:
         """The same row with every duration multiplied by `factor`, but those of asking again."""
         if factor == 1:
             return self

@@ -5,7 +5,6 @@ from typing import Any
 
 from order_sagas.actors.errors import DefinitionError, UnknownSagaError
 from order_sagas.actors.messages import Message, OperatorCommand
-from order_sagas.actors.sagas.child import Child
 from order_sagas.actors.sagas.child_messages import CHILDREN, UndoChild
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.state import saga_id_of
@@ -59,9 +58,9 @@ class Registry:
     def _check_children(self) -> None:
         for saga in self:
             for row in saga.rows:
-                if isinstance(row, Child) and row.saga.name not in self.newest:
+                if row.is_child and row.runs.name not in self.newest:
                     raise DefinitionError(
-                        f"saga {saga.name!r}: step {row.name!r} runs the saga {row.saga.name!r}, "
+                        f"saga {saga.name!r}: step {row.name!r} runs the saga {row.runs.name!r}, "
                         "which is not registered"
                     )
 

@@ -185,6 +185,9 @@ class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
     An item's step has the name of `step` with its number, counted from 0, like `"book seat[2]"`;
     replies carry it in `step`. A reply that does not is taken for the first item that waits.
 
+    `step` may be a `Child`: then each item runs a saga of its own, whose order id must be another
+    for each item.
+
     `over` is called whenever it is needed, so it must be pure, and must read nothing that changes
     later. Without items the row is skipped.
     """
@@ -270,6 +273,11 @@ class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
         count = takes(self.over, what)
         check_takes(what, count, "start", "start, replies")
         object.__setattr__(self, "over_takes", count)
+
+    @property
+    def runs(self) -> Any:
+        """The definition of the saga that each item runs, if the row's step is a `Child`."""
+        return self.step.runs
 
     @property
     def item_name(self) -> str:

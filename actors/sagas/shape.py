@@ -159,4 +159,4 @@ def _name_of(message: type | None) -> str:
 
 def _child_of(step: Any) -> str:
     """The name of the saga that a row runs, if it is a `Child`, whose module imports this one."""
-    return str(step.saga.name) if step.is_child else ""
+    return str(step.runs.name) if step.is_child else ""

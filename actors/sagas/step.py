@@ -104,9 +104,6 @@ class Step(Generic[S, X]):
     """
 
     kind: ClassVar[str] = "step"
-    is_child: ClassVar[bool] = False
-    """True if the step runs another saga; see `Child`."""
-
     name: str
     to: Participant = attrs.field(converter=participant_of, kw_only=True)
     do: Callable[..., Message] | None = attrs.field(
@@ -252,6 +249,16 @@ class Step(Generic[S, X]):
         if self.name.endswith("]"):
             self._refuse("a name must not end with ']', as the names of the items of an `Each` do")
         self._check()
+
+    @property
+    def runs(self) -> Any:
+        """The definition of the saga that the step runs, if it is a `Child` or an `Each` of one."""
+        return None
+
+    @property
+    def is_child(self) -> bool:
+        """True if the step runs another saga; see `Child`."""
+        return self.runs is not None
 
     @property
     def takes_replies(self) -> bool:

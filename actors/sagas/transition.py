@@ -199,12 +199,14 @@ class Transition:
 
     def send_child(self, message: Message, step: str, attempt: int, event: str) -> None:
         """Send a child saga its start or its undo."""
-        saga_id, child = self.before.saga_id, self.saga.rows[self.saga.index[step]]
+        saga_id, child = self.before.saga_id, self.saga.row_named(step)
+        assert child is not None
         to, event_id, to_saga = CHILDREN, f"{saga_id}/{event}/{attempt}", saga_id
         if isinstance(message, UndoChild):
             message, to_saga = replace(message, parent=saga_id), message.saga_id
         else:
-            to = child.origin  # type: ignore[attr-defined]
+            origin = child.runs.origin
+            to = Participant(origin.name, origin.topic)
             if child.done:
                 event_id = child_event_id(saga_id, step, attempt)
         stamped = replace(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.definitions import DefinitionRoutes
 from order_sagas.bridges.http.api.endpoint import Endpoint
 from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
@@ -85,9 +86,10 @@ class HttpApp:
             ),
             *DeadLetterRoutes(dependencies, options).endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
+            *SystemRoutes(dependencies, self.reader).endpoints(),
+            *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
             *actions.endpoints(),
             *ExportRoutes(self.reader, actions).endpoints(),
-            *SystemRoutes(dependencies, self.reader).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

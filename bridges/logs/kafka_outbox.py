@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
@@ -20,6 +21,7 @@ from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.wire_forms import WireForm
+from order_sagas.bridges.storage.outbox_events import fits
 from order_sagas.bridges.storage.store import SUBMITTED, Store
 
 _log = structlog.get_logger(__name__)
@@ -105,12 +107,15 @@ class OutboxLog:
         group: str,
         dead_letters: KeptTopic | None = None,
         wire_forms: Mapping[str, WireForm] | None = None,
+        *,
+        by_capture: bool = False,
     ) -> None:
         """`topics` are all that may be written.
 
         `group` is the consumer group of workers that have all roles.
 
-        `wire_forms` says how values are written to topics whose records are not plain.
+        `wire_forms` says how values are written to topics whose records are not plain. With
+        `by_capture`, records are left in the table `outbox_events`, for change data capture.
         `dead_letters` caches the topic `dead-letters`; without it, the whole topic is read on each
         call of `letters`.
         """
@@ -119,6 +124,7 @@ class OutboxLog:
         self._group = group
         self._letters = TopicLetters(connection, partitions, dead_letters)
         self._wire_forms = wire_forms or {}
+        self._by_capture = by_capture
         check_topics(connection, topics, partitions=partitions)
         self._store = Store(database, Registry(()), partitions, SUBMITTED)
         self.db = self._store.db
@@ -165,10 +171,19 @@ class OutboxLog:
 
     def put(self, cursor: Any, records: Iterable[Outgoing], *, handled: bool = False) -> None:
         """Store records in the outbox within a transaction. `handled` has no effect here."""
+        if self._by_capture:
+            records = self._leave(cursor, [*records])
         rows = [(record.partition, record) for record in records]
         if rows:
             ids = self._store.fill_outbox(cursor, rows)
             self._put.update(zip(ids, (record for _, record in rows), strict=True))
+
+    def _leave(self, cursor: Any, records: list[Outgoing]) -> list[Outgoing]:
+        """Leave records to change data capture; return those that it cannot publish whole."""
+        left = [record for record in records if fits(record)]
+        if left:
+            self._store.outbox_events.add(cursor, left, SystemClock().now())
+        return [record for record in records if not fits(record)]
 
     def append(self, *records: Outgoing) -> int:
         """Store records in one transaction and publish them; return how many workers run."""

@@ -60,12 +60,12 @@ class Batch:
     left: list[tuple[Outgoing, str]] = attrs.field(factory=list)
     """Records for the embedded log's queues of roles, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
+    events: list[Outgoing] = attrs.field(factory=list)
+    """Records that change data capture publishes."""
     calls: list[ExternalCall] = attrs.field(factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
     dead_letters: int = 0
-    moved: list[Ack] = attrs.field(factory=list)
-    """Acks that contain saga transitions, for observers."""
     acks: list[Ack] = attrs.field(factory=list)
     """All that was absorbed, in order."""
     refused: list[tuple[Route, Message]] = attrs.field(factory=list)
@@ -104,13 +104,16 @@ class Batch:
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]
                 self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
-        if handled.notes:
-            self.moved.append(handled)
         if handled.calls:
             self.calls += handled.calls
         if handled.operated is not None:
             self.operated.append(handled.operated)
         return saga
+
+    @property
+    def moved(self) -> list[Ack]:
+        """The acks that contain saga transitions, for observers."""
+        return [ack for ack in self.acks if ack.notes]
 
     def calls_over(self) -> list[CallId]:
         """Return the ids of the calls whose outcomes this batch handles."""
@@ -129,6 +132,6 @@ class Batch:
         """Whether there is nothing to store."""
         return not (
             self.records or self.entities or self.sagas or self.appended or self.left
-            or self.outbox or self.offsets or self.deferred or self.redelivered or self.calls
-            or self.early or self.settled or self.schedules or self.operated
+            or self.outbox or self.events or self.offsets or self.deferred or self.redelivered
+            or self.calls or self.early or self.settled or self.schedules or self.operated
         )  # fmt: skip

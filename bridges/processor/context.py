@@ -52,6 +52,8 @@ class ProcessorContext:
     """Seconds for which finished orders are kept; None to keep them for ever."""
     keep_idempotency_keys: float | None = None
     """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
+    keep_outbox_events: float | None = None
+    """Seconds for which rows of `outbox_events` are kept; None if no records are left there."""
     keep_early_replies: float = 86_400.0
     """Seconds for which replies that came too early are kept; 0.0 to keep none."""
     most_early_replies: int = 10_000

@@ -112,7 +112,7 @@ class EarlyReplies:
                     self._settle(batch, each)
                     items.append(item)
                 elif verdict:
-                    self._give_up(batch, each, verdict)
+                    self._give_up(batch, each, verdict, item.message)
         return items
 
     def expire(self, batch: Batch) -> None:
@@ -161,9 +161,11 @@ class EarlyReplies:
             return None
         return Item(message, record.topic, record, ours)
 
-    def _give_up(self, batch: Batch, each: EarlyReply, reason: str) -> None:
+    def _give_up(
+        self, batch: Batch, each: EarlyReply, reason: str, message: Message | None = None
+    ) -> None:
         self._settle(batch, each)
-        self._dead_letters.write(batch, each.record, reason)
+        self._dead_letters.write(batch, each.record, reason, message=message)
 
     def _note(self, each: EarlyReply) -> None:
         self._known.setdefault(each.order_id, {})[each.id] = each

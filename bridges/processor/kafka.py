@@ -34,6 +34,7 @@ from order_sagas.bridges.processor.topic_check import TopicCheck
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
+from order_sagas.bridges.storage.outbox_events import fits
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
 from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
@@ -169,6 +170,8 @@ class KafkaLogAdapter:
         self._left: set[int] = set()
         """Ids of the submitters' rows that were in the outbox at the last read."""
         self._owner: _Owner | None = None
+        self._by_capture = self._context.keep_outbox_events is not None
+        """Whether change data capture publishes records, from the table `outbox_events`."""
 
     # --- opening and closing ------------------------------------------------------------------
 
@@ -420,12 +423,15 @@ class KafkaLogAdapter:
         return routes  # each role has offsets of its own
 
     def emit(self, batch: Batch, outgoing: Outgoing, shard: int) -> bool:
-        """Add the record to the outbox; it is delivered in a later batch."""
+        """Add the record to an outbox; it is delivered in a later batch, when it was published."""
         if shard not in self._ownership.epochs:
             # A service replies about an order of another shard. If this worker dies before the
             # record is published, the next owner of one of its own shards publishes it.
             shard = next(iter(self._ownership.epochs), shard)
-        batch.outbox.append((shard, outgoing))
+        if self._by_capture and fits(outgoing):
+            batch.events.append(outgoing)
+        else:
+            batch.outbox.append((shard, outgoing))
         return False
 
     def changes(self, batch: Batch, changes: Changes) -> Changes:

@@ -150,6 +150,8 @@ class BatchProcessor(Actor):
         self._expiry_due = self._schedule_due = False
         self._expiry_at = self._schedule_at = NEVER
         """When the next wakeup comes that looks (seconds since the Unix epoch)."""
+        self._schedules_known = False
+        """Whether the schedules' rows were read since the last rollback or gain of shards."""
         self._stopping: list[ActorAddress] = []
         """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
@@ -250,9 +252,9 @@ class BatchProcessor(Actor):
         self._rates = Rates(now, 0, 0)
         if connect.coordinator:
             self._mark = OrderMark(context.store)
-        keep, keep_keys = context.keep_finished, context.keep_idempotency_keys
-        if (keep, keep_keys) != (None, None) and connect.coordinator:
-            self._pruner = Pruner(context.store, context.clock, keep, keep_keys)
+        keeps = (context.keep_finished, context.keep_idempotency_keys, context.keep_outbox_events)
+        if keeps != (None, None, None) and connect.coordinator:
+            self._pruner = Pruner(context.store, context.clock, *keeps)
             self.wake_up(self._pruner.pause, Prune())
         self._look_at_pauses()
         self._log.open()
@@ -365,7 +367,8 @@ class BatchProcessor(Actor):
             self._expiry_due = False
             self._early_replies.expire(batch)
             self._watch_early_replies()
-        self._watch_schedules()
+        if not self._schedules_known:
+            self._watch_schedules()
         if self._schedule_due and not self._stopping:
             self._schedule_due = False
             self._scheduler.fire(batch)
@@ -399,6 +402,7 @@ class BatchProcessor(Actor):
         if self.context.schedules and ORCHESTRATOR in self.receivers:
             self._scheduler.shards_gained()
             self._sleep_until_due()
+        self._schedules_known = True
 
     def _sleep_until_due(self) -> None:
         seconds = self._scheduler.sleep
@@ -584,6 +588,7 @@ class BatchProcessor(Actor):
             appended=batch.appended,
             left=batch.left,
             outbox=batch.outbox,
+            events=batch.events,
             offsets=batch.offsets,
             epochs=self.ownership.epochs,
             deferred=batch.deferred,
@@ -639,6 +644,7 @@ class BatchProcessor(Actor):
         self._deferral.shards_gained()
         self._early_replies.shards_gained()
         self._watch_early_replies()
+        self._schedules_known = False
 
     def lose(self, shards: frozenset[int]) -> None:
         """Own these shards no longer, and release their sagas. Call it between batches."""
@@ -655,6 +661,7 @@ class BatchProcessor(Actor):
         Outcomes of calls are kept, since the shards may be gained again.
         """
         batch = self._batch
+        self._schedules_known = False
         if self._state is State.OPEN or self._state is State.COMMITTING:
             self._close_batch()
         self._batch = None

@@ -8,6 +8,7 @@ from order_sagas.actors.clock import Clock
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.storage.idempotency_key_retention import KeyRound
 from order_sagas.bridges.storage.order_retention import Round
+from order_sagas.bridges.storage.outbox_events import CHUNK
 from order_sagas.bridges.storage.store import Store
 
 log = structlog.get_logger("processor")
@@ -23,24 +24,32 @@ REST = 3.0
 SHORTEST_REST = 0.01
 """Minimum seconds between steps."""
 KEYS_SHARD = 0
-"""Idempotency keys belong to no shard: the owner of this shard prunes all of them."""
+"""Idempotency keys and `outbox_events` belong to no shard: the owner of this shard prunes them."""
 
 
 class Pruner:
-    """Deletes finished orders and idempotency keys whose retention time has passed.
+    """Deletes finished orders, idempotency keys and records that change data capture published.
 
     `keep` is the retention time of the owned shards' orders after their end, `keep_keys` that of
-    keys after their first use, both in seconds; None keeps them for ever.
+    keys after their first use, `keep_events` that of the rows of `outbox_events`, in seconds; None
+    keeps them for ever.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, keep: float | None, keep_keys: float | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        keep: float | None,
+        keep_keys: float | None = None,
+        keep_events: float | None = None,
     ) -> None:
         self._clock = clock
         self._orders = _Orders(store, keep) if keep is not None else None
         self._kinds: list[_Kind] = [self._orders] if self._orders else []
         if keep_keys is not None:
             self._kinds.append(_Keys(store, keep_keys))
+        if keep_events is not None:
+            self._kinds.append(_Events(store, keep_events))
         self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
         """When the next step of each kind is due."""
         self.pause = min([kind.pause for kind in self._kinds])
@@ -139,3 +148,26 @@ class _Keys:
 
     def drop(self) -> None:
         self._round = None
+
+
+class _Events:
+    def __init__(self, store: Store, keep: float) -> None:
+        self._table = store.outbox_events
+        self._keep = keep
+        self._deleted = 0
+        self.pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, keep / 60))
+
+    def step(self, epochs: dict[int, int], now: float) -> bool:
+        if KEYS_SHARD not in epochs:
+            return True
+        deleted = self._table.prune(now - self._keep)
+        self._deleted += deleted
+        if deleted == CHUNK:
+            return False
+        if self._deleted:
+            log.info("outbox_events.pruned", records=self._deleted)
+        self._deleted = 0
+        return True
+
+    def drop(self) -> None:
+        self._deleted = 0

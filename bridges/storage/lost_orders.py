@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from order_sagas.bridges.storage.consumers import consumer_of_role
 from order_sagas.bridges.storage.deferred import parked
+from order_sagas.bridges.storage.outbox_events import waiting_keys
 from order_sagas.bridges.storage.schema import offsets, order_keys, outbox
 from order_sagas.bridges.storage.waiting_orders import waiting_numbers
 
@@ -40,7 +41,8 @@ def handled_partitions(
 def waiting_orders(db: sa.Connection, topic: str, shards: Collection[int]) -> dict[str, int]:
     """The ids of orders of these shards that are accepted and not stored, each with its shard.
 
-    Without those whose start is in the outbox for `topic`, or deferred because of a pause.
+    Without those whose start is in the outbox for `topic`, or in the one for change data capture,
+    or deferred because of a pause.
     """
     numbers = sa.union_all(
         *(sa.select(query.subquery().c.no) for query in waiting_numbers(None))
@@ -54,6 +56,8 @@ def waiting_orders(db: sa.Connection, topic: str, shards: Collection[int]) -> di
         deferred = sa.select(parked.c.key).where(parked.c.topic == topic)
         for (key,) in db.execute(sa.union_all(unpublished, deferred)):
             found.pop(bytes(key or b"").decode(errors="replace"), None)
+        for key in waiting_keys(db, topic, [*found]):
+            found.pop(key, None)
     return found
 
 

@@ -27,6 +27,7 @@ from order_sagas.bridges.storage.log_queues import (
 from order_sagas.bridges.storage.log_table import append, append_for_roles
 from order_sagas.bridges.storage.operator_actions import OperatorActionTable
 from order_sagas.bridges.storage.outages import OutageTable
+from order_sagas.bridges.storage.outbox_events import OutboxEvents
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
@@ -54,6 +55,8 @@ class Changes:
     """Records for the queues of roles that do not run here, each with the role."""
     outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
     """Records for Kafka, each with the shard that caused it."""
+    events: Sequence[Outgoing] = ()
+    """Records for the table `outbox_events`, which change data capture publishes."""
     published: Sequence[int] = ()
     """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
     refused: Sequence[tuple[int, Outgoing]] = ()
@@ -129,6 +132,7 @@ class Store:
         self.schedules = ScheduleTable(self.db)
         self.operator_actions = OperatorActionTable(self.db)
         self.outages = OutageTable(self.db)
+        self.outbox_events = OutboxEvents(self.db)
         self.topic_ids = TopicIds(self.db)
         prepare(self.db, metadata, migrating=migrating)
         self._check_partitions()
@@ -349,6 +353,8 @@ class Store:
             self.clean_outbox(db, changes.published)
         if changes.refused:
             self._refill_outbox(db, changes.refused)
+        if changes.events:
+            self.outbox_events.add(db, changes.events, now)
         ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()

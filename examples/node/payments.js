@@ -40,7 +40,7 @@ function handle({ orderId, status, amount = 0 }) {
 
 const kafka = new Kafka({ brokers: KAFKA.split(",") });
 const producer = kafka.producer({ idempotent: true });
-const consumer = kafka.consumer({ groupId: "payment-service" });
+const consumer = kafka.consumer({ groupId: "payment-service", sessionTimeout: 6000, heartbeatInterval: 2000 });
 await producer.connect();
 await consumer.connect();
 await consumer.subscribe({ topics: [TOPIC], fromBeginning: true });

@@ -46,7 +46,7 @@ STATUS_STYLES = {
 
 LOG_SETTINGS = (
     "app", "services", "database", "partitions", "kafka", "wire_forms", "cloud_events",
-    "cloud_events_source",
+    "cloud_events_source", "publish",
 )  # fmt: skip
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 

@@ -22,6 +22,7 @@ from order_sagas.system.settings import Settings
 from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.supervised_run import Outcome, run_supervised
 
+WORKERS = 1
 EVERY = 1.0
 """Seconds between two orders."""
 BY = "demo"
@@ -37,7 +38,7 @@ def live_settings(directory: Path, seed: int, http: str) -> Settings:
         demo_settings(directory, seed),
         app="order_sagas.system.demo.live_app:APP",
         http=http,
-        workers=1,
+        workers=WORKERS,
     )
 
 
@@ -61,7 +62,7 @@ def run_live(
             started()
 
         try:
-            return run_supervised(settings, settings.workers, stops, begin, lambda _: ended.set())
+            return run_supervised(settings, WORKERS, stops, begin, lambda _: ended.set())
         finally:
             ended.set()
             if traffic.ident:

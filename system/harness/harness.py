@@ -423,8 +423,8 @@ class Harness:
         Raises Violated with all violations.
         """
         self.ledger.audit(self.books)
-        for each in self.stage.incidents.letters_of_handlers():
-            self.ledger.note(Broken("no dead letters", each.order_id, said(each.event)))
+        for order_id, letter in self.stage.incidents.letters_of_handlers():
+            self.ledger.note(Broken("no dead letters", order_id, said(letter)))
         found = list(self.ledger.violations)
         if found:
             raise Violated(found, self.went_wrong(*orders_of(found)))

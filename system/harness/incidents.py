@@ -117,7 +117,13 @@ class Incidents:
         """The incidents of an order, and those of no order."""
         return (each for each in self._all if each.order_id in ("", order_id))
 
-    def letters_of_handlers(self) -> list[Incident]:
+    def letters(self) -> Iterator[tuple[str, DeadLetter]]:
+        """The dead letters that were stored, each with its order id or ""."""
+        for each in self._all:
+            if isinstance(each.event, DeadLetter):
+                yield each.order_id, each.event
+
+    def letters_of_handlers(self) -> list[tuple[str, DeadLetter]]:
         """The dead letters of messages at which a handler raised, unless a fault let it."""
         raised = {
             (each.order_id, each.event.status, each.event.error)
@@ -125,10 +131,9 @@ class Incidents:
             if isinstance(each.event, Raised)
         }
         return [
-            each
-            for each in self._all
-            if isinstance(each.event, DeadLetter)
-            and (each.order_id, each.event.status, each.event.error) in raised
+            (order_id, letter)
+            for order_id, letter in self.letters()
+            if (order_id, letter.status, letter.error) in raised
         ]
 
     def errors(self, order_id: str = "") -> list[Incident]:

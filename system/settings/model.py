@@ -13,6 +13,9 @@ from order_sagas.system.settings.value_types import Kind
 COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
 """How the services learn what to do: from the saga's commands, or from events of each other."""
 
+PRODUCER, OUTBOX_TABLE = "producer", "outbox-table"
+"""Who publishes records to Kafka: a producer of this system, or change data capture of a table."""
+
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
     return attrs.field(
@@ -287,6 +290,17 @@ class Settings:
         "order-sagas",
         kinds.filled("a URI reference"),
         "The source of these CloudEvents; differs between systems that share topics.",
+    )
+    publish: str = _setting(
+        PRODUCER,
+        kinds.choice(PRODUCER, OUTBOX_TABLE),
+        "Who publishes records to Kafka: this system, or change data capture (Debezium) of the "
+        "table outbox_events, in which they are left.",
+    )
+    keep_outbox_events: float = _setting(
+        7 * 86_400.0,
+        kinds.duration(zero=False),
+        "How long rows of outbox_events are kept. Must exceed any downtime of the capture.",
     )
     replication: int = _setting(
         1, kinds.integer(1, 100), "Replicas of every topic that is created."

@@ -83,6 +83,11 @@ STOPPED_SHARDS = _described(
     "Shards that the worker does not read, because a topic was created again or lost records.",
 )
 UP = _described("worker_up", "gauge", "1 if the worker's event loop responds, else 0.")
+ROLE_LAG = _described(
+    "role_records_waiting", "gauge",
+    "Records that are not handled yet, by role. Absent for a role never started.", "role",
+)  # fmt: skip
+"""The only metric of a run as a whole: it has no label of a worker."""
 
 METRICS = (
     STARTED, ENDED, TRANSITIONS, STEPS, SAGAS, LATENESS, RECORDS, COMMITS, AGES, DEAD_LETTERS,

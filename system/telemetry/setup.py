@@ -11,6 +11,7 @@ from order_sagas.bridges.extras import need
 from order_sagas.bridges.processor.messages import Report
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.processor.trace_headers import TraceHeaders
+from order_sagas.system.log_client import log_access
 from order_sagas.system.settings import Settings
 from order_sagas.system.telemetry.meter import Meter
 
@@ -62,9 +63,12 @@ def telemetry_of(settings: Settings) -> Telemetry:
     meter = Meter() if settings.metrics else None
     if not is_traced(settings):
         return Telemetry(meter, TraceHeaders() if settings.trace_headers else None)
+    from order_sagas.system.roles import group_of
+    from order_sagas.system.telemetry.messaging import KafkaMessaging
     from order_sagas.system.telemetry.tracing import SagaTracing, otlp_processor
 
-    tracing = SagaTracing(otlp_processor(settings.otel_endpoint))
+    messaging = KafkaMessaging(group_of(settings)) if settings.kafka else None
+    tracing = SagaTracing(otlp_processor(settings.otel_endpoint), messaging)
     return Telemetry(meter, tracing, tracing.close)
 
 
@@ -84,8 +88,10 @@ def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Ite
         yield
         return
     from order_sagas.system.telemetry.endpoint import Endpoint, Labelled, OneWorker, address_of
+    from order_sagas.system.telemetry.role_lag import WithRoleLag
 
-    collector = Labelled(OneWorker(telemetry.meter, report))
+    worker = Labelled(OneWorker(telemetry.meter, report))
+    collector = WithRoleLag(worker, log_access(settings).lag)
     with Endpoint(*address_of(settings.metrics), collector, _reader_check(settings)):
         yield
 
@@ -102,8 +108,10 @@ def metrics_of_run(
         yield
         return
     from order_sagas.system.telemetry.endpoint import Endpoint, WholeRun, address_of
+    from order_sagas.system.telemetry.role_lag import WithRoleLag
 
-    with Endpoint(*address_of(settings.metrics), WholeRun(metrics), _reader_check(settings)):
+    collector = WithRoleLag(WholeRun(metrics), log_access(settings).lag)
+    with Endpoint(*address_of(settings.metrics), collector, _reader_check(settings)):
         yield
 
 

@@ -45,8 +45,8 @@ class SpanOver:
     attributes: dict[str, Any]
     error: str = ""
     events: tuple[HistoryEntry, ...] = ()
-    is_command: bool = False
-    """True if the span represents a record that was sent."""
+    topic: str = ""
+    """The topic of the record that the span represents, which was sent; "" if there is none."""
 
 
 class Spans:
@@ -116,7 +116,7 @@ class Spans:
                 began=self._now,
                 ended=self._now,
                 attributes=self._attributes(step, undo, "told"),
-                is_command=True,
+                topic=_topic_of(row, undo),
             )
 
     def _attempt(
@@ -138,7 +138,7 @@ class Spans:
             ended=self._now,
             attributes={**self._attributes(step, undo, outcome), "attempt": attempt, **more},
             error=error,
-            is_command=True,
+            topic=_topic_of(self._row(step), undo),
         )
 
     def _settled(self, step: str, undo: bool, outcome: str, error: str) -> Iterator[SpanOver]:
@@ -260,6 +260,14 @@ def command_id(saga_id: str, step: str, undo: bool, attempt: int) -> str:
 def step_id(saga_id: str, step: str, undo: bool) -> str:
     """Return the id of the span of a step, which contains its attempts."""
     return f"{saga_id}/{step}:undo" if undo else f"{saga_id}/{step}"
+
+
+def _topic_of(row: Step[Any, Any], undo: bool) -> str:
+    """Return the topic of a step's commands; the start of a child is in the topic of its saga."""
+    if row.is_child and not undo:
+        topic: str = row.runs.origin.topic
+        return topic
+    return row.to.topic
 
 
 def _name(step: str, undo: bool) -> str:

@@ -26,6 +26,7 @@ from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
 from order_sagas.system.telemetry.derived_ids import span_id_of
 from order_sagas.system.telemetry.ids import GivenIds
+from order_sagas.system.telemetry.messaging import Consumed, KafkaMessaging
 from order_sagas.system.telemetry.spans import SpanOver, Spans
 
 PREFIX = "order_sagas."
@@ -40,10 +41,15 @@ IMPLIED = frozenset({"saga.started", "saga.completed", "saga.cancelled"})
 
 
 class SagaTracing(Tracing):
-    """Creates spans with the OpenTelemetry SDK, whose sampler (OTEL_TRACES_SAMPLER) applies."""
+    """Creates spans with the OpenTelemetry SDK, whose sampler (OTEL_TRACES_SAMPLER) applies.
 
-    def __init__(self, processor: SpanProcessor) -> None:
+    With `messaging`, for sagas on Kafka, spans of commands have the attributes of messaging, and
+    each record that moved a saga has a span, below the one of the record that it answers.
+    """
+
+    def __init__(self, processor: SpanProcessor, messaging: KafkaMessaging | None = None) -> None:
         self._ids = GivenIds()
+        self.messaging = messaging
         name = os.environ.get("OTEL_SERVICE_NAME", "order-sagas")
         resource = Resource.create({"service.name": name})
         self._provider = TracerProvider(
@@ -88,6 +94,11 @@ class SagaTracing(Tracing):
             if not trace.sampled:
                 continue
             saga = context.registry.get(progress.saga, progress.version)
+            if self.messaging:
+                consumed = self.messaging.consumed(batch, handled)
+                if consumed:
+                    ended = context.clock.now()
+                    self._export_consumed(trace, consumed, progress.history[-1].at, ended)
             for span in Spans(saga, progress, list(handled.notes)).over():
                 self._export(trace, span)
 
@@ -95,15 +106,35 @@ class SagaTracing(Tracing):
         start = progress.start
         return self._traces.of(progress.saga_id, start.traceparent, start.tracestate)
 
+    def _export_consumed(
+        self, trace: SagaTrace, consumed: Consumed, began: float, ended: float
+    ) -> None:
+        """Export the span of a record that moved a saga, from the decision to the commit.
+
+        Its parent is the span that the record names: for a reply, the one of the command.
+        """
+        named = read_traceparent(consumed.message.traceparent.encode())
+        ours = named is not None and named.trace_id == trace.trace_id
+        self._ids.trace_id, self._ids.span_id = trace.trace_id, span_id_of(consumed.id)
+        span = self._tracer.start_span(
+            consumed.name,
+            context=trace.below(named.span_id) if named and ours else trace.root,
+            kind=SpanKind.CONSUMER,
+            attributes={f"{PREFIX}order_id": consumed.message.order_id, **consumed.attributes},
+            start_time=_nanoseconds(began),
+        )
+        span.end(_nanoseconds(max(began, ended)))
+
     def _export(self, trace: SagaTrace, over: SpanOver) -> None:
         attributes = dict(over.attributes)
         redact(attributes)
+        sent = self.messaging.sent(over.topic, over.id) if self.messaging and over.topic else {}
         self._ids.trace_id, self._ids.span_id = trace.trace_id, span_id_of(over.id)
         span = self._tracer.start_span(
             over.name,
             context=trace.below(span_id_of(over.parent)) if over.parent else trace.root,
-            kind=SpanKind.PRODUCER if over.is_command else SpanKind.INTERNAL,
-            attributes={PREFIX + name: value for name, value in attributes.items()},
+            kind=SpanKind.PRODUCER if over.topic else SpanKind.INTERNAL,
+            attributes={**{PREFIX + name: value for name, value in attributes.items()}, **sent},
             start_time=_nanoseconds(over.began),
         )
         for entry in over.events:

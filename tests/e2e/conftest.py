@@ -59,7 +59,10 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
 
         def open_page(url: str, **options: Any) -> Page:
             viewport = options.pop("viewport", {"width": 1280, "height": 860})
+            who = options.pop("who", "local")
             context = browser.new_context(viewport=viewport, locale="en-GB", **options)
+            if who:  # who asks is known from an earlier visit
+                context.add_init_script(f"localStorage.setItem('order-sagas.who', '{who}')")
             stack.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(TIMEOUT * 500)

@@ -121,13 +121,17 @@ class Shop:
         body = {"orderId": order_id, **fields}
         self._client.post(f"{self.url}api/v1/sagas/{saga}", json=body).raise_for_status()
 
-    def ask(self, path: str, **body: str) -> None:
-        """Do what is behind a path of the API."""
-        self._client.post(f"{self.url}api/v1/{path}", json=body).raise_for_status()
+    def ask(self, path: str, token: str = "", **body: Any) -> Any:
+        """Do what is behind a path of the API; return the answer."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = self._client.post(f"{self.url}api/v1/{path}", json=body, headers=headers)
+        return answer.raise_for_status().json()
 
-    def wait_for(self, order_id: str) -> None:
-        """Wait for the end of an order."""
-        self._client.get(f"{self.url}api/v1/orders/{order_id}", params={"wait": 60})
+    def wait_for(self, order_id: str, token: str = "") -> None:
+        """Wait for the end of an order, or until its saga needs attention."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        where = f"{self.url}api/v1/orders/{order_id}"
+        self._client.get(where, params={"wait": 60}, headers=headers)
 
     def load(self, **stock: int) -> None:
         """Let goods arrive."""
@@ -142,6 +146,12 @@ class Shop:
         with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
             log.append(*records)
         ring(self.settings.database)
+
+    def put_raw(self, topic: str, value: str, key: str = "k") -> None:
+        """Put a text into a topic, as another program might."""
+        with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
+            record = log.outgoing(topic, key, value.encode())
+        self.put([record])
 
     def _wake(self) -> None:
         self._running.tell_processor(RecordsWaiting())

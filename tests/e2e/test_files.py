@@ -50,3 +50,57 @@ def test_nothing_but_the_page_is_in_reach(shop):
 
     assert [404, 404, 404] == [answer.status_code for answer in answers]
     assert "application/problem+json" == answers[0].headers["content-type"]
+
+
+MOST_BYTES = 150_000
+"""Maximum weight of the page: all that a browser loads of it, as served, without fonts."""
+
+
+def test_the_page_is_light(shop):
+    """Compressed as for a browser, with every script, the chart library and the styles."""
+    total, names = 0, [""] + [f"page/{name}" for name in files_of(FILES)]
+    with httpx.Client(headers={"Accept-Encoding": "gzip"}) as client:
+        for name in names:
+            with client.stream("GET", shop.url + name) as answer:
+                assert 200 == answer.status_code
+                total += sum(len(chunk) for chunk in answer.iter_raw())
+
+    assert len(names) > 40
+    assert total < MOST_BYTES
+
+
+def test_a_client_that_takes_no_gzip_gets_the_file_as_it_is(shop):
+    """And both say that they differ by what the client accepts."""
+    url = f"{shop.url}page/main.js"
+    asked = ("identity", "gzip;q=0", "gzip", "br, gzip;q=0.5")
+    answers = [httpx.get(url, headers={"Accept-Encoding": each}) for each in asked]
+    encodings = [answer.headers.get("content-encoding") for answer in answers]
+    script = (FILES / "main.js").read_text(encoding="utf-8")
+
+    assert [None, None, "gzip", "gzip"] == encodings
+    assert {script} == {answer.text for answer in answers}
+    assert {"Accept-Encoding"} == {answer.headers["vary"] for answer in answers}
+    assert 2 == len({answer.headers["etag"] for answer in answers})
+
+
+def files_of(directory):
+    """The files of the page, by their paths below `directory`."""
+    return sorted(
+        str(each.relative_to(directory))
+        for each in directory.rglob("*")
+        if each.is_file() and each.suffix != ".LICENSE"
+    )
+
+
+def test_what_others_made_comes_with_its_licence():
+    """Beside the file, unchanged, and without markup made from text."""
+    vendor = FILES / "vendor"
+    licence = (vendor / "uPlot.LICENSE").read_text()
+    code = (vendor / "uPlot.js").read_text(encoding="utf-8")
+
+    assert "MIT License" in licence
+    assert "Leon Sorokin" in licence
+    assert code.startswith("/*! https://github.com/leeoniya/uPlot (v1.6.")
+    assert [] == re.findall(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", code
+    )

@@ -6,7 +6,11 @@ from playwright.sync_api import expect
 # One browser for all of them: on one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-VIEWS = ("", "#/orders", "#/orders/A-1", "#/dead-letters")
+VIEWS = (
+    "", "#/orders", "#/orders?sku=X", "#/orders/A-1", "#/dead-letters", "#/actions",
+    "#/sagas/place-order%2FA-1",
+    "#/definitions", "#/history",
+)  # fmt: skip
 
 # Every text that is seen, with the contrast (WCAG 2) between its colour and what lies behind it.
 TOO_FAINT = """() => {
@@ -61,7 +65,11 @@ def busy_shop(quick_shop):
 
 def settled(page, view):
     """Wait until the view shows what it is about."""
-    words = {"": "stuck in the undo of", "#/dead-letters": "No record is left"}
+    words = {
+        "": "stuck in the undo of", "#/dead-letters": "No record is left",
+        "#/orders?sku=X": "No order is like that.", "#/actions": "Nobody has asked for anything",
+        "#/definitions": "New sagas begin with this version", "#/history": "No audit was run",
+    }  # fmt: skip
     expect(page.get_by_role("main")).to_contain_text(words.get(view, "needs attention"))
 
 

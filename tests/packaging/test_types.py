@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(900)]
 PROJECT = '''"""A saga of a project's own."""
 
 from order_sagas import (
-    Answer, Delay, Each, Entity, Message, Notice, Parallel, Participant, Remind, Replies, Saga,
-    Service, Step, Wait, days, hours, minutes,
+    Answer, Child, Delay, Each, Entity, Message, Notice, Parallel, Participant, Remind, Replies,
+    Saga, Service, Step, Wait, days, hours, minutes,
 )
 
 
@@ -109,6 +109,9 @@ SHIP_ALL = Saga(
                 order_id=parcel.order_id, weight=replies[CourierBooked].number)),
         ),
         Step("tell", to=COURIER, do=cancel, pivot=True),
+        Each("boxes", over=lambda parcel: parcel.labels, step=Child(
+            "box", saga=SHIP,
+            start=lambda parcel, label: ParcelReady(order_id=parcel.order_id + label.upper()))),
     ],
     cancelled=[Notice(COURIER, lambda parcel, failure: CancelCourier(order_id=failure.code))],
 )

@@ -40,6 +40,8 @@ class KafkaBroker:
     """Address of the listener with TLS and SASL, for `kafka_config.USERS`."""
     controller_port: int = attrs.field(factory=free_port)
     jvm_options: tuple[str, ...] = _JVM
+    principals: tuple[kafka_config.User, ...] = ()
+    """Users with a login of their own. If there are some, ACLs decide what a login may do."""
     listeners: tuple[kafka_config.Listener, ...] = ()
     """More listeners, for clients that connect through proxies."""
     data: Path = attrs.field(default=attrs.Factory(lambda broker: broker.home / "data", True))
@@ -139,6 +141,7 @@ class KafkaBroker:
             port=self.port,
             sasl_port=self.sasl_port,
             controller_port=self.controller_port,
+            principals=self.principals,
             listeners=self.listeners,
         )
         settings = f"--config={self.home}/server.properties"

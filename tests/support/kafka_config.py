@@ -84,6 +84,13 @@ listener.name.secure.oauthbearer.sasl.jaas.config={oauth}
 _SECURITY = "org.apache.kafka.common.security"
 
 
+_AUTHORIZER = """
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+# Whoever comes without a login: the broker itself, and the tests.
+super.users=User:ANONYMOUS
+"""
+
+
 def write(
     home: Path,
     data: Path,
@@ -92,9 +99,13 @@ def write(
     sasl_port: int,
     controller_port: int,
     listeners: Sequence[Listener] = (),
+    principals: Sequence[User] = (),
 ) -> None:
-    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`."""
-    users = " ".join(f'user_{user.name}="{user.password}"' for user in USERS)
+    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`.
+
+    With `principals`, these can log in too (PLAIN), and ACLs decide what who logs in may do.
+    """
+    users = " ".join(f'user_{user.name}="{user.password}"' for user in (*USERS, *principals))
     settings = _SERVER.format(
         home=home,
         data=data,
@@ -111,7 +122,7 @@ def write(
         oauth=f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required "
         'unsecuredLoginStringClaim_sub="broker";',
     )
-    (home / "server.properties").write_text(settings)
+    (home / "server.properties").write_text(settings + (_AUTHORIZER if principals else ""))
     (home / "log4j2.properties").write_text(_LOG4J)
     _make_certificate(home)
 

@@ -58,3 +58,22 @@ def _download(directory: Path) -> None:
     if done.returncode != 0:
         raise RuntimeError(f"Maven could not get Kafka {KAFKA}:\n{done.stdout}{done.stderr}")
     arriving.rename(directory)
+
+
+def tools_jar() -> Path:
+    """Return the jar with Kafka's command line tools, which the first call downloads.
+
+    It needs those of `jars`. Raises RuntimeError with Maven's output if the download fails.
+    """
+    jar = CACHE / f"kafka-tools-{KAFKA}.jar"
+    with locked(CACHE / "lock"):
+        if not jar.exists():
+            artifact = f"-Dartifact=org.apache.kafka:kafka-tools:{KAFKA}"
+            target = f"-DoutputDirectory={CACHE}"
+            command = ["mvn", "-q", "-B", "dependency:copy", artifact, target]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(
+                    f"Maven could not get Kafka's tools:\n{done.stdout}{done.stderr}"
+                )
+    return jar

@@ -14,6 +14,7 @@ from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import HealthCheck, Liveness, Readiness
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.server.tokens import Role
+from order_sagas.bridges.storage.lag import Lag
 
 KEPT = 2.0
 """Seconds for which a readiness result is cached, to limit requests to Kafka and the database."""
@@ -22,9 +23,9 @@ KEPT = 2.0
 class HealthRoutes:
     """Live: the process answers. Ready (200, else 503): new orders can be stored.
 
-    Only callers who may read get the details. The absence of workers, and topics that they
-    do not read because they were replaced, are reported but do not affect readiness: orders wait in
-    the log.
+    Only callers who may read get the details. The absence of workers, topics that they do not read
+    because they were replaced, and the lag of each role are reported but do not affect readiness:
+    orders wait in the log.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class HealthRoutes:
             problems = self._dependencies.topic_problems()
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
             checks["topics"] = _check_of(f"{problems[0]}{more}" if problems else "")
+            checks["lag"] = HealthCheck(ok=True, detail=_told(self._dependencies.lag()))
         except BridgeError as error:
             checks["workers"] = _check_of(str(error))
         return Readiness(ready=ready, checks=checks)
@@ -114,3 +116,11 @@ def _without_details(result: Readiness) -> Readiness:
 
 def _check_of(problem: str) -> HealthCheck:
     return HealthCheck(ok=not problem, detail=problem)
+
+
+def _told(lag: Lag) -> str:
+    """Return the lag of each role as text; a role that was never started is named as such."""
+    roles = [
+        f"{role} {'never started' if count is None else count}" for role, count in lag.roles.items()
+    ]
+    return f"records waiting: {', '.join(roles)}" if roles else ""

@@ -20,6 +20,7 @@ from order_sagas.bridges.storage.migrations.version_8 import VERSION_8
 from order_sagas.bridges.storage.migrations.version_9 import VERSION_9
 from order_sagas.bridges.storage.migrations.version_10 import VERSION_10
 from order_sagas.bridges.storage.migrations.version_11 import VERSION_11
+from order_sagas.bridges.storage.migrations.version_12 import VERSION_12
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -32,6 +33,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_9,
     VERSION_10,
     VERSION_11,
+    VERSION_12,
 )
 
 FIRST = 1

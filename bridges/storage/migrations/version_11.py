@@ -7,12 +7,12 @@ VERSION_11 = Migration(
     "The system keeps figures of the last hours, and the results of audits.",
     (
         Sql(
-            "CREATE TABLE history (resolution INTEGER NOT NULL, at {integer} NOT NULL, "
-            "source TEXT NOT NULL, started {integer} NOT NULL, ended {integer} NOT NULL, "
-            "cancelled {integer} NOT NULL, records {integer} NOT NULL, "
-            "dead_letters {integer} NOT NULL, durations TEXT NOT NULL, "
-            "in_flight {integer} NOT NULL, shards {integer} NOT NULL, needs_attention {integer}, "
-            "overdue {integer}, waiting {integer}, PRIMARY KEY (resolution, at, source))"
+            "CREATE TABLE history (resolution INTEGER NOT NULL, at BIGINT NOT NULL, "
+            "source TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL, "
+            "cancelled BIGINT NOT NULL, records BIGINT NOT NULL, "
+            "dead_letters BIGINT NOT NULL, durations TEXT NOT NULL, "
+            "in_flight BIGINT NOT NULL, shards BIGINT NOT NULL, needs_attention BIGINT, "
+            "overdue BIGINT, waiting BIGINT, PRIMARY KEY (resolution, at, source))"
         ),
         Sql(
             'CREATE TABLE audits (id {identity} NOT NULL, at {float} NOT NULL, "by" TEXT NOT NULL, '

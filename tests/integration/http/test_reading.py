@@ -10,6 +10,8 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.embedded import an_order
 from tests.support.http_service import serving
 
+ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
+
 
 @pytest.fixture
 def busy(system):
@@ -196,11 +198,14 @@ def test_it_is_ready_while_orders_can_be_stored(system):
         ready = api.get("/health/ready")
         live = api.get("/health/live")
     with serving(system.settings, around={"running": lambda: 2}) as api:
-        workers = api.get("/health/ready").json()["checks"]["workers"]
+        checks = api.get("/health/ready").json()["checks"]
 
     assert (200, 200) == (ready.status_code, live.status_code)
     assert not ready.json()["checks"]["workers"]["ok"]
-    assert {"ok": True, "detail": "2 running"} == workers
+    assert {"ok": True, "detail": "2 running"} == checks["workers"]
+    waiting = checks["lag"]["detail"].removeprefix("records waiting: ").split(", ")
+    assert checks["lag"]["ok"]
+    assert {f"{role} 0" for role in ROLES} == {*waiting}
 
 
 def test_it_is_not_ready_without_its_log(system):

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from order_sagas.bridges.durations import BUCKETS
+from order_sagas.bridges.durations import BUCKETS, bucket_of
 from order_sagas.bridges.http.api.system_views import WorkerView
 from order_sagas.bridges.processor.messages import Report
 from order_sagas.bridges.storage.lag import Lag
@@ -39,7 +39,7 @@ def test_the_last_hour_is_told_from_what_the_workers_recorded(
     system.start()
     system.put(an_order("A"))
     durations = [0] * BUCKETS
-    durations[4] = 30
+    durations[bucket_of(0.009)] = 30
     later = a_report(begun=114, ended=80, cancelled=25, records=400, durations=durations)
     recorder = recorder_of(system, a_report(), None, later)
     now = time.time() // 10 * 10

@@ -1,10 +1,14 @@
 """Taking orders in: each once, whatever comes how often."""
 
+import msgspec
 import pytest
 
 from order_sagas.actors.messages import OrderLine
 from order_sagas.bridges.intake.intake import Intake, Verdict
+from order_sagas.bridges.records.wire_forms import spring_json_string
+from order_sagas.bridges.storage.headers import unpack
 from tests.support.embedded import EmbeddedSystem, an_order
+from tests.support.traced import ELSEWHERE
 
 PEN, INK = (OrderLine(sku=sku, quantity=1, unit_price=100) for sku in ("PEN", "INK"))
 
@@ -101,3 +105,23 @@ def test_a_client_key_of_a_refused_order_is_still_free(system):
     assert [Verdict.CONFLICT, Verdict.ACCEPTED] == intake.take(
         [an_order("o-1", lines=(INK,)), an_order("o-2")], ["key", "key"]
     )
+
+
+def test_an_order_within_a_trace_keeps_the_header_of_the_wire_form(system, monkeypatch):
+    """Its record has the trace context and what the topic's readers need."""
+    plain = system.log.outgoing
+
+    def outgoing(topic, key, value, headers=()):
+        return plain(topic, key, *spring_json_string(value, headers))
+
+    monkeypatch.setattr(system.log, "outgoing", outgoing)
+    traced = msgspec.structs.replace(an_order(), traceparent=ELSEWHERE, tracestate="a=1")
+    Intake(system.log).take([traced])
+    rows = system.log.db.rows("SELECT headers FROM log WHERE topic = 'order-events'", ())
+    ((packed,),) = rows
+
+    assert {
+        "traceparent": ELSEWHERE.encode(),
+        "tracestate": b"a=1",
+        "__TypeId__": b"java.lang.String",
+    } == dict(unpack(packed))

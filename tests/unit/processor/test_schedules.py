@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, OrderCreated
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.schedules import Due, Schedule
+from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import App
 from order_sagas.system.bootstrap import open_store
 from order_sagas.system.order_app import APP
@@ -92,6 +94,40 @@ def test_a_takeover_starts_nothing_again(tmp_path) -> None:
         other.close()
 
         assert ["nightly-20260601T020000Z"] == started(system)
+
+
+def test_rows_are_read_at_the_start_and_after_a_rollback_only(tmp_path) -> None:
+    """Not in every batch; the worker itself writes the rows of its shards."""
+    reads: list[str] = []
+
+    class Noted:
+        def __init__(self, url: str) -> None:
+            self._connection = connect(url)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connection, name)
+
+        def rows(self, sql: str, parameters: Any) -> Any:
+            if "FROM schedules" in sql:
+                reads.append(sql)
+            return self._connection.rows(sql, parameters)
+
+    with a_system(tmp_path, nightly()) as system:
+        system.crash()
+        system.parts = attrs.evolve(system.parts, connect=Noted)
+        system.start()
+        for number in range(5):
+            system.put(an_order(f"o-{number}"))
+        system.advance(3 * HOUR)
+        assert 1 == len(reads)
+        assert "nightly-20260601T020000Z" in started(system)
+
+        other = open_store(system.settings, system.parts.registry, APP.services)
+        other.claim(["log"], [0, 1, 2, 3])
+        other.close()
+        system.put(an_order("o-5"))
+        system.advance(HOUR)
+        assert 1 < len(reads) < 4
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 // Operators' actions. Each asks for a reason, which is stored in the history.
 
-import { part, post } from "./api.js";
+import { part, post, who } from "./api.js";
 import { caller } from "./caller.js";
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { count, many } from "./format.js";
+import { startJob } from "./jobs.js";
 import { problemBox } from "./problem.js";
 import { say } from "./toasts.js";
 
@@ -101,54 +102,86 @@ export function serviceButton(action, name) {
   );
 }
 
-/** Maximum number of orders listed in the confirmation before many are acted on. */
+/** Maximum number of targets listed in the confirmation before many are acted on. */
 const NAMED = 5;
-const ALL = {
-  name: "Retry all",
-  action: "resume",
-  filter: { statuses: ["NEEDS_ATTENTION"] },
-  verb: "Retry",
+const RETRY_ALL = {
+  button: "Retry",
   text: "Retries every step of them that is stuck. For when the cause has been mended.",
 };
+const STUCK = { statuses: ["NEEDS_ATTENTION"] };
 
-/**
- * A button that retries every stuck step of all sagas that need attention, at most a thousand. They
- * are counted first; `tell` is called with the nodes of a problem with counting, or none.
- */
+/** What an action on many sagas asks of the API, and in what words. */
+const SAGAS = {
+  path: "sagas/actions",
+  noun: "saga",
+  targets: (counted) => counted.sagaIds,
+  name: (id) => id.slice(id.indexOf("/") + 1),
+  /** Names the very sagas that were confirmed, so that none is added meanwhile. */
+  part: (filter, ids) => ({ ...(filter.step && { step: filter.step }), sagaIds: ids }),
+};
+const LETTERS = {
+  path: "dead-letters/actions",
+  noun: "dead letter",
+  targets: (counted) => counted.deadLetters,
+  name: (number) => `#${number}`,
+  part: (_, numbers) => ({ numbers }),
+};
+
+/** A button that retries every stuck step of all sagas that need attention, at most a thousand. */
 export function retryAllButton(tell) {
-  return manyButton(() => ALL, "Retry all", "Retry all that need attention", tell);
+  return manyButton(SAGAS, "resume", RETRY_ALL, () => STUCK, "Retry all", "Retry all that need attention", tell);
 }
 
-/** A button for an action on a group of sagas `{saga, step, code}`; `current()` returns it. */
+/** A button for an action on a group of stuck sagas `{saga, step, code}`; `current()` returns it. */
 export function groupButton(action, current, tell) {
-  const what = SAGA[action];
-  const request = () => {
+  const filter = () => {
     const { saga, step, code } = current();
-    return {
-      name: `${what.button} ${step}`,
-      action,
-      filter: { statuses: ["NEEDS_ATTENTION"], saga, step, ...(code && { code }) },
-      verb: what.button,
-      text: what.text,
-      needsReason: what.needsReason,
-      danger: what.danger,
-    };
+    return { ...STUCK, saga, step, ...(code && { code }) };
   };
   const { saga, step, code } = current();
-  return manyButton(request, what.button, `${what.button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`, tell);
+  const label = `${SAGA[action].button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`;
+  return manyButton(SAGAS, action, SAGA[action], filter, SAGA[action].button, label, tell);
 }
 
-function manyButton(request, text, label, tell) {
+/** A button that cancels a group of sagas that retry a step; `current()` returns it. */
+export function retryingButton(current, tell) {
+  const filter = () => ({ retrying: true, saga: current().saga, step: current().step });
+  const { saga, step } = current();
+  return manyButton(SAGAS, "cancel", SAGA.cancel, filter, "Cancel orders", `Cancel all of ${saga} that retry ${step}`, tell);
+}
+
+/** A button for an action on the sagas that are chosen; `ids()` returns their ids. */
+export function chosenSagasButton(action, ids, tell, done) {
+  const what = action === "resume" ? RETRY_ALL : SAGA[action];
+  return manyButton(SAGAS, action, what, () => ({ sagaIds: ids() }), what.button, `${what.button} the chosen`, tell, done);
+}
+
+/** A button for an action on a group of dead letters `{topic, kind}`; `current()` returns it. */
+export function letterGroupButton(action, current, tell, done) {
+  const what = LETTER[action];
+  const filter = () => ({ topic: current().topic, kind: current().kind });
+  const label = `${what.button} all of ${current().topic || "unknown topic"}, ${current().kind}`;
+  return manyButton(LETTERS, action, what, filter, what.button, label, tell, done);
+}
+
+/** A button for an action on the dead letters that are chosen; `numbers()` returns them. */
+export function chosenLettersButton(action, numbers, tell, done) {
+  const what = LETTER[action];
+  return manyButton(LETTERS, action, what, () => ({ numbers: numbers() }), what.button, `${what.button} the chosen`, tell, done);
+}
+
+/** The targets are counted first; `tell` gets the nodes of a problem with counting, or none. */
+function manyButton(kind, action, what, filterOf, text, label, tell, done) {
   const node = button({ button: text }, label, async () => {
     if (node.getAttribute("aria-busy")) return;
     node.setAttribute("aria-busy", "true");
     tell([]);
-    const wanted = request();
+    const filter = filterOf();
     try {
-      const { action, filter } = wanted;
       // Nothing is done in a dry run: its reason only satisfies the check.
-      const why = wanted.needsReason ? "dry run" : "";
-      askMany(wanted, await post("sagas/actions", { action, filter, why, dryRun: true }));
+      const why = what.needsReason ? "dry run" : "";
+      const counted = await post(kind.path, { action, filter, why, dryRun: true });
+      askMany(kind, action, what, filter, counted, done);
     } catch (problem) {
       tell([problemBox(problem)]);
     } finally {
@@ -158,33 +191,62 @@ function manyButton(request, text, label, tell) {
   return node;
 }
 
-function askMany({ name, action, filter, verb, text, needsReason, danger }, counted) {
+function askMany(kind, action, what, filter, counted, done) {
+  const verb = what.button.split(" ")[0];
+  const targets = kind.targets(counted);
+  const refused = Object.entries(counted.refused).map(([reason, n]) => el("li", {}, `${many(n, kind.noun)}: ${reason}`));
   if (!counted.count) {
-    say(`${name}: there is nothing to ${verb.toLowerCase()}.`);
+    const why = Object.keys(counted.refused).join("; ");
+    say(`${verb}: there is nothing to ${verb.toLowerCase()}${why ? `: ${why}` : ""}.`);
     return;
   }
-  const sagas = many(counted.count, "saga");
-  const orders = counted.sagaIds.map((id) => id.slice(id.indexOf("/") + 1));
+  const all = many(counted.count, kind.noun);
+  const names = targets.slice(0, NAMED).map(kind.name);
   const rest = counted.count - NAMED;
   openDialog({
-    title: `${verb} ${counted.more ? "the oldest " : ""}${sagas}`,
-    text,
-    danger,
-    submit: `${verb} ${sagas}`,
+    title: `${verb} ${counted.more ? "the oldest " : ""}${all}`,
+    text: what.text,
+    danger: what.danger,
+    submit: `${verb} ${all}`,
     fields: [
       el("p", { class: "about" },
-        orders.slice(0, NAMED).flatMap((order, place) => [place ? ", " : "", el("code", {}, order)]),
+        names.flatMap((name, place) => [place ? ", " : "", el("code", {}, name)]),
         rest > 0 ? ` and ${count(rest)} more` : ""),
       counted.more ? el("p", {}, "Others are left for the next time.") : "",
-      ...reasonField(needsReason),
-    ],
+      refused.length ? [el("p", {}, "Not possible for:"), el("ul", {}, refused)] : "",
+      ...reasonField(what.needsReason),
+    ].flat(),
     async send(form) {
-      // Limited to the number confirmed: sagas added since are newer, and the oldest come first.
-      const limited = { ...filter, limit: counted.count };
-      const asked = await post("sagas/actions", { action, filter: limited, why: form.get("why").trim() });
-      say(outcome({ button: `${verb} ${many(asked.count, "saga")}` }, asked));
+      const why = reasonOf(form);
+      const first = await startJob({
+        name: `${verb} ${all}`,
+        noun: kind.noun,
+        targets,
+        done,
+        send: (part, request) => post(kind.path, { action, filter: kind.part(filter, part), why, ...(request && { request }) }),
+      });
+      say(outcome({ button: `${verb} ${all}` }, first));
     },
   });
+}
+
+const APPROVAL = {
+  approve: { button: "Approve", text: "Sends the action. Another person has to ask for it than approve it." },
+  reject: { button: "Reject", text: "It is never sent.", needsReason: true, danger: true },
+};
+
+/** A button that approves or rejects an action that waits for a second person. */
+export function approvalButton(decision, action, done) {
+  const what = APPROVAL[decision];
+  return button(what, `${what.button} ${action.action} of ${action.target}`, () =>
+    ask(what, {
+      title: `${what.button}: ${action.action} of ${action.target}`,
+      about: `${action.by}: ${action.why}`,
+      path: `operator-actions/${decision}`,
+      body: { numbers: [action.number] },
+      done,
+    }),
+  );
 }
 
 function button(what, label, onclick) {
@@ -202,7 +264,7 @@ function ask(what, { title, about, path, body, done }) {
       ...reasonField(what.needsReason),
     ],
     async send(form) {
-      const asked = await post(path, { ...body, why: form.get("why").trim() });
+      const asked = await post(path, { ...body, why: reasonOf(form) });
       say(outcome(what, asked));
       done();
     },
@@ -215,12 +277,41 @@ function reasonField(required = false) {
     el("textarea", {
       id: "why", name: "why", rows: 3, maxlength: 500, required, "aria-describedby": "why-help", autofocus: true,
     }),
-    el("p", { class: "hint", id: "why-help" }, caller.remark),
+    el("p", { class: "hint", id: "why-help" }, caller.remark, " ", caller.needsName && who.get() ? otherName() : ""),
+    caller.needsName && !who.get() ? nameField() : "",
+  ].flat();
+}
+
+/** The operator's name: asked for once where the server knows no names. */
+function nameField() {
+  return [
+    el("label", { for: "who" }, "Your name"),
+    el("input", { id: "who", name: "who", value: who.get(), maxlength: 200, autocomplete: "name", required: true }),
   ];
+}
+
+function otherName() {
+  const node = el("button", { type: "button", class: "quiet small", onclick() {
+    node.parentElement.after(...nameField());
+    document.getElementById("who").focus();
+    node.remove();
+  } }, "Not you?");
+  return node;
+}
+
+/** The reason in a form; keeps the name in it. Throws Error if there is no name. */
+function reasonOf(form) {
+  if (form.has("who")) {
+    const name = form.get("who").trim();
+    if (!name) throw new Error("Give your name: it is kept with the action.");
+    who.set(name);
+  }
+  return form.get("why").trim();
 }
 
 function outcome(what, asked) {
   const by = asked.by ? ` by ${asked.by}` : "";
-  const then = asked.workers ? "" : " Nothing is running now: it is done at the next start.";
-  return `${what.button}: asked${by}.${then}`;
+  const held = asked.pending ? " Another person has to approve it: see Actions." : "";
+  const then = asked.workers || held ? "" : " Nothing is running now: it is done at the next start.";
+  return `${what.button}: asked${by}.${held}${then}`;
 }

@@ -1,6 +1,6 @@
 // Whom the server takes this page for. What the caller may not do is not offered.
 
-import { get } from "./api.js";
+import { get, who } from "./api.js";
 
 export const caller = {
   /** The answer of the API; null until it is known. */
@@ -16,10 +16,15 @@ export const caller = {
     document.body.toggleAttribute("data-only-looks", caller.known?.mayAct === false);
   },
 
-  /** What the history says of an action of this caller. */
+  /** Whether the server knows no names, so that the operator has to give one. */
+  get needsName() {
+    return caller.known?.needsToken === false;
+  },
+
+  /** What the history and the log of actions say of an action of this caller. */
   get remark() {
     if (!caller.known) return "It stays in the history, with the name of your token.";
-    const why = caller.known.needsToken ? "the name of your token" : "as no tokens are set";
-    return `It stays in the history as done by “${caller.known.name}”, ${why}.`;
+    const name = caller.needsName ? who.get() : caller.known.name;
+    return name ? `It stays in the history as done by “${name}”.` : "It stays in the history, with your name.";
   },
 };

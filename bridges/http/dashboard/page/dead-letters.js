@@ -1,12 +1,14 @@
 // The view of all dead letters with their details.
 
-import { letterButton } from "./actions.js";
+import { chosenLettersButton, letterButton } from "./actions.js";
 import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
 import { fullMoment, moment, words } from "./format.js";
+import { letterGroups } from "./letter-groups.js";
 import * as letters from "./letters.js";
 import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
+import { selection } from "./selection.js";
 
 const PAGE = 50;
 
@@ -19,12 +21,16 @@ export function deadLetters(main, { parameters }) {
   const all = el("input", { type: "checkbox", id: "all" });
   all.checked = parameters.get("all") === "true";
   all.addEventListener("change", () => filters("dead-letters", { all: all.checked ? "true" : "" }));
+  const groups = letterGroups(done);
+  const tell = (problem) => trouble.replaceChildren(...problem);
+  const chosen = selection((numbers) => ["replay", "discard"].map((action) =>
+    chosenLettersButton(action, () => numbers().map(Number), tell, () => { chosen.clear(); done(); })));
   main.replaceChildren(
     el("section", { class: "page" },
       el("div", { class: "title" }, heading(1, "Dead letters"),
         el("p", { class: "muted" }, "Records that nobody could handle, the oldest first.")),
       el("div", { class: "filters" }, el("label", { class: "check" }, all, " Also those that were seen to")),
-      trouble, none, list, el("p", { class: "more" }, next)),
+      trouble, groups.nodes, chosen.node, none, list, el("p", { class: "more" }, next)),
   );
   const leave = new AbortController();
 
@@ -33,7 +39,9 @@ export function deadLetters(main, { parameters }) {
       const after = parameters.get("after") ?? "";
       const page = await get("dead-letters", { all: all.checked && "true", after, limit: PAGE }, leave.signal);
       trouble.replaceChildren();
-      keyed(list, page.deadLetters, (letter) => `${letter.number} ${letter.action}`, (letter) => row(letter, done));
+      keyed(list, page.deadLetters, (letter) => `${letter.number} ${letter.action}`, (letter) => row(letter, done, chosen));
+      chosen.shown(list);
+      groups.show((await get("dead-letters/groups", {}, leave.signal)).groups);
       none.hidden = page.deadLetters.length > 0;
       setText(none, all.checked ? "There are no dead letters." : "No record is left that nobody could handle.");
       next.hidden = !page.next;
@@ -57,13 +65,14 @@ export function deadLetters(main, { parameters }) {
   };
 }
 
-function row(letter, done) {
+function row(letter, done, chosen) {
   const seen = letter.action
     ? el("p", { class: "muted" }, `${words(letter.action)} by ${letter.by}, ${moment(letter.at)}`, letter.why ? `: ${letter.why}` : "")
     : null;
   return el(
     "li",
     { class: "row" },
+    letter.action ? null : chosen.box(String(letter.number), `Choose dead letter ${letter.number}`),
     el("div", { class: "grow" },
       el("p", {}, el("strong", { class: "num" }, `#${letter.number}`), " ", letter.topic || "unknown topic", " ",
         el("span", { class: "muted", title: fullMoment(letter.time) }, moment(letter.time))),

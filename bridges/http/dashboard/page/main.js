@@ -1,10 +1,14 @@
 // The page: routes to views, and shows the state of the live connection.
 
+import { actionLog } from "./action-log.js";
 import { token } from "./api.js";
 import { deadLetters } from "./dead-letters.js";
+import { definitions } from "./definitions.js";
 import { everySecond } from "./clock.js";
 import { el, heading, setAttribute, setText } from "./dom.js";
 import { moment } from "./format.js";
+import { history } from "./history.js";
+import { listenToKeys } from "./keyboard.js";
 import * as letters from "./letters.js";
 import { live } from "./live.js";
 import { order } from "./order.js";
@@ -45,6 +49,9 @@ function views(view, id) {
   if (view === "orders" && id) return ["orders", `Order ${id}`, order];
   if (view === "orders") return ["orders", "Orders", orders];
   if (view === "sagas" && id) return ["orders", `Saga ${id}`, sagaPage];
+  if (view === "definitions") return ["definitions", "Definitions", definitions];
+  if (view === "history") return ["history", "History", history];
+  if (view === "actions") return ["actions", "Actions", actionLog];
   if (view === "dead-letters") return ["dead-letters", "Dead letters", deadLetters];
   return ["", "Nothing here", nothing];
 }
@@ -134,6 +141,7 @@ live.addEventListener("snapshot", () => {
   samples.remember(live.snapshot);
   setText(byId("live-time"), moment(live.snapshot.at));
 });
+listenToKeys(main, byId("keys"));
 everySecond(tick);
 show();
 live.connect();

@@ -1,13 +1,17 @@
 // The list of orders, filtered by id prefix and status, with pages.
 
+import { chosenSagasButton } from "./actions.js";
 import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
+import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
 import { orderAddress, orderLink } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
+import { ofSagas, searched, searchForm } from "./search-form.js";
+import { selection } from "./selection.js";
 
 const PAGE = 50;
 /** Minimum milliseconds between two requests for the first page. */
@@ -32,6 +36,12 @@ export function orders(main, { parameters }) {
   const body = el("tbody");
   const trouble = el("div");
   const none = el("p", { class: "empty", hidden: true }, "No order is like that.");
+  const back = el("p", { class: "hint", hidden: true });
+  const saga = parameters.get("saga") ?? "";
+  const looksFor = saga ? ofSagas(searched(parameters)) : searched(parameters);
+  const tell = (problem) => trouble.replaceChildren(...problem);
+  const chosen = selection((ids) => ["resume", "cancel"].map((action) =>
+    chosenSagasButton(action, ids, tell, () => { chosen.clear(); load(); })));
   const newest = el("a", { hidden: true }, "Newest");
   const older = el("a", { hidden: true }, "Older orders");
   main.replaceChildren(
@@ -40,18 +50,19 @@ export function orders(main, { parameters }) {
       el("form", { class: "filters", role: "search", onsubmit: open },
         el("label", { for: "prefix" }, "Id begins with"), prefix,
         el("label", { for: "status" }, "Status"), status,
-        el("button", { type: "submit" }, "Open this order")),
-      trouble,
+        el("button", { type: "submit" }, "Open this order"),
+        exportButtons(saga ? "sagas" : "orders", asked)),
+      searchForm(parameters, search),
+      trouble, chosen.node,
       el("table", { class: "orders" },
         el("thead", {}, el("tr", {},
           ["Order", "Status", "Step or reason", "Customer", "Amount", "Created"].map((name) =>
             el("th", { scope: "col", class: name === "Amount" ? "end" : null }, name)))),
         body),
-      none,
+      none, back,
       el("p", { class: "more" }, newest, older)),
   );
 
-  const saga = parameters.get("saga") ?? "";
   const after = parameters.get("after") ?? "";
   prefix.value = parameters.get("prefix") ?? "";
   status.value = saga ? `saga:${saga}` : (parameters.get("status") ?? "");
@@ -63,7 +74,16 @@ export function orders(main, { parameters }) {
   function change() {
     const value = status.value;
     const of = value.startsWith("saga:") ? { saga: value.slice(5) } : { status: value };
-    filters("orders", { prefix: of.saga ? "" : prefix.value, ...of });
+    filters("orders", { prefix: of.saga ? "" : prefix.value, ...of, ...searched(parameters) });
+  }
+  function search(fields) {
+    filters("orders", { saga, status: saga ? "" : status.value, prefix: prefix.value, ...fields });
+  }
+  /** What the list asks for, without its page. */
+  function asked() {
+    return saga
+      ? { status: saga, ...looksFor }
+      : { status: status.value, prefix: wanted.prefix, ...looksFor };
   }
   function open(event) {
     event.preventDefault();
@@ -77,7 +97,7 @@ export function orders(main, { parameters }) {
       // Typing keeps the view: only the list and the address change.
       wanted = { prefix: prefix.value, after: "" };
       const query = new URLSearchParams(
-        Object.entries({ prefix: prefix.value, status: status.value }).filter(([, value]) => value),
+        Object.entries({ prefix: prefix.value, status: status.value, ...looksFor }).filter(([, value]) => value),
       ).toString();
       history.replaceState(null, "", `#/orders${query ? `?${query}` : ""}`);
       load();
@@ -87,35 +107,40 @@ export function orders(main, { parameters }) {
 
   async function load() {
     looked = Date.now();
-    const asked = wanted;
+    const now = wanted;
     try {
-      const page = await fetchPage(saga && status.value ? saga : "", asked);
-      if (asked !== wanted) return;
+      const page = await fetchPage(saga && status.value ? saga : "", now);
+      if (now !== wanted) return;
       trouble.replaceChildren();
-      keyed(body, page.rows, (order) => `${order.sagaId ?? ""} ${order.orderId}`, orderRow);
+      keyed(body, page.rows, (order) => `${order.sagaId ?? ""} ${order.orderId}`, (order) => orderRow(order, chosen));
+      chosen.shown(body);
       none.hidden = page.rows.length > 0;
-      newest.hidden = !asked.after;
+      const searching = Object.keys(looksFor).length > 0;
+      setText(none, searching || status.value || prefix.value ? "No order is like that." : "There are no orders yet.");
+      back.hidden = !(searching && page.next && page.searchedBackTo);
+      setText(back, `Searched back to ${moment(page.searchedBackTo)}; older orders are searched on the next page.`);
+      newest.hidden = !now.after;
       newest.href = link({ after: "" });
       older.hidden = !page.next;
       older.href = link({ after: page.next ?? "" });
     } catch (problem) {
-      if (problem.name !== "AbortError" && asked === wanted) trouble.replaceChildren(problemBox(problem));
+      if (problem.name !== "AbortError" && now === wanted) trouble.replaceChildren(problemBox(problem));
     }
   }
 
-  async function fetchPage(ofSagas, asked) {
-    const many = { limit: PAGE, after: asked.after };
-    if (ofSagas) {
-      const page = await get("sagas", { status: ofSagas, ...many }, leave.signal);
-      const rows = page.sagas.map((each) => ({ ...each, sagaStatus: each.status, createdAt: each.startedAt }));
-      return { rows, next: page.next };
+  async function fetchPage(inFlight, page) {
+    const many = { limit: PAGE, after: page.after };
+    if (inFlight) {
+      const found = await get("sagas", { ...asked(), ...many }, leave.signal);
+      const rows = found.sagas.map((each) => ({ ...each, sagaStatus: each.status, createdAt: each.startedAt }));
+      return { ...found, rows };
     }
-    const page = await get("orders", { status: status.value, prefix: asked.prefix, ...many }, leave.signal);
-    return { rows: page.orders, next: page.next };
+    const found = await get("orders", { ...asked(), prefix: page.prefix, ...many }, leave.signal);
+    return { ...found, rows: found.orders };
   }
 
   function link(more) {
-    const all = { status: saga ? "" : status.value, saga, prefix: prefix.value, ...more };
+    const all = { status: saga ? "" : status.value, saga, prefix: prefix.value, ...searched(parameters), ...more };
     const query = new URLSearchParams(Object.entries(all).filter(([, value]) => value)).toString();
     return `#/orders${query ? `?${query}` : ""}`;
   }
@@ -132,13 +157,16 @@ export function orders(main, { parameters }) {
   };
 }
 
-function orderRow(order) {
+function orderRow(order, chosen) {
   const label = statusLabel(order.status);
   const waits = el("td");
   const customer = el("td", { "data-label": "Customer", class: "clip" });
   const amount = el("td", { "data-label": "Amount", class: "num end" });
   const created = el("td", { "data-label": "Created", class: "num" });
-  const row = el("tr", {}, el("td", {}, orderLink(order.orderId)), el("td", {}, label), waits, customer, amount, created);
+  const row = el("tr", {},
+    // Only a list of sagas in flight has ids of sagas.
+    el("td", {}, order.sagaId && !order.endedAt ? [chosen.box(order.sagaId, `Choose ${order.orderId}`), " "] : null, orderLink(order.orderId)),
+    el("td", {}, label), waits, customer, amount, created);
   row.update = (now) => {
     const inFlight = now.sagaStatus && !["COMPLETED", "CANCELLED"].includes(now.sagaStatus);
     label.show(inFlight ? now.sagaStatus : now.status);

@@ -10,7 +10,9 @@ import * as letters from "./letters.js";
 import { live } from "./live.js";
 import { attentionSection } from "./needs-attention.js";
 import { lettersSection } from "./open-letters.js";
+import { approvalsSection } from "./approvals.js";
 import { pausedSection } from "./paused.js";
+import { retryingSection } from "./retrying.js";
 
 /** Show the overview in `main`. Returns a function that closes the view. */
 export function overview(main) {
@@ -21,14 +23,16 @@ export function overview(main) {
   const orders = ordersSection();
   const dead = lettersSection();
   const paused = pausedSection();
+  const retrying = retryingSection();
+  const approvals = approvalsSection();
   main.replaceChildren(
     el("div", { class: "title" }, heading(1, "Overview"), figures.since),
     figures.node,
     el(
       "div",
       { class: "columns" },
-      el("div", {}, paused.node, attention.node, deadlines.node),
-      el("div", {}, steps.node, orders.node, dead.node),
+      el("div", {}, paused.node, approvals.node, attention.node, retrying.node, dead.node),
+      el("div", {}, steps.node, orders.node, deadlines.node),
     ),
   );
   const show = () => {
@@ -47,6 +51,7 @@ export function overview(main) {
   const stop = everySecond(() => deadlines.tick());
   return () => {
     stop();
+    for (const each of [retrying, approvals, dead]) each.stop();
     live.removeEventListener("snapshot", show);
     letters.changed.removeEventListener("change", showLetters);
   };

@@ -1,0 +1,100 @@
+// Actions on many: sent a part at a time, with progress, a stop, and the result of each.
+
+import { get, post } from "./api.js";
+import { el, setText } from "./dom.js";
+import { count, many, words } from "./format.js";
+
+/** Targets in one request. */
+const PART = 25;
+const LOOK_EVERY = 1000;
+/** How often the results are looked for before the rest is left to the log. */
+const LOOKS = 20;
+
+/**
+ * Start an action on many targets. `send(part, request)` asks for one part; `name` says what is
+ * done, `noun` what the targets are. Resolves when the first part was asked for, or throws its
+ * Problem; the rest goes on in the background, and is told in a line of the page.
+ */
+export async function startJob({ name, noun, targets, send, done = () => {} }) {
+  const first = await send(targets.slice(0, PART), "");
+  const line = jobLine(name);
+  document.getElementById("jobs").append(line.node);
+  showRegion();
+  run(line, { noun, targets, send, first, done });
+  return first;
+}
+
+async function run(line, { noun, targets, send, first, done }) {
+  const { request } = first;
+  let sent = first.count;
+  let pending = first.pending ?? 0;
+  let left = targets.slice(PART);
+  try {
+    while (left.length && !line.stopped) {
+      line.tell(`${count(sent)} of ${many(targets.length, noun)} asked for`, sent / targets.length);
+      const answer = await send(left.slice(0, PART), request ?? "");
+      sent += answer.count;
+      pending += answer.pending ?? 0;
+      left = left.slice(PART);
+    }
+    const rest = left.length ? `, stopped before ${many(left.length, noun)}` : "";
+    line.asked(request);
+    await results(line, { request, sent, pending, rest, noun });
+  } catch (problem) {
+    line.tell(`${count(sent)} asked for; then: ${problem.title ?? ""} ${problem.detail ?? problem.message}`, null);
+  }
+  line.over();
+  done();
+}
+
+async function results(line, { request, sent, pending, rest, noun }) {
+  if (!request) {
+    line.tell(`nothing was left to do${rest}`, null);
+    return;
+  }
+  for (let look = 0; look < LOOKS; look += 1) {
+    const { outcomes } = await get(`operator-actions/requests/${request}`);
+    const open = outcomes.asked ?? 0;
+    const told = Object.entries(outcomes).map(([outcome, n]) => `${count(n)} ${outcome === "asked" ? "not handled yet" : words(outcome)}`);
+    const approval = pending ? "; another person has to approve what is pending" : "";
+    line.tell(`${many(sent, noun)}: ${told.join(", ")}${rest}${approval}`, open ? 1 - open / sent : null);
+    if (!open) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+}
+
+/** The region is there while there is something in it. */
+function showRegion() {
+  const list = document.getElementById("jobs");
+  list.parentElement.hidden = !list.children.length;
+}
+
+function jobLine(name) {
+  const text = el("span", { role: "status" });
+  const bar = el("progress", { max: 1, "aria-label": name });
+  const link = el("a", { hidden: true }, "Result of each");
+  const stop = el("button", { type: "button", class: "small", onclick: () => { self.stopped = true; } }, "Stop");
+  const close = el("button", { type: "button", class: "small", hidden: true, onclick: () => { node.remove(); showRegion(); } }, "Dismiss");
+  const node = el("li", {}, el("strong", {}, name), " ", text, bar, link, stop, close);
+  const self = {
+    node,
+    stopped: false,
+    tell(words, share) {
+      setText(text, words);
+      bar.hidden = share === null;
+      if (share !== null) bar.value = share;
+    },
+    /** Everything was asked for, or it was stopped. */
+    asked(request) {
+      stop.hidden = true;
+      link.hidden = !request;
+      link.href = `#/actions?request=${request}`;
+    },
+    over() {
+      stop.hidden = true;
+      bar.hidden = true;
+      close.hidden = false;
+    },
+  };
+  return self;
+}

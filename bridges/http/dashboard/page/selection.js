@@ -1,0 +1,56 @@
+// Checkboxes of a list, and the buttons for an action on all that are chosen.
+
+import { el, setText } from "./dom.js";
+import { count } from "./format.js";
+
+/** The chosen of a list, by key; `buttons(chosen)` makes the buttons, `chosen()` returns the keys. */
+export function selection(buttons) {
+  const keys = new Set();
+  const text = el("span", { class: "muted" });
+  const all = el("input", { type: "checkbox", id: "choose-all" });
+  const acts = el("span", { class: "buttons" }, buttons(() => [...keys]));
+  const bar = el("div", { class: "chosen act", hidden: true },
+    el("label", { class: "check" }, all, " All on this page"), text, acts);
+  let boxes = [];
+  const tell = () => {
+    setText(text, keys.size ? `${count(keys.size)} chosen` : "None chosen");
+    acts.hidden = !keys.size;
+    all.checked = keys.size > 0 && keys.size === boxes.length;
+    all.indeterminate = keys.size > 0 && keys.size < boxes.length;
+  };
+  all.addEventListener("change", () => {
+    for (const box of boxes) {
+      box.checked = all.checked;
+      if (all.checked) keys.add(box.value);
+      else keys.delete(box.value);
+    }
+    tell();
+  });
+  return {
+    node: bar,
+    /** A checkbox for a row. */
+    box(key, label) {
+      const box = el("input", { type: "checkbox", class: "act", value: key, "aria-label": label });
+      box.checked = keys.has(key);
+      box.addEventListener("change", () => {
+        if (box.checked) keys.add(key);
+        else keys.delete(key);
+        tell();
+      });
+      return box;
+    },
+    /** The list was shown again: what it has no longer is not chosen any more. */
+    shown(list) {
+      boxes = [...list.querySelectorAll("input[type=checkbox]")];
+      const there = new Set(boxes.map((box) => box.value));
+      for (const key of keys) if (!there.has(key)) keys.delete(key);
+      bar.hidden = !boxes.length;
+      tell();
+    },
+    clear() {
+      keys.clear();
+      boxes.forEach((box) => { box.checked = false; });
+      tell();
+    },
+  };
+}

@@ -1,0 +1,19 @@
+"""States of the page: each is kept as a picture, and has no problem that axe finds."""
+
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+
+_axe = Axe()
+
+
+def seen(page: Page, name: str) -> None:
+    """Keep a picture of the page under this name; fail if axe finds a problem in it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    found = _axe.run(page)
+
+    assert 0 == found.violations_count, f"{name}: {found.generate_report()}"
