@@ -110,7 +110,7 @@ def workers_of(settings: Settings) -> tuple[list[WorkerView], str]:
     for worker in (worker for status in statuses for worker in status.workers):
         report = worker.report
         errors.append(report.last_error if report else "")
-        fields = (
+        fields: dict[str, Any] = (
             {}
             if report is None
             else {

@@ -156,6 +156,7 @@ def test_the_page_is_used_with_keys(shop, open_page):
     page.keyboard.press("h")
     expect(page.get_by_role("heading", name="History")).to_be_focused()
     page.go_back()
+    expect(links).to_have_count(2)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Order A-2")).to_be_focused()
