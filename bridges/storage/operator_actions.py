@@ -56,16 +56,18 @@ class ActionRow(NamedTuple):
     """The command, while it waits for an approval."""
 
 
+_COLUMNS = tuple(ActionRow.__annotations__)
+
+
 class OperatorActionTable:
     """The table, on the connection of a store or of a log."""
 
     def __init__(self, db: "Connection") -> None:
         self._db = db
         mark = db.placeholder
-        names = ", ".join(f'"{name}"' for name in ActionRow.__annotations__)
+        names = ", ".join(f'"{name}"' for name in _COLUMNS)
         insert = (
-            f"INSERT INTO operator_actions ({names}) "
-            f"VALUES ({', '.join([mark] * len(ActionRow.__annotations__))})"
+            f"INSERT INTO operator_actions ({names}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
         )
         self._insert = insert
         # The first outcome counts: a command that came twice is refused the second time.

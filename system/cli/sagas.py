@@ -65,6 +65,7 @@ _WHY = {
 @click.pass_context
 def sagas_group(
     ctx: click.Context,
+    /,
     wanted: tuple[str, ...],
     limit: int,
     as_json: bool,

@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 VIEWS = (
-    "", "#/orders", "#/orders/A-1", "#/dead-letters", "#/sagas/place-order%2FA-1",
+    "", "#/orders", "#/orders?sku=X", "#/orders/A-1", "#/dead-letters", "#/actions",
+    "#/sagas/place-order%2FA-1",
     "#/definitions", "#/history",
 )  # fmt: skip
 
@@ -66,6 +67,7 @@ def settled(page, view):
     """Wait until the view shows what it is about."""
     words = {
         "": "stuck in the undo of", "#/dead-letters": "No record is left",
+        "#/orders?sku=X": "No order is like that.", "#/actions": "Nobody has asked for anything",
         "#/definitions": "New sagas begin with this version", "#/history": "No audit was run",
     }  # fmt: skip
     expect(page.get_by_role("main")).to_contain_text(words.get(view, "needs attention"))

@@ -19,6 +19,7 @@ export async function startJob({ name, noun, targets, send, done = () => {} }) {
   const first = await send(targets.slice(0, PART), "");
   const line = jobLine(name);
   document.getElementById("jobs").append(line.node);
+  showRegion();
   run(line, { noun, targets, send, first, done });
   return first;
 }
@@ -62,12 +63,18 @@ async function results(line, { request, sent, pending, rest, noun }) {
   }
 }
 
+/** The region is there while there is something in it. */
+function showRegion() {
+  const list = document.getElementById("jobs");
+  list.parentElement.hidden = !list.children.length;
+}
+
 function jobLine(name) {
   const text = el("span", { role: "status" });
   const bar = el("progress", { max: 1, "aria-label": name });
   const link = el("a", { hidden: true }, "Result of each");
   const stop = el("button", { type: "button", class: "small", onclick: () => { self.stopped = true; } }, "Stop");
-  const close = el("button", { type: "button", class: "small", hidden: true, onclick: () => node.remove() }, "Dismiss");
+  const close = el("button", { type: "button", class: "small", hidden: true, onclick: () => { node.remove(); showRegion(); } }, "Dismiss");
   const node = el("li", {}, el("strong", {}, name), " ", text, bar, link, stop, close);
   const self = {
     node,

@@ -6,9 +6,9 @@ import { el } from "./dom.js";
 const KEYS = [
   ["/", "Focus the filter of the list"], ["j", "Next row"], ["k", "Previous row"],
   ["Enter", "Open the row"], ["g o", "Overview"], ["g l", "Orders"], ["g d", "Dead letters"],
-  ["g s", "Definitions of sagas"], ["g h", "History"], ["?", "This list"],
+  ["g s", "Definitions of sagas"], ["g h", "History"], ["g a", "Actions"], ["?", "This list"],
 ];
-const VIEWS = { o: "#/", l: "#/orders", d: "#/dead-letters", s: "#/definitions", h: "#/history" };
+const VIEWS = { o: "#/", l: "#/orders", d: "#/dead-letters", s: "#/definitions", h: "#/history", a: "#/actions" };
 /** Milliseconds in which the second key of a pair has to follow. */
 const PAIR = 1500;
 
