@@ -1,6 +1,7 @@
 """Ids of orders and sagas that begin with a prefix, for completion: a few, found by an index."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,7 +45,7 @@ def saga_ids(
     return [(saga, order_id) for saga, order_id in db.execute(query.limit(limit))]
 
 
-def _keys(prefix: str) -> sa.Select[tuple[int, str]]:
+def _keys(prefix: str) -> Any:
     """The numbers and ids of at most `_LOOKED_AT` keys."""
     keys = order_keys.c
     query = sa.select(keys.no, keys.order_id).limit(_LOOKED_AT)
