@@ -65,6 +65,7 @@ _WHY = {
 @click.pass_context
 def sagas_group(
     ctx: click.Context,
+    /,
     wanted: tuple[str, ...],
     limit: int,
     as_json: bool,
@@ -91,7 +92,7 @@ def sagas_group(
         print_csv(rows)
         return
     if as_json:
-        print_json(rows)
+        print_json([{"saga_id": saga_id_of(row["saga"], row["order_id"]), **row} for row in rows])
         return
     table = plain_table("order", "saga", "status", "waits for", "until (UTC)", "reason")
     for row in rows:

@@ -94,11 +94,11 @@ def test_definitions_are_shown_with_how_they_do(travel, open_page):
     page = open_page(f"{travel.url}#/definitions")
     trip = page.get_by_role("region", name="book-trip version 1")
 
-    expect(page.get_by_role("region")).to_have_count(3)
+    expect(page.get_by_role("main").get_by_role("region")).to_have_count(3)
     expect(trip.get_by_role("row", name="charge card")).to_contain_text("100 %")
     expect(trip.get_by_role("img")).to_have_attribute("aria-label", re.compile("Flow of book-trip"))
     page.goto(f"{travel.url}#/definitions?saga=insure-trip")
-    expect(page.get_by_role("region")).to_have_count(1)
+    expect(page.get_by_role("main").get_by_role("region")).to_have_count(1)
 
 
 def test_the_last_hours_are_drawn_and_told(shop, open_page):

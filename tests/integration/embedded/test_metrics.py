@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from order_sagas.system.telemetry.metric_definitions import ROLE_LAG
 from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.ports import free_port
@@ -18,15 +19,15 @@ pytestmark = pytest.mark.processes
 
 
 def scraped(port: int) -> dict[str, dict[str, float]]:
-    """By metric and worker, the sum of what has the name."""
+    """By metric and worker, or role, the sum of what has the name."""
     with urlopen(f"http://127.0.0.1:{port}/metrics") as response:
         text = response.read().decode()
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             of_worker = found.setdefault(sample.name.removeprefix("order_sagas_"), {})
-            worker = sample.labels["worker"]
-            of_worker[worker] = of_worker.get(worker, 0.0) + sample.value
+            of = sample.labels["role" if family.name == ROLE_LAG.name else "worker"]
+            of_worker[of] = of_worker.get(of, 0.0) + sample.value
     return found
 
 
@@ -49,6 +50,9 @@ def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
     assert 40 == sum(found["sagas_ended_total"].values())
     assert 8 == sum(found["worker_shards"].values())
     assert names == set(found["commit_seconds_count"])
+    assert {"orchestrator", "orders", "payment", "stock", "notification"} == set(
+        found["role_records_waiting"]
+    )
 
 
 def test_a_worker_that_died_is_back_with_numbers_of_its_own(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Finding orders and sagas by what is stored about them."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -52,7 +54,7 @@ def orders(system, limit=20, after=None, **which):
     return "".join(row["order_id"] for row in found.rows), found.after
 
 
-EXPECTED = [
+EXPECTED: list[tuple[dict[str, Any], str]] = [
     ({"customer": "ann"}, "ECA"),
     ({"customer": "nobody"}, ""),
     ({"customer": "ann", "statuses": ("CANCELLED",)}, ""),

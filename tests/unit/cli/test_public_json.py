@@ -2,8 +2,15 @@
 
 import json
 
+import msgspec
 import pytest
 
+from order_sagas.bridges.http.api.schemas import (
+    DeadLetterView,
+    OrderSummary,
+    SagaSummary,
+    StockLevelView,
+)
 from order_sagas.system.cli.public_json import ByName, public
 from tests.support.embedded import an_order
 from tests.unit.cli.test_bad_arguments import commands
@@ -118,3 +125,25 @@ def test_every_reading_command_has_json(system, run, tmp_path, name) -> None:
     assert found or name in EMPTY
     if name != "settings":  # whose names are those of the file and the variables
         assert set() == {each for each in _names(found) if "_" in each}
+
+
+@pytest.mark.parametrize(
+    ("args", "view", "absent"),
+    [
+        (("orders",), OrderSummary, set()),
+        (("sagas",), SagaSummary, {"paused"}),
+        (("stock", "show"), StockLevelView, set()),
+        (("dead-letters", "list"), DeadLetterView, {"truncated"}),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+)
+def test_lists_have_the_names_of_the_http_api(system, run_json, args, view, absent) -> None:
+    """So that a script can go from one to the other. Some are there only if they are true."""
+    system.start()
+    system.load({"PEN": 9})
+    system.put(an_order("A"))
+    system.put_raw("payment-events", b"no JSON")
+    row, *_ = run_json(*args)
+
+    names = {field.encode_name for field in msgspec.structs.fields(view)}
+    assert absent == names - {*row}

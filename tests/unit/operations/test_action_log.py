@@ -1,5 +1,7 @@
 """The log of operators' actions: it is written in the transaction of the effect."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from order_sagas.actors.messages import CancelSaga, OrderCreated, OrderLine, ResumeSaga
@@ -17,7 +19,6 @@ from order_sagas.bridges.operations import (
     SamePersonError,
 )
 from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
-from order_sagas.bridges.storage import operator_action_queries as reading_actions
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
 from order_sagas.bridges.storage.operator_actions import KEEP
 from order_sagas.bridges.storage.queries import reading
@@ -181,7 +182,8 @@ def test_old_actions_are_deleted_when_others_are_asked_for(system):
 @pytest.fixture
 def times(system, monkeypatch):
     """The time of the process is that of the system, for what is read."""
-    monkeypatch.setattr(reading_actions.time, "time", system.clock.now)
+    clock = SimpleNamespace(time=system.clock.now)
+    monkeypatch.setattr("order_sagas.bridges.storage.operator_action_queries.time", clock)
 
 
 def test_what_exceeds_the_limit_waits_for_another_person(system, times):
