@@ -37,7 +37,7 @@ class Site:
     postgres: FaultProxy
     worker: Started | None = None
     is_new: bool = True
-    """True until the worker has said that it runs."""
+    """True until the worker has shards: one that starts in an outage may end."""
 
 
 @attrs.define(eq=False)
@@ -52,7 +52,7 @@ class FaultySystem:
     """The disks of "kafka" and "postgres"; empty if none can be mounted here."""
     ledger: Path
     ended: list[str] = attrs.field(factory=list)
-    """The last lines of workers that ran, and ended by themselves."""
+    """The last lines of workers that had shards, and ended by themselves."""
 
     def start(self, site: Site) -> None:
         """Start a worker at a site, without waiting until it runs."""
@@ -75,7 +75,7 @@ class FaultySystem:
                 if not site.is_new:
                     self.ended.append(f"worker {site.number}: {site.worker.said[-1000:]}")
                 self.start(site)
-            elif site.is_new and "is running" in site.worker.said:
+            elif site.is_new and "kafka.shards_assigned" in site.worker.said:
                 site.is_new = False
         return not any(site.is_new for site in self.sites)
 
