@@ -13,6 +13,8 @@ ENV PATH=/opt/order-sagas/bin:$PATH PYTHONUNBUFFERED=1
 USER order-sagas
 # Here a worker without a database server keeps its database, and every worker its logs.
 WORKDIR /var/lib/order-sagas
+# So the rest of the file system can be read-only.
+VOLUME /var/lib/order-sagas
 # Told so, a worker finishes its batch and hands its shards over.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["order-sagas"]

@@ -110,10 +110,9 @@ def workers_of(settings: Settings) -> tuple[list[WorkerView], str]:
     for worker in (worker for status in statuses for worker in status.workers):
         report = worker.report
         errors.append(report.last_error if report else "")
-        fields = (
-            {}
-            if report is None
-            else {
+        fields: dict[str, Any] = {}
+        if report is not None:
+            fields = {
                 "shards": report.shards,
                 "in_flight": report.in_flight,
                 "records": report.records,
@@ -121,7 +120,6 @@ def workers_of(settings: Settings) -> tuple[list[WorkerView], str]:
                 "seconds": round(report.seconds, 1),
                 "last_error": report.last_error,
             }
-        )
         found.append(
             WorkerView(
                 number=worker.number,

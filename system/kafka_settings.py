@@ -12,16 +12,17 @@ from order_sagas.actors.participants import ORDERS
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Extent
+from order_sagas.bridges.kafka.errors import TopicMissingError
 from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.order_records import records_in_topics
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
-from order_sagas.bridges.kafka.topics import check_topics
+from order_sagas.bridges.kafka.topics import check_topics, compacted_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters, head_of
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterSource
-from order_sagas.bridges.operations.topics import TopicProblem, problems
+from order_sagas.bridges.operations.topics import CompactedTopic, TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
 from order_sagas.bridges.storage.lost_orders import (
@@ -124,8 +125,23 @@ class KafkaAccess:
         with queries.reading(self.settings.database) as db:
             return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
 
-    def problems(self) -> list[TopicProblem]:
-        """Return the partitions that are not read, because their topics are not what they were."""
+    def problems(self) -> Sequence[object]:
+        """Return a missing topic, or unread partitions and compacted topics."""
+        try:
+            return [*self.unread_partitions(), *self.compacted()]
+        except TopicMissingError as error:
+            return [error]
+
+    def compacted(self) -> list[CompactedTopic]:
+        """Return the topics of which Kafka deletes all but the newest record of a key."""
+        topics = app_of(self.settings).topics
+        return [CompactedTopic(topic) for topic in compacted_topics(self._connection, topics)]
+
+    def unread_partitions(self) -> list[TopicProblem]:
+        """Return the partitions that are not read, because their topics are not what they were.
+
+        Raises TopicMissingError.
+        """
         topics = app_of(self.settings).topics
         extents = self._extents([topic for topic in topics if topic != DEAD_LETTERS])
         with queries.reading(self.settings.database) as db:

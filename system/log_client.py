@@ -49,7 +49,7 @@ class LogAccess(Protocol):
         ...
 
     def problems(self) -> Sequence[object]:
-        """Return what keeps workers from reading topics, each as a text for people."""
+        """Return what is wrong with topics, each as a text for people."""
         ...
 
     def lost_orders(self) -> list[str]:

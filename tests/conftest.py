@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.support.xdist_groups",
     "tests.support.session_servers",
     "tests.support.kafka_fixtures",
     "tests.support.postgres_fixtures",

@@ -132,6 +132,11 @@ class Outages:
         begun = min(self._since.values(), default=now)
         return min(_covered(self._past, begun, since, now), self.grace)
 
+    def is_lasting(self, now: float) -> bool:
+        """True if something is away now, and for no longer than `grace` seconds."""
+        begun = min(self._since.values(), default=now)
+        return bool(self._since) and now - begun < self.grace
+
     def paused_for(self, service: str, since: float, now: float) -> float:
         """Seconds between the two times in which the service was paused."""
         begun = self._paused_since.get(service, now)

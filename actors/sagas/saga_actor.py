@@ -13,7 +13,7 @@ from order_sagas.actors.clock import Clock, iso
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
 from order_sagas.actors.sagas.advance import Decision, LogEvent, Timer, advance, wakes_of
-from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.definition import Saga, Wait
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.places import WHOLE_SAGA, is_valid, row_index
 from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState
@@ -125,12 +125,16 @@ class SagaActor(Actor):
         service = row.to.name
         is_paused = outages.is_paused(service)
         if state.phase in (BACKOFF, UNDO_BACKOFF):
-            # Not sent again while the service is paused. Earlier pauses do not count: they have
-            # put off the deadline before this backoff already.
-            paused = LOOK_AGAIN_PAUSED if is_paused else 0.0
-        else:
-            paused = outages.paused_for(service, state.since, now)
-        delay = wake.at + outages.length(state.since, now) + paused - now
+            # Not sent again while the service is paused, or the log away. What is over does not
+            # count: it has put off the deadline before this backoff already.
+            if is_paused:
+                return LOOK_AGAIN_PAUSED
+            return LOOK_AGAIN if outages.is_lasting(now) else 0.0
+        since = state.since
+        if isinstance(row, Wait) and row.remind and state.deadline < since + (row.within or 0.0):
+            since = state.deadline - row.remind.every  # the reminder before this one
+        paused = outages.paused_for(service, since, now)
+        delay = wake.at + outages.length(since, now) + paused - now
         return max(delay, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if delay > 0 else 0.0
 
     def _advance(self, message: Message | Timer, now: float, batch: int, ticket: int) -> None:

@@ -11,6 +11,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from order_sagas.bridges.kafka.assignor import ShardAssignor
 from order_sagas.bridges.kafka.backpressure import Outstanding
+from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Batch, ShardOwner
 from order_sagas.bridges.kafka.errors import (
@@ -81,9 +82,12 @@ class TopicReader:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"kafka-reader-{group}", daemon=True)
         self._connected: bool | None = None
+        self._pause = _RETRY
+        """Seconds until the next attempt to connect."""
         self._rewind: deque[frozenset[int]] = deque()
         self._report: dict[TopicPartition, OffsetAndMetadata] = {}
         self._report_lock = threading.Lock()
+        self._clocks = ClockWatch()
 
     def start(self) -> None:
         """Start the thread. Never fails: while Kafka cannot be reached, connecting is retried."""
@@ -131,17 +135,15 @@ class TopicReader:
                 self._report[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, "", -1)
 
     def _run(self) -> None:
-        pause = _RETRY
         while not self._stopping.is_set():
             try:
                 consumer = self._connect()
             except Exception as error:
                 self._log_failure("kafka.reader_not_connected", error)
             else:
-                pause = _RETRY
                 self._read_until_failure(consumer)
-            self._stopping.wait(pause)
-            pause = min(pause * 2, _RETRY * 10)
+            self._stopping.wait(self._pause)
+            self._pause = min(self._pause * 2, _RETRY * 10)
 
     def _connect(self) -> KafkaConsumer:
         consumer: KafkaConsumer = None
@@ -197,6 +199,11 @@ class TopicReader:
             return
         finish_what_was_begun(consumer)
         self._note_connection(consumer)
+        refused = sorted(consumer._cluster.unauthorized_topics.intersection(self._topics))
+        if refused:
+            # The client stops refreshing what it knows of the cluster: only a new one notices that
+            # the right was given back.
+            raise KafkaRefusedError(_refusal(refused))
         stale = shares.was_away() or shares.topics_replaced()
         shares.ask_again()
         if shares.unready:
@@ -206,6 +213,8 @@ class TopicReader:
         self._send_report(consumer)
 
     def _hand_over(self, records: list[Record]) -> None:
+        if records:
+            self._clocks.read(records[-1].topic, records[-1].timestamp)
         batch = Batch(records, frozenset(record.partition for record in records))
         self._outstanding.add(batch)
         self._owner.on_batch(batch)
@@ -240,15 +249,14 @@ class TopicReader:
             return
         cluster = consumer._cluster
         gone = [topic for topic in self._topics if cluster.partitions_for_topic(topic) is None]
-        if gone and self._connected:
-            refused = sorted(cluster.unauthorized_topics.intersection(gone))
+        refused = sorted(cluster.unauthorized_topics.intersection(gone))
+        if refused or (gone and self._connected):
             self._disconnected(
-                f"Kafka lets this worker not read {', '.join(refused)}."
-                if refused
-                else f"Kafka has no topic {', '.join(gone)}."
+                _refusal(refused) if refused else f"Kafka has no topic {', '.join(gone)}."
             )
         elif not gone and not self._connected:
             self._connected = True
+            self._pause = _RETRY
             _log.info("kafka.connected", servers=self._connection.bootstrap_servers)
             self._owner.on_connected()
 
@@ -263,6 +271,10 @@ class TopicReader:
         _log.warning(event, error=str(ours), kind=type(ours).__name__)
         if isinstance(ours, BrokerUnreachableError | KafkaRefusedError | TopicMissingError):
             self._disconnected(str(ours))
+
+
+def _refusal(topics: Sequence[str]) -> str:
+    return f"Kafka lets this worker not read {', '.join(topics)}."
 
 
 def _ignore(offsets: object, result: object) -> None:

@@ -14,6 +14,7 @@ from kafka.producer.producer_batch import FinalState, ProducerBatch
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
+from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.kafka.errors import NotAcknowledgedError
 from order_sagas.bridges.kafka.record_batch_format import encode_records
 from order_sagas.bridges.records.record import Outgoing
@@ -55,6 +56,7 @@ def send_whole_batch(
     records: Sequence[Outgoing],
     places: Sequence[int],
     settle: Settle,
+    clocks: ClockWatch,
 ) -> None:
     """Send all the records at once as one batch, without lingering."""
     accumulator = producer._accumulator
@@ -64,7 +66,7 @@ def send_whole_batch(
         with accumulator._tp_lock(target):
             if accumulator._closed:
                 raise ValueError("The writer is closed.")
-            batch = _Batch(target, _build(records), places, settle)
+            batch = _Batch(target, _build(records), places, settle, clocks)
             accumulator._batches[target].append(batch)
             accumulator._incomplete.add(batch)
     finally:
@@ -80,16 +82,24 @@ class _Batch(ProducerBatch):
         records: MemoryRecordsBuilder,
         places: Sequence[int],
         settle: Settle,
+        clocks: ClockWatch,
     ) -> None:
         super().__init__(target, records)
+        self._clocks = clocks
+        self._sent = clocks.now()
         self._places = places
         self._settle = settle
         self.produce_future.add_callback(self._completed)
         self.produce_future.add_errback(lambda error: settle(places, error))
 
-    def _completed(self, result: tuple[int, int, Callable[[int], BaseException] | None]) -> None:
-        _, _, errors = result
+    def _completed(
+        self, result: tuple[int, int | None, Callable[[int], BaseException] | None]
+    ) -> None:
+        _, appended, errors = result
         if errors is None:
+            if appended is not None and appended >= 0:  # the topic has the times of the broker
+                topic = self.topic_partition.topic
+                self._clocks.acknowledged(topic, self._sent, appended / 1000)
             self._settle(self._places, None)
         elif self.final_state == FinalState.ABORTED:
             given_up = NotAcknowledgedError(f"Not sent because of another batch: {errors(0)}")

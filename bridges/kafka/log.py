@@ -24,17 +24,17 @@ class KafkaLog:
     session_timeout: float = 10.0
 
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """See `ClientPort.check_topics`."""
+        """Raise TopicMissingError, or KafkaClientError for a wrong number of partitions."""
         check_topics(self.connection, topics, partitions=partitions)
 
     def producer(self) -> ProducerPort:
-        """See `ClientPort.producer`."""
+        """Return the worker's producer, not yet started."""
         return TopicWriter(self.connection)
 
     def consumer(
         self, topics: Sequence[str], owner: ShardOwner, max_batch: int, max_outstanding: int
     ) -> ConsumerPort:
-        """See `ClientPort.consumer`."""
+        """Return the worker's consumer of these topics, not yet started."""
         return TopicReader(
             self.connection,
             topics,

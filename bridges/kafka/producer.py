@@ -12,6 +12,7 @@ from kafka.record import util as checksums
 
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
@@ -57,6 +58,7 @@ class TopicWriter:
         whole_batches: bool = True,
         linger: float = 0.02,
         metadata_timeout: float = 5.0,
+        clocks: ClockWatch | None = None,
     ) -> None:
         """`max_record_bytes` is a limit in addition to each topic's own.
 
@@ -79,6 +81,7 @@ class TopicWriter:
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._lock = Lock()
+        self._clocks = clocks or ClockWatch()
 
     def start(self, topics: Sequence[str] = ()) -> None:
         """Connect, and fetch the partitions and limits of these topics.
@@ -205,7 +208,7 @@ class TopicWriter:
     ) -> None:
         chosen = [records[place] for place in places]
         settle = partial(_settle, publication, self._verdicts)
-        send_whole_batch(self._client(), topic, partition, chosen, places, settle)
+        send_whole_batch(self._client(), topic, partition, chosen, places, settle, self._clocks)
 
     def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
         try:

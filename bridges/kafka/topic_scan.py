@@ -9,7 +9,7 @@ from kafka.structs import TopicPartition
 
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.consumer_listener import Extent
-from order_sagas.bridges.kafka.errors import map_errors
+from order_sagas.bridges.kafka.errors import KafkaRefusedError, map_errors
 from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.kafka.topics import ids_of_topics
 from order_sagas.bridges.records.record import Record
@@ -27,7 +27,7 @@ def ends_of_topics(
     """The offset after the last record, by topic and partition."""
     places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     with scanning_consumer(connection) as consumer:
-        found = consumer.end_offsets(places)
+        found = _offsets(consumer.end_offsets, places)
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
 
@@ -38,7 +38,8 @@ def extents_of_topics(
     places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     ids = ids_of_topics(connection, topics)
     with scanning_consumer(connection) as consumer:
-        ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
+        ends = _offsets(consumer.end_offsets, places)
+        begins = _offsets(consumer.beginning_offsets, places)
     return {
         (place.topic, place.partition): Extent(begins[place], ends[place], ids[place.topic])
         for place in places
@@ -122,7 +123,25 @@ def _begins_and_ends(
     consumer: KafkaConsumer, topic: str, partitions: Iterable[int]
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
     places = [TopicPartition(topic, each) for each in partitions]
-    return consumer.beginning_offsets(places), consumer.end_offsets(places)
+    return _offsets(consumer.beginning_offsets, places), _offsets(consumer.end_offsets, places)
+
+
+def _offsets(
+    tell: Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]],
+    places: Sequence[TopicPartition],
+) -> Mapping[TopicPartition, int]:
+    """Return what the client tells of all these places. Raises KafkaRefusedError if some lack."""
+    try:
+        found = tell(places)
+    except KeyError:  # of a topic that may not be read, the client knows no partitions
+        found = {}
+    lacking = sorted({place.topic for place in places if place not in found})
+    if lacking:
+        raise KafkaRefusedError(
+            f"Kafka tells no offsets of {', '.join(lacking)}: it may be that "
+            "this login may not read it"
+        )
+    return found
 
 
 @contextmanager

@@ -147,27 +147,38 @@ def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
         )
 
 
-def _refuse_compaction(admin: KafkaAdminClient, topics: Sequence[str]) -> None:
-    """Raise TopicMismatchError if Kafka deletes all but the newest record of a key.
+def compacted_topics(connection: KafkaConnection, topics: Sequence[str]) -> list[str]:
+    """The topics of which Kafka deletes all but the newest record of a key.
 
-    The records of an order have one key, so that those not handled yet would be lost. Nothing is
-    checked if the configuration may not be read.
+    Empty if the configuration may not be read.
     """
-    asked = [ConfigResource("TOPIC", topic, [_CLEANUP]) for topic in topics]
-    try:
-        answer = admin.describe_configs(asked, config_filter="all")["topic"] if asked else {}
-    except KafkaError:
-        return
-    compacted = sorted(
-        topic
-        for topic, configs in answer.items()
-        if configs and "compact" in str(configs.get(_CLEANUP, {}).get("value", ""))
-    )
-    if compacted:
+    with _admin(connection) as admin:
+        return _compacted(admin, topics)
+
+
+def _refuse_compaction(admin: KafkaAdminClient, topics: Sequence[str]) -> None:
+    """Raise TopicMismatchError for compacted topics.
+
+    The records of an order have one key, so that those not handled yet would be lost.
+    """
+    if compacted := _compacted(admin, topics):
         raise TopicMismatchError(
             f"{', '.join(compacted)}: {_CLEANUP} is compact, so that Kafka would delete records of "
             f"an order before they are handled. Set {_CLEANUP}=delete on the topic."
         )
+
+
+def _compacted(admin: KafkaAdminClient, topics: Sequence[str]) -> list[str]:
+    asked = [ConfigResource("TOPIC", topic, [_CLEANUP]) for topic in topics]
+    try:
+        answer = admin.describe_configs(asked, config_filter="all")["topic"] if asked else {}
+    except KafkaError:
+        return []
+    return sorted(
+        topic
+        for topic, configs in answer.items()
+        if configs and "compact" in str(configs.get(_CLEANUP, {}).get("value", ""))
+    )
 
 
 def _partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:

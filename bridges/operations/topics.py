@@ -34,11 +34,25 @@ class TopicProblem:
         return self.former_id != self.extent.topic_id
 
     def __str__(self) -> str:
-        has = f"{self.topic}, partition {self.partition}: handled up to offset {self.position:,}"
+        where = f"{self.topic}, partition {self.partition}, is not read"
+        has = f"{where}: handled up to offset {self.position:,}"
         now = f"it holds offsets {self.extent.begin:,} to {self.extent.end:,} now"
         if self.is_new_topic:
             return f"{has} of the topic {self.former_id}, and is of {self.extent.topic_id}; {now}"
         return f"{has}; {now}"
+
+
+@attrs.frozen
+class CompactedTopic:
+    """A topic of which Kafka may delete records that were not handled. It is read all the same."""
+
+    topic: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.topic} is compacted, so that Kafka deletes records of an order before they "
+            "are handled: set cleanup.policy=delete"
+        )
 
 
 def problems(db: sa.Connection, group: str, extents: Mapping[Place, Extent]) -> list[TopicProblem]:

@@ -10,19 +10,23 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
+import structlog
 
+from order_sagas.actors.clock import iso
 from order_sagas.actors.errors import CannotMoveError
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.shape import shape_of
 from order_sagas.actors.sagas.state import SagaState, decode_plain
 from order_sagas.actors.sagas.step_mapping import StepMapping
-from order_sagas.actors.sagas.version_move import VersionMove
+from order_sagas.actors.sagas.version_move import MOVED, VersionMove
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchVersionError
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.role_offsets import EPOCHS
 from order_sagas.bridges.storage.rows import SagaRows
 from order_sagas.bridges.storage.saga_versions import check_definitions, stored_shape
+
+log = structlog.get_logger("sagas")
 
 CHUNK = 1000
 """Sagas that are in memory at once."""
@@ -40,6 +44,8 @@ class Moves:
     """The first EXAMPLES orders by version and reason."""
     counts: Counter[tuple[int, str]] = attrs.field(factory=Counter)
     """The number of sagas by version and reason, of those in `refused`."""
+    latest: list[tuple[int, SagaState]] = attrs.field(factory=list)
+    """The sagas that were moved last, at most CHUNK, each with the version that it had."""
 
     def refuse(self, order_id: str, version: int, reason: str) -> None:
         """Note a saga that cannot be moved."""
@@ -99,6 +105,10 @@ class VersionMoves:
 
             for rows in self._moved(self._chunks(ask), moves, by, now):
                 self._db.insert(cursor, self._rows.upsert, rows)
+                # As workers do, before the commit: the next line of a saga that is not moved after
+                # all has the same number, and replaces this one in its trace.
+                for version, saga in moves.latest:
+                    _log(version, saga, by, now)
         return moves
 
     def _chunks(self, ask: Callable[[str, Any], Iterable[Any]]) -> Iterator[list[Any]]:
@@ -119,6 +129,7 @@ class VersionMoves:
         """Yield the rows of the sagas of each chunk that can be moved."""
         for chunk in chunks:
             rows = []
+            moves.latest = []
             for no, shard, raw in chunk:
                 saga = decode_plain(raw)
                 try:
@@ -127,6 +138,7 @@ class VersionMoves:
                     moves.refuse(saga.order_id, saga.version, str(error))
                     continue
                 moves.moved[saga.version] += 1
+                moves.latest.append((saga.version, after))
                 rows.append(self._rows.row(no, shard, after))
             if rows:
                 yield rows
@@ -148,3 +160,18 @@ class VersionMoves:
             f"saga {target.name!r}: sagas in flight have version {version}, and no mapping between "
             f"it and version {target.version} is declared in `migrates` of a registered definition"
         )
+
+
+def _log(version: int, saga: SagaState, by: str, now: float) -> None:
+    """Write the line of a move, which traces are built from."""
+    log.info(
+        MOVED,
+        timestamp=iso(now),
+        saga=saga.saga,
+        saga_id=saga.saga_id,
+        order_id=saga.order_id,
+        seq=saga.seq,
+        version=saga.version,
+        before=version,
+        by=by,
+    )

@@ -66,8 +66,6 @@ class Batch:
     offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
     records: int = 0
     dead_letters: int = 0
-    moved: list[Ack] = attrs.field(factory=list)
-    """Acks that contain saga transitions, for observers."""
     acks: list[Ack] = attrs.field(factory=list)
     """All that was absorbed, in order."""
     refused: list[tuple[Route, Message]] = attrs.field(factory=list)
@@ -106,13 +104,16 @@ class Batch:
             else:
                 kind: type[Entity] = type(write)  # type: ignore[assignment]
                 self.entities[kind, identity_of(kind)(write)] = write  # type: ignore[assignment]
-        if handled.notes:
-            self.moved.append(handled)
         if handled.calls:
             self.calls += handled.calls
         if handled.operated is not None:
             self.operated.append(handled.operated)
         return saga
+
+    @property
+    def moved(self) -> list[Ack]:
+        """The acks that contain saga transitions, for observers."""
+        return [ack for ack in self.acks if ack.notes]
 
     def calls_over(self) -> list[CallId]:
         """Return the ids of the calls whose outcomes this batch handles."""

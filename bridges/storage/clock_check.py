@@ -3,15 +3,8 @@
 import time
 from collections.abc import Callable
 
-import structlog
-
+from order_sagas.bridges.clock_differences import warn_of_difference
 from order_sagas.bridges.storage.connection import Connection
-
-log = structlog.get_logger(__name__)
-
-TOLERATED = 2.0
-"""Seconds by which clocks may differ without a warning. Deadlines are some seconds at least, and a
-worker that takes over a saga judges a deadline that another worker has set."""
 
 
 def clock_difference(db: Connection, now: Callable[[], float] = time.time) -> float:
@@ -31,7 +24,4 @@ def clock_difference(db: Connection, now: Callable[[], float] = time.time) -> fl
 
 def warn_of_clock(db: Connection, now: Callable[[], float] = time.time) -> None:
     """Log a warning with the difference if the clocks differ by more than TOLERATED seconds."""
-    difference = clock_difference(db, now)
-    if abs(difference) > TOLERATED:
-        than = "ahead" if difference > 0 else "behind"
-        log.warning("clock.differs", database=than, seconds=round(abs(difference), 1))
+    warn_of_difference("database", clock_difference(db, now))

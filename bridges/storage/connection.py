@@ -199,7 +199,7 @@ def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
     def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
         session = open_session(url, of_reader(), prepare_threshold=None)
         session.connection.autocommit = False
-        record.info[_BEGIN] = session.begin
+        record.info[_BEGIN] = session.begin.decode()
         return session.connection
 
     @event.listens_for(engine, "begin")

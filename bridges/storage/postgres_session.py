@@ -57,7 +57,7 @@ class Session:
     """An open connection, and what each of its transactions has to begin with."""
 
     connection: "psycopg.Connection[Any]"
-    begin: str = ""
+    begin: bytes = b""
     """A statement that sets what the system needs until the end of the transaction; empty if it is
     set for the whole session."""
     standby: bool = False
@@ -160,16 +160,16 @@ def _set_up(
         connection.prepare_threshold = None
         return Session(connection, _setting({**given, **preferred, **fixed}, "true"), standby)
     connection.execute(_setting({**preferred, **fixed}, "false"), prepare=False)
-    return Session(connection, "", standby)
+    return Session(connection, b"", standby)
 
 
-def _setting(settings: Mapping[str, str], local: str) -> str:
+def _setting(settings: Mapping[str, str], local: str) -> bytes:
     """Return a statement that makes these settings, until the end of the transaction if `local`."""
     calls = [
         f"set_config({_literal(name)}, {_literal(value)}, {local})"
         for name, value in settings.items()
     ]
-    return f"SELECT {', '.join(calls)}"
+    return f"SELECT {', '.join(calls)}".encode()
 
 
 def _literal(text: str) -> str:

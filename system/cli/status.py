@@ -126,11 +126,11 @@ class Look:
     in_flight: int
     deadlines: Deadlines
     lag: Lag | None
-    """Number of records not handled yet; None if Kafka does not answer."""
+    """Number of records not handled yet; None if Kafka does not tell."""
     paused: list[dict[str, Any]]
     http: list[HttpCard]
     problems: list[str] = attrs.field(factory=list)
-    """Why partitions of Kafka's topics are not read, one text each."""
+    """What is wrong with Kafka's topics, one text each."""
     lost: list[str] = attrs.field(factory=list)
     """Orders that were accepted and whose start Kafka has no more."""
     full: list[str] = attrs.field(factory=list)
@@ -167,9 +167,10 @@ def look(settings: Settings) -> Look:
         far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
     letters: OpenLetters | None = None
     try:
+        problems = [str(each) for each in log.problems()]
         letters = open_letters(log)
         lag: Lag | None = log.lag()
-        problems, lost = [str(each) for each in log.problems()], log.lost_orders()
+        lost = log.lost_orders()
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
@@ -278,7 +279,7 @@ def _lines(found: Look) -> list[tuple[str, str]]:
     timers += "; no other" if due.next_in is None else f"; the next in {due.next_in:,.1f} s"
     roles: list[str] = []
     if found.lag is None:
-        records = "unknown: Kafka does not answer"
+        records = "unknown" if found.problems else "unknown: Kafka does not answer"
     else:
         topics = found.lag.topics
         each = [f"{topic} {count:,}" for topic, count in sorted(topics.items()) if count]
@@ -306,7 +307,7 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         lines.append(("logs", f"{many(lost_lines, 'line')} could not be written"))
     if found.problems:
         more = f" and {len(found.problems) - 1:,} more" if len(found.problems) > 1 else ""
-        lines.append(("topics", f"not read: {found.problems[0]}{more}; see `topics check`"))
+        lines.append(("topics", f"{found.problems[0]}{more}; see `topics check`"))
     if found.lost:
         named = ", ".join(found.lost[:SHOWN]) + (", ..." if len(found.lost) > SHOWN else "")
         lost = many(len(found.lost), "order")

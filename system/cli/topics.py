@@ -63,19 +63,26 @@ def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None
 
     A topic that was created again, or that has lost its last records, is not read: there is no
     right place to go on from. The orders that wait for its records are listed. `topics
-    accept-reset` lets the workers read it again.
+    accept-reset` lets the workers read it again. Compacted topics are named too: of them, Kafka
+    deletes records of an order before they are handled.
 
     Exit codes: 0 the topics are what they were, 1 some are not.
     """
     _need_kafka(settings)
-    found = KafkaAccess(settings).problems()
+    access = KafkaAccess(settings)
+    found, compacted = access.unread_partitions(), access.compacted()
     with queries.reading(settings.database) as db:
         orders = affected_orders(db, registry_of(settings), found)
     if as_json:
-        print_json({"problems": [_as_json(each) for each in found], "orders": orders})
+        named = [each.topic for each in compacted]
+        problems = [_as_json(each) for each in found]
+        print_json({"problems": problems, "orders": orders, "compacted": named})
     else:
-        _print(found, orders)
-    ctx.exit(1 if found else 0)
+        for each in compacted:
+            echo(str(each))
+        if found or not compacted:
+            _print(found, orders)
+    ctx.exit(1 if found or compacted else 0)
 
 
 @topics_group.command("accept-reset")
@@ -96,7 +103,7 @@ def accept_reset_command(
     are gone stay so: sagas that wait for them time out, and their commands are sent again.
     """
     _need_kafka(settings)
-    every = KafkaAccess(settings).problems()
+    every = KafkaAccess(settings).unread_partitions()
     unknown = sorted({*topics} - {each.topic for each in every})
     if unknown:
         raise click.ClickException(f"{', '.join(unknown)}: nothing to accept, see `topics check`")

@@ -49,12 +49,13 @@ def in_short(
         age = f", oldest {_age(now - since)}" if since else ""
         told.append(f"{attention:,} {verb} attention{age}")
     if letters is None:
-        told.append("dead letters unknown: Kafka does not answer")
+        away = "" if topic_problems else ": Kafka does not answer"
+        told.append(f"dead letters unknown{away}")
     elif letters.open:
         told.append(many(letters.open, "dead letter"))
     told += [f"{each['name']} paused since {_since(each['since'], now)}" for each in pauses]
     if topic_problems:
-        told.append(f"{many(len(topic_problems), 'partition')} not read")
+        told.append(many(len(topic_problems), "problem of topics", "problems of topics"))
     if lost:
         told.append(f"{many(len(lost), 'order')} lost by Kafka")
     return "; ".join(told)

@@ -1,7 +1,7 @@
 """`order-sagas sagas migrate`: move sagas in flight to another version of their definition."""
 
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 import click
 
@@ -15,8 +15,12 @@ from order_sagas.system.cli import complete
 from order_sagas.system.cli.database import check_exists
 from order_sagas.system.cli.output import echo
 from order_sagas.system.cli.saga_actions import current_user
+from order_sagas.system.logs import configure_logging
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
+
+LOG = "migrate"
+"""The name of the log file, as of a worker."""
 
 
 @click.command("migrate")
@@ -26,13 +30,13 @@ from order_sagas.system.settings import Settings, settings_options
 @click.option(
     "--by", default=current_user, help="The operator's name, for the history. Default: you."
 )
-@settings_options("database", "app", "deadline_scale")
+@settings_options("database", "app", "deadline_scale", "log_dir")
 def migrate_command(name: str, to: int, dry_run: bool, by: str, settings: Settings) -> None:
     """Move the sagas in flight of the definition NAME to one of its versions.
 
     The newer definition of the two declares in `migrates` which step is which. `--to` a former
     version goes back. A saga that cannot be moved stays as it is, and the reason is told. All that
-    are moved are moved in one transaction.
+    are moved are moved in one transaction. Their traces tell it.
 
     Stop the system before. On SQLite, one that runs is noticed, and nothing is done. On PostgreSQL,
     what a running worker is about to commit is refused, and it reads its sagas again.
@@ -40,15 +44,18 @@ def migrate_command(name: str, to: int, dry_run: bool, by: str, settings: Settin
     Exit codes: 0 all were moved, 1 some cannot be moved or nothing was done.
     """
     check_exists(settings.database)
-    with nullcontext() if dry_run else DatabaseLock(settings.database):
+    clock = SystemClock()
+    with ExitStack() as opened:
+        if not dry_run:
+            opened.enter_context(DatabaseLock(settings.database))
+            sink = configure_logging(settings, clock, worker=LOG)
+            opened.callback(sink.close)
         db = connect(settings.database)
-        try:
-            check_version(version_of(db))
-            moves = VersionMoves(db, registry_of(settings), name, to)
-            act = moves.plan if dry_run else moves.run
-            done = act(by, SystemClock().now())
-        finally:
-            db.close()
+        opened.callback(db.close)
+        check_version(version_of(db))
+        moves = VersionMoves(db, registry_of(settings), name, to)
+        act = moves.plan if dry_run else moves.run
+        done = act(by, clock.now())
     _tell(done, name, to, dry_run)
     if done.refused:
         sys.exit(1)

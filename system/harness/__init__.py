@@ -88,6 +88,7 @@ __all__ = [
     "Reorder",
     "Silent",
     "Slow",
+    "Status",
     "UnmetExpectation",
     "Violated",
     "WorkerStarts",

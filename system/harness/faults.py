@@ -82,7 +82,11 @@ class Silent(ServiceFault, frozen=True, omit_defaults=True):
 
 
 class Declines(ServiceFault, frozen=True, omit_defaults=True):
-    """The service refuses commands; only for services that have a failure reply."""
+    """The service refuses commands; only for services that have a failure reply.
+
+    It is not asked, and remembers nothing of a command that it refuses. A command that it has
+    executed before is not refused when it is repeated.
+    """
 
 
 class LosesReplies(ServiceFault, frozen=True, omit_defaults=True):

@@ -11,9 +11,17 @@ _OF_SERVICES = (
 
 
 def check_names(fault: faults.Fault, routes: Routes, registry: Registry) -> None:
-    """Raise LookupError if the fault is of a service or topic that does not exist."""
+    """Raise LookupError if the fault is of a service or topic that does not exist.
+
+    Also if it lets a service decline that has no failure reply.
+    """
     if isinstance(fault, _OF_SERVICES):
         check_service(fault.service, registry)
+    if isinstance(fault, faults.Declines) and fault.service not in declining(registry):
+        raise LookupError(
+            f"no step of {fault.service!r} has a failure reply (`failed`), so it cannot decline; "
+            f"these can: {', '.join(declining(registry)) or 'none'}"
+        )
     if isinstance(fault, faults.Put) and fault.topic not in routes.topics:
         known = ", ".join(routes.topics)
         raise LookupError(f"there is no topic {fault.topic!r}; there are {known}")
@@ -24,3 +32,9 @@ def check_service(name: str, registry: Registry) -> None:
     participants = registry.participants()
     if name not in participants:
         raise LookupError(f"no service is named {name!r}; there are {', '.join(participants)}")
+
+
+def declining(registry: Registry) -> list[str]:
+    """Return the participants with a step that can fail."""
+    rows = (row for saga in registry for row in saga.rows if row.kind in ("step", "each"))
+    return list(dict.fromkeys(row.to.name for row in rows if row.failed and not row.is_child))

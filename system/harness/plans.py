@@ -132,7 +132,9 @@ def _silent(d: Draw) -> faults.Fault:
 
 
 def _declines(d: Draw) -> faults.Fault:
-    return faults.Declines(d.rng.choice(d.words.services), d.order())
+    if not d.words.declining:
+        return _silent(d)
+    return faults.Declines(d.rng.choice(d.words.declining), d.order())
 
 
 def _loses(d: Draw) -> faults.Fault:
@@ -254,7 +256,10 @@ def _outage(d: Draw) -> faults.Fault:
     kind = d.rng.choice(
         (faults.Silent, faults.LosesReplies, faults.Slow, faults.AnswersTwice, faults.Declines)
     )
-    return kind(d.rng.choice(d.words.services), "", since, until)
+    services = d.words.services
+    if kind is faults.Declines:
+        kind, services = (kind, d.words.declining) if d.words.declining else (faults.Slow, services)
+    return kind(d.rng.choice(services), "", since, until)
 
 
 _WEIGHED: Sequence[tuple[int, Callable[[Draw], faults.Fault]]] = (

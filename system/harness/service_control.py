@@ -48,7 +48,10 @@ class ServiceControl:
         self._do(Silent(self.name, order, since, until, undo=undo))
 
     def declines(self, seconds: float = FOREVER, *, order: str = "") -> None:
-        """Refuse commands. For payments and stock only."""
+        """Refuse commands, with the failure reply of their step.
+
+        Raises LookupError if no step of the service has one.
+        """
         since, until = self._span(seconds)
         self._do(Declines(self.name, order, since, until))
 

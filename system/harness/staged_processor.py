@@ -117,11 +117,12 @@ class StagedProcessor(BatchProcessor):
     def send(self, target: ActorAddress, message: Any) -> None:
         """Send a message; deliveries to services are subject to the service faults in force."""
         troubles = self.stage.troubles
-        if type(message) is not Delivery or not troubles:
+        service = getattr(target, "actor", None) if type(message) is Delivery else None
+        if not isinstance(service, Service):
             super().send(target, message)
             return
-        service = getattr(target, "actor", None)
-        if not isinstance(service, Service):
+        if not troubles:
+            troubles.passes(message.message)
             super().send(target, message)
             return
         put, name = self._myRef.base.inject, service.participant.name

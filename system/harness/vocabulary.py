@@ -10,6 +10,7 @@ from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.rows import Each
 from order_sagas.actors.sagas.step import Step
+from order_sagas.system.harness.known_names import declining
 
 
 @attrs.frozen
@@ -27,7 +28,9 @@ class Vocabulary:
     """Statuses of commands with a compensation that can overtake them, and the seconds after which
     a saga that gets no reply has sent the compensation."""
     services: Sequence[str]
-    """Participants whose service may decline, lose replies, or be slow."""
+    """Participants whose service may lose replies, or be slow."""
+    declining: Sequence[str]
+    """Participants whose service may decline."""
     answering: Sequence[str]
     """Participants whose service may be silent or answer twice."""
     raising: Sequence[str]
@@ -64,6 +67,7 @@ ORDER_BUSINESS = Vocabulary(
     twice=("ORDER_COMPLETED", "ORDER_CANCELLED"),
     overtaken={"PROCESS_PAYMENT": OVERTAKEN_AFTER, "RESERVE_STOCK": OVERTAKEN_AFTER},
     services=("payments", "stock"),
+    declining=("payments", "stock"),
     answering=("payments", "stock", "orders"),
     raising=("payments", "stock", "orders", "notifications"),
     commands=(
@@ -129,6 +133,7 @@ def vocabulary_of(registry: Registry, sent: Sequence[bytes]) -> Vocabulary:
         twice=(),
         overtaken=dict(sorted(overtaken.items())) or dict.fromkeys(waited_for, OVERTAKEN_AFTER),
         services=services,
+        declining=[name for name in services if name in declining(registry)],
         answering=services,
         raising=participants,
         commands=sorted(commands) or [(name, "") for name in participants],

@@ -96,15 +96,15 @@ class EventLoopBase(Lifecycle):
         return self.create_primary(actor_class, requirements, global_name, source_hash)
 
     def tell(self, address: ActorAddress, message: Any) -> None:
-        """See `Port.tell`."""
+        """Send a message. In the driving thread, also run the system until it is idle."""
         self._port.tell(address, message)
 
     def ask(self, address: ActorAddress, message: Any, timeout: Any = None) -> Any:
-        """See `Port.ask`."""
+        """Send a message, and return the next response; None if there is none within `timeout`."""
         return self._port.ask(address, message, timeout)
 
     def listen(self, timeout: Any = None) -> Any:
-        """See `Port.listen`."""
+        """Return the next response from any actor; None if there is none within `timeout`."""
         return self._port.listen(timeout)
 
     def external_clone(self) -> PrivateContext:

@@ -47,7 +47,7 @@ class System(Protocol):
         ...
 
     def resolve(self, address: ActorAddress) -> "Cell":
-        """See `Tree.resolve`."""
+        """Return the cell of an address: itself, or the cell with the name of a copied address."""
         ...
 
     def create_child(
@@ -58,39 +58,39 @@ class System(Protocol):
         global_name: str | None = None,
         source_hash: str | None = None,
     ) -> "Cell":
-        """See `Tree.create_child`."""
+        """Create a child, or return the actor that has the global name."""
         ...
 
     def post_system(self, receiver: "Cell", sender: "Cell", message: Any) -> None:
-        """See `Tree.post_system`."""
+        """Send a message of the system, bypassing the interceptor."""
         ...
 
     def wake(self) -> None:
-        """See `EventLoop.wake`."""
+        """Wake the loop if it sleeps."""
         ...
 
     def bury(self, cell: "Cell") -> None:
-        """See `Lifecycle.bury`."""
+        """End an actor at once, and remove its timers and registrations."""
         ...
 
     def undeliverable(self, receiver: "Cell", sender: "Cell", message: Any) -> None:
-        """See `Lifecycle.undeliverable`."""
+        """Send a message for a dead actor to the handler of dead letters."""
         ...
 
     def begin_shutdown(self) -> None:
-        """See `Lifecycle.begin_shutdown`."""
+        """Ask every actor to exit, and the loop to end after that. Does not wait."""
         ...
 
     def updateCapability(self, name: str, value: Any = None) -> None:
-        """See `Lifecycle.updateCapability`."""
+        """Set a capability, or remove it with None."""
         ...
 
     def loadActorSource(self, file: Any) -> str:
-        """See `Lifecycle.loadActorSource`."""
+        """Load a source, and return its hash. Outside of an actor, waits for the authority."""
         ...
 
     def unloadActorSource(self, source_hash: str) -> None:
-        """See `Lifecycle.unloadActorSource`."""
+        """Remove a source and the modules imported from it; an unknown hash is ignored."""
         ...
 
     def _handleDeadLetters(self, address: ActorAddress, enable: bool) -> None: ...
@@ -203,7 +203,7 @@ class Cell(ActorAddress):
         global_name: str | None = None,
         source_hash: str | None = None,
     ) -> ActorAddress:
-        """See `Tree.create_child`."""
+        """Create a child, or return the actor that has the global name."""
         return self.base.create_child(self, actor_class, requirements, global_name, source_hash)
 
     def handleDeadLetters(self, address: "Cell", enable: bool) -> None:
@@ -215,23 +215,23 @@ class Cell(ActorAddress):
         self.base.sources.authority = address
 
     def notifyOnSourceAvailability(self, address: "Cell", enable: bool) -> None:
-        """See `Sources.notify`."""
+        """Start or stop notifying an actor of loaded and unloaded sources."""
         self.base.sources.notify(address, enable)
 
     def loadActorSource(self, file: Any) -> str:
-        """See `Lifecycle.loadActorSource`."""
+        """Load a source, and return its hash. Outside of an actor, waits for the authority."""
         return self.base.loadActorSource(file)
 
     def unloadActorSource(self, source_hash: str) -> None:
-        """See `Lifecycle.unloadActorSource`."""
+        """Remove a source and the modules imported from it; an unknown hash is ignored."""
         self.base.unloadActorSource(source_hash)
 
     def updateCapability(self, name: str, value: Any) -> None:
-        """See `Lifecycle.updateCapability`."""
+        """Set a capability, or remove it with None."""
         self.base.updateCapability(name, value)
 
     def actorSystemShutdown(self) -> None:
-        """See `Lifecycle.begin_shutdown`."""
+        """Ask every actor to exit, and the loop to end after that. Does not wait."""
         self.base.begin_shutdown()
 
     # This base has no conventions (Thespian's groups of systems), hence no remote systems.

@@ -19,19 +19,19 @@ class PortSystem(System, Protocol):
     """The part of `EventLoopBase` that ports use."""
 
     def may_drive(self) -> bool:
-        """See `EventLoop.may_drive`."""
+        """Return True if this thread has to run the actors, and is not inside one of them."""
         ...
 
     def refuse_to_wait(self) -> None:
-        """See `EventLoop.refuse_to_wait`."""
+        """Raise ActorSystemFailure inside an actor, where waiting would block the loop."""
         ...
 
     def run_until_idle(self) -> int:
-        """See `EventLoop.run_until_idle`."""
+        """Deliver all ready messages and fire all due timers; return the number of messages."""
         ...
 
     def run_until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
-        """See `EventLoop.run_until`."""
+        """Run the actors until `done()` is true or `seconds` have passed; return `done()`."""
         ...
 
     def newPrimaryActor(
@@ -41,7 +41,7 @@ class PortSystem(System, Protocol):
         global_name: str | None = None,
         source_hash: str | None = None,
     ) -> ActorAddress:
-        """See `EventLoopBase.newPrimaryActor`."""
+        """Create an actor directly below the system, or return the one with this global name."""
         ...
 
 
@@ -120,7 +120,7 @@ class PrivateContext(Port):
     """The context of Thespian's `private()`."""
 
     def newPrimaryActor(self, *args: Any) -> ActorAddress:
-        """See `EventLoopBase.newPrimaryActor`."""
+        """Create an actor directly below the system, or return the one with this global name."""
         return self._base.newPrimaryActor(*args)
 
     def exit_context(self) -> None:

@@ -50,13 +50,13 @@ class Lifecycle(Tree):
             self.capabilities[name] = value
 
     def loadActorSource(self, file: Any) -> str:
-        """See `Sources.load`. Outside of an actor, waits until the authority has answered."""
+        """Load a source, and return its hash. Outside of an actor, waits for the authority."""
         source_hash = self.sources.load(file)
         self.settle()
         return source_hash
 
     def unloadActorSource(self, source_hash: str) -> None:
-        """See `Sources.unload`."""
+        """Remove a source and the modules imported from it; an unknown hash is ignored."""
         self.sources.unload(source_hash)
         self.factory.forget_classes()
 

@@ -47,7 +47,7 @@ class Fifo:
     """Delivers all messages in the order in which they were sent."""
 
     def mailbox(self) -> Mailbox:
-        """See `Policy.mailbox`."""
+        """Return a new, empty queue."""
         # A plain deque without a wrapper: this is the hot path.
         return deque()
 
@@ -63,7 +63,7 @@ class SeededShuffle:
         self.seed = seed
 
     def mailbox(self) -> Mailbox:
-        """See `Policy.mailbox`."""
+        """Return a new, empty mailbox whose draws begin with the seed."""
         return ShuffledMailbox(random.Random(self.seed))
 
 
@@ -78,7 +78,7 @@ class ShuffledMailbox:
         self._count = 0
 
     def append(self, envelope: Envelope, /) -> None:
-        """See `Mailbox.append`."""
+        """Add a message to the queue of its sender and receiver."""
         # `id` is unique here: a queued envelope keeps both of its cells alive.
         pair = (id(envelope[0]), id(envelope[1]))
         with self._lock:
@@ -90,7 +90,7 @@ class ShuffledMailbox:
             self._count += 1
 
     def popleft(self) -> Envelope:
-        """See `Mailbox.popleft`."""
+        """Remove the oldest message of a random pair, and return it. Raises IndexError if empty."""
         with self._lock:
             if not self._ready:
                 raise IndexError("pop from an empty mailbox")
@@ -110,7 +110,7 @@ class ShuffledMailbox:
             return envelope
 
     def clear(self) -> None:
-        """See `Mailbox.clear`."""
+        """Drop all messages."""
         with self._lock:
             self._queues.clear()
             self._ready.clear()

@@ -1,5 +1,6 @@
 """Renders a timeline as a Mermaid sequence diagram."""
 
+import re
 from collections.abc import Iterator
 
 from order_sagas.system.trace.phrases import phrase
@@ -57,8 +58,10 @@ class _Drawing:
             yield f"{self._name}->>{self._steps[name]}: {'undo' if transition.undoing else 'do'}"
 
 
+_SPECIAL = re.compile(r"[#;%{}<>&\"`\[\]\\]")
+"""Of Mermaid's syntax: entities, statements, comments, directives, markup, Markdown and HTML."""
+
+
 def _safe(text: str) -> str:
-    """Escape Mermaid syntax: `#` begins an entity, `;` ends a statement."""
-    return " ".join(
-        text.replace("#", "#35;").replace(";", "#59;").replace("#35#59;", "#35;").split()
-    )
+    """Write what is syntax to Mermaid, or to the HTML that it makes, as entities on one line."""
+    return " ".join(_SPECIAL.sub(lambda found: f"#{ord(found[0])};", text).split())

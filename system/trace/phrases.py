@@ -24,6 +24,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
     "saga.undo_asked": lambda d: f"undo asked for{_by(d)}",
+    "saga.moved": lambda d: f"moved from version {d.get('before')} to {d.get('version')}{_by(d)}",
     "saga.operator": lambda d: f"operator: {d.get('action', '?')}{_by(d)}{_why(d)}",
     "external_call.failed": lambda d: f"{d.get('service')} {d.get('operation')}: {d.get('error')}",
     "record.dead_lettered": lambda d: f"dead letter of {d.get('status', '?')}: {d.get('error')}",
@@ -33,7 +34,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 _SAID = frozenset(
     {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
 )
-_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent"})
+_SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent", "before"})
 _OF_ERRORS: Mapping[str, frozenset[str]] = {
     "external_call.failed": frozenset({"service", "operation", "error", "details"}),
     "record.dead_lettered": frozenset({"error", "details"}),

@@ -36,6 +36,7 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "saga.deadline_passed": ("◷", "bold red"),
     "saga.needs_attention": ("!", "bold red"),
     "saga.message_ignored": ("·", "dim"),
+    "saga.moved": ("⇒", "bold cyan"),
     "saga.operator": ("☞", "bold cyan"),
     "record.dead_lettered": ("✘", "bold red"),
     "saga.completed": ("■", "bold green"),

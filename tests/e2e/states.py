@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # no stubs
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"

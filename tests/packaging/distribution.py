@@ -8,8 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
+import pytest
+
+from tests.support.locks import locked
+from tests.support.session_servers import run_directory
+from tests.support.working_copy import copy_of_repository
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "order_sagas"
@@ -50,12 +56,21 @@ def docker_install(dockerfile: str, target: Path) -> Iterator[list[str]]:
         yield [sys.executable if words[0] == "python" else words[0], *words[1:]]
 
 
-def build(repository: Path, target: Path) -> tuple[Path, Path]:
-    """An sdist, and a wheel made from that sdist."""
-    run([sys.executable, "-m", "build", "--outdir", target, repository])
+def built() -> tuple[Path, Path]:
+    """An sdist, and a wheel made from that sdist: once for all workers of this test run."""
+    target = run_directory() / "dist"
+    with locked(run_directory() / "dist.lock"):
+        if not any(target.glob("*.whl")):
+            repository = copy_of_repository(run_directory() / "repository")
+            run([sys.executable, "-m", "build", "--outdir", target, repository])
     (sdist,) = target.glob("*.tar.gz")
     (wheel,) = target.glob("*.whl")
     return sdist, wheel
+
+
+def way(name: str) -> Any:
+    """A parameter for a way to install. All its tests run in one worker, with one environment."""
+    return pytest.param(name, marks=pytest.mark.xdist_group(f"packaging-{name}"))
 
 
 @attrs.frozen

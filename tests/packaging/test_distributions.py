@@ -15,11 +15,12 @@ from tests.packaging.distribution import (
     PACKAGE,
     ROOT,
     Environment,
-    build,
+    built,
     docker_context,
     docker_install,
     environment,
     run,
+    way,
 )
 from tests.support.cli import Started
 from tests.support.ports import free_port
@@ -34,19 +35,19 @@ EXTRAS = "http,harness"
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
-    """A copy of the repository: building leaves files behind."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository: installing from it leaves files behind."""
     return copy_of_repository(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture(scope="module")
-def distributions(tmp_path_factory, repository: Path) -> dict[str, Path]:
+def distributions() -> dict[str, Path]:
     """The files of a release."""
-    sdist, wheel = build(repository, tmp_path_factory.mktemp("dist"))
+    sdist, wheel = built()
     return {"sdist": sdist, "wheel": wheel}
 
 
-@pytest.fixture(scope="module", params=["wheel", "sdist", "image"])
+@pytest.fixture(scope="module", params=[way("wheel"), way("sdist"), way("image")])
 def installed(request, tmp_path_factory, repository, distributions) -> Environment:
     """An environment with the package and its optional parts, installed in each of the ways."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -142,7 +143,8 @@ def test_orders_of_a_file_go_through_two_workers_and_nothing_listens(installed) 
 def test_http_serves_the_api_and_the_page(installed) -> None:
     """From the installed files."""
     port = free_port()
-    variables = installed.variables
+    database = f"sqlite:///{installed.project / 'http.db'}"
+    variables = {**installed.variables, "ORDER_SAGAS_DATABASE": database}
     command = (*installed.command, "http", "--http", f"127.0.0.1:{port}")
     with Started(installed.project, variables, command=command, wait=False) as service:
 
@@ -191,7 +193,7 @@ def test_a_new_project_passes_its_tests(installed) -> None:
     assert "57 passed" in done.stdout
 
 
-@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
+@pytest.mark.parametrize("installed", [way("wheel")], indirect=True)
 def test_an_app_is_tested_and_simulated_without_the_repository(installed, tmp_path) -> None:
     """The travel example, in another folder; nothing else of the repository is importable."""
     shutil.copytree(ROOT / "examples" / "travel", tmp_path / "examples" / "travel")

@@ -7,9 +7,10 @@ import pytest
 
 from tests.packaging.distribution import (
     Environment,
-    build,
+    built,
     environment,
     run,
+    way,
 )
 from tests.support.working_copy import copy_of_repository
 
@@ -140,17 +141,15 @@ def cancel_all(order: CourierBooked) -> CancelCourier:
 """
 
 
-@pytest.fixture(scope="module", params=["wheel", "editable"])
+@pytest.fixture(scope="module", params=[way("types-wheel"), way("types-editable")])
 def installed(request, tmp_path_factory) -> Environment:
     """The package without optional parts, from a wheel and from a clone."""
     folder = tmp_path_factory.mktemp(request.param)
-    repository = copy_of_repository(folder / "repository")
     found = environment(folder / "venv", folder / "project")
-    if request.param == "wheel":
-        _, wheel = build(repository, folder / "dist")
-        found.run("pip", "install", "-q", wheel)
+    if request.param == "types-wheel":
+        found.run("pip", "install", "-q", built()[1])
     else:
-        found.run("pip", "install", "-q", "-e", repository)
+        found.run("pip", "install", "-q", "-e", copy_of_repository(folder / "repository"))
     (found.project / "shipping.py").write_text(PROJECT)
     (found.project / "mistaken.py").write_text(PROJECT + WRONG)
     for number, (right, wrong) in enumerate(MISSPELT.items()):
@@ -160,14 +159,16 @@ def installed(request, tmp_path_factory) -> Environment:
     return found
 
 
-def mypy(project: Environment, file: str) -> list[str]:
+def mypy(project: Environment, *files: str) -> list[str]:
     """The errors that `mypy --strict` finds."""
-    return errors(project, "mypy", "--strict", "--python-executable", project.bin / "python", file)
+    return errors(
+        project, "mypy", "--strict", "--python-executable", project.bin / "python", *files
+    )
 
 
-def pyright(project: Environment, file: str) -> list[str]:
+def pyright(project: Environment, *files: str) -> list[str]:
     """The errors that pyright finds."""
-    return errors(project, "pyright", "--pythonpath", project.bin / "python", file)
+    return errors(project, "pyright", "--pythonpath", project.bin / "python", *files)
 
 
 def errors(project: Environment, checker: str, *words: object) -> list[str]:
@@ -184,8 +185,7 @@ def errors(project: Environment, checker: str, *words: object) -> list[str]:
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_project_is_clean_and_a_wrong_argument_is_found(installed: Environment, checker) -> None:
     """The second shows that the types are read at all."""
-    assert [] == checker(installed, "shipping.py")
-    (found,) = checker(installed, "mistaken.py")
+    (found,) = checker(installed, "shipping.py", "mistaken.py")
     assert "mistaken.py" in found
     assert '"int"' in found or "Literal[7]" in found
 
@@ -193,11 +193,9 @@ def test_a_project_is_clean_and_a_wrong_argument_is_found(installed: Environment
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_misspelt_field_in_a_definition_is_found(installed: Environment, checker) -> None:
     """Of the start, of an item, of a reply; and a function of another message."""
-    missed = {
-        wrong
-        for number, wrong in enumerate(MISSPELT.values())
-        if not checker(installed, f"misspelt_{number}.py")
-    }
+    files = {f"misspelt_{number}.py": wrong for number, wrong in enumerate(MISSPELT.values())}
+    found = "\n".join(checker(installed, *files))
+    missed = {wrong for file, wrong in files.items() if file not in found}
 
     assert (UNSEEN if checker is mypy else set()) == missed
 

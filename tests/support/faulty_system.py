@@ -122,13 +122,14 @@ def faulty_system(
             directory, broker.bootstrap_servers, postgres.url(), app=APP, **settings
         )
         stack.callback(system.close)
-        ledger = system.env[FILE] = directory / "ledger.db"
+        ledger = directory / "ledger.db"
+        system.env[FILE] = str(ledger)
         system.make_tables()
         sites = [
             Site(number, make(each.port, each.advertised), make(postgres.socket))
             for number, each in enumerate(listeners)
         ]
-        yield FaultySystem(system, broker, postgres, sites, disks, Path(ledger))
+        yield FaultySystem(system, broker, postgres, sites, disks, ledger)
 
 
 def _can_mount(directory: Path) -> bool:

@@ -25,8 +25,8 @@ _RUN = "ORDER_SAGAS_TEST_RUN"
 
 def shared_broker() -> KafkaBroker:
     """Return the run's Kafka broker; the first call starts it."""
-    home = _directory() / "kafka"
-    with locked(_directory() / "kafka.lock"):
+    home = run_directory() / "kafka"
+    with locked(run_directory() / "kafka.lock"):
         broker = _broker_in(home)
         if not broker.is_running():
             _watch()
@@ -36,8 +36,8 @@ def shared_broker() -> KafkaBroker:
 
 def shared_postgres() -> PostgresServer:
     """Return the run's PostgreSQL server; the first call starts it."""
-    with locked(_directory() / "postgres.lock"):
-        server = PostgresServer(_directory() / "postgres", durable=False)
+    with locked(run_directory() / "postgres.lock"):
+        server = PostgresServer(run_directory() / "postgres", durable=False)
         _watch()
         server.start()
     return server
@@ -55,7 +55,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _stop_all(Path(os.environ.pop(_RUN)))
 
 
-def _directory() -> Path:
+def run_directory() -> Path:
+    """Return a directory that all workers of this run share, and that is removed at its end."""
     return Path(os.environ[_RUN])
 
 
@@ -88,8 +89,8 @@ def _watch() -> None:
     """Start the watcher once. It outlives this worker and the run's first process."""
     began = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     with suppress(FileExistsError):
-        (_directory() / "watched").touch(exist_ok=False)
-        command = [sys.executable, "-m", __name__, str(began), str(_directory())]
+        (run_directory() / "watched").touch(exist_ok=False)
+        command = [sys.executable, "-m", __name__, str(began), str(run_directory())]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 

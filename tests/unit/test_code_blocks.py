@@ -38,12 +38,19 @@ def test_data_can_be_read(block: Block):
         assert read_order(block.text).order_id == fields["orderId"]
 
 
+WHOLE = {"tutorial.md"}
+"""Pages whose blocks go on with what the blocks above them define: tests/unit/test_tutorial.py."""
+
+
 @every("python")
 def test_python_runs(block: Block):
     """What is imported and defined there; an excerpt stands word by word in the file it is of.
 
     The tests that a block defines are run by tests/unit/harness/test_documentation.py.
     """
+    if block.page.name in WHOLE:
+        compile(block.text, block.name, "exec")
+        return
     if block.comment.startswith("excerpt of "):
         whole = (ROOT / block.comment.removeprefix("excerpt of ")).read_text(encoding="utf-8")
         assert block.text in whole

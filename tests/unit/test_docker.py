@@ -69,6 +69,30 @@ def test_workers_start_when_all_they_need_is_there() -> None:
     }
 
 
+@pytest.mark.parametrize("service", [*SERVICES])
+def test_services_get_no_rights_that_they_do_not_need(service: str) -> None:
+    """No capabilities, but those with which PostgreSQL becomes another user than root."""
+    found = SERVICES[service]
+    needed = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+
+    assert (["ALL"], ["no-new-privileges:true"]) == (found["cap_drop"], found["security_opt"])
+    assert (needed if service == "postgres" else []) == found.get("cap_add", [])
+    assert not found.get("privileged")
+
+
+def test_our_services_write_to_their_volume_only() -> None:
+    """It is the directory in which they work, which belongs to their user."""
+    ours = [each for each in SERVICES.values() if each.get("image") == "order-sagas"]
+    (workdir,) = re.findall(r"(?m)^WORKDIR (/var\S+)$", DOCKERFILE)
+    (volume,) = re.findall(r"(?m)^VOLUME (\S+)$", DOCKERFILE)
+
+    assert 3 == len(ours)
+    assert {True} == {each["read_only"] for each in ours}
+    assert {("/tmp",)} == {tuple(each["tmpfs"]) for each in ours}
+    assert workdir == volume
+    assert DOCKERFILE.index("USER order-sagas") < DOCKERFILE.index("VOLUME")
+
+
 def test_workers_can_be_scaled() -> None:
     """Neither a name nor a port is one's own."""
     assert {"container_name", "ports", "volumes"}.isdisjoint(SERVICES["worker"])

@@ -225,7 +225,7 @@ class BulkActionRoutes:
                     sent = self._operations.send(commands, log, origin)
                 workers = sent.running
         return BulkActionResult(
-            asked=body.action,
+            action=body.action,
             by=by,
             dry_run=body.dry_run,
             count=len(commands),
@@ -270,7 +270,7 @@ class BulkActionRoutes:
                     raise Problem(409, str(error)) from None
         lost = len(found) - len(fit)
         return BulkActionResult(
-            asked=body.action,
+            action=body.action,
             by=by,
             dry_run=body.dry_run,
             count=len(numbers),

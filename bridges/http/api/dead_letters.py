@@ -141,7 +141,7 @@ class DeadLetterRoutes:
             except DeadLetterError as error:
                 raise Problem(409, str(error)) from None
             return ActionReceipt(
-                asked=action,
+                action=action,
                 by=by,
                 workers=log.running or 0,
                 request=origin.request,

@@ -117,7 +117,7 @@ class SagaStartRoutes:
             raise wrong_field("#/orderId", f"it has to be {order_id}, or to be left out")
         with self._dependencies.open_log() as log:
             workers = self._signals.send(saga_id, signal, log)
-        return ActionReceipt(asked=name, by=by, workers=workers, saga_id=saga_id)
+        return ActionReceipt(action=name, by=by, workers=workers, saga_id=saga_id)
 
     async def _body(self, request: Request, *, optional: bool = False) -> bytes:
         options = self._options

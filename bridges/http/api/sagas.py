@@ -234,7 +234,7 @@ class SagaRoutes:
         except (NotPossibleError, UnknownSagaError) as error:
             raise Problem(409, str(error)) from None
         return ActionReceipt(
-            asked=action,
+            action=action,
             by=by,
             workers=sent.running,
             request=sent.request,

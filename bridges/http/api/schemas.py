@@ -254,7 +254,8 @@ class ActionReceipt(View):
     If it is `pending`, it is sent when a second person has approved it.
     """
 
-    asked: str
+    action: str
+    """Name of the action, or of the signal that was sent."""
     by: str
     workers: int
     request: str | None = None
@@ -268,7 +269,7 @@ class ActionReceipt(View):
 class BulkActionResult(View):
     """Result of a bulk action, or of its dry run. Oldest first."""
 
-    asked: str
+    action: str
     by: str
     dry_run: bool
     count: int

@@ -86,7 +86,7 @@ class ServiceRoutes:
             except ReasonNeededError as error:
                 raise wrong_field("#/why", str(error)) from None
         return ActionReceipt(
-            asked=action,
+            action=action,
             by=by,
             workers=self._dependencies.running(),
             request=origin.request,

@@ -37,7 +37,7 @@ def test_a_stuck_step_is_retried(operator, stuck, refunds_later):
 
     assert 202 == response.status_code
     assert ("retry", "shop", "place-order/A") == (
-        response.json()["asked"], response.json()["by"], response.json()["sagaId"],
+        response.json()["action"], response.json()["by"], response.json()["sagaId"],
     )  # fmt: skip
     assert "CANCELLED" == stuck.status("A")
     assert any("retry by shop" in entry.note for entry in stuck.saga("A").history)

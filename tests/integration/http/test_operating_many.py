@@ -48,7 +48,7 @@ def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck
 
     assert 200 == response.status_code
     assert {
-        "asked": "retry",
+        "action": "retry",
         "by": "shop",
         "dryRun": True,
         "count": 3,

@@ -36,7 +36,7 @@ def test_a_service_rests_until_it_is_told_to_go_on(operator, system):
 
     assert (202, 202) == (paused.status_code, ended.status_code)
     assert ("pause", "shop", "payments") == (
-        paused.json()["asked"], paused.json()["by"], paused.json()["service"],
+        paused.json()["action"], paused.json()["by"], paused.json()["service"],
     )  # fmt: skip
     assert ("RUNNING", "COMPLETED") == (before, system.status("A"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.database_url import parsed
 from order_sagas.bridges.storage.postgres import PostgresConnection
@@ -124,6 +124,27 @@ def test_a_peer_that_is_gone_is_noticed(
     db.close()
 
     assert [idle, 5, 3, untaken] == options
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("pooler", ["", "ignore_startup_parameters = options"], indirect=True)
+def test_options_are_kept_behind_a_pooler(pooler: PgBouncer) -> None:
+    """Whether it refuses them or drops them; what cannot be kept is refused."""
+    options = r"-c search_path=shop --application-name=it\ is\ 100%\ o'clock"
+    db = open_connection(with_query(pooler.url(), options=options))
+    shown = "SELECT current_setting('search_path'), current_setting('application_name')"
+    assert [("shop", "it is 100% o'clock")] == list(db.rows(shown, ()))
+    with db.transaction() as cursor:
+        cursor.execute(shown)
+        assert [("shop", "it is 100% o'clock")] == cursor.fetchall()
+    db.close()
+    engine = reading_engine(with_query(pooler.url(), options=options))
+    with engine.connect() as reader:
+        assert ("shop", "it is 100% o'clock") == tuple(reader.exec_driver_sql(shown).one())
+    engine.dispose()
+
+    with pytest.raises(StoreError, match="'-d' in `options` of the database URL is not understood"):
+        open_connection(with_query(pooler.url(), options="-d 2"))
 
 
 @pytest.mark.parametrize(

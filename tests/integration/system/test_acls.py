@@ -113,12 +113,14 @@ def test_the_rights_of_the_page_suffice_and_are_needed(
     system = KafkaSystem(
         tmp_path, guarded.bootstrap_servers, database, **settings_of(guarded, WORKERS)
     )
+    pens = tmp_path / "pens.csv"
+    pens.write_text("sku,quantity,warehouse\nPEN,100,main\n")
     shop = {**system.env}
     for name, value in settings_of(guarded, SHOP).items():
         shop[f"ORDER_SAGAS_{name.upper()}"] = str(value)
     try:
         system.start()
-        loaded = order_sagas("stock", "load", "PEN=100", env=shop)
+        loaded = order_sagas("stock", "load", pens, env=shop)
         placed = order_sagas(
             "submit", "-", "--format", "jsonl", env=shop, stdin=json.dumps(AN_ORDER)
         )

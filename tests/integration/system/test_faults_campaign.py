@@ -83,7 +83,7 @@ class Campaign:
     def plan(self) -> list[tuple[str, Callable[[], Iterator[None]], float]]:
         """Return faults by name, in an order of the seed, with their seconds."""
         one, every = self._one, self._all
-        plan = [
+        plan: list[tuple[str, Callable[[], Iterator[None]], float]] = [
             ("slow ways to both servers", self.slow, 4),
             ("one worker's way to Kafka cut", one("kafka", "cut"), 5),
             ("one worker's way to PostgreSQL cut", one("postgres", "cut"), 5),

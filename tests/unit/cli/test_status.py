@@ -139,6 +139,6 @@ def test_a_pause_of_another_day_is_told_with_its_date() -> None:
     pauses = [{"name": "stock", "since": NOW - 90000}, {"name": "payment", "since": NOW - 60}]
 
     assert (
-        "stock paused since 2023-11-13 21:13 UTC; payment paused since 22:12 UTC; 1 partition not "
-        "read"
+        "stock paused since 2023-11-13 21:13 UTC; payment paused since 22:12 UTC; 1 problem of "
+        "topics"
     ) == in_short(NOW, 0, None, OpenLetters(0, None), pauses, ("x",), ())

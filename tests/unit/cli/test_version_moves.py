@@ -79,6 +79,9 @@ def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked):
     assert "COMPLETED" == parked.status("A")
     moves = [each.note for each in parked.saga("A").history if each.event == "saga.moved"]
     assert ["from version 1 to 2 by ann", "from version 2 to 1 by bob"] == moves
+    trace = run("trace", "A").stdout
+    assert "moved from version 1 to 2 by ann" in trace
+    assert "moved from version 2 to 1 by bob" in trace
 
 
 def test_what_cannot_be_moved_is_told_with_the_orders(run, app, parked) -> None:

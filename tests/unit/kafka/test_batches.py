@@ -1,9 +1,12 @@
 """Batches built whole are what Kafka's clients build and read record by record."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.structs import TopicPartition
 
+from order_sagas.bridges.kafka.fast_fetch import _read
 from order_sagas.bridges.kafka.record_batch_format import encode_records, read_records
 from order_sagas.bridges.records.record import Outgoing, Record
 
@@ -84,3 +87,17 @@ def test_a_header_name_that_is_not_utf_8_is_read_with_its_bytes_escaped() -> Non
     )
 
     assert record.headers == (("n\\xffme", b"1"),)
+
+
+@pytest.mark.parametrize("codec", [0, 1, 2, 3, 4], ids=["none", "gzip", "snappy", "lz4", "zstd"])
+def test_records_are_read_however_they_are_compressed(codec: int) -> None:
+    """Services elsewhere compress as their clients do, Go's for example with snappy."""
+    builder = DefaultRecordBatchBuilder(2, codec, False, -1, -1, -1, 10_000_000)
+    for offset in range(1000):
+        builder.append(offset, 1000, b"key", b"value " * 20, [])
+    batch = DefaultRecordBatch(builder.build())
+    found = list(_read(TopicPartition("orders", 3), batch))
+
+    assert codec == batch.compression_type
+    assert 1000 == len(found)
+    assert {(b"key", b"value " * 20)} == {(record.key, record.value) for record in found}

@@ -83,3 +83,14 @@ def test_another_failure_is_none(reader: TopicReader) -> None:
     reader._log_failure("kafka.reader_failed", theirs.OffsetOutOfRangeError())
 
     assert ["connected"] == told(reader)
+
+
+def test_a_topic_that_may_not_be_read_from_the_start_is_told(reader: TopicReader) -> None:
+    """The broker has said so: that is more than not having found it yet."""
+    client: Any = Client()
+    client.topics, client.refused = {"orders"}, {"stock"}
+    reader._note_connection(client)
+    client.topics, client.refused = {*TOPICS}, set()
+    reader._note_connection(client)
+
+    assert ["disconnected", "connected"] == told(reader)

@@ -85,7 +85,10 @@ def test_a_topic_with_another_id_is_read_from_where_the_operator_says(
     shop.accept(from_end=from_end)
 
     assert PARTITIONS == len(found)
-    assert "order-events, partition 0: handled up to offset 7 of the topic first" in found[0]
+    assert (
+        "order-events, partition 0, is not read: handled up to offset 7 of the topic first"
+        in found[0]
+    )
     assert "it holds offsets 2 to 40 now" in found[0]
     assert [] == shop.problems()
     assert {"orchestrator": {position}, "orders": {position}} == shop.positions("order-events")
@@ -98,9 +101,8 @@ def test_a_partition_that_is_shorter_than_a_role_has_come_is_a_problem(shop: Sho
     found = shop.problems()
     shop.accept()
 
-    assert ["payment-events, partition 1: handled up to offset 7; it holds offsets 0 to 6 now"] == (
-        found
-    )
+    where = "payment-events, partition 1, is not read"
+    assert [f"{where}: handled up to offset 7; it holds offsets 0 to 6 now"] == found
     assert {"orchestrator": {0, 7}, "orders": {0, 5}} == shop.positions("payment-events")
 
 

@@ -1,6 +1,7 @@
 """Spans and attributes of messaging, by OpenTelemetry's conventions, of a system on Kafka."""
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 from opentelemetry.sdk.trace import ReadableSpan
@@ -107,7 +108,7 @@ def test_the_group_is_the_one_of_the_workers_roles() -> None:
     assert "order-sagas" != telemetry.tracing.messaging.group
 
 
-def messaging(span: ReadableSpan) -> dict[str, object]:
+def messaging(span: ReadableSpan) -> dict[str, Any]:
     """Return the attributes of messaging."""
     given = dict(span.attributes or {})
     return {name: value for name, value in given.items() if name.startswith("messaging.")}

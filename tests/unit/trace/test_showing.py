@@ -134,6 +134,33 @@ def test_the_diagram_draws_commands_answers_and_undos():
     ] == [row for row in diagram if "->>" in row or "--x" in row]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '%%{init: {"securityLevel": "loose"}}%%',
+        "<img src=x onerror=alert(1)>",
+        "`**bold**`",
+        "a; participant evil",
+        "a\nNote over saga1: evil",
+        "#lt;script#gt;",
+        "&lt;b&gt; \\n",
+    ],
+)
+def test_text_cannot_become_a_part_of_the_diagram(text):
+    """Neither a directive, nor markup, nor a statement: not of an order id, nor of a reason."""
+
+    def drawn(said):
+        lines = [STARTED, line("step_failed", 2, 1.0, step=said, reason=said, saga=said)]
+        diagram = render_mermaid(Timeline.from_lines(said, lines))
+        return [re.sub(r"#\d+;", "", row) for row in diagram.splitlines()]
+
+    rows, harmless = drawn(text), drawn("harmless")
+    arrows = [re.sub(r"-{1,2}(>>|x)", "", row) for row in rows]
+
+    assert [row.split()[0] for row in harmless] == [row.split()[0] for row in rows]
+    assert [] == [row for row in arrows if re.search(r"[#;%{}<>&\"`\\]", row)]
+
+
 @pytest.fixture
 def trace(tmp_path):
     """Runs the command on a directory of its own, with the compensated order in its log."""

@@ -6,14 +6,17 @@ import { moment } from "./format.js";
 const HEIGHT = 150;
 const PEN = 1.5;
 
+/** Distances of the lines of a chart of whole numbers. */
+const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
 const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const clock = (at) => hours.format(new Date(at * 1000));
 
 /**
  * A figure; `update(at, series)` draws `{name, values}` over times in seconds since the epoch. A
- * value is null where nothing is known. `format(value)` makes the text of a value.
+ * value is null where nothing is known. `format(value)` makes the text of a value. `isCount` is for
+ * whole numbers.
  */
-export function chart(title, about, format) {
+export function chart(title, about, format, isCount = false) {
   const canvas = el("div", { class: "canvas", "aria-hidden": "true" });
   const legend = el("ul", { class: "series" });
   const node = el("figure", { class: "chart" }, el("h2", {}, title), el("p", { class: "hint" }, about), canvas, el("figcaption", {}, legend));
@@ -36,9 +39,9 @@ export function chart(title, about, format) {
     const axis = { stroke: lines[0], grid: { stroke: lines[1], width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     plot = new uPlot({
       width: canvas.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 22, 0, 0],
       series: [{}, ...colors.map((stroke, i) => ({ stroke, width: PEN, dash: i ? [6, 3] : undefined, points: { show: false } }))],
-      axes: [{ ...axis, values: (_, values) => values.map(clock) }, { ...axis, size: 62, values: (_, values) => values.map(format) }],
+      axes: [{ ...axis, size: 26, values: (_, values) => values.map(clock) }, { ...axis, size: 62, ...(isCount && { incrs: COUNTS }), values: (_, values) => values.map(format) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-9) * 1.08] } },
     }, data, canvas);
   }

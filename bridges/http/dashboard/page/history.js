@@ -30,7 +30,7 @@ export function history(main, { parameters }) {
   const hours = RANGES.some(([value]) => value === parameters.get("hours")) ? parameters.get("hours") : "1";
   const choice = el("select", { id: "hours", onchange: () => filters("history", { hours: choice.value }) },
     RANGES.map(([value, name]) => el("option", { value, selected: value === hours }, name)));
-  const charts = CHARTS.map(([title, about, format]) => chart(title, about, format));
+  const charts = CHARTS.map(([title, about, format]) => chart(title, about, format, format === whole));
   const none = el("p", { class: "empty", hidden: true }, "Nothing is recorded yet: workers write their figures every ten seconds.");
   const trouble = el("div");
   const workers = workersSection();
