@@ -30,6 +30,8 @@ class Content:
     """Structs that the schema refers to; their schemas are generated."""
     components: Mapping[str, Json] = attrs.field(factory=dict)
     """Further schemas that it refers to, by name."""
+    other_media_types: tuple[str, ...] = ()
+    """Media types of which a parameter of the request chooses one in place of `media_type`."""
 
     @classmethod
     def of(cls, described: "type | Content") -> "Content":

@@ -103,7 +103,7 @@ def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> End
         Role.READ,
         handle,
         f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON Lines",
-        {200: Content({"type": "string"}, "text/csv")},
+        {200: Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],))},
         (_FORMAT, *parameters),
     )
 

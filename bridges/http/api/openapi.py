@@ -88,7 +88,8 @@ def _operation(endpoint: Endpoint) -> Json:
 
 
 def _content(content: Content) -> Json:
-    return {content.media_type: {"schema": content.schema}}
+    kinds = (content.media_type, *content.other_media_types)
+    return {kind: {"schema": content.schema} for kind in kinds}
 
 
 def _parameter(parameter: Parameter) -> Json:

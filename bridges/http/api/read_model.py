@@ -3,7 +3,6 @@
 Each method reads in one transaction and blocks: call it on a thread, not on an event loop.
 """
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +42,7 @@ from order_sagas.bridges.http.api.schemas import (
     StockView,
     moment,
 )
+from order_sagas.bridges.http.api.totals import Totals
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
 from order_sagas.bridges.operations.retrying import retrying_groups
@@ -55,17 +55,12 @@ Row = dict[str, Any]
 
 CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
 """Final statuses of an order."""
-ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
-"""Final statuses of a saga."""
 ATTENTION = 20
 """Maximum number of sagas that need attention in a snapshot."""
 GROUPS = 50
 """Maximum number of groups of sagas that need attention."""
 DEADLINES = 8
 """Maximum number of sagas with the earliest deadlines in a snapshot."""
-
-QUICK, RARER = 0.2, 10
-"""If counting totals takes longer than QUICK seconds, cache them for RARER times the excess."""
 
 _orders = table_of(Order)
 
@@ -88,9 +83,7 @@ class ReadModel:
             if step.done or step.undone
         ]
         self._services = ServicesOfSteps(registry)
-        self._totals: tuple[dict[str, int], dict[str, int]] | None = None
-        self._totals_until = float("-inf")
-        self._counting = threading.Lock()
+        self._totals = Totals(self.moment)
         self._engine = reading_engine(database, pool_pre_ping=True)
         self._fits = False
         """Whether the database was found to have the schema version of this program."""
@@ -316,7 +309,7 @@ class ReadModel:
     def snapshot(self) -> Snapshot:
         """Return counts of orders and sagas, sagas that need attention, deadlines and pauses.
 
-        Totals may be older than the rest: see `_totals_of`.
+        Totals may be older than the rest: see `Totals`.
         """
         now = time.time()
         in_flight = (
@@ -336,7 +329,7 @@ class ReadModel:
             .group_by(sagas.c.saga, sagas.c.step)
         )
         with self.moment() as db:
-            orders, ended = self._totals_of(db)
+            orders, ended = self._totals.of(db)
             by_status = ended | _counts(db, in_flight)
             pauses = pauses_that_last(db)
             names = {each.name for each in pauses}
@@ -373,28 +366,6 @@ class ReadModel:
     def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
         service = self._services.paused(saga.saga, saga.step, names)
         return msgspec.structs.replace(saga, paused=service) if service else saga
-
-    def _totals_of(self, db: sa.Connection) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the number of orders by status, and of ended sagas by status.
-
-        Counting reads every row. With millions of rows the result is cached for a time that grows
-        with the duration of the count; concurrent calls get the previous result meanwhile.
-        """
-        if self._totals and time.monotonic() < self._totals_until:
-            return self._totals
-        if not self._counting.acquire(blocking=self._totals is None):
-            assert self._totals  # another thread is counting again; use the previous result
-            return self._totals
-        try:
-            began = time.monotonic()
-            sagas_by_status = queries.saga_counts(db)
-            ended = {s: n for s, n in sagas_by_status.items() if s in ENDED}
-            totals = queries.order_counts(db), ended
-            now = time.monotonic()
-            self._totals, self._totals_until = totals, now + RARER * (now - began - QUICK)
-            return totals
-        finally:
-            self._counting.release()
 
 
 def _groups(db: sa.Connection) -> list[SagaGroup]:

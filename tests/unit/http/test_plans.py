@@ -79,7 +79,7 @@ def test_it_goes_by_an_index_of_what_matters(system, ask: Ask, indexes: set[str]
     """Only the totals are counted whole, and those are kept for the longer the longer it takes."""
     with reading(system) as reader:
         reader.snapshot()
-        reader._totals_until = float("inf")
+        reader._totals._until = float("inf")
         found = scans(reader, ask)
 
     assert [] == [scan for scan in found if not any(index in scan for index in indexes)]
