@@ -89,7 +89,7 @@ def signal_schema(message: type[Message]) -> Json:
     found = schema_components([message])
     schema: Json = found.pop(message.__name__)
     _as_given(schema, {"status", "orderId"})
-    for name in ("status", "orderId", "traceparent"):
+    for name in ("status", "orderId", "traceparent", "tracestate"):
         schema["properties"].pop(name, None)
     return {**schema, **({"$defs": found} if found else {})}
 
