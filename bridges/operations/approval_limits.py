@@ -33,8 +33,11 @@ def needing_approval(
         .where(order_keys.c.order_id.in_({each.order_id for each in wanted}))
     )
     known = {
-        (order_id, saga): (bool(code), currency in limits and amount > limits[currency])
-        for order_id, saga, code, amount, currency in db.execute(query)
+        (row.order_id, row.saga): (
+            bool(row.code),
+            row.currency in limits and row.amount > limits[row.currency],
+        )
+        for row in db.execute(query)
     }
     found = set()
     for place, command in enumerate(commands):

@@ -67,7 +67,8 @@ class Troubles:
         """Return the messages that a service gets instead of a delivery."""
         told = message.message
         order_id = order_of(told.order_id, told.saga_id)
-        declined, participant = self._declined, receiver.actor.participant
+        address: Any = receiver  # of the runtime, which has the actor
+        declined, participant = self._declined, address.actor.participant
         if declined and declined.is_declined(told) and self._is_command(service, told):
             put(receiver, sender, declined.answer(message, participant))
             return ()
