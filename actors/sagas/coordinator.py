@@ -30,10 +30,10 @@ from order_sagas.actors.sagas.saga_actor import (
     Begin,
     Context,
     SagaActor,
-    log_notes,
     outputs_of,
 )
 from order_sagas.actors.sagas.state import SagaState
+from order_sagas.actors.sagas.transition_log import log_notes
 
 log = structlog.get_logger("sagas")
 

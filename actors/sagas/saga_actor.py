@@ -2,41 +2,20 @@
 
 import traceback
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import msgspec
-import structlog
 from thespian.actors import Actor, ActorAddress, WakeupMessage
 
-from order_sagas.actors.clock import Clock, iso
+from order_sagas.actors.clock import Clock
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
-from order_sagas.actors.sagas.advance import Decision, LogEvent, Timer, advance, wakes_of
+from order_sagas.actors.sagas.advance import Decision, Timer, advance, wakes_of
 from order_sagas.actors.sagas.definition import Saga, Wait
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.places import WHOLE_SAGA, is_valid, row_index
 from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState
-
-_proxy = structlog.get_logger("sagas")
-
-
-@cache
-def _logger() -> Any:
-    """The bound logger. Bound at first use, after logging is set up; a proxy is 25% slower."""
-    return _proxy.bind()
-
-
-_LEVELS = {
-    "saga.step_timed_out": "warning",
-    "saga.undo_timed_out": "warning",
-    "saga.needs_attention": "error",
-    "saga.deadline_passed": "error",
-    "saga.step_refused": "warning",
-    "saga.outcome_asked": "warning",
-}
-"""Levels of log events; all others are logged at level info."""
-
+from order_sagas.actors.sagas.transition_log import log_notes, logger
 
 LOOK_AGAIN = 1.0
 """Seconds between checks of a deadline that passed during an outage."""
@@ -149,7 +128,7 @@ class SagaActor(Actor):
                 log_notes(after, decision.notes, now)
         except Exception:
             if batch == NO_BATCH:
-                _logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
+                logger().exception("saga.timer_failed", saga_id=before and before.saga_id)
             else:
                 self.send(context.processor, Nack(batch, ticket, traceback.format_exc()))
             return
@@ -174,20 +153,3 @@ def outputs_of(decision: Decision) -> list[Output]:
         to, message = send.to, send.message
         outputs.append(Output(to.topic, to.keyed_by(message), message))
     return outputs
-
-
-def log_notes(progress: SagaState, notes: list[LogEvent], now: float) -> None:
-    """Write one log line for each event. Traces are built from these lines."""
-    timestamp, log = iso(now), _logger()
-    for note in notes:
-        event = note.event
-        write = getattr(log, _LEVELS[event]) if event in _LEVELS else log.info
-        write(
-            event,
-            timestamp=timestamp,
-            saga=progress.saga,
-            saga_id=progress.saga_id,
-            order_id=progress.order_id,
-            seq=note.seq,
-            **note.fields,
-        )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
+from order_sagas.actors.sagas import transition_log
 from order_sagas.system.logs.configure import _processors, _relay
 from order_sagas.system.logs.json_renderer import JsonLine
 from order_sagas.system.logs.logger import logger_class
@@ -34,6 +35,7 @@ class LogCapture:
             logger_factory=lambda *_: _relay,
             cache_logger_on_first_use=True,
         )
+        transition_log.bind_again()
 
     def close(self) -> None:
         """Restore the previous destination; lines are dropped if logging was not configured."""

@@ -8,6 +8,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.typing import EventDict, Processor
 
 from order_sagas.actors.clock import Clock
+from order_sagas.actors.sagas import transition_log
 from order_sagas.system.logs.files import log_file
 from order_sagas.system.logs.json_renderer import JsonLine, with_exception
 from order_sagas.system.logs.logger import logger_class
@@ -46,6 +47,7 @@ def configure_logging(
         logger_factory=lambda *_: _relay,
         cache_logger_on_first_use=True,
     )
+    transition_log.bind_again()
     listen_to_libraries()
     return sink
 

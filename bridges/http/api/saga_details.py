@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
-from order_sagas.actors.errors import SagaError, UnknownSagaError
+from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.shape import decode_shape
@@ -31,6 +32,8 @@ from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.order_records import OrderRecord, OrderRecords
 from order_sagas.bridges.storage.schema import saga_versions
+
+_log = structlog.get_logger(__name__)
 
 Redact = Callable[[Any], Any]
 RecordsOf = Callable[[str, Collection[str], Sequence[float]], OrderRecords]
@@ -128,7 +131,8 @@ def _waiting(
             "children": waiting.children(),
             "keys": waiting.keys(),
         }
-    except (SagaError, msgspec.ValidationError):
+    except Exception as error:  # the functions of a definition are an app's code
+        _log.warning("saga.details_failed", saga_id=progress.saga_id, error=str(error))
         return {}
 
 

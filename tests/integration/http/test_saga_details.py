@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 
-from order_sagas.actors.messages import StockReserved
+from order_sagas.actors.messages import Message, OrderCreated, StockReserved
+from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.system.order_app import APP as ORDERS
 from tests.support.embedded import EmbeddedSystem, an_order
@@ -56,6 +58,29 @@ def test_a_version_that_is_only_stored_is_told_without_durations(
     assert (False, None) == (saga["definition"]["registered"], saga["definition"]["deadline"])
     assert ("process payment", "payments", None) == (step["step"], step["to"], step["within"])
     assert ("step 2", []) == (saga["steps"][1]["step"], saga["waits"])
+
+
+def test_a_function_of_a_definition_that_fails_hides_only_what_it_would_tell(
+    system: EmbeddedSystem,
+) -> None:
+    """The rest of the saga is there for the person who looks why it is stuck."""
+
+    def fails(start: OrderCreated) -> Message:
+        raise LookupError("no such price")
+
+    def failing(row: Any) -> Any:
+        return attrs.evolve(row, do=fails) if row.do else row
+
+    steps = [failing(row) for row in PLACE_ORDER.rows]
+    registry = Registry((attrs.evolve(PLACE_ORDER, steps=steps),))
+    system.start()
+    system.put(an_order("A"))
+    with serving(system.settings, around={"registry": registry}) as api:
+        found = api.get(f"{SAGAS}/place-order/A")
+
+    assert 200 == found.status_code
+    assert [] == found.json()["waits"]
+    assert found.json()["history"]
 
 
 def test_the_messages_of_a_saga_are_told(system: EmbeddedSystem, api: httpx.Client) -> None:
