@@ -243,6 +243,10 @@ class TopicWriter:
                 ids_of_topics(self._connection, [topic])
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
+            except TopicMissingError as missing:
+                raise TopicMissingError(
+                    f"{missing}; `topics create` creates missing topics"
+                ) from error
             raise NotAcknowledgedError(
                 f"Kafka did not say in time which partitions {topic} has."
             ) from error

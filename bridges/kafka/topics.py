@@ -97,9 +97,7 @@ def ids_of_topics(connection: KafkaConnection, topics: Sequence[str]) -> dict[st
         described = {topic["name"]: topic for topic in admin.describe_topics(list(topics))}
     for topic in topics:
         if topic not in described or described[topic]["error_code"]:
-            raise TopicMissingError(
-                f"Kafka has no topic {topic}; `topics create` creates missing topics"
-            )
+            raise TopicMissingError(f"Kafka has no topic {topic}")
     return {topic: str(described[topic].get("topic_id") or "") for topic in topics}
 
 

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.postgres,
     pytest.mark.processes,
-    pytest.mark.xdist_group("kafka system"),
+    pytest.mark.xdist_group("own servers"),
 ]
 
 

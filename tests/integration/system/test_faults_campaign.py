@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.processes,
     pytest.mark.slow,
-    pytest.mark.xdist_group("kafka system"),
+    pytest.mark.xdist_group("own servers"),
 ]
 
 ORDERS, PORTION = 5_000, 40

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.postgres,
     pytest.mark.processes,
-    pytest.mark.xdist_group("kafka system"),
+    pytest.mark.xdist_group("own servers"),
 ]
 
 USUAL_LIMIT = "1048588"
