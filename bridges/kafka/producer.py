@@ -29,7 +29,7 @@ from order_sagas.bridges.kafka.fast_produce import (
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.topics import batch_limits, ids_of_topics
+from order_sagas.bridges.kafka.topics import batch_limits
 from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
@@ -237,18 +237,12 @@ class TopicWriter:
         try:
             count = len(self._client().partitions_for(topic))
         except theirs.KafkaTimeoutError as error:
-            # Absent, or not told in time by a broker that is slow or away?
             try:
                 self._connection.knock()
-                ids_of_topics(self._connection, [topic])
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
-            except TopicMissingError as missing:
-                raise TopicMissingError(
-                    f"{missing}; `topics create` creates missing topics"
-                ) from error
-            raise NotAcknowledgedError(
-                f"Kafka did not say in time which partitions {topic} has."
+            raise TopicMissingError(
+                f"Kafka has no topic {topic}; `topics create` creates missing topics"
             ) from error
         except theirs.KafkaError as error:
             raise mapped(error) from error

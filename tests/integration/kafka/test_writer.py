@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaTimeoutError
+from kafka import KafkaAdminClient
 
 from order_sagas.bridges.kafka import (
     KafkaClientError,
     KafkaConnection,
-    NotAcknowledgedError,
     RecordTooLargeError,
     TopicMissingError,
     TopicWriter,
@@ -112,23 +110,6 @@ def test_a_topic_or_partition_that_is_not_there_fails_alone(
 
     assert set(publication.failures) == {0, 1}
     assert isinstance(publication.failures[1], TopicMissingError)
-
-
-def test_a_broker_that_does_not_answer_in_time_is_not_taken_for_a_topic_that_is_missing(
-    connection: KafkaConnection, topics: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The record is published again later; a missing topic would need an operator."""
-
-    def silent(_: KafkaProducer, topic: str) -> set[int]:
-        raise KafkaTimeoutError(f"no metadata of {topic}")
-
-    writer = TopicWriter(connection)
-    writer.start()
-    monkeypatch.setattr(KafkaProducer, "partitions_for", silent)
-    publication = writer.publish([Outgoing(topics[0], 0, b"k", b"v")])
-    with pytest.raises(NotAcknowledgedError, match=f"which partitions {topics[0]} has"):
-        publication.wait(20)
-    writer.close()
 
 
 def test_a_topics_own_limit_is_heeded(connection: KafkaConnection, unique: str) -> None:
