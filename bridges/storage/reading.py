@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
-from order_sagas.bridges.storage.connection import BUSY_SECONDS, postgres_engine
+from order_sagas.bridges.storage.connection import postgres_engine
 from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.migrations import FIRST
 from order_sagas.bridges.storage.preparation import READ_VERSION, as_version, check_version
+from order_sagas.bridges.storage.sqlite import BUSY_SECONDS
 
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name IN ('meta', 'order_keys')",
