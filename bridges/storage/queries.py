@@ -223,8 +223,12 @@ def _newest_sagas(
 
 
 def sagas_query() -> sa.Select[Any]:
-    """Return the query for sagas, newest first."""
-    return sa.select(*_SAGA_COLUMNS).order_by(sagas.c.no.desc(), sagas.c.saga)
+    """Return the query for sagas, newest first, each with what is known of its order."""
+    return (
+        sa.select(*_SAGA_COLUMNS, _orders.c.customer_id, _orders.c.amount, _orders.c.currency)
+        .select_from(sagas.outerjoin(_orders, _orders.c.no == sagas.c.no))
+        .order_by(sagas.c.no.desc(), sagas.c.saga)
+    )
 
 
 _SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipped"))

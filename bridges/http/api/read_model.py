@@ -23,6 +23,7 @@ from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
+    ListedSaga,
     NotificationView,
     OrderLineView,
     OrderPage,
@@ -145,12 +146,12 @@ class ReadModel:
 
     def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
         """Return a page of the sagas that a search finds in a part of the history."""
-        if not (which.of_content or which.saga):
+        if not (which.of_content or which.saga or which.prefix):
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:
             found = search_sagas(db, which, limit, after[0] if after else None)
         return SagaPage(
-            sagas=[_saga_summary(row) for row in found.rows],
+            sagas=[_listed_saga(row) for row in found.rows],
             next=None if found.after is None else f"{found.after}.-",
             searched_back_to=moment(found.back_to),
         )
@@ -215,7 +216,7 @@ class ReadModel:
             rows = queries.sagas_page(db, statuses, limit + 1, after)
         last = rows[limit - 1] if len(rows) > limit else None
         more = f"{last['no']}.{last['saga']}" if last else None
-        return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
+        return SagaPage(sagas=[_listed_saga(row) for row in rows[:limit]], next=more)
 
     def groups(self) -> SagaGroups:
         """Return the sagas that need attention, in groups."""
@@ -345,6 +346,7 @@ class ReadModel:
                     oldest = deadline
             return Snapshot(
                 at=moment(now) or "",
+                orders_saga=self._orders_saga,
                 orders=orders,
                 sagas=by_status,
                 steps=by_step,
@@ -428,6 +430,16 @@ def _saga_summary(row: Row) -> SagaSummary:
         started_at=moment(row["started_at"]) or "",
         ended_at=moment(row["ended_at"]),
         paused=None,
+    )
+
+
+def _listed_saga(row: Row) -> ListedSaga:
+    return ListedSaga(
+        **msgspec.structs.asdict(_saga_summary(row)),
+        customer_id=row["customer_id"],
+        amount=row["amount"],
+        amount_text=_amount_text(row),
+        currency=row["currency"],
     )
 
 
