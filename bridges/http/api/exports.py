@@ -12,7 +12,7 @@ from order_sagas.bridges.http.api.action_schemas import OperatorActionView
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.schemas import OrderSummary, SagaSummary, View
+from order_sagas.bridges.http.api.schemas import ListedSaga, OrderSummary, View
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
@@ -46,14 +46,13 @@ class ExportRoutes:
         """Return the endpoints of this class."""
         statuses = query.status_parameter
         return [
-            _export("orders", self._orders, (statuses(ORDER_STATUSES), query.PREFIX, *OF_ORDERS)),
+            _export("orders", self._orders, (statuses(ORDER_STATUSES), *OF_ORDERS)),
             _export("sagas", self._sagas, (statuses(SAGA_STATUSES), *OF_SAGAS)),
             _export("operator-actions", self._log, FILTER),
         ]
 
     async def _orders(self, request: Request) -> Response:
-        statuses = query.statuses(request, ORDER_STATUSES)
-        which = order_search(request, statuses, query.prefix(request))
+        which = order_search(request, query.statuses(request, ORDER_STATUSES))
 
         def pages() -> Pages:
             after: int | None = None
@@ -79,7 +78,7 @@ class ExportRoutes:
                 number, _, name = page.next.partition(".")
                 after = int(number), name
 
-        return _stream(request, "sagas", SagaSummary, pages)
+        return _stream(request, "sagas", ListedSaga, pages)
 
     async def _log(self, request: Request) -> Response:
         which = filter_of(request)

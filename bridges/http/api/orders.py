@@ -103,7 +103,6 @@ class OrderRoutes:
                 {200: OrderPage},
                 (
                     query.status_parameter(ORDER_STATUSES),
-                    query.PREFIX,
                     *OF_ORDERS,
                     query.LIMIT,
                     query.AFTER_NUMBER,
@@ -155,7 +154,7 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        which = order_search(request, statuses, query.prefix(request))
+        which = order_search(request, statuses)
         page = await run_in_threadpool(self._reader.find_orders, which, limit, after)
         return answer(page)
 
