@@ -21,6 +21,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "dead-letters discard": _LOG,
     "dead-letters list": _LOG,
     "status": ("app", "database", "partitions", "log_dir", "kafka"),
+    "stop": ("database", "log_dir", "kafka"),
     "database migrate": ("database",),
     "topics create": ("app", "kafka", "partitions"),
     "trace": ("database", "log_dir"),
