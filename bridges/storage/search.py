@@ -95,11 +95,13 @@ def search_orders(
     query = (
         queries.orders_query(saga)
         .add_columns(order_keys.c.no)
-        .where(*_numbers(_orders.c.no, lowest, top), *_of_order(db, which), *_of_saga(which, saga))
+        .where(
+            *_numbers(_orders.c.no, lowest, top),
+            *_of_order(db, which, order_keys.c.order_id),
+            *_of_saga(which, saga),
+        )
         .limit(limit + 1)
     )
-    if which.customer:  # named once more, so that its index is used
-        query = query.where(_orders.c.customer_id == which.customer)
     if which.statuses:
         query = query.where(_orders.c.status.in_(which.statuses))
     return _found(db, query, limit, lowest if full else None, looked_back_to, which)
@@ -118,7 +120,11 @@ def search_sagas(db: sa.Connection, which: Search, limit: int, after: int | None
     query = (
         queries.sagas_query()
         .add_columns(sagas.c.no)
-        .where(*_numbers(sagas.c.no, lowest, top), *_of_saga(which, which.saga))
+        .where(
+            *_numbers(sagas.c.no, lowest, top),
+            *_of_order(db, which, sagas.c.order_id),
+            *_of_saga(which, which.saga),
+        )
         .limit(limit + 1)
     )
     if which.statuses:
@@ -172,6 +178,8 @@ def _order_windows(which: Search) -> list[sa.Select[Any]]:
 
 def _saga_windows(which: Search) -> list[sa.Select[Any]]:
     numbers: Any = sa.select(sagas.c.no, sagas.c.started_at.label("at"))
+    if which.customer:  # the sagas of an order have its number
+        return _order_windows(attrs.evolve(which, statuses=()))
     if which.statuses:
         return [numbers.where(sagas.c.status == status) for status in which.statuses]
     return [numbers]
@@ -241,12 +249,13 @@ def _first_above(db: sa.Connection, at: float | None) -> int | None:
 # --- conditions ------------------------------------------------------------------------------
 
 
-def _of_order(db: sa.Connection, which: Search) -> Conditions:
+def _of_order(db: sa.Connection, which: Search, order_id: sa.ColumnElement[str]) -> Conditions:
     found: Conditions = []
     if which.prefix:
         # Not LIKE: SQLite's takes no notice of case.
-        start = sa.func.substr(order_keys.c.order_id, 1, len(which.prefix))
-        found.append(start == which.prefix)
+        found.append(sa.func.substr(order_id, 1, len(which.prefix)) == which.prefix)
+    if which.customer:
+        found.append(_orders.c.customer_id == which.customer)
     if which.sku:
         inside = sa.func.strpos if db.dialect.name == "postgresql" else sa.func.instr
         text = '"sku":' + msgspec.json.encode(which.sku).decode()

@@ -109,6 +109,9 @@ QUESTIONS = {
     "orders of a customer": Asked(
         lambda db: search_orders(db, Search(customer="r", statuses=("CREATED",)), 20)
     ),
+    "sagas of a customer": Asked(
+        lambda db: search_sagas(db, Search(customer="r", statuses=("RUNNING",)), 20)
+    ),
     "sagas by step and time": Asked(
         lambda db: search_sagas(
             db, Search(step="process payment", started_to=5.0, ended_from=3.0), 20
