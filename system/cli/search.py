@@ -16,7 +16,8 @@ _AMOUNT = "EUR 499.50, or minor units"
 _PAGE = 500
 
 
-def _time(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+def time_value(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    """Return the value of an option for a time, in epoch seconds; None if it is not given."""
     if given is None:
         return None
     try:
@@ -48,14 +49,16 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         click.option("--step", default="", help="Only if the saga waits for this step."),
         click.option("--version", type=int, help="Only with this version of the definition."),
         click.option(
-            "--since", callback=_time, metavar="TIME", help="Only begun at this time or later."
-        ),
-        click.option("--until", callback=_time, metavar="TIME", help="Only begun before this."),
-        click.option(
-            "--ended-since", callback=_time, metavar="TIME", help="Only ended then or later."
+            "--since", callback=time_value, metavar="TIME", help="Only begun then or later."
         ),
         click.option(
-            "--ended-until", callback=_time, metavar="TIME", help="Only ended before this."
+            "--until", callback=time_value, metavar="TIME", help="Only begun before this."
+        ),
+        click.option(
+            "--ended-since", callback=time_value, metavar="TIME", help="Only ended then or later."
+        ),
+        click.option(
+            "--ended-until", callback=time_value, metavar="TIME", help="Only ended before this."
         ),
     ]
     own = [click.option("--saga", default="", help="Only of this definition.")]

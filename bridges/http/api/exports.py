@@ -9,10 +9,13 @@ from starlette.responses import Response, StreamingResponse
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import OperatorActionView
+from order_sagas.bridges.http.api.dead_letters import FILTER as OF_LETTERS
+from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.dead_letters import filter_of as letters_of
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.schemas import OrderSummary, SagaSummary, View
+from order_sagas.bridges.http.api.schemas import DeadLetterView, OrderSummary, SagaSummary, View
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
@@ -38,9 +41,12 @@ Pages = Iterator[list[Any]]
 class ExportRoutes:
     """Endpoints of exports."""
 
-    def __init__(self, reader: ReadModel, actions: OperatorActionRoutes) -> None:
+    def __init__(
+        self, reader: ReadModel, actions: OperatorActionRoutes, letters: DeadLetterRoutes
+    ) -> None:
         self._reader = reader
         self._actions = actions
+        self._letters = letters
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -49,6 +55,7 @@ class ExportRoutes:
             _export("orders", self._orders, (statuses(ORDER_STATUSES), query.PREFIX, *OF_ORDERS)),
             _export("sagas", self._sagas, (statuses(SAGA_STATUSES), *OF_SAGAS)),
             _export("operator-actions", self._log, FILTER),
+            _export("dead-letters", self._dead_letters, OF_LETTERS, order="oldest"),
         ]
 
     async def _orders(self, request: Request) -> Response:
@@ -95,14 +102,30 @@ class ExportRoutes:
 
         return _stream(request, "operator-actions", OperatorActionView, pages)
 
+    async def _dead_letters(self, request: Request) -> Response:
+        which, everything = letters_of(request), query.flag(request, "all")
 
-def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> Endpoint:
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._letters.page(which, PAGE, after, everything)
+                yield page.dead_letters
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return _stream(request, "dead-letters", DeadLetterView, pages)
+
+
+def _export(
+    name: str, handle: Handle, parameters: tuple[Parameter, ...], order: str = "newest"
+) -> Endpoint:
     return Endpoint(
         "GET",
         f"{PATH}/{name}",
         Role.READ,
         handle,
-        f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON Lines",
+        f"All {name.replace('-', ' ')} that match, the {order} first, as CSV or JSON Lines",
         {200: Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],))},
         (_FORMAT, *parameters),
     )
@@ -131,4 +154,10 @@ def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
         if page:
-            yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()
+            yield csv_lines(
+                [_cell(getattr(row, field)) for field in fields] for row in page
+            ).encode()
+
+
+def _cell(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value
