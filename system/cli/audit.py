@@ -57,7 +57,7 @@ def audit_command(
     """
     app = app_of(settings)
     began = time.time()
-    with queries.reading(settings.database) as db:
+    with queries.reading(settings.database, limited=False) as db:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
         own = examine_rules(db, app.rules, entities_of(app.services), app.registry)

@@ -31,6 +31,7 @@ from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.cli.pause import in_words, named
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.tables import fields_list
 from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
@@ -254,7 +255,7 @@ def _shown(found: Look) -> list[RenderableType]:
             f"{worker.cpu:,.1f}",
             str(worker.restarts),
         )
-    lines = "\n".join(f"{name:<9}{value}" for name, value in _lines(found))
+    lines = fields_list(_lines(found), style="")
     trouble = _trouble(found)
     first = Text(trouble, "bold red") if trouble else Text("Nothing needs attention.")
     workers: list[RenderableType] = [table, ""] if found.workers else []

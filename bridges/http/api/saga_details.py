@@ -18,15 +18,17 @@ from order_sagas.bridges.http.api.definition_views import (
     definition_view,
     stored_definition_view,
 )
-from order_sagas.bridges.http.api.read_model import ReadModel, pause_view
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.saga_detail_views import (
     KeptMessage,
     LinkView,
     MessageView,
     SagaDetailView,
 )
+from order_sagas.bridges.http.api.saga_views import saga_view
 from order_sagas.bridges.http.api.saga_waits import Waiting
 from order_sagas.bridges.http.api.schemas import moment
+from order_sagas.bridges.http.api.snapshot import pause_view
 from order_sagas.bridges.operations import pauses_that_last
 from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage import queries
@@ -62,7 +64,7 @@ class SagaDetails:
             if found is None:
                 return None
             row, progress = found
-            view = self._reader.saga_view(row, progress)
+            view = saga_view(row, progress, self._registry)
             pauses = {each.name: pause_view(each) for each in pauses_that_last(db)}
             fields: dict[str, Any] = {
                 "definition": self._definition(db, progress),
