@@ -92,7 +92,7 @@ SEARCHES = {
     "amount": Search(amount_from=5, amount_to=7, currency="EUR"),
     "reason": Search(reason="x"),
     "code": Search(code="y"),
-    "version": Search(version=3, prefix="h-"),
+    "version": Search(version=3),
     "beginning": Search(prefix="r-1", sku="PEN"),
     "customer": Search(customer="r", statuses=("CREATED",)),
     "start": Search(started_to=-1e6),
@@ -101,6 +101,7 @@ SEARCHES = {
 """What an index answers."""
 WINDOWS = {
     "SKU": Search(sku="NONE"),
+    "beginning of many": Search(prefix="h-", sku="NONE"),
     "amount of many": Search(amount_from=0, sku="NONE"),
     "end of many": Search(ended_from=0.0, sku="NONE"),
     "status of many": Search(statuses=("COMPLETED",), reason="NONE"),
