@@ -100,7 +100,11 @@ def _deciding(function: Any) -> Any:
 @actions_group.command("approve")
 @_deciding
 def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> None:
-    """Send the actions NUMBERS, which another person asked for and which wait for an approval."""
+    """Send the actions NUMBERS, which another person asked for and which wait for an approval.
+
+    The log has both names. Here a person is who --by says: what two persons have to decide for
+    sure goes over HTTP, with a token for each.
+    """
     approvals = Approvals(settings.database)
     with open_log(settings) as log:
         try:
