@@ -151,12 +151,12 @@ def _search(
         number = table.no + sa.literal_column("0")
         query = matching.where(table.no.in_(few), number >= floor, number < top)
         query = query.order_by(number.desc())
-        return _Numbers([no for (no,) in db.execute(query.limit(limit + 1))])
+        return _Numbers([*db.scalars(query.limit(limit + 1))])
     found: list[int] = []
     while floor < top:
         low = max(floor, top - WINDOW)
         window = matching.where(table.no >= low, table.no < top).order_by(table.no.desc())
-        found += [no for (no,) in db.execute(window.limit(limit + 1 - len(found)))]
+        found += db.scalars(window.limit(limit + 1 - len(found)))
         if len(found) > limit:
             return _Numbers(found, None, _time_at(db, table, low))
         top = low

@@ -18,7 +18,7 @@ Conditions = list[sa.ColumnElement[bool]]
 _orders = table_of(Order)
 _FAILED = sagas.c.code != sa.literal_column("''")
 """As the partial indexes of failures have it."""
-_ZERO = sa.literal_column("0")
+_ZERO: Any = sa.literal_column("0")
 _LAST = chr(0x10FFFF) * 200
 """What sorts behind every continuation of an id."""
 

@@ -120,7 +120,8 @@ def test_windows_find_the_same_as_indexes(system, dense, which, expected):
 def test_a_search_that_takes_long_says_where_to_go_on(system, dense, monkeypatch):
     """It may find nothing and not be over; all windows together find all."""
     monkeypatch.setattr(search, "BUDGET", -1.0)
-    pages, after = [], None
+    pages: list[Any] = []
+    after = None
     while not pages or after is not None:
         found, after = orders(system, after=after, code="out_of_stock")
         pages.append(found)

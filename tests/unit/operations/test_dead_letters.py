@@ -146,7 +146,8 @@ def test_a_page_reads_so_many_letters_and_says_where_to_go_on(log, monkeypatch):
     for each in range(5):
         put(log, b"%d" % each, error="x" if each == 3 else "y")
     reader, which = DeadLetterReader(log), DeadLetterFilter(error="X")
-    pages, after = [], None
+    pages: list[Any] = []
+    after = None
     while not pages or after is not None:
         letters, after = reader.page(9, after, which=which)
         pages.append([letter.value for letter in letters])
