@@ -241,7 +241,7 @@ def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_pa
     broken_shop.put_raw("stock-events", failed, key="B-1")
     page = open_page(broken_shop.url)
     expect(page.locator("#attention-section .badge")).to_have_text("8")
-    expect(the_groups(page)).to_contain_text("7 × place-order")
+    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} place-order")
     expect(the_queue(page)).to_have_count(1)  # those of the group stand there
     page.get_by_label("Choose B-1").check()
     the_groups(page).get_by_role("checkbox").check()

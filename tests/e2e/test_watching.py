@@ -65,7 +65,7 @@ def test_the_lines_of_the_overview_are_those_that_the_system_keeps(shop, open_pa
         cursor.execute(f"DELETE FROM history WHERE at > {begin + 300}")
     db.close()
     page.reload()
-    expect(figure.locator(".value")).to_have_text("–")
+    expect(figure.locator(".value")).to_have_text("\N{EN DASH}")
     expect(figure).to_contain_text("not known since")
 
 
