@@ -298,7 +298,7 @@ class DeadLetterOperations(DeadLetterReader):
             self._log.put(cursor, records)
             self._log.put(cursor, marks, handled=True)
             note_effects(
-                self._log,
+                self._log.db,
                 cursor,
                 self._origin,
                 kind=LETTER,

@@ -14,6 +14,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
 from order_sagas.bridges.storage.operator_actions import OUTCOMES
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.orders import LIMIT
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -25,7 +26,6 @@ from order_sagas.system.cli.output import (
     print_json,
     say_if_idle,
 )
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.settings import Settings, settings_options
 
 

@@ -16,6 +16,7 @@ from order_sagas.bridges.operations.dead_letters import (
 )
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -27,7 +28,6 @@ from order_sagas.system.cli.output import (
     say_if_idle,
 )
 from order_sagas.system.cli.public_json import ByName
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 

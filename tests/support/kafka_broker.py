@@ -8,6 +8,8 @@ import argparse
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -98,6 +100,17 @@ class KafkaBroker:
         """Stop and start with the same data, at the same address."""
         self.stop()
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the process inside the context: it is connected to, and answers nothing."""
+        process = self._process()
+        assert process
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
 
     def is_running(self) -> bool:
         """Return True if the process runs; it may still be starting."""

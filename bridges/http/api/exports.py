@@ -1,17 +1,18 @@
 """`/api/v1/exports`: whole lists as CSV or JSON Lines, streamed a page at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import OperatorActionView
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.redacted_views import redacted_view
 from order_sagas.bridges.http.api.schemas import ListedSaga, OrderSummary, View
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
@@ -20,13 +21,17 @@ from order_sagas.bridges.http.api.search_params import (
     saga_search,
 )
 from order_sagas.bridges.http.problems import wrong_parameter
+from order_sagas.bridges.http.server.caller_slots import CallerSlots, SlotStream
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 PATH = "/api/v1/exports"
 PAGE = 500
-"""Rows that are in memory at once."""
+"""Rows of one export that are in memory at once."""
+MOST = 12
+"""Maximum number of exports that are sent at once."""
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 """Media types, by the parameter `format`."""
 
@@ -41,6 +46,7 @@ class ExportRoutes:
     def __init__(self, reader: ReadModel, actions: OperatorActionRoutes) -> None:
         self._reader = reader
         self._actions = actions
+        self._slots = CallerSlots(MOST, "exports are under way")
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
@@ -63,7 +69,7 @@ class ExportRoutes:
                     return
                 after = int(page.next)
 
-        return _stream(request, "orders", OrderSummary, pages)
+        return self._stream(request, "orders", OrderSummary, pages)
 
     async def _sagas(self, request: Request) -> Response:
         which = saga_search(request, query.statuses(request, SAGA_STATUSES))
@@ -78,7 +84,7 @@ class ExportRoutes:
                 number, _, name = page.next.partition(".")
                 after = int(number), name
 
-        return _stream(request, "sagas", ListedSaga, pages)
+        return self._stream(request, "sagas", ListedSaga, pages)
 
     async def _log(self, request: Request) -> Response:
         which = filter_of(request)
@@ -92,7 +98,22 @@ class ExportRoutes:
                     return
                 after = int(page.next)
 
-        return _stream(request, "operator-actions", OperatorActionView, pages)
+        return self._stream(request, "operator-actions", OperatorActionView, pages)
+
+    def _stream(
+        self, request: Request, name: str, kind: type[View], pages: Callable[[], Pages]
+    ) -> Response:
+        wanted = request.query_params.get("format", "csv")
+        if wanted not in FORMATS:
+            raise wrong_parameter("format", f"it has to be one of {', '.join(FORMATS)}")
+        where = {"Content-Disposition": f'attachment; filename="{name}.{wanted}"'}
+        if request.method == "HEAD":
+            return Response(headers=where, media_type=FORMATS[wanted])
+        caller = request.scope["caller"]
+        rows = pages() if caller.role & Role.ACT else map(redacted_view, pages())
+        text = _as_csv(kind, rows) if wanted == "csv" else _as_lines(rows)
+        slot = self._slots.taken(caller)
+        return SlotStream(_on_threads(text), slot, headers=where, media_type=FORMATS[wanted])
 
 
 def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> Endpoint:
@@ -107,27 +128,19 @@ def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> End
     )
 
 
-def _stream(
-    request: Request, name: str, kind: type[View], pages: Callable[[], Pages]
-) -> StreamingResponse:
-    wanted = request.query_params.get("format", "csv")
-    if wanted not in FORMATS:
-        raise wrong_parameter("format", f"it has to be one of {', '.join(FORMATS)}")
-    text = _as_csv(kind, pages()) if wanted == "csv" else _as_lines(pages())
-    where = {"Content-Disposition": f'attachment; filename="{name}.{wanted}"'}
-    return StreamingResponse(text, headers=where, media_type=FORMATS[wanted])
+async def _on_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (part := await in_thread(next, parts, None)) is not None:
+        yield part
 
 
 def _as_lines(pages: Pages) -> Iterator[bytes]:
     encoder = msgspec.json.Encoder()
     for page in pages:
-        if page:
-            yield b"".join(encoder.encode(row) + b"\n" for row in page)
+        yield b"".join(encoder.encode(row) + b"\n" for row in page)
 
 
 def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     fields = kind.__struct_fields__
     yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
-        if page:
-            yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()
+        yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()

@@ -1,5 +1,6 @@
 """`order-sagas database`: what is told and done of a database of a former version."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -49,6 +50,10 @@ def test_it_is_migrated_once(env) -> None:
     assert f"has schema version {NEWEST}: it had 1.\n" in first.stdout
     assert f"The database has schema version {NEWEST}: nothing to do.\n" == second.stdout
     assert dry.stdout.startswith("There is nothing to do")
+    [noted] = json.loads(order_sagas("actions", "list", "--json", env=env).stdout)
+    assert ("migrate", "database", f"to version {NEWEST}") == (
+        noted["action"], noted["target"], noted["step"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
