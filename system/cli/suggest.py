@@ -23,7 +23,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "status": ("app", "database", "partitions", "log_dir", "kafka"),
     "stop": ("database", "log_dir", "kafka"),
     "database migrate": ("database",),
-    "topics create": ("app", "kafka", "partitions"),
+    "topics create": ("app", "database", "kafka", "partitions"),
     "trace": ("database", "log_dir"),
     "show": ("app", "database"),
     "orders": ("app", "database"),
