@@ -49,8 +49,13 @@ class DueWork:
         self._schedules_known = False
         """Whether the schedules' rows were read since the last rollback or gain of shards."""
         context = parts.context
-        keeps = (context.keep_finished, context.keep_idempotency_keys, context.keep_outbox_events)
-        prunes = self._orchestrates and keeps != (None, None, None)
+        keeps = (
+            context.keep_finished,
+            context.keep_idempotency_keys,
+            context.keep_outbox_events,
+            context.keep_operator_actions,
+        )
+        prunes = self._orchestrates and any(keep is not None for keep in keeps)
         self._pruner = Pruner(context.store, context.clock, *keeps) if prunes else None
 
     @property

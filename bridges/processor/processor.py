@@ -20,6 +20,7 @@ from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Ended, InternalMessage, Nack
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.processor.approval_gate import ApprovalGate
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -208,7 +209,9 @@ class BatchProcessor(Actor):
         self._owed = OwedCalls(context.store, self._calls, here)
         parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
         deferral = self._deferral = Deferral(parts, self._outcomes.resume)
-        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
+        limits = context.approval_above
+        gate = ApprovalGate(context.store.db, context.clock, limits) if limits else None
+        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed, gate)
         early = self._early_replies = EarlyReplies(parts)
         self._due = DueWork(parts, deferral, early, Scheduler(context, ownership), self.wake_up)
         self._refused = RefusedWrites(context.store)

@@ -5,7 +5,7 @@ SQLAlchemy defines the tables, and runs the queries of commands and of the HTTP 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -144,19 +144,23 @@ def connect(url: str) -> Connection:
     raise StoreError(f"databases are sqlite:///... or postgresql://..., not {kind}")
 
 
-def postgres_engine(url: sa.URL, **options: Any) -> sa.Engine:
+def postgres_engine(url: sa.URL, *, limited: bool = True, **options: Any) -> sa.Engine:
     """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError.
 
-    The settings of its sessions are those of `postgres_session`.
+    The settings of its sessions are those of `postgres_session`. If `limited`, a server that is
+    silent for long counts as away (`answer_limit`).
     """
     need("postgres")
+    from order_sagas.bridges.storage.answer_limit import LimitedConnection
     from order_sagas.bridges.storage.postgres_session import of_reader, open_session
 
     engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), **options)
 
     @event.listens_for(engine, "do_connect")
     def _open(_: Any, record: Any, __: Any, ___: Any) -> Any:
-        session = open_session(url, of_reader(), prepare_threshold=None)
+        session = open_session(url, of_reader(), LimitedConnection, prepare_threshold=None)
+        if not limited:
+            cast(LimitedConnection, session.connection).answer_seconds = None
         session.connection.autocommit = False
         record.info[_BEGIN] = session.begin.decode()
         return session.connection

@@ -104,6 +104,10 @@ class Database:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
 
+    def owner(self, shard: int) -> WorkerState | None:
+        """Return the worker that claimed this shard last."""
+        return self._owners.get(shard)
+
     def commit(self, worker: WorkerState, store: Store, changes: Changes, now: float) -> list[int]:
         """Commit, or fail as planned for this commit.
 
