@@ -18,10 +18,12 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 from order_sagas.bridges.storage.search_conditions import (
     Numbers,
+    of_id,
     of_order,
     of_saga,
     order_indexes,
     saga_indexes,
+    status_index,
 )
 from order_sagas.bridges.storage.search_conditions import Search as Search
 
@@ -63,18 +65,18 @@ def search_orders(
     Orders that wait in the log are not found, since nothing but their id is known.
     """
     saga_conditions = of_saga(which, saga)
-    no = sagas.c.no if saga_conditions else _orders.c.no
-    matching: Any = sa.select(no).select_from(_orders).where(*of_order(db, which))
+    no, at = _orders.c.no, _orders.c.created_at
     if saga_conditions:
-        matching = matching.join(sagas, sagas.c.no == _orders.c.no)
-        matching = matching.where(*saga_conditions, sagas.c.saga == saga)
-    if which.prefix:
-        matching = matching.join(order_keys, order_keys.c.no == _orders.c.no)
+        no, at = sagas.c.no, sagas.c.started_at
+    conditions = [*of_id(which, _orders.c.order_id), *of_order(db, which), *saga_conditions]
+    matching: Any = sa.select(no).select_from(_orders).where(*conditions)
+    if saga_conditions:
+        of_orders = sa.and_(sagas.c.no == _orders.c.no, sagas.c.saga == saga)
+        matching = matching.join(sagas, of_orders)
     if which.statuses:
         matching = matching.where(_orders.c.status.in_(which.statuses))
-    at = sagas.c.started_at if saga_conditions else _orders.c.created_at
-    table = _Table(no, at, [*order_indexes(which)])
-    numbers = _search(db, which, table, matching, limit, after)
+    indexed = (*order_indexes(which), *saga_indexes(which), *status_index(which, _orders))
+    numbers = _search(db, which, _Table(no, at, indexed), matching, limit, after)
     query = queries.orders_query(saga).add_columns(order_keys.c.no)
     found = _rows(db, query.where(order_keys.c.no.in_(numbers.found[:limit])))
     return Found(found, numbers.after(limit), numbers.back_to)
@@ -85,11 +87,14 @@ def search_sagas(db: sa.Connection, which: Search, limit: int, after: int | None
 
     All sagas of an order are on one page, so that a page may have a few more.
     """
-    conditions = of_saga(which, which.saga)
+    conditions = [*of_id(which, sagas.c.order_id), *of_saga(which, which.saga)]
     if which.statuses:
         conditions.append(sagas.c.status.in_(which.statuses))
-    table = _Table(sagas.c.no, sagas.c.started_at, [*saga_indexes(which, which.statuses)])
     matching: Any = sa.select(sagas.c.no).where(*conditions).group_by(sagas.c.no)
+    if order_conditions := of_order(db, which):
+        matching = matching.join(_orders, _orders.c.no == sagas.c.no).where(*order_conditions)
+    indexed = (*order_indexes(which), *saga_indexes(which), *status_index(which, sagas))
+    table = _Table(sagas.c.no, sagas.c.started_at, indexed)
     numbers = _search(db, which, table, matching, limit, after)
     query = queries.sagas_query().add_columns(sagas.c.no).where(*conditions)
     found = _rows(db, query.where(sagas.c.no.in_(numbers.found[:limit])))

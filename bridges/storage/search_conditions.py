@@ -1,6 +1,6 @@
 """What is searched for, as conditions of queries, and the indexes that find it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -62,7 +62,10 @@ class Search:
 
 
 def order_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
-    """Yield what each index finds of orders: numbers, and whether it is for a range of values."""
+    """Yield what each index of orders finds: numbers, and whether it is for a range of values.
+
+    Not that of the statuses, which are those of orders or of sagas.
+    """
     numbers: Any = sa.select(_orders.c.no)
     if which.prefix:
         ids = order_keys.c.order_id
@@ -72,15 +75,12 @@ def order_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         )
     if which.customer:
         yield numbers.where(_orders.c.customer_id == which.customer), False
-    yield from saga_indexes(which)
     if amounts := _between(_orders.c.amount, which.amount_from, which.amount_to):
         yield numbers.where(*amounts), True
-    if which.statuses:
-        yield numbers.where(_orders.c.status.in_(which.statuses)), False
 
 
-def saga_indexes(which: Search, statuses: Sequence[str] = ()) -> Iterator[tuple[Any, bool]]:
-    """Yield what each index finds of sagas, as `order_indexes` does; `statuses` are of sagas."""
+def saga_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
+    """Yield what each index of sagas finds, as `order_indexes` does."""
     numbers: Any = sa.select(sagas.c.no)
     if which.code:
         yield numbers.where(sagas.c.code == which.code, _FAILED), False
@@ -92,8 +92,12 @@ def saga_indexes(which: Search, statuses: Sequence[str] = ()) -> Iterator[tuple[
         yield numbers.where(_FAILED), False
     if ends := _before(sagas.c.ended_at, which.ended_from, which.ended_to):
         yield numbers.where(*ends, sagas.c.ended_at.is_not(None)), True
-    if statuses:
-        yield numbers.where(sagas.c.status.in_(statuses)), False
+
+
+def status_index(which: Search, table: sa.Table) -> Iterator[tuple[Any, bool]]:
+    """Yield what the index of the statuses of orders, or of sagas, finds."""
+    if which.statuses:
+        yield sa.select(table.c.no).where(table.c.status.in_(which.statuses)), False
 
 
 def _between(column: Any, low: Any, high: Any) -> Conditions:
@@ -111,13 +115,16 @@ def _before(column: Any, low: Any, high: Any) -> Conditions:
 # --- conditions ------------------------------------------------------------------------------
 
 
+def of_id(which: Search, order_id: sa.ColumnElement[str]) -> Conditions:
+    """The condition of the id of the order, in a column that has it."""
+    # Not LIKE: SQLite's takes no notice of case.
+    start = sa.func.substr(order_id, 1, len(which.prefix))
+    return [start == which.prefix] if which.prefix else []
+
+
 def of_order(db: sa.Connection, which: Search) -> Conditions:
-    """The conditions of the order; the beginning of its id is one of `order_keys`."""
+    """The conditions of the order, without that of its id."""
     found: Conditions = []
-    if which.prefix:
-        # Not LIKE: SQLite's takes no notice of case.
-        start = sa.func.substr(order_keys.c.order_id, 1, len(which.prefix))
-        found.append(start == which.prefix)
     if which.customer:
         found.append(_orders.c.customer_id == which.customer)
     if which.sku:

@@ -28,10 +28,10 @@ from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.system.cli.action_note import note_outside
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
-from order_sagas.system.cli.pause import in_words, named
+from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
-from order_sagas.system.cli.tables import fields_list
+from order_sagas.system.cli.tables import FieldsList
 from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
@@ -185,10 +185,10 @@ def look(settings: Settings) -> Look:
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    cards = cards_of(settings)
+    cards, paused = cards_of(settings), [attrs.asdict(each) for each in pauses]
     return Look(
-        pid, runs, *attention, letters, in_flight, due, lag, named(pauses, settings), cards,
-        problems, lost, full_disks(settings), len(far), early,
+        pid, runs, *attention, letters, in_flight, due, lag, paused, cards, problems, lost,
+        full_disks(settings), len(far), early,
     )  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def _shown(found: Look) -> list[RenderableType]:
             f"{worker.cpu:,.1f}",
             str(worker.restarts),
         )
-    lines = fields_list(_lines(found), style="")
+    lines = FieldsList(_lines(found), style="")
     trouble = _trouble(found)
     first = Text(trouble, "bold red") if trouble else Text("Nothing needs attention.")
     workers: list[RenderableType] = [table, ""] if found.workers else []

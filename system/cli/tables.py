@@ -72,20 +72,32 @@ class _Table(Table):
 
     def _lists(self, rows: list[list[Text]]) -> Iterator[RenderableType]:
         names = [str(column.header) for column in self.columns]
+        width = max(map(len, names))
         for number, row in enumerate(rows):
             if number:
                 yield Text()
-            yield fields_list((name, cell) for name, cell in zip(names, row, strict=True) if cell)
+            yield FieldsList(
+                (name.ljust(width), cell) for name, cell in zip(names, row, strict=True) if cell
+            )
 
 
-def fields_list(fields: Iterable[tuple[str, Text | str]], style: str = "bold") -> Table:
-    """Return names, in a style, with their values beside them; long values go on below."""
-    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    grid.add_column(no_wrap=True, style=style)
-    grid.add_column(overflow="fold")
-    for name, value in fields:
-        grid.add_row(name, visible(value) if isinstance(value, str) else value)
-    return grid
+class FieldsList:
+    """Names, in a style, with their values beside them; long values go on below themselves."""
+
+    def __init__(self, fields: Iterable[tuple[str, Text | str]], style: str = "bold") -> None:
+        self._fields = [*fields]
+        self._style = style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a text for each line."""
+        indent = max((len(name) for name, _ in self._fields), default=0) + 2
+        for name, value in self._fields:
+            text = Text(visible(value)) if isinstance(value, str) else value
+            begin = Text(name.ljust(indent), self._style)
+            for line in text.wrap(console, max(1, options.max_width - indent), overflow="fold"):
+                line.rstrip()
+                yield Text.assemble(begin, line)
+                begin = Text(" " * indent)
 
 
 def _fitted(least: list[int], wanted: list[int], room: int) -> list[int]:

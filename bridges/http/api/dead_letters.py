@@ -4,7 +4,6 @@ from typing import Any
 
 import attrs
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, 
 from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import Origin
 from order_sagas.bridges.operations.dead_letters import (
@@ -113,13 +113,13 @@ class DeadLetterRoutes:
     async def _list(self, request: Request) -> Response:
         limit, after = query.limit(request), query.number(request, "after")
         which, everything = filter_of(request), query.flag(request, "all")
-        return answer(await run_in_threadpool(self.page, which, limit, after, everything))
+        return answer(await in_thread(self.page, which, limit, after, everything))
 
     async def _groups(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._grouped))
+        return answer(await in_thread(self._grouped))
 
     async def _show(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._one, _number(request)))
+        return answer(await in_thread(self._one, _number(request)))
 
     async def _replay(self, request: Request) -> Response:
         return await self._act(request, "replay")
@@ -134,7 +134,7 @@ class DeadLetterRoutes:
         body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
         if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
-        return answer(await run_in_threadpool(self._do, action, number, by, body, origin), 202)
+        return answer(await in_thread(self._do, action, number, by, body, origin), 202)
 
     def _do(
         self, action: str, number: int, by: str, body: DeadLetterAction, origin: Origin

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +22,7 @@ from order_sagas.bridges.http.api.schemas import moment
 from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
@@ -120,7 +120,7 @@ class OperatorActionRoutes:
     async def _list(self, request: Request) -> Response:
         which = filter_of(request)
         limit, after = query.limit(request), query.number(request, "after")
-        return answer(await run_in_threadpool(self.page, which, limit, after))
+        return answer(await in_thread(self.page, which, limit, after))
 
     def page(
         self, which: actions.ActionFilter, limit: int, after: int | None
@@ -135,7 +135,7 @@ class OperatorActionRoutes:
 
     async def _progress(self, request: Request) -> Response:
         name = query.order_id_of(request, "request")
-        return answer(await run_in_threadpool(self._progress_of, name))
+        return answer(await in_thread(self._progress_of, name))
 
     def _progress_of(self, name: str) -> RequestProgress:
         with self._reader.moment() as db:
@@ -154,7 +154,7 @@ class OperatorActionRoutes:
         by, options = operator_of(request), self._options
         raw = await read_body(request, options.max_body, options.timeout)
         body: Approval = query.convert(raw, Approval)
-        receipt = await run_in_threadpool(self._decided, body, by, approve=approve)
+        receipt = await in_thread(self._decided, body, by, approve=approve)
         return answer(receipt, 202)
 
     def _decided(self, body: Approval, by: str, *, approve: bool) -> ApprovalReceipt:

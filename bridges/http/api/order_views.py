@@ -51,10 +51,11 @@ def _order_fields(row: Row) -> Row:
     names = ("order_id", "status", "customer_id", "amount", "currency", "code", "reason")
     fields = {name: row.get(name) for name in names}
     times = {name: moment(row.get(name)) for name in ("created_at", "updated_at")}
-    return {**fields, **times, "amount_text": _amount_text(row)}
+    return {**fields, **times, "amount_text": amount_text(row)}
 
 
-def _amount_text(row: Row) -> str | None:
+def amount_text(row: Row) -> str | None:
+    """Return the amount of a row as text with its currency; None if there is none."""
     amount = row.get("amount")
     return None if amount is None else money(amount, row.get("currency") or "")
 
@@ -70,7 +71,7 @@ def _view(kind: type[Any], row: Row | None) -> Any:
     fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
     fields["updated_at"] = moment(row["updated_at"])
     if "amount" in fields:
-        fields["amount_text"] = _amount_text(row)
+        fields["amount_text"] = amount_text(row)
     if "lines" in fields:
         fields["lines"] = _lines(row)
     return kind(**fields)

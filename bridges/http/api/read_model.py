@@ -19,7 +19,7 @@ from order_sagas.bridges.http.api.order_views import order_summary, order_view
 from order_sagas.bridges.http.api.saga_views import (
     GROUPS,
     attention_groups,
-    saga_summary,
+    listed_saga,
     saga_view,
 )
 from order_sagas.bridges.http.api.schemas import (
@@ -60,7 +60,7 @@ class ReadModel:
         self._orders_saga = starts.name if starts else ""
         """The saga that orders start; empty if the app takes no orders."""
         self._totals = Totals(self.moment)
-        self._snapshots = Snapshots(registry, self._totals)
+        self._snapshots = Snapshots(registry, self._totals, self._orders_saga)
         self._engine = reading_engine(database, pool_pre_ping=True)
         self._fits = False
         """Whether the database was found to have the schema version of this program."""
@@ -122,12 +122,12 @@ class ReadModel:
 
     def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
         """Return a page of the sagas that a search finds in a part of the history."""
-        if not (which.of_content or which.saga):
+        if not (which.of_content or which.saga or which.prefix):
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:
             found = search_sagas(db, which, limit, after[0] if after else None)
         return SagaPage(
-            sagas=[saga_summary(row) for row in found.rows],
+            sagas=[listed_saga(row) for row in found.rows],
             next=None if found.after is None else f"{found.after}.-",
             searched_back_to=moment(found.back_to),
         )
@@ -181,7 +181,7 @@ class ReadModel:
             rows = queries.sagas_page(db, statuses, limit + 1, after)
         last = rows[limit - 1] if len(rows) > limit else None
         more = f"{last['no']}.{last['saga']}" if last else None
-        return SagaPage(sagas=[saga_summary(row) for row in rows[:limit]], next=more)
+        return SagaPage(sagas=[listed_saga(row) for row in rows[:limit]], next=more)
 
     def groups(self) -> SagaGroups:
         """Return the sagas that need attention, in groups."""

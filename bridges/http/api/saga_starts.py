@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +22,7 @@ from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
@@ -97,7 +97,7 @@ class SagaStartRoutes:
         start = in_trace_of(read_start(saga, await self._body(request)), request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
-        verdict = await run_in_threadpool(self._take, saga, start, submitter)
+        verdict = await in_thread(self._take, saga, start, submitter)
         if verdict in _REFUSED:
             raise _REFUSED[verdict]
         saga_id = saga_id_of(name, start.order_id)
@@ -114,8 +114,7 @@ class SagaStartRoutes:
         raw = await self._body(request, optional=True)
         by, why = operator_of(request), query.text(request, "why", query.LONGEST_REASON)
         origin = origin_of(request)
-        sent = await run_in_threadpool(self._send, saga_id, name, raw, by, why, origin)
-        return answer(sent, 202)
+        return answer(await in_thread(self._send, saga_id, name, raw, by, why, origin), 202)
 
     def _send(
         self, saga_id: str, name: str, raw: bytes, by: str, why: str, origin: Origin

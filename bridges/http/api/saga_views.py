@@ -7,8 +7,10 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import Phase, SagaState, saga_id_of
+from order_sagas.bridges.http.api.order_views import amount_text
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
+    ListedSaga,
     SagaGroup,
     SagaSummary,
     SagaView,
@@ -37,6 +39,17 @@ def saga_summary(row: Row) -> SagaSummary:
         started_at=moment(row["started_at"]) or "",
         ended_at=moment(row["ended_at"]),
         paused=None,
+    )
+
+
+def listed_saga(row: Row) -> ListedSaga:
+    """Return the view of a row of `queries.sagas_of`, with what is known of its order."""
+    return ListedSaga(
+        **msgspec.structs.asdict(saga_summary(row)),
+        customer_id=row["customer_id"],
+        amount=row["amount"],
+        amount_text=amount_text(row),
+        currency=row["currency"],
     )
 
 

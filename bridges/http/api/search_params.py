@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 
 from order_sagas.actors.money import amount_of
@@ -38,8 +39,8 @@ _OF_BOTH = (
     _text("endedFrom", "Only those whose saga ended at this time or later."),
     _text("endedTo", "Only those whose saga ended before this time."),
 )
-OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *_OF_BOTH)
 OF_ORDERS = (
+    query.PREFIX,
     _text("customer", "Only orders of the customer with this id."),
     _text("sku", "Only orders with this SKU in a line."),
     _text("amountFrom", f"Only orders worth this or more: {_AMOUNT}."),
@@ -47,11 +48,12 @@ OF_ORDERS = (
     _text("currency", "Only orders in this currency."),
     *_OF_BOTH,
 )
+OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *OF_ORDERS)
 """Query parameters."""
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
-def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
+def order_search(request: Request, statuses: list[str]) -> Search:
     """Return what orders are searched for. Raises Problem 422 for an invalid parameter."""
     currency = query.text(request, "currency", LONGEST)
     low, low_currency = _amount(request, "amountFrom")
@@ -62,7 +64,7 @@ def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
         raise wrong_parameter("currency" if currency else "amountTo", words)
     return Search(
         statuses=tuple(statuses),
-        prefix=prefix,
+        prefix=query.prefix(request),
         customer=query.text(request, "customer", LONGEST),
         sku=query.text(request, "sku", LONGEST),
         currency=currencies.pop() if currencies else "",
@@ -75,7 +77,7 @@ def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
 def saga_search(request: Request, statuses: list[str]) -> Search:
     """Return what sagas are searched for. Raises Problem 422 for an invalid parameter."""
     name = query.text(request, "saga", LONGEST)
-    return Search(statuses=tuple(statuses), saga=name, **_of_saga(request))
+    return attrs.evolve(order_search(request, statuses), saga=name)
 
 
 def _of_saga(request: Request) -> dict[str, Any]:

@@ -21,9 +21,12 @@ DEADLINES = 8
 
 
 class Snapshots:
-    """Makes snapshots; `totals` are the numbers of all orders and of sagas that ended."""
+    """Makes snapshots; `totals` are the numbers of all orders and of sagas that ended.
 
-    def __init__(self, registry: Registry, totals: Totals) -> None:
+    `orders_saga` is the saga that orders start.
+    """
+
+    def __init__(self, registry: Registry, totals: Totals, orders_saga: str) -> None:
         self._waited_for = [
             step.name
             for saga in registry.newest.values()
@@ -32,6 +35,7 @@ class Snapshots:
         ]
         self._services = ServicesOfSteps(registry)
         self._totals = totals
+        self._orders_saga = orders_saga
 
     def take(self, db: sa.Connection) -> Snapshot:
         """Return counts of orders and sagas, sagas that need attention, deadlines and pauses.
@@ -71,6 +75,7 @@ class Snapshots:
                 oldest = deadline
         return Snapshot(
             at=moment(now) or "",
+            orders_saga=self._orders_saga,
             orders=orders,
             sagas=by_status,
             steps=by_step,

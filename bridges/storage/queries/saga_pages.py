@@ -5,15 +5,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sagas.actors.entities import Order
 from order_sagas.actors.sagas.state import Status
 from order_sagas.bridges.storage.queries.order_pages import ORDERS_SAGA
 from order_sagas.bridges.storage.queries.result import Row, any_of, rows_of
-from order_sagas.bridges.storage.schema import meta, order_keys, pruned, sagas
+from order_sagas.bridges.storage.schema import meta, order_keys, pruned, sagas, table_of
 
 SAGA_STATUSES = tuple(status.name for status in Status)
 IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
 """The statuses of sagas that have not ended."""
 
+_orders = table_of(Order)
 _SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipped"))
 
 
@@ -63,8 +65,12 @@ def _newest_sagas(
 
 
 def sagas_query() -> sa.Select[Any]:
-    """Return the query for sagas, newest first."""
-    return sa.select(*_SAGA_COLUMNS).order_by(sagas.c.no.desc(), sagas.c.saga)
+    """Return the query for sagas, newest first, each with what is known of its order."""
+    return (
+        sa.select(*_SAGA_COLUMNS, _orders.c.customer_id, _orders.c.amount, _orders.c.currency)
+        .select_from(sagas.outerjoin(_orders, _orders.c.no == sagas.c.no))
+        .order_by(sagas.c.no.desc(), sagas.c.saga)
+    )
 
 
 def oldest(db: sa.Connection, limit: int) -> list[Row]:

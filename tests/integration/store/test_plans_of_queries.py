@@ -126,6 +126,9 @@ QUESTIONS = {
             db, Search(step="process payment", started_to=5.0, ended_from=3.0), 20
         )
     ),
+    "sagas of a customer": Asked(
+        lambda db: search_sagas(db, Search(customer="r", statuses=("RUNNING",)), 20)
+    ),
     "sagas by end": Asked(lambda db: search_sagas(db, SEARCHES["end"], 20)),
     "steps that are retried": Asked(lambda db: retrying_groups(db, Registry([PLACE_ORDER]))),
     "operators' actions": Asked(lambda db: actions_page(db, ActionFilter(), 20)),

@@ -160,7 +160,7 @@ def test_a_time_that_is_over_is_not_searched_further(system, dense, monkeypatch)
 
 
 def test_sagas_are_found_too(system):
-    """By definition, code, version, status and time; all of an order are on one page."""
+    """By what is stored of them and of their orders; all of an order are on one page."""
     with reading(system.settings.database) as db:
         found = [
             "".join(row["order_id"] for row in search_sagas(db, which, 20).rows)
@@ -170,11 +170,19 @@ def test_sagas_are_found_too(system):
                 Search(statuses=("COMPLETED",), version=1),
                 Search(statuses=("COMPLETED", "CANCELLED"), ended_from=BEGAN + 3600),
                 attrs.evolve(Search(version=1), started_to=BEGAN + 3600),
+                Search(customer="ann", statuses=("COMPLETED",)),
+                Search(customer="bob", statuses=("COMPLETED",)),
+                Search(sku="PEN", saga="place-order"),
+                Search(prefix="C"),
+                Search(amount_from=300, currency="EUR"),
             )
         ]
         page = search_sagas(db, Search(version=1), 2)
         second = search_sagas(db, Search(version=1), 9, page.after)
 
-    assert ["DB", "", "ECA", "EDCB", "A"] == found
+    assert ["DB", "", "ECA", "EDCB", "A", "ECA", "", "EBA", "C", "ED"] == found
+    assert ("ann", 400, "EUR") == tuple(
+        page.rows[0][name] for name in ("customer_id", "amount", "currency")
+    )
     assert ["E", "D"] == [row["order_id"] for row in page.rows]
     assert ["C", "B", "A"] == [row["order_id"] for row in second.rows]

@@ -367,7 +367,7 @@ def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
     rentals.run()
 
     assert [0, 1] == [done.exit_code, min(refused.exit_code, 1)]
-    assert "these can be: cars, money, intake" in refused.stderr
+    assert "these can be: cars, deposits, intake" in refused.stderr
     assert "RUNNING" == waits[0]
     assert len(rentals.told("r-1")) > waits[1]
 

@@ -1,5 +1,7 @@
 """Dead letters that are malformed, large or many, on the embedded log."""
 
+from typing import Any
+
 import msgspec
 import pytest
 

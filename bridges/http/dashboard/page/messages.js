@@ -37,8 +37,8 @@ function messageRow({ word }) {
   const node = el("details", { class: "message" }, name, place, body);
   node.update = (message) => {
     const step = word === "sent" && message.step ? `, ${message.step}` : "";
-    setText(name, `${message.status || "a record"} ${word}${step}`);
-    setText(place, `${message.topic}, partition ${message.partition}, offset ${count(message.offset)}, ${moment(message.at)}`);
+    setText(name, `${word === "sent" ? "" : "because "}${message.status || "a record"} ${word}${step}`);
+    setText(place, `${message.eventId}, in ${message.topic}, partition ${message.partition}, offset ${count(message.offset)}, ${moment(message.at)}`);
     setText(body, typeof message.body === "string" ? message.body : JSON.stringify(message.body, null, 2));
   };
   return node;
