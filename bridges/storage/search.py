@@ -23,7 +23,6 @@ from order_sagas.bridges.storage.search_conditions import (
     of_saga,
     order_indexes,
     saga_indexes,
-    status_index,
 )
 from order_sagas.bridges.storage.search_conditions import Search as Search
 
@@ -65,18 +64,19 @@ def search_orders(
     Orders that wait in the log are not found, since nothing but their id is known.
     """
     saga_conditions = of_saga(which, saga)
-    no, at = _orders.c.no, _orders.c.created_at
-    if saga_conditions:
-        no, at = sagas.c.no, sagas.c.started_at
-    conditions = [*of_id(which, _orders.c.order_id), *of_order(db, which), *saga_conditions]
+    no = sagas.c.no if saga_conditions else _orders.c.no
+    conditions = [*of_id(which, order_keys.c.order_id), *of_order(db, which)]
     matching: Any = sa.select(no).select_from(_orders).where(*conditions)
     if saga_conditions:
-        of_orders = sa.and_(sagas.c.no == _orders.c.no, sagas.c.saga == saga)
-        matching = matching.join(sagas, of_orders)
+        matching = matching.join(sagas, sagas.c.no == _orders.c.no)
+        matching = matching.where(*saga_conditions, sagas.c.saga == saga)
+    if which.prefix:
+        matching = matching.join(order_keys, order_keys.c.no == _orders.c.no)
     if which.statuses:
         matching = matching.where(_orders.c.status.in_(which.statuses))
-    indexed = (*order_indexes(which), *saga_indexes(which), *status_index(which, _orders))
-    numbers = _search(db, which, _Table(no, at, indexed), matching, limit, after)
+    at = sagas.c.started_at if saga_conditions else _orders.c.created_at
+    table = _Table(no, at, [*order_indexes(which)])
+    numbers = _search(db, which, table, matching, limit, after)
     query = queries.orders_query(saga).add_columns(order_keys.c.no)
     found = _rows(db, query.where(order_keys.c.no.in_(numbers.found[:limit])))
     return Found(found, numbers.after(limit), numbers.back_to)
@@ -90,12 +90,12 @@ def search_sagas(db: sa.Connection, which: Search, limit: int, after: int | None
     conditions = [*of_id(which, sagas.c.order_id), *of_saga(which, which.saga)]
     if which.statuses:
         conditions.append(sagas.c.status.in_(which.statuses))
-    matching: Any = sa.select(sagas.c.no).where(*conditions).group_by(sagas.c.no)
+    table = _Table(sagas.c.no, sagas.c.started_at, [*saga_indexes(which)])
+    matching: Any = sa.select(sagas.c.no).group_by(sagas.c.no)
     if order_conditions := of_order(db, which):
-        matching = matching.join(_orders, _orders.c.no == sagas.c.no).where(*order_conditions)
-    indexed = (*order_indexes(which), *saga_indexes(which), *status_index(which, sagas))
-    table = _Table(sagas.c.no, sagas.c.started_at, indexed)
-    numbers = _search(db, which, table, matching, limit, after)
+        conditions += order_conditions
+        matching = matching.join(_orders, _orders.c.no == sagas.c.no)
+    numbers = _search(db, which, table, matching.where(*conditions), limit, after)
     query = queries.sagas_query().add_columns(sagas.c.no).where(*conditions)
     found = _rows(db, query.where(sagas.c.no.in_(numbers.found[:limit])))
     if len(found) <= limit:

@@ -62,10 +62,21 @@ class Search:
 
 
 def order_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
-    """Yield what each index of orders finds: numbers, and whether it is for a range of values.
+    """Yield what each index finds of orders: numbers, and whether it is for a range of values."""
+    yield from _indexes(which)
+    if which.statuses:
+        yield sa.select(_orders.c.no).where(_orders.c.status.in_(which.statuses)), False
 
-    Not that of the statuses, which are those of orders or of sagas.
-    """
+
+def saga_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
+    """Yield what each index finds of sagas, as `order_indexes` does."""
+    yield from _indexes(which)
+    if which.statuses:
+        yield sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses)), False
+
+
+def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
+    """Without those of statuses, which orders and sagas have of their own."""
     numbers: Any = sa.select(_orders.c.no)
     if which.prefix:
         ids = order_keys.c.order_id
@@ -77,11 +88,7 @@ def order_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(_orders.c.customer_id == which.customer), False
     if amounts := _between(_orders.c.amount, which.amount_from, which.amount_to):
         yield numbers.where(*amounts), True
-
-
-def saga_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
-    """Yield what each index of sagas finds, as `order_indexes` does."""
-    numbers: Any = sa.select(sagas.c.no)
+    numbers = sa.select(sagas.c.no)
     if which.code:
         yield numbers.where(sagas.c.code == which.code, _FAILED), False
     if which.step:
@@ -92,12 +99,6 @@ def saga_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(_FAILED), False
     if ends := _before(sagas.c.ended_at, which.ended_from, which.ended_to):
         yield numbers.where(*ends, sagas.c.ended_at.is_not(None)), True
-
-
-def status_index(which: Search, table: sa.Table) -> Iterator[tuple[Any, bool]]:
-    """Yield what the index of the statuses of orders, or of sagas, finds."""
-    if which.statuses:
-        yield sa.select(table.c.no).where(table.c.status.in_(which.statuses)), False
 
 
 def _between(column: Any, low: Any, high: Any) -> Conditions:
@@ -116,14 +117,15 @@ def _before(column: Any, low: Any, high: Any) -> Conditions:
 
 
 def of_id(which: Search, order_id: sa.ColumnElement[str]) -> Conditions:
-    """The condition of the id of the order, in a column that has it."""
+    """The condition of the order's id, which is in this column."""
+    if not which.prefix:
+        return []
     # Not LIKE: SQLite's takes no notice of case.
-    start = sa.func.substr(order_id, 1, len(which.prefix))
-    return [start == which.prefix] if which.prefix else []
+    return [sa.func.substr(order_id, 1, len(which.prefix)) == which.prefix]
 
 
 def of_order(db: sa.Connection, which: Search) -> Conditions:
-    """The conditions of the order, without that of its id."""
+    """The conditions of the order but for its id, all of columns of orders."""
     found: Conditions = []
     if which.customer:
         found.append(_orders.c.customer_id == which.customer)

@@ -107,20 +107,6 @@ class ExportRoutes:
 
         return self._stream(request, "operator-actions", OperatorActionView, pages)
 
-    async def _dead_letters(self, request: Request) -> Response:
-        which, everything = letters_of(request), query.flag(request, "all")
-
-        def pages() -> Pages:
-            after: int | None = None
-            while True:
-                page = self._letters.page(which, PAGE, after, everything)
-                yield page.dead_letters
-                if page.next is None:
-                    return
-                after = int(page.next)
-
-        return self._stream(request, "dead-letters", DeadLetterView, pages)
-
     def _stream(
         self, request: Request, name: str, kind: type[View], pages: Callable[[], Pages]
     ) -> Response:
@@ -135,6 +121,20 @@ class ExportRoutes:
         text = _as_csv(kind, rows) if wanted == "csv" else _as_lines(rows)
         slot = self._slots.taken(caller)
         return SlotStream(_on_threads(text), slot, headers=where, media_type=FORMATS[wanted])
+
+    async def _dead_letters(self, request: Request) -> Response:
+        which, everything = letters_of(request), query.flag(request, "all")
+
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._letters.page(which, PAGE, after, everything)
+                yield page.dead_letters
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return self._stream(request, "dead-letters", DeadLetterView, pages)
 
 
 def _export(
@@ -166,7 +166,10 @@ def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     fields = kind.__struct_fields__
     yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
-        yield csv_lines([_cell(getattr(row, field)) for field in fields] for row in page).encode()
+        if page:
+            yield csv_lines(
+                [_cell(getattr(row, field)) for field in fields] for row in page
+            ).encode()
 
 
 def _cell(value: Any) -> Any:

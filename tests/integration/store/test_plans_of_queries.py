@@ -121,13 +121,13 @@ QUESTIONS = {
         )
         for name, which in (SEARCHES | WINDOWS).items()
     },
+    "sagas of a customer": Asked(
+        lambda db: search_sagas(db, Search(customer="r", statuses=("RUNNING",)), 20)
+    ),
     "sagas by step and time": Asked(
         lambda db: search_sagas(
             db, Search(step="process payment", started_to=5.0, ended_from=3.0), 20
         )
-    ),
-    "sagas of a customer": Asked(
-        lambda db: search_sagas(db, Search(customer="r", statuses=("RUNNING",)), 20)
     ),
     "sagas by end": Asked(lambda db: search_sagas(db, SEARCHES["end"], 20)),
     "steps that are retried": Asked(lambda db: retrying_groups(db, Registry([PLACE_ORDER]))),
