@@ -68,6 +68,7 @@ def test_who_waits_for_whom_is_told(tmp_path, open_page):
         page.goto(f"{shop.url}#/sagas/approve-trip%2FT-3")
 
         expect(waits).to_contain_text("Waits for its turn, as number 1 of 1")
+        expect(waits).to_contain_text(re.compile("approve-trip/T-2.*, deadline in 59 min"))
 
 
 def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
@@ -88,7 +89,7 @@ def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
     expect(rows).to_have_count(1)
     expect(page).to_have_url(re.compile("saga=RUNNING&definition=book-trip$"))
     page.get_by_label("Choose T-2").check()
-    expect(page.get_by_role("button", name="Cancel order the chosen")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel saga the chosen")).to_be_visible()
     rows.get_by_role("link", name="T-2").click()
     expect(page.get_by_role("heading", name="Saga book-trip/T-2")).to_be_visible()
     page.goto(f"{travel.url}#/")
