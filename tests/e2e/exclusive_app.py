@@ -1,4 +1,4 @@
-"""An app whose sagas run one after the other: each waits for a person, with the lock of its card."""
+"""An app whose sagas run one after the other: each waits for a person, holding a lock."""
 
 from examples.travel import messages as m
 from examples.travel.saga import INSURE_TRIP
