@@ -193,7 +193,7 @@ def open_context(
 
 
 def _keep_outbox_events(settings: Settings) -> float | None:
-    """Return for how long records that are left to change data capture are kept; None: none are."""
+    """Return how long records for change data capture are kept, in seconds; None: none are."""
     captured = settings.kafka and settings.publish == OUTBOX_TABLE
     return settings.keep_outbox_events if captured else None
 

@@ -109,5 +109,5 @@ def check_exists(database: str) -> None:
     file = file_of(database)
     if file is not None and not file.exists():
         raise NoDatabaseError(
-            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right?"
+            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE)"
         )

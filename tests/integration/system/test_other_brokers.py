@@ -129,7 +129,7 @@ def test_a_topic_that_is_deleted_is_an_outage_until_it_is_accepted_again(
     system: KafkaSystem,
 ) -> None:
     """Its orders wait, and commands that are gone with it are sent again."""
-    system.env["ORDER_SAGAS_DEADLINE_SCALE"] = "0.1"
+    system.env["ORDER_SAGAS_DEADLINE_SCALE"] = "0.3"
     with system.start(workers=2) as worker:
         system.load()
         system.put("order-events", *orders(20))

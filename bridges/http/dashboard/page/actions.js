@@ -237,7 +237,7 @@ function askMany(kind, action, what, filter, counted, done) {
 }
 
 const APPROVAL = {
-  approve: { button: "Approve", text: "Sends the action. Another person has to ask for it than approve it." },
+  approve: { button: "Approve", text: "Sends the action. Whoever asked for it cannot approve it; without tokens, only the names are compared." },
   reject: { button: "Reject", text: "It is never sent.", needsReason: true, danger: true },
 };
 
