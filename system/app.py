@@ -214,12 +214,15 @@ def _place_of(error: Exception, folder: str) -> str:
 def roles_here(settings: Settings, app: App) -> tuple[str, ...]:
     """Return the roles that this process runs: those of the settings, or all.
 
-    Raises SettingError for a role that the app does not have.
+    The settings may name the services instead. Raises SettingError for what the app does not have.
     """
-    for role in settings.roles:
+    of_services = {name: each.role for name, each in app.participants.items()}
+    of_services |= {role: role for role in app.roles}
+    roles = tuple(dict.fromkeys(of_services.get(name, name) for name in settings.roles))
+    for role in roles:
         if role not in app.roles:
             raise SettingError(
                 "roles", ",".join(settings.roles),
                 f"{role!r} is no role of the app; it has {', '.join(app.roles)}",
             )  # fmt: skip
-    return settings.roles or app.roles
+    return roles or app.roles

@@ -6,7 +6,7 @@ from order_sagas.actors.services.service import Service
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage.consumers import consumer_of_set
 from order_sagas.bridges.storage.log_queues import CONSUMER
-from order_sagas.system.app import app_of
+from order_sagas.system.app import app_of, roles_here
 from order_sagas.system.settings import Settings
 
 
@@ -28,4 +28,5 @@ def group_of(settings: Settings) -> str:
     """Return the Kafka consumer group of this worker's roles. Other roles get all records too."""
     if not settings.roles:
         return settings.kafka_group
-    return consumer_of_set(settings.kafka_group, settings.roles, app_of(settings).roles)
+    app = app_of(settings)
+    return consumer_of_set(settings.kafka_group, roles_here(settings, app), app.roles)

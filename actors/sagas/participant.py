@@ -33,7 +33,8 @@ class Participant:
 
     `remote` is for a service that runs elsewhere: the classes of the messages that it takes. Their
     records are left to it. Without them, a record that no service of the app takes becomes a dead
-    letter. `role` is the name under which `--roles` starts the service, and `pause` pauses it.
+    letter. `role` is the name under which `--roles` starts the service; several
+    services may have the same.
 
     `wire` is the form in which records are written to its topic in Kafka, one of `WIRE_FORMS`;
     every form is read. Raises DefinitionError for another.

@@ -86,7 +86,7 @@ def saga_ids(settings: Settings, _: click.Context, incomplete: str) -> Iterable[
 @_completion
 def services(settings: Settings, _: click.Context, __: str) -> Iterable[str]:
     """Names of the services of the app, and of the intake: what can be paused."""
-    return sorted({each.role for each in _app(settings).participants.values()} | {"intake"})
+    return sorted([*_app(settings).participants, "intake"])
 
 
 @_completion

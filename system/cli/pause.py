@@ -1,31 +1,18 @@
 """`order-sagas pause` and `unpause`: pause a service or the intake of new orders."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import attrs
 import click
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations import (
-    NoSuchTargetError,
-    Paused,
-    PauseOperations,
-    ReasonNeededError,
-)
+from order_sagas.bridges.operations import PauseOperations, ReasonNeededError
 from order_sagas.bridges.storage.deferred import INTAKE
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, moment, open_log, say_if_idle
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
-
-
-def _names(settings: Settings) -> dict[str, str]:
-    """Return the names of what can be paused, by participant: services, and the intake."""
-    participants = app_of(settings).participants.values()
-    return {**{each.name: each.role for each in participants}, INTAKE: INTAKE}
 
 
 def _pausing(function: Any) -> Any:
@@ -48,13 +35,12 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
     intake is paused, orders can be submitted and wait; running sagas continue. A pause applies to
     all workers, and survives restarts.
     """
+    name = _known(name, settings)
     with open_log(settings) as log:
         try:
-            _operations(log, settings).pause(_participant(name, settings), by, why)
+            PauseOperations(log, [name]).pause(name, by, why)
         except ReasonNeededError as error:
             raise click.UsageError(f"{error}; give it with --why") from None
-        except NoSuchTargetError as error:
-            raise click.UsageError(str(error)) from None
     echo(f"Paused {name}. To end it: {suggestion('unpause', name)}")
     say_if_idle(log)
 
@@ -63,33 +49,23 @@ def pause_command(name: str, why: str, by: str, settings: Settings) -> None:
 @_pausing
 def unpause_command(name: str, why: str, by: str, settings: Settings) -> None:
     """End the pause of a service, or of the intake: deferred messages are handled first."""
+    name = _known(name, settings)
     with open_log(settings) as log:
-        try:
-            _operations(log, settings).unpause(_participant(name, settings), by, why)
-        except NoSuchTargetError as error:
-            raise click.UsageError(str(error)) from None
-    echo(f"{name.capitalize()} is unpaused.")
+        PauseOperations(log, [name]).unpause(name, by, why)
+    echo(f"Unpaused {name}.")
     say_if_idle(log)
 
 
-def _operations(log: Any, settings: Settings) -> PauseOperations:
-    return PauseOperations(log, _names(settings))
-
-
-def _participant(name: str, settings: Settings) -> str:
-    """Return the participant with this name on the command line, or with this role."""
-    names = _names(settings)
-    for participant, role in names.items():
-        if name in (participant, role):
-            return participant
-    known = ", ".join(names.values())
-    raise click.UsageError(f"{name!r} cannot be paused; these can be: {known}")
-
-
-def named(found: Sequence[Paused], settings: Settings) -> list[dict[str, Any]]:
-    """Return pauses for `status`, under the names of services on the command line."""
-    names = _names(settings) if found else {}
-    return [{**attrs.asdict(each), "name": names.get(each.name, each.name)} for each in found]
+def _known(name: str, settings: Settings) -> str:
+    """Return the service with this name, or the only one with this role; or the intake."""
+    services = app_of(settings).participants.values()
+    names = [*(each.name for each in services), INTAKE]
+    if name in names:
+        return name
+    of_role = [each.name for each in services if each.role == name]
+    if len(of_role) == 1:
+        return of_role[0]
+    raise click.UsageError(f"{name!r} cannot be paused; these can be: {', '.join(names)}")
 
 
 def in_words(pause: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 from thespian.actors import ActorSystem
 
@@ -59,7 +60,8 @@ def start_command(settings: Settings) -> None:
     clock = SystemClock()
     # Report a wrong app, role or topic here, before the system is started.
     app = app_of(settings)
-    roles_here(settings, app)
+    if settings.roles:
+        settings = attrs.evolve(settings, roles=roles_here(settings, app))
     tightened = tighten(settings)
     with DatabaseLock(settings.database):
         log_access(settings).check_topics(app.topics)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,10 +24,14 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag
+from order_sagas.bridges.storage.operator_actions import SYSTEM
+from order_sagas.system.cli.action_note import note_outside
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
-from order_sagas.system.cli.pause import in_words, named
+from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
+from order_sagas.system.cli.tables import FieldsList
 from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
@@ -80,8 +85,9 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
 
 
 @click.command("stop")
+@operator_options
 @settings_options("database", "log_dir", "kafka")
-def stop_command(settings: Settings) -> None:
+def stop_command(by: str, why: str, settings: Settings) -> None:
     """Stop the system that runs on this database, as Ctrl-C would: current batches are finished.
 
     Exit codes: 0 it stopped, 1 none ran, or it did not stop in time.
@@ -94,6 +100,11 @@ def stop_command(settings: Settings) -> None:
         os.kill(locked_by, signal.SIGTERM)
     elif not asked:
         raise click.ClickException("no system runs on this database, as far as can be seen here")
+    pids = sorted({run.pid for run in asked} | ({locked_by} if locked_by else set()))
+    note_outside(
+        settings.database, SYSTEM, socket.gethostname(), action="stop", by=by, why=why,
+        detail=f"process {', '.join(map(str, pids))}",
+    )  # fmt: skip
     for run in asked:
         if not run.wait(until - time.monotonic()):
             raise _does_not_stop(run.pid)
@@ -174,10 +185,10 @@ def look(settings: Settings) -> Look:
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    cards = cards_of(settings)
+    cards, paused = cards_of(settings), [attrs.asdict(each) for each in pauses]
     return Look(
-        pid, runs, *attention, letters, in_flight, due, lag, named(pauses, settings), cards,
-        problems, lost, full_disks(settings), len(far), early,
+        pid, runs, *attention, letters, in_flight, due, lag, paused, cards, problems, lost,
+        full_disks(settings), len(far), early,
     )  # fmt: skip
 
 
@@ -244,7 +255,7 @@ def _shown(found: Look) -> list[RenderableType]:
             f"{worker.cpu:,.1f}",
             str(worker.restarts),
         )
-    lines = "\n".join(f"{name:<9}{value}" for name, value in _lines(found))
+    lines = FieldsList(_lines(found), style="")
     trouble = _trouble(found)
     first = Text(trouble, "bold red") if trouble else Text("Nothing needs attention.")
     workers: list[RenderableType] = [table, ""] if found.workers else []

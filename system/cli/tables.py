@@ -1,10 +1,11 @@
 """Tables that keep words whole on a narrow terminal, and show control characters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +18,8 @@ LONGEST_WORD = 16
 def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """Return a table with minimal borders; `numbers` names the right-aligned columns.
 
-    Where the terminal is too narrow for its columns, each row is printed as a list of its fields.
+    On a narrow terminal, columns come closer together and cells are folded between words. Where
+    it is too narrow for that, each row is printed as a list of its fields.
     """
     table = _Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
@@ -34,17 +36,27 @@ class _Table(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         rows = [*self._rows_of_text(console)]
-        widths = [
-            max(map(_longest_word, [self._header(number), *(row[number] for row in rows)]))
+        texts = [
+            [self._header(number), *(row[number] for row in rows)]
             for number in range(len(self.columns))
         ]
-        between = 3 * (len(widths) - 1)
-        if sum(widths) + between > options.max_width:
-            yield from self._lists(rows)
-            return
-        for column, width in zip(self.columns, widths, strict=True):
-            column.min_width = width
-        yield from super().__rich_console__(console, options)
+        words = [max(map(_longest_word, column)) for column in texts]
+        wanted = [min(options.max_width, max(map(_width, column))) for column in texts]
+        # Amounts with their currencies are folded only if nothing else helps.
+        whole = [
+            min(LONGEST_WORD, wanted[number]) if column.justify == "right" else words[number]
+            for number, column in enumerate(self.columns)
+        ]
+        for gap, least in ((3, whole), (2, whole), (2, words)):
+            room = options.max_width - gap * (len(texts) - 1)
+            if sum(least) <= room:
+                self.collapse_padding = gap == 2
+                # rich itself would make all columns narrower by the same, and cut what is too wide.
+                for column, width in zip(self.columns, _fitted(least, wanted, room), strict=True):
+                    column.width = width
+                yield from super().__rich_console__(console, options)
+                return
+        yield from self._lists(rows)
 
     def _header(self, number: int) -> Text:
         return Text(str(self.columns[number].header)) if self.show_header else Text()
@@ -58,16 +70,48 @@ class _Table(Table):
                 if isinstance(cell, str | Text)
             ]
 
-    def _lists(self, rows: list[list[Text]]) -> Iterator[Text]:
+    def _lists(self, rows: list[list[Text]]) -> Iterator[RenderableType]:
         names = [str(column.header) for column in self.columns]
         width = max(map(len, names))
         for number, row in enumerate(rows):
             if number:
                 yield Text()
-            for name, cell in zip(names, row, strict=True):
-                if cell.plain:
-                    yield Text.assemble((name.ljust(width), "bold"), "  ", cell)
+            yield FieldsList(
+                (name.ljust(width), cell) for name, cell in zip(names, row, strict=True) if cell
+            )
+
+
+class FieldsList:
+    """Names, in a style, with their values beside them; long values go on below themselves."""
+
+    def __init__(self, fields: Iterable[tuple[str, Text | str]], style: str = "bold") -> None:
+        self._fields = [*fields]
+        self._style = style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a text for each line."""
+        indent = max((len(name) for name, _ in self._fields), default=0) + 2
+        for name, value in self._fields:
+            text = Text(visible(value)) if isinstance(value, str) else value
+            begin = Text(name.ljust(indent), self._style)
+            for line in text.wrap(console, max(1, options.max_width - indent), overflow="fold"):
+                line.rstrip()
+                yield Text.assemble(begin, line)
+                begin = Text(" " * indent)
+
+
+def _fitted(least: list[int], wanted: list[int], room: int) -> list[int]:
+    """Return the wanted widths, or narrower ones that fit; the widest columns give way first."""
+    widths = wanted[:]
+    while sum(widths) > room:
+        above = [width if width > low else 0 for width, low in zip(widths, least, strict=True)]
+        widths[above.index(max(above))] -= 1
+    return widths
+
+
+def _width(text: Text) -> int:
+    return max(map(cell_len, text.plain.splitlines()), default=0)
 
 
 def _longest_word(text: Text) -> int:
-    return min(LONGEST_WORD, max(map(len, text.plain.split()), default=0))
+    return min(LONGEST_WORD, max(map(cell_len, text.plain.split()), default=0))

@@ -28,7 +28,7 @@ EVERY = 1.0
 BY = "demo"
 UNREADABLE = b'{"orderId": "DEMO-00001", "status": "PAYMENT_COMPLETED", "amount": "a lot"}'
 """A reply of a payment service whose amount is no number; it becomes a dead letter."""
-PAUSED = NOTIFICATIONS.role
+PAUSED = NOTIFICATIONS.name
 """The service that is paused: mails are kept, and sagas go on."""
 
 
@@ -80,10 +80,7 @@ def make_troubles(settings: Settings) -> None:
     with EmbeddedLog(settings.database, settings.partitions) as log:
         Intake(log).take([stuck])
         log.append(log.outgoing(PAYMENTS.topic, "DEMO-00001", UNREADABLE))
-        names = {NOTIFICATIONS.name: PAUSED}
-        PauseOperations(log, names).pause(
-            NOTIFICATIONS.name, BY, "the mail server is being replaced"
-        )
+        PauseOperations(log, [PAUSED]).pause(PAUSED, BY, "the mail server is being replaced")
 
 
 def live_orders(seed: int) -> Iterator[OrderCreated]:

@@ -1,28 +1,11 @@
-"""Formats settings: as a table, JSON, a TOML template, and a Markdown table."""
+"""Formats settings: as JSON, a TOML template, and a Markdown table."""
 
 from typing import Any
 
 import orjson
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
-from order_sagas.system.settings.load import DEFAULT, Provenance
+from order_sagas.system.settings.load import Provenance
 from order_sagas.system.settings.model import Settings, declared
-
-
-def settings_table(settings: Settings, provenance: Provenance) -> Table:
-    """Return a table of each setting with its value and source. Secrets are masked."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Setting", no_wrap=True)
-    table.add_column("Value", overflow="fold")
-    table.add_column("From", overflow="fold")
-    for setting in declared():
-        value = Text(setting.kind.show(getattr(settings, setting.name)) or "-")
-        source = provenance[setting.name]
-        style = "dim" if source == DEFAULT else "bold"
-        table.add_row(setting.name, value, Text(source), style=style)
-    return table
 
 
 def settings_json(settings: Settings, provenance: Provenance) -> bytes:

@@ -29,6 +29,7 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.system.app import app_of, roles_here
 from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.order_app import APP as ORDER_APP
+from order_sagas.system.roles import group_of
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
@@ -334,6 +335,14 @@ def test_a_role_that_the_app_does_not_have_is_a_wrong_setting() -> None:
 
     assert (ORCHESTRATOR, "cars", "money") == roles_here(Settings(), APP)
     assert ("money",) == roles_here(Settings(roles=("money",)), APP)
+
+
+def test_a_service_stands_for_its_role() -> None:
+    """Workers and offsets know the role only."""
+    settings = Settings(roles=("payments", "payment", "stock"), kafka_group="shop")
+
+    assert ("payment", "stock") == roles_here(settings, app_of(settings))
+    assert "shop.payment+stock" == group_of(settings)
 
 
 # --- what runs -----------------------------------------------------------------------------------

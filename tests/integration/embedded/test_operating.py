@@ -56,7 +56,7 @@ def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
     completed = "SELECT count(*) FROM orders WHERE status = 'COMPLETED'"
     order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
     with Started(tmp_path, env) as system:
-        order_sagas("pause", "payment", "--why", "a drill", "--by", "ada", env=env)
+        order_sagas("pause", "payments", "--why", "a drill", "--by", "ada", env=env)
         order_sagas("submit", orders_file(tmp_path, 40), env=env)
         wait_until(lambda: number(parked, env) == 40, "all payments to be kept")
         first = kept(env)
@@ -68,16 +68,16 @@ def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
         order_sagas("submit", orders_file(tmp_path, 10, "later.jsonl"), env=env)
         wait_until(lambda: number(parked, env) == 60, "all orders to be kept")
         both = kept(env)
-        again = order_sagas("pause", "payment", "--why", "a drill", env=env)
-        order_sagas("unpause", "payment", "--by", "ada", env=env)
+        again = order_sagas("pause", "payments", "--why", "a drill", env=env)
+        order_sagas("unpause", "payments", "--by", "ada", env=env)
         wait_until(lambda: number(completed, env) == 40, "the first orders to complete")
         order_sagas("unpause", "intake", env=env)
         wait_until(lambda: number(completed, env) == 50, "the later orders to complete")
         assert 0 == system.stop()
         audit = order_sagas("audit", "--ended", env=env)
 
-    assert ({"payment": 40}, {"payment": 40, "intake": 20}) == (first, both)
-    assert "payment is paused since" in " ".join(status.split())
+    assert ({"payments": 40}, {"payments": 40, "intake": 20}) == (first, both)
+    assert "payments is paused since" in " ".join(status.split())
     assert "by ada (a drill), 40 messages kept" in " ".join(status.split())
     assert (1, True) == (again.returncode, "is paused already" in again.stderr)
     assert 0 == audit.returncode, audit.stdout

@@ -58,7 +58,7 @@ def stuck(tmp_path, system, monkeypatch):
         ("order-sagas stock l", ["load"]),
         ("order-sagas trace --js", ["--json"]),
         ("order-sagas completion ", [*SHELLS]),
-        ("order-sagas pause p", ["payment"]),
+        ("order-sagas pause p", ["payments"]),
         ("order-sagas unpause i", ["intake"]),
         ("order-sagas inject pay", ["payment-events"]),
         ("order-sagas sagas start pl", ["place-order"]),

@@ -7,8 +7,8 @@ import pytest
 
 from order_sagas.bridges.http.api.schemas import (
     DeadLetterView,
+    ListedSaga,
     OrderSummary,
-    SagaSummary,
     StockLevelView,
 )
 from order_sagas.system.cli.public_json import ByName, public
@@ -131,7 +131,7 @@ def test_every_reading_command_has_json(system, run, tmp_path, name) -> None:
     ("args", "view", "absent"),
     [
         (("orders",), OrderSummary, set()),
-        (("sagas",), SagaSummary, {"paused"}),
+        (("sagas",), ListedSaga, {"paused"}),
         (("stock", "show"), StockLevelView, set()),
         (("dead-letters", "list"), DeadLetterView, {"truncated"}),
     ],

@@ -42,6 +42,7 @@ def test_a_sample_is_a_valid_message(seed: int) -> None:
 def test_a_field_without_a_sample_has_its_default() -> None:
     made = sample_of(Everything, random.Random(0), "A-1")
 
+    assert isinstance(made, Everything)
     assert (None, "B-1") == (made.extra, made.plate)
 
 
