@@ -28,6 +28,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "show": ("app", "database"),
     "orders": ("app", "database"),
     "sagas": ("database",),
+    "sagas start": _LOG,
     "http token": (),
     "simulate": ("app",),
 }
