@@ -12,12 +12,13 @@ from order_sagas.bridges.storage.migrations import NEWEST
 from order_sagas.bridges.storage.migrations.migration import Migration
 from order_sagas.bridges.storage.preparation import EMPTY, PlannedStep, migrate, plan, version_of
 from order_sagas.bridges.storage.reading import one_moment, reading_engine, stored_version
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.output import echo, print_json
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 
-@click.group("database")
+@click.group("database", cls=Group)
 def database_group() -> None:
     """Tell the schema version of the database, and bring it up to date.
 

@@ -2,9 +2,11 @@
 
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.operations.archive import ArchiveFile
@@ -12,7 +14,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.system.bootstrap import Parts, open_store
-from order_sagas.system.cli.output import echo, moment, print_json
+from order_sagas.system.cli.output import echo, moment, print_json, told_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 
@@ -67,9 +69,13 @@ def prune_command(
         if archive and not dry_run:
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
+        told = partial(_told, done, dry_run=dry_run)
+        stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
+        status = stack.enter_context(Console(stderr=True).status(""))
         while not done.done:
             began = time.monotonic()
             done.step(None, now)
+            status.update(told())
             if not dry_run and file_of(settings.database):
                 # Give other processes a chance to take SQLite's single write lock.
                 time.sleep(min(0.1, time.monotonic() - began))
@@ -80,10 +86,11 @@ def prune_command(
              "before": now - older_than, "archive": str(archive) if keep else None}
         )  # fmt: skip
         return
-    did = "would be deleted" if dry_run else "deleted"
-    echo(
-        f"{many(pruned.orders, 'order')} that ended before {moment(now - older_than)} UTC, and "
-        f"{many(pruned.records, 'record')} of the log, {did}."
-    )
+    echo(f"{told()}: those that ended before {moment(now - older_than)} UTC.")
     if keep:
         echo(f"Archived in {archive}.")
+
+
+def _told(done: Round, *, dry_run: bool) -> str:
+    orders, records = many(done.pruned.orders, "order"), many(done.pruned.records, "record")
+    return f"{orders} and {records} of the log {'would be deleted' if dry_run else 'deleted'}"

@@ -10,6 +10,7 @@ from order_sagas.actors.clock import iso
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.search import Found, Search
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import print_lines
 
 _AMOUNT = "EUR 499.50, or minor units"
@@ -45,7 +46,10 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
     of_sagas = [
         click.option("--code", default="", help="Only with this failure code."),
         click.option("--reason", default="", help="Only with this text in the reason."),
-        click.option("--step", default="", help="Only if the saga waits for this step."),
+        click.option(
+            "--step", default="", shell_complete=complete.steps,
+            help="Only if the saga waits for this step.",
+        ),
         click.option("--version", type=int, help="Only with this version of the definition."),
         click.option(
             "--since", callback=_time, metavar="TIME", help="Only begun at this time or later."
@@ -57,8 +61,12 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         click.option(
             "--ended-until", callback=_time, metavar="TIME", help="Only ended before this."
         ),
+    ]  # fmt: skip
+    own = [
+        click.option(
+            "--saga", default="", shell_complete=complete.sagas, help="Only of this definition."
+        )
     ]
-    own = [click.option("--saga", default="", help="Only of this definition.")]
     if of_orders:
         own = [
             click.option("--prefix", default="", help="Only with ids that begin with this."),

@@ -13,6 +13,7 @@ from order_sagas.bridges.intake.csv_table import FileError, check_encoding, deco
 from order_sagas.bridges.intake.stock_files import loads_of, read_stock
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -27,7 +28,7 @@ from order_sagas.system.saga_registry import check_stock
 from order_sagas.system.settings import Settings, settings_options
 
 
-@click.group("stock")
+@click.group("stock", cls=Group)
 def stock_group() -> None:
     """Load stock into warehouses, and show stock levels."""
 

@@ -15,6 +15,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.output import echo, print_document, print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
@@ -26,7 +27,7 @@ SHOWN = 20
 """Maximum number of orders that are printed; JSON lists all."""
 
 
-@click.group("topics")
+@click.group("topics", cls=Group)
 def topics_group() -> None:
     """Create and check the Kafka topics that the system reads and writes."""
 
