@@ -6,6 +6,7 @@ from contextlib import closing
 import attrs
 import click
 import sqlalchemy as sa
+from rich.console import Console
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.words import many
@@ -58,7 +59,8 @@ def audit_command(
     """
     app = app_of(settings)
     began = time.time()
-    with queries.reading(settings.database, limited=False) as db:
+    looking = Console(stderr=True).status("checking the books")
+    with queries.reading(settings.database, limited=False) as db, looking:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
         own = examine_rules(db, app.rules, entities_of(app.services), app.registry)

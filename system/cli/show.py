@@ -10,7 +10,7 @@ from rich.text import Text
 from order_sagas.actors.entities import ENTITIES
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
-from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
+from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState, saga_id_of
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of
 from order_sagas.system.app_checks import entities_of
@@ -97,6 +97,7 @@ def _as_json(
     row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
 ) -> dict[str, Any]:
     return {
+        "saga_id": saga_id_of(row["saga"], row["order_id"]),
         **{name: value for name, value in row.items() if name != "no"},
         "steps": [
             {
