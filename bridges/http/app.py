@@ -61,6 +61,7 @@ class HttpApp:
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
         actions = OperatorActionRoutes(dependencies, self.reader, options)
+        letters = DeadLetterRoutes(dependencies, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
@@ -84,12 +85,12 @@ class HttpApp:
                 "Stock levels: on hand, held, sold",
                 {200: StockView},
             ),
-            *DeadLetterRoutes(dependencies, options).endpoints(),
+            *letters.endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
             *SystemRoutes(dependencies, self.reader).endpoints(),
             *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
             *actions.endpoints(),
-            *ExportRoutes(self.reader, actions).endpoints(),
+            *ExportRoutes(self.reader, actions, letters).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),

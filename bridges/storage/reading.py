@@ -43,8 +43,8 @@ def reading(database: str, *, limited: bool = True) -> Iterator[sa.Connection]:
     file = file_of(database)
     if file is not None and not file.exists():
         raise NoDatabaseError(
-            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
-            "`start` and `submit` make one"
+            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE); "
+            "`start` and `submit` create one"
         )
     engine = reading_engine(database, limited=limited, poolclass=sa.NullPool)
     try:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.state import DONE, SagaState, decode_plain
+from order_sagas.actors.sagas.state import (
+    DONE,
+    UNDO_BACKOFF,
+    UNDO_SENT,
+    UNDO_STUCK,
+    UNDONE,
+    SagaState,
+    decode_plain,
+)
 from order_sagas.bridges.durations import BUCKETS, bucket_of, quantile
 from order_sagas.bridges.http.api.definition_views import DefinitionView
 from order_sagas.bridges.http.api.schemas import View
@@ -14,6 +22,9 @@ from order_sagas.bridges.storage.schema import sagas
 
 SAMPLED = 2000
 """Number of sagas, the newest ones, from whose histories the figures of steps are taken."""
+
+WAS_DONE = frozenset({DONE, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE})
+"""Phases of a step that was done, though it may be undone since."""
 
 Version = tuple[str, int]
 """Name and version of a definition."""
@@ -111,7 +122,7 @@ def figures_of(
         sampled += 1
         _count(progress, stage_of, row_of, steps)
         for place, name in told.items():  # nobody answers: only its state tells
-            steps[name].done += progress.steps[place].phase == DONE
+            steps[name].done += progress.steps[place].phase in WAS_DONE
     waiting: Counter[str] = Counter()
     for name, count in in_flight.by_step[version].items():
         waiting[_row(name, row_of)] += count

@@ -9,11 +9,14 @@ from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import OperatorActionView
+from order_sagas.bridges.http.api.dead_letters import FILTER as OF_LETTERS
+from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
+from order_sagas.bridges.http.api.dead_letters import filter_of as letters_of
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.redacted_views import redacted_view
-from order_sagas.bridges.http.api.schemas import ListedSaga, OrderSummary, View
+from order_sagas.bridges.http.api.schemas import DeadLetterView, ListedSaga, OrderSummary, View
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
@@ -43,9 +46,12 @@ Pages = Iterator[list[Any]]
 class ExportRoutes:
     """Endpoints of exports."""
 
-    def __init__(self, reader: ReadModel, actions: OperatorActionRoutes) -> None:
+    def __init__(
+        self, reader: ReadModel, actions: OperatorActionRoutes, letters: DeadLetterRoutes
+    ) -> None:
         self._reader = reader
         self._actions = actions
+        self._letters = letters
         self._slots = CallerSlots(MOST, "exports are under way")
 
     def endpoints(self) -> list[Endpoint]:
@@ -55,6 +61,7 @@ class ExportRoutes:
             _export("orders", self._orders, (statuses(ORDER_STATUSES), *OF_ORDERS)),
             _export("sagas", self._sagas, (statuses(SAGA_STATUSES), *OF_SAGAS)),
             _export("operator-actions", self._log, FILTER),
+            _export("dead-letters", self._dead_letters, OF_LETTERS, order="oldest"),
         ]
 
     async def _orders(self, request: Request) -> Response:
@@ -115,14 +122,30 @@ class ExportRoutes:
         slot = self._slots.taken(caller)
         return SlotStream(_on_threads(text), slot, headers=where, media_type=FORMATS[wanted])
 
+    async def _dead_letters(self, request: Request) -> Response:
+        which, everything = letters_of(request), query.flag(request, "all")
 
-def _export(name: str, handle: Handle, parameters: tuple[Parameter, ...]) -> Endpoint:
+        def pages() -> Pages:
+            after: int | None = None
+            while True:
+                page = self._letters.page(which, PAGE, after, everything)
+                yield page.dead_letters
+                if page.next is None:
+                    return
+                after = int(page.next)
+
+        return self._stream(request, "dead-letters", DeadLetterView, pages)
+
+
+def _export(
+    name: str, handle: Handle, parameters: tuple[Parameter, ...], order: str = "newest"
+) -> Endpoint:
     return Endpoint(
         "GET",
         f"{PATH}/{name}",
         Role.READ,
         handle,
-        f"All {name.replace('-', ' ')} that match, the newest first, as CSV or JSON Lines",
+        f"All {name.replace('-', ' ')} that match, the {order} first, as CSV or JSON Lines",
         {200: Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],))},
         (_FORMAT, *parameters),
     )
@@ -143,4 +166,8 @@ def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     fields = kind.__struct_fields__
     yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
-        yield csv_lines([getattr(row, field) for field in fields] for row in page).encode()
+        yield csv_lines([_cell(getattr(row, field)) for field in fields] for row in page).encode()
+
+
+def _cell(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value

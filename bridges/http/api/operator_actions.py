@@ -19,6 +19,7 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import moment
+from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
@@ -48,6 +49,8 @@ FILTER = (
         "Only those with one of these.",
         explode=True,
     ),
+    Parameter("since", query.text_schema(), f"Only those asked for since this time: {TIME}."),
+    Parameter("until", query.text_schema(), "Only those asked for before this time."),
 )
 """Query parameters that choose actions."""
 MOST = 500
@@ -176,7 +179,8 @@ def filter_of(request: Request) -> actions.ActionFilter:
     """Return which actions are asked for. Raises Problem 422 for an invalid parameter."""
     texts = {name: query.text(request, name) for name in _TEXTS}
     outcomes = tuple(query.one_of(request, "outcome", OUTCOMES))
-    return actions.ActionFilter(**texts, outcomes=outcomes)
+    since, until = (time_parameter(request, name) for name in ("since", "until"))
+    return actions.ActionFilter(**texts, outcomes=outcomes, since=since, until=until)
 
 
 def _view(row: dict[str, Any]) -> OperatorActionView:

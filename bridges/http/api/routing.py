@@ -31,7 +31,7 @@ def _dispatch(methods: dict[str, Endpoint]) -> Handle:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         request.scope[ROUTE] = endpoint.documented_path
         permit(request.scope["caller"], endpoint.role)
-        if endpoint.path.startswith("/api/"):  # a probe or a scraper may add what it likes
+        if endpoint.path.startswith("/api/"):  # probes and scrapers add parameters of their own
             _check_parameters(request, endpoint.query)
         return await endpoint.handle(request)
 

@@ -320,7 +320,7 @@ class SagaGroups(View):
 
 
 class CallerView(View):
-    """Whom the server takes the caller for, and what the caller may do."""
+    """The name of the caller, and what the caller may do."""
 
     name: str
     may_submit: bool

@@ -14,7 +14,8 @@ from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.storage.search import Search
 
 _AMOUNT = "minor units, or an amount with its currency, such as EUR 499.50"
-_TIME = "a date or a time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30:00Z"
+TIME = "a date or a time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30:00Z"
+"""How times are written in parameters; without a zone they are in UTC."""
 
 LONGEST = 200
 """Maximum number of characters of a parameter."""
@@ -33,7 +34,7 @@ _OF_BOTH = (
         {"type": "integer"},
         "Only those whose saga has this version of its definition.",
     ),
-    _text("startedFrom", f"Only those whose saga began at this time or later: {_TIME}."),
+    _text("startedFrom", f"Only those whose saga began at this time or later: {TIME}."),
     _text("startedTo", "Only those whose saga began before this time."),
     _text("endedFrom", "Only those whose saga ended at this time or later."),
     _text("endedTo", "Only those whose saga ended before this time."),
@@ -85,10 +86,10 @@ def _of_saga(request: Request) -> dict[str, Any]:
         "reason": query.text(request, "reason", LONGEST),
         "step": query.text(request, "step", LONGEST),
         "version": query.number(request, "version"),
-        "started_from": _time(request, "startedFrom"),
-        "started_to": _time(request, "startedTo"),
-        "ended_from": _time(request, "endedFrom"),
-        "ended_to": _time(request, "endedTo"),
+        "started_from": time_parameter(request, "startedFrom"),
+        "started_to": time_parameter(request, "startedTo"),
+        "ended_from": time_parameter(request, "endedFrom"),
+        "ended_to": time_parameter(request, "endedTo"),
     }
 
 
@@ -105,7 +106,8 @@ def _amount(request: Request, name: str) -> tuple[int | None, str]:
     return amount, currency
 
 
-def _time(request: Request, name: str) -> float | None:
+def time_parameter(request: Request, name: str) -> float | None:
+    """Return a time in epoch seconds; None if it is missing. Raises Problem 422 for others."""
     text = query.text(request, name, LONGEST)
     if not text:
         return None
@@ -113,4 +115,4 @@ def _time(request: Request, name: str) -> float | None:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise wrong_parameter(name, f"it has to be {_TIME}") from None
+        raise wrong_parameter(name, f"it has to be {TIME}") from None

@@ -170,8 +170,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.write_seconds, self.transport.abort)
-        if sum(each._unread() for each in self._all()) > MOST_UNREAD:
-            min(self._all(), key=LimitedProtocol._gives_up_at).transport.abort()
+        if sum(each.unread() for each in self._all()) > MOST_UNREAD:
+            min(self._all(), key=LimitedProtocol.gives_up_at).transport.abort()
 
     def resume_writing(self) -> None:
         """Cancel the write timer: the client reads again."""
@@ -203,11 +203,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """All open connections of the server."""
         return (each for each in self.connections if isinstance(each, LimitedProtocol))
 
-    def _unread(self) -> int:
+    def unread(self) -> int:
         """Bytes of responses that the client has not read."""
         return int(self.transport.get_write_buffer_size())
 
-    def _gives_up_at(self) -> float:
+    def gives_up_at(self) -> float:
         """When the client is disconnected if it reads nothing until then, on the loop's clock."""
         return self._write_timer.when() if self._write_timer else inf
 

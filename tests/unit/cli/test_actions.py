@@ -51,6 +51,12 @@ def test_every_command_is_listed_with_what_became_of_it(run, run_json, waiting):
         each["action"] for each in run_json("actions", "list", "--target", "stock")
     ]
     assert 1 == len(run_json("actions", "list", "--limit", "1"))
+    later = every[0]["at"]
+    assert [] == run_json("actions", "list", "--since", "2999-01-01")
+    assert every == run_json("actions", "list", "--since", later[:10], "--until", "2999-01-01")
+    lines = run("actions", "list", "--csv").stdout.splitlines()
+    assert [*every[0]] == lines[0].split(",")
+    assert 4 == len(lines)
     assert "There are no such actions." in run("actions", "list", "--action", "skip").stdout
 
 

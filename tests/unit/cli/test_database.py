@@ -107,6 +107,7 @@ def test_a_database_that_a_system_runs_on_is_not_migrated(env) -> None:
 
     assert 1 == done.returncode
     assert "a system is running on this database already" in done.stderr
+    assert "one process runs an SQLite database. Try: order-sagas stop" in done.stderr
 
 
 def test_there_has_to_be_a_database(tmp_path) -> None:
