@@ -18,6 +18,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 from order_sagas.bridges.storage.search_conditions import (
     Numbers,
+    id_index,
     of_id,
     of_order,
     of_saga,
@@ -61,8 +62,10 @@ def search_orders(
 ) -> Found:
     """Return at most `limit` stored orders with numbers below `after`, as `orders_page` has them.
 
-    Orders that wait in the log are not found, since nothing but their id is known.
+    Orders that wait in the log are only found by the beginning of their id: nothing else is known.
     """
+    if not which.of_content:
+        return _search_ids(db, which, limit, after, saga)
     saga_conditions = of_saga(which, saga)
     no = sagas.c.no if saga_conditions else _orders.c.no
     conditions = [*of_id(which, order_keys.c.order_id), *of_order(db, which)]
@@ -77,6 +80,21 @@ def search_orders(
     at = sagas.c.started_at if saga_conditions else _orders.c.created_at
     table = _Table(no, at, [*order_indexes(which)])
     numbers = _search(db, which, table, matching, limit, after)
+    return _found_orders(db, numbers, limit, saga)
+
+
+def _search_ids(
+    db: sa.Connection, which: Search, limit: int, after: int | None, saga: str
+) -> Found:
+    """Search for the beginning of ids, and statuses."""
+    matching = queries.numbers_of_orders().where(*of_id(which, order_keys.c.order_id))
+    if which.statuses:
+        matching = matching.where(queries.STATUS.in_(which.statuses))
+    table = _Table(order_keys.c.no, _orders.c.created_at, [*id_index(which)])
+    return _found_orders(db, _search(db, which, table, matching, limit, after), limit, saga)
+
+
+def _found_orders(db: sa.Connection, numbers: "_Numbers", limit: int, saga: str) -> Found:
     query = queries.orders_query(saga).add_columns(order_keys.c.no)
     found = _rows(db, query.where(order_keys.c.no.in_(numbers.found[:limit])))
     return Found(found, numbers.after(limit), numbers.back_to)
@@ -121,7 +139,8 @@ class _Table:
     """
 
     no: sa.ColumnElement[int]
-    at: sa.ColumnElement[float]
+    at: sa.Column[Any]
+    """When an order, or a saga, began."""
     indexed: Sequence[tuple[Numbers, bool]]
 
 
@@ -186,7 +205,8 @@ def _few(db: sa.Connection, table: _Table, low: int, top: int) -> Numbers | None
 
 def _time_at(db: sa.Connection, table: _Table, low: int) -> float | None:
     """Return the time of the first row with this number or a higher one."""
-    query = sa.select(table.at).where(table.no >= low).order_by(table.no).limit(1)
+    no = table.at.table.c.no
+    query = sa.select(table.at).where(no >= low).order_by(no).limit(1)
     found: float | None = db.execute(query).scalar()
     return found
 
