@@ -99,19 +99,17 @@ class ReadModel:
 
     # --- orders -------------------------------------------------------------------------------
 
-    def orders(
-        self, statuses: Sequence[str], limit: int, after: int | None, prefix: str = ""
-    ) -> OrderPage:
-        """Return a page of orders whose ids begin with `prefix`, newest first."""
+    def orders(self, statuses: Sequence[str], limit: int, after: int | None) -> OrderPage:
+        """Return a page of orders, newest first."""
         with self.moment() as db:
-            rows = queries.orders_page(db, statuses, limit + 1, after, prefix, self._orders_saga)
+            rows = queries.orders_page(db, statuses, limit + 1, after, self._orders_saga)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[order_summary(row) for row in rows[:limit]], next=more)
 
     def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
         """Return a page of the orders that a search finds in a part of the history."""
-        if not which.of_content:
-            return self.orders(which.statuses, limit, after, which.prefix)
+        if not (which.of_content or which.prefix):
+            return self.orders(which.statuses, limit, after)
         with self.moment() as db:
             found = search_orders(db, which, limit, after, self._orders_saga)
         return OrderPage(
