@@ -10,6 +10,7 @@ import click
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.search import Found, Search
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import print_lines
 from order_sagas.system.cli.public_json import public
 
@@ -47,7 +48,10 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
     of_sagas = [
         click.option("--code", default="", help="Only with this failure code."),
         click.option("--reason", default="", help="Only with this text in the reason."),
-        click.option("--step", default="", help="Only if the saga waits for this step."),
+        click.option(
+            "--step", default="", shell_complete=complete.steps,
+            help="Only if the saga waits for this step.",
+        ),
         click.option("--version", type=int, help="Only with this version of the definition."),
         click.option(
             "--since", callback=time_value, metavar="TIME", help="Only begun then or later."
@@ -61,7 +65,7 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         click.option(
             "--ended-until", callback=time_value, metavar="TIME", help="Only ended before this."
         ),
-    ]
+    ]  # fmt: skip
     of_both = [
         click.option("--prefix", default="", help="Only with ids that begin with this."),
         click.option("--customer", default="", help="Only of the customer with this id."),
@@ -77,7 +81,12 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         *of_sagas,
     ]  # fmt: skip
     if not of_orders:
-        of_both.insert(0, click.option("--saga", default="", help="Only of this definition."))
+        of_both.insert(
+            0,
+            click.option(
+                "--saga", default="", shell_complete=complete.sagas, help="Only of this definition."
+            ),
+        )
 
     def decorate(function: Any) -> Any:
         for option in reversed(of_both):
