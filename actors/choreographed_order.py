@@ -37,7 +37,7 @@ from order_sagas.actors.place_order import (
 )
 from order_sagas.actors.sagas.definition import Notice, Saga, Step, minutes
 
-# Acknowledgements are among what is left to others: a service may send them, and nobody waits.
+# A service may send acknowledgements; no step waits for them.
 _ORDERS = attrs.evolve(ORDERS, remote=[OrderRolledBack])
 _PAYMENTS = attrs.evolve(PAYMENTS, remote=[RollbackPayment, PaymentRolledBack])
 _STOCK = attrs.evolve(STOCK, remote=[RollbackStock, StockRolledBack, LoadStock])

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import attrs
@@ -23,14 +24,17 @@ import structlog
 from benchmarks.rows import print_result
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.durations import BUCKETS
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.settings import Settings
 from tests.support.http_service import serving
 
 PARTITIONS = 4
 IN_FLIGHT, STUCK = 5_000, 500
-LETTERS, ACTIONS = 2_000, 20_000
+LETTERS, ACTIONS, EARLY = 2_000, 20_000, 5_000
+WORKERS = 4
 DAY = 86_400.0
+DURATIONS = f"[{', '.join(['3'] * BUCKETS)}]"
 LIMIT = 300.0
 """Milliseconds within which every view has to be answered."""
 
@@ -38,8 +42,8 @@ STATE = (
     '{"format":2,"saga_id":"place-order/o-%d","order_id":"o-%d","saga":"place-order",'
     '"version":1,"status":%d,"stage":2,"steps":[{"phase":4,"since":1.0},%s,{},{},{}],'
     '"start":{"status":"ORDER_CREATED","orderId":"o-%d","lines":[{"sku":"SKU-1","quantity":1}]},'
-    '"started_at":%.1f,"seq":5,"history":[{"at":1.0,"event":"saga.started"},'
-    '{"at":2.0,"event":"saga.step_timed_out","step":"process payment","attempt":1}]}'
+    '"started_at":%.1f,"seq":5,"history":[{"at":%.1f,"event":"saga.started"},'
+    '{"at":%.1f,"event":"saga.step_timed_out","step":"process payment","attempt":1}]}'
 )
 
 
@@ -68,9 +72,19 @@ def fill(file: Path, count: int) -> None:
         db.execute(
             "INSERT OR REPLACE INTO meta VALUES ('stored_up_to', ?)", (str(count - 2 * IN_FLIGHT),)
         )
+        add = (
+            "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) VALUES "
+        )
+        step = 30 * DAY / count
         db.executemany(
-            "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
-            "VALUES ('dead-letters', 0, NULL, ?, ?, 1, ?)",
+            f"{add}('order-events', ?, ?, ?, NULL, 1, ?)",
+            (
+                (n % PARTITIONS, b"o-%d" % n, _event(n), now - (count - n) * step)
+                for n in range(1, count + 1)
+            ),
+        )
+        db.executemany(
+            f"{add}('dead-letters', 0, NULL, ?, ?, 1, ?)",
             [(b"{}", _headers(n), now) for n in range(LETTERS)],
         )
         db.commit()
@@ -102,7 +116,7 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
         phase = 3 if state == "NEEDS_ATTENTION" else 1
         due = now + n % 60
         steps = f'{{"phase":{phase},"attempt":{1 + n % 3},"since":1.0,"deadline":{due:.1f}}}'
-        raw = STATE % (n, n, number, "{}" if ended else steps, n, at(n))
+        raw = STATE % (n, n, number, "{}" if ended else steps, n, at(n), at(n), at(n) + 1)
         code = "out_of_stock" if state == "CANCELLED" else ""
         return (n, "place-order", f"o-{n}", n % PARTITIONS, 1, state,
                 "" if ended else "process payment", None if ended else due, code,
@@ -117,6 +131,19 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
                 f"place-order/o-{n}", "process payment", "a test", "done", "", at(n), "",
                 None)  # fmt: skip
 
+    def figures(resolution: int, moments: int) -> Iterator[tuple[object, ...]]:
+        begin = int(now) // resolution * resolution - resolution * moments
+        for k in range(moments):
+            for worker in range(WORKERS):
+                counts = (90, 88, 4, 700, 1)
+                yield (resolution, begin + k * resolution, f"host:{worker}", *counts, DURATIONS,
+                       1000, 1, STUCK, 7, 100)  # fmt: skip
+
+    def early(n: int) -> tuple[object, ...]:
+        no = count - n % IN_FLIGHT
+        return (f"e-{n}", "orchestrator", no % PARTITIONS, f"o-{no}", "payment-events", 0, n,
+                b"o-%d" % no, _event(no), None, now)  # fmt: skip
+
     return {
         "order_keys": ((n, f"o-{n}", n % PARTITIONS, b"f", None) for n in numbers),
         "orders": map(order, numbers),
@@ -127,8 +154,14 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
             for n in numbers
         ),
         "operator_actions": map(action, range(1, ACTIONS + 1)),
+        "history": chain(figures(10, 360), figures(60, 1440)),
+        "early_replies": map(early, range(EARLY)),
         "stock": (("main", f"SKU-{n}", 5, 5, 10) for n in range(5000)),
     }
+
+
+def _event(n: int) -> bytes:
+    return b'{"status":"ORDER_CREATED","orderId":"o-%d","eventId":"e","customerId":"c-1"}' % n
 
 
 def _headers(n: int) -> bytes:
@@ -151,6 +184,8 @@ def questions(count: int) -> dict[str, str]:
         "overview: approvals": "api/v1/operator-actions?outcome=pending&limit=6",
         "dead letters": "api/v1/dead-letters?limit=50",
         "dead letters: groups": "api/v1/dead-letters/groups",
+        "dead letters: error": "api/v1/dead-letters?limit=50&error=nothing",
+        "dead letters: topic, time": "api/v1/dead-letters?topic=order-events&since=2020-01-01",
         "orders": "api/v1/orders?limit=50",
         "orders: older": f"api/v1/orders?limit=50&after={count // 2}",
         "orders: cancelled": f"{search}status=CANCELLED",
@@ -160,14 +195,26 @@ def questions(count: int) -> dict[str, str]:
         "orders: SKU": f"{search}sku=SKU-17",
         "orders: SKU that there is not": f"{search}sku=NONE",
         "orders: amount": f"{search}amountFrom=EUR%20899.90",
+        "orders: amount of many": f"{search}amountFrom=EUR%201&sku=NONE",
         "orders: code": f"{search}code=out_of_stock",
         "orders: reason that there is not": f"{search}reason=nothing",
         "orders: of cancelled, reason": f"{search}status=CANCELLED&reason=nothing",
         "orders: time": f"{search}startedFrom=2020-01-01&startedTo=2020-01-02",
         "orders: ended": f"{search}endedTo=2020-01-02",
+        "orders: ended lately": f"{search}endedFrom=2999-01-01",
+        "orders: prefix, SKU": f"{search}prefix=o-1&sku=SKU-1",
         "orders: step": f"{search}step=process%20payment",
         "sagas: stuck": "api/v1/sagas?status=NEEDS_ATTENTION&limit=50",
         "sagas: version": "api/v1/sagas?version=7&limit=50",
+        "sagas: version of many, reason": "api/v1/sagas?version=1&reason=nothing&limit=50",
+        "sagas: ended": "api/v1/sagas?endedFrom=2999-01-01&limit=50",
+        "saga in flight": f"api/v1/sagas/place-order/o-{count - 1}",
+        "saga: messages": f"api/v1/sagas/place-order/o-{count // 2}?messages=true",
+        "definitions": "api/v1/definitions",
+        "history: an hour": "api/v1/history?hours=1",
+        "history: a day": "api/v1/history?hours=24",
+        "workers": "api/v1/workers",
+        "audit": "api/v1/audit",
         "order": f"api/v1/orders/o-{count // 3}",
         "saga": f"api/v1/sagas/place-order/o-{count // 3}",
         "actions": "api/v1/operator-actions?limit=50",

@@ -177,6 +177,8 @@ def open_context(
         keep_finished=parts.settings.keep_finished,
         keep_idempotency_keys=parts.settings.keep_idempotency_keys,
         keep_outbox_events=_keep_outbox_events(parts.settings),
+        keep_operator_actions=parts.settings.keep_operator_actions,
+        approval_above=dict(parts.settings.approval_above),
         schedules=parts.schedules,
         keep_early_replies=parts.settings.keep_early_replies,
         most_early_replies=parts.settings.most_early_replies,
@@ -191,7 +193,7 @@ def open_context(
 
 
 def _keep_outbox_events(settings: Settings) -> float | None:
-    """Return for how long records that are left to change data capture are kept; None: none are."""
+    """Return how long records for change data capture are kept, in seconds; None: none are."""
     captured = settings.kafka and settings.publish == OUTBOX_TABLE
     return settings.keep_outbox_events if captured else None
 

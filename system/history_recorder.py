@@ -42,6 +42,7 @@ class HistoryRecorder:
         """`report` returns the figures of the worker since its start; None if it is too busy."""
         self._settings = settings
         self._report = report
+        self._log = log_access(settings, again_and_again=True)
         self._source = f"{socket.gethostname()}/{worker}"
         self._before: Report | None = None
         self._db: Connection | None = None
@@ -89,7 +90,7 @@ class HistoryRecorder:
             attention, _ = queries.attention_count(db)
         found: dict[str, Any] = {"needs_attention": attention, "overdue": late.due}
         with suppress(BridgeError):  # Kafka does not answer: unknown, which is not zero
-            found["waiting"] = sum(log_access(settings).lag().topics.values())
+            found["waiting"] = sum(self._log.lag().topics.values())
         return found
 
     def _run(self) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 import subprocess
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka.group_members import members_of
 from order_sagas.bridges.kafka.log import KafkaLog
 from order_sagas.bridges.kafka.order_records import records_in_topics
 from order_sagas.bridges.kafka.topic_cache import KeptTopic
-from order_sagas.bridges.kafka.topic_scan import ends_of, ends_of_topics, extents_of_topics
+from order_sagas.bridges.kafka.topic_scan import KeptEnds, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics, compacted_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters, head_of
 from order_sagas.bridges.logs.log_writer import LogWriter
@@ -87,11 +87,13 @@ def token_source(settings: Settings) -> Callable[[], str] | None:
 class KafkaAccess:
     """Access to the log in Kafka. The workers' offsets are read from the database.
 
-    With `kept`, reading dead letters continues where the previous reading ended.
+    With `kept`, reading dead letters continues where the previous reading ended; with `ends`, the
+    lag is read on connections that are kept.
     """
 
     settings: Settings
     kept: KeptTopic | None = None
+    ends: KeptEnds | None = None
 
     def open(self) -> LogWriter:
         """Open a writer that stores records in the outbox, then publishes them to Kafka."""
@@ -121,7 +123,7 @@ class KafkaAccess:
         """Return the number of records not handled yet, from Kafka's ends and stored offsets."""
         app = app_of(self.settings)
         topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
-        ends = ends_of_topics(self._connection, topics, self.settings.partitions)
+        ends = self._ends_of(topics)
         with queries.reading(self.settings.database) as db:
             return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
 
@@ -180,8 +182,12 @@ class KafkaAccess:
 
     def dead_letters(self) -> int:
         """Return the number of records in the dead-letter topic, including marks."""
-        ends = ends_of(self._connection, DEAD_LETTERS, self.settings.partitions)
-        return sum(ends.values())
+        return sum(self._ends_of([DEAD_LETTERS]).values())
+
+    def _ends_of(self, topics: Sequence[str]) -> Mapping[tuple[str, int], int]:
+        if self.ends is not None:
+            return self.ends.of(topics)
+        return ends_of_topics(self._connection, topics, self.settings.partitions)
 
     def records_of(
         self, order_id: str, keys: Collection[str], moments: Sequence[float]
@@ -197,9 +203,11 @@ class KafkaAccess:
         return connection_of(self.settings)
 
 
-def kept_letters(settings: Settings) -> KeptTopic:
-    """Return a cache of the newest dead letters, for a process that reads them repeatedly."""
-    return KeptTopic(connection_of(settings), DEAD_LETTERS, settings.partitions, keep=head_of)
+def kept_access(settings: Settings) -> KafkaAccess:
+    """Return the access of a process that reads dead letters, and the lag, repeatedly."""
+    connection, partitions = connection_of(settings), settings.partitions
+    letters = KeptTopic(connection, DEAD_LETTERS, partitions, keep=head_of)
+    return KafkaAccess(settings, letters, KeptEnds(connection, partitions))
 
 
 def kafka_log(settings: Settings) -> KafkaLog:

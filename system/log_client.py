@@ -71,15 +71,16 @@ def log_access(settings: Settings, *, again_and_again: bool = False) -> LogAcces
     """Return the access to the log that the settings name.
 
     With `again_and_again`, for a long-running process, dead letters in Kafka are cached: they are
-    not read again each time, and if there are very many, only the newest are returned.
+    not read again each time, and if there are very many, only the newest are returned. The lag is
+    read on connections that stay open.
     """
     if settings.kafka:
         from order_sagas.system.kafka_settings import (  # imported here, as it loads the client
             KafkaAccess,
-            kept_letters,
+            kept_access,
         )
 
-        return KafkaAccess(settings, kept_letters(settings) if again_and_again else None)
+        return kept_access(settings) if again_and_again else KafkaAccess(settings)
     return EmbeddedAccess(settings)
 
 

@@ -36,7 +36,7 @@ class ChildEvents(Waits):
     __slots__ = ()
 
     def message_of_parent(self, message: Message) -> None:
-        """Handle a message that is no reply: of a parent, or of nobody that this saga knows."""
+        """Handle a message that is no reply: one of a parent; any other is ignored."""
         if isinstance(message, UndoChild):
             self.undo_child(message)
         elif type(message) is self.saga.starts_on and (parent := parent_of(message)):

@@ -186,7 +186,7 @@ class EffectService(EffectHandlers):
 
 
 def _own(service: type[EffectService], base: type[Message]) -> Any:
-    """A message class of this service alone, because its class says whom a message is for."""
+    """A message class of this service alone, because messages are routed by their class."""
     make: Any = type(base)
     return make(f"{service.__name__}{base.__name__}", (base,), {"__module__": service.__module__})
 

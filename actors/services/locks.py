@@ -13,7 +13,7 @@ from order_sagas.actors.sagas.locks import LOCKS, AcquireLock, LockGranted, Rele
 from order_sagas.actors.services.service import NOTHING, Answer, Handler, Service
 
 REMEMBERED = 100
-"""How many sagas a lock remembers that have released it, so that a duplicate gets it no more."""
+"""How many former holders are stored with a lock, so that a duplicate does not get it again."""
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

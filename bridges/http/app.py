@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,6 +35,7 @@ from order_sagas.bridges.http.dashboard.static_files import page_routes
 from order_sagas.bridges.http.problems import Problem, retry_later
 from order_sagas.bridges.http.server.authentication import Access
 from order_sagas.bridges.http.server.middleware import RequestMiddleware
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class HttpApp:
         self._events = EventRoutes(self.reader, access.is_known)
         starts = SagaStartRoutes(dependencies, options)
         actions = OperatorActionRoutes(dependencies, self.reader, options)
+        letters = DeadLetterRoutes(dependencies, options)
         metrics = MetricRoutes(dependencies, self.reader, lambda: pending.waiting)
         self.endpoints: list[Endpoint] = [
             *self._orders.endpoints(),
@@ -84,12 +85,12 @@ class HttpApp:
                 "Stock levels: on hand, held, sold",
                 {200: StockView},
             ),
-            *DeadLetterRoutes(dependencies, options).endpoints(),
+            *letters.endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),
             *SystemRoutes(dependencies, self.reader).endpoints(),
             *DefinitionRoutes(self.reader, dependencies.registry).endpoints(),
             *actions.endpoints(),
-            *ExportRoutes(self.reader, actions).endpoints(),
+            *ExportRoutes(self.reader, actions, letters).endpoints(),
             *self._events.endpoints(),
             *HealthRoutes(dependencies, self.reader, intake_problem).endpoints(),
             *metrics.endpoints(),
@@ -123,7 +124,7 @@ class HttpApp:
         return answer(view)
 
     async def _stock(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self.reader.stock))
+        return answer(await in_thread(self.reader.stock))
 
 
 def _as_problem(request: Request, error: Any) -> Response:

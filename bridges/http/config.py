@@ -94,7 +94,7 @@ class Dependencies:
     records_of: Callable[[str, Collection[str], Sequence[float]], OrderRecords] = _no_records
     """Records of this order that have one of these keys, from around these moments (epoch seconds).
 
-    Raises BridgeError if they are not at hand.
+    Raises BridgeError if they cannot be read.
     """
     links_of: Callable[[str, str, str], Mapping[str, str]] = lambda *_: {}
     """Links to traces and logs, by name: of a saga id, an order id and a `traceparent` or ""."""

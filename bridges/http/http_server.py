@@ -29,8 +29,8 @@ from order_sagas.bridges.http.server.protocol import LimitedProtocol
 
 _log = structlog.get_logger(__name__)
 
-READERS = 8
-"""Number of threads for blocking calls; each may keep a database connection."""
+OWN_THREADS = 4
+"""Threads for blocking calls of the server itself, beside those of requests."""
 GRACE = 10
 """Seconds in which running requests may finish during shutdown."""
 REPEAT_AFTER = 10.0
@@ -135,7 +135,7 @@ class HttpServer:
                 self._on_failure(error)
 
     async def _serve(self) -> None:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
+        anyio.to_thread.current_default_thread_limiter().total_tokens = OWN_THREADS
         flushing = asyncio.create_task(self._flush())
         await self._server.serve(sockets=[self._socket])
         flushing.cancel()
@@ -166,6 +166,7 @@ def _config(app: HttpApp, options: HttpOptions) -> uvicorn.Config:
         most_of_address = options.connections_of_address
         head_seconds = options.timeout
         body_seconds = options.timeout + 1.0  # read_body answers first
+        most_ignored = options.max_body
 
     return uvicorn.Config(
         app.asgi,

@@ -1,7 +1,7 @@
 """The Kafka producer: writes records in order, and reports which were acknowledged."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
 
@@ -10,14 +10,13 @@ from kafka import KafkaProducer
 from kafka import errors as theirs
 from kafka.record import util as checksums
 
-from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.actors.words import many
+from order_sagas.bridges.kafka.batch_limits import OVERHEAD, BatchLimits
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import (
     BrokerUnreachableError,
     KafkaClientError,
-    KafkaRefusedError,
     NotAcknowledgedError,
     RecordTooLargeError,
     TopicMissingError,
@@ -29,15 +28,9 @@ from order_sagas.bridges.kafka.fast_produce import (
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
-from order_sagas.bridges.kafka.topics import batch_limits
 from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
-
-_USUAL_LIMIT = 1_000_000
-"""Bytes of a batch for a topic whose limit is unknown; for dead letters twice that."""
-_OVERHEAD = 128
-"""Maximum number of bytes of a batch's header and a record's lengths, without its headers."""
 
 
 class TopicWriter:
@@ -76,8 +69,9 @@ class TopicWriter:
         self._whole_batches = whole_batches
         self._linger = linger
         self._metadata_timeout = metadata_timeout
-        self._limits: dict[str, int] = {}
-        """Maximum size of a batch in bytes, by topic."""
+        self._limits = BatchLimits(connection)
+        self._answers = 0
+        """Number of the producer's requests for metadata that were answered."""
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._lock = Lock()
@@ -91,7 +85,7 @@ class TopicWriter:
         if _checksums_are_slow():
             _log.warning("kafka.checksums_are_slow", install="pip install crc32c")
         if topics:
-            self._learn_limits(topics)
+            self._limits.learn(topics)
         self._producer = self._connect()
         for topic in topics:
             self._count(topic)
@@ -104,30 +98,24 @@ class TopicWriter:
             enable_idempotence=True,
             linger_ms=int(self._linger * 1000),
             batch_size=self._batch_bytes,
-            max_request_size=max(
-                self._batch_bytes, self._limit(DEAD_LETTERS), *self._limits.values()
-            )
-            + _OVERHEAD,
+            max_request_size=max(self._batch_bytes, self._limits.largest()) + OVERHEAD,
             delivery_timeout_ms=int(self._delivery_timeout * 1000),
             request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
             max_block_ms=int(self._metadata_timeout * 1000),
             metrics_enabled=False,
         )
+        producer._metadata.add_listener(self._note_answer)
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
         self._verdicts = _Verdicts(producer)
         return producer
 
-    def _learn_limits(self, topics: Sequence[str]) -> None:
-        try:
-            limits = batch_limits(self._connection, topics)
-        except KafkaRefusedError as error:
-            _log.warning("kafka.batch_limit_unknown", error=str(error))
-            return
-        self._limits = {topic: limit - _OVERHEAD for topic, limit in limits.items()}
-
-    def _limit(self, topic: str) -> int:
-        usual = 2 * _USUAL_LIMIT if topic == DEAD_LETTERS else _USUAL_LIMIT
-        return self._limits.get(topic, usual)
+    def _check_size(self, topic: str, size: int) -> None:
+        """Read the limit of the topic again if a record of this size exceeds it."""
+        if size > self._limits.of(topic):
+            self._limits.exceeded(topic)
+            config = self._client().config  # what its method `send` compares with
+            largest = self._limits.largest() + OVERHEAD
+            config["max_request_size"] = max(config["max_request_size"], largest)
 
     @property
     def sends_whole_batches(self) -> bool:
@@ -138,7 +126,8 @@ class TopicWriter:
         """Send the records, and return at once; the publication reports the result of each.
 
         A record that cannot be sent (RecordTooLargeError, TopicMissingError) fails alone. Blocks
-        for up to `metadata_timeout` on the first record of a topic that was not given to `start`.
+        for up to `metadata_timeout` for each topic that was not given to `start`, and while the
+        limit of a topic is read again that a record exceeds.
         """
         publication = Publication(len(records))
         by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -151,14 +140,21 @@ class TopicWriter:
                 for place in range(len(records)):
                     publication.fail(place, error)
                 return publication
+            unknown: dict[str, KafkaClientError] = {}
             for (topic, partition), places in by_partition.items():
                 try:
+                    if topic in unknown:
+                        raise unknown[topic]  # not to wait for each of its partitions
                     self._check(topic, partition)
+                    sizes = {place: _size(records[place]) for place in places}
+                    self._check_size(topic, max(sizes.values()))
                 except KafkaClientError as error:
+                    if topic not in self._partitions:
+                        unknown[topic] = error
                     for place in places:
                         publication.fail(place, error)
                 else:
-                    self._send(topic, partition, records, places, publication)
+                    self._send(topic, partition, records, sizes, publication)
         if self._whole_batches:
             producer._sender.wakeup()
         return publication
@@ -174,17 +170,17 @@ class TopicWriter:
         topic: str,
         partition: int,
         records: Sequence[Outgoing],
-        places: Sequence[int],
+        sizes: Mapping[int, int],
         publication: Publication,
     ) -> None:
+        """Send the records at the places of `sizes`, which has the size of each."""
         batch: list[int] = []
         size = 0
-        allowed = self._limit(topic)
+        allowed = self._limits.of(topic)
         full = min(self._batch_bytes, allowed)
         if self._max_record_bytes is not None:
             allowed = min(allowed, self._max_record_bytes)
-        for place in places:
-            needed = _size(records[place])
+        for place, needed in sizes.items():
             if needed > allowed:
                 publication.fail(place, _too_large(needed, allowed))
             elif self._whole_batches:
@@ -234,6 +230,7 @@ class TopicWriter:
             )
 
     def _count(self, topic: str) -> int:
+        answers = self._answers
         try:
             count = len(self._client().partitions_for(topic))
         except theirs.KafkaTimeoutError as error:
@@ -241,6 +238,10 @@ class TopicWriter:
                 self._connection.knock()
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
+            if answers == self._answers:
+                raise NotAcknowledgedError(
+                    f"Kafka did not say in time which partitions {topic} has."
+                ) from error
             raise TopicMissingError(
                 f"Kafka has no topic {topic}; `topics create` creates missing topics"
             ) from error
@@ -249,12 +250,14 @@ class TopicWriter:
         self._partitions[topic] = count
         return count
 
+    def _note_answer(self, _: object) -> None:
+        self._answers += 1
+
     def _usable_producer(self) -> KafkaProducer:
         producer = self._client()
         if is_beyond_repair(producer):
             _log.warning("kafka.writer_starts_over")
-            if self._limits:
-                self._learn_limits([*self._limits])  # perhaps one was lowered, and was the cause
+            self._limits.learn_again()  # perhaps one was lowered, and was the cause
             fresh = self._connect()
             producer.close(timeout=0)
             self._producer = producer = fresh

@@ -1,7 +1,8 @@
 """Reads a topic from beginning to end, without a consumer group, for people and tests."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import attrs
 from kafka import KafkaConsumer
@@ -25,10 +26,54 @@ def ends_of_topics(
     connection: KafkaConnection, topics: Sequence[str], partitions: int
 ) -> Mapping[tuple[str, int], int]:
     """The offset after the last record, by topic and partition."""
-    places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
     with scanning_consumer(connection) as consumer:
-        found = _offsets(consumer.end_offsets, places)
-        return {(place.topic, place.partition): offset for place, offset in found.items()}
+        return _ends(consumer, topics, partitions)
+
+
+def _ends(
+    consumer: KafkaConsumer, topics: Sequence[str], partitions: int
+) -> Mapping[tuple[str, int], int]:
+    places = [TopicPartition(topic, each) for topic in topics for each in range(partitions)]
+    found = _offsets(consumer.end_offsets, places)
+    return {(place.topic, place.partition): offset for place, offset in found.items()}
+
+
+class KeptEnds:
+    """Tells the ends of topics repeatedly, on connections that are kept. Thread-safe.
+
+    They are opened when the ends are first asked for, and again after an error.
+    """
+
+    def __init__(self, connection: KafkaConnection, partitions: int) -> None:
+        self._connection = connection
+        self._partitions = partitions
+        self._asking = threading.Lock()
+        self._open = ExitStack()
+        self._consumer: KafkaConsumer | None = None
+
+    def of(self, topics: Sequence[str]) -> Mapping[tuple[str, int], int]:
+        """Return the offset after the last record, by topic and partition.
+
+        Raises KafkaClientError.
+        """
+        with self._asking:
+            try:
+                if self._consumer is None:
+                    self._consumer = self._open.enter_context(scanning_consumer(self._connection))
+                with map_errors():
+                    return _ends(self._consumer, topics, self._partitions)
+            except BaseException:
+                self._close()
+                raise
+
+    def close(self) -> None:
+        """Close the connections, if they are open."""
+        with self._asking:
+            self._close()
+
+    def _close(self) -> None:
+        self._consumer = None
+        self._open.close()
 
 
 def extents_of_topics(

@@ -143,7 +143,8 @@ def _refuse_mismatch(present: dict[str, int], partitions: int) -> None:
     if other:
         raise TopicMismatchError(
             f"All topics must have {many(partitions, 'partition')}, so that one worker owns all "
-            f"records of a key, but {', '.join(other)}."
+            f"records of a key, but {', '.join(other)}. Set `partitions` to that number if all "
+            "have it; otherwise delete the topics and create them again."
         )
 
 

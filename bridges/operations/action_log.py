@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.operator_actions import (
     DONE,
     ActionRow,
@@ -36,7 +36,7 @@ def event_id(origin: Origin) -> str:
 
 
 def note_effects(
-    log: LogWriter,
+    db: Connection,
     cursor: Any,
     origin: Origin,
     *,
@@ -46,10 +46,13 @@ def note_effects(
     by: str,
     why: str,
     now: float,
+    step: str = "",
+    detail: str = "",
 ) -> None:
     """Within the transaction of the effects: store that an action was carried out on each target.
 
-    `now` is in seconds since the Unix epoch.
+    `cursor` is one of `db`; `now` is in seconds since the Unix epoch. The other arguments are
+    fields of `ActionRow`.
     """
     rows = [
         ActionRow(
@@ -61,11 +64,22 @@ def note_effects(
             action=action,
             kind=kind,
             target=target,
-            step="",
+            step=step,
             why=why,
             outcome=DONE,
+            detail=detail,
             done_at=now,
         )
         for target in targets
     ]
-    OperatorActionTable(log.db).write(cursor, rows, now)
+    OperatorActionTable(db).write(cursor, rows)
+
+
+def note_effect(db: Connection, kind: str, target: str, **fields: Any) -> None:
+    """Store in a transaction of its own that an action was carried out, after its effects.
+
+    For effects outside the database, and for those of many transactions. `fields` are as those of
+    `note_effects`, without an origin: such actions are commands.
+    """
+    with db.transaction() as cursor:
+        note_effects(db, cursor, Origin(), kind=kind, targets=[target], **fields)

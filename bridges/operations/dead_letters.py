@@ -7,7 +7,6 @@ topic is a letter: one that does not say where it came from can be shown and dis
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Protocol
 
 import attrs
@@ -33,7 +32,8 @@ LONGEST_WHY, LONGEST_BY = 1000, 200
 
 
 GROUPED = 10_000
-"""Maximum number of letters that are read for groups, replayed and discarded ones included."""
+"""Maximum number of letters that are read for groups or for a page, those included that were
+replayed or discarded."""
 LONGEST_KIND = 160
 """Maximum number of characters of the kind of an error."""
 
@@ -81,7 +81,7 @@ class DeadLetter:
 
 @attrs.frozen
 class DeadLetterFilter:
-    """Selects unmarked letters that meet all conditions; an empty condition matches any."""
+    """Selects letters that meet all conditions; an empty condition matches any."""
 
     topic: str = ""
     error: str = ""
@@ -92,6 +92,29 @@ class DeadLetterFilter:
     """The kind of the error, as in a `LetterGroup`."""
     numbers: frozenset[int] = frozenset()
     """Numbers of letters."""
+    since: float | None = None
+    """The time since which it is a dead letter, in seconds since the Unix epoch; included."""
+    until: float | None = None
+    """The time before which it became one."""
+
+    def matches(self, letter: DeadLetter, now: float) -> bool:
+        """Whether a letter meets all conditions, marked or not; `now` is in epoch seconds.
+
+        One that does not say when it became a dead letter meets no condition of times.
+        """
+        oldest = None if self.since is None else iso(self.since)
+        newest = None if self.until is None else iso(self.until)
+        if self.older_than:
+            aged = iso(now - self.older_than)
+            newest = aged if newest is None else min(newest, aged)
+        return (
+            self.topic in ("", letter.topic)
+            and self.error.casefold() in letter.error.casefold()
+            and (oldest is None or oldest <= letter.time)
+            and (newest is None or "" < letter.time < newest)
+            and self.kind in ("", kind_of(letter.error))
+            and (not self.numbers or letter.number in self.numbers)
+        )
 
 
 @attrs.define
@@ -141,15 +164,30 @@ class DeadLetterReader:
         return list(self._each())
 
     def page(
-        self, limit: int, after: int | None = None, *, marked: bool = False
-    ) -> tuple[list[DeadLetter], bool]:
-        """At most `limit` letters after the one with number `after`, and whether there are more.
+        self,
+        limit: int,
+        after: int | None = None,
+        *,
+        marked: bool = False,
+        which: DeadLetterFilter = DeadLetterFilter(),
+    ) -> tuple[list[DeadLetter], int | None]:
+        """At most `limit` letters after the one with number `after`, and the `after` of the next.
 
-        Only those that were neither replayed nor discarded, unless `marked`.
+        That is None on the last page. Only letters that match, and were neither replayed nor
+        discarded, unless `marked`. At most GROUPED are read, so a page may have fewer, or none, and
+        not be the last.
         """
-        wanted = (letter for letter in self._each(after) if marked or not letter.mark)
-        found = [*islice(wanted, limit + 1)]
-        return found[:limit], len(found) > limit
+        found: list[DeadLetter] = []
+        now, last = self._clock.now(), None
+        for read, letter in enumerate(self._each(after)):
+            if read == GROUPED:
+                return found, last
+            last = letter.number
+            if (marked or not letter.mark) and which.matches(letter, now):
+                if len(found) == limit:
+                    return found, found[-1].number
+                found.append(letter)
+        return found, None
 
     def get(self, number: int) -> DeadLetter:
         """The letter with this number, whole; raises DeadLetterError if there is none."""
@@ -159,18 +197,13 @@ class DeadLetterReader:
                 return attrs.evolve(letter, mark=self._marks().get(number))
         raise DeadLetterError(f"there is no dead letter {number}")
 
-    def choose(self, which: DeadLetterFilter) -> list[DeadLetter]:
-        """The unmarked letters that match the filter, oldest first."""
-        until = iso(self._clock.now() - which.older_than)
+    def choose(self, which: DeadLetterFilter, *, marked: bool = False) -> list[DeadLetter]:
+        """The letters that match the filter, oldest first: the unmarked ones, unless `marked`."""
+        now = self._clock.now()
         return [
             letter
             for letter in self._each()
-            if not letter.mark
-            and which.topic in ("", letter.topic)
-            and which.error.casefold() in letter.error.casefold()
-            and (not which.older_than or "" < letter.time <= until)
-            and which.kind in ("", kind_of(letter.error))
-            and (not which.numbers or letter.number in which.numbers)
+            if (marked or not letter.mark) and which.matches(letter, now)
         ]
 
     def groups(self) -> tuple[list[LetterGroup], bool]:
@@ -298,7 +331,7 @@ class DeadLetterOperations(DeadLetterReader):
             self._log.put(cursor, records)
             self._log.put(cursor, marks, handled=True)
             note_effects(
-                self._log,
+                self._log.db,
                 cursor,
                 self._origin,
                 kind=LETTER,

@@ -99,7 +99,7 @@ class PauseOperations:
 
     def _note(self, action: str, name: str, by: str, why: str, now: float, cursor: Any) -> None:
         note_effects(
-            self._log,
+            self._log.db,
             cursor,
             self._origin,
             kind=SERVICE,

@@ -108,7 +108,7 @@ class SagaOperations:
         pending = 0
         for start in range(0, len(commands), AT_ONCE):
             some = commands[start : start + AT_ONCE]
-            waiting = self._needing_approval(some)
+            waiting = needing_approval(log.db, some, self._limits)
             pending += len(waiting)
             now = self._clock.now()
             records, rows = [], []
@@ -120,14 +120,8 @@ class SagaOperations:
                     records.append(record_of(named, log))
             with log.transaction() as cursor:
                 log.put(cursor, records)
-                OperatorActionTable(log.db).write(cursor, rows, now)
+                OperatorActionTable(log.db).write(cursor, rows)
         return Sent(origin.request, log.running or 0, pending)
-
-    def _needing_approval(self, commands: Sequence[OperatorCommand]) -> set[int]:
-        if not self._limits:
-            return set()
-        with queries.reading(self._database) as db:
-            return needing_approval(db, commands, self._limits)
 
 
 def record_of(command: OperatorCommand, log: LogWriter) -> Outgoing:

@@ -12,12 +12,15 @@ from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.topics import SIGNALS
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.operations.errors import (
     NoSuchMessageError,
     NoSuchSagaError,
     NotPossibleError,
 )
+from order_sagas.bridges.operations.sagas import Sent
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.operator_actions import SAGA
 
 
 def signals_of(saga: Saga[Any]) -> dict[str, type[Message]]:
@@ -67,13 +70,29 @@ class SignalOperations:
             raise NoSuchMessageError(f"saga {definition!r} takes no signal {name!r}; {waits}")
         raise NoSuchSagaError(f"order {order_id} has no saga {definition!r}")
 
-    def send(self, saga_id: str, message: Message, log: LogWriter) -> int:
-        """Append a signal to that saga; return how many systems are running."""
+    def send(
+        self,
+        saga_id: str,
+        message: Message,
+        log: LogWriter,
+        by: str,
+        why: str = "",
+        origin: Origin | None = None,
+    ) -> Sent:
+        """Append a signal to that saga, and log who sent it."""
+        origin, now = origin or Origin(), self._clock.now()
         stamped = msgspec.structs.replace(
             message,
             saga_id=saga_id,
             event_id=f"signal/{uuid.uuid4()}",
-            occurred_at=iso(self._clock.now()),
+            occurred_at=iso(now),
             schema_version=SCHEMA_VERSION,
         )
-        return log.append(log.outgoing(SIGNALS, message.order_id, msgspec.json.encode(stamped)))
+        record = log.outgoing(SIGNALS, message.order_id, msgspec.json.encode(stamped))
+        with log.transaction() as cursor:
+            log.put(cursor, [record])
+            note_effects(
+                log.db, cursor, origin, kind=SAGA, targets=[saga_id], action="signal",
+                step=status(message), by=by, why=why, now=now,
+            )  # fmt: skip
+        return Sent(origin.request, log.running or 0)

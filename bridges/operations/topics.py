@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.consumer_listener import Extent
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.operator_actions import TOPIC
 from order_sagas.bridges.storage.schema import offsets, sagas
 from order_sagas.bridges.storage.topic_ids import topic_ids
 
@@ -99,11 +101,14 @@ def accept(
     found: Sequence[TopicProblem],
     now: float,
     *,
+    by: str,
+    why: str = "",
     from_end: bool = False,
 ) -> None:
     """Store that the topics are what they are, so that the workers read these partitions again.
 
-    They begin at the first record, or behind the last one if `from_end`. One transaction.
+    They begin at the first record, or behind the last one if `from_end`. One transaction, which
+    logs that `by` asked for it.
     """
     places = {(p.topic, p.partition): p.extent for p in found}
     mark = db.placeholder
@@ -126,6 +131,11 @@ def accept(
                 f"UPDATE topic_ids SET id = {mark}, noted_at = {mark} WHERE topic = {mark}",
                 [(id_, now, topic) for topic, id_ in ids.items()],
             )
+        note_effects(
+            db, cursor, Origin(), kind=TOPIC, targets=sorted({p.topic for p in found}),
+            action="accept reset", by=by, why=why, now=now,
+            detail=f"read from the {'end' if from_end else 'beginning'}",
+        )  # fmt: skip
 
 
 def _stored(db: sa.Connection, group: str) -> list[tuple[str, int, str, int]]:

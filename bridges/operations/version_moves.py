@@ -20,8 +20,11 @@ from order_sagas.actors.sagas.shape import shape_of
 from order_sagas.actors.sagas.state import SagaState, decode_plain
 from order_sagas.actors.sagas.step_mapping import StepMapping
 from order_sagas.actors.sagas.version_move import MOVED, VersionMove
+from order_sagas.actors.words import many
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchVersionError
 from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.operator_actions import DEFINITION
 from order_sagas.bridges.storage.role_offsets import EPOCHS
 from order_sagas.bridges.storage.rows import SagaRows
 from order_sagas.bridges.storage.saga_versions import check_definitions, stored_shape
@@ -85,10 +88,11 @@ class VersionMoves:
             pass
         return moves
 
-    def run(self, by: str, now: float) -> Moves:
+    def run(self, by: str, now: float, why: str = "") -> Moves:
         """Move every saga in flight that can be moved; the others stay as they are.
 
-        `by` is who asked for it, for the history; `now` is in seconds since the Unix epoch. Raises
+        `by` is who asked for it and `why` the reason, for the histories and the log of operators'
+        actions; `now` is in seconds since the Unix epoch. Raises
         NoSuchVersionError if no mapping is declared for a version that sagas in flight have, and
         DefinitionError if a mapping leaves a step out; nothing is moved then.
         """
@@ -109,6 +113,13 @@ class VersionMoves:
                 # all has the same number, and replaces this one in its trace.
                 for version, saga in moves.latest:
                     _log(version, saga, by, now)
+            moved, left = moves.moved.total(), moves.counts.total()
+            if moved or left:
+                note_effects(
+                    self._db, cursor, Origin(), kind=DEFINITION, targets=[self._target.name],
+                    action="migrate", step=f"to version {self._target.version}", by=by, why=why,
+                    detail=f"{many(moved, 'saga')} moved, {left:,} left", now=now,
+                )  # fmt: skip
         return moves
 
     def _chunks(self, ask: Callable[[str, Any], Iterable[Any]]) -> Iterator[list[Any]]:

@@ -18,6 +18,7 @@ from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
 from order_sagas.bridges.storage.deferred import DeferredRecord
 from order_sagas.bridges.storage.early_replies import EarlyReply
+from order_sagas.bridges.storage.operator_actions import ActionRow
 from order_sagas.bridges.storage.schedules import ScheduleRow
 
 
@@ -86,6 +87,8 @@ class Batch:
     """How far schedules are settled, by name."""
     operated: list[OperatorOutcome] = attrs.field(factory=list)
     """What became of operators' commands."""
+    held: list[ActionRow] = attrs.field(factory=list)
+    """Operators' commands that wait for an approval."""
     redelivered: list[int] = attrs.field(factory=list)
     """Ids of deferred records that this batch delivers; its commit deletes them."""
 

@@ -54,6 +54,11 @@ class ProcessorContext:
     """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
     keep_outbox_events: float | None = None
     """Seconds for which rows of `outbox_events` are kept; None if no records are left there."""
+    keep_operator_actions: float | None = None
+    """Seconds for which rows of the log of operators' actions are kept; None: for ever."""
+    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    """Amounts of orders in minor units, by currency, above which an operator's cancel, and what
+    goes on with a compensation, needs the approval of a second person."""
     keep_early_replies: float = 86_400.0
     """Seconds for which replies that came too early are kept; 0.0 to keep none."""
     most_early_replies: int = 10_000

@@ -26,7 +26,7 @@ LOOK_SECONDS = 1.0
 
 
 class Deferral:
-    """Knows which services are paused; defers their messages, and returns deferred ones to deliver.
+    """Tracks which services are paused; defers their messages, and returns those to deliver.
 
     `pauses_changed` is called when the set of deferred receivers may have changed.
     """

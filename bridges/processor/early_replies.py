@@ -26,7 +26,7 @@ log = structlog.get_logger("processor")
 
 
 class EarlyReplies:
-    """Knows the early replies of the owned shards, and decides what becomes of them."""
+    """Tracks the early replies of the owned shards, and decides what becomes of them."""
 
     def __init__(self, parts: SharedParts) -> None:
         self._context = parts.context
@@ -64,7 +64,7 @@ class EarlyReplies:
         return min(kept, default=float("inf")) + self._context.keep_early_replies
 
     def keep(self, batch: Batch, item: Item, reason: str) -> None:
-        """Keep a reply that nobody could take yet; `reason` says why."""
+        """Keep a reply that no saga could take yet; `reason` says why."""
         context, message = self._context, item.message
         partitions = context.store.partitions
         key = message.order_id.encode()
@@ -172,7 +172,7 @@ class EarlyReplies:
         self.count += 1
 
     def _settle(self, batch: Batch, each: EarlyReply) -> None:
-        """Let the commit of the batch forget it."""
+        """Delete it in the commit of the batch."""
         kept = self._known[each.order_id]
         del kept[each.id]
         if not kept:

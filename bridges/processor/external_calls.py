@@ -23,7 +23,7 @@ an outcome that is not committed. Others wait in the database."""
 
 
 class ExternalCalls:
-    """Knows which calls are under way, and limits how many are. Used by the loop's thread alone.
+    """Tracks which calls are under way, and limits how many are. Used by the loop's thread alone.
 
     `on_done` is called with each result, on any thread; the processor then passes the result to
     `finished`. `on_failure` is called with each failed one. A call for which there is no capacity

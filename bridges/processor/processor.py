@@ -21,6 +21,7 @@ from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Ended, InternalMessage, Nack
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnstorableError
+from order_sagas.bridges.processor.approval_gate import ApprovalGate
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -252,8 +253,13 @@ class BatchProcessor(Actor):
         self._rates = Rates(now, 0, 0)
         if connect.coordinator:
             self._mark = OrderMark(context.store)
-        keeps = (context.keep_finished, context.keep_idempotency_keys, context.keep_outbox_events)
-        if keeps != (None, None, None) and connect.coordinator:
+        keeps = (
+            context.keep_finished,
+            context.keep_idempotency_keys,
+            context.keep_outbox_events,
+            context.keep_operator_actions,
+        )
+        if any(keep is not None for keep in keeps) and connect.coordinator:
             self._pruner = Pruner(context.store, context.clock, *keeps)
             self.wake_up(self._pruner.pause, Prune())
         self._look_at_pauses()
@@ -272,7 +278,9 @@ class BatchProcessor(Actor):
         self._owed = OwedCalls(context.store, self._calls, here)
         parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
         deferral = self._deferral = Deferral(parts, self._outcomes.resume)
-        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed)
+        limits = context.approval_above
+        gate = ApprovalGate(context.store.db, context.clock, limits) if limits else None
+        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed, gate)
         early = self._early_replies = EarlyReplies(parts)
         self._scheduler = Scheduler(context, ownership)
         self._refused = RefusedWrites(context.store)
@@ -596,6 +604,7 @@ class BatchProcessor(Actor):
             settled=batch.settled,
             schedules=[*batch.schedules.values()],
             operated=batch.operated,
+            held=batch.held,
             redelivered=batch.redelivered,
         )
         return self._log.changes(batch, changes)

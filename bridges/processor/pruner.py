@@ -1,5 +1,6 @@
 """Prunes in a running worker: a small part between two batches, so that batches hardly wait."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -7,6 +8,7 @@ import structlog
 from order_sagas.actors.clock import Clock
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.storage.idempotency_key_retention import KeyRound
+from order_sagas.bridges.storage.operator_actions import AT_ONCE
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.outbox_events import CHUNK
 from order_sagas.bridges.storage.store import Store
@@ -16,7 +18,7 @@ log = structlog.get_logger("processor")
 LONGEST_PAUSE = 60.0
 """Maximum seconds between rounds. The interval is 1/60 of the retention time, up to this."""
 LONGEST_KEY_PAUSE = 3600.0
-"""Maximum seconds between rounds of idempotency keys, which are small."""
+"""The same for idempotency keys and operators' actions, which are small."""
 SHORTEST_PAUSE = 1.0
 """Minimum seconds between rounds."""
 REST = 3.0
@@ -24,15 +26,16 @@ REST = 3.0
 SHORTEST_REST = 0.01
 """Minimum seconds between steps."""
 KEYS_SHARD = 0
-"""Idempotency keys and `outbox_events` belong to no shard: the owner of this shard prunes them."""
+"""All but orders belongs to no shard: the owner of this shard prunes it."""
 
 
 class Pruner:
-    """Deletes finished orders, idempotency keys and records that change data capture published.
+    """Deletes finished orders, and old rows of other tables.
 
     `keep` is the retention time of the owned shards' orders after their end, `keep_keys` that of
-    keys after their first use, `keep_events` that of the rows of `outbox_events`, in seconds; None
-    keeps them for ever.
+    idempotency keys after their first use, `keep_events` that of the rows of `outbox_events`, which
+    change data capture has published, `keep_actions` that of operators' actions after they were
+    asked for, in seconds; None keeps them for ever.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Pruner:
         keep: float | None,
         keep_keys: float | None = None,
         keep_events: float | None = None,
+        keep_actions: float | None = None,
     ) -> None:
         self._clock = clock
         self._orders = _Orders(store, keep) if keep is not None else None
@@ -49,7 +53,13 @@ class Pruner:
         if keep_keys is not None:
             self._kinds.append(_Keys(store, keep_keys))
         if keep_events is not None:
-            self._kinds.append(_Events(store, keep_events))
+            table = store.outbox_events
+            self._kinds.append(_Rows("outbox_events", table.prune, CHUNK, keep_events))
+        if keep_actions is not None:
+            actions = store.operator_actions
+            self._kinds.append(
+                _Rows("operator_actions", actions.prune, AT_ONCE, keep_actions, LONGEST_KEY_PAUSE)
+            )
         self._due = {kind: clock.now() + kind.pause for kind in self._kinds}
         """When the next step of each kind is due."""
         self.pause = min([kind.pause for kind in self._kinds])
@@ -150,22 +160,33 @@ class _Keys:
         self._round = None
 
 
-class _Events:
-    def __init__(self, store: Store, keep: float) -> None:
-        self._table = store.outbox_events
+class _Rows:
+    """Rows of a table, of which `prune` deletes at most `chunk` that are older than a moment."""
+
+    def __init__(
+        self,
+        table: str,
+        prune: Callable[[float], int],
+        chunk: int,
+        keep: float,
+        longest: float = LONGEST_PAUSE,
+    ) -> None:
+        self._name = table
+        self._prune = prune
+        self._chunk = chunk
         self._keep = keep
         self._deleted = 0
-        self.pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, keep / 60))
+        self.pause = max(SHORTEST_PAUSE, min(longest, keep / 60))
 
     def step(self, epochs: dict[int, int], now: float) -> bool:
         if KEYS_SHARD not in epochs:
             return True
-        deleted = self._table.prune(now - self._keep)
+        deleted = self._prune(now - self._keep)
         self._deleted += deleted
-        if deleted == CHUNK:
+        if deleted == self._chunk:
             return False
         if self._deleted:
-            log.info("outbox_events.pruned", records=self._deleted)
+            log.info(f"{self._name}.pruned", records=self._deleted)
         self._deleted = 0
         return True
 

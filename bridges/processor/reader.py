@@ -1,6 +1,7 @@
 """Reads the items of a batch: outcomes of calls, deferred messages, and new records."""
 
 from order_sagas.bridges.errors import UnreadableRecordError
+from order_sagas.bridges.processor.approval_gate import ApprovalGate
 from order_sagas.bridges.processor.batch import Batch, Item
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.external_calls import ExternalCalls
@@ -26,6 +27,7 @@ class BatchReader:
         outcomes: OutcomeQueue,
         calls: ExternalCalls,
         owed: OwedCalls,
+        gate: ApprovalGate | None = None,
     ) -> None:
         self._context = parts.context
         self._ownership = parts.ownership
@@ -37,6 +39,7 @@ class BatchReader:
         self._outcomes = outcomes
         self._calls = calls
         self._owed = owed
+        self._gate = gate
 
     def read(self, batch: Batch, *, stopping: bool) -> list[Item]:
         """Return the items of a batch; if `stopping`, only outcomes. Empty if there are none."""
@@ -78,6 +81,8 @@ class BatchReader:
                     items.append(item)
                 else:
                     self._forward(batch, item, key)
+            if self._gate and items:
+                items = self._gate.pass_on(batch, items)
             if deferral.holding:
                 items = deferral.defer(batch, items)
             items = kept + items

@@ -29,7 +29,7 @@ AGAIN = 60.0
 
 
 class Scheduler:
-    """Knows the schedules of the owned shards, and how far each is settled."""
+    """Tracks the schedules of the owned shards, and how far each is settled."""
 
     def __init__(self, context: ProcessorContext, ownership: ShardOwnership) -> None:
         self._context = context

@@ -27,7 +27,7 @@ RESTORE_AT_ONCE = 1000
 
 
 class ShardOwnership:
-    """Knows which shards are owned, which sagas are in flight, and restores and evicts them.
+    """Tracks which shards are owned and which sagas are in flight; restores and evicts them.
 
     `receivers` are the actors that take messages, by name; `send` sends a message to an actor.
     """

@@ -33,7 +33,10 @@ def may_repeat_order_id(value: bytes) -> bool:
 
 
 def _check_names(pairs: list[tuple[str, Any]]) -> bool:
-    names = [name for name, _ in pairs]
-    if len({*names}) < len(names):
-        raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
+    # Each name once: the sender chooses how many there are.
+    once: set[str] = set()
+    for name, _ in pairs:
+        if name in once:
+            raise _RepeatedNameError(name)
+        once.add(name)
     return True

@@ -111,7 +111,7 @@ def _figures(row: Any) -> Figures:
 
 @attrs.frozen(kw_only=True)
 class Moment:
-    """The figures of all workers in one interval. Gauges that nobody read are None."""
+    """The figures of all workers in one interval. Gauges that were not read are None."""
 
     at: int
     started: int

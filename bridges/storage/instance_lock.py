@@ -12,6 +12,8 @@ from order_sagas.bridges.storage.database_url import file_of
 class AlreadyRunningError(StoreError):
     """Another process runs a system on this database."""
 
+    command = ("stop",)
+
 
 class DatabaseLock:
     """A lock file, held while the process runs a system; the kernel releases it with the process.

@@ -27,6 +27,10 @@ class ActionFilter:
     by: str = ""
     action: str = ""
     outcomes: tuple[str, ...] = ()
+    since: float | None = None
+    """The time since which it was asked for, in seconds since the Unix epoch; included."""
+    until: float | None = None
+    """The time before which it was asked for."""
 
 
 def actions_page(
@@ -45,6 +49,10 @@ def actions_page(
             query = query.where(column == wanted)
     if which.outcomes:
         query = query.where(_outcome().in_(which.outcomes))
+    if which.since is not None:
+        query = query.where(actions.c.asked_at >= which.since)
+    if which.until is not None:
+        query = query.where(actions.c.asked_at < which.until)
     if after is not None:
         query = query.where(actions.c.no < after)
     return [_aged(dict(row)) for row in db.execute(query).mappings()]

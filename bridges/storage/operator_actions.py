@@ -3,6 +3,8 @@
 A row is written in the transaction that appends the command, or that has the effect at once. For a
 command to a saga, the worker adds the outcome in the transaction of the effect. A command that was
 appended to `operator-commands` by other means has no row before: the worker writes all of it.
+What sends other records (`signal`, `inject`, `stock load`) is done when they are appended: what
+a saga makes of a record is in its history.
 """
 
 from collections.abc import Sequence
@@ -13,10 +15,8 @@ from order_sagas.actors.sagas.effects import OperatorOutcome
 if TYPE_CHECKING:
     from order_sagas.bridges.storage.connection import Connection
 
-KEEP = 400 * 86_400.0
-"""Seconds for which a row is kept."""
 AT_ONCE = 1000
-"""Maximum number of old rows that are deleted when new ones are written."""
+"""Maximum number of old rows that are deleted in one transaction."""
 
 ASKED, DONE, REFUSED = "asked", "done", "refused"
 """Outcomes: the command was sent and is not handled yet, was carried out, was not carried out."""
@@ -25,6 +25,7 @@ PENDING, REJECTED, EXPIRED = "pending", "rejected", "expired"
 OUTCOMES = (ASKED, DONE, REFUSED, PENDING, REJECTED, EXPIRED)
 
 SAGA, LETTER, SERVICE = "saga", "dead-letter", "service"
+DEFINITION, TOPIC, WAREHOUSE, SYSTEM = "definition", "topic", "warehouse", "system"
 """Kinds of targets."""
 
 RECORD = "record"
@@ -44,12 +45,13 @@ class ActionRow(NamedTuple):
     action: str
     kind: str
     target: str
-    """The id of a saga, the number of a dead letter, or the name of a service."""
+    """The id of a saga, the number of a dead letter, the name of what else it is."""
     step: str
+    """The step; of a signal and of an injected record, the status of the message."""
     why: str
     outcome: str
     detail: str = ""
-    """Why it was not carried out."""
+    """Why it was not carried out; of an action on much, how much it was."""
     done_at: float | None = None
     approved_by: str = ""
     command: bytes | None = None
@@ -76,27 +78,40 @@ class OperatorActionTable:
             "detail = excluded.detail, done_at = excluded.done_at "
             f"WHERE operator_actions.outcome = '{ASKED}'"
         )
-        self._forget = (
-            "DELETE FROM operator_actions WHERE no IN (SELECT no FROM operator_actions "
-            f"WHERE asked_at < {mark} ORDER BY asked_at LIMIT {AT_ONCE})"
+        self._hold = (
+            f"{insert} ON CONFLICT (event_id) DO UPDATE SET outcome = excluded.outcome, "
+            f"command = excluded.command WHERE operator_actions.outcome = '{ASKED}'"
         )
+        self._old = (
+            f"SELECT no FROM operator_actions WHERE asked_at < {mark} "
+            f"ORDER BY asked_at LIMIT {AT_ONCE}"
+        )
+        self._forget = f"DELETE FROM operator_actions WHERE no {db.is_in('bigint')}"
         self._decide = (
             f"UPDATE operator_actions SET outcome = {mark}, approved_by = {mark}, "
             f"detail = {mark}, done_at = {mark}, command = NULL "
             f"WHERE no = {mark} AND outcome = '{PENDING}' RETURNING no"
         )
 
-    def write(self, cursor: Any, rows: Sequence[ActionRow], now: float) -> None:
-        """Within a transaction: store actions, and delete some that are older than KEEP.
-
-        `now` is in seconds since the Unix epoch.
-        """
-        cursor.execute(self._forget, (now - KEEP,))
+    def write(self, cursor: Any, rows: Sequence[ActionRow]) -> None:
+        """Within a transaction: store actions."""
         cursor.executemany(self._insert, [tuple(row) for row in rows])
 
     def settle(self, cursor: Any, outcomes: Sequence[OperatorOutcome]) -> None:
         """Within a transaction: store what became of commands to sagas."""
         cursor.executemany(self._settle, [tuple(_row_of(outcome)) for outcome in outcomes])
+
+    def hold(self, cursor: Any, rows: Sequence[ActionRow]) -> None:
+        """Within a transaction: store that commands wait for an approval, also if asked before."""
+        cursor.executemany(self._hold, [tuple(row) for row in rows])
+
+    def prune(self, before: float) -> int:
+        """Delete at most AT_ONCE rows of before that moment (epoch seconds); return how many."""
+        old = [no for (no,) in self._db.rows(self._old, (before,))]
+        if old:
+            with self._db.transaction() as cursor:
+                cursor.execute(self._forget, (self._db.many(old, int),))
+        return len(old)
 
     def decide(
         self, cursor: Any, no: int, outcome: str, by: str, why: str, done_at: float | None

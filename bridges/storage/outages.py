@@ -1,4 +1,4 @@
-"""Outages that were noted, so that a worker that is started knows what deadlines are put off by."""
+"""Stored outages, from which a started worker computes by how much deadlines are postponed."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple

@@ -268,7 +268,7 @@ class PostgresConnection:
 
 
 def _is_open(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether the connection can be used, as far as this side knows.
+    """Whether the connection can be used, as far as this side can see.
 
     What the server sends while nothing is asked is mostly its farewell, after a time limit, a
     restart or a failover. It is read here, since no work is lost if a new connection is opened now.

@@ -103,7 +103,7 @@ def of_worker() -> dict[str, str]:
 
 
 def of_reader() -> dict[str, str]:
-    """Return the settings of a session that reads, and may think as long as it likes."""
+    """Return the settings of a session that reads, with no time limit between statements."""
     return {_IDLE: "0"}
 
 

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from order_sagas.bridges.errors import NoDatabaseError, StoreError
-from order_sagas.bridges.storage.connection import BUSY_SECONDS, postgres_engine
+from order_sagas.bridges.storage.connection import postgres_engine
 from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.migrations import FIRST
 from order_sagas.bridges.storage.preparation import READ_VERSION, as_version, check_version
+from order_sagas.bridges.storage.sqlite import BUSY_SECONDS
 
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name IN ('meta', 'order_keys')",
@@ -29,8 +30,11 @@ _TABLES = {
 
 
 @contextmanager
-def reading(database: str) -> Iterator[sa.Connection]:
+def reading(database: str, *, limited: bool = True) -> Iterator[sa.Connection]:
     """Return a connection context with a snapshot of the database.
+
+    If `limited`, a PostgreSQL that is silent for 30 seconds cannot be read: a query that may take
+    longer, such as that of an audit, needs False.
 
     Raises NoDatabaseError if there is none; OldDatabaseError and
     NewerDatabaseError if it has another schema version than this program; MissingExtraError, and
@@ -39,10 +43,10 @@ def reading(database: str) -> Iterator[sa.Connection]:
     file = file_of(database)
     if file is not None and not file.exists():
         raise NoDatabaseError(
-            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right? "
-            "`start` and `submit` make one"
+            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE); "
+            "`start` and `submit` create one"
         )
-    engine = reading_engine(database, poolclass=sa.NullPool)
+    engine = reading_engine(database, limited=limited, poolclass=sa.NullPool)
     try:
         with one_moment(engine) as connection:
             check_readable(connection)
@@ -53,10 +57,10 @@ def reading(database: str) -> Iterator[sa.Connection]:
         engine.dispose()
 
 
-def reading_engine(database: str, **options: Any) -> sa.Engine:
+def reading_engine(database: str, *, limited: bool = True, **options: Any) -> sa.Engine:
     """Return an engine whose connections cannot write; `options` are those of `create_engine`.
 
-    Raises MissingExtraError.
+    `limited` is as for `reading`. Raises MissingExtraError.
     """
     file = file_of(database)
     if file is not None:
@@ -66,7 +70,7 @@ def reading_engine(database: str, **options: Any) -> sa.Engine:
     url = parsed(database)
     if url.get_backend_name() == "sqlite":  # in memory, without other writers
         return sa.create_engine(url, **options)
-    engine = postgres_engine(url, **options)
+    engine = postgres_engine(url, limited=limited, **options)
 
     @event.listens_for(engine, "connect")
     def _read_only(connection: Any, _: Any) -> None:

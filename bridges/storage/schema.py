@@ -98,6 +98,12 @@ such as held goods, may remain."""
 partial_index("sagas_in_flight", sagas.c.shard, sagas.c.deadline, where=sagas.c.ended_at.is_(None))
 sa.Index("sagas_by_status", sagas.c.status, sagas.c.no)
 
+sa.Index("sagas_by_version", sagas.c.version, sagas.c.no)
+partial_index("sagas_by_end", sagas.c.ended_at, sagas.c.no, where=sagas.c.ended_at.is_not(None))
+_failed = sagas.c.code != sa.literal_column("''")
+partial_index("sagas_by_code", sagas.c.code, sagas.c.no, where=_failed)
+partial_index("sagas_failed", sagas.c.no, sagas.c.reason, where=_failed)
+
 partial_index("sagas_skipped", sagas.c.no, where=sagas.c.skipped == sa.literal_column("1"))
 
 log = sa.Table(
@@ -303,5 +309,6 @@ for _entity in ENTITIES:
     table_of(_entity)
 
 sa.Index("orders_by_status", table_of(Order).c.status, table_of(Order).c.no)
+sa.Index("orders_by_amount", table_of(Order).c.amount)
 sa.Index("orders_by_customer", table_of(Order).c.customer_id, table_of(Order).c.no)
 sa.Index("stock_by_sku", table_of(StockLevel).c.sku)

@@ -25,7 +25,7 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
-from order_sagas.bridges.storage.operator_actions import OperatorActionTable
+from order_sagas.bridges.storage.operator_actions import ActionRow, OperatorActionTable
 from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.outbox_events import OutboxEvents
 from order_sagas.bridges.storage.preparation import prepare
@@ -77,6 +77,8 @@ class Changes:
     """How far schedules are settled, where that has changed."""
     operated: Sequence[OperatorOutcome] = ()
     """What became of operators' commands."""
+    held: Sequence[ActionRow] = ()
+    """Operators' commands that wait for an approval."""
     epochs: dict[int, int] = attrs.field(factory=dict)
     """The owned shards, each with the epoch of its claim: the fencing tokens."""
 
@@ -349,6 +351,8 @@ class Store:
             self.schedules.store(db, changes.schedules)
         if changes.operated:
             self.operator_actions.settle(db, changes.operated)
+        if changes.held:
+            self.operator_actions.hold(db, changes.held)
         if changes.published:
             self.clean_outbox(db, changes.published)
         if changes.refused:

@@ -20,6 +20,8 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 html_theme = "furo"
 html_title = f"order-sagas {version}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 # Links to files that are no pages (Python, YAML) stay as they are in the repository.

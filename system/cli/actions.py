@@ -15,7 +15,8 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
 from order_sagas.bridges.storage.operator_actions import OUTCOMES
 from order_sagas.system.cli.commands import Group
-from order_sagas.system.cli.orders import LIMIT
+from order_sagas.system.cli.operator_options import current_user
+from order_sagas.system.cli.orders import CSV_HELP, LIMIT
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -26,7 +27,7 @@ from order_sagas.system.cli.output import (
     print_json,
     say_if_idle,
 )
-from order_sagas.system.cli.saga_actions import current_user
+from order_sagas.system.cli.search import print_csv, time_value
 from order_sagas.system.settings import Settings, settings_options
 
 
@@ -53,14 +54,25 @@ def actions_group() -> None:
     "--limit", type=click.IntRange(min=0), default=LIMIT, show_default=True,
     help="Maximum number of rows; 0 for all.",
 )  # fmt: skip
+@click.option("--since", callback=time_value, metavar="TIME", help="Only asked for since then.")
+@click.option("--until", callback=time_value, metavar="TIME", help="Only asked for before this.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; times are ISO 8601.")
+@click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
 @settings_options("database")
 def list_actions_command(
-    outcomes: tuple[str, ...], limit: int, as_json: bool, settings: Settings, **which: str
+    outcomes: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    as_csv: bool,
+    settings: Settings,
+    **which: Any,
 ) -> None:
     """List operators' actions, the newest first, with who, when, why, and what became of each."""
     with queries.reading(settings.database) as db:
         rows = actions_page(db, ActionFilter(**which, outcomes=outcomes), limit or None)
+    if as_csv:
+        print_csv(map(_fields, rows))
+        return
     if as_json:
         print_json([_fields(row) for row in rows])
         return
@@ -101,7 +113,11 @@ def _deciding(function: Any) -> Any:
 @actions_group.command("approve")
 @_deciding
 def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> None:
-    """Send the actions NUMBERS, which another person asked for and which wait for an approval."""
+    """Send the actions NUMBERS, which another person asked for and which wait for an approval.
+
+    The log has both names. Here a person is who --by says: what two persons have to decide for
+    sure goes over HTTP, with a token for each.
+    """
     approvals = Approvals(settings.database)
     with open_log(settings) as log:
         try:

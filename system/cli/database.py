@@ -3,16 +3,20 @@
 import click
 import sqlalchemy as sa
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.words import many
 from order_sagas.bridges.errors import NoDatabaseError
+from order_sagas.bridges.operations.action_log import note_effect
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.migrations import NEWEST
 from order_sagas.bridges.storage.migrations.migration import Migration
+from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.preparation import EMPTY, PlannedStep, migrate, plan, version_of
 from order_sagas.bridges.storage.reading import one_moment, reading_engine, stored_version
 from order_sagas.system.cli.commands import Group
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, print_json
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
@@ -46,8 +50,9 @@ def version_command(as_json: bool, settings: Settings) -> None:
 
 @database_group.command("migrate")
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and change nothing.")
+@operator_options
 @settings_options("database")
-def migrate_command(dry_run: bool, settings: Settings) -> None:
+def migrate_command(dry_run: bool, by: str, why: str, settings: Settings) -> None:
     """Bring the database to the schema version that this program needs.
 
     Make a backup before: there is no way back. Stop everything that uses the database; on SQLite, a
@@ -66,6 +71,11 @@ def migrate_command(dry_run: bool, settings: Settings) -> None:
         if before == EMPTY:
             raise NoDatabaseError("the database is empty: `start` makes its tables")
         after = migrate(db, _told)
+        if after != before:
+            note_effect(
+                db, SYSTEM, "database", action="migrate", step=f"to version {after}", by=by,
+                why=why, now=SystemClock().now(),
+            )  # fmt: skip
         db.close()
     done = "nothing to do" if before == after else f"it had {before}"
     echo(f"The database has schema version {after}: {done}.")
@@ -100,5 +110,5 @@ def check_exists(database: str) -> None:
     file = file_of(database)
     if file is not None and not file.exists():
         raise NoDatabaseError(
-            f"there is no database at {file}; is --database (or ORDER_SAGAS_DATABASE) right?"
+            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE)"
         )

@@ -1,6 +1,7 @@
 """`order-sagas dead-letters`: list, show, replay and discard dead letters."""
 
 import functools
+import json
 from typing import Any
 
 import attrs
@@ -17,6 +18,8 @@ from order_sagas.bridges.operations.dead_letters import (
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
+from order_sagas.system.cli.operator_options import current_user
+from order_sagas.system.cli.orders import CSV_HELP
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -28,7 +31,7 @@ from order_sagas.system.cli.output import (
     say_if_idle,
 )
 from order_sagas.system.cli.public_json import ByName
-from order_sagas.system.cli.saga_actions import current_user
+from order_sagas.system.cli.search import print_csv, time_value
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
@@ -95,18 +98,32 @@ def _asked(function: Any) -> Any:
 
 @dead_letters_group.command("list")
 @click.option("--all", "everything", is_flag=True, help="Include replayed and discarded ones.")
+@click.option(
+    "--topic", default="", shell_complete=complete.topics, help="Only those of this topic."
+)
+@click.option("--error", default="", help="Only those whose error has this.")
+@click.option("--since", callback=time_value, metavar="TIME", help="Only those since this time.")
+@click.option("--until", callback=time_value, metavar="TIME", help="Only those before this time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
 @settings_options(*LOG_SETTINGS)
-def list_command(everything: bool, as_json: bool, settings: Settings) -> None:
+def list_command(
+    everything: bool, as_json: bool, as_csv: bool, settings: Settings, **which: Any
+) -> None:
     """List dead letters, the oldest first."""
-    letters = dead_letters(settings).all()
+    letters = dead_letters(settings).choose(DeadLetterFilter(**which), marked=True)
     shown = [letter for letter in letters if everything or not letter.mark]
+    if as_csv:
+        rows = [_as_json(letter) for letter in shown]
+        print_csv([{**row, "headers": json.dumps(row["headers"].values)} for row in rows])
+        return
     if as_json:
         print_json([_as_json(letter) for letter in shown])
         return
     if not shown:
         closed = f" {len(letters):,} replayed or discarded; --all shows them." if letters else ""
-        echo(f"There are no dead letters.{closed}")
+        such = " such" if any(which.values()) else ""
+        echo(f"There are no{such} dead letters.{closed}")
         return
     console().print(_table(shown))
 

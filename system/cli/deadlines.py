@@ -10,6 +10,7 @@ from order_sagas.bridges.operations.far_deadlines import FarDeadline, far_deadli
 from order_sagas.bridges.storage import queries
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import confirm
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -19,7 +20,6 @@ from order_sagas.system.cli.output import (
     plain_table,
     say_if_idle,
 )
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 

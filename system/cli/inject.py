@@ -6,10 +6,14 @@ from contextlib import suppress
 import click
 import msgspec
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.topics import DEAD_LETTERS
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.records.record import Headers
+from order_sagas.bridges.storage.operator_actions import TOPIC
 from order_sagas.system.app import App, app_of
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
@@ -21,9 +25,17 @@ from order_sagas.system.settings import Settings, settings_options
 @click.option("--key", help="The record's key; by default the order id (or the warehouse).")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @click.option("--raw", is_flag=True, help="Append VALUE unchecked, even if it cannot be decoded.")
+@operator_options
 @settings_options(*LOG_SETTINGS)
 def inject_command(
-    topic: str, value: str, key: str | None, headers: tuple[str, ...], raw: bool, settings: Settings
+    topic: str,
+    value: str,
+    key: str | None,
+    headers: tuple[str, ...],
+    raw: bool,
+    by: str,
+    why: str,
+    settings: Settings,
 ) -> None:
     """Append the record VALUE (JSON, or - for standard input) to TOPIC.
 
@@ -49,10 +61,14 @@ def inject_command(
     if problem:
         echo(f"Warning: {problem}; it will be a dead letter.", err=True)
     with open_log(settings) as log:
-        record = log.outgoing(
-            topic, key if key is not None else _key(app, topic, fields), content, _headers(headers)
-        )
-        log.append(record)
+        key = key if key is not None else _key(app, topic, fields)
+        record = log.outgoing(topic, key, content, _headers(headers))
+        with log.transaction() as cursor:
+            log.put(cursor, [record])
+            note_effects(
+                log.db, cursor, Origin(), kind=TOPIC, targets=[f"{topic}/{key}"], action="inject",
+                step=str(fields.get("status", "")), by=by, why=why, now=SystemClock().now(),
+            )  # fmt: skip
     echo(f"One record put on {topic}, partition {record.partition}.")
     say_if_idle(log)
 

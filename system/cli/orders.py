@@ -8,7 +8,7 @@ import click
 
 from order_sagas.actors.money import money
 from order_sagas.bridges.storage import queries
-from order_sagas.bridges.storage.search import search_orders
+from order_sagas.bridges.storage.search import Found, Search, search_orders
 from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
 from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.saga_registry import orders_saga
@@ -63,14 +63,13 @@ def orders_command(
     definition = orders_saga(settings)
     which = search_of(wanted, looked_for)
     with queries.reading(settings.database) as db:
-        if which.of_content or which.prefix:
-            find = partial(search_orders, db, which, saga=definition.name)
-            rows = found_rows(find, limit or None)
-        else:
-            rows = queries.orders(db, wanted, limit or None, definition.name)
-    if as_csv:
-        print_csv(rows)
-        return
+        searched = search_orders if which.of_content or which.prefix else _every_order
+        find = partial(searched, db, which, saga=definition.name)
+        found = found_rows(find, limit or None)
+        if as_csv:
+            print_csv(found)
+            return
+        rows = [*found]
     if as_json:
         print_json(rows)
         return
@@ -86,6 +85,12 @@ def orders_command(
             row["code"] or "", moment(row["updated_at"]),
         )  # fmt: skip
     print_table(table, len(rows), limit, "order")
+
+
+def _every_order(db: Any, which: Search, limit: int, after: int | None, saga: str) -> Found:
+    """Return a page of all orders in some statuses, those among them that wait in the log."""
+    rows = queries.orders_page(db, which.statuses, limit, after, saga=saga)
+    return Found(rows, rows[-1]["no"] if len(rows) == limit else None)
 
 
 def amount(row: dict[str, Any]) -> str:

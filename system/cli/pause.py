@@ -9,8 +9,8 @@ from order_sagas.bridges.operations import PauseOperations, ReasonNeededError
 from order_sagas.bridges.storage.deferred import INTAKE
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, moment, open_log, say_if_idle
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 

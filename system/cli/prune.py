@@ -9,11 +9,15 @@ import click
 from rich.console import Console
 
 from order_sagas.actors.words import many
+from order_sagas.bridges.operations.action_log import note_effect
 from order_sagas.bridges.operations.archive import ArchiveFile
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.database_url import file_of
+from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.order_retention import Round
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, open_store
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, moment, print_json, told_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
@@ -44,9 +48,16 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
     help="Append each order to FILE, as a line of JSON, before it is deleted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@operator_options
 @settings_options("app", "database", "partitions", "kafka")
 def prune_command(
-    older_than: float, dry_run: bool, archive: Path | None, as_json: bool, settings: Settings
+    older_than: float,
+    dry_run: bool,
+    archive: Path | None,
+    as_json: bool,
+    by: str,
+    why: str,
+    settings: Settings,
 ) -> None:
     """Delete orders that ended long ago, with all that belongs to them.
 
@@ -72,6 +83,8 @@ def prune_command(
         told = partial(_told, done, dry_run=dry_run)
         stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
         status = stack.enter_context(Console(stderr=True).status(""))
+        if not dry_run:  # also of what was done when it is interrupted
+            stack.callback(_note, store, done, now - older_than, by, why)
         while not done.done:
             began = time.monotonic()
             done.step(None, now)
@@ -94,3 +107,13 @@ def prune_command(
 def _told(done: Round, *, dry_run: bool) -> str:
     orders, records = many(done.pruned.orders, "order"), many(done.pruned.records, "record")
     return f"{orders} and {records} of the log {'would be deleted' if dry_run else 'deleted'}"
+
+
+def _note(store: Store, done: Round, before: float, by: str, why: str) -> None:
+    """Store in the log of operators' actions what was pruned."""
+    pruned, rest = done.pruned, "" if done.done else "; it was broken off"
+    note_effect(
+        store.db, SYSTEM, "orders", action="prune", by=by, why=why, now=time.time(),
+        detail=f"{many(pruned.orders, 'order')} that ended before {moment(before)} UTC, and "
+        f"{many(pruned.records, 'record')} of the log{rest}",
+    )  # fmt: skip

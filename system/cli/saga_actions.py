@@ -1,7 +1,6 @@
 """`retry`, `skip`, `resume`, `cancel`: send operators' commands to one saga or many."""
 
 import functools
-import getpass
 from collections import Counter
 from typing import Any
 
@@ -24,6 +23,7 @@ from order_sagas.bridges.operations.sagas import AT_ONCE
 from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
+from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -41,14 +41,6 @@ from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
 """Maximum number of sagas listed before a bulk command is confirmed."""
-
-
-def current_user() -> str:
-    """Return the name of the operating system user, for the history; "unknown" if it has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a process without a user, as in a container
-        return "unknown"
 
 
 @attrs.frozen

@@ -88,13 +88,11 @@ def sagas_group(
         return
     which = search_of(wanted, looked_for)
     with queries.reading(settings.database) as db:
-        if which.of_content or which.saga:
-            rows = found_rows(partial(search_sagas, db, which), limit or None)
-        else:
-            rows = queries.sagas_of(db, wanted, limit or None)
-    if as_csv:
-        print_csv(rows)
-        return
+        found = found_rows(partial(search_sagas, db, which), limit or None)
+        if as_csv:
+            print_csv(found)
+            return
+        rows = [*found]
     if as_json:
         print_json([{"saga_id": saga_id_of(row["saga"], row["order_id"]), **row} for row in rows])
         return

@@ -1,23 +1,25 @@
 """Options that find orders and sagas by what is stored about them, and lists as CSV."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import click
 
-from order_sagas.actors.clock import iso
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.search import Found, Search
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import print_lines
+from order_sagas.system.cli.public_json import public
 
 _AMOUNT = "EUR 499.50, or minor units"
 _PAGE = 500
 
 
-def _time(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+def time_value(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
+    """Return the value of an option for a time, in epoch seconds; None if it is not given."""
     if given is None:
         return None
     try:
@@ -52,14 +54,16 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         ),
         click.option("--version", type=int, help="Only with this version of the definition."),
         click.option(
-            "--since", callback=_time, metavar="TIME", help="Only begun at this time or later."
-        ),
-        click.option("--until", callback=_time, metavar="TIME", help="Only begun before this."),
-        click.option(
-            "--ended-since", callback=_time, metavar="TIME", help="Only ended then or later."
+            "--since", callback=time_value, metavar="TIME", help="Only begun then or later."
         ),
         click.option(
-            "--ended-until", callback=_time, metavar="TIME", help="Only ended before this."
+            "--until", callback=time_value, metavar="TIME", help="Only begun before this."
+        ),
+        click.option(
+            "--ended-since", callback=time_value, metavar="TIME", help="Only ended then or later."
+        ),
+        click.option(
+            "--ended-until", callback=time_value, metavar="TIME", help="Only ended before this."
         ),
     ]  # fmt: skip
     own = [
@@ -112,29 +116,23 @@ def search_of(statuses: Sequence[str], given: dict[str, Any]) -> Search:
     )
 
 
-def found_rows(find: Callable[..., Found], limit: int | None) -> list[dict[str, Any]]:
-    """Return what a search finds in the whole history, at most `limit` rows."""
-    rows: list[dict[str, Any]] = []
-    after = None
-    while limit is None or len(rows) < limit:
-        found = find(limit=_PAGE if limit is None else min(_PAGE, limit - len(rows)), after=after)
-        rows += [{name: row[name] for name in row if name != "no"} for row in found.rows]
+def found_rows(find: Callable[..., Found], limit: int | None) -> Iterator[dict[str, Any]]:
+    """Yield what a search finds in the whole history, at most `limit` rows, a page at a time."""
+    left, after = limit, None
+    while left is None or left > 0:
+        found = find(limit=_PAGE if left is None else min(_PAGE, left), after=after)
+        for row in found.rows[:left]:
+            yield {name: row[name] for name in row if name != "no"}
+        left = None if left is None else left - len(found.rows)
         after = found.after
         if after is None:
-            break
-    return rows[:limit]
+            return
 
 
-def print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    """Print rows as CSV with a line of names; times in ISO 8601. Nothing if there are none."""
-    if not rows:
-        return
-    lines = [
-        [iso(value) if _is_time(name, value) else value for name, value in row.items()]
-        for row in rows
-    ]
-    print_lines(csv_lines([[*rows[0]], *lines]))
-
-
-def _is_time(name: str, value: Any) -> bool:
-    return isinstance(value, float) and (name.endswith("_at") or name == "deadline")
+def print_csv(rows: Iterable[dict[str, Any]]) -> None:
+    """Print rows as CSV with a line of names, as `public` has them. Nothing if there are none."""
+    some, names = iter(rows), False
+    while chunk := [public(row) for row in islice(some, _PAGE)]:
+        head = [] if names else [[*chunk[0]]]
+        print_lines(csv_lines([*head, *([*row.values()] for row in chunk)]))
+        names = True

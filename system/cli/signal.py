@@ -7,6 +7,7 @@ from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_
 from order_sagas.bridges.operations import NoSuchMessageError
 from order_sagas.bridges.operations.signals import SignalOperations
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, say_if_idle
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
@@ -17,8 +18,11 @@ from order_sagas.system.settings import Settings, settings_options
 @click.argument("saga_id", shell_complete=complete.saga_ids)
 @click.argument("message", shell_complete=complete.signals)
 @click.option("--data", default="{}", help="The fields of the message, as a JSON object.")
+@operator_options
 @settings_options(*LOG_SETTINGS)
-def signal_command(saga_id: str, message: str, data: str, settings: Settings) -> None:
+def signal_command(
+    saga_id: str, message: str, data: str, by: str, why: str, settings: Settings
+) -> None:
     """Send the saga SAGA_ID the signal MESSAGE that it waits for.
 
     \N{BACKSPACE}
@@ -46,6 +50,6 @@ def signal_command(saga_id: str, message: str, data: str, settings: Settings) ->
     except InvalidMessageError as error:
         raise click.UsageError(f"--data: {error}") from None
     with open_log(settings) as log:
-        operations.send(saga_id, signal, log)
+        operations.send(saga_id, signal, log, by, why)
     echo(f"Sent. Result: {suggestion('trace', order_id)}")
     say_if_idle(log)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,9 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag
+from order_sagas.bridges.storage.operator_actions import SYSTEM
+from order_sagas.system.cli.action_note import note_outside
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
@@ -81,8 +85,9 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
 
 
 @click.command("stop")
+@operator_options
 @settings_options("database", "log_dir", "kafka")
-def stop_command(settings: Settings) -> None:
+def stop_command(by: str, why: str, settings: Settings) -> None:
     """Stop the system that runs on this database, as Ctrl-C would: current batches are finished.
 
     Exit codes: 0 it stopped, 1 none ran, or it did not stop in time.
@@ -95,6 +100,11 @@ def stop_command(settings: Settings) -> None:
         os.kill(locked_by, signal.SIGTERM)
     elif not asked:
         raise click.ClickException("no system runs on this database, as far as can be seen here")
+    pids = sorted({run.pid for run in asked} | ({locked_by} if locked_by else set()))
+    note_outside(
+        settings.database, SYSTEM, socket.gethostname(), action="stop", by=by, why=why,
+        detail=f"process {', '.join(map(str, pids))}",
+    )  # fmt: skip
     for run in asked:
         if not run.wait(until - time.monotonic()):
             raise _does_not_stop(run.pid)

@@ -7,13 +7,17 @@ from typing import Any
 import click
 import msgspec
 
+from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.participants import STOCK
 from order_sagas.actors.words import many
 from order_sagas.bridges.intake.csv_table import FileError, check_encoding, decode_text
 from order_sagas.bridges.intake.stock_files import loads_of, read_stock
 from order_sagas.bridges.logs.log_writer import LogWriter
+from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.operator_actions import WAREHOUSE
 from order_sagas.system.cli.commands import Group
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
     console,
@@ -43,10 +47,17 @@ def stock_group() -> None:
     default="",
     help="Encoding of FILE, such as cp1252. Default: UTF-8, or by its BOM.",
 )
+@operator_options
 @settings_options(*LOG_SETTINGS)
 @click.pass_context
 def load_command(
-    ctx: click.Context, file: Path, again: bool, encoding: str, settings: Settings
+    ctx: click.Context,
+    file: Path,
+    again: bool,
+    encoding: str,
+    by: str,
+    why: str,
+    settings: Settings,
 ) -> None:
     """Add the stock in FILE, a CSV with a header: sku,quantity,warehouse.
 
@@ -70,7 +81,7 @@ def load_command(
         echo("There are no goods in it.")
         return
     with open_log(settings) as log:
-        new = _put(log, loads)
+        new = _put(log, loads, by, why)
     if not new:
         echo("Nothing changed: this delivery was loaded before. If it came twice, add --again.")
         return
@@ -80,7 +91,7 @@ def load_command(
     say_if_idle(log)
 
 
-def _put(log: LogWriter, loads: list[Any]) -> int:
+def _put(log: LogWriter, loads: list[Any], by: str, why: str) -> int:
     """Append the loads that are new, and record their ids in `order_keys`. Returns their number."""
     db, mark = log.db, log.db.placeholder
     records = {
@@ -100,6 +111,11 @@ def _put(log: LogWriter, loads: list[Any]) -> int:
                 [(order_id, log.outgoing("", order_id, b"").partition) for order_id in records],
             )
             log.put(cursor, records.values())
+            note_effects(
+                db, cursor, Origin(), kind=WAREHOUSE,
+                targets=sorted({load.warehouse for load in loads if load.order_id in records}),
+                action="load stock", by=by, why=why, now=SystemClock().now(),
+            )  # fmt: skip
     return len(records)
 
 

@@ -22,7 +22,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "dead-letters list": _LOG,
     "status": ("app", "database", "partitions", "log_dir", "kafka"),
     "database migrate": ("database",),
-    "topics create": ("app", "kafka", "partitions"),
+    "topics create": ("app", "database", "kafka", "partitions"),
     "trace": ("database", "log_dir"),
     "show": ("app", "database"),
     "orders": ("app", "database"),

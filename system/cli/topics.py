@@ -13,10 +13,13 @@ from order_sagas.bridges.records.asyncapi import asyncapi
 from order_sagas.bridges.records.wire_forms import writers_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.action_note import note_outside
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, print_document, print_json
 from order_sagas.system.kafka_settings import KafkaAccess, connection_of
 from order_sagas.system.saga_registry import registry_of
@@ -33,8 +36,9 @@ def topics_group() -> None:
 
 
 @topics_group.command("create")
-@settings_options("app", "kafka", "partitions", "replication", "retention_hours")
-def create_command(settings: Settings) -> None:
+@operator_options
+@settings_options("app", "database", "kafka", "partitions", "replication", "retention_hours")
+def create_command(by: str, why: str, settings: Settings) -> None:
     """Create the missing topics. Existing topics are not changed.
 
     All topics have the same number of partitions, which can never be changed: it decides which
@@ -53,6 +57,11 @@ def create_command(settings: Settings) -> None:
     for topic in topics:
         what = "created" if topic in made else "already exists"
         echo(f"{topic:<22}{many(settings.partitions, 'partition')}, {what}")
+    if made:
+        note_outside(
+            settings.database, SYSTEM, "topics", action="create topics", by=by, why=why,
+            detail=", ".join(made),
+        )  # fmt: skip
 
 
 @topics_group.command("check")
@@ -92,9 +101,16 @@ def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None
 )
 @click.option("--from-end", is_flag=True, help="Pass over what the topics hold now.")
 @bulk_options
+@operator_options
 @settings_options("app", "services", "database", "kafka", "kafka_group", "partitions")
 def accept_reset_command(
-    topics: tuple[str, ...], from_end: bool, yes: bool, dry_run: bool, settings: Settings
+    topics: tuple[str, ...],
+    from_end: bool,
+    yes: bool,
+    dry_run: bool,
+    by: str,
+    why: str,
+    settings: Settings,
 ) -> None:
     """Read topics on that were created again, or have lost their last records.
 
@@ -119,7 +135,7 @@ def accept_reset_command(
     writing, now = connect(settings.database), SystemClock().now()
     try:
         with queries.reading(settings.database) as db:
-            accept(writing, db, settings.kafka_group, found, now, from_end=from_end)
+            accept(writing, db, settings.kafka_group, found, now, by=by, why=why, from_end=from_end)
     finally:
         writing.close()
     echo(f"{many(len(found), 'partition')} will be read from {place}.")

@@ -1,4 +1,4 @@
-"""What `status` tells first: what a person has to see to."""
+"""The first lines of `status`: what needs a person."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

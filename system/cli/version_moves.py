@@ -13,8 +13,8 @@ from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.preparation import check_version, version_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.database import check_exists
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo
-from order_sagas.system.cli.saga_actions import current_user
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -27,11 +27,11 @@ LOG = "migrate"
 @click.argument("name", shell_complete=complete.sagas)
 @click.option("--to", type=click.IntRange(min=1), required=True, help="The version to move to.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be moved, and change nothing.")
-@click.option(
-    "--by", default=current_user, help="The operator's name, for the history. Default: you."
-)
+@operator_options
 @settings_options("database", "app", "deadline_scale", "log_dir")
-def migrate_command(name: str, to: int, dry_run: bool, by: str, settings: Settings) -> None:
+def migrate_command(
+    name: str, to: int, dry_run: bool, by: str, why: str, settings: Settings
+) -> None:
     """Move the sagas in flight of the definition NAME to one of its versions.
 
     The newer definition of the two declares in `migrates` which step is which. `--to` a former
@@ -54,8 +54,7 @@ def migrate_command(name: str, to: int, dry_run: bool, by: str, settings: Settin
         opened.callback(db.close)
         check_version(version_of(db))
         moves = VersionMoves(db, registry_of(settings), name, to)
-        act = moves.plan if dry_run else moves.run
-        done = act(by, clock.now())
+        done = moves.plan(by, clock.now()) if dry_run else moves.run(by, clock.now(), why)
     _tell(done, name, to, dry_run)
     if done.refused:
         sys.exit(1)

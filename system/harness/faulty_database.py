@@ -10,10 +10,11 @@ import attrs
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Record
-from order_sagas.bridges.storage.connection import Connection, SqliteConnection
+from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
+from order_sagas.bridges.storage.sqlite import SqliteConnection
 from order_sagas.bridges.storage.store import Changes, Claim, Store
 from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails, Strike
 from order_sagas.system.harness.worker_state import WorkerState
@@ -102,6 +103,10 @@ class Database:
             if self._owners.get(shard) is not worker:
                 self._owners[shard] = worker
                 self.handovers[shard] += 1
+
+    def owner(self, shard: int) -> WorkerState | None:
+        """Return the worker that claimed this shard last."""
+        return self._owners.get(shard)
 
     def commit(self, worker: WorkerState, store: Store, changes: Changes, now: float) -> list[int]:
         """Commit, or fail as planned for this commit.

@@ -155,6 +155,7 @@ class Harness:
                 batch_size=batch_size,
                 # None are used here; this avoids a timer that does not belong to a saga.
                 keep_idempotency_keys=None,
+                keep_operator_actions=None,
             ),
             connect=self.stage.database.connect,
             app=app,

@@ -42,7 +42,7 @@ def _remote(registry: Registry, remote: Any) -> type[Service]:
         """Answer a command or a compensation."""
         saga = registry.newest[command.saga_id.partition("/")[0]]
         step = saga.row_named(command.step)
-        if step is None:
+        if step is None or step.kind == "wait":  # a reminder is for a person
             return NOTHING
         rng = random.Random(f"remote/{command.order_id}/{command.step}")
         if ":undo/" in command.event_id:

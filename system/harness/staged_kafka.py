@@ -5,7 +5,8 @@ from functools import partial
 from typing import ClassVar
 
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.kafka import KafkaLogAdapter, ShardsAssigned
+from order_sagas.bridges.processor.consumer_events import ShardsAssigned
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.simulated_client import SimulatedClient

@@ -2,7 +2,8 @@
 
 Every call is checked: while the same worker owns the shard, it must not repeat a call that is in
 progress or whose outcome it has received. A call whose outcome was received before a regular stop
-must not be repeated either.
+must not be repeated either, except by a worker that was suspended between its commit and the call,
+and has lost the shard without knowing it: the key of the call is what protects against that.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class VirtualCalls:
         handover = self._handover(call.order_id)
         if self._under_way.get(call.id) == handover:
             calls.on_violation(_twice(call, "while it was under way"))
-        if calls.known.get(call.id) == handover:
+        if self._owns(call.order_id) and calls.known.get(call.id) == handover:
             calls.on_violation(_twice(call, "although its outcome was known before the last stop"))
         if self._answered.get(call.id) == handover:
             calls.on_violation(_twice(call, "although the worker knew its outcome"))
@@ -100,8 +101,13 @@ class VirtualCalls:
             self._stage.calls.known |= self._answered
 
     def _handover(self, order_id: str) -> int:
-        shard = partition_for(order_id.encode(), self._stage.partitions)
-        return self._stage.database.handovers[shard]
+        return self._stage.database.handovers[self._shard(order_id)]
+
+    def _owns(self, order_id: str) -> bool:
+        return self._stage.database.owner(self._shard(order_id)) is self._worker
+
+    def _shard(self, order_id: str) -> int:
+        return partition_for(order_id.encode(), self._stage.partitions)
 
     def _end(self, result: CallDone, done: Done) -> None:
         handover = self._under_way.pop(result.id, 0)

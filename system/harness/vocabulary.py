@@ -8,7 +8,7 @@ import msgspec
 
 from order_sagas.actors.messages import status
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.rows import Each
+from order_sagas.actors.sagas.rows import Each, Wait
 from order_sagas.actors.sagas.step import Step
 from order_sagas.system.harness.known_names import declining
 
@@ -144,11 +144,15 @@ def vocabulary_of(registry: Registry, sent: Sequence[bytes]) -> Vocabulary:
 
 
 def _steps(registry: Registry) -> dict[tuple[str, str], Step[Any, Any]]:
-    """The steps by the names of their saga and their own, or that of their items."""
+    """The steps by the names of their saga and their own, or that of their items.
+
+    Not waits: what they send is a reminder, and nobody answers it.
+    """
     return {
         (saga.name, step.item_name if isinstance(step, Each) else step.name): step
         for saga in registry
         for step in saga.rows
+        if not isinstance(step, Wait)
     }
 
 

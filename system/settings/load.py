@@ -119,7 +119,7 @@ def _config_file(given: Path | str | None, env: Mapping[str, str]) -> Path | Non
 
 
 def _check_owner(file: Path, layer: Layer) -> None:
-    """Refuse settings that run code, in a file of another user that merely lies here.
+    """Refuse settings that run code if the file belongs to another user.
 
     Raises SettingError.
     """

@@ -115,11 +115,17 @@ class Settings:
         kinds.integer(1, 1_000_000),
         "Maximum number of early replies that a worker keeps; further ones are dead letters.",
     )
+    keep_operator_actions: float | None = _setting(
+        400 * 86_400.0,
+        kinds.optional_duration(),
+        "How long the log of operators' actions is kept; none: for ever.",
+    )
     approval_above: tuple[tuple[str, int], ...] = _setting(
         (),
         kinds.money_limits(),
         "Amounts of orders above which an operator's cancel, and what goes on with a "
-        "compensation, needs the approval of a second person; empty: none.",
+        "compensation, needs the approval of a second person; empty: none. Without http_tokens, a "
+        "person is the name that is given.",
     )
     services: str = _setting(
         COMMANDED,

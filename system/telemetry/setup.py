@@ -91,7 +91,7 @@ def metrics_served(settings: Settings, telemetry: Telemetry, report: Ask) -> Ite
     from order_sagas.system.telemetry.role_lag import WithRoleLag
 
     worker = Labelled(OneWorker(telemetry.meter, report))
-    collector = WithRoleLag(worker, log_access(settings).lag)
+    collector = WithRoleLag(worker, log_access(settings, again_and_again=True).lag)
     with Endpoint(*address_of(settings.metrics), collector, _reader_check(settings)):
         yield
 
@@ -110,7 +110,7 @@ def metrics_of_run(
     from order_sagas.system.telemetry.endpoint import Endpoint, WholeRun, address_of
     from order_sagas.system.telemetry.role_lag import WithRoleLag
 
-    collector = WithRoleLag(WholeRun(metrics), log_access(settings).lag)
+    collector = WithRoleLag(WholeRun(metrics), log_access(settings, again_and_again=True).lag)
     with Endpoint(*address_of(settings.metrics), collector, _reader_check(settings)):
         yield
 

@@ -146,18 +146,18 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
 
     # The third: chosen in the list, and retried together.
     troubled.provider.is_down = False
-    page.get_by_role("link", name="All that need attention").click()
+    groups(page).get_by_role("link", name="Show them").click()
     page.get_by_label("Choose C-00").check()
     expect(page.locator(".chosen")).to_contain_text("1 chosen")
     page.get_by_label("All on this page").check()
     expect(page.locator(".chosen")).to_contain_text(f"{CANCELLED} chosen")
-    seen(page, "orders-chosen")
+    seen(page, "sagas-chosen")
     page.get_by_role("button", name="Retry the chosen").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("the provider is back")
     page.get_by_role("dialog").get_by_role("button", name=f"Retry {CANCELLED} sagas").click()
     finished(page, f"Retry {CANCELLED} sagas").get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_text("No order is like that.")).to_be_visible()
-    seen(page, "orders-none-like-that")
+    expect(page.get_by_text("No saga is like that.")).to_be_visible()
+    seen(page, "sagas-none-like-that")
 
     # Dead letters of one kind are discarded as a group.
     page.goto(f"{troubled.url}#/dead-letters")

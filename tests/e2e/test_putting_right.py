@@ -77,6 +77,8 @@ def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page
     broken_shop.provider.is_down = False
     page.get_by_role("main").focus()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("checkbox", name="All of these")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(retry_all).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Retry 2 sagas")
@@ -200,6 +202,8 @@ def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(the_queue(page).get_by_role("checkbox", name="Choose A-1")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(the_queue(page).get_by_role("link", name="A-1")).to_be_focused()
     page.keyboard.press("Tab")
     retry = the_queue(page).get_by_role("button", name="Retry")
@@ -224,6 +228,29 @@ def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
     expect(the_queue(page)).to_have_count(0)
 
     expect(page.get_by_role("heading", name=re.compile("^Needs attention"))).to_be_focused()
+
+
+def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_page):
+    """A group of one cause, and one of another: they are retried together, the rest is left."""
+    for number in range(2, 8):
+        broken_shop.order(f"A-{number}")
+    broken_shop.load(PEN=2)
+    broken_shop.ask("services/stock/pause", why="it is counted")
+    broken_shop.order("B-1")
+    failed = '{"orderId": "B-1", "status": "STOCK_RESERVATION_FAILED", "code": "damaged"}'
+    broken_shop.put_raw("stock-events", failed, key="B-1")
+    page = open_page(broken_shop.url)
+    expect(page.locator("#attention-section .badge")).to_have_text("8")
+    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} place-order")
+    expect(the_queue(page)).to_have_count(1)  # those of the group stand there
+    page.get_by_label("Choose B-1").check()
+    the_groups(page).get_by_role("checkbox").check()
+    broken_shop.provider.is_down = False
+    page.get_by_role("button", name="Retry the chosen").click()
+    dialog = page.get_by_role("dialog", name="Retry 8 sagas")
+    dialog.get_by_role("button", name="Retry 8 sagas").click()
+
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
 
 
 def test_what_is_paused_is_shown_and_goes_on(shop, open_page):

@@ -47,6 +47,32 @@ def test_a_saga_that_waits_for_a_person_is_answered(travel, open_page):
     expect(page.locator(".related")).to_contain_text("Runs for insurance of book-trip/T-1")
 
 
+def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
+    """In place of that of orders: of any status, by definition, with a way to each."""
+    travel.begin("book-trip", "T-1", travellers=1, nights=1, card="4242", insured=True)
+    travel.begin("book-trip", "T-2", travellers=3, nights=1, card="4242", car=True)
+    page = open_page(f"{travel.url}#/orders")
+    rows = page.locator("table.orders tbody tr")
+    expect(page.get_by_role("heading", name="Sagas")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_contain_text("Sagas")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="insure-trip 1")).to_contain_text("completed")
+    page.get_by_text("Search by content").click()
+    page.get_by_label("Saga", exact=True).fill("book-trip")
+    page.get_by_role("button", name="Search").click()
+    expect(rows).to_have_count(2)
+    page.get_by_label("Status").select_option("running")
+    expect(rows).to_have_count(1)
+    expect(page).to_have_url(re.compile("saga=RUNNING&definition=book-trip$"))
+    page.get_by_label("Choose T-2").check()
+    expect(page.get_by_role("button", name="Cancel order the chosen")).to_be_visible()
+    rows.get_by_role("link", name="T-2").click()
+    expect(page.get_by_role("heading", name="Saga book-trip/T-2")).to_be_visible()
+    page.goto(f"{travel.url}#/")
+
+    expect(page.get_by_role("region", name="All sagas")).to_contain_text("completed")
+
+
 def test_what_was_sent_and_what_came_is_behind_each_event(shop, open_page):
     """As it stands in the log; the attempts are on an axis that can be zoomed."""
     shop.load(PEN=10)
@@ -84,6 +110,8 @@ def test_a_saga_says_whose_pause_it_waits_for(shop, open_page):
     expect(waits).to_contain_text("the provider moves")
     expect(page.locator(".kept")).to_contain_text("PROCESS_PAYMENT of payment-events")
     expect(page.locator(".flow [data-phase=SENT]")).to_contain_text("paused")
+    row = page.get_by_role("table", name="Steps").get_by_role("row", name="process payment")
+    expect(row).to_contain_text("payments is paused")  # in place of a deadline
     waits.get_by_role("button", name="Unpause payments").click()
     page.get_by_role("dialog").get_by_role("button", name="Unpause").click()
     expect(page.locator(".saga-head .status")).to_have_text("completed")

@@ -1,11 +1,14 @@
 """What somebody sees who only looks."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.connection import connect
+from order_sagas.bridges.storage.history import Figures, HistoryTable
 
 # One browser for all of them: on one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -39,7 +42,31 @@ def test_the_overview_goes_on_by_itself(shop, open_page):
     expect(orders.get_by_role("listitem").filter(has_text="completed")).to_contain_text("1")
     expect(orders.get_by_role("listitem").filter(has_text="cancelled")).to_contain_text("1")
     expect(page.locator("[data-figure=flight] .value")).to_have_text("0")
+    ended = page.locator("[data-figure=ended]")
+    expect(ended).to_contain_text("no figures are kept yet")
+
+
+def test_the_lines_of_the_overview_are_those_that_the_system_keeps(shop, open_page):
+    """They are there at once, whoever looks; figures that nobody writes any more are not now's."""
+    begin = int(time.time()) // 10 * 10 - 600
+    db = connect(shop.settings.database)
+    for number in range(60):
+        at = begin + 10 * number
+        HistoryTable(db).add(Figures(at=at, source="a", ended=20, cancelled=5, in_flight=number))
+    page = open_page(shop.url)
+    figure = page.locator("[data-figure=ended]")
+
+    expect(figure.locator(".value")).to_have_text("2.0")
+    expect(figure.locator(".line")).to_have_attribute("d", re.compile("^M.*L"))
     expect(page.locator("[data-figure=flight] .line")).to_have_attribute("d", re.compile("^M.*L"))
+    expect(page.locator("[data-figure=failed] .value")).to_have_text("25 %")
+    expect(page.locator("#since")).to_contain_text("The last 10 min")
+    with db.transaction() as cursor:
+        cursor.execute(f"DELETE FROM history WHERE at > {begin + 300}")
+    db.close()
+    page.reload()
+    expect(figure.locator(".value")).to_have_text("\N{EN DASH}")
+    expect(figure).to_contain_text("not known since")
 
 
 def test_a_compensation_is_told_with_its_reason(shop, open_page):
@@ -75,6 +102,19 @@ def test_orders_are_found_by_their_beginning_and_status(shop, open_page):
     page.get_by_label("Id begins with").fill("A-1")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Order A-1")).to_be_focused()
+
+
+def test_an_address_that_cannot_be_followed_says_so(shop, open_page):
+    """A status or a filter that nobody knows shows no list, as if it were all there is."""
+    shop.order("A-1")
+    page = open_page(f"{shop.url}#/orders?status=NONSENSE")
+    expect(page.get_by_role("alert")).to_contain_text("'NONSENSE' is none of SUBMITTED")
+    expect(page.locator("table.orders .id")).to_have_count(0)
+    page.goto(f"{shop.url}#/orders?customr=ann")
+    expect(page.get_by_role("alert")).to_contain_text("customr: there is no such parameter")
+    page.goto(f"{shop.url}#/orders?status=NEEDS_ATTENTION")  # of sagas: the list of them
+
+    expect(page.get_by_text("No saga is like that.")).to_be_visible()
 
 
 def test_orders_are_read_page_by_page(shop, open_page):

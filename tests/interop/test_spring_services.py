@@ -103,7 +103,8 @@ def test_orders_of_spring_services_all_end_and_nothing_is_done_twice(
         with ThreadPoolExecutor(4) as pool:
             placed = pool.map(lambda order_id: place(services["order"].port, order_id), ORDERS)
             for name in ("payment", "stock"):
-                wait_until(at_least(services[name], COUNT // 4), f"{name} to be at work")
+                at_work = at_least(services[name], COUNT // 4)
+                wait_until(at_work, f"{name} to be at work", IN_TIME)
                 services[name].kill()
                 services[name].start()
             lines = [json.dumps({**ORDER, "orderId": order_id}) for order_id in SUBMITTED]

@@ -47,6 +47,10 @@ def distributions() -> dict[str, Path]:
     return {"sdist": sdist, "wheel": wheel}
 
 
+# All ways install the same files, as a test below checks: the longer tests run in one of them.
+first = pytest.mark.parametrize("installed", [way("wheel")], indirect=True)
+
+
 @pytest.fixture(scope="module", params=[way("wheel"), way("sdist"), way("image")])
 def installed(request, tmp_path_factory, repository, distributions) -> Environment:
     """An environment with the package and its optional parts, installed in each of the ways."""
@@ -114,6 +118,27 @@ def test_the_package_is_the_only_one_that_an_environment_gets(installed) -> None
     assert PACKAGE == installed.run("python", "-c", program).strip()
 
 
+def test_every_way_installs_the_files_of_the_wheel(installed, distributions) -> None:
+    """Each file with the same content, by the hashes that pip has noted."""
+    with zipfile.ZipFile(distributions["wheel"]) as wheel:
+        (record,) = (name for name in wheel.namelist() if name.endswith(".dist-info/RECORD"))
+        expected = files_of(wheel.read(record).decode())
+    (record,) = installed.folder.glob(f"lib/*/site-packages/{record}")
+
+    assert expected == files_of(record.read_text())
+    assert f"{PACKAGE}/system/cli/main.py" in expected
+
+
+def files_of(record: str) -> dict[str, str]:
+    """The hash of each file of the package, as the text of a RECORD has them."""
+    rows = (line.split(",") for line in record.splitlines())
+    return {
+        name: digest
+        for name, digest, _ in rows
+        if name.startswith(f"{PACKAGE}/") and "__pycache__" not in name
+    }
+
+
 def test_the_demo_runs(installed) -> None:
     """Whatever packages its user has."""
     said = installed.order_sagas("demo", "--orders", "200", "--seed", "1")
@@ -121,6 +146,7 @@ def test_the_demo_runs(installed) -> None:
     assert "completed" in said
 
 
+@first
 def test_orders_of_a_file_go_through_two_workers_and_nothing_listens(installed) -> None:
     """The main job: start, load, submit, audit; the sockets of all processes are counted."""
     database = f"sqlite:///{installed.project / 'data' / 'orders.db'}"
@@ -163,11 +189,13 @@ def test_http_serves_the_api_and_the_page(installed) -> None:
         assert 0 == service.stop()
 
 
+@first
 def test_simulate_runs(installed) -> None:
     """With a few seeds."""
     installed.order_sagas("simulate", "--seeds", "3")
 
 
+@first
 def test_a_project_uses_the_pytest_plugin(installed) -> None:
     """In a project whose packages have our names; `python -m pytest` puts them on the path."""
     (installed.project / "test_orders.py").write_text(
@@ -182,6 +210,7 @@ def test_a_project_uses_the_pytest_plugin(installed) -> None:
     assert "1 passed" in installed.run("pytest", "-q", "test_orders.py")
 
 
+@first
 def test_a_new_project_passes_its_tests(installed) -> None:
     """The templates are installed too, and use nothing but what is installed."""
     installed.order_sagas("new", "travel")
@@ -193,7 +222,7 @@ def test_a_new_project_passes_its_tests(installed) -> None:
     assert "57 passed" in done.stdout
 
 
-@pytest.mark.parametrize("installed", [way("wheel")], indirect=True)
+@first
 def test_an_app_is_tested_and_simulated_without_the_repository(installed, tmp_path) -> None:
     """The travel example, in another folder; nothing else of the repository is importable."""
     shutil.copytree(ROOT / "examples" / "travel", tmp_path / "examples" / "travel")

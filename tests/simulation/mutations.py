@@ -31,6 +31,7 @@ from order_sagas.bridges.kafka.publication import Publication
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.external_calls import ExternalCalls
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter
+from order_sagas.bridges.processor.outbox_publisher import OutboxPublisher
 from order_sagas.bridges.processor.outcome_queue import OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.processor import BatchProcessor
@@ -449,9 +450,8 @@ def _(monkeypatch):
 @mutation("after a rollback the shards are not claimed again", workers=2)
 def _(monkeypatch):
     def wrong(self):
-        for handover, _ in self._queue:
+        for handover in self._queue.drop_unless(()):
             self._reader.done(handover)
-        self._queue.clear()
         self._positions.clear()
 
     monkeypatch.setattr(KafkaLogAdapter, "on_rolled_back", wrong)
@@ -464,7 +464,7 @@ def _(monkeypatch):
 
 @mutation("what Kafka did not acknowledge is not published again", workers=2)
 def _(monkeypatch):
-    monkeypatch.setattr(KafkaLogAdapter, "_publish_again", lambda self: None)
+    monkeypatch.setattr(OutboxPublisher, "_publish_again", lambda self: None)
 
 
 @mutation("a record that is too large leaves no dead letter", workers=2)
@@ -473,7 +473,7 @@ def _(monkeypatch):
         self._unpublished.pop(number)
         self._published.append(number)
 
-    monkeypatch.setattr(KafkaLogAdapter, "_too_large", wrong)
+    monkeypatch.setattr(OutboxPublisher, "_too_large", wrong)
 
 
 @mutation("what a former owner of a shard had not published stays in the outbox", workers=2)

@@ -15,6 +15,8 @@ from order_sagas.system.harness import (
     Duplicate,
     Harness,
     Operator,
+    Pause,
+    WorkerStops,
     an_order,
     minutes,
 )
@@ -122,6 +124,21 @@ def test_a_batch_of_timers_whose_commit_had_no_answer_leaves_nothing_in_the_outb
 
         system.expect(order).to_be(CANCELLED)
         assert [] == outbox(system)
+        system.expect_no_violations()
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_a_call_that_a_suspended_worker_makes_late_has_the_same_key(stopped):
+    """It was taken for a repetition by the owner of the shard, which had stopped meanwhile."""
+    faults = [Pause("after commit", nth=2, seconds=60), WorkerStops(at=50, worker=stopped)]
+    with Harness(local=False, log="topics", workers=2, faults=faults) as system:
+        order = system.place(an_order())
+        system.advance(minutes(5))
+
+        system.expect(order).to_be(COMPLETED)
+        charge = ("payments", "charge", order)
+        assert 2 == system.stage.calls.heard[charge]
+        assert [order] == [*system.stage.calls.keys[charge]]
         system.expect_no_violations()
 
 

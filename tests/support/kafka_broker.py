@@ -5,17 +5,23 @@
 """
 
 import argparse
+import re
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import attrs
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 
 from tests.support import kafka_config
-from tests.support.kafka_jars import jars, why_no_broker
+from tests.support.kafka_jars import CACHE, KAFKA, jars, why_no_broker
+from tests.support.locks import locked
 from tests.support.ports import free_port
 from tests.support.processes import is_alive, wait_until_gone
 
@@ -76,7 +82,7 @@ class KafkaBroker:
         if self.is_running():
             return
         if not (self.data / "meta.properties").exists():
-            self._format()
+            self._prepare()
         read_from = self.log.stat().st_size if self.log.exists() else 0
         process = self._spawn()
         deadline = time.monotonic() + timeout
@@ -98,6 +104,17 @@ class KafkaBroker:
         """Stop and start with the same data, at the same address."""
         self.stop()
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the process inside the context: it is connected to, and answers nothing."""
+        process = self._process()
+        assert process
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
 
     def is_running(self) -> bool:
         """Return True if the process runs; it may still be starting."""
@@ -133,7 +150,17 @@ class KafkaBroker:
         options = [*self.jvm_options, f"-Dlog4j2.configurationFile={self.home}/log4j2.properties"]
         return ["java", *options, "-cp", f"{jars()}/*", main, *arguments]
 
-    def _format(self) -> None:
+    def _prepare(self) -> None:
+        self._configure()
+        prepared = _prepared()
+        shutil.copytree(prepared.data, self.data, dirs_exist_ok=True)
+        properties = self.data / "meta.properties"
+        cluster = f"cluster.id={uuid4()}"
+        properties.write_text(re.sub("cluster[.]id=.*", cluster, properties.read_text()))
+        for name in kafka_config.KEY_FILES:
+            shutil.copy(prepared.home / name, self.home / name)
+
+    def _configure(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         kafka_config.write(
             self.home,
@@ -144,6 +171,10 @@ class KafkaBroker:
             principals=self.principals,
             listeners=self.listeners,
         )
+
+    def _format(self) -> None:
+        self._configure()
+        kafka_config.make_certificate(self.home)
         settings = f"--config={self.home}/server.properties"
         scram = [f"--add-scram={credential}" for credential in kafka_config.scram_credentials()]
         command = self._java(
@@ -165,6 +196,22 @@ class KafkaBroker:
 
     def _end_of_log(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
+
+
+def _prepared() -> KafkaBroker:
+    """Return a broker that never runs, whose storage and keys the others begin with a copy of.
+
+    To make them takes three processes of Java, and as long as a start.
+    """
+    users = crc32(repr(kafka_config.USERS).encode())
+    home = CACHE / f"prepared-{KAFKA}-{users:08x}"
+    with locked(CACHE / "prepared.lock"):
+        if not home.exists():
+            arriving = KafkaBroker(CACHE / "prepared.arriving")
+            shutil.rmtree(arriving.home, ignore_errors=True)
+            arriving._format()
+            arriving.home.rename(home)
+    return KafkaBroker(home)
 
 
 def main() -> None:

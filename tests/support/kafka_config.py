@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _STORE_PASSWORD = "for-tests-only"
+KEY_FILES = ("broker.p12", "broker.crt")
 
 
 class User(NamedTuple):
@@ -101,7 +102,7 @@ def write(
     listeners: Sequence[Listener] = (),
     principals: Sequence[User] = (),
 ) -> None:
-    """Write `server.properties`, `log4j2.properties`, the key store and `broker.crt` to `home`.
+    """Write `server.properties` and `log4j2.properties` to `home`.
 
     With `principals`, these can log in too (PLAIN), and ACLs decide what who logs in may do.
     """
@@ -124,7 +125,6 @@ def write(
     )
     (home / "server.properties").write_text(settings + (_AUTHORIZER if principals else ""))
     (home / "log4j2.properties").write_text(_LOG4J)
-    _make_certificate(home)
 
 
 def scram_credentials() -> list[str]:
@@ -136,7 +136,8 @@ def scram_credentials() -> list[str]:
     ]
 
 
-def _make_certificate(home: Path) -> None:
+def make_certificate(home: Path) -> None:
+    """Make `KEY_FILES` in `home`: the key store, and its certificate as a PEM file."""
     store = [
         "-keystore",
         str(home / "broker.p12"),

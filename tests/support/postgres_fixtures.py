@@ -7,6 +7,7 @@ the wheel. If neither exists, these tests are skipped, or fail if `REQUIRE_POSTG
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -42,13 +43,15 @@ def postgres_url(postgres_server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def own_postgres() -> Iterator[PostgresServer]:
     """A running server for this test only, which may stop, kill and restart it."""
     need_postgres()
-    server = PostgresServer(Path(tmp_path_factory.mktemp("postgres")), durable=False)
-    server.start()
-    yield server
-    server.kill()
+    # Not in pytest's folder: another run, as root, would shut the server's user out of it.
+    with TemporaryDirectory(prefix="order-sagas-tests-") as home:
+        server = PostgresServer(Path(home) / "postgres", durable=False)
+        server.start()
+        yield server
+        server.kill()
 
 
 def need_postgres() -> None:

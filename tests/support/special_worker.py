@@ -60,6 +60,7 @@ def main() -> int:
     actors = ActorSystem(EventLoopBase(clock), transientUnique=True)
     running = start(parts, actors, lambda _: ended.put(1))
     signal.signal(signal.SIGTERM, lambda *_: ended.put(0))
+    running.report()  # it is connected then, and has made the tables
     print("order-sagas is running", flush=True)
     code = ended.get()
     return code or int(not running.stop())

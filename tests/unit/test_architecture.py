@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.markdown import PAGES, ROOT
+
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 GUIDES = [ROOT / name for name in ("CONTRIBUTING.md", "GLOSSARY.md", "SECURITY.md", "RELEASING.md")]
 DOCUMENTS = [ROOT / "ARCHITECTURE.md", *GUIDES, *DECISIONS]
@@ -73,7 +74,7 @@ def test_every_file_and_every_name_is_at_the_place_that_is_told(document: Path) 
     assert [] == wrong + missing
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+@pytest.mark.parametrize("document", [*DOCUMENTS, *PAGES, ROOT / "CHANGELOG.md"], ids=name_of)
 def test_every_link_leads_somewhere(document: Path) -> None:
     """Files, and headings of documents."""
     wrong = []

@@ -52,6 +52,9 @@ USES = (
     # The consumer: whether Kafka answers, and joins of the group that it forgets.
     Use(KafkaConsumer, ("_coordinator", "_net", "_fetcher", "_cluster")),
     Use(ClusterMetadata, ("partitions_for_topic", "topic_id", "unauthorized_topics")),
+    # The producer: whether Kafka answers.
+    Use(KafkaProducer, ("_metadata",)),
+    Use(ClusterMetadata, ("add_listener",)),
     Use(
         ConsumerCoordinator,
         ("coordinator_unknown", "rejoining", "need_rejoin", "request_rejoin"),

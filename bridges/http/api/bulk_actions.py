@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +21,7 @@ from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import BulkActionResult
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
@@ -180,8 +180,8 @@ class BulkActionRoutes:
         body = query.convert(raw, kind)
         by, origin = operator_of(request), origin_of(request, body.request)
         if body.request:
-            await run_in_threadpool(self._check_request, body.request, by)
-        found = await run_in_threadpool(do, body, by, origin)
+            await in_thread(self._check_request, body.request, by)
+        found = await in_thread(do, body, by, origin)
         return answer(found, 200 if body.dry_run else 202)
 
     def _check_request(self, request: str, by: str) -> None:

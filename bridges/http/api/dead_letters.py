@@ -4,7 +4,6 @@ from typing import Any
 
 import attrs
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,13 +14,16 @@ from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
+from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import Origin
 from order_sagas.bridges.operations.dead_letters import (
     DeadLetter,
     DeadLetterError,
+    DeadLetterFilter,
     DeadLetterOperations,
     DeadLetterReader,
 )
@@ -32,7 +34,14 @@ MOST_GROUPS = 100
 LONGEST_NUMBER = 18
 """Maximum number of digits of a dead letter's number."""
 _NUMBER = Parameter("number", {"type": "integer", "minimum": 0}, place="path")
-_ALL = Parameter("all", {"type": "boolean"}, "Include replayed and discarded ones.")
+FILTER = (
+    Parameter("all", {"type": "boolean"}, "Include replayed and discarded ones."),
+    Parameter("topic", query.text_schema(), "Only those of records of this topic."),
+    Parameter("error", query.text_schema(), "Only those whose error has this text, in any case."),
+    Parameter("since", query.text_schema(), f"Only those since this time: {TIME}."),
+    Parameter("until", query.text_schema(), "Only those before this time."),
+)
+"""Query parameters that choose dead letters."""
 
 
 class DeadLetterAction(msgspec.Struct, frozen=True):
@@ -60,7 +69,7 @@ class DeadLetterRoutes:
                 self._list,
                 "List dead letters, the oldest first",
                 {200: DeadLetterPage},
-                (query.LIMIT, query.AFTER_NUMBER, _ALL),
+                (query.LIMIT, query.AFTER_NUMBER, *FILTER),
             ),
             Endpoint(
                 "GET",
@@ -103,14 +112,14 @@ class DeadLetterRoutes:
 
     async def _list(self, request: Request) -> Response:
         limit, after = query.limit(request), query.number(request, "after")
-        everything = query.flag(request, "all")
-        return answer(await run_in_threadpool(self._page, limit, after, everything))
+        which, everything = filter_of(request), query.flag(request, "all")
+        return answer(await in_thread(self.page, which, limit, after, everything))
 
     async def _groups(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._grouped))
+        return answer(await in_thread(self._grouped))
 
     async def _show(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._one, _number(request)))
+        return answer(await in_thread(self._one, _number(request)))
 
     async def _replay(self, request: Request) -> Response:
         return await self._act(request, "replay")
@@ -125,7 +134,7 @@ class DeadLetterRoutes:
         body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
         if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
-        return answer(await run_in_threadpool(self._do, action, number, by, body, origin), 202)
+        return answer(await in_thread(self._do, action, number, by, body, origin), 202)
 
     def _do(
         self, action: str, number: int, by: str, body: DeadLetterAction, origin: Origin
@@ -158,14 +167,26 @@ class DeadLetterRoutes:
     def _one(self, number: int) -> DeadLetterView:
         return _view(_get(DeadLetterReader(self._dependencies.letters()), number))
 
-    def _page(self, limit: int, after: int | None, everything: bool) -> DeadLetterPage:
+    def page(
+        self, which: DeadLetterFilter, limit: int, after: int | None, everything: bool
+    ) -> DeadLetterPage:
+        """Return a page of the dead letters that match; of `everything`, or of the open ones."""
         reader = DeadLetterReader(self._dependencies.letters())
-        letters, more = reader.page(limit, after, marked=everything)
-        after = letters[-1].number if more else None
+        letters, following = reader.page(limit, after, marked=everything, which=which)
         return DeadLetterPage(
             dead_letters=[_view(each) for each in letters],
-            next=None if after is None else str(after),
+            next=None if following is None else str(following),
         )
+
+
+def filter_of(request: Request) -> DeadLetterFilter:
+    """Return which dead letters are asked for. Raises Problem 422 for an invalid parameter."""
+    return DeadLetterFilter(
+        topic=query.text(request, "topic"),
+        error=query.text(request, "error"),
+        since=time_parameter(request, "since"),
+        until=time_parameter(request, "until"),
+    )
 
 
 def _number(request: Request) -> int:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.actors.sagas.state import SagaState, decode_plain
+from order_sagas.actors.sagas.state import (
+    DONE,
+    UNDO_BACKOFF,
+    UNDO_SENT,
+    UNDO_STUCK,
+    UNDONE,
+    SagaState,
+    decode_plain,
+)
 from order_sagas.bridges.durations import BUCKETS, bucket_of, quantile
 from order_sagas.bridges.http.api.definition_views import DefinitionView
 from order_sagas.bridges.http.api.schemas import View
@@ -14,6 +22,9 @@ from order_sagas.bridges.storage.schema import sagas
 
 SAMPLED = 2000
 """Number of sagas, the newest ones, from whose histories the figures of steps are taken."""
+
+WAS_DONE = frozenset({DONE, UNDO_SENT, UNDO_BACKOFF, UNDO_STUCK, UNDONE})
+"""Phases of a step that was done, though it may be undone since."""
 
 Version = tuple[str, int]
 """Name and version of a definition."""
@@ -29,7 +40,10 @@ class StepFigures(View):
     failed: int
     """Sagas that were compensated because of it."""
     failure_share: float | None
-    """Share of failures among those that were done or failed, from 0 to 1; null without any."""
+    """Share of failures among those that were done or failed, from 0 to 1.
+
+    Null without any, and for a step that is told and not waited for.
+    """
     duration_p50: float | None
     """Median of the seconds from its first command to its end, repetitions included."""
     duration_p95: float | None
@@ -97,11 +111,18 @@ def figures_of(
     version = (definition.saga, definition.version)
     stage_of = {step.step: step.stage for step in definition.steps}
     row_of = {step.item: step.step for step in definition.steps if step.item}
+    told = {
+        place: step.step
+        for place, step in enumerate(definition.steps)
+        if step.kind == "step" and not step.done
+    }
     steps = {name: _Step() for name in stage_of}
     sampled = 0
     for progress in newest:
         sampled += 1
         _count(progress, stage_of, row_of, steps)
+        for place, name in told.items():  # nobody answers: only its state tells
+            steps[name].done += progress.steps[place].phase in WAS_DONE
     waiting: Counter[str] = Counter()
     for name, count in in_flight.by_step[version].items():
         waiting[_row(name, row_of)] += count
@@ -109,11 +130,14 @@ def figures_of(
         definition=definition,
         in_flight=dict(in_flight.by_status[version]),
         sampled=sampled,
-        steps=[_figures(name, waiting[name], found) for name, found in steps.items()],
+        steps=[
+            _figures(name, waiting[name], found, answers=name not in told.values())
+            for name, found in steps.items()
+        ],
     )
 
 
-def _figures(name: str, in_flight: int, found: _Step) -> StepFigures:
+def _figures(name: str, in_flight: int, found: _Step, *, answers: bool) -> StepFigures:
     total = found.done + found.failed
     p50, p95 = (quantile(found.durations, share) for share in (0.5, 0.95))
     return StepFigures(
@@ -121,7 +145,7 @@ def _figures(name: str, in_flight: int, found: _Step) -> StepFigures:
         in_flight=in_flight,
         done=found.done,
         failed=found.failed,
-        failure_share=round(found.failed / total, 4) if total else None,
+        failure_share=round(found.failed / total, 4) if total and answers else None,
         duration_p50=None if p50 is None else round(p50, 6),
         duration_p95=None if p95 is None else round(p95, 6),
     )

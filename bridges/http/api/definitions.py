@@ -1,7 +1,6 @@
 """`/api/v1/definitions`: the sagas of the app, with how each version and each step does."""
 
 import sqlalchemy as sa
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +21,7 @@ from order_sagas.bridges.http.api.definition_views import (
 from order_sagas.bridges.http.api.endpoint import Endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import answer
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.schema import saga_versions
 
@@ -47,7 +47,7 @@ class DefinitionRoutes:
         ]
 
     async def _list(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._definitions))
+        return answer(await in_thread(self._definitions))
 
     def _definitions(self) -> DefinitionsView:
         with self._reader.moment() as db:

@@ -9,7 +9,6 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.config import Dependencies
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
@@ -67,7 +67,7 @@ class MetricRoutes:
         self._seconds.labels(method, route).observe(seconds)
 
     async def _show(self, request: Request) -> Response:
-        text = await run_in_threadpool(generate_latest, self._registry)
+        text = await in_thread(generate_latest, self._registry)
         return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,8 +19,10 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import moment
+from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
@@ -48,6 +49,8 @@ FILTER = (
         "Only those with one of these.",
         explode=True,
     ),
+    Parameter("since", query.text_schema(), f"Only those asked for since this time: {TIME}."),
+    Parameter("until", query.text_schema(), "Only those asked for before this time."),
 )
 """Query parameters that choose actions."""
 MOST = 500
@@ -117,7 +120,7 @@ class OperatorActionRoutes:
     async def _list(self, request: Request) -> Response:
         which = filter_of(request)
         limit, after = query.limit(request), query.number(request, "after")
-        return answer(await run_in_threadpool(self.page, which, limit, after))
+        return answer(await in_thread(self.page, which, limit, after))
 
     def page(
         self, which: actions.ActionFilter, limit: int, after: int | None
@@ -132,7 +135,7 @@ class OperatorActionRoutes:
 
     async def _progress(self, request: Request) -> Response:
         name = query.order_id_of(request, "request")
-        return answer(await run_in_threadpool(self._progress_of, name))
+        return answer(await in_thread(self._progress_of, name))
 
     def _progress_of(self, name: str) -> RequestProgress:
         with self._reader.moment() as db:
@@ -151,7 +154,7 @@ class OperatorActionRoutes:
         by, options = operator_of(request), self._options
         raw = await read_body(request, options.max_body, options.timeout)
         body: Approval = query.convert(raw, Approval)
-        receipt = await run_in_threadpool(self._decided, body, by, approve=approve)
+        receipt = await in_thread(self._decided, body, by, approve=approve)
         return answer(receipt, 202)
 
     def _decided(self, body: Approval, by: str, *, approve: bool) -> ApprovalReceipt:
@@ -176,7 +179,8 @@ def filter_of(request: Request) -> actions.ActionFilter:
     """Return which actions are asked for. Raises Problem 422 for an invalid parameter."""
     texts = {name: query.text(request, name) for name in _TEXTS}
     outcomes = tuple(query.one_of(request, "outcome", OUTCOMES))
-    return actions.ActionFilter(**texts, outcomes=outcomes)
+    since, until = (time_parameter(request, name) for name in ("since", "until"))
+    return actions.ActionFilter(**texts, outcomes=outcomes, since=since, until=until)
 
 
 def _view(row: dict[str, Any]) -> OperatorActionView:

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,6 +29,7 @@ from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
 from order_sagas.bridges.http.server.caller_slots import CallerSlots
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Caller, Role
 from order_sagas.bridges.intake.installation_secret import installation_secret
 from order_sagas.bridges.intake.intake import Verdict
@@ -103,7 +103,6 @@ class OrderRoutes:
                 {200: OrderPage},
                 (
                     query.status_parameter(ORDER_STATUSES),
-                    query.PREFIX,
                     *OF_ORDERS,
                     query.LIMIT,
                     query.AFTER_NUMBER,
@@ -132,7 +131,7 @@ class OrderRoutes:
         key = client_key(request)
         raw = await read_body(request, self._options.max_body, self._options.timeout)
         if key and not self._secret:
-            self._secret = await run_in_threadpool(self._read_secret)
+            self._secret = await in_thread(self._read_secret)
         lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "").lower()
         given, order = read_order(raw, order_id_for(key, self._secret), lenient=lenient)
         order = in_trace_of(order, request)
@@ -155,18 +154,18 @@ class OrderRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, ORDER_STATUSES)
         limit, after = query.limit(request), query.number(request, "after")
-        which = order_search(request, statuses, query.prefix(request))
-        page = await run_in_threadpool(self._reader.find_orders, which, limit, after)
+        which = order_search(request, statuses)
+        page = await in_thread(self._reader.find_orders, which, limit, after)
         return answer(page)
 
     async def _show(self, request: Request) -> Response:
         order_id, seconds = query.order_id_of(request), query.wait(request)
         await self._check_submitter(request.scope["caller"], order_id)
-        found = await run_in_threadpool(self._reader.order, order_id)
+        found = await in_thread(self._reader.order, order_id)
         if found and seconds and found.status not in CLOSED:
             with self._waits.taken(request.scope["caller"]):
                 await self._ends.wait(order_id, seconds)
-            found = await run_in_threadpool(self._reader.order, order_id)
+            found = await in_thread(self._reader.order, order_id)
         if found is None:
             raise _UNKNOWN
         return answer(found)
@@ -175,7 +174,7 @@ class OrderRoutes:
         """Raise Problem 404 if the caller may only read orders of its own, and this is none."""
         if caller.role & Role.READ:
             return
-        if await run_in_threadpool(self._reader.submitter, order_id) != caller.name:
+        if await in_thread(self._reader.submitter, order_id) != caller.name:
             raise _UNKNOWN
 
 

@@ -3,64 +3,47 @@
 Each method reads in one transaction and blocks: call it on a thread, not on an event loop.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from order_sagas.actors.entities import Order
-from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.actors.money import money
-from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import Phase, SagaState, Status, saga_id_of
+from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
+from order_sagas.bridges.http.api.order_views import order_summary, order_view
+from order_sagas.bridges.http.api.saga_views import (
+    GROUPS,
+    attention_groups,
+    listed_saga,
+    saga_view,
+)
 from order_sagas.bridges.http.api.schemas import (
-    HistoryEntry,
-    NotificationView,
-    OrderLineView,
     OrderPage,
-    OrderSummary,
     OrderView,
-    PauseView,
-    PaymentView,
-    ReservationView,
-    SagaGroup,
     SagaGroups,
     SagaPage,
-    SagaSummary,
     SagaView,
     Snapshot,
-    StepView,
     StockLevelView,
     StockView,
     moment,
 )
+from order_sagas.bridges.http.api.snapshot import Snapshots
 from order_sagas.bridges.http.api.totals import Totals
-from order_sagas.bridges.operations import Paused, pauses_that_last
-from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
 from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.queries.result import Row
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
 
-Row = dict[str, Any]
-
 CLOSED = (Order.COMPLETED, Order.CANCELLED, Order.ROLLED_BACK)
 """Final statuses of an order."""
-ATTENTION = 20
-"""Maximum number of sagas that need attention in a snapshot."""
-GROUPS = 50
-"""Maximum number of groups of sagas that need attention."""
-DEADLINES = 8
-"""Maximum number of sagas with the earliest deadlines in a snapshot."""
 
 _orders = table_of(Order)
 
@@ -76,14 +59,8 @@ class ReadModel:
         starts = registry.started_by.get(OrderCreated)
         self._orders_saga = starts.name if starts else ""
         """The saga that orders start; empty if the app takes no orders."""
-        self._waited_for = [
-            step.name
-            for saga in registry.newest.values()
-            for step in saga.rows
-            if step.done or step.undone
-        ]
-        self._services = ServicesOfSteps(registry)
         self._totals = Totals(self.moment)
+        self._snapshots = Snapshots(registry, self._totals, self._orders_saga)
         self._engine = reading_engine(database, pool_pre_ping=True)
         self._fits = False
         """Whether the database was found to have the schema version of this program."""
@@ -129,7 +106,7 @@ class ReadModel:
         with self.moment() as db:
             rows = queries.orders_page(db, statuses, limit + 1, after, prefix, self._orders_saga)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
-        return OrderPage(orders=[_order_summary(row) for row in rows[:limit]], next=more)
+        return OrderPage(orders=[order_summary(row) for row in rows[:limit]], next=more)
 
     def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
         """Return a page of the orders that a search finds in a part of the history."""
@@ -138,19 +115,19 @@ class ReadModel:
         with self.moment() as db:
             found = search_orders(db, which, limit, after, self._orders_saga)
         return OrderPage(
-            orders=[_order_summary(row) for row in found.rows],
+            orders=[order_summary(row) for row in found.rows],
             next=None if found.after is None else str(found.after),
             searched_back_to=moment(found.back_to),
         )
 
     def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
         """Return a page of the sagas that a search finds in a part of the history."""
-        if not (which.of_content or which.saga):
+        if not (which.of_content or which.saga or which.prefix):
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:
             found = search_sagas(db, which, limit, after[0] if after else None)
         return SagaPage(
-            sagas=[_saga_summary(row) for row in found.rows],
+            sagas=[listed_saga(row) for row in found.rows],
             next=None if found.after is None else f"{found.after}.-",
             searched_back_to=moment(found.back_to),
         )
@@ -166,19 +143,8 @@ class ReadModel:
         if order is None and not own_sagas:
             return None  # an id of something else, such as a stock delivery, or of other sagas
         order = {"order_id": order_id, "status": queries.SUBMITTED, **(order or {})}
-        found = [self.saga_view(row, progress) for row, progress in whole["sagas"]]
-        own = next((each for each in found if each.saga == self._orders_saga), None)
-        return OrderView(
-            **_order_fields(order),
-            saga_status=own.status if own else None,
-            step=own.step if own else None,
-            warehouse=order.get("warehouse"),
-            lines=_lines(order),
-            payment=_view(PaymentView, whole["payment"]),
-            reservation=_view(ReservationView, whole["reservation"]),
-            notification=_view(NotificationView, whole["notification"]),
-            sagas=found,
-        )
+        found = [saga_view(row, progress, self._registry) for row, progress in whole["sagas"]]
+        return order_view(order, whole, found, self._orders_saga)
 
     def submitter(self, order_id: str) -> str | None:
         """Return the name of the token that submitted an order; None if it had none."""
@@ -215,12 +181,12 @@ class ReadModel:
             rows = queries.sagas_page(db, statuses, limit + 1, after)
         last = rows[limit - 1] if len(rows) > limit else None
         more = f"{last['no']}.{last['saga']}" if last else None
-        return SagaPage(sagas=[_saga_summary(row) for row in rows[:limit]], next=more)
+        return SagaPage(sagas=[listed_saga(row) for row in rows[:limit]], next=more)
 
     def groups(self) -> SagaGroups:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
-            return SagaGroups(groups=_groups(db))
+            return SagaGroups(groups=attention_groups(db))
 
     def retrying(self) -> RetryingGroups:
         """Return the sagas that retry a step, in groups."""
@@ -247,7 +213,7 @@ class ReadModel:
         """Return the saga with this id, or the only saga of the order with this id, or None."""
         with self.moment() as db:
             found = self.find_saga(db, name)
-        return self.saga_view(*found) if found else None
+        return saga_view(*found, self._registry) if found else None
 
     @staticmethod
     def find_saga(db: sa.Connection, name: str) -> tuple[Row, SagaState] | None:
@@ -259,45 +225,6 @@ class ReadModel:
                 return row, progress
         found = (queries.order(db, name) or {"sagas": ()})["sagas"]
         return found[0] if len(found) == 1 else None
-
-    def saga_view(self, row: Row, progress: SagaState) -> SagaView:
-        """Return the view of a stored saga."""
-        summary = _saga_summary(row)
-        return SagaView(
-            **msgspec.structs.asdict(summary),
-            steps=[
-                StepView(
-                    step=name,
-                    phase=Phase(state.phase).name,
-                    attempt=state.attempt,
-                    since=moment(state.since),
-                    deadline=moment(state.deadline),
-                )
-                for name, state in zip(self._steps(progress), progress.steps, strict=True)
-            ],
-            history=[
-                HistoryEntry(
-                    at=moment(entry.at) or "",
-                    event=entry.event,
-                    step=entry.step,
-                    attempt=entry.attempt,
-                    cause=entry.cause,
-                    note=entry.note,
-                    times=entry.times,
-                    last=moment(entry.last),
-                    offset=round(entry.at - progress.started_at, 6),
-                )
-                for entry in progress.history
-            ],
-        )
-
-    def _steps(self, progress: SagaState) -> list[str]:
-        """Return the step names; numbered names if the saga's definition is not registered."""
-        try:
-            saga = self._registry.get(progress.saga, progress.version)
-        except UnknownSagaError:
-            return [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-        return names_of(saga, progress)
 
     # --- the rest -----------------------------------------------------------------------------
 
@@ -311,138 +238,5 @@ class ReadModel:
 
         Totals may be older than the rest: see `Totals`.
         """
-        now = time.time()
-        in_flight = (
-            sa.select(sagas.c.status, sa.func.count())
-            .where(sagas.c.status.in_(queries.IN_FLIGHT))  # by the index of statuses
-            .group_by(sagas.c.status)
-        )
-        waiting = (
-            sa.select(
-                sagas.c.saga,
-                sagas.c.step,
-                sa.func.count(),
-                sa.func.min(sagas.c.deadline),
-                sa.func.count(sa.case((sagas.c.deadline < now, 1))),
-            )
-            .where(sagas.c.ended_at.is_(None))
-            .group_by(sagas.c.saga, sagas.c.step)
-        )
         with self.moment() as db:
-            orders, ended = self._totals.of(db)
-            by_status = ended | _counts(db, in_flight)
-            pauses = pauses_that_last(db)
-            names = {each.name for each in pauses}
-            by_step = dict.fromkeys(self._waited_for, 0)
-            oldest, overdue, paused_overdue = None, 0, 0
-            for saga, step, count, deadline, late in db.execute(waiting):
-                by_step[step] = by_step.get(step, 0) + count
-                if self._services.paused(saga, step, names):
-                    paused_overdue += late
-                    continue
-                overdue += late
-                if deadline is not None and (oldest is None or deadline < oldest):
-                    oldest = deadline
-            return Snapshot(
-                at=moment(now) or "",
-                orders=orders,
-                sagas=by_status,
-                steps=by_step,
-                needs_attention=[
-                    _saga_summary(row) for row in queries.needing_attention(db, ATTENTION)
-                ],
-                groups=_groups(db),
-                in_flight=sum(by_step.values()),
-                overdue=overdue,
-                paused_overdue=paused_overdue,
-                oldest_deadline=moment(oldest),
-                oldest_deadlines=[
-                    self._with_pause(_saga_summary(row), names)
-                    for row in queries.oldest(db, DEADLINES)
-                ],
-                paused=[pause_view(each) for each in pauses],
-            )
-
-    def _with_pause(self, saga: SagaSummary, names: set[str]) -> SagaSummary:
-        service = self._services.paused(saga.saga, saga.step, names)
-        return msgspec.structs.replace(saga, paused=service) if service else saga
-
-
-def _groups(db: sa.Connection) -> list[SagaGroup]:
-    return [
-        SagaGroup(
-            saga=row["saga"],
-            step=row["step"],
-            code=row["code"],
-            count=row["count"],
-            oldest=moment(row["oldest"]) or "",
-        )
-        for row in queries.attention_groups(db, GROUPS)
-    ]
-
-
-def pause_view(pause: Paused) -> PauseView:
-    """Return the view of a pause."""
-    return PauseView(
-        name=pause.name,
-        by=pause.by,
-        why=pause.why,
-        since=moment(pause.since) or "",
-        kept=pause.kept,
-    )
-
-
-def _counts(db: sa.Connection, query: sa.Executable) -> dict[str, int]:
-    return {row[0]: row[1] for row in db.execute(query)}
-
-
-def _order_fields(row: Row) -> Row:
-    names = ("order_id", "status", "customer_id", "amount", "currency", "code", "reason")
-    fields = {name: row.get(name) for name in names}
-    times = {name: moment(row.get(name)) for name in ("created_at", "updated_at")}
-    return {**fields, **times, "amount_text": _amount_text(row)}
-
-
-def _amount_text(row: Row) -> str | None:
-    amount = row.get("amount")
-    return None if amount is None else money(amount, row.get("currency") or "")
-
-
-def _order_summary(row: Row) -> OrderSummary:
-    return OrderSummary(
-        **_order_fields(row), saga_status=row["saga_status"], step=row["step"] or None
-    )
-
-
-def _saga_summary(row: Row) -> SagaSummary:
-    return SagaSummary(
-        saga_id=saga_id_of(row["saga"], row["order_id"]),
-        order_id=row["order_id"],
-        saga=row["saga"],
-        version=row["version"],
-        status=row["status"],
-        step=row["step"],
-        deadline=moment(row["deadline"]),
-        code=row["code"],
-        reason=row["reason"],
-        started_at=moment(row["started_at"]) or "",
-        ended_at=moment(row["ended_at"]),
-        paused=None,
-    )
-
-
-def _lines(row: Row) -> list[OrderLineView]:
-    return msgspec.convert(row.get("lines", []), list[OrderLineView])
-
-
-def _view(kind: type[Any], row: Row | None) -> Any:
-    """Build a view from the fields of an entity's row that the view has."""
-    if row is None:
-        return None
-    fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
-    fields["updated_at"] = moment(row["updated_at"])
-    if "amount" in fields:
-        fields["amount_text"] = _amount_text(row)
-    if "lines" in fields:
-        fields["lines"] = _lines(row)
-    return kind(**fields)
+            return self._snapshots.take(db)

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from order_sagas.bridges.http.api.endpoint import JSON, Endpoint, Handle
+from order_sagas.bridges.http.api.redacted_views import redacted_view
 from order_sagas.bridges.http.problems import wrong_parameter
-from order_sagas.bridges.http.server.authentication import permit
+from order_sagas.bridges.http.server.authentication import current_caller, permit
 from order_sagas.bridges.http.server.middleware import ROUTE
+from order_sagas.bridges.http.server.tokens import Role
 
 
 def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
@@ -29,7 +31,7 @@ def _dispatch(methods: dict[str, Endpoint]) -> Handle:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         request.scope[ROUTE] = endpoint.documented_path
         permit(request.scope["caller"], endpoint.role)
-        if endpoint.path.startswith("/api/"):  # a probe or a scraper may add what it likes
+        if endpoint.path.startswith("/api/"):  # probes and scrapers add parameters of their own
             _check_parameters(request, endpoint.query)
         return await endpoint.handle(request)
 
@@ -45,5 +47,10 @@ def _check_parameters(request: Request, known: tuple[str, ...]) -> None:
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a response with the struct `body` encoded as JSON."""
+    """Return a response with the struct `body` encoded as JSON, redacted as the caller's role says.
+
+    To be called in the task of the request.
+    """
+    if not current_caller.get().role & Role.ACT:
+        body = redacted_view(body)
     return Response(msgspec.json.encode(body), status, headers, JSON)

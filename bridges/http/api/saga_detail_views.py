@@ -107,7 +107,7 @@ class SagaDetailView(SagaView):
     kept: list[KeptMessage] = []
     """Oldest first."""
     messages: list[MessageView] | None = None
-    """Oldest first; null if they were not asked for, or are not at hand."""
+    """Oldest first; null if they were not asked for, or cannot be read."""
     messages_problem: str = ""
     """Why messages are missing."""
     links: list[LinkView] = []

@@ -18,24 +18,24 @@ from order_sagas.bridges.http.api.definition_views import (
     definition_view,
     stored_definition_view,
 )
-from order_sagas.bridges.http.api.read_model import ReadModel, pause_view
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.saga_detail_views import (
     KeptMessage,
     LinkView,
     MessageView,
     SagaDetailView,
 )
+from order_sagas.bridges.http.api.saga_views import saga_view
 from order_sagas.bridges.http.api.saga_waits import Waiting
 from order_sagas.bridges.http.api.schemas import moment
+from order_sagas.bridges.http.api.snapshot import pause_view
 from order_sagas.bridges.operations import pauses_that_last
-from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.order_records import OrderRecord, OrderRecords
 from order_sagas.bridges.storage.schema import saga_versions
 
 _log = structlog.get_logger(__name__)
 
-Redact = Callable[[Any], Any]
 RecordsOf = Callable[[str, Collection[str], Sequence[float]], OrderRecords]
 LinksOf = Callable[[str, str, str], Mapping[str, str]]
 
@@ -51,29 +51,25 @@ class SagaDetails:
         self._records_of = records_of
         self._links_of = links_of
 
-    def detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView | None:
-        """Return the saga with this id, or the only one of the order with this id, or None.
-
-        Unless `whole`, card numbers and mail addresses in the bodies of messages are replaced.
-        """
-        redact = _as_it_is if whole else redacted_values
+    def detail(self, name: str, *, messages: bool) -> SagaDetailView | None:
+        """Return the saga with this id, or the only one of the order with this id, or None."""
         with self._reader.moment() as db:
             found = self._reader.find_saga(db, name)
             if found is None:
                 return None
             row, progress = found
-            view = self._reader.saga_view(row, progress)
+            view = saga_view(row, progress, self._registry)
             pauses = {each.name: pause_view(each) for each in pauses_that_last(db)}
             fields: dict[str, Any] = {
                 "definition": self._definition(db, progress),
-                "kept": _kept(db, progress, redact),
+                "kept": _kept(db, progress),
             }
             keys = {progress.order_id}
             if definition := self._registered(progress):
                 fields |= _waiting(db, definition, progress, pauses)
                 keys |= fields.pop("keys", set())
         if messages:
-            fields |= self._messages(progress, keys, redact)
+            fields |= self._messages(progress, keys)
         traceparent = progress.start.get("traceparent", "") if progress.start else ""
         links = self._links_of(progress.saga_id, progress.order_id, traceparent)
         fields["links"] = [LinkView(name=name, url=url) for name, url in links.items()]
@@ -96,16 +92,14 @@ class SagaDetails:
             return None
         return stored_definition_view(progress.saga, progress.version, decode_shape(shape))
 
-    def _messages(
-        self, progress: SagaState, keys: Collection[str], redact: Redact
-    ) -> dict[str, Any]:
+    def _messages(self, progress: SagaState, keys: Collection[str]) -> dict[str, Any]:
         moments = {progress.started_at, *(entry.at for entry in progress.history)}
         try:
             found = self._records_of(progress.order_id, keys, [*moments])
         except BridgeError as error:
             return {"messages_problem": str(error)}
         causes = {entry.cause for entry in progress.history}
-        views = [_message(record, redact) for record in found.records]
+        views = [_message(record) for record in found.records]
         own = [
             view
             for view, saga_id in views
@@ -136,7 +130,7 @@ def _waiting(
         return {}
 
 
-def _kept(db: sa.Connection, progress: SagaState, redact: Redact) -> list[KeptMessage]:
+def _kept(db: sa.Connection, progress: SagaState) -> list[KeptMessage]:
     early = [{**each, "target": "early"} for each in queries.early_of(db, progress.order_id)]
     kept = sorted([*early, *queries.deferred_of(db, progress.order_id)], key=lambda row: row["at"])
     views = []
@@ -148,13 +142,13 @@ def _kept(db: sa.Connection, progress: SagaState, redact: Redact) -> list[KeptMe
                 topic=row["topic"],
                 why=row["target"],
                 status=_text(body, "status"),
-                body=redact(body),
+                body=body,
             )
         )
     return views
 
 
-def _message(record: OrderRecord, redact: Redact) -> tuple[MessageView, str]:
+def _message(record: OrderRecord) -> tuple[MessageView, str]:
     """The view of a record, and the id of the saga that it names."""
     body = _decoded(record.value.decode(errors="replace"))
     attempt = body.get("attempt") if isinstance(body, dict) else 0
@@ -168,7 +162,7 @@ def _message(record: OrderRecord, redact: Redact) -> tuple[MessageView, str]:
         status=_text(body, "status"),
         step=_text(body, "step"),
         attempt=attempt if isinstance(attempt, int) else 0,
-        body=redact(body),
+        body=body,
     )
     return view, _text(body, "sagaId")
 
@@ -183,16 +177,3 @@ def _decoded(value: str) -> Any:
 def _text(body: Any, name: str) -> str:
     found = body.get(name) if isinstance(body, dict) else ""
     return found if isinstance(found, str) else ""
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def redacted_values(value: Any) -> Any:
-    """Return plain data with every text in it redacted."""
-    if isinstance(value, str):
-        return redacted(value)
-    if isinstance(value, dict):
-        return {name: redacted_values(each) for name, each in value.items()}
-    return [redacted_values(each) for each in value] if isinstance(value, list) else value

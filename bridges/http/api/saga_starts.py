@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +13,8 @@ from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.body_schemas import signal_body, start_body
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
+from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaReceipt
@@ -22,15 +22,26 @@ from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
 from order_sagas.bridges.http.server.authentication import LOCAL
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.intake.intake import Verdict
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
 from order_sagas.bridges.intake.order_schema import InvalidOrderError, check_order
 from order_sagas.bridges.intake.saga_starts import SagaStarts
-from order_sagas.bridges.operations import NoSuchMessageError, NoSuchSagaError, NotPossibleError
+from order_sagas.bridges.operations import (
+    NoSuchMessageError,
+    NoSuchSagaError,
+    NotPossibleError,
+    Origin,
+)
 from order_sagas.bridges.operations.signals import SignalOperations
 
 PATH = "/api/v1/sagas"
+_WHY = Parameter(
+    "why",
+    query.text_schema(query.LONGEST_REASON),
+    "The reason, for the log of operators' actions.",
+)
 
 _REFUSED = {
     Verdict.CONFLICT: Problem(409, "the saga was started before with other content"),
@@ -56,6 +67,7 @@ class SagaStartRoutes:
                 self._signal,
                 "Send a saga a signal that it waits for",
                 {202: ActionReceipt},
+                (_WHY,),
                 body=signal_body(self._dependencies.registry),
                 body_required=False,
                 problems=ANY_REQUEST | {409},
@@ -85,7 +97,7 @@ class SagaStartRoutes:
         start = in_trace_of(read_start(saga, await self._body(request)), request)
         caller = request.scope["caller"]
         submitter = "" if caller is LOCAL else caller.name
-        verdict = await run_in_threadpool(self._take, saga, start, submitter)
+        verdict = await in_thread(self._take, saga, start, submitter)
         if verdict in _REFUSED:
             raise _REFUSED[verdict]
         saga_id = saga_id_of(name, start.order_id)
@@ -100,10 +112,13 @@ class SagaStartRoutes:
     async def _signal(self, request: Request) -> Response:
         saga_id, name = query.order_id_of(request), request.path_params["message"]
         raw = await self._body(request, optional=True)
-        by = request.scope["caller"].name
-        return answer(await run_in_threadpool(self._send, saga_id, name, raw, by), 202)
+        by, why = operator_of(request), query.text(request, "why", query.LONGEST_REASON)
+        origin = origin_of(request)
+        return answer(await in_thread(self._send, saga_id, name, raw, by, why, origin), 202)
 
-    def _send(self, saga_id: str, name: str, raw: bytes, by: str) -> ActionReceipt:
+    def _send(
+        self, saga_id: str, name: str, raw: bytes, by: str, why: str, origin: Origin
+    ) -> ActionReceipt:
         try:
             kind = self._signals.message_of(saga_id, name)
         except (NoSuchSagaError, NoSuchMessageError) as error:
@@ -116,8 +131,10 @@ class SagaStartRoutes:
         if signal.order_id != order_id:
             raise wrong_field("#/orderId", f"it has to be {order_id}, or to be left out")
         with self._dependencies.open_log() as log:
-            workers = self._signals.send(saga_id, signal, log)
-        return ActionReceipt(action=name, by=by, workers=workers, saga_id=saga_id)
+            sent = self._signals.send(saga_id, signal, log, by, why, origin)
+        return ActionReceipt(
+            action=name, by=by, workers=sent.running, request=sent.request, saga_id=saga_id
+        )
 
     async def _body(self, request: Request, *, optional: bool = False) -> bytes:
         options = self._options

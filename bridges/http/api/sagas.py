@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +23,7 @@ from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, Saga
 from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
@@ -162,23 +162,22 @@ class SagaRoutes:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
         which = saga_search(request, statuses)
-        return answer(await run_in_threadpool(self._reader.find_sagas, which, limit, after))
+        return answer(await in_thread(self._reader.find_sagas, which, limit, after))
 
     async def _groups(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._reader.groups))
+        return answer(await in_thread(self._reader.groups))
 
     async def _retrying(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._reader.retrying))
+        return answer(await in_thread(self._reader.retrying))
 
     async def _show(self, request: Request) -> Response:
         name, messages = query.order_id_of(request), query.flag(request, "messages")
         timeline = query.flag(request, "timeline", usual=True)
-        whole = bool(request.scope["caller"].role & Role.ACT)
-        saga = await run_in_threadpool(self._detail, name, messages=messages, whole=whole)
+        saga = await in_thread(self._detail, name, messages=messages)
         return answer(await self._with_timeline(saga) if timeline else saga)
 
-    def _detail(self, name: str, *, messages: bool, whole: bool) -> SagaDetailView:
-        found = self._details.detail(name, messages=messages, whole=whole)
+    def _detail(self, name: str, *, messages: bool) -> SagaDetailView:
+        found = self._details.detail(name, messages=messages)
         if found is None:
             raise _no_such_saga()
         return found
@@ -192,7 +191,7 @@ class SagaRoutes:
             problem = "others are being read from the log files; try again later"
             return msgspec.structs.replace(saga, timeline_problem=problem)
         try:
-            timeline = await run_in_threadpool(self._dependencies.timeline, saga.order_id)
+            timeline = await in_thread(self._dependencies.timeline, saga.order_id)
             return msgspec.structs.replace(saga, timeline=timeline)
         except TimelineError as error:
             return msgspec.structs.replace(saga, timeline_problem=str(error))
@@ -212,7 +211,7 @@ class SagaRoutes:
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: SagaAction = query.convert(raw or b"{}", SagaAction)
             send = partial(self._send, action, make, name, body, by, origin)
-            return answer(await run_in_threadpool(send), 202)
+            return answer(await in_thread(send), 202)
 
         return ask
 

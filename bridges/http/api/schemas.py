@@ -104,13 +104,22 @@ class SagaSummary(View):
     """In a snapshot: the paused service that the saga waits for."""
 
 
+class ListedSaga(SagaSummary):
+    """A saga in a list, with what is known of its order; null for a saga without an order."""
+
+    customer_id: str | None
+    amount: MinorUnits | None
+    amount_text: AmountText | None
+    currency: str | None
+
+
 class SagaPage(View):
     """Sagas, newest first. `next` is the `after` of the next page, null on the last page.
 
     A search looks at a part of the history: it may find nothing and have a `next` nevertheless.
     """
 
-    sagas: list[SagaSummary]
+    sagas: list[ListedSaga]
     next: str | None = None
     searched_back_to: str | None = None
     """The start of the oldest saga that a search has looked at."""
@@ -311,7 +320,7 @@ class SagaGroups(View):
 
 
 class CallerView(View):
-    """Whom the server takes the caller for, and what the caller may do."""
+    """The name of the caller, and what the caller may do."""
 
     name: str
     may_submit: bool
@@ -355,6 +364,8 @@ class Snapshot(View):
     """State of the whole system at one moment."""
 
     at: str
+    orders_saga: str
+    """The definition of the sagas that orders start; empty if the app takes no orders."""
     orders: dict[str, int]
     """Number of orders, by status."""
     sagas: dict[str, int]

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 
 from order_sagas.actors.money import amount_of
@@ -13,7 +14,8 @@ from order_sagas.bridges.http.problems import wrong_parameter
 from order_sagas.bridges.storage.search import Search
 
 _AMOUNT = "minor units, or an amount with its currency, such as EUR 499.50"
-_TIME = "a date or a time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30:00Z"
+TIME = "a date or a time in ISO 8601, such as 2026-11-27 or 2026-11-27T09:30:00Z"
+"""How times are written in parameters; without a zone they are in UTC."""
 
 LONGEST = 200
 """Maximum number of characters of a parameter."""
@@ -32,13 +34,13 @@ _OF_BOTH = (
         {"type": "integer"},
         "Only those whose saga has this version of its definition.",
     ),
-    _text("startedFrom", f"Only those whose saga began at this time or later: {_TIME}."),
+    _text("startedFrom", f"Only those whose saga began at this time or later: {TIME}."),
     _text("startedTo", "Only those whose saga began before this time."),
     _text("endedFrom", "Only those whose saga ended at this time or later."),
     _text("endedTo", "Only those whose saga ended before this time."),
 )
-OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *_OF_BOTH)
 OF_ORDERS = (
+    query.PREFIX,
     _text("customer", "Only orders of the customer with this id."),
     _text("sku", "Only orders with this SKU in a line."),
     _text("amountFrom", f"Only orders worth this or more: {_AMOUNT}."),
@@ -46,11 +48,12 @@ OF_ORDERS = (
     _text("currency", "Only orders in this currency."),
     *_OF_BOTH,
 )
+OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *OF_ORDERS)
 """Query parameters."""
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
-def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
+def order_search(request: Request, statuses: list[str]) -> Search:
     """Return what orders are searched for. Raises Problem 422 for an invalid parameter."""
     currency = query.text(request, "currency", LONGEST)
     low, low_currency = _amount(request, "amountFrom")
@@ -61,7 +64,7 @@ def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
         raise wrong_parameter("currency" if currency else "amountTo", words)
     return Search(
         statuses=tuple(statuses),
-        prefix=prefix,
+        prefix=query.prefix(request),
         customer=query.text(request, "customer", LONGEST),
         sku=query.text(request, "sku", LONGEST),
         currency=currencies.pop() if currencies else "",
@@ -74,7 +77,7 @@ def order_search(request: Request, statuses: list[str], prefix: str) -> Search:
 def saga_search(request: Request, statuses: list[str]) -> Search:
     """Return what sagas are searched for. Raises Problem 422 for an invalid parameter."""
     name = query.text(request, "saga", LONGEST)
-    return Search(statuses=tuple(statuses), saga=name, **_of_saga(request))
+    return attrs.evolve(order_search(request, statuses), saga=name)
 
 
 def _of_saga(request: Request) -> dict[str, Any]:
@@ -83,10 +86,10 @@ def _of_saga(request: Request) -> dict[str, Any]:
         "reason": query.text(request, "reason", LONGEST),
         "step": query.text(request, "step", LONGEST),
         "version": query.number(request, "version"),
-        "started_from": _time(request, "startedFrom"),
-        "started_to": _time(request, "startedTo"),
-        "ended_from": _time(request, "endedFrom"),
-        "ended_to": _time(request, "endedTo"),
+        "started_from": time_parameter(request, "startedFrom"),
+        "started_to": time_parameter(request, "startedTo"),
+        "ended_from": time_parameter(request, "endedFrom"),
+        "ended_to": time_parameter(request, "endedTo"),
     }
 
 
@@ -103,7 +106,8 @@ def _amount(request: Request, name: str) -> tuple[int | None, str]:
     return amount, currency
 
 
-def _time(request: Request, name: str) -> float | None:
+def time_parameter(request: Request, name: str) -> float | None:
+    """Return a time in epoch seconds; None if it is missing. Raises Problem 422 for others."""
     text = query.text(request, name, LONGEST)
     if not text:
         return None
@@ -111,4 +115,4 @@ def _time(request: Request, name: str) -> float | None:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise wrong_parameter(name, f"it has to be {_TIME}") from None
+        raise wrong_parameter(name, f"it has to be {TIME}") from None

@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.endpoint import Content, Endpoint, reference
 from order_sagas.bridges.http.api.read_model import ReadModel
+from order_sagas.bridges.http.api.redacted_views import redacted_view
 from order_sagas.bridges.http.api.schemas import Snapshot
-from order_sagas.bridges.http.server.caller_slots import CallerSlots
+from order_sagas.bridges.http.server.caller_slots import CallerSlots, SlotStream
 from order_sagas.bridges.http.server.tokens import Caller, Role
 
 PATH = "/api/v1/events"
@@ -31,7 +30,10 @@ _STREAM = Content(
 
 
 class EventRoutes:
-    """Streams one shared snapshot per second to all clients. Nothing is read while none listens."""
+    """Streams one shared snapshot per second to all clients. Nothing is read while none listens.
+
+    It is redacted for all, as some clients may only read.
+    """
 
     def __init__(self, reader: ReadModel, is_known: Callable[[Caller], bool]) -> None:
         """`is_known` says whether a caller's token is still accepted; its stream ends if not."""
@@ -67,9 +69,7 @@ class EventRoutes:
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE)
         caller = request.scope["caller"]
-        slot = self._slots.taken(caller)
-        slot.__enter__()
-        return _Stream(self._events(caller), slot)
+        return SlotStream(self._events(caller), self._slots.taken(caller), media_type=MEDIA_TYPE)
 
     async def _events(self, caller: Caller) -> AsyncIterator[bytes]:
         self._clients += 1
@@ -90,24 +90,10 @@ class EventRoutes:
     async def _tell(self) -> None:
         while self._clients and not self._ending:
             try:
-                snapshot = await run_in_threadpool(self._reader.snapshot)
+                snapshot = redacted_view(await run_in_threadpool(self._reader.snapshot))
                 self._latest = b"event: snapshot\ndata: " + msgspec.json.encode(snapshot) + b"\n\n"
             except BridgeError:
                 self._latest = b": the database is away\n\n"
             async with self._published:
                 self._published.notify_all()
             await asyncio.sleep(EVERY)
-
-
-class _Stream(StreamingResponse):
-    """Event stream of one client, which holds a slot until it ends."""
-
-    def __init__(self, events: AsyncIterator[bytes], slot: AbstractContextManager[None]) -> None:
-        super().__init__(events, media_type=MEDIA_TYPE)
-        self._slot = slot
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._slot.__exit__(None, None, None)

@@ -3,7 +3,6 @@
 from functools import partial
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
@@ -70,7 +70,7 @@ class ServiceRoutes:
             raw = await read_body(request, options.max_body, options.timeout, optional=True)
             body: PauseAction = query.convert(raw or b"{}", PauseAction)
             do = partial(self._do, action, name, by, body.why, origin)
-            return answer(await run_in_threadpool(do), 202)
+            return answer(await in_thread(do), 202)
 
         return ask
 

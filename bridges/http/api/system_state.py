@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +23,7 @@ from order_sagas.bridges.http.api.system_views import (
     WorkersView,
 )
 from order_sagas.bridges.http.config import Dependencies
+from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.audits import AuditResult, last_audit
 from order_sagas.bridges.storage.history import COARSE, FINE, Moment, by_moment, read_history
@@ -78,7 +78,7 @@ class SystemRoutes:
 
     async def _history(self, request: Request) -> Response:
         hours = query.whole(request, "hours", 1, LONGEST_HOURS, 1)
-        return answer(await run_in_threadpool(self.history, hours, time.time()))
+        return answer(await in_thread(self.history, hours, time.time()))
 
     def history(self, hours: int, now: float) -> HistoryView:
         """Return the figures of the hours before `now` (epoch seconds)."""
@@ -90,7 +90,7 @@ class SystemRoutes:
         return _history(over, resolution, hours)
 
     async def _workers(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._state_of_workers))
+        return answer(await in_thread(self._state_of_workers))
 
     def _state_of_workers(self) -> WorkersView:
         dependencies = self._dependencies
@@ -105,7 +105,7 @@ class SystemRoutes:
         )
 
     async def _audit(self, request: Request) -> Response:
-        return answer(await run_in_threadpool(self._last_audit))
+        return answer(await in_thread(self._last_audit))
 
     def _last_audit(self) -> AuditView:
         with self._reader.moment() as db:

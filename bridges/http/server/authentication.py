@@ -1,5 +1,6 @@
 """Authentication, authorisation and rate limiting of requests."""
 
+from contextvars import ContextVar
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -13,6 +14,8 @@ LOCAL = Caller("local", Role.OPERATE)
 """The caller of every request if no tokens are configured."""
 ANONYMOUS = Caller("", Role.NONE)
 """The caller of a request without a token."""
+current_caller: ContextVar[Caller] = ContextVar("current_caller", default=ANONYMOUS)
+"""The caller of the request that the current task handles."""
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")

@@ -1,8 +1,12 @@
 """Limits how many long requests, such as event streams, run at once, in total and per caller."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from order_sagas.bridges.http.problems import retry_later
 from order_sagas.bridges.http.server.tokens import Caller, Role
@@ -51,3 +55,22 @@ class CallerSlots:
             self._by_readers[name] < quarter
             and self._by_readers.total() < self._total - self._total // 4
         )
+
+
+class SlotStream(StreamingResponse):
+    """A streamed response that holds a slot until it ends."""
+
+    def __init__(
+        self, content: AsyncIterator[bytes], slot: AbstractContextManager[None], **options: Any
+    ) -> None:
+        """Take a slot, as `taken` returns it. Raises Problem 503 if none is free."""
+        super().__init__(content, **options)
+        self._slot = slot
+        slot.__enter__()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._slot.__exit__(None, None, None)

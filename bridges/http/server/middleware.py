@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_sagas.bridges.http.problems import Problem
-from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access
+from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access, current_caller
+from order_sagas.bridges.http.server.request_threads import RequestThreads
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, access: Access, observe: Observe) -> None:
         self._app = app
         self._access = access
+        self._threads = RequestThreads()
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +58,8 @@ class RequestMiddleware:
                 is_open = scope["path"] == "/" or scope["path"].startswith(OPEN)
                 identify = self._access.identify_if_any if is_open else self._access.identify
                 scope["caller"] = identify(scope)
+                current_caller.set(scope["caller"])
+                self._threads.use_for(scope["caller"])
                 await self._app(scope, receive, sending)
             except Problem as problem:
                 await problem.response()(scope, receive, sending)

@@ -1,7 +1,9 @@
 """uvicorn's HTTP/1.1 protocol, with limits on request heads, connections and slow clients."""
 
 import asyncio
+from collections.abc import Iterator
 from http import HTTPStatus
+from math import inf
 from typing import Any
 
 from uvicorn.config import Config
@@ -16,9 +18,17 @@ LONGEST_PIPELINE = 8
 """Maximum number of requests that may wait on one connection for the response before theirs."""
 SLICE = 16 * 1024
 """Bytes that are parsed before the limits are checked again."""
+MOST_CHUNKS = 4096
+"""Maximum number of chunks of a body: each costs as much time as many bytes."""
+MOST_UNREAD = 64 * 1024 * 1024
+"""Bytes of responses that all clients together may leave unread."""
 
 
 class _PipelineTooLongError(Exception):
+    """Raised in a callback to stop the parser."""
+
+
+class _TooManyChunksError(Exception):
     """Raised in a callback to stop the parser."""
 
 
@@ -26,7 +36,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """Bounds the memory and the time that one connection can take.
 
     Closed are connections with a request that is too slow or too large, clients that do not read,
-    and those that send more than LONGEST_PIPELINE requests ahead. A refused connection gets a
+    and those that send more than LONGEST_PIPELINE requests ahead, or go on with a body long after
+    its request was answered. A refused connection gets a
     problem response first, unless it has got a response already: 503 (too many connections), 408
     (request too late), 431 (head or trailers too large) or 400 (not HTTP).
     """
@@ -39,6 +50,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """Seconds in which the head of a request must arrive."""
     body_seconds = 11.0
     """Seconds in which the body must arrive, whether or not it is answered before."""
+    most_ignored = 256 * 1024
+    """Bytes of a body that may arrive after the response, so that the client can read that."""
     write_seconds = 30.0
     """Seconds after which a client that reads nothing of its response is disconnected."""
 
@@ -57,6 +70,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._trailer_bytes = 0
         """Bytes received since the last byte of a body: chunk sizes, extensions, trailers."""
+        self._chunks = 0
+        self._ignored_bytes = 0
+        """Bytes of a body that were received after the response."""
 
     def connection_made(self, transport: Any) -> None:
         """Refuse the connection if there are too many, or start the timer for its first head."""
@@ -90,6 +106,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._wait_for_head()
         else:
             self._trailer_bytes += len(data)
+            if self.cycle.response_complete:
+                self._ignored_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -98,6 +116,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._refuse(431, f"a request's head has at most {LARGEST_HEAD:,} bytes")
         elif self._trailer_bytes > LARGEST_HEAD:
             self._refuse(431, f"the trailers of a body have at most {LARGEST_HEAD:,} bytes")
+        elif self._ignored_bytes > self.most_ignored:
+            self.transport.close()
         elif self._body_timer is None:
             self._body_timer = self.loop.call_later(self.body_seconds, self._body_too_slow)
 
@@ -119,8 +139,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._trailer_bytes = 0
+        self._chunks = 0
+        self._ignored_bytes = 0
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """Count the chunks of a body. Too many are not read."""
+        self._chunks += 1
+        if self._chunks > MOST_CHUNKS:
+            raise _TooManyChunksError
 
     def on_body(self, body: bytes) -> None:
         """Count from here the bytes that are not of the body."""
@@ -134,10 +162,16 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Start the write timer: the client's receive buffer is full."""
+        """Start the write timer: the client's receive buffer is full.
+
+        If all clients have left too much unread, the one that has not read for longest is
+        disconnected.
+        """
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.write_seconds, self.transport.abort)
+        if sum(each.unread() for each in self._all()) > MOST_UNREAD:
+            min(self._all(), key=LimitedProtocol.gives_up_at).transport.abort()
 
     def resume_writing(self) -> None:
         """Cancel the write timer: the client reads again."""
@@ -163,11 +197,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def _of_this_address(self) -> int:
         """Return the number of open connections of this client's address."""
         host = self.client[0] if self.client else None
-        return sum(
-            1
-            for each in self.connections
-            if isinstance(each, LimitedProtocol) and each.client and each.client[0] == host
-        )
+        return sum(1 for each in self._all() if each.client and each.client[0] == host)
+
+    def _all(self) -> Iterator["LimitedProtocol"]:
+        """All open connections of the server."""
+        return (each for each in self.connections if isinstance(each, LimitedProtocol))
+
+    def unread(self) -> int:
+        """Bytes of responses that the client has not read."""
+        return int(self.transport.get_write_buffer_size())
+
+    def gives_up_at(self) -> float:
+        """When the client is disconnected if it reads nothing until then, on the loop's clock."""
+        return self._write_timer.when() if self._write_timer else inf
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_seconds, self._too_slow)

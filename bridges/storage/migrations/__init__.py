@@ -21,6 +21,7 @@ from order_sagas.bridges.storage.migrations.version_9 import VERSION_9
 from order_sagas.bridges.storage.migrations.version_10 import VERSION_10
 from order_sagas.bridges.storage.migrations.version_11 import VERSION_11
 from order_sagas.bridges.storage.migrations.version_12 import VERSION_12
+from order_sagas.bridges.storage.migrations.version_13 import VERSION_13
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -34,6 +35,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_10,
     VERSION_11,
     VERSION_12,
+    VERSION_13,
 )
 
 FIRST = 1

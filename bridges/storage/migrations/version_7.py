@@ -1,4 +1,4 @@
-"""Version 7: an order knows the token with which it was submitted."""
+"""Version 7: orders are stored with the name of the token that submitted them."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from order_sagas.actors import place_order
-from order_sagas.actors.sagas import Saga
 from order_sagas.system.cli.main import main
 from order_sagas.system.demo import figures_of, run_demo
 
@@ -32,15 +31,6 @@ def test_the_saga_is_the_one_that_runs():
     shown = next(text for kind, text in BLOCKS if text.startswith("PLACE_ORDER"))
 
     assert shown in Path(place_order.__file__).read_text(encoding="utf-8")
-
-
-def test_the_saga_to_start_from_can_be_built():
-    """A reader will copy it."""
-    code = next(text for kind, text in BLOCKS if "ParcelReady" in text)
-    names: dict[str, object] = {"__name__": "readme"}
-    exec(code, names)
-
-    assert isinstance(names["SHIP"], Saga)
 
 
 def test_every_command_that_it_names_exists():

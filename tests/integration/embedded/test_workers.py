@@ -119,6 +119,7 @@ def test_a_run_is_stopped_from_another_terminal(tmp_path, env):
         assert 0 == order_sagas("stop", env=env).returncode
         assert 0 == system.process.wait(60)
     again = order_sagas("stop", env=env)
+    assert "stop" in order_sagas("actions", "list", env=env).stdout
     assert 1 == again.returncode
     assert "no system runs" in again.stderr
 

@@ -8,6 +8,7 @@ import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.bridges.http.api import exports
+from order_sagas.bridges.storage import search
 
 
 @pytest.fixture
@@ -47,8 +48,9 @@ def test_orders_are_found(filled, api, which, expected):
     assert page["next"] is None
 
 
-def test_pages_of_a_search(filled, api):
-    """The next page goes on; sagas have pages too."""
+def test_pages_of_a_search(filled, api, monkeypatch):
+    """The next page goes on; sagas have pages too. What many match is searched from the newest."""
+    monkeypatch.setattr(search, "FEW", -1)
     first = api.get("/api/v1/orders", params={"version": 1, "limit": 2}).json()
     second = api.get(
         "/api/v1/orders", params={"version": 1, "limit": 2, "after": first["next"]}
@@ -104,3 +106,32 @@ def test_lists_are_exported_whole_a_page_at_a_time(filled, api, monkeypatch):
     assert ["C", "B", "A"] == [row["orderId"] for row in sagas]
     assert [("pause", "'=x")] == [(row["action"], row["why"]) for row in actions]
     assert 422 == api.get("/api/v1/exports/orders", params={"format": "xml"}).status_code
+
+
+def test_dead_letters_are_found_and_exported(filled, api):
+    """By topic, error and time; replayed and discarded ones only if they are asked for."""
+    for value in (b"oops", b"{}"):
+        filled.log.append(filled.log.outgoing("order-events", "A", value))
+    filled.run()
+    letters, path = "/api/v1/dead-letters", "/api/v1/exports/dead-letters"
+    listed = api.get(letters).json()["deadLetters"]
+    found = [
+        [each["number"] for each in api.get(letters, params=which).json()["deadLetters"]]
+        for which in (
+            {"error": "NOT JSON"}, {"topic": "stock-events"}, {"until": "2023-01-01"},
+            {"since": "2023-01-01"},
+        )
+    ]  # fmt: skip
+    lines = api.get(path, params={"format": "jsonl", "error": "not json"}).text.splitlines()
+    api.post(f"{letters}/{listed[0]['number']}/discard", json={"why": "=x"})
+    rows = [*csv.DictReader(io.StringIO(api.get(path, params={"all": "true"}).text))]
+    open_rows = [*csv.DictReader(io.StringIO(api.get(path).text))]
+    numbers = [each["number"] for each in listed]
+
+    assert [numbers[:1], [], [], numbers] == found
+    assert listed[:1] == [json.loads(line) for line in lines]
+    assert [("discarded", "'=x", "{}"), ("", "", "{}")] == [
+        (row["action"], row["why"], row["headers"]) for row in rows
+    ]
+    assert [str(numbers[1])] == [row["number"] for row in open_rows]
+    assert 422 == api.get(letters, params={"since": "lately"}).status_code

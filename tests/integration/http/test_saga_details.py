@@ -165,7 +165,9 @@ def test_a_wait_is_told_with_the_form_of_its_answers(tmp_path: Path) -> None:
         (wait,) = api.get(f"{SAGAS}/rent-car/r-9").json()["waits"]
         approve, reject = wait["signals"]
         body = {next(iter(approve["schema"]["properties"])): "ada"}
-        sent = api.post(f"{SAGAS}/rent-car%2Fr-9/signals/{approve['message']}", json=body)
+        path = f"{SAGAS}/rent-car%2Fr-9/signals/{approve['message']}?why=she%20asked"
+        sent = api.post(path, json=body, headers={"X-Operator": "ann"})
+        (noted,) = api.get("/api/v1/operator-actions").json()["actions"]
         system.run()
         after = api.get(f"{SAGAS}/rent-car/r-9").json()
 
@@ -178,6 +180,9 @@ def test_a_wait_is_told_with_the_form_of_its_answers(tmp_path: Path) -> None:
     assert {"byWhom"} == {*approve["schema"]["properties"]}
     assert {"code", "reason"} == {*reject["schema"]["properties"]}
     assert (202, "take deposit") == (sent.status_code, after["step"])
+    assert ("signal", "rent-car/r-9", "RENTAL_APPROVED", "ann", "she asked", "api") == tuple(
+        noted[each] for each in ("action", "target", "step", "by", "why", "via")
+    )
 
 
 def test_a_child_and_its_parent_name_each_other(tmp_path: Path) -> None:

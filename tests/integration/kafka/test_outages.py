@@ -2,7 +2,14 @@
 
 import pytest
 
-from order_sagas.bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
+from order_sagas.bridges.kafka import (
+    KafkaConnection,
+    NotAcknowledgedError,
+    TopicMissingError,
+    TopicReader,
+    TopicWriter,
+    create_topics,
+)
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.owners import NotingOwner
 from tests.support.kafka_broker import KafkaBroker
@@ -32,6 +39,8 @@ def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroke
     owner.wait_for_records(2)
     assert owner.count("connected") == 1
 
+    _ask_for_a_missing_topic(own_kafka, connection)
+
     own_kafka.kill()
     owner.wait_for("disconnected", times=2)
     late = writer.publish([Outgoing("orders", 0, b"k", b"3")])
@@ -43,3 +52,21 @@ def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroke
     writer.close()
 
     assert sorted(record.value or b"" for record in owner.records) == [b"1", b"2", b"3"]
+
+
+def _ask_for_a_missing_topic(broker: KafkaBroker, connection: KafkaConnection) -> None:
+    """A broker that answers nothing is not taken for one without the topic.
+
+    A missing topic needs an operator; the records of the other are published again later.
+    """
+    writer = TopicWriter(connection, metadata_timeout=0.5)
+    writer.start()
+    records = [Outgoing("missing", 0, b"k", b"v"), Outgoing("missing", 1, b"k", b"v")]
+    with broker.frozen():
+        silent = writer.publish(records)
+    answered = writer.publish(records)
+    with pytest.raises(NotAcknowledgedError, match="which partitions missing has"):
+        silent.wait(20)
+    with pytest.raises(TopicMissingError):
+        answered.wait(20)
+    writer.close()

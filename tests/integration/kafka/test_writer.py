@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 
 from order_sagas.bridges.kafka import (
     KafkaClientError,
@@ -140,6 +141,21 @@ def test_each_topic_has_a_limit_of_its_own(connection: KafkaConnection, unique: 
     writer.close()
 
     assert [0] == list(publication.failures)
+
+
+@pytest.mark.parametrize("whole_batches", [True, False])
+def test_a_limit_that_was_raised_is_heeded(
+    connection: KafkaConnection, unique: str, whole_batches: bool
+) -> None:
+    """By a writer that runs, also if it is above those of all other topics."""
+    make_topic(connection, unique, limit=3000)
+    writer = TopicWriter(connection, whole_batches=whole_batches)
+    writer.start([unique])
+    admin = KafkaAdminClient(**connection.client_settings())
+    admin.alter_configs([ConfigResource("TOPIC", unique, {"max.message.bytes": "4000000"})])
+    admin.close()
+    writer.publish([Outgoing(unique, 0, b"k", b"x" * 3_000_000)]).wait(20)
+    writer.close()
 
 
 def test_a_batch_that_a_topic_takes_only_in_parts_is_written_in_parts(

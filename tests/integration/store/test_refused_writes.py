@@ -13,7 +13,8 @@ from order_sagas.actors.sagas import minutes
 from order_sagas.bridges.errors import UnstorableError
 from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage.connection import postgres_engine, sqlite_engine
+from order_sagas.bridges.storage.connection import postgres_engine
+from order_sagas.bridges.storage.sqlite import sqlite_engine
 from tests.support.embedded import EmbeddedSystem, an_order
 
 Plant = Callable[..., None]

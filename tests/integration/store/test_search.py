@@ -104,37 +104,63 @@ def test_pages_go_on_where_the_last_one_ended(system):
     assert ("EB", "A", None) == (first, second, end)
 
 
-def test_a_search_looks_at_a_window_and_says_where_to_go_on(system, monkeypatch):
+@pytest.fixture
+def dense(monkeypatch):
+    """Every condition is met by many orders: no index narrows a search."""
+    monkeypatch.setattr(search, "FEW", -1)
+    monkeypatch.setattr(search, "WINDOW", 2)
+
+
+@pytest.mark.parametrize(("which", "expected"), EXPECTED)
+def test_windows_find_the_same_as_indexes(system, dense, which, expected):
+    """One after the other, while there is time."""
+    assert (expected, None) == orders(system, **which)
+
+
+def test_a_search_that_takes_long_says_where_to_go_on(system, dense, monkeypatch):
     """It may find nothing and not be over; all windows together find all."""
-    monkeypatch.setattr(search, "WINDOW", 2)
-    pages, after = [], None
-    while True:
-        found, after = orders(system, after=after, customer="", code="out_of_stock")
+    monkeypatch.setattr(search, "BUDGET", -1.0)
+    pages: list[Any] = []
+    after = None
+    while not pages or after is not None:
+        found, after = orders(system, after=after, code="out_of_stock")
         pages.append(found)
-        if after is None:
-            break
-    several, later = orders(system, statuses=("CANCELLED", "COMPLETED"), version=1)
-    rest, _ = orders(system, statuses=("CANCELLED", "COMPLETED"), version=1, after=later)
+    with reading(system.settings.database) as db:
+        first = search_orders(db, Search(code="out_of_stock"), 9)
 
-    assert ["D", "B", "", ""][: len(pages)] == pages
-    assert "EDCBA".startswith(several + rest)
-    assert "EDC" == several
+    assert "DB" == "".join(pages)
+    assert len(pages) > 2
+    assert BEGAN + 3 * 3600 == first.back_to
 
 
-def test_a_time_that_is_over_is_not_searched_further(system, monkeypatch):
+def test_a_search_that_an_index_narrows_is_complete(system, monkeypatch):
+    """However long the history is: no window is looked at."""
+    monkeypatch.setattr(search, "BUDGET", -1.0)
+    monkeypatch.setattr(search, "WINDOW", 1)
+    narrow = ("prefix", "customer", "code", "reason", "step", "version", "amount_from", "ended_to")
+    found = [
+        (orders(system, **which), expected)
+        for which, expected in EXPECTED
+        if {*narrow, "amount_to", "statuses"} & {*which}
+    ]
+
+    assert [(expected, None) for _, expected in found] == [got for got, _ in found]
+
+
+def test_a_time_that_is_over_is_not_searched_further(system, dense, monkeypatch):
     """What is older than the beginning, and more than orders may be out of order."""
-    monkeypatch.setattr(search, "WINDOW", 2)
+    monkeypatch.setattr(search, "BUDGET", -1.0)
     monkeypatch.setattr(search, "DISORDER", 600.0)
     recent = orders(system, started_from=BEGAN + 4 * 3600)
-    first, after = orders(system, started_to=BEGAN + 3600)
-    second, end = orders(system, after=after, started_to=BEGAN + 3600)
+    began, _ = orders(system, started_to=BEGAN + 3600)
+    ended, _ = orders(system, ended_to=BEGAN + 3600)
 
     assert ("E", None) == recent
-    assert ("", "A", None) == (first, second, end)  # not from the newest on: E and D are left out
+    assert ("A", "A") == (began, ended)  # not from the newest on: E and D are left out
 
 
 def test_sagas_are_found_too(system):
-    """By definition, code, version, status and time; all of an order are on one page."""
+    """By what is stored of them and of their orders; all of an order are on one page."""
     with reading(system.settings.database) as db:
         found = [
             "".join(row["order_id"] for row in search_sagas(db, which, 20).rows)
@@ -144,11 +170,19 @@ def test_sagas_are_found_too(system):
                 Search(statuses=("COMPLETED",), version=1),
                 Search(statuses=("COMPLETED", "CANCELLED"), ended_from=BEGAN + 3600),
                 attrs.evolve(Search(version=1), started_to=BEGAN + 3600),
+                Search(customer="ann", statuses=("COMPLETED",)),
+                Search(customer="bob", statuses=("COMPLETED",)),
+                Search(sku="PEN", saga="place-order"),
+                Search(prefix="C"),
+                Search(amount_from=300, currency="EUR"),
             )
         ]
         page = search_sagas(db, Search(version=1), 2)
         second = search_sagas(db, Search(version=1), 9, page.after)
 
-    assert ["DB", "", "ECA", "EDCB", "A"] == found
+    assert ["DB", "", "ECA", "EDCB", "A", "ECA", "", "EBA", "C", "ED"] == found
+    assert ("ann", 400, "EUR") == tuple(
+        page.rows[0][name] for name in ("customer_id", "amount", "currency")
+    )
     assert ["E", "D"] == [row["order_id"] for row in page.rows]
     assert ["C", "B", "A"] == [row["order_id"] for row in second.rows]

@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
-from order_sagas.bridges.errors import StoreUnavailableError
+from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.registry import Registry
+from order_sagas.bridges.errors import StoreError, StoreUnavailableError
+from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.storage.answer_limit import LimitedConnection
 from order_sagas.bridges.storage.postgres import PostgresConnection
+from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.store import Store
 from tests.support.fault_proxy import TO_CLIENT, TO_SERVER, FaultProxy, fault_proxies
 
 pytestmark = pytest.mark.postgres
@@ -25,13 +30,17 @@ def proxy(postgres_url: str) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def db(
-    proxy: FaultProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PostgresConnection]:
-    """A connection through the proxy, with a short limit and a table."""
+def url(proxy: FaultProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> URL:
+    """The URL of the database through the proxy, with a short limit."""
     monkeypatch.setattr(LimitedConnection, "answer_seconds", 0.5)
     url = make_url(postgres_url).set(host="127.0.0.1", port=proxy.port)
-    db = PostgresConnection(url.difference_update_query(["host"]))
+    return url.difference_update_query(["host"])
+
+
+@pytest.fixture
+def db(url: URL) -> Iterator[PostgresConnection]:
+    """A connection through the proxy, with a table."""
+    db = PostgresConnection(url)
     with db.transaction() as cursor:
         cursor.execute("CREATE TABLE t (n int)")
     yield db
@@ -91,3 +100,42 @@ def test_a_slow_answer_is_waited_for(db: PostgresConnection) -> None:
     )
 
     assert [("x" * 20000,)] * 4 == list(db.rows(sql, ()))
+
+
+def text_of(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def reader(url: URL) -> Iterator[ReadModel]:
+    """What the HTTP API reads with, on a database with tables."""
+    registry = Registry([PLACE_ORDER])
+    Store(text_of(url), registry, 1).close()
+    reader = ReadModel(text_of(url), registry)
+    reader.check()
+    yield reader
+    reader.close()
+
+
+@pytest.mark.parametrize("lost", [TO_SERVER, TO_CLIENT])
+def test_readers_give_up_a_silent_server_too(proxy: FaultProxy, reader: ReadModel, lost) -> None:
+    """Those of the HTTP API. Its pool connects again."""
+    silent = pytest.raises(StoreUnavailableError, match=r"no answer for 0\.5 seconds")
+    with silent, reader.moment() as db:
+        proxy.black_hole(lost)
+        db.exec_driver_sql("SELECT 1")
+    proxy.heal()
+
+    assert not reader.order("o-1")
+
+
+def test_a_query_that_may_take_long_is_waited_for(reader: ReadModel, url: URL) -> None:
+    """If it was said so, as for an audit."""
+    sleep = "SELECT pg_sleep(1)"
+    with reading(text_of(url), limited=False) as db:
+        assert db.exec_driver_sql(sleep).all()
+    with (
+        pytest.raises(StoreError, match=r"no answer for 0\.5 seconds"),
+        reading(text_of(url)) as db,
+    ):
+        db.exec_driver_sql(sleep)

@@ -143,7 +143,7 @@ def test_a_record_of_two_fields_drives_a_saga(tmp_path) -> None:
 
 def test_a_locked_database_delays_a_commit_and_loses_nothing(tmp_path, monkeypatch) -> None:
     """It is tried again, with all that the batch did."""
-    monkeypatch.setattr("order_sagas.bridges.storage.connection.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("order_sagas.bridges.storage.sqlite.BUSY_SECONDS", 0.01)
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         database = system.settings.database.removeprefix("sqlite:///")

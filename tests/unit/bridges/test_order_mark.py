@@ -45,7 +45,8 @@ def mark_of(tmp_path) -> int:
 
 def test_no_timer_is_set_for_it(tmp_path) -> None:
     """An idle system that keeps everything for ever is never woken."""
-    with EmbeddedSystem(tmp_path, settings={"keep_idempotency_keys": None}) as system:
+    forever = {"keep_idempotency_keys": None, "keep_operator_actions": None}
+    with EmbeddedSystem(tmp_path, settings=forever) as system:
         assert system.base
         timers = system.base.timers()
 

@@ -5,7 +5,9 @@ import pytest
 from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.actors.services.payment_gateway import NoAnswer
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from tests.support.embedded import EmbeddedSystem
+from order_sagas.bridges.storage.operator_actions import SYSTEM
+from order_sagas.system.cli.action_note import note_outside
+from tests.support.embedded import EmbeddedSystem, an_order
 
 
 class Silent(SimulatedGateway):
@@ -49,6 +51,12 @@ def test_every_command_is_listed_with_what_became_of_it(run, run_json, waiting):
         each["action"] for each in run_json("actions", "list", "--target", "stock")
     ]
     assert 1 == len(run_json("actions", "list", "--limit", "1"))
+    later = every[0]["at"]
+    assert [] == run_json("actions", "list", "--since", "2999-01-01")
+    assert every == run_json("actions", "list", "--since", later[:10], "--until", "2999-01-01")
+    lines = run("actions", "list", "--csv").stdout.splitlines()
+    assert [*every[0]] == lines[0].split(",")
+    assert 4 == len(lines)
     assert "There are no such actions." in run("actions", "list", "--action", "skip").stdout
 
 
@@ -95,3 +103,46 @@ def test_a_rejected_action_is_never_sent(run, run_json, limited):
     assert "rejected: she was wrong" in run("actions", "list").stdout
     assert "RUNNING" == limited.status("B")
     assert 2 == run("actions", "approve", "99").exit_code
+
+
+def test_what_sends_records_and_what_deletes_is_listed_too(run, run_json, system, tmp_path):
+    """With who, why, on what and how much; what changes nothing is not."""
+    system.start()
+    stock = tmp_path / "stock.csv"
+    stock.write_text("sku,quantity,warehouse\nPEN,3,main\nPEN,1,north\n")
+    who = ("--by", "ada", "--why", "a test")
+    run("stock", "load", stock, *who)
+    run("stock", "load", stock, *who)
+    run("inject", "payment-events", '{"orderId": "A", "status": "PAYMENT_COMPLETED"}', *who)
+    system.put(an_order("done"))
+    run("prune", "--older-than", "1d", "--dry-run", *who)
+    run("prune", "--older-than", "1d", *who)
+    every = run_json("actions", "list", "--by", "ada")
+
+    assert [
+        ("prune", "system", "orders", "", "done"),
+        ("inject", "topic", "payment-events/A", "PAYMENT_COMPLETED", "done"),
+        ("load stock", "warehouse", "north", "", "done"),
+        ("load stock", "warehouse", "main", "", "done"),
+    ] == [
+        tuple(each[name] for name in ("action", "kind", "target", "step", "outcome"))
+        for each in every
+    ]
+    assert every[0]["detail"].startswith("1 order that ended before ")
+    assert {"a test"} == {each["why"] for each in every}
+
+
+def test_an_effect_outside_the_database_is_noted_in_it(run_json, system, tmp_path, capsys):
+    """Without a database there is no log; one that cannot be written is told of."""
+    note = {"action": "stop", "by": "ada", "why": "", "detail": "process 7"}
+    missing, other = tmp_path / "missing.db", tmp_path / "other.db"
+    note_outside(f"sqlite:///{missing}", SYSTEM, "here", **note)
+    other.write_bytes(b"no database")
+    note_outside(f"sqlite:///{other}", SYSTEM, "here", **note)
+    system.start()
+    note_outside(system.settings.database, SYSTEM, "here", **note)
+    [noted] = run_json("actions", "list")
+
+    assert not missing.exists()
+    assert 1 == capsys.readouterr().err.count("Warning: not in the log of operators' actions")
+    assert ("stop", "here", "process 7") == (noted["action"], noted["target"], noted["detail"])

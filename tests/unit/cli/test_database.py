@@ -1,5 +1,6 @@
 """`order-sagas database`: what is told and done of a database of a former version."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -49,6 +50,10 @@ def test_it_is_migrated_once(env) -> None:
     assert f"has schema version {NEWEST}: it had 1.\n" in first.stdout
     assert f"The database has schema version {NEWEST}: nothing to do.\n" == second.stdout
     assert dry.stdout.startswith("There is nothing to do")
+    [noted] = json.loads(order_sagas("actions", "list", "--json", env=env).stdout)
+    assert ("migrate", "database", f"to version {NEWEST}") == (
+        noted["action"], noted["target"], noted["step"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,7 @@ def test_a_database_that_a_system_runs_on_is_not_migrated(env) -> None:
 
     assert 1 == done.returncode
     assert "a system is running on this database already" in done.stderr
+    assert "one process runs an SQLite database. Try: order-sagas stop" in done.stderr
 
 
 def test_there_has_to_be_a_database(tmp_path) -> None:

@@ -200,13 +200,18 @@ def test_a_signal_reaches_the_saga_that_waits_for_it(
     run("sagas", "start", "rent-car", "--data", LONG)
     rentals.start()
     (row,) = json.loads(run("sagas", "--json").stdout)
-    done = run("signal", "rent-car/r-9", name, "--data", "{}")
+    done = run("signal", "rent-car/r-9", name, "--data", "{}", "--by", "ada", "--why", "x")
     rentals.run()
 
     assert "approve long rental" == row["step"]
     assert 0 == done.exit_code
     assert "Sent. Result: order-sagas trace r-9" in done.stdout
     assert status == rentals.status("r-9", "rent-car")
+    [noted] = json.loads(run("actions", "list", "--json").stdout)
+    assert ("signal", "rent-car/r-9", "ada", "x") == tuple(
+        noted[each] for each in ("action", "target", "by", "why")
+    )
+    assert noted["step"] in ("RENTAL_APPROVED", "RENTAL_REJECTED")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from order_sagas.bridges.http.api.schemas import (
     DeadLetterView,
+    ListedSaga,
     OrderSummary,
-    SagaSummary,
     StockLevelView,
 )
 from order_sagas.system.cli.public_json import ByName, public
@@ -141,7 +141,7 @@ def test_every_reading_command_has_json(busy, run, name) -> None:
     ("args", "view", "absent"),
     [
         (("orders",), OrderSummary, set()),
-        (("sagas",), SagaSummary, {"paused"}),
+        (("sagas",), ListedSaga, {"paused"}),
         (("stock", "show"), StockLevelView, set()),
         (("dead-letters", "list"), DeadLetterView, {"truncated"}),
     ],

@@ -265,6 +265,24 @@ def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, p
     ]
 
 
+def test_letters_are_listed_by_what_they_are(run, run_json, letters):
+    """By topic, error and time; as CSV too."""
+    listed = [
+        [letter["number"] for letter in run_json("dead-letters", "list", *narrowed)]
+        for narrowed in (
+            ("--topic", "stock-events"), ("--error", "NOT JSON"), ("--since", "2999-01-01"),
+            ("--until", "2999-01-01"),
+        )
+    ]  # fmt: skip
+    lines = run("dead-letters", "list", "--csv", "--error", "json").stdout.splitlines()
+    none = run("dead-letters", "list", "--topic", "order-events", "--error", "no such")
+
+    assert [letters[1:], letters[:1], [], letters] == listed
+    assert lines[0].startswith("number,topic,partition,offset,time,error,key,headers,value")
+    assert [f"{letters[0]},order-events"] == [",".join(lines[1].split(",")[:2])]
+    assert "There are no such dead letters." in none.stdout
+
+
 def test_what_became_of_a_letter_is_told_with_the_reason(run, run_json, letters):
     """Who did it and why."""
     run("dead-letters", "replay", letters[1], "--by", "ada", "--why", "the route is there now")

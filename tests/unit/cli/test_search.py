@@ -6,6 +6,7 @@ import io
 import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
+from order_sagas.system.cli import search
 
 
 @pytest.fixture
@@ -60,11 +61,21 @@ def test_a_list_as_csv_has_no_formulas(run, filled):
     first, second = csv.DictReader(io.StringIO(run("orders", "--csv").stdout))
     sagas = [*csv.DictReader(io.StringIO(run("sagas", "--csv").stdout))]
 
-    assert ("'=1+1", "ann") == (first["customer_id"], second["customer_id"])
+    assert ("'=1+1", "ann") == (first["customerId"], second["customerId"])
     assert ("12345", "EUR") == (first["amount"], first["currency"])
-    assert first["created_at"].startswith("2023-11-14T")
-    assert ["B", "A"] == [saga["order_id"] for saga in sagas]
+    assert first["createdAt"].startswith("2023-11-14T")
+    assert ["B", "A"] == [saga["orderId"] for saga in sagas]
     assert "" == run("orders", "--csv", "--customer", "nobody").stdout
+
+
+def test_a_long_list_is_printed_a_page_at_a_time(run, filled, monkeypatch):
+    """With one line of names; in pages as without."""
+    whole = [run(what, "--csv").stdout for what in ("orders", "sagas")]
+    monkeypatch.setattr(search, "_PAGE", 1)
+
+    assert whole == [run(what, "--csv", "--limit", "0").stdout for what in ("orders", "sagas")]
+    assert [3, 3] == [len(text.splitlines()) for text in whole]
+    assert 2 == len(run("orders", "--csv", "--limit", "1").stdout.splitlines())
 
 
 @pytest.mark.parametrize(

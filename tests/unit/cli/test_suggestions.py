@@ -225,7 +225,7 @@ def test_an_error_names_the_command_that_helps(elsewhere):
     result = elsewhere("orders")
 
     assert 1 == result.exit_code
-    assert f"Try: order-sagas start --database {DATABASE}" in said_by(result)
+    assert f"create one. Try: order-sagas start --database {DATABASE}" in said_by(result)
 
 
 def test_operators_commands_say_how_to_look_at_that_system(run, tmp_path):

@@ -1,5 +1,6 @@
 """`sagas migrate`, and a start with a definition that changed without a new version."""
 
+import json
 import sys
 
 import pytest
@@ -82,6 +83,11 @@ def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked):
     trace = run("trace", "A").stdout
     assert "moved from version 1 to 2 by ann" in trace
     assert "moved from version 2 to 1 by bob" in trace
+    acted = json.loads(run("actions", "list", "--json").stdout)
+    assert [
+        ("bob", "to version 1", "1 saga moved, 0 left"),
+        ("ann", "to version 2", "1 saga moved, 0 left"),
+    ] == [(each["by"], each["step"], each["detail"]) for each in acted]
 
 
 def test_what_cannot_be_moved_is_told_with_the_orders(run, app, parked) -> None:

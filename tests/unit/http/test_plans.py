@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import dead_letter_records
+from order_sagas.bridges.storage.queries import order_pages
 from tests.support.embedded import EmbeddedSystem, an_order
 
 Ask = Callable[[ReadModel], Any]
@@ -89,7 +90,7 @@ def test_orders_are_found_by_their_beginning_however_many_there_are(system, monk
     """Where many begin so, the newest are met soon: no list of all of them is made."""
     with reading(system) as reader:
         few = reader.orders([], 50, None, "A-")
-        monkeypatch.setattr(queries, "FEW", 2)
+        monkeypatch.setattr(order_pages, "FEW", 2)
         many = reader.orders([], 50, None, "A-")
 
     assert ["A-2", "A-1", "A-0"] == [order.order_id for order in few.orders]

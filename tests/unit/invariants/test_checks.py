@@ -16,9 +16,9 @@ from order_sagas.actors.entities import (
 from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.bridges.audit import Report, examine, ledger_of
-from order_sagas.bridges.storage.connection import sqlite_engine
 from order_sagas.bridges.storage.ddl import create_table
 from order_sagas.bridges.storage.schema import metadata, sagas, table_of
+from order_sagas.bridges.storage.sqlite import sqlite_engine
 from order_sagas.bridges.storage.store import Store
 from tests.support.embedded import EmbeddedSystem, an_order
 

@@ -144,7 +144,7 @@ def test_records_that_were_read_together_are_handled_in_as_many_batches_as_it_ta
     place = ("order-events", 3)
     records = [Record(*place, offset, b"k", b"{}") for offset in range(25)]
     handover = Handover(records, frozenset([3]))
-    kafka._queue.append((handover, records))
+    kafka._queue.add(handover)
     batches: list[Any] = []
     for limit in (10, 10, 10):
         batch = Batch(len(batches) + 1)

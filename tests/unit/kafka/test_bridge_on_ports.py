@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from order_sagas.bridges.errors import StoreUnavailableError
-from order_sagas.bridges.processor.kafka import ShardsAssigned
+from order_sagas.bridges.processor.consumer_events import ShardsAssigned
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.storage.store import Store

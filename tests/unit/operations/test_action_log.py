@@ -19,8 +19,8 @@ from order_sagas.bridges.operations import (
     SamePersonError,
 )
 from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
+from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
-from order_sagas.bridges.storage.operator_actions import KEEP
 from order_sagas.bridges.storage.queries import reading
 from tests.support.embedded import EmbeddedSystem
 
@@ -167,12 +167,19 @@ def test_actions_are_found_by_target_operator_and_outcome(system):
     assert 2 == len(logged(system, "by", outcomes=("asked", "done"), action="cancel"))
 
 
-def test_old_actions_are_deleted_when_others_are_asked_for(system):
-    """After the time for which they are kept."""
+def test_old_actions_are_deleted_after_the_time_for_which_they_are_kept(system):
+    """By the owner of the first shard, in the background; newer ones stay."""
     operations(system).ask(cancel("A"), system.log)
-    system.advance(KEEP + 1)
+    pruner = Pruner(system.store, system.clock, None, keep_actions=3600.0)
+    system.advance(3601)
     operations(system).send([cancel("B")], system.log)
+    pruner.work({1: 1})
+    kept = logged(system, "target")
+    pruner.work({0: 1})
+    system.advance(61)
+    pruner.work({0: 1})
 
+    assert [("place-order/A",), ("place-order/B",)] == kept
     assert [("place-order/B",)] == logged(system, "target")
 
 

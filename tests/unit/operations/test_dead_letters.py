@@ -1,5 +1,7 @@
 """Dead letters that are malformed, large or many, on the embedded log."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -134,10 +136,48 @@ def test_pages_begin_after_a_letter_and_leave_out_marked_ones(log):
     second, no_more = operations.page(5, first[-1].number)
     marked, _ = operations.page(6, numbers[0], marked=True)
 
-    assert ([b"0", b"3"], True) == ([letter.value for letter in first], more)
-    assert ([b"4", b"5"], False) == ([letter.value for letter in second], no_more)
+    assert ([b"0", b"3"], numbers[3]) == ([letter.value for letter in first], more)
+    assert ([b"4", b"5"], None) == ([letter.value for letter in second], no_more)
     assert [b"1", b"2", b"3", b"4", b"5"] == [letter.value for letter in marked]
     assert ["ada", "ada"] == [letter.mark.by for letter in marked if letter.mark]
+
+
+def test_a_page_reads_so_many_letters_and_says_where_to_go_on(log, monkeypatch):
+    """It may have none, and not be the last."""
+    monkeypatch.setattr(dead_letters, "GROUPED", 2)
+    for each in range(5):
+        put(log, b"%d" % each, error="x" if each == 3 else "y")
+    reader, which = DeadLetterReader(log), DeadLetterFilter(error="X")
+    pages: list[Any] = []
+    after = None
+    while not pages or after is not None:
+        letters, after = reader.page(9, after, which=which)
+        pages.append([letter.value for letter in letters])
+
+    assert [[], [b"3"], []] == pages
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (DeadLetterFilter(since=1000.0), [7, 8]),
+        (DeadLetterFilter(since=1000.5), []),
+        (DeadLetterFilter(until=1000.5), [7, 8]),
+        (DeadLetterFilter(until=1000.0), []),
+        (DeadLetterFilter(topic="order-events", error="JSON"), [7]),
+        (DeadLetterFilter(topic="other"), []),
+    ],
+)
+def test_letters_are_found_by_topic_error_and_time(log, which, expected):
+    """In pages as in a whole list; one that does not say when it came is of no time."""
+    put(log)
+    put(log, error="no route", offset=8)
+    put_raw(log, b"garbage")
+    reader = DeadLetterReader(log)
+    letters, _ = reader.page(9, which=which)
+
+    assert expected == [letter.offset for letter in letters]
+    assert expected == [letter.offset for letter in reader.choose(which)]
 
 
 def test_the_last_mark_of_a_letter_counts(log):

@@ -52,7 +52,7 @@ class Shop:
     def accept(self, *, from_end: bool = False) -> None:
         with reading(self.url) as db:
             found = problems(db, GROUP, self.extents)
-            accept(self.db, db, GROUP, found, BEGAN + 1, from_end=from_end)
+            accept(self.db, db, GROUP, found, BEGAN + 1, by="ada", from_end=from_end)
 
     def positions(self, topic: str) -> dict[str, set[int]]:
         rows = self.db.rows("SELECT consumer, position FROM offsets WHERE topic = ?", (topic,))
@@ -93,6 +93,9 @@ def test_a_topic_with_another_id_is_read_from_where_the_operator_says(
     assert [] == shop.problems()
     assert {"orchestrator": {position}, "orders": {position}} == shop.positions("order-events")
     assert {"orchestrator": {7}, "orders": {5}} == shop.positions("payment-events")
+    noted = shop.db.rows('SELECT action, target, "by", detail FROM operator_actions', ())
+    place = "end" if from_end else "beginning"
+    assert [("accept reset", "order-events", "ada", f"read from the {place}")] == [*noted]
 
 
 def test_a_partition_that_is_shorter_than_a_role_has_come_is_a_problem(shop: Shop) -> None:

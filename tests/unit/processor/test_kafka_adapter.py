@@ -9,13 +9,13 @@ from thespian.actors import ActorAddress
 
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.kafka import (
-    KafkaLogAdapter,
+from order_sagas.bridges.processor.consumer_events import (
     RecordsRead,
     ShardsAssigned,
     ShardsLost,
     ShardsRevoked,
 )
+from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.store import Changes

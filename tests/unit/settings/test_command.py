@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from order_sagas.system.cli.settings import settings_command
 from order_sagas.system.settings import load_settings, settings_options
 from order_sagas.system.settings.model import declared
+from tests.support.markdown import ROOT
 
 
 @pytest.fixture
@@ -94,3 +95,10 @@ def test_the_table_of_the_manual_has_a_row_for_every_setting(run):
     written = run(settings_command, ["--markdown"]).output
 
     assert all(f"| `{setting.name}` |" in written for setting in declared())
+
+
+def test_the_page_of_settings_is_what_the_command_prints(run):
+    """Replace the table in docs/settings.md by the output of `order-sagas settings --markdown`."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+
+    assert page[page.index("| setting |") :] == run(settings_command, ["--markdown"]).output

@@ -89,7 +89,7 @@ function actionRow(action, done) {
   const when = el("td", { class: "num", title: fullMoment(action.at) }, moment(action.at));
   const row = el("tr", {}, when,
     el("td", { "data-label": "Who" }, action.by, " ", el("span", { class: "muted" }, `(${action.via})`)),
-    el("td", {}, action.step ? `${action.action} ${action.step}` : action.action),
+    el("td", { class: action.step ? null : "verb" }, action.step ? `${action.action} ${action.step}` : action.action),
     el("td", {}, target(action)),
     el("td", {}, label, detail, buttons),
     el("td", { "data-label": "Reason" }, action.why));

@@ -104,6 +104,8 @@ export function serviceButton(action, name) {
 
 /** Maximum number of targets listed in the confirmation before many are acted on. */
 const NAMED = 5;
+/** Maximum number of sagas that an action is asked for at once. */
+const MOST = 1000;
 const RETRY_ALL = {
   button: "Retry",
   text: "Retries every step of them that is stuck. For when the cause has been mended.",
@@ -134,14 +136,18 @@ export function retryAllButton(tell) {
 
 /** A button for an action on a group of stuck sagas `{saga, step, code}`; `current()` returns it. */
 export function groupButton(action, current, tell) {
-  const filter = () => {
-    const { saga, step, code } = current();
-    return { ...STUCK, saga, step, ...(code && { code }) };
-  };
   const { saga, step, code } = current();
   const label = `${SAGA[action].button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`;
-  return manyButton(SAGAS, action, SAGA[action], filter, SAGA[action].button, label, tell);
+  return manyButton(SAGAS, action, SAGA[action], () => filterOf(current()), SAGA[action].button, label, tell);
 }
+
+/** The ids of the sagas of a group `{saga, step, code}`, at most a thousand. Throws Problem. */
+export async function idsOfGroup(group) {
+  return (await post(SAGAS.path, { action: "resume", filter: filterOf(group), dryRun: true })).sagaIds;
+}
+
+/** Of a group that is stuck in several steps, the first names them all. */
+const filterOf = ({ saga, step, code }) => ({ ...STUCK, saga, step: step.split(", ")[0], ...(code && { code }) });
 
 /** A button that cancels a group of sagas that retry a step; `current()` returns it. */
 export function retryingButton(current, tell) {
@@ -150,10 +156,10 @@ export function retryingButton(current, tell) {
   return manyButton(SAGAS, "cancel", SAGA.cancel, filter, "Cancel orders", `Cancel all of ${saga} that retry ${step}`, tell);
 }
 
-/** A button for an action on the sagas that are chosen; `ids()` returns their ids. */
+/** A button for an action on the sagas that are chosen; `ids()` returns their ids, or will. */
 export function chosenSagasButton(action, ids, tell, done) {
   const what = action === "resume" ? RETRY_ALL : SAGA[action];
-  return manyButton(SAGAS, action, what, () => ({ sagaIds: ids() }), what.button, `${what.button} the chosen`, tell, done);
+  return manyButton(SAGAS, action, what, async () => ({ sagaIds: (await ids()).slice(0, MOST) }), what.button, `${what.button} the chosen`, tell, done);
 }
 
 /** A button for an action on a group of dead letters `{topic, kind}`; `current()` returns it. */
@@ -171,13 +177,13 @@ export function chosenLettersButton(action, numbers, tell, done) {
 }
 
 /** The targets are counted first; `tell` gets the nodes of a problem with counting, or none. */
-function manyButton(kind, action, what, filterOf, text, label, tell, done) {
+function manyButton(kind, action, what, filterFor, text, label, tell, done) {
   const node = button({ button: text }, label, async () => {
     if (node.getAttribute("aria-busy")) return;
     node.setAttribute("aria-busy", "true");
     tell([]);
-    const filter = filterOf();
     try {
+      const filter = await filterFor();
       // Nothing is done in a dry run: its reason only satisfies the check.
       const why = what.needsReason ? "dry run" : "";
       const counted = await post(kind.path, { action, filter, why, dryRun: true });
@@ -231,7 +237,7 @@ function askMany(kind, action, what, filter, counted, done) {
 }
 
 const APPROVAL = {
-  approve: { button: "Approve", text: "Sends the action. Another person has to ask for it than approve it." },
+  approve: { button: "Approve", text: "Sends the action. Whoever asked for it cannot approve it; without tokens, only the names are compared." },
   reject: { button: "Reject", text: "It is never sent.", needsReason: true, danger: true },
 };
 

@@ -72,7 +72,8 @@ export function attemptsOf(saga, story) {
     each.ended = Math.max(each.began, undone?.began ?? before);
     each.result = "no answer";
   }
-  return found.sort((a, b) => a.began - b.began);
+  const place = new Map(saga.steps.map(({ step }, i) => [step, i]));
+  return found.sort((a, b) => a.began - b.began || place.get(a.step) - place.get(b.step));
 }
 
 /** The steps whose command or compensation an entry sent, as the log lines or the messages tell. */

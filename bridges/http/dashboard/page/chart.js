@@ -8,6 +8,8 @@ const PEN = 1.5;
 
 /** Distances of the lines of a chart of whole numbers. */
 const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+/** Distances in time, in seconds: the labels have no seconds. */
+const TIMES = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const clock = (at) => hours.format(new Date(at * 1000));
 
@@ -41,7 +43,7 @@ export function chart(title, about, format, isCount = false) {
       width: canvas.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false },
       padding: [8, 22, 0, 0],
       series: [{}, ...colors.map((stroke, i) => ({ stroke, width: PEN, dash: i ? [6, 3] : undefined, points: { show: false } }))],
-      axes: [{ ...axis, size: 26, values: (_, values) => values.map(clock) }, { ...axis, size: 62, ...(isCount && { incrs: COUNTS }), values: (_, values) => values.map(format) }],
+      axes: [{ ...axis, size: 26, incrs: TIMES, values: (_, values) => values.map(clock) }, { ...axis, size: 62, ...(isCount && { incrs: COUNTS }), values: (_, values) => values.map(format) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-9) * 1.08] } },
     }, data, canvas);
   }

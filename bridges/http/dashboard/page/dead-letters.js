@@ -23,7 +23,7 @@ export function deadLetters(main, { parameters }) {
   all.addEventListener("change", () => filters("dead-letters", { all: all.checked ? "true" : "" }));
   const groups = letterGroups(done);
   const tell = (problem) => trouble.replaceChildren(...problem);
-  const chosen = selection((numbers) => ["replay", "discard"].map((action) =>
+  const chosen = selection("All on this page", (numbers) => ["replay", "discard"].map((action) =>
     chosenLettersButton(action, () => numbers().map(Number), tell, () => { chosen.clear(); done(); })));
   main.replaceChildren(
     el("section", { class: "page" },
@@ -87,6 +87,7 @@ function record(letter) {
   const rows = [
     ["Partition, offset", `${letter.partition}, ${letter.offset}`],
     ["Key", letter.key ?? "none"],
+    ["Error", letter.error],
     ...Object.entries(letter.headers),
   ];
   return [

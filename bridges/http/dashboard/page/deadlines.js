@@ -13,7 +13,7 @@ export function deadlinesSection() {
   const table = el(
     "table",
     {},
-    el("thead", {}, el("tr", {}, ["Order", "Waits for", "Saga", "Deadline"].map((name) => el("th", { scope: "col" }, name)))),
+    el("thead", {}, el("tr", {}, ["Order", "Deadline"].map((name, i) => el("th", { scope: "col", class: i ? "end" : null }, name)))),
     body,
   );
   return {
@@ -30,10 +30,10 @@ export function deadlinesSection() {
 }
 
 function deadlineRow(saga) {
-  const step = el("td");
+  const step = el("span");
   const label = statusLabel(saga.status);
   const deadline = el("td", { class: "num end" });
-  const row = el("tr", {}, el("td", {}, orderLink(saga.orderId)), step, el("td", {}, label), deadline);
+  const row = el("tr", {}, el("td", {}, orderLink(saga.orderId), el("p", { class: "why" }, label, " in ", step)), deadline);
   let now = saga;
   row.update = (changed) => {
     now = changed;

@@ -46,24 +46,28 @@ export function definitions(main, { parameters }) {
 function definitionSection({ definition }) {
   const id = `definition-${definition.saga}-${definition.version}`;
   const flight = el("span", { class: "muted" });
+  const sample = el("span");
   const rows = el("tbody");
   const flow = flowDrawing(`Flow of ${definition.saga}, version ${definition.version}`, `${id}-steps`);
   const columns = ["Step", "Service", "In flight", "Done", "Failed", "Failure rate", "Half took", "95 of 100 took", "Deadline", "Attempts"];
   const node = el("section", { class: "saga", "aria-labelledby": id },
     el("div", { class: "saga-head" },
       el("h2", { id, tabindex: "-1" }, `${definition.saga} `, el("span", { class: "muted" }, `version ${definition.version}`)), flight),
-    el("p", { class: "hint" }, facts(definition)),
+    el("p", { class: "hint" }, facts(definition), " ", sample),
     flow,
-    el("table", { class: "steps", id: `${id}-steps`, "aria-label": `Steps of ${definition.saga}, version ${definition.version}` },
+    el("table", { class: "steps even", id: `${id}-steps`, "aria-label": `Steps of ${definition.saga}, version ${definition.version}` },
       el("thead", {}, el("tr", {}, columns.map((name, i) => el("th", { scope: "col", class: i > 1 ? "end" : null }, name)))),
       rows));
   node.update = ({ definition: current, inFlight, sampled, steps }) => {
     const all = Object.values(inFlight).reduce((a, b) => a + b, 0);
     const parts = Object.entries(inFlight).map(([status, number]) => `${count(number)} ${words(status)}`);
-    setText(flight, `${count(all)} in flight${all ? ` (${parts.join(", ")})` : ""}, ${count(sampled)} looked at`);
+    setText(flight, `${count(all)} in flight${all ? ` (${parts.join(", ")})` : ""}`);
     flow.update(current, null);
     const byName = new Map(current.steps.map((step) => [step.step, step]));
-    keyed(rows, steps, (each) => each.step, (each) => stepRow(byName.get(each.step)));
+    // Without sagas to take them from, figures are not zero.
+    const known = sampled ? steps : steps.map((each) => ({ ...each, done: null }));
+    setText(sample, sampled ? `Figures of the newest ${many(sampled, "saga")}.` : "None of the newest sagas is of it.");
+    keyed(rows, known, (each) => each.step, (each) => stepRow(byName.get(each.step)));
   };
   return node;
 }
@@ -84,7 +88,7 @@ function stepRow(step) {
   row.update = (each) => {
     const texts = [
       step.child ? `saga ${step.child}` : step.to, each.inFlight ? count(each.inFlight) : "",
-      count(each.done), each.failed ? count(each.failed) : "", percent(each.failureShare),
+      each.done === null ? "" : count(each.done), each.failed ? count(each.failed) : "", percent(each.failureShare),
       each.durationP50 === null ? "" : fine(each.durationP50), each.durationP95 === null ? "" : fine(each.durationP95),
       step.within ? duration(step.within) : "", step.attempts ?? "",
     ];

@@ -10,10 +10,10 @@ const FORMATS = [["csv", "CSV"], ["jsonl", "JSON Lines"]];
 /** Buttons for each format of `exports/NAME` with the parameters that `asked()` returns. */
 export function exportButtons(name, asked) {
   const trouble = el("span");
-  return el("span", { class: "exports" },
+  return el("span", { class: "exports" }, el("span", { class: "muted", "aria-hidden": "true" }, "Save as"),
     FORMATS.map(([format, text]) => {
       const node = el("button", {
-        type: "button", class: "quiet", "aria-label": `Save as ${text}`, async onclick() {
+        type: "button", class: "small", "aria-label": `Save as ${text}`, async onclick() {
           node.disabled = true;
           trouble.replaceChildren();
           try {

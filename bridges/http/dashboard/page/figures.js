@@ -1,11 +1,19 @@
 // The figures at the top: sagas in flight, throughput, cancellation rate and overdue deadlines.
 
 import { el, setAttribute, setText } from "./dom.js";
-import { count, percent, rate, roughly } from "./format.js";
-import * as samples from "./samples.js";
+import { count, moment, percent, rate, roughly, seconds } from "./format.js";
+import { live, now } from "./live.js";
 import { sparkline } from "./sparkline.js";
 
-/** `show(snapshot)` and `showLetters(letters)` update the figures; `since` names their period. */
+/** Seconds that the sparklines show, of the history that the system keeps. */
+const WINDOW = 900;
+/** Intervals of the history after which its newest figures are not those of now. */
+const LATE = 3;
+
+/**
+ * `show(snapshot)`, `showHistory(history)` and `showLetters(letters)` update the figures; `since`
+ * names their period.
+ */
 export function makeFigures() {
   const since = el("p", { class: "muted", id: "since" });
   const flight = figure("In flight", "flight", true);
@@ -15,21 +23,13 @@ export function makeFigures() {
   const late = figure("Overdue", "late");
   const dead = figure("Dead letters", "dead");
   const node = el("dl", { class: "figures" }, [flight, ended, failed, stuck, late, dead].map((f) => f.node));
+  let inFlight = [];
   return {
     node,
     since,
     show(snapshot) {
-      const throughput = samples.throughput();
-      const reach = samples.reach();
-      const span = reach < samples.WINDOW - 5 ? roughly(reach) : "5 min";
-      const window = samples.span();
-      setText(since, `The last ${span}, as this page saw them`);
       flight.say(count(snapshot.inFlight), `${count(snapshot.sagas.COMPENSATING ?? 0)} being undone`);
-      flight.spark.draw(samples.inFlight(), window, 5);
-      ended.say(rate(throughput.at(-1)?.[1] ?? null), `${rate(peak(throughput))} at most`);
-      ended.spark.draw(throughput, window, 1);
-      failed.say(percent(samples.failuresOverAll()), "of what ended");
-      failed.spark.draw(samples.failures(), window, 0.2);
+      flight.spark.draw([...inFlight, [seconds(snapshot.at), snapshot.inFlight]], WINDOW, 5, seconds(snapshot.at));
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);
@@ -37,6 +37,22 @@ export function makeFigures() {
       const others = snapshot.overdue ? "their deadline has passed" : "every deadline is ahead";
       late.say(count(snapshot.overdue), held ? `${count(held)} more wait for a pause to end` : others);
       setAttribute(late.node, "data-kind", snapshot.overdue ? "back" : null);
+    },
+    showHistory({ data, problem }) {
+      const { at, endedRate, cancelledShare, inFlight: flying } = within(data, WINDOW);
+      inFlight = pairs(at, flying);
+      if (live.snapshot) this.show(live.snapshot);
+      const last = at.at(-1) ?? 0;
+      const isNow = now() - last < LATE * data?.resolution;
+      const known = endedRate.filter((each) => each !== null);
+      const unknown = problem?.title ?? (last ? `not known since ${moment(new Date(last * 1000).toISOString())}` : "no figures are kept yet");
+      ended.say(rate(isNow ? endedRate.at(-1) : null), isNow ? `${rate(Math.max(...known))} at most` : unknown);
+      ended.spark.draw(pairs(at, endedRate), WINDOW, 1, now());
+      const all = known.reduce((sum, each) => sum + each, 0);
+      const lost = endedRate.reduce((sum, each, i) => sum + each * cancelledShare[i], 0);
+      failed.say(percent(all ? lost / all : null), all ? "of what ended" : known.length ? "nothing has ended" : unknown);
+      failed.spark.draw(pairs(at, cancelledShare), WINDOW, 0.2, now());
+      setText(since, last ? `The last ${roughly(Math.min(WINDOW, now() - at[0] + data.resolution))}` : "");
     },
     showLetters({ page, problem }) {
       const number = page?.deadLetters.length ?? 0;
@@ -47,10 +63,18 @@ export function makeFigures() {
   };
 }
 
-function peak(points) {
-  const known = points.map(([, value]) => value).filter((value) => value !== null);
-  return known.length ? Math.max(...known) : null;
+/** The newest part of the lists of a history, of so many seconds; `at` has the ends of intervals. */
+function within(history, span) {
+  const { at = [], resolution, endedRate = [], cancelledShare = [], inFlight = [] } = history ?? {};
+  const first = at.findIndex((each) => each > now() - span);
+  const newest = (values) => values.slice(first < 0 ? values.length : first);
+  return {
+    at: newest(at).map((each) => each + resolution),
+    endedRate: newest(endedRate), cancelledShare: newest(cancelledShare), inFlight: newest(inFlight),
+  };
 }
+
+const pairs = (at, values) => at.map((each, i) => [each, values[i]]);
 
 function figure(name, key, withSpark = false) {
   const value = el("span", { class: "value num" }, "–");

@@ -3,14 +3,14 @@
 import { el, svg } from "./dom.js";
 import { phaseText } from "./labels.js";
 
-const WIDTH = 158;
+const WIDTH = 172;
 const HEIGHT = 50;
 const GAP = 26;
 const ROW = 14;
 const PAD = 10;
-const LETTERS = 20;
+const LETTERS = 21;
 const SYMBOLS = {
-  DONE: "✓", FAILED: "✕", STUCK: "!", UNDO_STUCK: "!", SENT: "…", ASKED: "?", BACKOFF: "↻",
+  DONE: "✓", FAILED: "✕", STUCK: "!", UNDO_STUCK: "!", SENT: "→", ASKED: "?", BACKOFF: "↻",
   UNDO_SENT: "↶", UNDO_BACKOFF: "↻", UNDONE: "↶", SKIPPED: "–", IDLE: "",
 };
 const KINDS = {
@@ -105,7 +105,7 @@ function box(step, x, y, steps) {
   const phase = state?.phase ?? "IDLE";
   const marks = [
     step.pivot && "pivot", step.conditional && "if", step.item && (state?.items || "each"),
-    state?.attempt > 1 && `attempt ${state.attempt}`, state?.paused && "paused",
+    state?.paused ? "paused" : state?.attempt > 1 && `attempt ${state.attempt}`,
   ].filter(Boolean);
   const who = { wait: "waits for a signal", delay: "waits", child: `runs ${step.child}`, lock: "lock" }[step.kind] ?? step.to;
   return svg("g", { class: "step", "data-kind": KINDS[phase], "data-phase": phase, "data-conditional": step.conditional, "data-pivot": step.pivot },

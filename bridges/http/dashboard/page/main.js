@@ -17,7 +17,6 @@ import { overview } from "./overview.js";
 import { route } from "./route.js";
 import { sagaPage } from "./saga-page.js";
 import { caller } from "./caller.js";
-import * as samples from "./samples.js";
 import { switchTheme } from "./theme.js";
 import { askToken } from "./token.js";
 
@@ -61,6 +60,17 @@ function nothing(main) {
     el("div", { class: "page" }, heading(1, "There is nothing here"),
       el("p", {}, "The address leads nowhere. ", el("a", { href: "#/" }, "Go to the overview"), ".")),
   );
+}
+
+let kind = null;
+
+/** An app without orders has a list of sagas in place of that of orders. */
+function showKind(ordersSaga) {
+  if (kind === ordersSaga) return;
+  const isLate = kind === null && ordersSaga === "";
+  kind = ordersSaga;
+  setText(document.querySelector("nav [data-view=orders]"), kind ? "Orders" : "Sagas");
+  if (isLate && route().view === "orders" && !route().id) show();
 }
 
 function again() {
@@ -135,10 +145,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 addEventListener("hashchange", show);
 addEventListener("online", () => live.connect());
-addEventListener("pagehide", samples.keep);
 live.addEventListener("state", showState);
 live.addEventListener("snapshot", () => {
-  samples.remember(live.snapshot);
+  showKind(live.snapshot.ordersSaga);
   setText(byId("live-time"), moment(live.snapshot.at));
 });
 listenToKeys(main, byId("keys"));

@@ -2,6 +2,7 @@
 
 import { el, keyed, setText } from "./dom.js";
 import { count, moment } from "./format.js";
+import { kind } from "./story.js";
 
 /** Assign each message to the entries of a story: `arrived` caused it, `sent` came of it. */
 export function withMessages(story, messages) {
@@ -11,11 +12,16 @@ export function withMessages(story, messages) {
     if (!caused.has(each.causationId)) caused.set(each.causationId, []);
     caused.get(each.causationId).push(each);
   }
-  const told = new Set();
+  const first = new Map();
+  const sender = new Map();
   for (const entry of story) {
-    entry.arrived = told.has(entry.cause) ? null : (byId.get(entry.cause) ?? null);
-    entry.sent = told.has(entry.cause) ? [] : (caused.get(entry.cause) ?? []);
-    if (entry.cause) told.add(entry.cause);
+    if (!first.has(entry.cause)) first.set(entry.cause, entry);
+    // A timer gives up an attempt, and sends the next one.
+    if (!sender.has(entry.cause) || kind(entry.event).endsWith("_retried")) sender.set(entry.cause, entry);
+  }
+  for (const entry of story) {
+    entry.arrived = (first.get(entry.cause) === entry && byId.get(entry.cause)) || null;
+    entry.sent = (entry.cause && sender.get(entry.cause) === entry && caused.get(entry.cause)) || [];
   }
   return story;
 }
@@ -37,8 +43,8 @@ function messageRow({ word }) {
   const node = el("details", { class: "message" }, name, place, body);
   node.update = (message) => {
     const step = word === "sent" && message.step ? `, ${message.step}` : "";
-    setText(name, `${message.status || "a record"} ${word}${step}`);
-    setText(place, `${message.topic}, partition ${message.partition}, offset ${count(message.offset)}, ${moment(message.at)}`);
+    setText(name, `${word === "sent" ? "" : "because "}${message.status || "a record"} ${word}${step}`);
+    setText(place, `${message.eventId}, in ${message.topic}, partition ${message.partition}, offset ${count(message.offset)}, ${moment(message.at)}`);
     setText(body, typeof message.body === "string" ? message.body : JSON.stringify(message.body, null, 2));
   };
   return node;

@@ -1,14 +1,18 @@
-// The sagas that need an operator's attention.
+// The sagas that need an operator's attention: in groups of one cause, and one by one.
 
-import { groupButton, retryAllButton, sagaButton } from "./actions.js";
+import { chosenSagasButton, groupButton, idsOfGroup, retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { count, moment, words } from "./format.js";
 import { orderLink } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
+import { selection } from "./selection.js";
 
+/** Number of sagas that are shown one by one; of more, those that have a group are left to it. */
 const SHOWN = 6;
 
-/** The newest of these sagas, each with its possible actions. */
+const keyOf = ({ saga, step, code }) => JSON.stringify([saga, step, code]);
+
+/** Groups of these sagas and the sagas themselves, with actions on each and on the chosen. */
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, UNKNOWN);
@@ -17,51 +21,75 @@ export function attentionSection() {
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
   const tell = (problem) => trouble.replaceChildren(...problem);
-  const everything = el("p", { class: "all" }, retryAllButton(tell));
+  const shown = new Map();
+  const chosen = selection("All of these", (keys) => ["resume", "cancel"].map((action) =>
+    chosenSagasButton(action, () => idsOf(keys()), tell, () => chosen.clear())));
+  const everything = retryAllButton(tell);
+  const bar = el("div", { class: "all" }, chosen.node, everything);
+  const lists = el("div", {}, groups, list);
+
+  /** The sagas of what is chosen: each is named by its id, or by its group. */
+  async function idsOf(keys) {
+    const found = await Promise.all(keys.map((key) => (shown.has(key) ? idsOfGroup(shown.get(key)) : [key])));
+    return [...new Set(found.flat())];
+  }
+
   return {
-    node: section("attention", ["Needs attention", number], everything, trouble, none, groups, list, more),
+    node: section("attention", ["Needs attention", number], bar, trouble, none, lists, more),
     show(snapshot) {
       const all = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       none.hidden = all > 0;
       setText(none, "Nothing needs attention.");
-      more.hidden = all <= SHOWN;
       // Keeps the focus inside the row.
-      everything.hidden = all < 2 && !everything.contains(document.activeElement);
-      setText(number, all || "");
+      bar.hidden = all < 2 && !bar.contains(document.activeElement);
+      setText(number, all ? count(all) : "");
       // A group of one is the row below.
-      const several = (snapshot.groups ?? []).filter((group) => group.count > 1);
+      const several = snapshot.groups.filter((group) => group.count > 1);
+      shown.clear();
+      for (const group of several) shown.set(keyOf(group), group);
+      const single = snapshot.needsAttention.filter((saga) => all <= SHOWN || !shown.has(keyOf(saga)));
+      more.hidden = all <= SHOWN;
       groups.hidden = !several.length;
-      keyed(groups, several, (group) => `${group.saga} ${group.step} ${group.code}`, (group) => groupRow(group, tell));
-      keyed(list, snapshot.needsAttention.slice(0, SHOWN), (saga) => saga.sagaId, attentionRow);
+      keyed(groups, several, keyOf, (group) => groupRow(group, tell, chosen));
+      keyed(list, single.slice(0, SHOWN), (saga) => saga.sagaId, (saga) => attentionRow(saga, chosen));
+      chosen.shown(lists);
     },
   };
 }
 
-function groupRow(group, tell) {
+function groupRow(group, tell, chosen) {
   let now = group;
-  const text = el("p");
+  const name = el("strong");
+  const text = el("span");
   const since = el("p", { class: "why" });
   const current = () => now;
   const oneStep = !group.step.includes(", ");
+  const place = group.code ? `the undo of ${group.step}` : group.step;
+  const code = group.code && { code: group.code };
+  const query = new URLSearchParams({ saga: "NEEDS_ATTENTION", definition: group.saga, step: group.step.split(", ")[0], ...code });
   const row = el(
     "li",
     { class: "row" },
-    el("div", { class: "grow" }, text, since),
+    chosen.box(keyOf(group), `Choose all of ${group.saga} in ${place}${group.code ? `, ${words(group.code)}` : ""}`),
+    el("div", { class: "grow" }, el("p", {}, name, text), since),
     el("span", { class: "buttons" },
-      oneStep ? [groupButton("retry", current, tell), groupButton("skip", current, tell)] : null,
+      ...(oneStep ? ["retry", "skip"] : ["resume"]).map((action) => groupButton(action, current, tell)),
       // A saga with a code is compensating already.
       group.code ? null : groupButton("cancel", current, tell)),
   );
+  const link = el("a", { href: `#/orders?${query}` }, "Show them");
+  const told = el("span");
+  since.append(told, " ", link);
   row.update = (changed) => {
     now = changed;
-    const place = now.code ? `the undo of ${now.step}` : now.step;
-    setText(text, `${count(now.count)} × ${now.saga}: stuck in ${place}`);
-    setText(since, `${now.code ? `${words(now.code)}, ` : ""}the oldest begun ${moment(now.oldest)}`);
+    setText(name, `${count(now.count)} ×`);
+    setText(text, ` ${now.saga}: stuck in ${place}`);
+    setText(told, `${now.code ? `${words(now.code)}, ` : ""}the oldest begun ${moment(now.oldest)}`);
   };
   return row;
 }
 
-function attentionRow(saga) {
+function attentionRow(saga, chosen) {
   const buttons = el("span", { class: "buttons" });
   const stuckIn = el("span");
   const stuckAt = el("strong");
@@ -71,6 +99,7 @@ function attentionRow(saga) {
   const row = el(
     "li",
     { class: "row" },
+    chosen.box(saga.sagaId, `Choose ${saga.orderId}`),
     el("div", { class: "grow" },
       el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt, " ", since),
       why),

@@ -1,14 +1,16 @@
-// The oldest open dead letters.
+// The open dead letters: one by one if they are few, else in groups of one cause.
 
 import { letterButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
-import { moment } from "./format.js";
+import { count, moment } from "./format.js";
 import { letterGroups } from "./letter-groups.js";
 import * as letters from "./letters.js";
 import { polled } from "./polled.js";
 import { section, UNKNOWN } from "./section.js";
 
 const EVERY = 10_000;
+/** Number of letters that are shown one by one. */
+const FEW = 4;
 
 /** A section; `show(letters)` updates it with the latest result. It asks for groups until `stop()`. */
 export function lettersSection() {
@@ -16,13 +18,16 @@ export function lettersSection() {
   const none = el("p", { class: "empty" }, UNKNOWN);
   const more = el("p", { class: "more" }, el("a", { href: "#/dead-letters" }, "All dead letters"));
   const groups = letterGroups(letters.refresh);
-  const poll = polled("dead-letters/groups", {}, EVERY, ({ data }) => groups.show(data?.groups ?? []));
+  const number = el("span", { class: "badge num" });
+  let found = [];
   let shown = "";
+  const poll = polled("dead-letters/groups", {}, EVERY, ({ data }) => groups.show(data?.groups ?? [], found.length > FEW ? 1 : 2));
   return {
-    node: section("letters", ["Dead letters"], groups.nodes[0], none, groups.nodes[1], list, more),
+    node: section("letters", ["Dead letters", number], groups.nodes[0], none, groups.nodes[1], list, more),
     stop: poll.stop,
     show({ page, problem }) {
-      const found = page?.deadLetters ?? [];
+      found = page?.deadLetters ?? [];
+      setText(number, found.length ? `${count(found.length)}${page.next ? "+" : ""}` : "");
       none.hidden = found.length > 0;
       if (problem) setText(none, `${problem.title}: ${problem.detail}`);
       else setText(none, page ? "No record is left that nobody could handle." : UNKNOWN);
@@ -30,7 +35,7 @@ export function lettersSection() {
       const now = found.map((letter) => letter.number).join();
       if (shown !== now) poll.again();
       shown = now;
-      keyed(list, found.slice(0, 4), (letter) => letter.number, letterRow);
+      keyed(list, found.length > FEW ? [] : found, (letter) => letter.number, letterRow);
     },
   };
 }

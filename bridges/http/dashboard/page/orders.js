@@ -1,4 +1,4 @@
-// The list of orders, filtered by id prefix and status, with pages.
+// The list of orders, or of sagas: filtered by id prefix, status and content, with pages.
 
 import { chosenSagasButton } from "./actions.js";
 import { get } from "./api.js";
@@ -6,11 +6,11 @@ import { el, heading, keyed, setText } from "./dom.js";
 import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
-import { orderAddress, orderLink } from "./links.js";
+import { orderAddress, orderLink, sagaAddress } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
-import { ofSagas, searched, searchForm } from "./search-form.js";
+import { searched, searchForm } from "./search-form.js";
 import { selection } from "./selection.js";
 
 const PAGE = 50;
@@ -19,45 +19,54 @@ const PAUSE = 2000;
 const TYPING = 250;
 
 const ORDERS = ["SUBMITTED", "CREATED", "ROLLED_BACK", "COMPLETED", "CANCELLED"];
-const SAGAS = ["RUNNING", "COMPENSATING", "NEEDS_ATTENTION"];
+const IN_FLIGHT = ["RUNNING", "COMPENSATING", "NEEDS_ATTENTION"];
+const SAGAS = [...IN_FLIGHT, "COMPLETED", "CANCELLED"];
+/** In the address in place of a status: sagas of any. */
+const ANY = "ANY";
 
 /** Show the list in `main`. Returns a function that closes the view. */
 export function orders(main, { parameters }) {
+  const hasOrders = live.snapshot?.ordersSaga !== "";
+  const given = parameters.get("status") ?? "";
+  const saga = parameters.get("saga") || (IN_FLIGHT.includes(given) ? given : hasOrders ? "" : ANY);
+  const noun = saga ? "saga" : "order";
   const prefix = el("input", {
     type: "search", id: "prefix", placeholder: "A-1042", autocomplete: "off", spellcheck: "false", maxlength: 200,
   });
-  const status = el(
-    "select",
-    { id: "status" },
-    el("option", { value: "" }, "any status"),
-    el("optgroup", { label: "Orders" }, ORDERS.map((each) => el("option", { value: each }, words(each)))),
-    el("optgroup", { label: "Sagas in flight" }, SAGAS.map((each) => el("option", { value: `saga:${each}` }, words(each)))),
+  const status = el("select", { id: "status" },
+    hasOrders ? el("option", { value: "" }, "any status") : null,
+    hasOrders ? el("optgroup", { label: "Orders" }, ORDERS.map((each) => el("option", { value: each }, words(each)))) : null,
+    el("optgroup", { label: "Sagas" },
+      el("option", { value: `saga:${ANY}` }, hasOrders ? "any saga" : "any status"),
+      SAGAS.map((each) => el("option", { value: `saga:${each}` }, words(each)))),
   );
   const body = el("tbody");
   const trouble = el("div");
-  const none = el("p", { class: "empty", hidden: true }, "No order is like that.");
+  const none = el("p", { class: "empty", hidden: true });
   const back = el("p", { class: "hint", hidden: true });
-  const saga = parameters.get("saga") ?? "";
-  const looksFor = saga ? ofSagas(searched(parameters)) : searched(parameters);
+  const fields = searched(parameters);
   const tell = (problem) => trouble.replaceChildren(...problem);
-  const chosen = selection((ids) => ["resume", "cancel"].map((action) =>
+  const chosen = selection("All on this page", (ids) => ["resume", "cancel"].map((action) =>
     chosenSagasButton(action, ids, tell, () => { chosen.clear(); load(); })));
   const newest = el("a", { hidden: true }, "Newest");
-  const older = el("a", { hidden: true }, "Older orders");
+  const older = el("a", { hidden: true }, `Older ${noun}s`);
+  const columns = [
+    "Order", saga && "Saga", "Status", "Step or reason", hasOrders && "Customer", hasOrders && "Amount", saga ? "Begun" : "Created",
+  ].filter(Boolean);
   main.replaceChildren(
     el("section", { class: "page" },
-      el("div", { class: "title" }, heading(1, "Orders"), el("p", { class: "muted" }, "The newest first.")),
+      el("div", { class: "title" }, heading(1, saga ? "Sagas" : "Orders"), el("p", { class: "muted" }, "The newest first.")),
       el("form", { class: "filters", role: "search", onsubmit: open },
-        el("label", { for: "prefix" }, "Id begins with"), prefix,
-        el("label", { for: "status" }, "Status"), status,
-        el("button", { type: "submit" }, "Open this order"),
+        el("span", {}, el("label", { for: "prefix" }, "Id begins with"), " ", prefix),
+        el("span", {}, el("label", { for: "status" }, "Status"), " ", status),
+        el("button", { type: "submit" }, hasOrders ? "Open this order" : "Open this saga"),
         exportButtons(saga ? "sagas" : "orders", asked)),
-      searchForm(parameters, search),
+      searchForm(parameters, { ofSagas: saga, hasOrders }, search),
       trouble, chosen.node,
       el("table", { class: "orders" },
         el("thead", {}, el("tr", {},
-          ["Order", "Status", "Step or reason", "Customer", "Amount", "Created"].map((name) =>
-            el("th", { scope: "col", class: name === "Amount" ? "end" : null }, name)))),
+          el("th", { scope: "col", class: "pick" }, el("span", { class: "hidden" }, "Choose")),
+          columns.map((name) => el("th", { scope: "col", class: name === "Amount" ? "end" : null }, name)))),
         body),
       none, back,
       el("p", { class: "more" }, newest, older)),
@@ -65,25 +74,26 @@ export function orders(main, { parameters }) {
 
   const after = parameters.get("after") ?? "";
   prefix.value = parameters.get("prefix") ?? "";
-  status.value = saga ? `saga:${saga}` : (parameters.get("status") ?? "");
+  status.value = saga ? `saga:${saga}` : given;
   const leave = new AbortController();
   let typing = 0;
   let looked = 0;
   let wanted = { prefix: prefix.value, after };
 
-  function change() {
+  function addressed(more = {}) {
     const value = status.value;
     const of = value.startsWith("saga:") ? { saga: value.slice(5) } : { status: value };
-    filters("orders", { prefix: of.saga ? "" : prefix.value, ...of, ...searched(parameters) });
-  }
-  function search(fields) {
-    filters("orders", { saga, status: saga ? "" : status.value, prefix: prefix.value, ...fields });
+    return { ...of, prefix: prefix.value, ...fields, ...more };
   }
   /** What the list asks for, without its page. */
   function asked() {
-    return saga
-      ? { status: saga, ...looksFor }
-      : { status: status.value, prefix: wanted.prefix, ...looksFor };
+    const { definition, ...others } = fields;
+    const of = saga ? { status: saga === ANY ? "" : saga, saga: definition } : { status: status.value || given, definition };
+    return { ...of, prefix: wanted.prefix, ...others };
+  }
+  function search(given) {
+    const empty = Object.fromEntries(Object.keys(fields).map((name) => [name, ""]));
+    filters("orders", addressed({ ...empty, ...given }));
   }
   function open(event) {
     event.preventDefault();
@@ -93,34 +103,32 @@ export function orders(main, { parameters }) {
   prefix.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(() => {
-      if (status.value.startsWith("saga:")) status.value = "";
       // Typing keeps the view: only the list and the address change.
       wanted = { prefix: prefix.value, after: "" };
-      const query = new URLSearchParams(
-        Object.entries({ prefix: prefix.value, status: status.value, ...looksFor }).filter(([, value]) => value),
-      ).toString();
-      history.replaceState(null, "", `#/orders${query ? `?${query}` : ""}`);
+      history.replaceState(null, "", link());
       load();
     }, TYPING);
   });
-  status.addEventListener("change", change);
+  status.addEventListener("change", () => filters("orders", addressed()));
 
   async function load() {
     looked = Date.now();
     const now = wanted;
     try {
-      const page = await fetchPage(saga && status.value ? saga : "", now);
+      const page = await get(saga ? "sagas" : "orders", { ...asked(), limit: PAGE, after: now.after }, leave.signal);
       if (now !== wanted) return;
       trouble.replaceChildren();
-      keyed(body, page.rows, (order) => `${order.sagaId ?? ""} ${order.orderId}`, (order) => orderRow(order, chosen));
+      const rows = saga ? page.sagas : page.orders;
+      keyed(body, rows, (row) => `${row.sagaId ?? ""} ${row.orderId}`, () => listRow(chosen, { ofSagas: saga, hasOrders }));
       chosen.shown(body);
-      none.hidden = page.rows.length > 0;
-      const searching = Object.keys(looksFor).length > 0;
-      setText(none, searching || status.value || prefix.value ? "No order is like that." : "There are no orders yet.");
-      back.hidden = !(searching && page.next && page.searchedBackTo);
-      setText(back, `Searched back to ${moment(page.searchedBackTo)}; older orders are searched on the next page.`);
+      none.hidden = rows.length > 0;
+      const searching = Object.keys(fields).length > 0;
+      const isFiltered = searching || (status.value && saga !== ANY) || prefix.value;
+      setText(none, isFiltered ? `No ${noun} is like that.` : `There are no ${noun}s yet.`);
+      back.hidden = !((searching || saga) && page.next && page.searchedBackTo);
+      setText(back, `Searched back to ${moment(page.searchedBackTo)}; older ${noun}s are searched on the next page.`);
       newest.hidden = !now.after;
-      newest.href = link({ after: "" });
+      newest.href = link();
       older.hidden = !page.next;
       older.href = link({ after: page.next ?? "" });
     } catch (problem) {
@@ -128,21 +136,9 @@ export function orders(main, { parameters }) {
     }
   }
 
-  async function fetchPage(inFlight, page) {
-    const many = { limit: PAGE, after: page.after };
-    if (inFlight) {
-      const found = await get("sagas", { ...asked(), ...many }, leave.signal);
-      const rows = found.sagas.map((each) => ({ ...each, sagaStatus: each.status, createdAt: each.startedAt }));
-      return { ...found, rows };
-    }
-    const found = await get("orders", { ...asked(), prefix: page.prefix, ...many }, leave.signal);
-    return { ...found, rows: found.orders };
-  }
-
-  function link(more) {
-    const all = { status: saga ? "" : status.value, saga, prefix: prefix.value, ...searched(parameters), ...more };
-    const query = new URLSearchParams(Object.entries(all).filter(([, value]) => value)).toString();
-    return `#/orders${query ? `?${query}` : ""}`;
+  function link(more = {}) {
+    const all = Object.entries(addressed(more)).filter(([, value]) => value);
+    return `#/orders${all.length ? `?${new URLSearchParams(all)}` : ""}`;
   }
 
   const onSnapshot = () => {
@@ -157,24 +153,45 @@ export function orders(main, { parameters }) {
   };
 }
 
-function orderRow(order, chosen) {
-  const label = statusLabel(order.status);
-  const waits = el("td");
+/** The id of the saga of a row, if an operator can act on it. */
+function sagaInFlight({ sagaId, orderId, status, sagaStatus }) {
+  if (sagaId) return IN_FLIGHT.includes(status) ? sagaId : "";
+  const name = live.snapshot?.ordersSaga;
+  return name && IN_FLIGHT.includes(sagaStatus) ? `${name}/${orderId}` : "";
+}
+
+function listRow(chosen, { ofSagas, hasOrders }) {
+  const pick = el("td", { class: "pick" });
+  const name = el("td", { class: "name" });
+  const label = statusLabel("");
+  const saga = el("td", { "data-label": "Saga" });
+  const waits = el("td", { class: "reason" });
   const customer = el("td", { "data-label": "Customer", class: "clip" });
   const amount = el("td", { "data-label": "Amount", class: "num end" });
-  const created = el("td", { "data-label": "Created", class: "num" });
-  const row = el("tr", {},
-    // Only a list of sagas in flight has ids of sagas.
-    el("td", {}, order.sagaId && !order.endedAt ? [chosen.box(order.sagaId, `Choose ${order.orderId}`), " "] : null, orderLink(order.orderId)),
-    el("td", {}, label), waits, customer, amount, created);
+  const created = el("td", { "data-label": ofSagas ? "Begun" : "Created", class: "num" });
+  const row = el("tr", {}, pick, name, ofSagas ? saga : null, el("td", {}, label), waits, ...(hasOrders ? [customer, amount] : []), created);
+  let link = null;
+  let shown = "";
   row.update = (now) => {
-    const inFlight = now.sagaStatus && !["COMPLETED", "CANCELLED"].includes(now.sagaStatus);
-    label.show(inFlight ? now.sagaStatus : now.status);
+    if (!link) {
+      link = orderLink(now.orderId);
+      if (!hasOrders) link.href = sagaAddress(now.sagaId);
+      name.append(link);
+    }
+    const inFlight = sagaInFlight(now);
+    if (inFlight !== shown) {
+      shown = inFlight;
+      pick.replaceChildren(...(shown ? [chosen.box(shown, `Choose ${now.orderId}`)] : []));
+    }
+    const at = now.createdAt ?? now.startedAt;
+    label.show(IN_FLIGHT.includes(now.sagaStatus) ? now.sagaStatus : now.status);
+    setText(saga, `${now.saga} ${now.version}`);
     setText(waits, now.step || now.reason || "");
     setText(customer, now.customerId ?? "");
+    customer.title = now.customerId ?? "";
     setText(amount, now.amountText ?? "");
-    setText(created, moment(now.createdAt));
-    created.title = fullMoment(now.createdAt);
+    setText(created, moment(at));
+    created.title = fullMoment(at);
   };
   return row;
 }

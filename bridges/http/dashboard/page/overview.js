@@ -12,7 +12,11 @@ import { attentionSection } from "./needs-attention.js";
 import { lettersSection } from "./open-letters.js";
 import { approvalsSection } from "./approvals.js";
 import { pausedSection } from "./paused.js";
+import { polled } from "./polled.js";
 import { retryingSection } from "./retrying.js";
+
+/** The system writes its figures as often, in milliseconds. */
+const EVERY = 10_000;
 
 /** Show the overview in `main`. Returns a function that closes the view. */
 export function overview(main) {
@@ -48,10 +52,11 @@ export function overview(main) {
   letters.changed.addEventListener("change", showLetters);
   show();
   showLetters();
+  const kept = polled("history", {}, EVERY, (found) => figures.showHistory(found));
   const stop = everySecond(() => deadlines.tick());
   return () => {
     stop();
-    for (const each of [retrying, approvals, dead]) each.stop();
+    for (const each of [kept, retrying, approvals, dead]) each.stop();
     live.removeEventListener("snapshot", show);
     letters.changed.removeEventListener("change", showLetters);
   };

@@ -88,7 +88,8 @@ export function sagaSection(saga, done) {
     const definition = details?.definition;
     const byName = new Map((definition?.steps ?? []).map((step) => [step.step, step]));
     keyed(steps, current.steps, (step) => step.step, (step) => stepRow(current, step, byName, done));
-    [...steps.children].forEach((row) => row.service(byName));
+    const paused = new Map((fresh?.waits ?? []).filter((each) => each.pause).map((each) => [each.step, each.service]));
+    [...steps.children].forEach((row) => row.about(byName, paused));
     waits.update(whole);
     related.update(whole);
     kept.update(fresh?.kept ?? []);
@@ -96,7 +97,6 @@ export function sagaSection(saga, done) {
     setText(trouble, details?.messagesProblem ? `Messages may be missing: ${details.messagesProblem}` : "");
     trouble.hidden = !details?.messagesProblem;
     if (definition) {
-      const paused = new Map((fresh?.waits ?? []).filter((each) => each.pause).map((each) => [each.step, each.service]));
       flow.update(definition, Object.fromEntries(current.steps.map((step) =>
         [step.step, { phase: step.phase, attempt: step.attempt, paused: paused.get(step.step) }])));
     }
@@ -132,6 +132,7 @@ function stepRow(saga, step, known, done) {
   const buttons = el("td", { class: "end" }, el("span", { class: "buttons" }));
   const marks = el("span", { class: "muted" });
   let current = step;
+  let pause = "";
   let stuck = false;
   const row = el("tr", {}, el("th", { scope: "row" }, step.step, marks), service, el("td", {}, label), attempts, deadline, buttons);
   row.update = (changed) => {
@@ -144,9 +145,12 @@ function stepRow(saga, step, known, done) {
     const wanted = stuck ? ["retry", "skip"] : [];
     buttons.firstChild.replaceChildren(...wanted.map((action) => sagaButton(action, saga, step.step, done)));
   };
-  row.tick = () => showDeadline(deadline, current.deadline);
-  row.service = (byName) => {
+  // During a pause no saga times out: its deadline is put off.
+  row.tick = () => showDeadline(deadline, pause ? null : current.deadline, pause && `${pause} is paused`);
+  row.about = (byName, paused) => {
     const definition = byName.get(step.step);
+    pause = paused.get(step.step) ?? "";
+    row.tick();
     setText(service, definition?.child ? `saga ${definition.child}` : (definition?.to ?? ""));
     setText(marks, definition?.pivot ? " pivot" : "");
   };
@@ -178,7 +182,8 @@ function eventRow() {
     setText(then, next && `→ ${next}`);
     setText(reason, why(entry));
     setText(cause, entry.cause ?? "");
-    because.hidden = !entry.cause;
+    // The message that arrived is shown in place of its id.
+    because.hidden = !entry.cause || Boolean(entry.arrived);
     messages.update(entry);
   };
   return row;

@@ -1,35 +1,34 @@
-// What orders are looked for: the fields of the filter, in the address.
+// What orders or sagas are looked for: the fields of the filter, in the address.
 
 import { el } from "./dom.js";
 
 const FIELDS = [
+  ["definition", "Saga", "place-order"],
   ["customer", "Customer"], ["sku", "SKU"], ["amountFrom", "Amount from", "EUR 10.00"], ["amountTo", "Amount to", "EUR 99.50"],
   ["code", "Failure code"], ["reason", "Reason has"], ["step", "Waits for step"], ["version", "Definition version"],
   ["startedFrom", "Begun from", "2026-11-27"], ["startedTo", "Begun before", "2026-11-28"],
   ["endedFrom", "Ended from"], ["endedTo", "Ended before"],
 ];
-/** Fields that a saga has no more than its order. */
+/** Fields of the order of a saga. */
 const OF_ORDERS = ["customer", "sku", "amountFrom", "amountTo"];
-const NAMES = FIELDS.map(([name]) => name);
 
-/** The fields that have a value in the parameters of the address. */
+/** Parameters of the list that have a place of their own. */
+const OTHERS = ["saga", "status", "prefix", "after"];
+
+/** What the address looks for besides: also a field that nobody knows, of which the API tells. */
 export function searched(parameters) {
-  return Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""]).filter(([, value]) => value));
-}
-
-/** Without the fields that only orders have. */
-export function ofSagas(fields) {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !OF_ORDERS.includes(name)));
+  return Object.fromEntries([...parameters].filter(([name, value]) => value && !OTHERS.includes(name)));
 }
 
 /** A form of the fields, open if one has a value; `search(fields)` is called when it is sent. */
-export function searchForm(parameters, search) {
+export function searchForm(parameters, { ofSagas, hasOrders }, search) {
   const given = searched(parameters);
+  const fields = FIELDS.filter(([name]) => (ofSagas || name !== "definition") && (hasOrders || !OF_ORDERS.includes(name)));
   const form = el("form", { class: "search", role: "search", "aria-label": "Search", onsubmit(event) {
     event.preventDefault();
     search(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
   } },
-    FIELDS.map(([name, label, example]) =>
+    fields.map(([name, label, example]) =>
       el("div", {},
         el("label", { for: `search-${name}` }, label),
         el("input", {

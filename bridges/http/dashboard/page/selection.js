@@ -3,25 +3,28 @@
 import { el, setText } from "./dom.js";
 import { count } from "./format.js";
 
-/** The chosen of a list, by key; `buttons(chosen)` makes the buttons, `chosen()` returns the keys. */
-export function selection(buttons) {
+/**
+ * The chosen of a list, by key; `all` names all of it. `buttons(chosen)` makes the buttons,
+ * `chosen()` returns the keys.
+ */
+export function selection(all, buttons) {
   const keys = new Set();
   const text = el("span", { class: "muted" });
-  const all = el("input", { type: "checkbox", id: "choose-all" });
+  const every = el("input", { type: "checkbox" });
   const acts = el("span", { class: "buttons" }, buttons(() => [...keys]));
   const bar = el("div", { class: "chosen act", hidden: true },
-    el("label", { class: "check" }, all, " All on this page"), text, acts);
+    el("label", { class: "check" }, every, ` ${all}`), text, acts);
   let boxes = [];
   const tell = () => {
-    setText(text, keys.size ? `${count(keys.size)} chosen` : "None chosen");
+    setText(text, keys.size ? `${count(keys.size)} chosen` : "");
     acts.hidden = !keys.size;
-    all.checked = keys.size > 0 && keys.size === boxes.length;
-    all.indeterminate = keys.size > 0 && keys.size < boxes.length;
+    every.checked = keys.size > 0 && keys.size === boxes.length;
+    every.indeterminate = keys.size > 0 && keys.size < boxes.length;
   };
-  all.addEventListener("change", () => {
+  every.addEventListener("change", () => {
     for (const box of boxes) {
-      box.checked = all.checked;
-      if (all.checked) keys.add(box.value);
+      box.checked = every.checked;
+      if (every.checked) keys.add(box.value);
       else keys.delete(box.value);
     }
     tell();

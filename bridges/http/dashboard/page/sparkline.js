@@ -6,7 +6,7 @@ const WIDTH = 240;
 const HEIGHT = 40;
 const PAD = 3;
 
-/** An SVG whose `draw(points, window, least)` shows `[time, value]` pairs; null leaves a gap. */
+/** An SVG whose `draw(points, window, least, end)` shows `[time, value]` pairs up to `end`; null leaves a gap. */
 export function sparkline() {
   const area = svg("path", { class: "area" });
   const line = svg("path", { class: "line" });
@@ -19,10 +19,9 @@ export function sparkline() {
     line,
     tip,
   );
-  node.draw = (points, window, least = 1) => {
+  node.draw = (points, window, least, end) => {
     const known = points.filter(([, value]) => value !== null);
     const top = Math.max(least, ...known.map(([, value]) => value));
-    const end = points.at(-1)?.[0] ?? 0;
     const x = (at) => WIDTH - PAD - ((end - at) / window) * (WIDTH - PAD);
     const y = (value) => HEIGHT - 1 - (value / top) * (HEIGHT - 1 - PAD);
     const runs = [];
@@ -41,7 +40,7 @@ export function sparkline() {
     );
     const last = known.at(-1);
     // A zero-length line with round caps is drawn as a circle, however the SVG is stretched.
-    const dot = last && last[0] === end ? `M${path([[x(last[0]), y(last[1])]])}h0` : null;
+    const dot = last && last === points.at(-1) ? `M${path([[x(last[0]), y(last[1])]])}h0` : null;
     setAttribute(tip, "d", dot);
   };
   return node;

@@ -12,7 +12,6 @@ const NICE = [
   ...[-6, -5, -4, -3, -2, -1, 0].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power)),
   10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000,
 ];
-const ENDED = ["COMPLETED", "CANCELLED"];
 const KINDS = { done: "done", told: "done", undone: "back", failed: "stuck", refused: "stuck", stuck: "stuck", "no answer": "back", skipped: "idle" };
 
 /** A section with `update(saga, story)`, and `tick()` for what is under way. */
@@ -43,7 +42,8 @@ export function timelineSection() {
   const whole = () => {
     const start = seconds(saga.startedAt);
     const last = Math.max(...attempts.map((each) => each.ended ?? 0), 0);
-    const end = saga.endedAt ? last : Math.max(last, now() - start);
+    const isGoing = attempts.some((each) => each.ended === null);
+    const end = isGoing ? Math.max(last, now() - start) : last;
     return [0, Math.max(end * 1.02, SHORTEST)];
   };
   const shown = () => view ?? whole();
@@ -78,7 +78,7 @@ export function timelineSection() {
     draw();
   };
   node.tick = () => {
-    if (saga && !ENDED.includes(saga.status) && !view) draw();
+    if (saga && !view && attempts.some((each) => each.ended === null)) draw();
   };
 
   function draw() {
