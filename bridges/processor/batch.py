@@ -20,6 +20,7 @@ from order_sagas.bridges.storage.deferred import DeferredRecord
 from order_sagas.bridges.storage.early_replies import EarlyReply
 from order_sagas.bridges.storage.operator_actions import ActionRow
 from order_sagas.bridges.storage.schedules import ScheduleRow
+from order_sagas.bridges.storage.store import Changes
 
 
 @cache
@@ -138,3 +139,23 @@ class Batch:
             or self.outbox or self.events or self.offsets or self.deferred or self.redelivered
             or self.calls or self.early or self.settled or self.schedules or self.operated
         )  # fmt: skip
+
+    def changes(self, epochs: dict[int, int]) -> Changes:
+        """Return what its transaction stores; `epochs` are those of the owned shards."""
+        return Changes(
+            entities=self.entities.values(),
+            sagas=self.sagas.values(),
+            appended=self.appended,
+            left=self.left,
+            outbox=self.outbox,
+            events=self.events,
+            offsets=self.offsets,
+            epochs=epochs,
+            deferred=self.deferred,
+            early=[*self.early.values()],
+            settled=self.settled,
+            schedules=[*self.schedules.values()],
+            operated=self.operated,
+            held=self.held,
+            redelivered=self.redelivered,
+        )

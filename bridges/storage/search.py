@@ -26,7 +26,7 @@ from order_sagas.bridges.storage.search_conditions import (
 )
 from order_sagas.bridges.storage.search_conditions import Search as Search
 
-WINDOW = 100_000
+WINDOW = 25_000
 """Size of a window, in numbers of orders."""
 FEW = 20_000
 """Maximum number of rows that an index finds and a search looks at, wherever they are."""

@@ -25,7 +25,8 @@ from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.audits import MOST_SUBJECTS, AuditResult, store_audit
 from order_sagas.bridges.storage.connection import connect
-from order_sagas.system.app import app_of, entities_of
+from order_sagas.system.app import app_of
+from order_sagas.system.app_checks import entities_of
 from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.log_client import log_access

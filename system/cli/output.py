@@ -111,8 +111,11 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_lines(text: str) -> None:
-    """Print lines that end in CR LF, as those of CSV do; other control characters are shown."""
-    click.echo("\r\n".join(visible(line) for line in text.split("\r\n")), nl=False)
+    """Print lines of CSV, which end in CR LF, with a line feed each; control characters are shown.
+
+    A carriage return would be shown too, as any control character.
+    """
+    click.echo(visible(text.replace("\r\n", "\n")), nl=False)
 
 
 def print_json(value: Any, *, indent: bool = True) -> None:

@@ -12,7 +12,8 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState, saga_id_of
 from order_sagas.bridges.storage import queries
-from order_sagas.system.app import app_of, entities_of
+from order_sagas.system.app import app_of
+from order_sagas.system.app_checks import entities_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled

@@ -166,10 +166,7 @@ def _as_csv(kind: type[View], pages: Pages) -> Iterator[bytes]:
     fields = kind.__struct_fields__
     yield csv_lines([kind.__struct_encode_fields__]).encode()
     for page in pages:
-        if page:
-            yield csv_lines(
-                [_cell(getattr(row, field)) for field in fields] for row in page
-            ).encode()
+        yield csv_lines([_cell(getattr(row, field)) for field in fields] for row in page).encode()
 
 
 def _cell(value: Any) -> Any:

@@ -18,8 +18,11 @@ current_caller: ContextVar[Caller] = ContextVar("current_caller", default=ANONYM
 """The caller of the request that the current task handles."""
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers that a reverse proxy adds. Without tokens, what comes through a proxy is refused."""
+PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-ray")
+"""Headers that a reverse proxy adds, beside `X-Forwarded-...`.
+
+Without tokens, what comes through a proxy is refused.
+"""
 
 
 class Access:
@@ -95,7 +98,8 @@ class Access:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):
             raise Problem(403, "only requests to localhost are served, as no tokens are set")
-        if through := next((name for name in PROXY_HEADERS if name in headers), None):
+        through = next((name for name in headers if _is_of_proxy(name)), None)
+        if through:
             raise Problem(
                 403, f"the request came through a proxy ({through}); behind one, set --http-tokens"
             )
@@ -107,6 +111,10 @@ class Access:
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"http://{headers.get('host', '')}".lower():
             raise Problem(403, "requests of another origin are not allowed")
+
+
+def _is_of_proxy(header: str) -> bool:
+    return header in PROXY_HEADERS or header.startswith("x-forwarded-")
 
 
 def permit(caller: Caller, role: Role) -> None:

@@ -242,6 +242,7 @@ def test_what_is_not_there_is_a_problem_too(api, method, path, status):
     "headers",
     [
         {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Proto": "https"},
         {"Forwarded": "for=203.0.113.9"},
         {"Via": "1.1 nginx"},
         {"X-Real-IP": "203.0.113.9"},

@@ -5,9 +5,11 @@ resident set of the process; before there were limits, each attack took hundreds
 all connections.
 """
 
+import gzip
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from uuid import uuid4
 
 import httpx
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
@@ -28,9 +30,10 @@ CONNECTIONS = 40
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 
 
-@pytest.fixture
-def server(tmp_path) -> Iterator[HttpProcess]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[HttpProcess]:
     """A process of its own, with few connections and little patience."""
+    tmp_path = tmp_path_factory.mktemp("attacked")
     env = environment(
         tmp_path,
         log_dir=tmp_path / "logs",
@@ -83,9 +86,18 @@ def flood(server: HttpProcess, begin: bytes, again: bytes) -> int:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\na: ", b"b"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;a=", b"b"),
         (HEAD, b"a: b\r\n"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (HEAD + b"Content-Length: 1000000000\r\n\r\n", b"x"),
+        (HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"\x81\x85abcdxxxxx"),
+        (HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", b"\0"),
+        (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"x"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0"),
     ],
-    ids=["trailers", "one long trailer", "a chunk extension", "a head"],
-)
+    ids=[
+        "trailers", "one long trailer", "a chunk extension", "a head", "tiny chunks",
+        "a body after the response", "a WebSocket", "HTTP/2 by upgrade", "a tunnel", "HTTP/2",
+    ],
+)  # fmt: skip
 def test_what_never_ends_is_cut(server, begin, again):
     """Whatever the parser would keep of it."""
     before = memory(server)
@@ -143,3 +155,54 @@ def test_one_address_cannot_take_all_connections(server):
             opened.enter_context(connect(server, "127.0.0.7"))
 
         assert is_alive(server)
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post(body: bytes, *headers: str) -> bytes:
+    lines = ("POST /api/v1/orders HTTP/1.1", "Host: localhost", "Content-Type: application/json")
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", *headers, "", ""])
+    return head.encode() + body
+
+
+def many_fields(more: str = "") -> bytes:
+    return post(b'{"a":1' + b"".join(b',"n%d":1' % n for n in range(20_000)) + more.encode() + b"}")
+
+
+ASKED = {
+    "bodies that are too large": [post(b"x" * 1_000_000)],
+    "deep JSON": [post(b"[" * 200_000)],
+    "many fields": [many_fields()],
+    "many fields and one of them twice": [many_fields(',"n19999":1')],
+    "compressed bombs": [post(gzip.compress(b"0" * 10_000_000), "Content-Encoding: gzip")],
+    "idempotency keys": [
+        post(b'{"customerId": "c"}', f"Idempotency-Key: {uuid4()}") for _ in range(50)
+    ],
+    "long query strings": [get("/api/v1/orders?" + "a=b&" * 7000)],
+    "waits": [get("/api/v1/orders/none?wait=60")],
+    "event streams": [get("/api/v1/events")],
+    "exports": [get("/api/v1/exports/orders?reason=none")],
+    "searches": [get("/api/v1/sagas?reason=none&startedTo=2020-01-01")],
+    "responses that are not read": [get("/openapi.json")] * 8,
+}
+
+
+@pytest.mark.parametrize("requests", ASKED.values(), ids=ASKED.keys())
+def test_many_who_ask_for_much_at_once_are_borne(server, requests):
+    """None of them reads a response. Others are served meanwhile and afterwards."""
+    before = memory(server)
+    with ExitStack() as opened:
+        strangers = [
+            opened.enter_context(connect(server, "127.0.0.8")) for _ in range(CONNECTIONS // 2)
+        ]
+        for request in requests:
+            for each in strangers:
+                with suppress(ConnectionError):
+                    each.sendall(request)
+        growth = memory(server) - before
+        assert is_alive(server)
+
+    assert growth < MOST_GROWTH
+    assert is_alive(server)

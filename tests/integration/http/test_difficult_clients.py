@@ -2,13 +2,14 @@
 
 import json
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
+from order_sagas.bridges.http.server import protocol
 from tests.support.http_service import serving
-from tests.support.waiting import TIMEOUT
+from tests.support.waiting import TIMEOUT, wait_until
 
 
 @pytest.fixture
@@ -147,3 +148,68 @@ def test_requests_may_come_before_the_answers(api):
         connection.sendall((ask + b"\r\n") * 3 + ask + b"Connection: close\r\n\r\n")
 
         assert 4 == heard(connection).count(b'{"alive":true}')
+
+
+def test_who_reads_nothing_is_let_go_when_too_much_is_unread(api, system, monkeypatch):
+    """Whoever has not read for the longest is the first."""
+    monkeypatch.setattr(protocol, "MOST_UNREAD", 1_000_000)
+    system.start()
+    system.put_raw("order-events", b"x" * 1_000_000)
+    [letter] = api.get("/api/v1/dead-letters").json()["deadLetters"]
+    path = b"/api/v1/dead-letters/%d" % letter["number"]
+    with ExitStack() as opened:
+        clients = [opened.enter_context(connect(api)) for _ in range(4)]
+        for client in clients:
+            client.sendall((b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path) * 8)
+
+        def ends(client: socket.socket) -> bool:
+            with suppress(ConnectionError):
+                return not client.recv(65536)
+            return True
+
+        wait_until(lambda: ends(clients[0]), "the first to be let go")
+
+        assert 200 == api.get("/health/live").status_code
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/\xff", b"http://[::1", b"http://localhost", b"*", b"//x/api/v1/stock", b"/page/../../x"],
+)
+def test_strange_paths_are_no_fault_of_ours(api, path):
+    """Answered as wrong, or as what is not there."""
+    with connect(api) as connection:
+        connection.sendall(
+            b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path
+        )
+
+        assert heard(connection)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Transfer-Encoding: chunked\r\nContent-Length: 4",
+        b"Content-Length: 4\r\nContent-Length: 5",
+        b"Content-Length: +4",
+        b"Content-Length: 4, 4",
+        b"Transfer-Encoding: chunked, identity",
+        b"Transfer-Encoding: xchunked",
+        b"Transfer-Encoding : chunked",
+        b"Transfer-Encoding:\x0bchunked",
+        b" Content-Length: 4",
+        b"X: y\nContent-Length: 4",
+    ],
+)
+def test_a_request_that_a_proxy_may_read_otherwise_is_refused(api, head):
+    """What comes after it is never taken for a request: that of another client of the proxy."""
+    smuggled = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(api) as connection:
+        connection.sendall(
+            b"POST /api/v1/orders HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\n%s\r\n\r\n0\r\n\r\n%s" % (head, smuggled)
+        )
+        answer = heard(connection)
+
+    assert b"alive" not in answer
+    assert b"HTTP/1.1 400" == answer[:12]

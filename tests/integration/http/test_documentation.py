@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from order_sagas.bridges.http.server.tokens import Role
+from tests.integration.http.test_roles import expected
 from tests.support.http_service import an_order_body, serving
 from tests.support.markdown import blocks
 from tests.support.pasted import commands
@@ -18,6 +20,10 @@ PAGE_FILE = Path(__file__).parents[3] / "docs" / "http.md"
 PAGE = PAGE_FILE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.M | re.S)
 SERVED = "http://127.0.0.1:8080"
+ROLE_NAMES = {
+    Role.NONE: "none", Role.SUBMIT: "`submit`", Role.READ: "`read`", Role.ACT: "`operate`",
+    Role.SUBMIT | Role.READ: "`submit` or `read`", Role.OPERATE: "any",
+}  # fmt: skip
 
 
 def requests() -> list[str]:
@@ -66,3 +72,17 @@ def test_the_problem_that_is_shown_is_the_one_that_comes(api):
     response = api.post("/api/v1/orders", json=body)
 
     assert response.json() == json.loads(shown)
+
+
+def test_every_endpoint_is_listed_with_its_role(api):
+    """And no other; what it does is said as in the description."""
+    rows = re.findall(r"^\| (GET|POST) \| `(\S+)` \| (.+?) \| (.+) \|$", PAGE, re.M)
+    paths = api.get("/openapi.json").json()["paths"]
+    described = {
+        (method.upper(), path, ROLE_NAMES[expected(method.upper(), path)], each["summary"])
+        for path, methods in paths.items()
+        for method, each in methods.items()
+    }
+
+    assert described == {*rows}
+    assert len(described) == len(rows)

@@ -66,6 +66,7 @@ def test_a_list_as_csv_has_no_formulas(run, filled):
     assert first["createdAt"].startswith("2023-11-14T")
     assert ["B", "A"] == [saga["orderId"] for saga in sagas]
     assert "" == run("orders", "--csv", "--customer", "nobody").stdout
+    assert not {"\r", "\\"} & {*run("orders", "--csv").stdout}
 
 
 def test_a_long_list_is_printed_a_page_at_a_time(run, filled, monkeypatch):

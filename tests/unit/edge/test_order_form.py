@@ -6,6 +6,7 @@ import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.bridges.intake.order_schema import InvalidOrderError, read_order
+from order_sagas.bridges.records.repeated_names import repeated_name
 
 
 def an_order(**fields):
@@ -121,3 +122,12 @@ def test_a_field_that_is_given_twice_is_refused(raw, name, lenient):
     """Programs differ in which value they take."""
     with pytest.raises(InvalidOrderError, match=f"{name}: the field is given more than once"):
         read_order(raw, lenient=lenient)
+
+
+@pytest.mark.timeout(60)
+def test_a_field_that_is_given_twice_is_found_among_very_many():
+    """In a time that grows as their number: a record of such names kept a worker for minutes."""
+    names = [f"n{number}" for number in range(100_000)]
+    raw = "{" + ",".join(f'"{name}":1' for name in [*names, names[-1]]) + "}"
+
+    assert names[-1] == repeated_name(raw)

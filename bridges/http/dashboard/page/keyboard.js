@@ -59,10 +59,8 @@ function showKeys() {
   openDialog({
     title: "Keys",
     text: "They work while nothing is typed.",
-    submit: "Close",
     fields: [el("dl", { class: "keys" }, KEYS.flatMap(([key, what]) => [
       el("dt", {}, key.split(" ").map((each) => el("kbd", {}, each))), el("dd", {}, what),
     ]))],
-    async send() {},
   });
 }
