@@ -115,7 +115,7 @@ QUESTIONS = {
         for status in queries.ORDER_STATUSES
     },
     "a page of orders": Asked(lambda db: queries.orders_page(db, ("COMPLETED",), 20, 700)),
-    "orders that begin": Asked(lambda db: queries.orders_page(db, (), 20, None, "r-10")),
+    "orders that begin": Asked(lambda db: search_orders(db, Search(prefix="r-10"), 20)),
     **{
         f"orders by {name}": Asked(
             partial(search_orders, which=which, limit=20), windowed=name in WINDOWS
