@@ -18,7 +18,7 @@ from tests.support.cli import COMMAND
 from tests.unit.cli.test_bad_arguments import every
 from tests.unit.cli.test_public_json import READING
 
-EXAMPLE = re.compile(r"^ +(?:source <\()?order-sagas ([^<>|)]+)", re.MULTILINE)
+EXAMPLE = re.compile(r"^ +(?:source <\()?order-sagas ([^<>|)\n]+)", re.MULTILINE)
 """A line of a help text that calls a command; what the shell would do with its output is left."""
 NO_TABLE = {"database version", "dead-letters show", "topics check"}
 """Reading commands that print sentences, a record as it is, or that need a Kafka."""
