@@ -31,9 +31,9 @@ def time_value(_: click.Context, __: click.Parameter, given: str | None) -> floa
         ) from None
 
 
-def _amount(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int | None, str]:
+def _amount(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, str] | None:
     if given is None:
-        return None, ""
+        return None
     if given.isascii() and given.isdecimal() and len(given) <= 18:
         return int(given), ""
     try:
@@ -66,28 +66,30 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
             "--ended-until", callback=time_value, metavar="TIME", help="Only ended before this."
         ),
     ]  # fmt: skip
-    own = [
+    of_both = [
+        click.option("--prefix", default="", help="Only with ids that begin with this."),
+        click.option("--customer", default="", help="Only of the customer with this id."),
+        click.option("--sku", default="", help="Only with this SKU in a line."),
         click.option(
-            "--saga", default="", shell_complete=complete.sagas, help="Only of this definition."
+            "--amount-from", callback=_amount, metavar="AMOUNT",
+            help=f"Only worth this or more: {_AMOUNT}.",
+        ),
+        click.option(
+            "--amount-to", callback=_amount, metavar="AMOUNT", help="Only worth this or less."
+        ),
+        click.option("--currency", default="", help="Only in this currency."),
+        *of_sagas,
+    ]  # fmt: skip
+    if not of_orders:
+        of_both.insert(
+            0,
+            click.option(
+                "--saga", default="", shell_complete=complete.sagas, help="Only of this definition."
+            ),
         )
-    ]
-    if of_orders:
-        own = [
-            click.option("--prefix", default="", help="Only with ids that begin with this."),
-            click.option("--customer", default="", help="Only of the customer with this id."),
-            click.option("--sku", default="", help="Only with this SKU in a line."),
-            click.option(
-                "--amount-from", callback=_amount, metavar="AMOUNT",
-                help=f"Only worth this or more: {_AMOUNT}.",
-            ),
-            click.option(
-                "--amount-to", callback=_amount, metavar="AMOUNT", help="Only worth this or less."
-            ),
-            click.option("--currency", default="", help="Only in this currency."),
-        ]  # fmt: skip
 
     def decorate(function: Any) -> Any:
-        for option in reversed([*own, *of_sagas]):
+        for option in reversed(of_both):
             function = option(function)
         return function
 

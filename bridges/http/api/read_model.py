@@ -16,6 +16,7 @@ from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.order_views import order_summary, order_view
+from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, EarlyReply
 from order_sagas.bridges.http.api.saga_views import (
     GROUPS,
     attention_groups,
@@ -185,6 +186,15 @@ class ReadModel:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
             return SagaGroups(groups=attention_groups(db))
+
+    def early(self, limit: int) -> EarlyReplies:
+        """Return the oldest replies that are kept because they came too early."""
+        with self.moment() as db:
+            replies = [
+                EarlyReply(**{**row, "at": moment(row["at"]) or ""})
+                for row in queries.early(db, limit)
+            ]
+            return EarlyReplies(replies=replies, count=queries.early_count(db))
 
     def retrying(self) -> RetryingGroups:
         """Return the sagas that retry a step, in groups."""

@@ -3,7 +3,12 @@
 They may run while a system runs, and block no writer.
 """
 
-from order_sagas.bridges.storage.queries.kept_records import deferred_of, early_count, early_of
+from order_sagas.bridges.storage.queries.kept_records import (
+    deferred_of,
+    early,
+    early_count,
+    early_of,
+)
 from order_sagas.bridges.storage.queries.one_order import entities_of_order, order
 from order_sagas.bridges.storage.queries.order_pages import (
     ORDER_STATUSES,
@@ -55,6 +60,7 @@ __all__ = [
     "attention_count",
     "attention_groups",
     "deferred_of",
+    "early",
     "early_count",
     "early_of",
     "entities_of_order",

@@ -26,9 +26,10 @@ ROW_OF_A = {"orders": "A", "sagas": "place-order", "stock show": "PEN", "actions
 """A word that a table has to show."""
 
 
-def called_by(words):
+def called_by(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command that is called by these words, and what is left for it."""
-    command, rest = main, [*words]
+    command: click.Command = main
+    rest = [*words]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]
     return command, rest
@@ -104,7 +105,8 @@ def test_a_reader_that_went_away_is_no_error_to_tell(busy) -> None:
 
 def test_an_interrupted_submission_tells_what_is_stored(system, run, monkeypatch) -> None:
     """And how to go on."""
-    take, calls = Intake.take, []
+    take = Intake.take
+    calls: list[object] = []
 
     def interrupted(self, orders):
         if calls:
