@@ -16,11 +16,11 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.deferred import DeferredRecord
 from order_sagas.bridges.storage.early_replies import EarlyReply
 from order_sagas.bridges.storage.operator_actions import ActionRow
 from order_sagas.bridges.storage.schedules import ScheduleRow
-from order_sagas.bridges.storage.store import Changes
 
 
 @cache

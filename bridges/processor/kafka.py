@@ -36,9 +36,10 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.processor.topic_check import TopicCheck
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.outbox_events import fits
+from order_sagas.bridges.storage.outbox_table import SUBMITTED
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
-from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
 log = structlog.get_logger("processor")
 
@@ -232,7 +233,7 @@ class KafkaLogAdapter:
         self._moved.update({at: n for at, n in found.moved.items() if at in begins})
         shards = [shard for shard in shards if shard not in found.stopped]
         self._host.gain({shard: claim.epochs[shard] for shard in shards})
-        left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
+        left = store.outbox.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         self._publisher.publish_left(dict(left))
         self._host.database_is_back()
         positions = {at: n for at, n in {**begins, **self._moved}.items() if n and at in begins}

@@ -80,11 +80,11 @@ def prune_command(
         if archive and not dry_run:
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
-        if not dry_run:  # also of what was done when it is interrupted
-            stack.callback(_note, store, done, now - older_than, by, why)
         told = partial(_told, done, dry_run=dry_run)
         stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
         status = stack.enter_context(Console(stderr=True).status(""))
+        if not dry_run:  # also of what was done when it is interrupted
+            stack.callback(_note, store, done, now - older_than, by, why)
         while not done.done:
             began = time.monotonic()
             done.step(None, now)
@@ -104,6 +104,11 @@ def prune_command(
         echo(f"Archived in {archive}.")
 
 
+def _told(done: Round, *, dry_run: bool) -> str:
+    orders, records = many(done.pruned.orders, "order"), many(done.pruned.records, "record")
+    return f"{orders} and {records} of the log {'would be deleted' if dry_run else 'deleted'}"
+
+
 def _note(store: Store, done: Round, before: float, by: str, why: str) -> None:
     """Store in the log of operators' actions what was pruned."""
     pruned, rest = done.pruned, "" if done.done else "; it was broken off"
@@ -112,8 +117,3 @@ def _note(store: Store, done: Round, before: float, by: str, why: str) -> None:
         detail=f"{many(pruned.orders, 'order')} that ended before {moment(before)} UTC, and "
         f"{many(pruned.records, 'record')} of the log{rest}",
     )  # fmt: skip
-
-
-def _told(done: Round, *, dry_run: bool) -> str:
-    orders, records = many(done.pruned.orders, "order"), many(done.pruned.records, "record")
-    return f"{orders} and {records} of the log {'would be deleted' if dry_run else 'deleted'}"

@@ -50,6 +50,10 @@ _WHY = {
     invoke_without_command=True,
     commands=CommandsByName(
         {
+            "early": Listed(
+                "early:early_command",
+                "List the replies and signals that came too early and are kept.",
+            ),
             "locks": Listed(
                 "locks:locks_command",
                 "List the locks of exclusive sagas, with who has each and who waits for it.",

@@ -18,7 +18,7 @@ from tests.support.cli import COMMAND
 from tests.unit.cli.test_bad_arguments import every
 from tests.unit.cli.test_public_json import READING
 
-EXAMPLE = re.compile(r"^ +(?:source <\()?order-sagas ([^<>|)]+)", re.MULTILINE)
+EXAMPLE = re.compile(r"^ +(?:source <\()?order-sagas ([^<>|)\n]+)", re.MULTILINE)
 """A line of a help text that calls a command; what the shell would do with its output is left."""
 NO_TABLE = {"database version", "dead-letters show", "topics check"}
 """Reading commands that print sentences, a record as it is, or that need a Kafka."""
@@ -26,9 +26,10 @@ ROW_OF_A = {"orders": "A", "sagas": "place-order", "stock show": "PEN", "actions
 """A word that a table has to show."""
 
 
-def called_by(words):
+def called_by(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command that is called by these words, and what is left for it."""
-    command, rest = main, [*words]
+    command: click.Command = main
+    rest = [*words]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]
     return command, rest
@@ -104,7 +105,8 @@ def test_a_reader_that_went_away_is_no_error_to_tell(busy) -> None:
 
 def test_an_interrupted_submission_tells_what_is_stored(system, run, monkeypatch) -> None:
     """And how to go on."""
-    take, calls = Intake.take, []
+    take = Intake.take
+    calls: list[object] = []
 
     def interrupted(self, orders):
         if calls:
