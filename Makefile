@@ -68,7 +68,7 @@ ifneq ($(strip $(COVERAGE)),)
 endif
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup \
 		$(addprefix --ignore=,tests/conformance $(SERVERS) $(if $(COVERAGE),$(COVERED)))
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests/conformance $(SERVERS)
 endif
 
 COVERED = tests/unit tests/scenarios
@@ -123,8 +123,12 @@ bench: $(DEVELOPING) ## Measure, and print the table
 lint: $(DEVELOPING) ## Check style, format and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy
-	$(BIN)/pyright
+	@$(MAKE) --no-print-directory -j 2 --output-sync mypy pyright
+
+# Each of them uses one core.
+.PHONY: mypy pyright
+mypy pyright: $(DEVELOPING)
+	$(BIN)/$@
 
 .PHONY: format
 format: $(DEVELOPING) ## Put style and format right, as far as that can be automatic

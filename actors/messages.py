@@ -40,8 +40,11 @@ MAIN = "main"
 
 
 def status_of(name: str) -> str:
-    """The `status` of a class name: `StockReserved` gives `STOCK_RESERVED`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+    """The `status` of a class name: `StockReserved` gives `STOCK_RESERVED`.
+
+    Of the qualified name of a class inside another one, the last part counts.
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name.rpartition(".")[2]).upper()
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):

@@ -32,9 +32,10 @@ from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.sqlite import sqlite_engine
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
 from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.logs import configure_logging

@@ -29,7 +29,7 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.advance import advance
 from order_sagas.actors.sagas.state import SagaState, decode_plain
 from order_sagas.bridges.audit import examine, ledger_of
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 
 Result = dict[str, Any]
 

@@ -8,17 +8,16 @@ import importlib
 import os
 import random
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 import attrs
 
-from order_sagas.actors.entities import ENTITIES, Entity
-from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.errors import DefinitionError, error_text
 from order_sagas.actors.messages import Message, OrderCreated, status
 from order_sagas.actors.rules import Rule
-from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Participant, Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule, check_schedules
@@ -26,7 +25,7 @@ from order_sagas.actors.services.locks import LockService
 from order_sagas.actors.services.service import Service
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messages
-from order_sagas.bridges.storage.table_names import RESERVED, WORDS
+from order_sagas.system.app_checks import check_parts
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import CHOREOGRAPHED
@@ -163,71 +162,6 @@ def every_role(services: Iterable[type[Service]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([ORCHESTRATOR, *(each.participant.role for each in services)]))
 
 
-def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -> None:
-    """Raise DefinitionError if messages, participants or tables contradict each other."""
-    registry = Registry(sagas)
-    here = {service.participant.name for service in services}
-    for name, participant in registry.participants().items():
-        if name not in here and not participant.remote and participant is not CHILDREN:
-            raise DefinitionError(
-                f"participant {name!r} has no service in this app; add the service, or declare the "
-                "messages that it takes elsewhere: Participant(..., remote=[...])"
-            )
-    _check_statuses(wire_messages(registry, services))
-    _check_tables(services)
-
-
-def _check_statuses(messages: Iterable[type[Message]]) -> None:
-    known: dict[str, type[Message]] = {}
-    for message in messages:
-        other = known.setdefault(status(message), message)
-        if other is not message:
-            both = sorted(f"{each.__module__}.{each.__name__}" for each in (message, other))
-            raise DefinitionError(
-                f"{' and '.join(both)} have the same status {status(message)}; rename one"
-            )
-
-
-def _check_tables(services: Iterable[type[Service]]) -> None:
-    shipped = {entity.table for entity in ENTITIES}
-    known: dict[str, type[Entity]] = {}
-    for service in services:
-        for entity in entities_of([service]):
-            other = known.setdefault(entity.table, entity)
-            if other is not entity:
-                raise DefinitionError(
-                    f"{entity.__name__} and {other.__name__} have the same table {entity.table!r}"
-                )
-            if entity not in ENTITIES:
-                _check_fields(entity)
-            if entity.pending and "status" not in entity.__struct_fields__:
-                raise DefinitionError(f"{entity.__name__} has `pending`, and no field `status`")
-            if entity not in ENTITIES and entity.table in RESERVED | shipped:
-                raise DefinitionError(
-                    f"{entity.__name__}: the table name {entity.table!r} is reserved"
-                )
-
-
-def _check_fields(entity: type[Entity]) -> None:
-    for name in entity.__struct_fields__:
-        if name.lower() in WORDS or name == "no":
-            raise DefinitionError(
-                f"{entity.__name__}: no column can be named {name!r}, a word of SQL or the number "
-                "of the order; rename the field"
-            )
-
-
-def entities_of(services: Iterable[type[Service]]) -> tuple[type[Entity], ...]:
-    """Return every entity class that the services store, once."""
-    return tuple(
-        {
-            entity: None
-            for service in services
-            for entity in (service.entity, *service.entity_of.values(), *service.memory)
-        }
-    )
-
-
 def app_of(settings: Settings) -> App:
     """Return the app that the settings name, loaded once. Raises SettingError if it can't be."""
     name = settings.app
@@ -250,7 +184,7 @@ def _loaded(name: str) -> App:
     try:
         module = importlib.import_module(module_name)
     except DefinitionError as error:
-        raise refused(str(error)) from error
+        raise refused(f"{error}{_place_of(error, folder)}") from error
     except ModuleNotFoundError as error:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             raise refused(
@@ -258,7 +192,8 @@ def _loaded(name: str) -> App:
             ) from None
         raise refused(f"its import failed: {error}") from error
     except Exception as error:
-        raise refused(f"its import failed: {type(error).__name__}: {error}") from error
+        place = _place_of(error, folder)
+        raise refused(f"its import failed: {error_text(error)}{place}") from error
     found = getattr(module, attribute, None)
     if isinstance(found, App):
         return found
@@ -267,6 +202,13 @@ def _loaded(name: str) -> App:
         known = f"it has {', '.join(apps)}" if apps else "and no other App"
         raise refused(f"module {module_name} has no {attribute!r}; {known}")
     raise refused(f"it is a {type(found).__name__}, and no App")
+
+
+def _place_of(error: Exception, folder: str) -> str:
+    """Return the file and line of the app that led to the error, in brackets, or nothing."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if each.filename.startswith(folder + os.sep)]
+    return f" ({os.path.relpath(own[-1].filename, folder)}, line {own[-1].lineno})" if own else ""
 
 
 def roles_here(settings: Settings, app: App) -> tuple[str, ...]:

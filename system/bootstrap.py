@@ -10,6 +10,7 @@ import attrs
 from thespian.actors import ActorAddress, ActorSystem
 
 from order_sagas.actors.clock import Clock, SystemClock
+from order_sagas.actors.errors import error_text
 from order_sagas.actors.sagas.coordinator import Coordinate, SagaCoordinator
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
@@ -34,11 +35,13 @@ from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.log_queues import CONSUMER
 from order_sagas.bridges.storage.saga_versions import check_definitions
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.app import App, app_of, entities_of, every_role
+from order_sagas.system.app import App, app_of, every_role
+from order_sagas.system.app_checks import entities_of
 from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.errors import SettingError
 from order_sagas.system.settings.model import OUTBOX_TABLE
 from order_sagas.system.wire_forms import wire_forms_of
 
@@ -281,10 +284,18 @@ def start(
 
 
 def _clients(parts: Parts, names: Iterable[str]) -> dict[str, Any]:
-    """Return the clients of these services, made by the app or given in the parts."""
-    makers = parts.app.clients
-    return {
-        name: parts.clients[name] if name in parts.clients else makers[name](parts.settings)
-        for name in names
-        if name in parts.clients or name in makers
-    }
+    """Return the clients of these services, made by the app or given in the parts.
+
+    Raises SettingError if the app fails to make one.
+    """
+    makers, clients = parts.app.clients, {}
+    for name in names:
+        if name in parts.clients:
+            clients[name] = parts.clients[name]
+        elif name in makers:
+            try:
+                clients[name] = makers[name](parts.settings)
+            except Exception as error:
+                problem = f"its client of {name!r} cannot be made: {error_text(error)}"
+                raise SettingError("app", parts.settings.app, problem) from error
+    return clients

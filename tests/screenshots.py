@@ -25,7 +25,7 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDTH, HEIGHT = 1080, 660
 MOST_BYTES = 120_000
 """Maximum size of a picture."""
-TRAFFIC, RATE = 120, 10
+TRAFFIC, RATE = 720, 4
 """Number of orders, and how many a second, before the picture of the overview."""
 MINUTES = 5.0
 """Usual time for which the demonstration runs before its pictures are taken."""
@@ -83,7 +83,7 @@ def take_all(page: Page, demo: str, directory: Path) -> None:
     take(page, "history", directory)
     with (
         tempfile.TemporaryDirectory() as place,
-        Shop(Path(place), quick=True) as shop,
+        Shop(Path(place), quick=True, history=True) as shop,
     ):
         take_overview(page, shop, directory)
     with (

@@ -132,6 +132,10 @@ class Outages:
         begun = min(self._since.values(), default=now)
         return min(_covered(self._past, begun, since, now), self.grace)
 
+    def lasts(self, what: str, now: float) -> float:
+        """Seconds for which `what` has been away; 0.0 if it is available."""
+        return now - self._since.get(what, now)
+
     def is_lasting(self, now: float) -> bool:
         """True if something is away now, and for no longer than `grace` seconds."""
         begun = min(self._since.values(), default=now)

@@ -23,6 +23,15 @@ class KafkaLog:
     """The consumer group of workers with this worker's roles."""
     session_timeout: float = 10.0
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a worker waits for the database before it leaves its group.
+
+        Longer than it takes that a worker without a heartbeat loses its shards: most outages are
+        those of all workers, which have nobody to leave their shards to.
+        """
+        return 3 * self.session_timeout
+
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
         """Raise TopicMissingError, or KafkaClientError for a wrong number of partitions."""
         check_topics(self.connection, topics, partitions=partitions)

@@ -99,6 +99,11 @@ class ClientPort(Protocol):
         """The consumer group of the workers with all roles, under which roles keep offsets."""
         ...
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a worker waits for the database before it leaves its group."""
+        ...
+
     def check_topics(self, topics: Sequence[str], partitions: int) -> None:
         """Raise TopicMissingError, or KafkaClientError for a wrong number of partitions."""
         ...

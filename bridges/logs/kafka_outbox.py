@@ -22,7 +22,8 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.wire_forms import WireForm
 from order_sagas.bridges.storage.outbox_events import fits
-from order_sagas.bridges.storage.store import SUBMITTED, Store
+from order_sagas.bridges.storage.outbox_table import SUBMITTED
+from order_sagas.bridges.storage.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -134,7 +135,7 @@ class OutboxLog:
         """Records that are committed but not acknowledged by Kafka; a worker will publish them."""
         self._writer = TopicWriter(connection)
         self._writer.start(topics)
-        self._publish(dict(self._store.unpublished([*range(partitions)])))
+        self._publish(dict(self._store.outbox.unpublished([*range(partitions)])))
         self.left = 0
 
     def close(self) -> None:
@@ -175,7 +176,7 @@ class OutboxLog:
             records = self._leave(cursor, [*records])
         rows = [(record.partition, record) for record in records]
         if rows:
-            ids = self._store.fill_outbox(cursor, rows)
+            ids = self._store.outbox.add(cursor, rows)
             self._put.update(zip(ids, (record for _, record in rows), strict=True))
 
     def _leave(self, cursor: Any, records: list[Outgoing]) -> list[Outgoing]:
@@ -234,4 +235,4 @@ class OutboxLog:
             self.left += left
         if acknowledged:
             with self.db.transaction() as cursor:
-                self._store.clean_outbox(cursor, acknowledged)
+                self._store.outbox.delete(cursor, acknowledged)

@@ -16,6 +16,7 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.outcome_queue import Outcome
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.deferred import DeferredRecord
 from order_sagas.bridges.storage.early_replies import EarlyReply
 from order_sagas.bridges.storage.operator_actions import ActionRow
@@ -138,3 +139,23 @@ class Batch:
             or self.outbox or self.events or self.offsets or self.deferred or self.redelivered
             or self.calls or self.early or self.settled or self.schedules or self.operated
         )  # fmt: skip
+
+    def changes(self, epochs: dict[int, int]) -> Changes:
+        """Return what its transaction stores; `epochs` are those of the owned shards."""
+        return Changes(
+            entities=self.entities.values(),
+            sagas=self.sagas.values(),
+            appended=self.appended,
+            left=self.left,
+            outbox=self.outbox,
+            events=self.events,
+            offsets=self.offsets,
+            epochs=epochs,
+            deferred=self.deferred,
+            early=[*self.early.values()],
+            settled=self.settled,
+            schedules=[*self.schedules.values()],
+            operated=self.operated,
+            held=self.held,
+            redelivered=self.redelivered,
+        )

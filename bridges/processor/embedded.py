@@ -19,8 +19,8 @@ from order_sagas.bridges.processor.positions import Positions
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.log_queues import HANDLED, LEFT, LEFT_FOR_OTHERS, LOG, queue_of
-from order_sagas.bridges.storage.store import Changes
 
 NEW = 4
 """One part in so many of a batch is reserved for new records."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from thespian.actors import ActorAddress
+from thespian.actors import ActorAddress, WakeupMessage
 
 from order_sagas.actors.messages import Message
 from order_sagas.actors.words import many
@@ -26,6 +26,7 @@ from order_sagas.bridges.processor.consumer_events import (
     ShardsLost,
     ShardsRevoked,
 )
+from order_sagas.bridges.processor.group_membership import GroupMembership
 from order_sagas.bridges.processor.handover_queue import HandoverQueue
 from order_sagas.bridges.processor.log_adapter import ProcessorHost
 from order_sagas.bridges.processor.outbox_publisher import OutboxPublisher
@@ -35,14 +36,21 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.processor.topic_check import TopicCheck
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.outbox_events import fits
+from order_sagas.bridges.storage.outbox_table import SUBMITTED
 from order_sagas.bridges.storage.role_offsets import RoleOffsets
-from order_sagas.bridges.storage.store import SUBMITTED, Changes
 
 log = structlog.get_logger("processor")
 
 MAX_OUTSTANDING = 4
 """Maximum number of handovers of the consumer that are not settled."""
+LOOK_SECONDS = 5.0
+"""Seconds between decisions whether to leave the group, or to return to it."""
+
+
+class _LookAtDatabase:
+    """Wakeup: leave the group if the database is away for too long, or return to it."""
 
 
 class KafkaLogAdapter:
@@ -90,16 +98,43 @@ class KafkaLogAdapter:
         client.check_topics(topics, self._context.store.partitions)
         self._writer = client.producer()
         self._writer.start(topics)
+        self._membership = GroupMembership(self._context, client.patience)
+        self._read_topics = [topic for topic in topics if topic in read]
+        self._join()
+        self._publisher.open(self._writer)
+        self._host.wake_up(LOOK_SECONDS, _LookAtDatabase())
+
+    def _join(self) -> None:
+        """Join the group, with a new consumer."""
+        client: ClientPort = self._context.log
         self._owner = ForwardingOwner(self._context.tell)
         self._reader = client.consumer(
-            [topic for topic in topics if topic in read],
-            self._owner,
-            self._context.batch_size,
-            MAX_OUTSTANDING,
+            self._read_topics, self._owner, self._context.batch_size, MAX_OUTSTANDING
         )
         self._owner.reader = self._reader
         self._reader.start()
-        self._publisher.open(self._writer)
+
+    def _leave(self) -> None:
+        """Drop all shards, and leave the group: other workers get them at once."""
+        assert self._owner is not None
+        log.warning("kafka.group_left", reason="the database has been away for too long")
+        if self._host.has_batch:
+            self._host.roll_back()
+        self._owner.close()
+        self._reader.stop(finished=True)
+        self._host.lose(frozenset(self._ownership.epochs))
+        self._forget_stopped(self._owner.assigned)
+        self._queue = HandoverQueue()
+
+    def _look_at_database(self) -> None:
+        if self._host.state is State.STOPPED:
+            return
+        self._host.wake_up(LOOK_SECONDS, _LookAtDatabase())
+        if self._membership.leaves():
+            self._leave()
+        elif self._membership.returns():
+            self._host.database_is_back()
+            self._join()
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:
         """Return the offsets of the roles that run here, on the topics of each role."""
@@ -140,6 +175,8 @@ class KafkaLogAdapter:
             self._shards_lost(message.shards)
         elif kind is Connection:
             self._note_connection(message.up)
+        elif kind is WakeupMessage and isinstance(message.payload, _LookAtDatabase):
+            self._look_at_database()
         else:
             self._publisher.receive(message)
 
@@ -196,7 +233,7 @@ class KafkaLogAdapter:
         self._moved.update({at: n for at, n in found.moved.items() if at in begins})
         shards = [shard for shard in shards if shard not in found.stopped]
         self._host.gain({shard: claim.epochs[shard] for shard in shards})
-        left = store.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
+        left = store.outbox.unpublished(shards, store.consumer, *claim.rivals, SUBMITTED)
         self._publisher.publish_left(dict(left))
         self._host.database_is_back()
         positions = {at: n for at, n in {**begins, **self._moved}.items() if n and at in begins}

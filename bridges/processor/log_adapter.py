@@ -13,7 +13,7 @@ from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import Route
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 
 
 class ProcessorHost(Protocol):

@@ -19,7 +19,7 @@ from order_sagas.bridges.processor.log_adapter import ProcessorHost
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.dead_letter import dead_letter
 from order_sagas.bridges.records.record import Outgoing, Record
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 
 log = structlog.get_logger("processor")
 
@@ -201,7 +201,7 @@ class OutboxPublisher:
         """
         store = self._context.store
         known = {*self._unpublished, *self._published}
-        rows = store.unpublished(sorted(self._ownership.epochs), store.consumer)
+        rows = store.outbox.unpublished(sorted(self._ownership.epochs), store.consumer)
         self.publish_left({number: row for number, row in rows if number not in known})
 
     def _sweep(self) -> None:
@@ -211,7 +211,9 @@ class OutboxPublisher:
         """
         if not self._ownership.epochs or self._host.state not in (State.IDLE, State.OPEN):
             return
-        rows = dict(self._context.store.submitted(sorted(self._ownership.epochs), SWEEP_RECORDS))
+        rows = dict(
+            self._context.store.outbox.submitted(sorted(self._ownership.epochs), SWEEP_RECORDS)
+        )
         known = {*self._unpublished, *self._published}
         left = {i: row for i, row in rows.items() if i in self._left and i not in known}
         self._left = {*rows}

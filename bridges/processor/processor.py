@@ -19,7 +19,6 @@ import structlog
 from thespian.actors import Actor, ActorAddress, PoisonMessage, WakeupMessage
 
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Ended, InternalMessage, Nack
-from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError, UnstorableError
 from order_sagas.bridges.processor.approval_gate import ApprovalGate
 from order_sagas.bridges.processor.batch import Batch
@@ -28,8 +27,9 @@ from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.counts import Counts
 from order_sagas.bridges.processor.dead_letters import DeadLetters
 from order_sagas.bridges.processor.decoder import Decoder
-from order_sagas.bridges.processor.deferral import LOOK_SECONDS, Deferral
+from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.dispatch import Dispatcher
+from order_sagas.bridges.processor.due_work import DueWork
 from order_sagas.bridges.processor.early_replies import EarlyReplies
 from order_sagas.bridges.processor.external_calls import ExternalCalls
 from order_sagas.bridges.processor.log_adapter import AdapterFactory, LogAdapter
@@ -44,57 +44,17 @@ from order_sagas.bridges.processor.messages import (
 from order_sagas.bridges.processor.order_mark import OrderMark
 from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
-from order_sagas.bridges.processor.pruner import Pruner
-from order_sagas.bridges.processor.rates import Rates
 from order_sagas.bridges.processor.reader import BatchReader
 from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.scheduler import Scheduler
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.processor.state import State
+from order_sagas.bridges.processor.timer_acks import TimerAcks
+from order_sagas.bridges.processor.wakeups import BeginAgain, CommitAgain, Drained, Proceed, Prune
 from order_sagas.bridges.records.routing import ORCHESTRATOR
-from order_sagas.bridges.storage.store import Changes
 
 log = structlog.get_logger("processor")
-
-
-class Proceed:
-    """To itself: fill the open batch, or begin one if there is something to handle."""
-
-
-class CommitAgain:
-    """Wakeup: commit the batch of this number, if it is still the open one."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class BeginAgain:
-    """Wakeup: restore from the store, after a batch was broken off."""
-
-
-class LookAgain:
-    """Wakeup: read the pauses."""
-
-
-class Drained:
-    """Wakeup: wait no longer for running calls before the stop."""
-
-
-SHORTEST_SLEEP = 0.001
-"""Seconds of the shortest timer for a due time that is not reached yet."""
-
-
-class LookAtSchedules:
-    """Wakeup: a schedule may be due."""
-
-
-class Expire:
-    """Wakeup: look for early replies that have been kept for long enough."""
-
-
-class Prune:
-    """Wakeup: prune a small part."""
 
 
 PROCEED = Proceed()
@@ -102,11 +62,6 @@ OPEN = State.OPEN  # compared with for each acknowledgement
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds before a retry: of the first one, and at most."""
-
-NEVER = float("inf")
-
-SHORTEST_KEEP = 1.0
-"""Seconds from one look for early replies that are kept for too long to the next, at least."""
 
 DRAIN_SECONDS = 5.0
 """Maximum seconds that a stop waits for running external calls."""
@@ -129,7 +84,7 @@ class BatchProcessor(Actor):
     _dispatcher: Dispatcher
     _reader: BatchReader
     _early_replies: EarlyReplies
-    _scheduler: Scheduler
+    _due: DueWork
     _refused: RefusedWrites
 
     def __init__(self) -> None:
@@ -142,17 +97,9 @@ class BatchProcessor(Actor):
         self._batches = 0
         self._last_stale = NO_BATCH
         """The newest batch for which a stale acknowledgement was logged."""
-        self._early: dict[str, list[Ack]] = {}
-        """Acks of timers that fired while a batch was under way, by saga: for the next batch."""
+        self._timer_acks = TimerAcks()
         self._outcomes = OutcomeQueue()
         self._proceed_pending = False
-        self._look_pending = False
-        self._prune_due = False
-        self._expiry_due = self._schedule_due = False
-        self._expiry_at = self._schedule_at = NEVER
-        """When the next wakeup comes that looks (seconds since the Unix epoch)."""
-        self._schedules_known = False
-        """Whether the schedules' rows were read since the last rollback or gain of shards."""
         self._stopping: list[ActorAddress] = []
         """The senders of `Stop`; each gets `Stopped`."""
         self._draining: bool | None = None
@@ -160,8 +107,6 @@ class BatchProcessor(Actor):
         self._wait = FIRST_WAIT
         self._lost = 0
         """Batches refused because of another worker's claim since the last commit."""
-        self._rates = Rates(0.0, 0, 0)
-        self._pruner: Pruner | None = None
         self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
@@ -204,32 +149,6 @@ class BatchProcessor(Actor):
             self._call_done(message)
         elif kind is PoisonMessage:
             self._poisoned(message)
-        elif kind is WakeupMessage and isinstance(message.payload, CommitAgain):
-            # Not if that batch was rolled back meanwhile: a later one has its own wakeup.
-            batch = self._batch
-            committing = self._state is State.COMMITTING
-            if committing and batch and batch.number == message.payload.number:
-                self._commit(batch)
-        elif kind is WakeupMessage and isinstance(message.payload, BeginAgain):
-            self._begin_again()
-        elif kind is WakeupMessage and isinstance(message.payload, LookAgain):
-            self._look_pending = False
-            self._deferral.look_due = True
-            self.proceed_soon()
-        elif kind is WakeupMessage and isinstance(message.payload, Drained):
-            self._draining = False
-            self.proceed_soon()
-        elif kind is WakeupMessage and isinstance(message.payload, Prune):
-            self._prune_due = True
-            self._prune()
-        elif kind is WakeupMessage and isinstance(message.payload, LookAtSchedules):
-            self._schedule_at = NEVER
-            self._schedule_due = True
-            self.proceed_soon()
-        elif kind is WakeupMessage and isinstance(message.payload, Expire):
-            self._expiry_at = NEVER
-            self._expiry_due = True
-            self.proceed_soon()
         elif kind is AskReport:
             self.send(sender, self._report())
         elif kind is Stop:
@@ -237,8 +156,30 @@ class BatchProcessor(Actor):
             self.proceed_soon()
         elif kind is Connect:
             self._connect(message)
-        else:
+        elif kind is not WakeupMessage or not self._woken(message.payload):
             self._log.receive(message, sender)
+
+    def _woken(self, payload: Any) -> bool:
+        """Handle the payload of a wakeup; return False if it is the log adapter's."""
+        kind = type(payload)
+        if kind is CommitAgain:
+            # Not if that batch was rolled back meanwhile: a later one has its own wakeup.
+            batch = self._batch
+            if self._state is State.COMMITTING and batch and batch.number == payload.number:
+                self._commit(batch)
+        elif kind is BeginAgain:
+            self._begin_again()
+        elif kind is Drained:
+            self._draining = False
+            self.proceed_soon()
+        elif self._due.woken(payload):
+            if kind is Prune:
+                self._prune()
+            else:
+                self.proceed_soon()
+        else:
+            return False
+        return True
 
     def _connect(self, connect: Connect) -> None:
         self.receivers.update(connect.services)
@@ -249,20 +190,10 @@ class BatchProcessor(Actor):
         if connect.apart:
             context = attrs.evolve(context, tell=partial(self.send, self.myAddress))
         self._make_parts(context, connect.adapter)
-        self.counts.since = now = context.clock.now()
-        self._rates = Rates(now, 0, 0)
+        self.counts.begin(context.clock.now())
         if connect.coordinator:
             self._mark = OrderMark(context.store)
-        keeps = (
-            context.keep_finished,
-            context.keep_idempotency_keys,
-            context.keep_outbox_events,
-            context.keep_operator_actions,
-        )
-        if any(keep is not None for keep in keeps) and connect.coordinator:
-            self._pruner = Pruner(context.store, context.clock, *keeps)
-            self.wake_up(self._pruner.pause, Prune())
-        self._look_at_pauses()
+        self._due.begin()
         self._log.open()
 
     def _make_parts(self, context: ProcessorContext, make_adapter: AdapterFactory) -> None:
@@ -282,32 +213,19 @@ class BatchProcessor(Actor):
         gate = ApprovalGate(context.store.db, context.clock, limits) if limits else None
         self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed, gate)
         early = self._early_replies = EarlyReplies(parts)
-        self._scheduler = Scheduler(context, ownership)
+        self._due = DueWork(parts, deferral, early, Scheduler(context, ownership), self.wake_up)
         self._refused = RefusedWrites(context.store)
         self._dispatcher = Dispatcher(parts, deferral, early, send, self._commit, self._refused)
 
     def _report(self) -> Report:
-        counts, now = self.counts, self.context.clock.now()
-        begun_rate, ended_rate = self._rates.at(now, counts.begun, counts.ended)
-        return Report(
+        return self.counts.report(
+            self.context.clock.now(),
+            batches=self._batches,
             shards=sorted(self.ownership.epochs),
             in_flight=len(self.ownership.in_flight),
-            batches=self._batches,
-            records=counts.records,
-            ended=counts.ended,
-            begun=counts.begun,
-            cancelled=counts.cancelled,
-            durations=[*counts.durations],
-            dead_letters=counts.dead_letters,
             calls=self._calls.counts(),
-            stale_acks=counts.stale_acks,
-            seconds=now - counts.since,
-            last_error=counts.last_error,
-            begun_rate=begun_rate,
-            ended_rate=ended_rate,
-            pruned=self._pruner.orders if self._pruner else 0,
+            pruned=self._due.pruned,
             early_replies=self._early_replies.count,
-            stopped_shards=counts.stopped_shards,
         )
 
     def _fatal(self, error: BaseException) -> None:
@@ -350,38 +268,21 @@ class BatchProcessor(Actor):
             self._stop()
             return
         if self._deferral.look_due:
-            self._look_at_pauses()
+            self._due.look_at_pauses()
         self._fill(self._open())
-
-    def _look_at_pauses(self) -> None:
-        self._deferral.look()
-        if (self._deferral.ending or self._log.polls_pauses) and not self._look_pending:
-            self._look_pending = True
-            self.wake_up(LOOK_SECONDS, LookAgain())
 
     def _open(self) -> Batch:
         self._enter(State.OPEN)
         self._batches += 1
         batch = self._batch = Batch(self._batches)
-        early, self._early = self._early, {}
-        for of_one_saga in early.values():
-            for handled in of_one_saga:
-                batch.absorb(handled)
+        self._timer_acks.add_to(batch)
         return batch
 
     def _fill(self, batch: Batch) -> None:
         """Read the items of the batch and deliver them; a batch of timers may have none."""
-        if self._expiry_due:
-            self._expiry_due = False
-            self._early_replies.expire(batch)
-            self._watch_early_replies()
-        if not self._schedules_known:
-            self._watch_schedules()
-        if self._schedule_due and not self._stopping:
-            self._schedule_due = False
-            self._scheduler.fire(batch)
-            self._sleep_until_due()
-        items = self._reader.read(batch, stopping=bool(self._stopping))
+        stopping = bool(self._stopping)
+        self._due.add_to(batch, stopping=stopping)
+        items = self._reader.read(batch, stopping=stopping)
         self._dispatcher.deliver(batch, items, first=True)
 
     def _handled(self, handled: Ack, sender: ActorAddress) -> None:
@@ -393,39 +294,17 @@ class BatchProcessor(Actor):
         if self._state is not OPEN or batch is None or number != batch.number:
             self._note_stale_ack(number)
             return
-        if self._early:
-            self._catch_up(batch, handled)
+        if self._timer_acks.by_saga:
+            self._timer_acks.catch_up(batch, handled)
         saga = batch.absorb(handled)
         if handled.early:
             self._early_replies.keep(batch, batch.tickets[handled.ticket].item, handled.early)
-            self._watch_early_replies()
+            self._due.watch_early_replies()
         if saga is not None:
             self._note_saga(saga.saga_id, sender)
         batch.waiting -= 1
         if not batch.waiting:
             self._dispatcher.round_over(batch)
-
-    def _watch_schedules(self) -> None:
-        """Read how far the schedules of the owned shards are settled, and go on from there."""
-        if self.context.schedules and ORCHESTRATOR in self.receivers:
-            self._scheduler.shards_gained()
-            self._sleep_until_due()
-        self._schedules_known = True
-
-    def _sleep_until_due(self) -> None:
-        seconds = self._scheduler.sleep
-        at = NEVER if seconds is None else self.context.clock.now() + seconds
-        if seconds is not None and at < self._schedule_at:
-            self._schedule_at = at
-            # A timer counts in microseconds: for less it would fire at once, and before the time.
-            self.wake_up(max(seconds, SHORTEST_SLEEP) if seconds else 0.0, LookAtSchedules())
-
-    def _watch_early_replies(self) -> None:
-        """Wake up when the oldest early reply has been kept for long enough."""
-        expiry = self._early_replies.next_expiry
-        if expiry < self._expiry_at:
-            self._expiry_at = expiry
-            self.wake_up(max(expiry - self.context.clock.now(), SHORTEST_KEEP), Expire())
 
     def _not_handled(self, failed: Nack) -> None:
         batch = self._batch
@@ -459,8 +338,7 @@ class BatchProcessor(Actor):
         if state is State.AWAY or state is State.STOPPED:
             return
         if state is State.COMMITTING or (batch is not None and batch.tickets):
-            # If many timers are due, a batch that each of them joined would never end.
-            self._early.setdefault(saga_id, []).append(handled)
+            self._timer_acks.keep(saga_id, handled)
             return
         if batch is None:
             # This timer begins a batch: let other due timers join it.
@@ -475,13 +353,6 @@ class BatchProcessor(Actor):
         if saga_id not in in_flight:
             self.counts.begun += 1
         in_flight[saga_id] = actor
-
-    def _catch_up(self, batch: Batch, handled: Ack) -> None:
-        """Add earlier acks of timers of the same saga first, so that the newest state is stored."""
-        for write in handled.writes:
-            if type(write) is SagaState:
-                for earlier in self._early.pop(write.saga_id, ()):
-                    batch.absorb(earlier)
 
     # --- the end of a batch -------------------------------------------------------------------
 
@@ -501,7 +372,7 @@ class BatchProcessor(Actor):
                 self._stop()
                 return
             self._prune()
-            if self._early or batch.outcomes or batch.look_again or retried:
+            if self._timer_acks.by_saga or batch.outcomes or batch.look_again or retried:
                 self.proceed_soon()
             return
         self._enter(State.COMMITTING)
@@ -509,8 +380,9 @@ class BatchProcessor(Actor):
         try:
             context.flush()
             context.watch("before commit")
+            changes = adapter.changes(batch, batch.changes(self.ownership.epochs))
             began = time.perf_counter()
-            outbox = context.store.commit(self._changes(batch), context.clock.now())
+            outbox = context.store.commit(changes, context.clock.now())
             took = time.perf_counter() - began
             context.watch("after commit")
         except StoreUnavailableError as error:
@@ -555,7 +427,7 @@ class BatchProcessor(Actor):
                 self.counts.saga_ended(saga)
                 self.ownership.in_flight.pop(saga.saga_id, None)
             self.send(self.receivers[ORCHESTRATOR], Ended([saga.saga_id for saga in ended]))
-        self._rates.note(context.clock.now(), self.counts.begun, self.counts.ended)
+        self.counts.note(context.clock.now())
         self._observe(batch, took)
         if batch.outcomes:
             self._calls.settled(batch.calls_over())
@@ -576,38 +448,9 @@ class BatchProcessor(Actor):
                 log.error("observer.failed", error=str(error), exc_info=error)
 
     def _prune(self) -> None:
-        """Prune a small part if it is due and no batch is open: it may have read what is pruned."""
-        pruner = self._pruner
-        idle = self._state is State.IDLE and not self._stopping
-        if pruner is None or not self._prune_due or not idle:
-            return
-        self._prune_due = False
-        seconds = pruner.pause
-        try:
-            seconds = pruner.work(self.ownership.epochs)
-        finally:
-            self.wake_up(seconds, Prune())
-
-    def _changes(self, batch: Batch) -> Changes:
-        """Return all changes of the batch."""
-        changes = Changes(
-            entities=batch.entities.values(),
-            sagas=batch.sagas.values(),
-            appended=batch.appended,
-            left=batch.left,
-            outbox=batch.outbox,
-            events=batch.events,
-            offsets=batch.offsets,
-            epochs=self.ownership.epochs,
-            deferred=batch.deferred,
-            early=[*batch.early.values()],
-            settled=batch.settled,
-            schedules=[*batch.schedules.values()],
-            operated=batch.operated,
-            held=batch.held,
-            redelivered=batch.redelivered,
-        )
-        return self._log.changes(batch, changes)
+        """Prune a small part if it is due and no batch is open."""
+        if self._state is State.IDLE and not self._stopping:
+            self._due.prune()
 
     # --- external calls -----------------------------------------------------------------------
 
@@ -630,7 +473,7 @@ class BatchProcessor(Actor):
         Running calls are waited for, at most DRAIN_SECONDS, so that their outcomes are stored: a
         mail whose outcome is unknown is sent again after the next start.
         """
-        if not self._stopping or self._early:
+        if not self._stopping or self._timer_acks.by_saga:
             return False
         if self._draining is None:
             self._draining = True
@@ -650,19 +493,13 @@ class BatchProcessor(Actor):
         self._outcomes.bring_back()
         self._owed.begin()
         self.proceed_soon()
-        self._deferral.shards_gained()
-        self._early_replies.shards_gained()
-        self._watch_early_replies()
-        self._schedules_known = False
+        self._due.shards_gained()
 
     def lose(self, shards: frozenset[int]) -> None:
         """Own these shards no longer, and release their sagas. Call it between batches."""
         self.ownership.evict(shards)
-        # Acks of their timers are dropped: the next owner's timers fire again.
-        in_flight = self.ownership.in_flight
-        self._early = {i: early for i, early in self._early.items() if i in in_flight}
-        self._early_replies.shards_lost()
-        self._scheduler.shards_lost()
+        self._timer_acks.drop_unless(self.ownership.in_flight)
+        self._due.shards_lost()
 
     def roll_back(self) -> None:
         """Drop the batch, evict all actors, and claim the shards again.
@@ -670,11 +507,11 @@ class BatchProcessor(Actor):
         Outcomes of calls are kept, since the shards may be gained again.
         """
         batch = self._batch
-        self._schedules_known = False
+        self._due.rolled_back()
         if self._state is State.OPEN or self._state is State.COMMITTING:
             self._close_batch()
         self._batch = None
-        self._early = {}
+        self._timer_acks.drop_unless(())
         for observer in self.context.observers:
             observer.rolled_back()
         self._outcomes.drop_reminders()

@@ -18,6 +18,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 from order_sagas.bridges.storage.search_conditions import (
     Numbers,
+    id_index,
     of_id,
     of_order,
     of_saga,
@@ -26,11 +27,11 @@ from order_sagas.bridges.storage.search_conditions import (
 )
 from order_sagas.bridges.storage.search_conditions import Search as Search
 
-WINDOW = 100_000
+WINDOW = 25_000
 """Size of a window, in numbers of orders."""
 FEW = 20_000
 """Maximum number of rows that an index finds and a search looks at, wherever they are."""
-BUDGET = 0.1
+BUDGET = 0.15
 """Seconds after which a search begins no further window."""
 DISORDER = 86_400.0
 """Seconds by which the numbers of orders may be out of the order of their times."""
@@ -61,22 +62,38 @@ def search_orders(
 ) -> Found:
     """Return at most `limit` stored orders with numbers below `after`, as `orders_page` has them.
 
-    Orders that wait in the log are not found, since nothing but their id is known.
+    Orders that wait in the log are only found by the beginning of their id: nothing else is known.
     """
+    if not which.of_content:
+        return _search_ids(db, which, limit, after, saga)
     saga_conditions = of_saga(which, saga)
     no = sagas.c.no if saga_conditions else _orders.c.no
-    conditions = [*of_id(which, order_keys.c.order_id), *of_order(db, which)]
+    conditions = [*of_id(which, _orders.c.order_id), *of_order(db, which)]
     matching: Any = sa.select(no).select_from(_orders).where(*conditions)
     if saga_conditions:
         matching = matching.join(sagas, sagas.c.no == _orders.c.no)
         matching = matching.where(*saga_conditions, sagas.c.saga == saga)
-    if which.prefix:
-        matching = matching.join(order_keys, order_keys.c.no == _orders.c.no)
     if which.statuses:
         matching = matching.where(_orders.c.status.in_(which.statuses))
     at = sagas.c.started_at if saga_conditions else _orders.c.created_at
-    table = _Table(no, at, [*order_indexes(which)])
+    joined = [_orders.c.no] if saga_conditions else []
+    table = _Table(no, at, [*order_indexes(which)], joined)
     numbers = _search(db, which, table, matching, limit, after)
+    return _found_orders(db, numbers, limit, saga)
+
+
+def _search_ids(
+    db: sa.Connection, which: Search, limit: int, after: int | None, saga: str
+) -> Found:
+    """Search for the beginning of ids, and statuses."""
+    matching = queries.numbers_of_orders().where(*of_id(which, order_keys.c.order_id))
+    if which.statuses:
+        matching = matching.where(queries.STATUS.in_(which.statuses))
+    table = _Table(order_keys.c.no, _orders.c.created_at, [*id_index(which)])
+    return _found_orders(db, _search(db, which, table, matching, limit, after), limit, saga)
+
+
+def _found_orders(db: sa.Connection, numbers: "_Numbers", limit: int, saga: str) -> Found:
     query = queries.orders_query(saga).add_columns(order_keys.c.no)
     found = _rows(db, query.where(order_keys.c.no.in_(numbers.found[:limit])))
     return Found(found, numbers.after(limit), numbers.back_to)
@@ -90,11 +107,12 @@ def search_sagas(db: sa.Connection, which: Search, limit: int, after: int | None
     conditions = [*of_id(which, sagas.c.order_id), *of_saga(which, which.saga)]
     if which.statuses:
         conditions.append(sagas.c.status.in_(which.statuses))
-    table = _Table(sagas.c.no, sagas.c.started_at, [*saga_indexes(which)])
     matching: Any = sa.select(sagas.c.no).group_by(sagas.c.no)
     if order_conditions := of_order(db, which):
         conditions += order_conditions
         matching = matching.join(_orders, _orders.c.no == sagas.c.no)
+    joined = [_orders.c.no] if order_conditions else []
+    table = _Table(sagas.c.no, sagas.c.started_at, [*saga_indexes(which)], joined)
     numbers = _search(db, which, table, matching.where(*conditions), limit, after)
     query = queries.sagas_query().add_columns(sagas.c.no).where(*conditions)
     found = _rows(db, query.where(sagas.c.no.in_(numbers.found[:limit])))
@@ -121,8 +139,11 @@ class _Table:
     """
 
     no: sa.ColumnElement[int]
-    at: sa.ColumnElement[float]
+    at: sa.Column[Any]
+    """When an order, or a saga, began."""
     indexed: Sequence[tuple[Numbers, bool]]
+    joined: Sequence[sa.ColumnElement[int]] = ()
+    """The same number in tables that are joined."""
 
 
 @attrs.frozen
@@ -161,6 +182,9 @@ def _search(
     while floor < top:
         low = max(floor, top - WINDOW)
         window = matching.where(table.no >= low, table.no < top).order_by(table.no.desc())
+        if db.dialect.name == "postgresql":  # it would read the whole of a joined table
+            for no in table.joined:
+                window = window.where(no >= low, no < top)
         found += db.scalars(window.limit(limit + 1 - len(found)))
         if len(found) > limit:
             return _Numbers(found, None, _time_at(db, table, low))
@@ -186,7 +210,8 @@ def _few(db: sa.Connection, table: _Table, low: int, top: int) -> Numbers | None
 
 def _time_at(db: sa.Connection, table: _Table, low: int) -> float | None:
     """Return the time of the first row with this number or a higher one."""
-    query = sa.select(table.at).where(table.no >= low).order_by(table.no).limit(1)
+    no = table.at.table.c.no
+    query = sa.select(table.at).where(no >= low).order_by(no).limit(1)
     found: float | None = db.execute(query).scalar()
     return found
 

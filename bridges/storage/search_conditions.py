@@ -75,15 +75,20 @@ def saga_indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield sa.select(sagas.c.no).where(sagas.c.status.in_(which.statuses)), False
 
 
-def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
-    """Without those of statuses, which orders and sagas have of their own."""
-    numbers: Any = sa.select(_orders.c.no)
+def id_index(which: Search) -> Iterator[tuple[Any, bool]]:
+    """Yield what the index of ids finds, as `order_indexes` does."""
     if which.prefix:
         ids = order_keys.c.order_id
         yield (
             sa.select(order_keys.c.no).where(ids >= which.prefix, ids <= which.prefix + _LAST),
             True,
         )
+
+
+def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
+    """Without those of statuses, which orders and sagas have of their own."""
+    yield from id_index(which)
+    numbers: Any = sa.select(_orders.c.no)
     if which.customer:
         yield numbers.where(_orders.c.customer_id == which.customer), False
     if amounts := _between(_orders.c.amount, which.amount_from, which.amount_to):
@@ -154,7 +159,9 @@ def of_saga(which: Search, saga: str) -> Conditions:
         waits = sa.literal(", ") + sagas.c.step + ", "
         found.append(waits.contains(f", {which.step}, ", autoescape=True))
     if which.version is not None:
-        found.append(sagas.c.version == which.version)
+        # Failures are fewer than the sagas of a version: their index is to be chosen.
+        failed = which.code or which.reason
+        found.append((sagas.c.version + _ZERO if failed else sagas.c.version) == which.version)
     return (
         found
         + _before(sagas.c.started_at, which.started_from, which.started_to)

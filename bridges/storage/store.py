@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import attrs
-
 from order_sagas.actors.entities import ENTITIES, Entity
-from order_sagas.actors.sagas.effects import OperatorOutcome
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
 from order_sagas.bridges.errors import LostShardError, StoreError
-from order_sagas.bridges.records.record import Outgoing, Record
+from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.connection import Connection, connect
-from order_sagas.bridges.storage.deferred import DeferralTable, DeferredRecord
-from order_sagas.bridges.storage.early_replies import EarlyReply, EarlyReplyTable
-from order_sagas.bridges.storage.headers import pack, unpack
+from order_sagas.bridges.storage.consumer_offsets import Claim, ConsumerOffsets
+from order_sagas.bridges.storage.deferred import DeferralTable
+from order_sagas.bridges.storage.early_replies import EarlyReplyTable
+from order_sagas.bridges.storage.headers import unpack
 from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
     LEFT,
@@ -25,71 +24,19 @@ from order_sagas.bridges.storage.log_queues import (
     TO_READ,
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
-from order_sagas.bridges.storage.operator_actions import ActionRow, OperatorActionTable
+from order_sagas.bridges.storage.operator_actions import OperatorActionTable
 from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.outbox_events import OutboxEvents
+from order_sagas.bridges.storage.outbox_table import OutboxTable
 from order_sagas.bridges.storage.preparation import prepare
-from order_sagas.bridges.storage.role_offsets import EPOCHS, RoleClaim, RoleOffsets
+from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
-from order_sagas.bridges.storage.schedules import ScheduleRow, ScheduleTable
+from order_sagas.bridges.storage.schedules import ScheduleTable
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.topic_ids import TopicIds
 
-SUBMITTED = "#submitted"
-"""The consumer of outbox rows that were written by submitters, outside of workers."""
-ALL = 2**31 - 1
-"""A limit that includes all rows."""
 KNOWN_KEYS = 200_000
 """Maximum number of order ids that are cached with their numbers."""
-
-
-@attrs.define
-class Changes:
-    """All changes of one batch, stored in one transaction or not at all."""
-
-    entities: Iterable[Entity] = ()
-    sagas: Iterable[SagaState] = ()
-    appended: list[tuple[Outgoing, int]] = attrs.field(factory=list)
-    """Records for the embedded log, each with its value of `handled` (`storage.log_queues`)."""
-    left: Sequence[tuple[Outgoing, str]] = ()
-    """Records for the queues of roles that do not run here, each with the role."""
-    outbox: list[tuple[int, Outgoing]] = attrs.field(factory=list)
-    """Records for Kafka, each with the shard that caused it."""
-    events: Sequence[Outgoing] = ()
-    """Records for the table `outbox_events`, which change data capture publishes."""
-    published: Sequence[int] = ()
-    """Ids of outbox rows that an earlier batch stored and Kafka has acknowledged."""
-    refused: Sequence[tuple[int, Outgoing]] = ()
-    """Ids of outbox rows whose records are too large for Kafka, each with its dead letter."""
-    offsets: dict[tuple[str, int], tuple[int, int]] = attrs.field(factory=dict)
-    """(topic, partition) -> (before, after): offsets to compare and set, of the own consumer."""
-    moves: Sequence[tuple[str, int, str, int, int]] = ()
-    """The same for other consumers: (topic, partition, consumer, before, after)."""
-    deferred: Sequence[DeferredRecord] = ()
-    """Records to defer, for paused services."""
-    redelivered: Sequence[int] = ()
-    """Ids of deferred records that the batch delivered; they are deleted."""
-    early: Sequence[EarlyReply] = ()
-    """Replies to keep that came too early."""
-    settled: Sequence[str] = ()
-    """Ids of early replies that the batch delivered or gave up; they are deleted."""
-    schedules: Sequence[ScheduleRow] = ()
-    """How far schedules are settled, where that has changed."""
-    operated: Sequence[OperatorOutcome] = ()
-    """What became of operators' commands."""
-    held: Sequence[ActionRow] = ()
-    """Operators' commands that wait for an approval."""
-    epochs: dict[int, int] = attrs.field(factory=dict)
-    """The owned shards, each with the epoch of its claim: the fencing tokens."""
-
-
-@attrs.frozen
-class Claim:
-    """Claimed shards. They are owned until another worker claims them."""
-
-    epochs: dict[int, int]
-    offsets: dict[tuple[str, int], int]
-    """(topic, partition): the position up to which records are handled; 0 if none is."""
 
 
 class Store:
@@ -128,7 +75,9 @@ class Store:
         self._numbers: dict[str, int] = {}
         self._highest: dict[str, int] = {}
         """The highest order number in each table, at the last claim or in a commit since then."""
-        self._sql = _statements(mark, self.db.is_in, self.db.lock)
+        self._sql = _statements(mark, self.db.is_in)
+        self._offsets = ConsumerOffsets(self.db, consumer)
+        self.outbox = OutboxTable(self.db, consumer)
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
         self.schedules = ScheduleTable(self.db)
@@ -234,20 +183,9 @@ class Store:
         claim, is a fencing token (Kleppmann, "How to do distributed locking", 2016).
         """
         self.db.drop_ids()
-        with self.db.transaction() as db:
-            db.executemany(
-                self._sql["first_offset"],
-                [(topic, s, self.consumer, 0) for topic in (EPOCHS, *topics) for s in shards],
-            )
-            ours = self.db.many(shards, int)
-            db.execute(self._sql["claim"], (EPOCHS, self.consumer, ours))
-            names = self.db.many((EPOCHS, *topics), str)
-            found = self.db.beside(db)
-            found.execute(self._sql["positions"], (self.consumer, ours, names))
-            positions = {(topic, partition): at for topic, partition, at in found.fetchall()}
+        claim = self._offsets.claim(topics, shards)
         self._note_highest()
-        epochs = {shard: positions.pop((EPOCHS, shard)) for shard in shards}
-        return Claim(epochs, positions)
+        return claim
 
     def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
         """Claim shards for a set of roles, each of which has its own offsets."""
@@ -286,22 +224,6 @@ class Store:
             for position, topic, partition, key, value, headers, at in self.db.rows(sql, parameters)
         ]
 
-    def unpublished(self, shards: Sequence[int], *consumers: str) -> list[tuple[int, Outgoing]]:
-        """Return the outbox rows of these shards, (id, record), by id: they may be unpublished.
-
-        Without `consumers`, those of the store's own consumer.
-        """
-        names = list(consumers or (self.consumer,))
-        if names == [SUBMITTED]:
-            return self.submitted(shards, ALL)
-        values = (self.db.many(names, str), self.db.many(shards, int))
-        return _outgoing(self.db.rows(self._sql["unpublished"], values))
-
-    def submitted(self, shards: Sequence[int], limit: int) -> list[tuple[int, Outgoing]]:
-        """Return the oldest outbox rows of submitters, of these shards, at most `limit`."""
-        values = (self.db.many(shards, int), limit)
-        return _outgoing(self.db.rows(self._sql["submitted"], values))
-
     # --- the one transaction ------------------------------------------------------------------
 
     def commit(self, changes: Changes, now: float) -> list[int]:
@@ -336,8 +258,8 @@ class Store:
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
         # The fencing query is sent first, so that it takes its row locks early; its result is read
         # last, so that the pipeline is not stalled.
-        still_ours = self._check_epochs(db, changes.epochs)
-        moved = self._move_offsets(db, changes)
+        still_ours = self._offsets.check_epochs(db, changes.epochs)
+        moved = self._offsets.move(db, changes)
         still_there = self._write_entities(db, changes)
         if changes.appended:
             append(self.db, db, changes.appended, now)
@@ -354,52 +276,16 @@ class Store:
         if changes.held:
             self.operator_actions.hold(db, changes.held)
         if changes.published:
-            self.clean_outbox(db, changes.published)
+            self.outbox.delete(db, changes.published)
         if changes.refused:
-            self._refill_outbox(db, changes.refused)
+            self.outbox.replace(db, changes.refused)
         if changes.events:
             self.outbox_events.add(db, changes.events, now)
-        ids = self.fill_outbox(db, changes.outbox) if changes.outbox else []
+        ids = self.outbox.add(db, changes.outbox) if changes.outbox else []
         still_ours()
         moved()
         still_there()
         return ids
-
-    def _check_epochs(self, db: Any, epochs: dict[int, int]) -> Callable[[], None]:
-        if not epochs:
-            return _nothing
-        cursor = self.db.beside(db)
-        cursor.execute(self._sql["epochs"], (EPOCHS, self.consumer, self.db.many([*epochs], int)))
-
-        def check() -> None:
-            found = dict(cursor.fetchall())
-            for shard, epoch in epochs.items():
-                if found.get(shard) != epoch:
-                    lost = "was claimed by another worker" if shard in found else "has no epoch"
-                    raise LostShardError(f"shard {shard} {lost}")
-
-        return check
-
-    def _move_offsets(self, db: Any, changes: Changes) -> Callable[[], None]:
-        consumer = self.consumer
-        moves = [
-            (topic, partition, consumer, before, after)
-            for (topic, partition), (before, after) in changes.offsets.items()
-            if before != after
-        ]
-        moves += changes.moves
-        if not moves:
-            return _nothing
-        moved = self.db.move_offsets(self.db.beside(db), moves)
-
-        def check() -> None:
-            if moved() != len(moves):
-                raise LostShardError(
-                    f"an offset of partitions {sorted({move[1] for move in moves})} was moved by "
-                    "another worker"
-                )
-
-        return check
 
     def _check_pruned(self, db: Any, order_ids: Iterable[str]) -> Callable[[], None]:
         """Check that no order was pruned after it was read for this batch."""
@@ -458,36 +344,6 @@ class Store:
             self._highest[table] = max(self._highest[table], highest)
             self._highest["pruned"] = max(self._highest["pruned"], highest)
 
-    def clean_outbox(self, db: Any, ids: Sequence[int]) -> None:
-        """Within a transaction: delete outbox rows that Kafka has acknowledged."""
-        db.execute(self._sql["clean_outbox"], (self.db.many(list(ids), int),))
-
-    def fill_outbox(self, db: Any, outbox: list[tuple[int, Outgoing]]) -> list[int]:
-        """Within a transaction: insert outbox rows, each with its shard; return their ids."""
-        ids = self.db.take_ids(db, "outbox", len(outbox))
-        self.db.insert(
-            db,
-            self._sql["fill_outbox"],
-            [
-                (i, self.consumer, shard, o.topic, o.partition, o.key, o.value, pack(o.headers))
-                for i, (shard, o) in zip(ids, outbox, strict=True)
-            ],
-        )
-        return ids
-
-    def _refill_outbox(self, db: Any, refused: Sequence[tuple[int, Outgoing]]) -> None:
-        """Within a transaction: replace outbox rows by the dead letters of their records.
-
-        The id and the shard stay the same.
-        """
-        db.executemany(
-            self._sql["refill_outbox"],
-            [
-                (o.topic, o.partition, o.key, o.value, pack(o.headers), number)
-                for number, o in refused
-            ],
-        )
-
     # --- the schema ---------------------------------------------------------------------------
 
     def _check_partitions(self) -> None:
@@ -509,13 +365,6 @@ class Store:
         return decode(raw, self._registry.get(saga, version))
 
 
-def _outgoing(rows: Iterable[Row]) -> list[tuple[int, Outgoing]]:
-    return [
-        (number, Outgoing(topic, partition, key, value, unpack(headers)))
-        for number, topic, partition, key, value, headers in rows
-    ]
-
-
 class _RollBackError(Exception):
     """Ends a transaction without a commit."""
 
@@ -524,7 +373,7 @@ def _nothing() -> None:
     return None
 
 
-def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
+def _statements(mark: str, is_in: Any) -> dict[str, str]:
     # The number is a literal, since a partial index cannot be used with a parameter.
     read_log = (
         "SELECT position, topic, partition, key, value, headers, appended_at FROM log "
@@ -539,46 +388,12 @@ def _statements(mark: str, is_in: Any, lock: str) -> dict[str, str]:
             "ON CONFLICT (order_id) DO NOTHING"
         ),
         "pruned": f"SELECT no FROM pruned WHERE no {is_in('bigint')}",
-        "claim": (
-            f"UPDATE offsets SET position = position + 1 WHERE topic = {mark} "
-            f"AND consumer = {mark} AND partition {is_in('int')}"
-        ),
-        "positions": (
-            f"SELECT topic, partition, position FROM offsets WHERE consumer = {mark} "
-            f"AND partition {is_in('int')} AND topic {is_in('text')}"
-        ),
-        "epochs": (
-            f"SELECT partition, position FROM offsets WHERE topic = {mark} "
-            f"AND consumer = {mark} AND partition {is_in('int')}{lock}"
-        ),
-        "first_offset": (
-            "INSERT INTO offsets (topic, partition, consumer, position) "
-            f"VALUES ({mark}, {mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
-        ),
         f"read {LOG}": read_log.format("", TO_READ, ""),
         f"read {LOG} of": read_log.format("", TO_READ, of_shards),
         f"read {LEFT}": read_log.format("", LEFT_FOR_OTHERS, ""),
         f"read {LEFT} of": read_log.format("", LEFT_FOR_OTHERS, of_shards),
         f"read {OF_ROLES}": read_log.format(of_role, LEFT_FOR_ROLE, ""),
         f"read {OF_ROLES} of": read_log.format(of_role, LEFT_FOR_ROLE, of_shards),
-        "clean_outbox": f"DELETE FROM outbox WHERE id {is_in('bigint')}",
-        "fill_outbox": (
-            "INSERT INTO outbox (id, consumer, shard, topic, partition, key, value, headers) "
-            f"VALUES ({', '.join([mark] * 8)})"
-        ),
-        "refill_outbox": (
-            f"UPDATE outbox SET topic = {mark}, partition = {mark}, key = {mark}, value = {mark}, "
-            f"headers = {mark} WHERE id = {mark}"
-        ),
-        "unpublished": (
-            "SELECT id, topic, partition, key, value, headers FROM outbox "
-            f"WHERE consumer {is_in('text')} AND shard {is_in('int')} ORDER BY id"
-        ),
-        # The name is a literal, since a partial index cannot be used with a parameter.
-        "submitted": (
-            "SELECT id, topic, partition, key, value, headers FROM outbox "
-            f"WHERE consumer = '{SUBMITTED}' AND shard {is_in('int')} ORDER BY id LIMIT {mark}"
-        ),
         "partitions": "SELECT value FROM meta WHERE name = 'partitions'",
         "set_partitions": (
             f"INSERT INTO meta (name, value) VALUES ('partitions', {mark}) ON CONFLICT DO NOTHING"

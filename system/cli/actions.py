@@ -14,6 +14,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
 from order_sagas.bridges.storage.operator_actions import OUTCOMES
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.orders import CSV_HELP, LIMIT
 from order_sagas.system.cli.output import (
@@ -30,7 +31,7 @@ from order_sagas.system.cli.search import print_csv, time_value
 from order_sagas.system.settings import Settings, settings_options
 
 
-@click.group("actions")
+@click.group("actions", cls=Group)
 def actions_group() -> None:
     """What operators asked for, and what became of it: list, approve, reject.
 

@@ -6,6 +6,7 @@ from contextlib import closing
 import attrs
 import click
 import sqlalchemy as sa
+from rich.console import Console
 
 from order_sagas.actors.clock import iso
 from order_sagas.actors.words import many
@@ -24,7 +25,8 @@ from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.audits import MOST_SUBJECTS, AuditResult, store_audit
 from order_sagas.bridges.storage.connection import connect
-from order_sagas.system.app import app_of, entities_of
+from order_sagas.system.app import app_of
+from order_sagas.system.app_checks import entities_of
 from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.log_client import log_access
@@ -57,7 +59,8 @@ def audit_command(
     """
     app = app_of(settings)
     began = time.time()
-    with queries.reading(settings.database, limited=False) as db:
+    looking = Console(stderr=True).status("checking the books")
+    with queries.reading(settings.database, limited=False) as db, looking:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
         report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
         own = examine_rules(db, app.rules, entities_of(app.services), app.registry)

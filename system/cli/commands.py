@@ -6,13 +6,17 @@ them takes many times as long as importing one.
 
 import gc
 from collections import UserDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 
+from order_sagas.system.cli.examples import add_examples
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 COMPLETE = "_ORDER_SAGAS_COMPLETE"
 """The variable by which a shell asks for completion; click derives it from the program's name."""
 
@@ -159,7 +163,11 @@ SECTIONS = {
 
 
 class CommandsByName(UserDict[str, Any]):
-    """Commands by name, each imported at first access."""
+    """Commands by name, each imported at first access. `group` is the one that they belong to."""
+
+    def __init__(self, listed: Mapping[str, Any], group: str = "") -> None:
+        self._group = group
+        super().__init__(listed)
 
     def line_of(self, name: str) -> str:
         """Return the help line of a command, without importing it."""
@@ -174,9 +182,21 @@ class CommandsByName(UserDict[str, Any]):
             module, _, attribute = found.place.partition(":")
             with _without_garbage_collection():
                 found = getattr(import_module(f"order_sagas.system.cli.{module}"), attribute)
+                add_examples(f"{self._group} {name}".strip(), found)
             self.data[name] = found
         command: click.Command = found
         return command
+
+
+class Group(click.Group):
+    """A group whose help shows what each of its commands does in a whole sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; click cuts their sentences at the end of the line."""
+        names = self.list_commands(ctx)
+        rows = [(name, self.commands[name].get_short_help_str(limit=200)) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @contextmanager

@@ -61,10 +61,12 @@ def completion_command(shell: str) -> None:
     """Print the script that completes commands, options, ids and names in SHELL.
 
     \N{BACKSPACE}
-    For one session, or for all of them:
+    For one session:
       source <(order-sagas completion bash)
-      order-sagas completion bash > ~/.local/share/bash-completion/completions/order-sagas
-      order-sagas completion zsh > ~/.zfunc/_order-sagas        (~/.zfunc has to be in fpath)
+    For all sessions; of zsh, the directory has to be in fpath:
+      cd ~/.local/share/bash-completion/completions
+      order-sagas completion bash > order-sagas
+      order-sagas completion zsh > ~/.zfunc/_order-sagas
       order-sagas completion fish > ~/.config/fish/completions/order-sagas.fish
 
     Ids of orders and sagas come from the database that the line, the environment or the

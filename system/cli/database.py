@@ -15,13 +15,14 @@ from order_sagas.bridges.storage.migrations.migration import Migration
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.preparation import EMPTY, PlannedStep, migrate, plan, version_of
 from order_sagas.bridges.storage.reading import one_moment, reading_engine, stored_version
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, print_json
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 
 
-@click.group("database")
+@click.group("database", cls=Group)
 def database_group() -> None:
     """Tell the schema version of the database, and bring it up to date.
 

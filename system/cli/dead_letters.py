@@ -16,6 +16,7 @@ from order_sagas.bridges.operations.dead_letters import (
     DeadLetterReader,
 )
 from order_sagas.system.cli import complete
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
 from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.orders import CSV_HELP
@@ -38,7 +39,7 @@ SHOWN = 60
 """Maximum number of characters of a value in the list."""
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=Group)
 def dead_letters_group() -> None:
     """Records that could not be handled: show why, replay or discard them.
 
@@ -201,15 +202,20 @@ def _chosen(letters: DeadLetterReader, asked: Asked, verb: str) -> list[int]:
 
 
 def _table(letters: list[DeadLetter]) -> Table:
-    table = plain_table("id", "when", "from", "error", "value", "")
+    table = plain_table("id", "when (UTC)", "from", "error", "value", "")
     for letter in letters:
         value = _text(letter.value)
         table.add_row(
-            str(letter.number), letter.time, letter.topic,
+            str(letter.number), _when(letter), letter.topic,
             letter.error, value[:SHOWN] + ("…" if len(value) > SHOWN else ""),
             _became(letter),
         )  # fmt: skip
     return table
+
+
+def _when(letter: DeadLetter) -> str:
+    """Return its time as other tables have it, from ISO 8601; a text of others as it is."""
+    return letter.time.removesuffix("Z").partition(".")[0].replace("T", " ")
 
 
 def _became(letter: DeadLetter) -> str:

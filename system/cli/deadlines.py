@@ -8,6 +8,7 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.operations import SagaOperations
 from order_sagas.bridges.operations.far_deadlines import FarDeadline, far_deadlines
 from order_sagas.bridges.storage import queries
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import confirm
 from order_sagas.system.cli.operator_options import current_user
 from order_sagas.system.cli.output import (
@@ -26,7 +27,7 @@ SHOWN = 20
 """Maximum number of sagas listed before the question."""
 
 
-@click.group("deadlines")
+@click.group("deadlines", cls=Group)
 def deadlines_group() -> None:
     """Find deadlines that were set while the clock was ahead, and put them right."""
 

@@ -1,6 +1,8 @@
 """`order-sagas demo`: run sample orders with live progress, and print their outcomes."""
 
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
+from order_sagas.actors.participants import NOTIFICATIONS
 from order_sagas.actors.words import many
 from order_sagas.bridges.extras import need
 from order_sagas.system.cli.output import console, echo
@@ -44,8 +47,14 @@ def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | 
 
 
 @click.command("demo")
-@click.option("--orders", "count", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
+@click.option(
+    "--orders", "count", type=click.IntRange(min=1), default=1000, show_default=True,
+    help="Number of orders.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=7, show_default=True,
+    help="Decides what is ordered, and what fails.",
+)  # fmt: skip
 @click.option(
     "--keep",
     "directory",
@@ -72,6 +81,7 @@ def demo_command(count: int, seed: int, directory: Path, http: str | None) -> No
     """
     if http:
         need("http")
+        _check_free(http)
     _make_room(directory)
     out = console(markup=True)
     out.print(
@@ -95,6 +105,19 @@ def demo_command(count: int, seed: int, directory: Path, http: str | None) -> No
         _stay_up(out, directory, seed, http)
     else:
         _suggest(out, demo, figures)
+
+
+def _check_free(address: str) -> None:
+    """Raise ClickException if nothing can listen there, before a thousand orders are run."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]"), int(port)), family=family).close()
+    except OSError as error:
+        raise click.ClickException(
+            f"can't listen on {address}: {os.strerror(error.errno or 0)}; "
+            "name another address with --http HOST:PORT"
+        ) from None
 
 
 def _stay_up(out: Console, directory: Path, seed: int, http: str) -> None:
@@ -135,8 +158,8 @@ def _say_what_to_try(out: Console, settings: Settings) -> None:
             ),
         ),
         (
-            "A paused service: notification, whose messages are kept. End the pause",
-            (command("status"), command("unpause", "notification")),
+            f"A paused service: {NOTIFICATIONS.name}, whose messages are kept. End the pause",
+            (command("status"), command("unpause", NOTIFICATIONS.name)),
         ),
     ):
         out.print(f"  {what}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """Prints known errors as one line, and exits with the matching code."""
 
+import errno
 import sys
 
 import click
@@ -29,7 +30,8 @@ def exit_with(error: Exception) -> None:
     elif isinstance(error, UnicodeEncodeError):
         problem = f"not UTF-8: {error.object}"
     elif isinstance(error, OSError):
-        problem = f"{error.strerror or error}: {error.filename or ''}"
+        place = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
+        problem = f"{error.strerror or error}{place and f': {place}'}"
     else:
         return
     click.echo(f"Error: {visible(problem)}", err=True)

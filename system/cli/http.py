@@ -6,6 +6,7 @@ import click
 
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.stop_requests import StopRequests
@@ -17,7 +18,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@click.group("http", invoke_without_command=True)
+@click.group("http", cls=Group, invoke_without_command=True)
 @settings_options(*SETTINGS)
 @click.pass_context
 def http_group(ctx: click.Context, settings: Settings) -> None:

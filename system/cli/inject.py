@@ -40,8 +40,8 @@ def inject_command(
     """Append the record VALUE (JSON, or - for standard input) to TOPIC.
 
     \N{BACKSPACE}
-    For example, reply in place of a payment service that does not respond:
-      order-sagas inject payment-events '{"orderId": "A-1", "status": "PAYMENT_COMPLETED"}'
+    For example, reply in place of a stock service that does not respond:
+      order-sagas inject stock-events '{"orderId":"A1","status":"STOCK_RESERVED"}'
 
     VALUE must be a JSON object with orderId and status. With --raw it may be anything; it becomes a
     dead letter if it can't be decoded.

@@ -7,10 +7,16 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from order_sagas.system.cli.commands import COMPLETE, SECTIONS, CommandsByName, all_commands
+from order_sagas.system.cli.commands import (
+    COMPLETE,
+    INTERRUPTED,
+    SECTIONS,
+    CommandsByName,
+    all_commands,
+)
 from order_sagas.system.cli.visible_output import visible_output
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 
 class Commands(click.Group):
@@ -70,6 +76,9 @@ class Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
+        except OSError as error:  # a help text on a full disk; commands tell their own errors
+            click.echo(f"Error: standard output: {error.strerror}", err=True)
+            sys.exit(FAILED)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -103,7 +112,7 @@ def main() -> None:
       order-sagas demo                          run a thousand sample orders
       order-sagas start                         run the system; Ctrl-C stops it
       order-sagas stock load stock.csv          load stock: sku,quantity,warehouse
-      order-sagas submit orders.jsonl --wait    submit orders and wait for their outcomes
+      order-sagas submit orders.jsonl --wait    submit orders, wait for the outcomes
       order-sagas trace ORDER_ID                show the history of one order
 
     All commands find the database by --database or ORDER_SAGAS_DATABASE, an SQLAlchemy URL. Every

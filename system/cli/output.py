@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.system.cli.commands import INTERRUPTED
 from order_sagas.system.cli.public_json import public
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.tables import plain_table as plain_table
@@ -109,8 +111,11 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_lines(text: str) -> None:
-    """Print lines that end in CR LF, as those of CSV do; other control characters are shown."""
-    click.echo("\r\n".join(visible(line) for line in text.split("\r\n")), nl=False)
+    """Print lines of CSV, which end in CR LF, with a line feed each; control characters are shown.
+
+    A carriage return would be shown too, as any control character.
+    """
+    click.echo(visible(text.replace("\r\n", "\n")), nl=False)
 
 
 def print_json(value: Any, *, indent: bool = True) -> None:
@@ -122,6 +127,16 @@ def print_document(value: Any, *, indent: bool = True) -> None:
     """Print JSON on standard output with all names as they are; on one line without `indent`."""
     option = orjson.OPT_INDENT_2 if indent else 0
     click.echo(visible_json(orjson.dumps(value, option=option, default=str).decode()))
+
+
+@contextmanager
+def told_if_interrupted(done: Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C, tell on standard error what was done until then, and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        echo(f"\nInterrupted. {done()}", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def styled(status: str, more: str = "") -> Text:

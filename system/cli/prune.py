@@ -2,9 +2,11 @@
 
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from order_sagas.actors.words import many
 from order_sagas.bridges.operations.action_log import note_effect
@@ -16,7 +18,7 @@ from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.cli.operator_options import operator_options
-from order_sagas.system.cli.output import echo, moment, print_json
+from order_sagas.system.cli.output import echo, moment, print_json, told_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 
@@ -78,11 +80,15 @@ def prune_command(
         if archive and not dry_run:
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
+        told = partial(_told, done, dry_run=dry_run)
+        stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
+        status = stack.enter_context(Console(stderr=True).status(""))
         if not dry_run:  # also of what was done when it is interrupted
             stack.callback(_note, store, done, now - older_than, by, why)
         while not done.done:
             began = time.monotonic()
             done.step(None, now)
+            status.update(told())
             if not dry_run and file_of(settings.database):
                 # Give other processes a chance to take SQLite's single write lock.
                 time.sleep(min(0.1, time.monotonic() - began))
@@ -93,13 +99,14 @@ def prune_command(
              "before": now - older_than, "archive": str(archive) if keep else None}
         )  # fmt: skip
         return
-    did = "would be deleted" if dry_run else "deleted"
-    echo(
-        f"{many(pruned.orders, 'order')} that ended before {moment(now - older_than)} UTC, and "
-        f"{many(pruned.records, 'record')} of the log, {did}."
-    )
+    echo(f"{told()}: those that ended before {moment(now - older_than)} UTC.")
     if keep:
         echo(f"Archived in {archive}.")
+
+
+def _told(done: Round, *, dry_run: bool) -> str:
+    orders, records = many(done.pruned.orders, "order"), many(done.pruned.records, "record")
+    return f"{orders} and {records} of the log {'would be deleted' if dry_run else 'deleted'}"
 
 
 def _note(store: Store, done: Round, before: float, by: str, why: str) -> None:

@@ -13,11 +13,13 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.operations import (
     Choice,
     NoSuchStepError,
+    Origin,
     ReasonNeededError,
     SagaFilter,
     SagaOperations,
     usual_statuses,
 )
+from order_sagas.bridges.operations.sagas import AT_ONCE
 from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option
@@ -31,6 +33,7 @@ from order_sagas.system.cli.output import (
     plain_table,
     say_if_idle,
     styled,
+    told_if_interrupted,
 )
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
@@ -200,15 +203,21 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         return
     if question.everything:
         confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
-    with open_log(settings) as log:
-        sent = operations.send(chosen, log)
+    origin, sent, pending = Origin(), 0, 0
+    with (
+        told_if_interrupted(lambda: f"Sent to {sent:,} of {many(len(chosen), 'saga')}."),
+        open_log(settings) as log,
+    ):
+        while some := chosen[sent : sent + AT_ONCE]:
+            pending += operations.send(some, log, origin).pending
+            sent += len(some)
     look = ("trace", question.order_id) if question.order_id else ("sagas",)
     count = f" to {many(len(chosen), 'saga')}" if question.everything else ""
-    if sent.pending < len(chosen):
+    if pending < len(chosen):
         echo(f"Sent{count}. Result: {suggestion(*look)}")
-    if sent.pending:
+    if pending:
         echo(
-            f"{many(sent.pending, 'action')} not sent: a second person has to approve, with "
+            f"{many(pending, 'action')} not sent: a second person has to approve, with "
             f"{suggestion('actions', 'approve')}"
         )
     say_if_idle(log)

@@ -11,6 +11,7 @@ import click
 from order_sagas.actors.messages import Message, OrderCreated
 from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.state import saga_id_of
+from order_sagas.actors.words import many
 from order_sagas.bridges.intake.intake import CHUNK, Verdict
 from order_sagas.bridges.intake.message_files import Given, read_json
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
@@ -19,7 +20,7 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.search import search_sagas
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
-from order_sagas.system.cli.commands import CommandsByName, Listed
+from order_sagas.system.cli.commands import CommandsByName, Group, Listed
 from order_sagas.system.cli.orders import CSV_HELP, listing, print_table
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -30,6 +31,7 @@ from order_sagas.system.cli.output import (
     print_json,
     say_if_idle,
     styled,
+    told_if_interrupted,
 )
 from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.cli.wait import wait_for, watch_of_sagas
@@ -44,9 +46,14 @@ _WHY = {
 
 @click.group(
     "sagas",
+    cls=Group,
     invoke_without_command=True,
     commands=CommandsByName(
         {
+            "early": Listed(
+                "early:early_command",
+                "List the replies and signals that came too early and are kept.",
+            ),
             "locks": Listed(
                 "locks:locks_command",
                 "List the locks of exclusive sagas, with who has each and who waits for it.",
@@ -55,7 +62,8 @@ _WHY = {
                 "version_moves:migrate_command",
                 "Move the sagas in flight of the definition NAME to one of its versions.",
             ),
-        }
+        },
+        group="sagas",
     ),
 )
 @click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
@@ -143,7 +151,8 @@ def start_command(
     where, given = _given(data, file)
     started: list[dict[str, Any]] = []
     refused = 0
-    with open_log(settings) as log:
+    done = partial(_interrupted, started)
+    with told_if_interrupted(done), open_log(settings) as log:
         starts = SagaStarts(log, saga)
         for chunk in _chunks(given, saga.starts_on, where):
             messages = [message for _, message in chunk if message]
@@ -171,6 +180,10 @@ def start_command(
         progress.pending = [each["sagaId"].removeprefix(prefix) for each in started]
         wait_for(progress, settings, as_json, {"sagas": started, "refused": refused})
     ctx.exit(1 if refused else 0)
+
+
+def _interrupted(started: list[dict[str, Any]]) -> str:
+    return f"{many(len(started), 'saga')} started. To start the rest, start the same again."
 
 
 def _given(data: str | None, file: Path | None) -> tuple[str, Iterator[Given]]:

@@ -10,6 +10,7 @@ import click
 from order_sagas.actors.money import amount_of
 from order_sagas.bridges.operations.csv_cells import csv_lines
 from order_sagas.bridges.storage.search import Found, Search
+from order_sagas.system.cli import complete
 from order_sagas.system.cli.output import print_lines
 from order_sagas.system.cli.public_json import public
 
@@ -30,9 +31,9 @@ def time_value(_: click.Context, __: click.Parameter, given: str | None) -> floa
         ) from None
 
 
-def _amount(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int | None, str]:
+def _amount(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, str] | None:
     if given is None:
-        return None, ""
+        return None
     if given.isascii() and given.isdecimal() and len(given) <= 18:
         return int(given), ""
     try:
@@ -47,7 +48,10 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
     of_sagas = [
         click.option("--code", default="", help="Only with this failure code."),
         click.option("--reason", default="", help="Only with this text in the reason."),
-        click.option("--step", default="", help="Only if the saga waits for this step."),
+        click.option(
+            "--step", default="", shell_complete=complete.steps,
+            help="Only if the saga waits for this step.",
+        ),
         click.option("--version", type=int, help="Only with this version of the definition."),
         click.option(
             "--since", callback=time_value, metavar="TIME", help="Only begun then or later."
@@ -61,25 +65,31 @@ def search_options(*, of_orders: bool) -> Callable[[Any], Any]:
         click.option(
             "--ended-until", callback=time_value, metavar="TIME", help="Only ended before this."
         ),
-    ]
-    own = [click.option("--saga", default="", help="Only of this definition.")]
-    if of_orders:
-        own = [
-            click.option("--prefix", default="", help="Only with ids that begin with this."),
-            click.option("--customer", default="", help="Only of the customer with this id."),
-            click.option("--sku", default="", help="Only with this SKU in a line."),
+    ]  # fmt: skip
+    of_both = [
+        click.option("--prefix", default="", help="Only with ids that begin with this."),
+        click.option("--customer", default="", help="Only of the customer with this id."),
+        click.option("--sku", default="", help="Only with this SKU in a line."),
+        click.option(
+            "--amount-from", callback=_amount, metavar="AMOUNT",
+            help=f"Only worth this or more: {_AMOUNT}.",
+        ),
+        click.option(
+            "--amount-to", callback=_amount, metavar="AMOUNT", help="Only worth this or less."
+        ),
+        click.option("--currency", default="", help="Only in this currency."),
+        *of_sagas,
+    ]  # fmt: skip
+    if not of_orders:
+        of_both.insert(
+            0,
             click.option(
-                "--amount-from", callback=_amount, metavar="AMOUNT",
-                help=f"Only worth this or more: {_AMOUNT}.",
+                "--saga", default="", shell_complete=complete.sagas, help="Only of this definition."
             ),
-            click.option(
-                "--amount-to", callback=_amount, metavar="AMOUNT", help="Only worth this or less."
-            ),
-            click.option("--currency", default="", help="Only in this currency."),
-        ]  # fmt: skip
+        )
 
     def decorate(function: Any) -> Any:
-        for option in reversed([*own, *of_sagas]):
+        for option in reversed(of_both):
             function = option(function)
         return function
 

@@ -10,9 +10,10 @@ from rich.text import Text
 from order_sagas.actors.entities import ENTITIES
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
-from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState
+from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState, saga_id_of
 from order_sagas.bridges.storage import queries
-from order_sagas.system.app import app_of, entities_of
+from order_sagas.system.app import app_of
+from order_sagas.system.app_checks import entities_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.orders import JSON_HELP, amount
 from order_sagas.system.cli.output import console, echo, moment, plain_table, print_json, styled
@@ -96,6 +97,7 @@ def _as_json(
     row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
 ) -> dict[str, Any]:
     return {
+        "saga_id": saga_id_of(row["saga"], row["order_id"]),
         **{name: value for name, value in row.items() if name != "no"},
         "steps": [
             {

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from order_sagas.actors.words import many
 from order_sagas.system.app import app_of
-from order_sagas.system.cli.output import console, echo
+from order_sagas.system.cli.output import console, echo, told_if_interrupted
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.harness.campaign import campaign, run_seed
 from order_sagas.system.harness.faults import Fault, from_json, to_json
@@ -81,6 +81,7 @@ def simulate_command(
     return _run_all(range(first, first + seeds), orders, level, jobs, workers, tell, app)
 
 
+NONE_BROKEN = "No rule was broken."
 PROGRESS_LINES = 10
 """Number of progress lines printed per campaign if the output is not a terminal."""
 
@@ -98,7 +99,19 @@ def _run_all(
     failed: Outcome | None = None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console(), transient=True) as progress:
+
+    def told() -> str:
+        return (
+            f"{many(done, 'seed')} of {many(orders, 'order')}, faults {level}: "
+            f"{many(total['faults'], 'fault')}, {many(total['commits'], 'commit')}, "
+            f"{many(total['restarts'], 'restart')}; {many(total['COMPLETED'], 'saga')} completed "
+            f"and {total['CANCELLED']:,} cancelled in {time.monotonic() - started:.1f} s."
+        )
+
+    with (
+        told_if_interrupted(lambda: _so_far(told(), failed) if done else "No seed was finished."),
+        Progress(*columns, console=console(), transient=True) as progress,
+    ):
         task = progress.add_task("seeds", total=len(seeds))
         for outcome in campaign(seeds, orders, level, jobs, workers, app):
             done += 1
@@ -118,18 +131,17 @@ def _run_all(
                 failed,
                 lambda left: progress.update(shrinking, description=f"{many(left, 'fault')} left"),
             )
-    echo(
-        f"{many(done, 'seed')} of {many(orders, 'order')}, faults {level}: "
-        f"{many(total['faults'], 'fault')}, {many(total['commits'], 'commit')}, "
-        f"{many(total['restarts'], 'restart')}; {many(total['COMPLETED'], 'saga')} completed "
-        f"and {total['CANCELLED']:,} cancelled "
-        f"in {time.monotonic() - started:.1f} s."
-    )
+    echo(told())
     if failed:
         _show(failed, tell=tell)
         return 1
-    echo("No rule was broken.")
+    echo(NONE_BROKEN)
     return 0
+
+
+def _so_far(told: str, failed: Outcome | None) -> str:
+    broken = f"Seed {failed.seed} broke a rule; its faults are not reduced." if failed else ""
+    return f"{told} {broken or NONE_BROKEN}"
 
 
 def _show(outcome: Outcome, *, tell: bool) -> None:
@@ -138,7 +150,7 @@ def _show(outcome: Outcome, *, tell: bool) -> None:
         echo(
             f"Seed {outcome.seed}: {ended}; {many(len(outcome.plan), 'fault')}, "
             f"{many(outcome.commits, 'commit')}, {many(outcome.lives - 1, 'restart')}. "
-            f"No rule was broken. Log {outcome.digest[:16]}."
+            f"{NONE_BROKEN} Log {outcome.digest[:16]}."
         )
         return
     if tell:

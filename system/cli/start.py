@@ -193,10 +193,18 @@ def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> s
         *([("metrics", f"http://{settings.metrics}/metrics")] if settings.metrics else []),
         ("found", f"{many(in_flight, 'saga')} in flight, {many(waiting, 'record')} waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
-        ("try", suggestion("submit", _orders_file(), "--wait")),
+        ("try", _first_start(settings)),
     ]
     lines = [f"  {name:<10}{value}" for name, value in rows]
     return "\n".join(["order-sagas is running", *lines])
+
+
+def _first_start(settings: Settings) -> str:
+    """Return a command that starts a saga of the app."""
+    app = app_of(settings)
+    if app.takes_orders:
+        return suggestion("submit", _orders_file(), "--wait")
+    return suggestion("sagas", "start", app.sagas[0].name, "--data", '{"orderId": "1"}', "--wait")
 
 
 def _orders_file() -> str:

@@ -16,6 +16,7 @@ from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.operator_actions import WAREHOUSE
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import (
     LOG_SETTINGS,
@@ -31,7 +32,7 @@ from order_sagas.system.saga_registry import check_stock
 from order_sagas.system.settings import Settings, settings_options
 
 
-@click.group("stock")
+@click.group("stock", cls=Group)
 def stock_group() -> None:
     """Load stock into warehouses, and show stock levels."""
 

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,14 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.intake.csv_table import FileError, check_encoding, decode_text
 from order_sagas.bridges.intake.intake import CHUNK, Intake, Verdict
 from order_sagas.bridges.intake.order_files import Found, read_csv, read_jsonl
-from order_sagas.system.cli.output import LOG_SETTINGS, echo, open_log, print_json, say_if_idle
+from order_sagas.system.cli.output import (
+    LOG_SETTINGS,
+    echo,
+    open_log,
+    print_json,
+    say_if_idle,
+    told_if_interrupted,
+)
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.wait import wait_for, watch_of
 from order_sagas.system.log_client import log_access
@@ -109,7 +117,8 @@ def submit_command(
                 total.add(chunk)
         _show_total(total, tally, as_json)
         ctx.exit(1 if tally.refused else 0)
-    with open_log(settings) as log:
+    done = partial(_interrupted, tally)
+    with told_if_interrupted(done), open_log(settings) as log:
         intake = Intake(log, lost=log_access(settings).lost_orders())
         stream = _open(file)
         try:
@@ -216,6 +225,10 @@ def _count(chunk: list[Found], verdicts: list[Verdict], name: str, tally: _Tally
             order: OrderCreated | None = found.order
             order_id = order.order_id if order else ""
             echo(f"{name}:{found.line}: order {order_id} {_WHY[verdict]}", err=True)
+
+
+def _interrupted(tally: _Tally) -> str:
+    return f"{_summary(tally)} To submit the rest, submit the same again."
 
 
 def _summary(tally: _Tally) -> str:

@@ -17,6 +17,7 @@ from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.action_note import note_outside
+from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, print_document, print_json
@@ -29,7 +30,7 @@ SHOWN = 20
 """Maximum number of orders that are printed; JSON lists all."""
 
 
-@click.group("topics")
+@click.group("topics", cls=Group)
 def topics_group() -> None:
     """Create and check the Kafka topics that the system reads and writes."""
 

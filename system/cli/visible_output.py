@@ -1,5 +1,6 @@
 """Standard output and error without control characters in the texts of others."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ class _VisibleStream:
 def visible_output() -> Iterator[None]:
     """Within the context, unsafe characters that are written to the two streams are escaped."""
     before: Any = sys.stdout, sys.stderr
+    for stream in before:
+        if isinstance(stream, io.TextIOWrapper):
+            # What the encoding of the terminal lacks is shown as an escape too.
+            stream.reconfigure(errors="backslashreplace")
     streams: Any = [_VisibleStream(stream) for stream in before]
     sys.stdout, sys.stderr = streams
     try:

@@ -16,7 +16,14 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.logs.doorbell import ring
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.storage import queries
-from order_sagas.system.cli.output import console, echo, plain_table, print_json, styled
+from order_sagas.system.cli.output import (
+    console,
+    echo,
+    plain_table,
+    print_json,
+    styled,
+    told_if_interrupted,
+)
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings
 
@@ -105,7 +112,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
         TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
         console=shown, disable=not shown.is_terminal, transient=True,
     )  # fmt: skip
-    with bar:
+    with told_if_interrupted(lambda: _ended(watch, count)), bar:
         task = bar.add_task(f"{watch.noun}s ended", total=count, rate="")
         told = False
         while True:
@@ -127,6 +134,12 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
                 )
             time.sleep(min(LONGEST, max(SHORTEST, took * 10)))
     _print(watch, time.monotonic() - began, as_json, tally)
+
+
+def _ended(watch: Watch, count: int) -> str:
+    """Tell how many have ended, for a person who ends the waiting."""
+    done = f"{count - len(watch.pending):,} of {many(count, watch.noun)}"
+    return f"{done} ended; the others go on without this command."
 
 
 def _print(watch: Watch, seconds: float, as_json: bool, tally: Mapping[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """Many simulated runs on several processes."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from order_sagas.system.harness.simulated_business import SHIPPED
 from order_sagas.system.harness.simulation import Outcome, plan_of, simulate
@@ -30,7 +32,8 @@ def campaign(
 ) -> Iterator[Outcome]:
     """Run all seeds on `jobs` processes (default: one per core), and yield outcomes in seed order.
 
-    After the iterator is closed, the processes finish their current seeds and end.
+    After the iterator is closed, the processes finish their current seeds and end. On Ctrl-C they
+    end at once.
     """
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(seeds) == 1:
@@ -43,17 +46,37 @@ def campaign(
             for i in range(0, len(seeds), AT_ONCE)
         ]
     )
+    others = {*active_children()}
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         # Submitted a few at a time, so that stopping at a violation does not wait for the rest.
-        waiting = [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 2 * jobs)]
+        with _kept_from_children(signal.SIGINT):
+            waiting = [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 2 * jobs)]
         try:
             while waiting:
                 outcomes = waiting.pop(0).result()
                 waiting += [pool.submit(_run_seeds, *chunk) for chunk in islice(chunks, 1)]
                 yield from outcomes
+        except KeyboardInterrupt:
+            waiting.clear()
+            for child in {*active_children()} - others:
+                child.terminate()
+            raise
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@contextmanager
+def _kept_from_children(number: signal.Signals) -> Iterator[None]:
+    """Processes that are started within the context never get a signal; this one gets it after.
+
+    A terminal sends SIGINT to all processes of a command, and only the first has to act on it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_seeds(

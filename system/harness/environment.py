@@ -11,7 +11,7 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.system.harness.call_faults import Calls
 from order_sagas.system.harness.clock import HarnessClock
 from order_sagas.system.harness.crashes import CrashPoints

@@ -10,12 +10,14 @@ import attrs
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.connection import Connection
+from order_sagas.bridges.storage.consumer_offsets import Claim
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.sqlite import SqliteConnection
-from order_sagas.bridges.storage.store import Changes, Claim, Store
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.harness.faults import CommitFails, LosesShard, ReadFails, Strike
 from order_sagas.system.harness.worker_state import WorkerState
 

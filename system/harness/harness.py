@@ -40,7 +40,7 @@ from order_sagas.system.harness.passing_time import PassingTime
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.remote_services import remote_services
 from order_sagas.system.harness.service_control import ServiceControl
-from order_sagas.system.harness.simulated_worker import Worker
+from order_sagas.system.harness.simulated_worker import ENDLESS, Worker
 from order_sagas.system.harness.staged_processor import StagedEmbeddedLog
 from order_sagas.system.harness.worker_group import WorkerGroup
 from order_sagas.system.logs.capture import LogCapture
@@ -295,7 +295,7 @@ class Harness:
     def run_until_quiet(self, limit: float = 7 * 86_400.0) -> bool:
         """Let time pass until nothing is pending, at most `limit` seconds; True if nothing is."""
         self._time.advance_while(lambda: True, limit)
-        return self._time.next_due(quiet=True) is None
+        return self._time.next_due(without=ENDLESS) is None
 
     # --- input --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.system.harness.faults import Fault
 from order_sagas.system.harness.record_faults import head_of
 

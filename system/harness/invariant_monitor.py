@@ -25,7 +25,7 @@ from order_sagas.bridges.audit.commit_rules import (
     check_timers,
 )
 from order_sagas.bridges.audit.sql_dialects import SQLITE
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.lock_rules import LockRules
 

@@ -9,7 +9,7 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import DONE, IDLE, SENT, SagaState
 from order_sagas.actors.services.locks import SagaLock
 from order_sagas.bridges.audit.commit_rules import Broken
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness

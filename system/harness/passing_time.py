@@ -4,7 +4,12 @@ import random
 from collections.abc import Callable
 
 from order_sagas.system.harness.environment import Stage
+from order_sagas.system.harness.simulated_worker import ENDLESS, SWEEPS
 from order_sagas.system.harness.worker_group import WorkerGroup
+
+CALM = 60.0
+"""Seconds before an event from which the sweeps of idle workers are run. Those of the hours and
+days before are left out, since they find nothing: each waits for an event."""
 
 
 class PassingTime:
@@ -44,9 +49,14 @@ class PassingTime:
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass: every timer fires, and every record arrives, at its own time."""
         clock, agenda = self._stage.clock, self._stage.agenda
-        until = clock.monotonic() + seconds
+        looked = clock.monotonic()
+        until = looked + seconds
         self.run()
         while (due := self.next_due()) is not None and due <= until:
+            if due - looked > CALM:
+                looked = due
+                event = self.next_due(without=SWEEPS)
+                due = max(due, min(until, until if event is None else event) - CALM)
             clock.jump_to(min(due + self._tick, until))
             agenda.run_due(clock.monotonic())
             self.run()
@@ -60,16 +70,16 @@ class PassingTime:
         clock = self._stage.clock
         until = clock.monotonic() + limit
         self.run()
-        while unfinished() and (due := self.next_due(quiet=True)) is not None and due <= until:
+        while unfinished() and (due := self.next_due(without=ENDLESS)) is not None and due <= until:
             self.advance(max(0.0, due - clock.monotonic()))
 
-    def next_due(self, *, quiet: bool = False) -> float | None:
-        """Return when the next event is due; if `quiet`, ignore periodic timers."""
+    def next_due(self, *, without: tuple[str, ...] = ()) -> float | None:
+        """Return when the next event is due, other than wakeups of these classes."""
         agenda = self._stage.agenda.next_due()
         dues = [] if agenda is None else [agenda]
         for worker in self._group.running.values():
             if not worker.busy:
-                due = worker.next_event() if quiet else worker.base.next_timer()
+                due = worker.next_event(without) if without else worker.base.next_timer()
                 if due is not None:
                     dues.append(due)
         return min(dues) if dues else None

@@ -24,7 +24,8 @@ from order_sagas.system.runtime.base import Interceptor
 if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_client import SimulatedClient
 
-ENDLESS = ("_Sweep", "LookAtSchedules")
+SWEEPS = ("_Sweep",)
+ENDLESS = (*SWEEPS, "LookAtSchedules")
 """Classes of wakeups that are set again and again, so that they say nothing of work to come."""
 
 
@@ -101,10 +102,10 @@ class Worker(VirtualWorker):
         due = self.base.next_timer()
         return due is not None and due <= self.base.clock.monotonic()
 
-    def next_event(self) -> float | None:
-        """Return when its next timer is due, except for sweeps and schedules, which have no end."""
+    def next_event(self, without: tuple[str, ...]) -> float | None:
+        """Return when its next timer is due, except for wakeups of these classes."""
         timers = self.base.timers()
-        return next((t.due for t in timers if type(t.payload).__name__ not in ENDLESS), None)
+        return next((t.due for t in timers if type(t.payload).__name__ not in without), None)
 
     def run(self) -> None:
         """Let the actors do everything that needs no time to pass."""

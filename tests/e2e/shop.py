@@ -25,6 +25,7 @@ from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.system.bootstrap import Parts, open_store, start
+from order_sagas.system.history_recorder import HistoryRecorder
 from order_sagas.system.http import options_of, surroundings_of
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.runtime import EventLoopBase
@@ -49,10 +50,19 @@ class Provider:
 
 
 class Shop:
-    """Runs from the beginning of a `with` to its end. `quick` makes deadlines pass soon."""
+    """Runs from the beginning of a `with` to its end. `quick` makes deadlines pass soon.
+
+    With `history`, figures are kept every ten seconds.
+    """
 
     def __init__(
-        self, directory: Path, *, quick: bool = False, tokens: Path | None = None, **others: Any
+        self,
+        directory: Path,
+        *,
+        quick: bool = False,
+        history: bool = False,
+        tokens: Path | None = None,
+        **others: Any,
     ) -> None:
         self.settings = Settings(
             database=f"sqlite:///{directory / 'orders.db'}",
@@ -63,6 +73,7 @@ class Shop:
             **others,
         )
         self.provider = Provider()
+        self._keeps_history = history
         self._client = httpx.Client(timeout=2 * TIMEOUT)
 
     def __enter__(self) -> "Shop":
@@ -78,6 +89,9 @@ class Shop:
         self._bell = Doorbell(self.settings.database, self._wake)
         self._bell.listen()
         self._wake()
+        self._history = HistoryRecorder(self.settings, self._running.report)
+        if self._keeps_history:
+            self._history.start()
         self._port = 0
         self.open_doors()
         return self
@@ -86,6 +100,7 @@ class Shop:
         self._client.close()
         self.close_doors()
         self._bell.close()
+        self._history.close()
         self._running.stop()
         self._sink.close()
 

@@ -12,6 +12,7 @@ from order_sagas.bridges.durations import BUCKETS, bucket_of
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.history import Figures, HistoryTable
 from tests.e2e.shop import Shop
+from tests.e2e.states import seen
 
 # One browser for all of them: on one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -47,6 +48,29 @@ def test_a_saga_that_waits_for_a_person_is_answered(travel, open_page):
     expect(page.locator(".related")).to_contain_text("Runs for insurance of book-trip/T-1")
 
 
+def test_who_waits_for_whom_is_told(tmp_path, open_page):
+    """A lock: of the one that waits, its place and who has it; of the holder, who waits."""
+    with Shop(tmp_path, app="tests.e2e.exclusive_app:APP") as shop:
+        for order_id in ("T-1", "T-2", "T-3"):
+            shop.begin("approve-trip", order_id, travellers=2, card="4242")
+        page = open_page(f"{shop.url}#/sagas/approve-trip%2FT-3")
+        waits = page.locator(".waits")
+        expect(waits).to_contain_text("Waits for its turn, as number 2 of 2: the lock")
+        seen(page, "saga-waits-for-lock")
+        waits.get_by_role("link", name="approve-trip/T-1").click()
+        holder = page.locator(".related")
+        expect(holder.get_by_role("link", name="approve-trip/T-2")).to_be_visible()
+        seen(page, "saga-holds-lock")
+        waits.get_by_role("button", name="Send TRIP_APPROVED").click()
+        seen(page, "signal")
+        page.get_by_role("dialog").get_by_role("button", name="Send").click()
+        expect(page.locator(".title .status")).to_have_text("completed")
+        page.goto(f"{shop.url}#/sagas/approve-trip%2FT-3")
+
+        expect(waits).to_contain_text("Waits for its turn, as number 1 of 1")
+        expect(waits).to_contain_text(re.compile("approve-trip/T-2.*, deadline in 59 min"))
+
+
 def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
     """In place of that of orders: of any status, by definition, with a way to each."""
     travel.begin("book-trip", "T-1", travellers=1, nights=1, card="4242", insured=True)
@@ -65,7 +89,7 @@ def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
     expect(rows).to_have_count(1)
     expect(page).to_have_url(re.compile("saga=RUNNING&definition=book-trip$"))
     page.get_by_label("Choose T-2").check()
-    expect(page.get_by_role("button", name="Cancel order the chosen")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel saga the chosen")).to_be_visible()
     rows.get_by_role("link", name="T-2").click()
     expect(page.get_by_role("heading", name="Saga book-trip/T-2")).to_be_visible()
     page.goto(f"{travel.url}#/")

@@ -37,7 +37,10 @@ from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.state import State
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.changes import Changes
+from order_sagas.bridges.storage.consumer_offsets import ConsumerOffsets
+from order_sagas.bridges.storage.outbox_table import OutboxTable
+from order_sagas.bridges.storage.store import Store
 
 
 @attrs.frozen
@@ -301,20 +304,20 @@ def _(monkeypatch):
 @mutation("outgoing records are published and not stored")
 def _(monkeypatch):
     monkeypatch.setattr(
-        Store, "fill_outbox", lambda self, db, outbox: list(range(1, len(outbox) + 1))
+        OutboxTable, "add", lambda self, cursor, rows: list(range(1, len(rows) + 1))
     )
 
 
 @mutation("outgoing records are deleted by the batch that stores them", 60, workers=2)
 def _(monkeypatch):
-    right = Store.fill_outbox
+    right = OutboxTable.add
 
     def wrong(self, db, outbox):
         ids = right(self, db, outbox)
-        db.execute(self._sql["clean_outbox"], (self.db.many(ids, int),))
+        db.execute(self._delete, (self._db.many(ids, int),))
         return ids
 
-    monkeypatch.setattr(Store, "fill_outbox", wrong)
+    monkeypatch.setattr(OutboxTable, "add", wrong)
 
 
 @mutation("a batch that another worker's claim outdated is committed all the same")
@@ -394,7 +397,7 @@ def _(monkeypatch):
 
 @mutation("a commit does not look whether another worker has claimed its shards", workers=2)
 def _(monkeypatch):
-    monkeypatch.setattr(Store, "_check_epochs", lambda self, db, epochs: lambda: None)
+    monkeypatch.setattr(ConsumerOffsets, "check_epochs", lambda *_: lambda: None)
 
 
 @mutation("a worker keeps the sagas of shards that are revoked, and their timers", workers=2)
@@ -478,7 +481,7 @@ def _(monkeypatch):
 
 @mutation("what a former owner of a shard had not published stays in the outbox", workers=2)
 def _(monkeypatch):
-    monkeypatch.setattr(Store, "unpublished", lambda self, shards, *consumers: [])
+    monkeypatch.setattr(OutboxTable, "unpublished", lambda self, shards, *consumers: [])
 
 
 @mutation("calls that a former owner of a shard owed are not made", workers=2)

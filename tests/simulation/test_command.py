@@ -1,6 +1,11 @@
 """`order-sagas simulate`: what it prints, and that what it prints replays."""
 
+import os
 import shlex
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -8,6 +13,8 @@ from click.testing import CliRunner, Result
 from order_sagas.system.cli.simulate import simulate_command
 from order_sagas.system.harness.faults import from_json
 from tests.simulation.mutations import MUTATIONS
+from tests.support.cli import COMMAND, environment
+from tests.support.waiting import TIMEOUT, wait_until
 
 
 def simulate(*arguments: str) -> tuple[int, str]:
@@ -59,3 +66,36 @@ def test_a_violation_is_made_small_and_its_command_shows_it_again(monkeypatch: p
     again, shown = simulate(*replay[2:])
     assert 1 == again
     assert "no charge kept" in shown
+
+
+@pytest.mark.processes
+def test_ctrl_c_ends_all_processes_and_tells_what_was_found(tmp_path):
+    """A terminal sends it to the whole group; no process prints a traceback."""
+    command = [*COMMAND, "simulate", "--seeds", "100000", "--orders", "1", "--jobs", "2"]
+    running = subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: len(group_of(running.pid)) > 3, "its processes")
+        os.killpg(running.pid, signal.SIGINT)
+        said, problems = running.communicate(timeout=TIMEOUT)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+
+    assert (130, "") == (running.returncode, said.strip())
+    assert problems.startswith("\nInterrupted. ")
+    assert 2 == len(problems.splitlines())
+    assert [] == group_of(running.pid)
+
+
+def group_of(leader: int) -> list[int]:
+    """Return the processes of a group that have not ended."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _, group = place.joinpath("stat").read_text().rpartition(")")[2].split()[:3]
+            if int(group) == leader and state != "Z":
+                found.append(int(place.name))
+    return found

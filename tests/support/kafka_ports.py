@@ -29,12 +29,15 @@ class ScriptedConsumer:
         self.freed: list[frozenset[int]] = []
         self.rewound: list[frozenset[int]] = []
         self.reported: dict[tuple[str, int], int] = {}
+        self.is_member = False
 
     def start(self) -> None:
-        """Do nothing: the test passes records."""
+        """Note it: the test passes records."""
+        self.is_member = True
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """Do nothing: no thread runs."""
+        """Note it: no thread runs."""
+        self.is_member = False
 
     def done(self, batch: Batch) -> None:
         """Record a handled batch."""
@@ -84,6 +87,7 @@ class ScriptedClient:
     """Implements `ClientPort`."""
 
     group = "order-sagas"
+    patience = 30.0
 
     def __init__(self) -> None:
         self.consumers: list[ScriptedConsumer] = []
@@ -139,7 +143,12 @@ class WorkerOnPorts:
         )
         self.running = start(parts, ActorSystem(self.base, transientUnique=True))
         self.base.run_until_idle()
-        self.consumer, self.producer = client.consumers[0], client.producers[0]
+        self._client, self.producer = client, client.producers[0]
+
+    @property
+    def consumer(self) -> ScriptedConsumer:
+        """The newest consumer."""
+        return self._client.consumers[-1]
 
     @property
     def owner(self) -> ShardOwner:

@@ -1,5 +1,7 @@
 """A streaming standby of a PostgreSQL server of the tests, to be promoted when that one fails."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
 from order_sagas.bridges.storage.connection import postgres_engine
@@ -17,12 +19,12 @@ def administer(url: str, *statements: str) -> list[tuple[object, ...]]:
     return rows
 
 
-def start_standby(primary: PostgresServer) -> PostgresServer:
-    """Copy a running server to a folder beside its own, and start the copy as a standby.
+def start_standby(primary: PostgresServer, home: Path | None = None) -> PostgresServer:
+    """Copy a running server to a new folder, by default beside its own, and start it as a standby.
 
     From then on, a commit on the primary waits until the standby has it.
     """
-    home = primary.home.with_name(f"{primary.home.name}-standby")
+    home = home or primary.home.with_name(f"{primary.home.name}-standby")
     primary.copy_to(home)
     standby = PostgresServer(home, durable=primary.durable)
     standby.start()

@@ -26,7 +26,8 @@ from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.records.routing import ORCHESTRATOR, Route
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.changes import Changes
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, open_context
 from order_sagas.system.runtime import VirtualClock
 from order_sagas.system.settings import Settings

@@ -16,7 +16,7 @@ from order_sagas.bridges.processor.log_adapter import AdapterFactory
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import queries
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.system.order_app import APP
 from tests.support.embedded import Crash, EmbeddedSystem, an_order
 

@@ -128,4 +128,4 @@ class VirtualKafkaSystem(EmbeddedSystem):
     def outbox(self) -> list[Outgoing]:
         """Return the records in the outbox, oldest first."""
         shards = [*range(self.settings.partitions)]
-        return [row for _, row in self.store.unpublished(shards, self.store.consumer)]
+        return [row for _, row in self.store.outbox.unpublished(shards, self.store.consumer)]

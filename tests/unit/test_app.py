@@ -5,17 +5,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import attrs
 import msgspec
 import pytest
+from thespian.actors import ActorSystem
 
-from order_sagas import App, Entity, Message, Participant, Saga, Service, Step
+from order_sagas import (
+    App,
+    Entity,
+    Message,
+    Notice,
+    Participant,
+    Remind,
+    Saga,
+    Service,
+    Step,
+    Wait,
+)
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import CancelSaga, ResumeSaga
 from order_sagas.actors.topics import OPERATORS
 from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.system.app import app_of, roles_here
+from order_sagas.system.bootstrap import Parts, start
 from order_sagas.system.order_app import APP as ORDER_APP
 from order_sagas.system.roles import group_of
+from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
 from tests.support.embedded import EmbeddedSystem
@@ -90,6 +105,59 @@ def test_two_message_classes_of_one_status_are_refused() -> None:
         App(sagas=[a_saga("ping-one", services[0].participant)], services=services)
 
 
+def test_two_services_of_one_participant_are_refused() -> None:
+    """Each message would be handled by one of them alone."""
+    with pytest.raises(DefinitionError, match=r"Cars and Cars are both the service of .*'cars'"):
+        App(sagas=[RENT_CAR], services=[Cars, Deposits, Cars])
+
+
+def test_a_participant_with_another_topic_than_its_service_is_refused() -> None:
+    """The service would not read the commands."""
+    elsewhere = Participant("cars", topic="cars")
+    with pytest.raises(DefinitionError, match=r"has the topic 'cars' in a saga, and 'car-events'"):
+        App(sagas=[a_saga("ping-cars", elsewhere)], services=[Cars])
+
+
+class Pong(Message):
+    """A command that no service takes."""
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"steps": [Step[Any]("go", to=Cars, do=Pong, needs_no_undo=True)]}, "step 'go': `do` is"),
+        (
+            {
+                "steps": [
+                    Wait[Any](
+                        "wait",
+                        for_=Pong,
+                        within=5,
+                        remind=Remind(every=1, to=Cars, send=Pong),
+                    )
+                ]
+            },
+            "step 'wait': the reminder is",
+        ),
+        (
+            {
+                "steps": [Wait[Any]("wait", for_=Ping, within=5)],
+                "cancelled": [Notice[Any](to=Cars, send=Pong)],
+            },
+            "a notice is",
+        ),
+    ],
+    ids=["command", "reminder", "notice"],
+)
+def test_a_class_that_its_receiver_does_not_take_is_refused(
+    given: dict[str, Any], problem: str
+) -> None:
+    """Each of its messages would be a dead letter."""
+    saga = Saga[Any]("ping", 1, RentalRequested, **given)
+    with pytest.raises(DefinitionError, match=f"saga 'ping', {problem} Pong, which 'cars' does"):
+        App(sagas=[saga], services=[Cars])
+
+
 class _SameTable(Entity):
     """An entity with the table of another."""
 
@@ -142,9 +210,32 @@ class _WordOfSql(Entity):
     to: str = ""
 
 
+class _NoTable(Entity):
+    """An entity without a table name."""
+
+    order_id: str
+
+
+class _QuotedTable(Entity):
+    """An entity whose table would have to be quoted in SQL."""
+
+    table: ClassVar[str] = "my table"
+    order_id: str
+
+
+class _NoKey(Entity):
+    """An entity without the field that identifies it."""
+
+    table: ClassVar[str] = "no_key"
+    what: str
+
+
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [
+        (_NoTable, '_NoTable has no table; name one: table = "_notables"'),
+        (_QuotedTable, "_QuotedTable: the table name 'my table' must be of small letters"),
+        (_NoKey, "_NoKey has no field 'order_id', which is its key"),
         (_NoStatus, "_NoStatus has `pending`, and no field `status`"),
         (_WordOfSql, "_WordOfSql: no column can be named 'to'"),
     ],
@@ -191,7 +282,12 @@ def test_the_default_app_is_that_of_orders() -> None:
     [
         ("shop_none", None, "shop_missing:APP", "there is no module 'shop_missing', looked for in"),
         ("shop_needs", "import nowhere_at_all", "shop_needs:APP", "its import failed: No module"),
-        ("shop_bad", "1 / 0", "shop_bad:APP", "its import failed: ZeroDivisionError: division"),
+        (
+            "shop_bad",
+            "\n1 / 0",
+            "shop_bad:APP",
+            "its import failed: ZeroDivisionError: division by zero (shop_bad.py, line 2)",
+        ),
         ("shop_empty", "", "shop_empty:APP", "has no 'APP'; and no other App"),
         ("shop_kind", "APP = 7", "shop_kind:APP", "it is a int, and no App"),
         (
@@ -206,7 +302,7 @@ def test_the_default_app_is_that_of_orders() -> None:
             "from tests.support.rentals.app import RENT_CAR\n"
             "APP = App(sagas=[RENT_CAR])",
             "shop_wrong:APP",
-            "participant 'cars' has no service in this app",
+            "remote=[...]) (shop_wrong.py, line 3)",
         ),
     ],
 )
@@ -314,6 +410,22 @@ def test_a_client_is_made_once_and_closed_at_the_stop(tmp_path: Path) -> None:
 
     assert [0] == open_before
     assert [1] == [bank.closed for bank in Bank.opened[made:]]
+
+
+def test_a_client_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
+    """In one line that names the participant."""
+
+    def no_bank(settings: Settings) -> Bank:
+        raise KeyError("BANK_URL")
+
+    parts = Parts(
+        settings=Settings(database=f"sqlite:///{tmp_path / 'sagas.db'}"),
+        app=attrs.evolve(APP, clients={"deposits": no_bank}),
+    )
+    actors = ActorSystem(EventLoopBase(parts.clock), transientUnique=True)
+    with pytest.raises(SettingError, match="client of 'deposits' cannot be made: KeyError: 'BANK"):
+        start(parts, actors)
+    actors.shutdown()
 
 
 @pytest.mark.parametrize("command", [CancelSaga, ResumeSaga])

@@ -133,10 +133,11 @@ def test_the_index_of_decisions_is_complete() -> None:
 
 
 @pytest.mark.parametrize("record", DECISIONS, ids=name_of)
-def test_a_decision_has_its_three_sections_and_is_short(record: Path) -> None:
+def test_a_decision_has_a_day_and_three_sections_and_is_short(record: Path) -> None:
     """Context, decision and consequences in at most forty lines."""
     text = record.read_text(encoding="utf-8")
 
+    assert re.match(r"Decided on \d{4}-\d\d-\d\d\.$", text.splitlines()[2])
     assert ["Context", "Decision", "Consequences"] == re.findall(r"^## (.*)$", text, re.M)
     assert text.startswith(f"# {int(record.name[:4])}. ")
     assert len(text.splitlines()) <= 40

@@ -8,6 +8,8 @@ from sphinx.cmd.build import main as sphinx_build
 
 from tests.support.markdown import PAGES, ROOT
 
+pytestmark = pytest.mark.xdist_group("documentation site")  # it is built once
+
 LOADED = re.compile(r'(?:src|<link[^>]+href)="(https?:)?//[^"]+"')
 
 

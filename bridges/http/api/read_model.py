@@ -16,6 +16,7 @@ from order_sagas.actors.sagas.state import SagaState, Status
 from order_sagas.bridges.errors import StoreError, StoreUnavailableError
 from order_sagas.bridges.http.api.action_schemas import RetryingGroups, RetryingGroupView
 from order_sagas.bridges.http.api.order_views import order_summary, order_view
+from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, EarlyReply
 from order_sagas.bridges.http.api.saga_views import (
     GROUPS,
     attention_groups,
@@ -99,19 +100,17 @@ class ReadModel:
 
     # --- orders -------------------------------------------------------------------------------
 
-    def orders(
-        self, statuses: Sequence[str], limit: int, after: int | None, prefix: str = ""
-    ) -> OrderPage:
-        """Return a page of orders whose ids begin with `prefix`, newest first."""
+    def orders(self, statuses: Sequence[str], limit: int, after: int | None) -> OrderPage:
+        """Return a page of orders, newest first."""
         with self.moment() as db:
-            rows = queries.orders_page(db, statuses, limit + 1, after, prefix, self._orders_saga)
+            rows = queries.orders_page(db, statuses, limit + 1, after, self._orders_saga)
         more = str(rows[limit - 1]["no"]) if len(rows) > limit else None
         return OrderPage(orders=[order_summary(row) for row in rows[:limit]], next=more)
 
     def find_orders(self, which: Search, limit: int, after: int | None) -> OrderPage:
         """Return a page of the orders that a search finds in a part of the history."""
-        if not which.of_content:
-            return self.orders(which.statuses, limit, after, which.prefix)
+        if not (which.of_content or which.prefix):
+            return self.orders(which.statuses, limit, after)
         with self.moment() as db:
             found = search_orders(db, which, limit, after, self._orders_saga)
         return OrderPage(
@@ -187,6 +186,15 @@ class ReadModel:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
             return SagaGroups(groups=attention_groups(db))
+
+    def early(self, limit: int) -> EarlyReplies:
+        """Return the oldest replies that are kept because they came too early."""
+        with self.moment() as db:
+            replies = [
+                EarlyReply(**{**row, "at": moment(row["at"]) or ""})
+                for row in queries.early(db, limit)
+            ]
+            return EarlyReplies(replies=replies, count=queries.early_count(db))
 
     def retrying(self) -> RetryingGroups:
         """Return the sagas that retry a step, in groups."""

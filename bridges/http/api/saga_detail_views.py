@@ -87,6 +87,22 @@ class KeptMessage(View):
     body: Any
 
 
+class EarlyReply(View):
+    """A reply or a signal that came before its saga had sent the step, and is kept."""
+
+    at: str
+    order_id: str
+    topic: str
+    status: str
+
+
+class EarlyReplies(View):
+    """The oldest early replies, and how many there are in all."""
+
+    replies: list[EarlyReply]
+    count: int
+
+
 class LinkView(View):
     """A link to another system."""
 

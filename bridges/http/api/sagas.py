@@ -17,7 +17,7 @@ from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
-from order_sagas.bridges.http.api.saga_detail_views import SagaDetailView
+from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
 from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
@@ -149,6 +149,15 @@ class SagaRoutes:
             ),
             Endpoint(
                 "GET",
+                PATH + "/early",
+                Role.READ,
+                self._early,
+                "Replies and signals that came too early and are kept, the oldest first",
+                {200: EarlyReplies},
+                (query.LIMIT,),
+            ),
+            Endpoint(
+                "GET",
                 PATH + "/{id:path}",
                 Role.READ,
                 self._show,
@@ -169,6 +178,9 @@ class SagaRoutes:
 
     async def _retrying(self, request: Request) -> Response:
         return answer(await in_thread(self._reader.retrying))
+
+    async def _early(self, request: Request) -> Response:
+        return answer(await in_thread(self._reader.early, query.limit(request)))
 
     async def _show(self, request: Request) -> Response:
         name, messages = query.order_id_of(request), query.flag(request, "messages")

@@ -3,12 +3,19 @@
 They may run while a system runs, and block no writer.
 """
 
-from order_sagas.bridges.storage.queries.kept_records import deferred_of, early_count, early_of
+from order_sagas.bridges.storage.queries.kept_records import (
+    deferred_of,
+    early,
+    early_count,
+    early_of,
+)
 from order_sagas.bridges.storage.queries.one_order import entities_of_order, order
 from order_sagas.bridges.storage.queries.order_pages import (
     ORDER_STATUSES,
     ORDERS_SAGA,
+    STATUS,
     SUBMITTED,
+    numbers_of_orders,
     order_counts,
     orders,
     orders_page,
@@ -47,11 +54,13 @@ __all__ = [
     "ORDERS_SAGA",
     "ORDER_STATUSES",
     "SAGA_STATUSES",
+    "STATUS",
     "SUBMITTED",
     "all_handled",
     "attention_count",
     "attention_groups",
     "deferred_of",
+    "early",
     "early_count",
     "early_of",
     "entities_of_order",
@@ -60,6 +69,7 @@ __all__ = [
     "lock_claims",
     "locks",
     "needing_attention",
+    "numbers_of_orders",
     "oldest",
     "order",
     "order_counts",

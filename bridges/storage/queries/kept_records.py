@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from order_sagas.bridges.storage.deferred import parked
@@ -35,9 +36,38 @@ def early_of(db: sa.Connection, order_id: str) -> list[dict[str, Any]]:
     return _with_text(db, query)
 
 
+def early(db: sa.Connection, limit: int | None) -> list[dict[str, Any]]:
+    """Return the replies that are kept for all orders, oldest first, at most `limit`.
+
+    Each has its `order_id`, its `topic`, its `status` (empty if it has none), and `at`, when it
+    came (seconds since the epoch).
+    """
+    table = early_replies.c
+    query = sa.select(table.order_id, table.topic, table.at, table.value)
+    found = rows_of(db, query.order_by(table.at, table.id).limit(limit))
+    return [
+        {
+            "order_id": row["order_id"],
+            "status": _status(row["value"]),
+            "topic": row["topic"],
+            "at": row["at"],
+        }
+        for row in found
+    ]
+
+
 def early_count(db: sa.Connection) -> int:
     """Return the number of replies that are kept because they came too early."""
     return int(db.execute(sa.select(sa.func.count()).select_from(early_replies)).scalar_one())
+
+
+def _status(value: bytes | None) -> str:
+    try:
+        found = msgspec.json.decode(value or b"")
+        body = msgspec.json.decode(found) if isinstance(found, str) else found
+    except msgspec.DecodeError:
+        return ""
+    return str(body.get("status", "")) if isinstance(body, dict) else ""
 
 
 def _with_text(db: sa.Connection, query: Any) -> list[dict[str, Any]]:

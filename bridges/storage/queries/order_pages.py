@@ -14,15 +14,13 @@ from order_sagas.bridges.storage.waiting_orders import waiting_numbers
 SUBMITTED = "SUBMITTED"
 """The status of an order whose record waits in the log."""
 ORDER_STATUSES = (SUBMITTED, Order.CREATED, Order.ROLLED_BACK, Order.COMPLETED, Order.CANCELLED)
-FEW = 5000
-"""Maximum number of orders of one prefix that are found by the index of ids. With more, scanning
-orders from the newest one finds a page soon."""
 
 ORDERS_SAGA = PLACE_ORDER.name
 """The saga of orders, if the caller does not know better: an app may have another one."""
 
 _orders = table_of(Order)
-_STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
+STATUS = sa.func.coalesce(_orders.c.status, SUBMITTED)
+"""The status of an order in a query that joins `orders` to `order_keys`."""
 
 
 def orders(
@@ -40,38 +38,28 @@ def orders_page(
     statuses: Sequence[str],
     limit: int,
     after: int | None = None,
-    prefix: str = "",
     saga: str = ORDERS_SAGA,
 ) -> list[Row]:
     """A page of orders, newest first, as `orders` has them, each with its number `no`.
 
-    The page holds orders older than the one numbered `after`, whose ids begin with `prefix`.
+    The page holds orders older than the one numbered `after`.
     """
     query = orders_query(saga).add_columns(order_keys.c.no)
-    if not prefix:
-        return rows_of(db, _newest_orders(query, statuses, limit, after))
-    gone = pruned.c.no.is_not(None)
-    query = query.outerjoin(pruned, pruned.c.no == order_keys.c.no).where(
-        sa.or_(_orders.c.no.is_not(None), sa.and_(order_keys.c.fingerprint.is_not(None), ~gone)),
-        # Not LIKE: SQLite's takes no notice of case.
-        sa.func.substr(order_keys.c.order_id, 1, len(prefix)) == prefix,
+    return rows_of(db, _newest_orders(query, statuses, limit, after))
+
+
+def numbers_of_orders() -> Any:
+    """Return the query for the numbers of all orders, those that wait in the log among them.
+
+    They have the status STATUS.
+    """
+    waiting = sa.and_(order_keys.c.fingerprint.is_not(None), pruned.c.no.is_(None))
+    return (
+        sa.select(order_keys.c.no)
+        .outerjoin(_orders, _orders.c.no == order_keys.c.no)
+        .outerjoin(pruned, pruned.c.no == order_keys.c.no)
+        .where(sa.or_(_orders.c.no.is_not(None), waiting))
     )
-    if after is not None:
-        query = query.where(order_keys.c.no < after)
-    if statuses:
-        query = query.where(_STATUS.in_(statuses))
-    numbers = _numbers_beginning(db, prefix)
-    if numbers is not None:
-        query = query.where(order_keys.c.no.in_(numbers))
-    return rows_of(db, query.limit(limit))
-
-
-def _numbers_beginning(db: sa.Connection, prefix: str) -> list[int] | None:
-    """The numbers of the orders whose ids begin so; None where they are many."""
-    ids, last = order_keys.c.order_id, chr(0x10FFFF)
-    query = sa.select(order_keys.c.no).where(ids >= prefix, ids <= prefix + last * 200)
-    numbers = [no for (no,) in db.execute(query.limit(FEW + 1))]
-    return numbers if len(numbers) <= FEW else None
 
 
 def _newest_orders(
@@ -95,7 +83,7 @@ def orders_query(saga: str) -> sa.Select[Any]:
     return (  # pyright: ignore[reportReturnType]  # more columns than SQLAlchemy's types count
         sa.select(
             order_keys.c.order_id,
-            _STATUS.label("status"),
+            STATUS.label("status"),
             _orders.c.customer_id,
             _orders.c.amount,
             _orders.c.currency,

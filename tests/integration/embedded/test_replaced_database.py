@@ -1,5 +1,6 @@
 """The database file is removed or replaced while real processes use it."""
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -35,7 +36,9 @@ def test_a_run_whose_database_file_is_removed_ends_and_saves_what_it_held(tmp_pa
         ((orders,),) = db.execute(ORDERS)
 
     assert 1 == status
-    assert f"{tmp_path / 'orders.db'} was removed while it was in use" in said
+    # A process of the run that opens the path before it is looked at makes an empty file there.
+    what = "was (removed|replaced by another file) while it was in use"
+    assert re.search(f"{tmp_path / 'orders.db'} {what}", said)
     assert str(saved) in said
     assert 20 == orders
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -83,6 +84,20 @@ def test_a_wrong_parameter_is_named(filled, api, which, parameter):
 
         assert 422 == response.status_code
         assert parameter == response.json()["errors"][0]["parameter"]
+
+
+def test_no_endpoint_takes_a_parameter_that_it_does_not_know(filled, api):
+    """A misspelt filter would show everything as if it were all that matches."""
+    paths = api.get("/openapi.json").json()["paths"]
+    reading = [path for path, does in paths.items() if path.startswith("/api/") and "get" in does]
+    answers = {
+        path: api.get(re.sub("{[^}]*}", "A", path), params={"customr": "ann"}) for path in reading
+    }
+
+    assert len(reading) > 12
+    assert dict.fromkeys(reading, 422) == {
+        path: answer.status_code for path, answer in answers.items()
+    }
 
 
 def test_lists_are_exported_whole_a_page_at_a_time(filled, api, monkeypatch):

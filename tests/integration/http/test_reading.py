@@ -257,7 +257,7 @@ def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(sys
     ("path", "name", "known"),
     [
         ("orders?statuss=COMPLETED", "statuss", "endedFrom, endedTo, limit, after"),
-        ("sagas?customer=C-1", "customer", "endedFrom, endedTo, limit, after"),
+        ("sagas?custommer=C-1", "custommer", "endedFrom, endedTo, limit, after"),
         ("orders/o-0?limit=1", "limit", "there are wait"),
         ("stock?sku=PEN", "sku", "there are none here"),
     ],

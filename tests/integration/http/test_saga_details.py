@@ -152,6 +152,10 @@ def test_an_early_reply_is_told(system: EmbeddedSystem, api: httpx.Client) -> No
     assert [("stock-events", "STOCK_RESERVED", "A")] == [
         (each["topic"], each["status"], each["body"]["orderId"]) for each in early
     ]
+    listed = api.get(f"{SAGAS}/early?limit=1").json()
+    assert ["A", "stock-events", "STOCK_RESERVED", 1] == [
+        *(listed["replies"][0][name] for name in ("orderId", "topic", "status")), listed["count"],
+    ]  # fmt: skip
 
 
 def test_a_wait_is_told_with_the_form_of_its_answers(tmp_path: Path) -> None:

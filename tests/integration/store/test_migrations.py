@@ -181,8 +181,8 @@ def test_records_that_were_not_published_are_still_to_be(former) -> None:
     """Those of a worker, and those of a submitter."""
     migrated(former)
     with contextlib.closing(Store(former, Registry(()), PARTITIONS)) as store:
-        of_worker = store.unpublished([*range(PARTITIONS)])
-        of_submitter = store.submitted([*range(PARTITIONS)], 10)
+        of_worker = store.outbox.unpublished([*range(PARTITIONS)])
+        of_submitter = store.outbox.submitted([*range(PARTITIONS)], 10)
 
     assert ["stock-events", "stock-events"] == [record.topic for _, record in of_worker]
     assert [(b"outbox-1", (("a", b"\xff"),))] == [(r.key, r.headers) for _, r in of_submitter]

@@ -30,9 +30,10 @@ from order_sagas.bridges.storage.operator_action_queries import (
     actions_page,
     progress,
 )
+from order_sagas.bridges.storage.outbox_table import SUBMITTED
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading, reading_engine
 from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
-from order_sagas.bridges.storage.store import SUBMITTED, Store
+from order_sagas.bridges.storage.store import Store
 from order_sagas.bridges.storage.waiting_orders import CHUNK, MarkRound
 from order_sagas.system.order_app import APP
 
@@ -114,7 +115,7 @@ QUESTIONS = {
         for status in queries.ORDER_STATUSES
     },
     "a page of orders": Asked(lambda db: queries.orders_page(db, ("COMPLETED",), 20, 700)),
-    "orders that begin": Asked(lambda db: queries.orders_page(db, (), 20, None, "r-10")),
+    "orders that begin": Asked(lambda db: search_orders(db, Search(prefix="r-10"), 20)),
     **{
         f"orders by {name}": Asked(
             partial(search_orders, which=which, limit=20), windowed=name in WINDOWS
@@ -340,9 +341,9 @@ def test_what_submitters_left_is_found_among_what_workers_have_in_hand(tmp_path:
                 "INSERT INTO outbox (consumer, shard, topic, partition) VALUES (?, 1, 't', 1)",
                 [(consumer,)] * count,
             )
-    sql = store._sql["submitted"]
+    sql = store.outbox._of_submitters
     plan = [row[-1] for row in store.db.rows(f"EXPLAIN QUERY PLAN {sql}", ("[1]", 3))]
-    found = store.submitted([1], 3)
+    found = store.outbox.submitted([1], 3)
     store.close()
 
     assert 3 == len(found)

@@ -20,9 +20,11 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.audit import examine, ledger_of
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.operations.archive import ArchiveFile
+from order_sagas.bridges.storage.changes import Changes
+from order_sagas.bridges.storage.consumer_offsets import Claim
 from order_sagas.bridges.storage.order_retention import Pruned, Round
 from order_sagas.bridges.storage.queries import reading
-from order_sagas.bridges.storage.store import Changes, Claim, Store
+from order_sagas.bridges.storage.store import Store
 
 PARTITIONS = 4
 ENDED = 1000.0

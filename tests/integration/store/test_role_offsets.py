@@ -11,9 +11,10 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.consumers import consumer_of_set
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.order_app import APP
 
 TOPIC = "payment-events"
@@ -123,9 +124,9 @@ def test_what_a_set_had_committed_and_not_published_is_found_by_the_next(worker:
     rivals = heir.claim(0).rivals
     none = stranger.claim(0).rivals
 
-    found = heir.store.unpublished([0], heir.store.consumer, *rivals)
+    found = heir.store.outbox.unpublished([0], heir.store.consumer, *rivals)
     assert ids == [number for number, _ in found]
-    assert [] == heir.store.unpublished([0], stranger.store.consumer, *none)
+    assert [] == heir.store.outbox.unpublished([0], stranger.store.consumer, *none)
 
 
 FORMER = [

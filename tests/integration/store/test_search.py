@@ -7,6 +7,7 @@ import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
 from order_sagas.actors.sagas.definition import hours
+from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.storage import search
 from order_sagas.bridges.storage.reading import reading
 from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
@@ -73,6 +74,10 @@ EXPECTED: list[tuple[dict[str, Any], str]] = [
     ({"statuses": ("CANCELLED", "COMPLETED"), "sku": "PEN"}, "EBA"),
     ({"statuses": ("CANCELLED",), "sku": "PEN"}, "B"),
     ({"sku": "PEN", "prefix": "B"}, "B"),
+    ({"prefix": "B"}, "B"),
+    ({"prefix": "b"}, ""),
+    ({"statuses": ("CANCELLED",), "prefix": "B"}, "B"),
+    ({"statuses": ("COMPLETED",), "prefix": "B"}, ""),
     ({"started_from": BEGAN + 3600}, "EDCB"),
     ({"started_from": BEGAN + 3600, "started_to": BEGAN + 3 * 3600}, "CB"),
     ({"ended_to": BEGAN + 3600}, "A"),
@@ -94,6 +99,22 @@ def test_orders_are_found_on_postgresql_as_on_sqlite(postgres_url, tmp_path):
         found = [orders(system, **which)[0] for which, _ in EXPECTED]
 
     assert [expected for _, expected in EXPECTED] == found
+
+
+def test_orders_that_wait_are_found_by_their_beginning(tmp_path):
+    """With the status that they have until they are stored."""
+    with EmbeddedSystem(tmp_path) as system:
+        Intake(system.log).take([an_order("W-1", "ann", "EUR", ("PEN", 1, 1))])
+        with reading(system.settings.database) as db:
+            found = [
+                [(row["order_id"], row["status"]) for row in search_orders(db, which, 9).rows]
+                for which in (
+                    Search(prefix="W"), Search(prefix="W", statuses=("SUBMITTED",)),
+                    Search(prefix="W", statuses=("CREATED",)),
+                )
+            ]  # fmt: skip
+
+    assert [[("W-1", "SUBMITTED")], [("W-1", "SUBMITTED")], []] == found
 
 
 def test_pages_go_on_where_the_last_one_ended(system):

@@ -13,8 +13,10 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage import postgres_session
+from order_sagas.bridges.storage.changes import Changes
+from order_sagas.bridges.storage.consumer_offsets import Claim
 from order_sagas.bridges.storage.queries import reading
-from order_sagas.bridges.storage.store import Changes, Claim, Store
+from order_sagas.bridges.storage.store import Store
 
 TOPIC = "order-events"
 
@@ -97,7 +99,7 @@ def test_a_batch_of_any_size_finds_its_outgoing_records_again(
     ids = store.commit(a_batch(claim, outgoing=3), 0.0)
     other.commit(Changes(outbox=[(1, Outgoing(TOPIC, 1, b"k", b"v"))]), 0.0)
     ids += store.commit(a_batch(Claim(claim.epochs, {(TOPIC, 0): 7}), "o-2", 1200), 0.0)
-    left = store.unpublished([0])
+    left = store.outbox.unpublished([0])
 
     assert ids == [number for number, _ in left] == sorted(ids)
     assert [*range(3), *range(1200)] == [int(outgoing.value or b"") for _, outgoing in left]

@@ -1,4 +1,7 @@
-"""A real primary fails, and its real standby is promoted after a while. Nobody is needed."""
+"""A real primary fails, and its real standby is promoted after a while; then the other way round.
+
+Nobody is needed.
+"""
 
 import shutil
 import tempfile
@@ -42,7 +45,8 @@ def test_a_failover_loses_nothing_and_needs_nobody(
     make_system: MakeSystem, servers: tuple[PostgresServer, PostgresServer]
 ) -> None:
     """One URL names both servers. What was acknowledged is on the standby, which only reads until
-    it is promoted: workers wait, and connect to it then."""
+    it is promoted: workers wait, and connect to it then. The former primary is its standby later,
+    and takes over from it."""
     primary, standby = servers
     system = make_system(url_of_both(primary, standby), deadline_scale=0.2)
     workers = [system.start(), system.start()]
@@ -57,7 +61,16 @@ def test_a_failover_loses_nothing_and_needs_nobody(
     promote(standby)
     system.wait_for_ends(500)
 
-    assert {"COMPLETED": 500} == system.statuses()
+    # The former primary comes back as the standby. A URL names it first.
+    shutil.rmtree(primary.home)
+    former = start_standby(standby, primary.home)
+    system.start()
+    standby.kill()
+    system.put("order-events", *orders(100, "last"))
+    promote(former)
+    system.wait_for_ends(600)
+
+    assert {"COMPLETED": 600} == system.statuses()
     assert [] == system.log("saga.step_timed_out")
     assert [] == system.violations()
     assert [0, 0] == [worker.stop() for worker in workers]

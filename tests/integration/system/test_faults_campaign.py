@@ -87,6 +87,7 @@ class Campaign:
             ("slow ways to both servers", self.slow, 4),
             ("one worker's way to Kafka cut", one("kafka", "cut"), 5),
             ("one worker's way to PostgreSQL cut", one("postgres", "cut"), 5),
+            ("one worker's way to PostgreSQL cut for long", self.one_without_postgres, 5),
             ("one worker's way to Kafka half-open", one("kafka", "black_hole"), 6),
             ("one worker's way to PostgreSQL half-open", one("postgres", "black_hole"), 6),
             ("no answers of Kafka to one worker", one("kafka", "black_hole", TO_CLIENT), 5),
@@ -126,6 +127,18 @@ class Campaign:
         yield
         for way in ways:
             way.heal()
+
+    def one_without_postgres(self) -> Iterator[None]:
+        """Its shards go to the others, which can commit."""
+        wait_until(self.faulty.keep_running, "all to run")
+        site = self.rng.choice(self.sites)
+        others = [each for each in self.sites if each is not site]
+        before = lines(others, "kafka.shards_assigned")
+        site.postgres.cut()
+        yield
+        wait_until(lambda: lines([site], "kafka.group_left"), "the worker to leave its group")
+        wait_until(lambda: lines(others, "kafka.shards_assigned") > before, "others to take over")
+        site.postgres.heal()
 
     def slow(self) -> Iterator[None]:
         for site in self.sites:
@@ -168,6 +181,11 @@ class Campaign:
         self.faulty.disks["kafka"].free()
         self.faulty.broker.kill()
         self.faulty.broker.start()
+
+
+def lines(sites: Sequence[Site], event: str) -> int:
+    """Return the number of lines with this event that the workers of these sites have printed."""
+    return sum(site.worker.said.count(event) for site in sites if site.worker)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import random
 
-from order_sagas import App, Saga, Step, Wait, days, hours, seconds
+from order_sagas import App, Remind, Saga, Step, Wait, days, hours, seconds
 from order_sagas.system.settings import Settings
 from tests.support.rentals import messages as m
 from tests.support.rentals.services import DESK, Bank, Cars, Deposits
@@ -18,6 +18,7 @@ RENT_CAR = Saga(
             refused=m.RentalRejected,
             within=days(2),
             when=lambda rental: rental.days > 30,
+            remind=Remind(every=hours(8), to=DESK, send=m.AskForApproval),
         ),
         Step(
             "reserve car",

@@ -75,3 +75,7 @@ class HandOverKeys(Message):
 
 class KeysHandedOver(Message):
     """The customer drives."""
+
+
+class AskForApproval(Message):
+    """The reminder that somebody has to approve the rental."""

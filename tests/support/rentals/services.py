@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from order_sagas import Answer, Declined, Effect, EffectService, Entity, Participant, Service
 from tests.support.rentals.messages import (
+    AskForApproval,
     CarReleased,
     CarReserved,
     DepositRefused,
@@ -17,7 +18,7 @@ from tests.support.rentals.messages import (
     TakeDeposit,
 )
 
-DESK = Participant("desk", topic="desk-events", remote=[HandOverKeys])
+DESK = Participant("desk", topic="desk-events", remote=[HandOverKeys, AskForApproval])
 FOR_RENT = ("van", "sedan")
 
 

@@ -3,7 +3,7 @@
 from order_sagas.actors.entities import Order
 from order_sagas.bridges.intake.intake import Intake
 from order_sagas.bridges.processor.order_mark import OrderMark
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.waiting_orders import CHUNK
 from tests.support.embedded import EmbeddedSystem, an_order
 

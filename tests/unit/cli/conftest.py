@@ -6,8 +6,9 @@ import os
 import pytest
 from click.testing import CliRunner
 
+from order_sagas.bridges.operations import PauseOperations
 from order_sagas.system.cli.main import main
-from tests.support.embedded import EmbeddedSystem
+from tests.support.embedded import EmbeddedSystem, an_order
 
 
 @pytest.fixture
@@ -22,6 +23,21 @@ def system(tmp_path, monkeypatch):
     monkeypatch.setenv("ORDER_SAGAS_PARTITIONS", str(system.settings.partitions))
     yield system
     system.__exit__()
+
+
+@pytest.fixture
+def busy(system, tmp_path):
+    """The system with an order, stock, a dead letter, a pause and log lines, stopped again."""
+    system.start()
+    system.load({"PEN": 9})
+    system.put(an_order("A", customer_id="a-customer-with-a-name-that-is-longer-than-a-column"))
+    system.put_raw("payment-events", b"no JSON")
+    system.run()
+    system.stop()
+    PauseOperations(system.log, ["stock"]).pause("stock", "ada", "the warehouse is counted " * 5)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "order-sagas.jsonl").write_bytes(b"\n".join([*system.logged.lines, b""]))
+    return system
 
 
 @pytest.fixture

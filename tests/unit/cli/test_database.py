@@ -11,6 +11,8 @@ from order_sagas.bridges.storage.migrations import NEWEST
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.golden import restore
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def env(tmp_path):
@@ -117,7 +119,6 @@ def test_there_has_to_be_a_database(tmp_path) -> None:
     assert not (tmp_path / "orders.db").exists()
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("workers", [1, 2])
 def test_start_migrates(env, tmp_path, workers) -> None:
     """Before any worker looks at it."""

@@ -61,6 +61,7 @@ def test_what_needs_no_command_loads_none(loaded, args, code):
         "order_sagas.system.cli",
         "order_sagas.system.cli.main",
         "order_sagas.system.cli.commands",
+        "order_sagas.system.cli.examples",
         "order_sagas.system.cli.visible_output",
         "order_sagas.system.visible_text",
     } == {name for name in modules if name.split(".")[0] == "order_sagas"}

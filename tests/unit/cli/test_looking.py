@@ -149,3 +149,18 @@ def test_a_reply_that_came_too_early_is_shown(run, run_json, system):
     assert '"status":"PAYMENT_COMPLETED"' in run("show", "A").stdout
     assert 1 == run_json("status")["earlyReplies"]
     assert "1 reply kept for a later step" in run("status").stdout
+
+
+def test_early_replies_of_all_orders_are_listed(run, run_json, system):
+    system.start()
+    assert "No reply is kept.\n" == run("sagas", "early").stdout
+
+    system.put(PaymentCompleted(order_id="A"), PaymentCompleted(order_id="B"))
+    first, second = run_json("sagas", "early")
+
+    assert ["A", "B"] == [first["orderId"], second["orderId"]]
+    assert ("PAYMENT_COMPLETED", "payment-events") == (first["status"], first["topic"])
+    shown = run("sagas", "early", "--limit", "1").stdout
+    assert "A " in shown
+    assert "1 more: --limit 0 lists all." in shown
+    assert "B " not in shown

@@ -74,9 +74,9 @@ def test_wrong_usage_is_exit_code_2(run, args):
 def test_an_interrupted_client_is_exit_code_130(run, monkeypatch):
     """As the shell has it."""
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("order_sagas.system.cli.orders.queries.orders", interrupt)
+    monkeypatch.setattr("order_sagas.system.cli.orders.queries.orders_page", interrupt)
 
     assert 130 == run("orders").exit_code

@@ -54,6 +54,7 @@ def test_the_project_is_formatted_and_has_no_lint(project, check):
     assert 0 == done.returncode, done.stdout
 
 
+@pytest.mark.processes
 def test_the_tests_of_the_project_pass(project):
     """At once: outcomes, faults, and random simulations."""
     done = subprocess.run(
@@ -65,6 +66,7 @@ def test_the_tests_of_the_project_pass(project):
     assert "57 passed in" in done.stdout
 
 
+@pytest.mark.processes
 def test_the_tests_of_the_project_find_a_compensation_that_does_nothing(project):
     """A refund that is not made is found by the scenarios and by the simulations."""
     cards = project / "travel" / "cards.py"

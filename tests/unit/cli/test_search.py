@@ -44,16 +44,17 @@ def test_orders_are_found(run_json, filled, options, expected):
 
 
 def test_sagas_are_found(run_json, filled):
-    """By definition, code and time."""
+    """By definition, code and time, and by what is known of their orders."""
     found = [
         [saga["orderId"] for saga in run_json("sagas", *options)]
         for options in (
             ("--saga", "place-order"), ("--saga", "other"), ("--code", "out_of_stock"),
             ("--version", "1", "--ended-until", "2030-01-01", "--status", "completed"),
+            ("--customer", "ann"), ("--sku", "INK"), ("--prefix", "B", "--amount-to", "EUR 1"),
         )
     ]  # fmt: skip
 
-    assert [["B", "A"], [], ["B"], ["A"]] == found
+    assert [["B", "A"], [], ["B"], ["A"], ["A"], ["B"], []] == found
 
 
 def test_a_list_as_csv_has_no_formulas(run, filled):
@@ -66,6 +67,7 @@ def test_a_list_as_csv_has_no_formulas(run, filled):
     assert first["createdAt"].startswith("2023-11-14T")
     assert ["B", "A"] == [saga["orderId"] for saga in sagas]
     assert "" == run("orders", "--csv", "--customer", "nobody").stdout
+    assert not {"\r", "\\"} & {*run("orders", "--csv").stdout}
 
 
 def test_a_long_list_is_printed_a_page_at_a_time(run, filled, monkeypatch):

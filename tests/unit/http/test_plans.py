@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage import queries, search
 from order_sagas.bridges.storage.lag import dead_letter_records
-from order_sagas.bridges.storage.queries import order_pages
+from order_sagas.bridges.storage.search import Search
 from tests.support.embedded import EmbeddedSystem, an_order
 
 Ask = Callable[[ReadModel], Any]
@@ -70,8 +70,11 @@ def in_a_moment(ask: Callable[[sa.Connection], Any]) -> Ask:
         (lambda reader: reader.snapshot(), {"sagas_in_flight"}),
         (lambda reader: reader.sagas(["NEEDS_ATTENTION"], 50, None), {"sagas_in_flight"}),
         (lambda reader: reader.sagas(["RUNNING"], 50, (3, "place-order")), {"sagas_in_flight"}),
-        (lambda reader: reader.orders([], 50, None, "A-"), set()),
-        (lambda reader: reader.orders(["CREATED"], 50, 4, "A-"), set()),
+        (lambda reader: reader.find_orders(Search(prefix="A-"), 50, None), set()),
+        (
+            lambda reader: reader.find_orders(Search(statuses=("CREATED",), prefix="A-"), 50, 4),
+            set(),
+        ),
         (in_a_moment(dead_letter_records), {"log_letters"}),
         (in_a_moment(queries.waiting), set()),
     ],
@@ -87,11 +90,12 @@ def test_it_goes_by_an_index_of_what_matters(system, ask: Ask, indexes: set[str]
 
 
 def test_orders_are_found_by_their_beginning_however_many_there_are(system, monkeypatch) -> None:
-    """Where many begin so, the newest are met soon: no list of all of them is made."""
+    """Where many begin so, they are searched for from the newest on, window by window."""
     with reading(system) as reader:
-        few = reader.orders([], 50, None, "A-")
-        monkeypatch.setattr(order_pages, "FEW", 2)
-        many = reader.orders([], 50, None, "A-")
+        few = reader.find_orders(Search(prefix="A-"), 50, None)
+        monkeypatch.setattr(search, "FEW", 2)
+        monkeypatch.setattr(search, "WINDOW", 1)
+        many = reader.find_orders(Search(prefix="A-"), 50, None)
 
     assert ["A-2", "A-1", "A-0"] == [order.order_id for order in few.orders]
     assert few == many
@@ -103,7 +107,9 @@ def test_any_beginning_finds_what_begins_so(system, prefix: str) -> None:
     ids = [f"{prefix}-{end}" for end in ("a", "\U0010ffff\U0010ffff", "\ue000")]
     system.put(*(an_order(order_id) for order_id in [*ids, "Z-1"]))
     with reading(system) as reader:
-        found = {order.order_id for order in reader.orders([], 50, None, prefix).orders}
+        found = {
+            order.order_id for order in reader.find_orders(Search(prefix=prefix), 50, None).orders
+        }
 
     assert {*ids} == found
 

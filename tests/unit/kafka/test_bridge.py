@@ -14,8 +14,9 @@ from order_sagas.actors.services.payments import PaymentSettled
 from order_sagas.bridges.kafka.consumer_listener import Batch as Handover
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
-from order_sagas.bridges.processor.processor import BatchProcessor, BeginAgain, CommitAgain
+from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.processor.state import State
+from order_sagas.bridges.processor.wakeups import BeginAgain, CommitAgain
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Record
 from tests.support.kafka_ports import PARTITIONS, WorkerOnPorts
@@ -66,14 +67,13 @@ def test_a_shard_takes_along_what_its_timers_did_while_a_batch_was_stored(
     processor = worker.processor
     mine, gone = a_saga("o-1"), a_saga("o-2")
     processor.ownership.in_flight.update({mine.saga_id: NOBODY, gone.saga_id: NOBODY})
-    processor._early = {
-        saga.saga_id: [Ack(NO_BATCH, timer_ticket(1), (), (saga,))] for saga in (mine, gone)
-    }
+    for saga in (mine, gone):
+        processor._timer_acks.keep(saga.saga_id, Ack(NO_BATCH, timer_ticket(1), (), (saga,)))
     assert shard_of("o-1") != shard_of("o-2")
 
     processor.lose(frozenset([shard_of("o-2")]))
 
-    assert [mine.saga_id] == [*processor._early]
+    assert [mine.saga_id] == [*processor._timer_acks.by_saga]
 
 
 def test_the_outcome_of_a_call_waits_while_its_shard_is_another_workers(

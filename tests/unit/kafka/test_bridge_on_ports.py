@@ -85,6 +85,36 @@ def test_published_records_leave_the_outbox_once_they_are_acknowledged(
     assert 0 == worker.outbox()
 
 
+def test_a_worker_without_its_database_leaves_the_group_until_it_is_back(
+    worker: WorkerOnPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may reach it. What the worker could not commit is not lost: it comes again."""
+    worker.owner.on_assigned(SHARDS)
+    right = Store.commit
+
+    def away(*_: Any) -> list[int]:
+        raise StoreUnavailableError("the database is away, on purpose")
+
+    monkeypatch.setattr(Store, "commit", away)
+    worker.read(an_order())
+    worker.base.advance(29)
+    first, stayed, shards = worker.consumer, worker.consumer.is_member, worker.report().shards
+    worker.base.advance(20)
+    left, later = not first.is_member, worker.report().shards
+    waited = worker.consumer is first
+    monkeypatch.setattr(Store, "commit", right)
+    worker.base.advance(5)
+    worker.owner.on_assigned(SHARDS)
+    worker.read(an_order())
+
+    assert (True, sorted(SHARDS)) == (stayed, shards)
+    assert (True, []) == (left, later)
+    assert waited
+    assert worker.consumer is not first
+    assert worker.consumer.is_member
+    assert 1 == worker.report().records
+
+
 def test_a_commit_of_published_records_that_fails_does_not_stop_the_worker(
     worker: WorkerOnPorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

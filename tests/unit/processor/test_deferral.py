@@ -5,8 +5,8 @@ import pytest
 from order_sagas.actors.messages import ProcessPayment
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.deferral import Deferral
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.deferred import INTAKE
-from order_sagas.bridges.storage.store import Changes
 from tests.support.processor_parts import PARTITIONS, ProcessorParts, an_order
 
 EVERY = dict.fromkeys(range(PARTITIONS), 1)

@@ -18,7 +18,7 @@ from order_sagas.bridges.processor.consumer_events import (
 from order_sagas.bridges.processor.kafka import KafkaLogAdapter
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.records.record import Outgoing
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 from tests.support.kafka_ports import ScriptedClient
 from tests.support.processor_parts import PARTITIONS, ProcessorParts, an_order, shard_of
 

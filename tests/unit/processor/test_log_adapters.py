@@ -4,8 +4,8 @@ from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.positions import Positions
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.log_queues import LOG
-from order_sagas.bridges.storage.store import Changes
 from tests.support.processor_parts import PARTITIONS, ProcessorParts, an_order
 
 

@@ -10,8 +10,8 @@ from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.operations import PauseOperations
 from order_sagas.bridges.storage import order_retention as retention
 from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.order_retention import CHUNK, Pruned, Round
-from order_sagas.bridges.storage.store import Changes
 from order_sagas.system.harness import hours
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 from tests.support.role_starts import RoleStarts

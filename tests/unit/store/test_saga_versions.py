@@ -10,12 +10,13 @@ from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import RUNNING, SENT, SagaState, StepState
 from order_sagas.bridges.errors import ChangedSagaError, StoreError
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.saga_versions import (
     check_definitions,
     stored_shape,
     stored_versions,
 )
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import open_store
 from order_sagas.system.order_app import APP
 from order_sagas.system.settings import Settings

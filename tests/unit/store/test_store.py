@@ -10,8 +10,9 @@ from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import LostShardError, StoreError
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
-from order_sagas.bridges.storage.store import Changes, Store
+from order_sagas.bridges.storage.store import Store
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { count, many } from "./format.js";
 import { startJob } from "./jobs.js";
+import { live } from "./live.js";
 import { problemBox } from "./problem.js";
 import { say } from "./toasts.js";
 
@@ -28,8 +29,10 @@ const SAGA = {
     text: "Retries every step that is stuck.",
   },
   cancel: {
-    button: "Cancel order",
-    title: () => "Cancel the order",
+    get button() {
+      return `Cancel ${live.snapshot?.ordersSaga === "" ? "saga" : "order"}`;
+    },
+    title: () => `Cancel the ${live.snapshot?.ordersSaga === "" ? "saga" : "order"}`,
     text: "Compensates the saga: everything that was done is undone, newest step first.",
     needsReason: true,
     danger: true,
@@ -153,7 +156,7 @@ const filterOf = ({ saga, step, code }) => ({ ...STUCK, saga, step: step.split("
 export function retryingButton(current, tell) {
   const filter = () => ({ retrying: true, saga: current().saga, step: current().step });
   const { saga, step } = current();
-  return manyButton(SAGAS, "cancel", SAGA.cancel, filter, "Cancel orders", `Cancel all of ${saga} that retry ${step}`, tell);
+  return manyButton(SAGAS, "cancel", SAGA.cancel, filter, `${SAGA.cancel.button}s`, `Cancel all of ${saga} that retry ${step}`, tell);
 }
 
 /** A button for an action on the sagas that are chosen; `ids()` returns their ids, or will. */

@@ -12,7 +12,7 @@ export function deadlinesSection() {
   const none = el("p", { class: "empty" }, UNKNOWN);
   const table = el(
     "table",
-    {},
+    { hidden: true },
     el("thead", {}, el("tr", {}, ["Order", "Deadline"].map((name, i) => el("th", { scope: "col", class: i ? "end" : null }, name)))),
     body,
   );

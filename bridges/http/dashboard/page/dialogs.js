@@ -5,11 +5,11 @@ import { problemBox } from "./problem.js";
 
 /**
  * Open a dialog with a form. On submit, `send(form)` is awaited; the dialog closes if it succeeds,
- * and shows the problem if it fails.
+ * and shows the problem if it fails. Without `send`, there is nothing but to close it.
  */
-export function openDialog({ title, text, fields, submit, send, extra = null, danger = false, problem = null }) {
+export function openDialog({ title, text, fields, submit = "", send = null, extra = null, danger = false, problem = null }) {
   const errors = el("div", {}, problem ? problemBox(problem) : null);
-  const go = el("button", { type: "submit", class: danger ? "primary danger" : "primary" }, submit);
+  const go = send && el("button", { type: "submit", class: danger ? "primary danger" : "primary" }, submit);
   const cancel = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const form = el(
     "form",
@@ -23,7 +23,7 @@ export function openDialog({ title, text, fields, submit, send, extra = null, da
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (go.disabled) return;
+    if (!go || go.disabled) return;
     go.disabled = true;
     errors.replaceChildren();
     try {

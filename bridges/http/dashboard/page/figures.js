@@ -5,8 +5,9 @@ import { count, moment, percent, rate, roughly, seconds } from "./format.js";
 import { live, now } from "./live.js";
 import { sparkline } from "./sparkline.js";
 
-/** Seconds that the sparklines show, of the history that the system keeps. */
+/** Most and fewest seconds that the sparklines show, of the history that the system keeps. */
 const WINDOW = 900;
+const SHORTEST = 120;
 /** Intervals of the history after which its newest figures are not those of now. */
 const LATE = 3;
 
@@ -24,12 +25,13 @@ export function makeFigures() {
   const dead = figure("Dead letters", "dead");
   const node = el("dl", { class: "figures" }, [flight, ended, failed, stuck, late, dead].map((f) => f.node));
   let inFlight = [];
+  let span = SHORTEST;
   return {
     node,
     since,
     show(snapshot) {
       flight.say(count(snapshot.inFlight), `${count(snapshot.sagas.COMPENSATING ?? 0)} being undone`);
-      flight.spark.draw([...inFlight, [seconds(snapshot.at), snapshot.inFlight]], WINDOW, 5, seconds(snapshot.at));
+      flight.spark.draw([...inFlight, [seconds(snapshot.at), snapshot.inFlight]], span, 5, seconds(snapshot.at));
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);
@@ -41,17 +43,18 @@ export function makeFigures() {
     showHistory({ data, problem }) {
       const { at, endedRate, cancelledShare, inFlight: flying } = within(data, WINDOW);
       inFlight = pairs(at, flying);
+      span = at.length ? Math.max(SHORTEST, Math.min(WINDOW, now() - at[0])) : SHORTEST;
       if (live.snapshot) this.show(live.snapshot);
       const last = at.at(-1) ?? 0;
       const isNow = now() - last < LATE * data?.resolution;
       const known = endedRate.filter((each) => each !== null);
       const unknown = problem?.title ?? (last ? `not known since ${moment(new Date(last * 1000).toISOString())}` : "no figures are kept yet");
       ended.say(rate(isNow ? endedRate.at(-1) : null), isNow ? `${rate(Math.max(...known))} at most` : unknown);
-      ended.spark.draw(pairs(at, endedRate), WINDOW, 1, now());
+      ended.spark.draw(pairs(at, endedRate), span, 1, now());
       const all = known.reduce((sum, each) => sum + each, 0);
       const lost = endedRate.reduce((sum, each, i) => sum + each * cancelledShare[i], 0);
       failed.say(percent(all ? lost / all : null), all ? "of what ended" : known.length ? "nothing has ended" : unknown);
-      failed.spark.draw(pairs(at, cancelledShare), WINDOW, 0.2, now());
+      failed.spark.draw(pairs(at, cancelledShare), span, 0.2, now());
       setText(since, last ? `The last ${roughly(Math.min(WINDOW, now() - at[0] + data.resolution))}` : "");
     },
     showLetters({ page, problem }) {

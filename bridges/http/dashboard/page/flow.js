@@ -3,7 +3,7 @@
 import { el, svg } from "./dom.js";
 import { phaseText } from "./labels.js";
 
-const WIDTH = 172;
+const WIDTH = 168;
 const HEIGHT = 50;
 const GAP = 26;
 const ROW = 14;
@@ -30,7 +30,7 @@ export function flowDrawing(label, describedBy) {
 
   function draw() {
     if (!definition) return;
-    const columns = Math.max(1, Math.floor((node.clientWidth + GAP - 2 * PAD) / (WIDTH + GAP)));
+    const columns = Math.max(1, Math.floor((node.clientWidth + GAP) / (WIDTH + GAP)));
     const key = JSON.stringify([columns, definition.steps, steps]);
     if (key === drawn) return;
     drawn = key;
@@ -59,12 +59,12 @@ function drawing(definition, steps, columns, label, describedBy) {
     line.forEach((stage, column) => {
       const x = PAD + column * (WIDTH + GAP);
       const top = middle - (stage.length * (HEIGHT + ROW) - ROW) / 2;
-      if (end) nodes.push(link(end, { x, y: middle }, y - GAP / 2, passed(stage, steps)));
+      if (end) nodes.push(link(end, { x, y: columns > 1 ? middle : y }, y - GAP / 2, passed(stage, steps)));
       stage.forEach((step, row) => nodes.push(box(step, x, top + row * (HEIGHT + ROW), steps)));
       if (stage.length > 1) {
         nodes.push(svg("rect", { class: "group", x: x - 5, y: top - 5, width: WIDTH + 10, height: stage.length * (HEIGHT + ROW) - ROW + 10, rx: 9 }));
       }
-      end = { x: x + WIDTH, y: middle };
+      end = columns > 1 ? { x: x + WIDTH, y: middle } : { x, y: y + height };
     });
     y += height + GAP;
   }
@@ -92,9 +92,11 @@ function stateOf(step, steps) {
 
 const passed = (stage, steps) => steps !== null && stage.some((step) => (stateOf(step, steps)?.phase ?? "IDLE") !== "IDLE");
 
-/** A line to the next stage; to one on the next line, by the gap between the lines. */
+/** A line to the next stage: beside it, below it, or by the gap to the next line. */
 function link(from, to, gap, isPassed) {
-  const path = to.x > from.x
+  const path = to.x === from.x
+    ? `M${from.x + WIDTH / 2} ${from.y}V${to.y}`
+    : to.x > from.x
     ? `M${from.x} ${from.y}H${(from.x + to.x) / 2}V${to.y}H${to.x - 1}`
     : `M${from.x} ${from.y}h${GAP / 2 - PAD}V${gap}H${to.x - PAD + 1}V${to.y}H${to.x}`;
   return svg("path", { class: "link", "data-passed": isPassed, d: path });

@@ -14,9 +14,11 @@ const PAIR = 1500;
 
 let went = 0;
 
-/** Listen to keys. None of them works while something is typed, or a dialog is open. */
+/** Listen to keys; the body tells whether the last thing used was one. None of them works while something is typed, or a dialog is open. */
 export function listenToKeys(main, button) {
   button.addEventListener("click", showKeys);
+  addEventListener("keydown", () => document.body.toggleAttribute("data-keys", true), true);
+  addEventListener("pointerdown", () => document.body.toggleAttribute("data-keys", false), true);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
@@ -59,10 +61,8 @@ function showKeys() {
   openDialog({
     title: "Keys",
     text: "They work while nothing is typed.",
-    submit: "Close",
     fields: [el("dl", { class: "keys" }, KEYS.flatMap(([key, what]) => [
       el("dt", {}, key.split(" ").map((each) => el("kbd", {}, each))), el("dd", {}, what),
     ]))],
-    async send() {},
   });
 }

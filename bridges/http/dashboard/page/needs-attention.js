@@ -16,7 +16,7 @@ const keyOf = ({ saga, step, code }) => JSON.stringify([saga, step, code]);
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, UNKNOWN);
-  const more = el("p", { class: "more" }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
+  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
   const groups = el("ul", { class: "rows groups", "aria-label": "Groups" });
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
@@ -25,7 +25,7 @@ export function attentionSection() {
   const chosen = selection("All of these", (keys) => ["resume", "cancel"].map((action) =>
     chosenSagasButton(action, () => idsOf(keys()), tell, () => chosen.clear())));
   const everything = retryAllButton(tell);
-  const bar = el("div", { class: "all" }, chosen.node, everything);
+  const bar = el("div", { class: "all act", hidden: true }, chosen.node, everything);
   const lists = el("div", {}, groups, list);
 
   /** The sagas of what is chosen: each is named by its id, or by its group. */

@@ -16,7 +16,7 @@ const FEW = 4;
 export function lettersSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, UNKNOWN);
-  const more = el("p", { class: "more" }, el("a", { href: "#/dead-letters" }, "All dead letters"));
+  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/dead-letters" }, "All dead letters"));
   const groups = letterGroups(letters.refresh);
   const number = el("span", { class: "badge num" });
   let found = [];

@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 export function problemBox(problem, role = "alert") {
   const title = problem.status ? `${problem.status} ${problem.title}` : problem.title;
   const fields = problem.errors ?? [];
-  const detail = problem.detail ?? "";
+  const detail = (problem.detail ?? "").replace(/^#\/why: /, "");
   return el(
     "div",
     { class: "problem", role },

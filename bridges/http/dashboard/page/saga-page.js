@@ -2,7 +2,7 @@
 
 import { get, part } from "./api.js";
 import { everySecond } from "./clock.js";
-import { el, heading } from "./dom.js";
+import { el, heading, setText } from "./dom.js";
 import { statusLabel } from "./labels.js";
 import { orderAddress } from "./links.js";
 import { live } from "./live.js";
@@ -49,8 +49,9 @@ export function sagaPage(main, { id }) {
   function show() {
     label.hidden = false;
     label.show(saga.status);
-    order.href = orderAddress(saga.orderId);
-    order.textContent = `Order ${saga.orderId}`;
+    const hasOrders = live.snapshot?.ordersSaga !== "";
+    order.href = hasOrders ? orderAddress(saga.orderId) : "#/orders";
+    setText(order, hasOrders ? `Order ${saga.orderId}` : "Sagas");
     if (!section) place.replaceChildren((section = sagaSection(saga, load)));
     section.update(saga);
   }

@@ -6,7 +6,7 @@ import { el, keyed, setAttribute, setText } from "./dom.js";
 import { duration, fine, fullMoment, roughly, seconds } from "./format.js";
 import { flowDrawing } from "./flow.js";
 import { isStuck, phaseLabel, statusLabel } from "./labels.js";
-import { now } from "./live.js";
+import { live, now } from "./live.js";
 import { keptMessages, messageDetails, withMessages } from "./messages.js";
 import { followUp, kind, sentence, storyOf, why } from "./story.js";
 import { timelineSection } from "./timeline.js";
@@ -75,8 +75,9 @@ export function sagaSection(saga, done) {
     const stuck = current.steps.filter(isStuck).length;
     const open = !ENDED.includes(current.status);
     const wanted = [stuck > 1 ? "resume" : "", open && !current.code ? "cancel" : ""].filter(Boolean);
-    if (wanted.join() === shownButtons) return;
-    shownButtons = wanted.join();
+    const key = [...wanted, live.snapshot?.ordersSaga].join();  // which names what is cancelled
+    if (key === shownButtons) return;
+    shownButtons = key;
     buttons.replaceChildren(...wanted.map((action) => sagaButton(action, current, "", done)));
   }
 

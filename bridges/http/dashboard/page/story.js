@@ -114,6 +114,6 @@ export function why({ event, cause }) {
     return kind(event).endsWith("retried") ? "its pause was over" : "its deadline passed";
   }
   if (cause.startsWith("operator/")) return "an operator asked";
-  const status = /(?:^|\/)([A-Z][A-Z_]+)$/.exec(cause);
-  return status ? `${status[1]} arrived` : "of a record";
+  const status = /(?:^|\/)([A-Z][A-Z_]+|[a-z]+_[a-z_]+)$/.exec(cause);
+  return status ? `${status[1].toUpperCase()} arrived` : "of a record";
 }

@@ -8,6 +8,8 @@ import { now } from "./live.js";
 /** Shortest and longest part that is shown, in seconds. */
 const SHORTEST = 20e-6;
 const TICKS = 5;
+/** Share of the axis up to which a tick has space for its label. */
+const WIDEST = 0.92;
 const NICE = [
   ...[-6, -5, -4, -3, -2, -1, 0].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power)),
   10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000,
@@ -86,7 +88,7 @@ export function timelineSection() {
     const [from, to] = shown();
     const step = NICE.find((each) => each * TICKS >= to - from) ?? NICE.at(-1);
     const ticks = [];
-    for (let at = Math.ceil(from / step) * step; at <= to && ticks.length < 20; at += step) ticks.push(at);
+    for (let at = Math.ceil(from / step) * step; at <= from + WIDEST * (to - from) && ticks.length < 20; at += step) ticks.push(at);
     keyed(axis, ticks, (at) => at.toPrecision(9), () => tick());
     [...axis.children].forEach((each) => each.place(from, to));
     setText(range, view ? `${fine(from)} to ${fine(to)} after the start` : `All ${fine(to / 1.02)}`);

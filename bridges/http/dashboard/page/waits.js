@@ -31,16 +31,19 @@ const keyOf = (each, { lock }) => JSON.stringify([each.step, each.kind, each.und
 
 function waitRow(wait, saga, done) {
   const until = el("span", { class: "num" });
+  // What is sent again, or only waits for a time, does so then; the others give up then.
+  const word = ["retry", "delay"].includes(wait.kind) ? " " : ", deadline ";
+  const end = el("span", {}, word, until);
   const row = el("li", { "data-kind": wait.kind === "person" ? "stuck" : wait.pause ? "back" : "going" },
-    el("p", {}, ...sentence(wait, saga), " ", until), ...more(wait, saga, done));
+    el("p", {}, ...sentence(wait, saga), end), ...more(wait, saga, done));
   let deadline = wait.deadline;
   row.update = (changed) => {
     deadline = changed.deadline;
     row.tick();
   };
   row.tick = () => {
-    if (wait.pause) setText(until, "");
-    else showDeadline(until, deadline);
+    end.hidden = Boolean(wait.pause) || !deadline;
+    showDeadline(until, deadline);
   };
   return row;
 }
@@ -79,7 +82,7 @@ export function relatedList() {
     if (parent) rows.push(["parent", `Runs for ${parent.step} of `, parent]);
     for (const child of children) rows.push([`child ${child.sagaId}`, `${child.step} runs `, child]);
     if (lock?.holder?.sagaId === sagaId) {
-      for (const each of lock.waiting) rows.push([`lock ${each.sagaId}`, `Has the lock ${lock.key}, for which waits `, each]);
+      for (const each of lock.waiting) rows.push([`lock ${each.sagaId}`, `Waits for its lock ${lock.key}: `, each]);
     }
     keyed(list, rows, ([key, , link]) => `${key} ${link.status}`, ([, text, link]) => el("li", {}, text, sagaLink(link)));
   };
