@@ -95,7 +95,9 @@ class _SqliteErrors:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
         if isinstance(error, sqlite3.OperationalError):
             if "locked" in str(error) or "busy" in str(error):
-                raise StoreUnavailableError(f"the database is locked: {error}") from error
+                raise StoreUnavailableError(
+                    "the database is locked by another process, which did not finish in time"
+                ) from error
             if code in _NO_SPACE:
                 raise StoreUnavailableError(f"the database cannot be written: {error}") from error
             raise StoreError(str(error)) from error

@@ -143,8 +143,11 @@ def _print_own(out: Console, entities: dict[str, dict[str, Any]]) -> None:
     table = plain_table("", "status", "")
     table.show_header = False
     for name, fields in entities.items():
-        rest = [f"{field}: {value}" for field, value in fields.items() if value not in ("", "[]")]
-        about = ", ".join(each for each in rest if not each.startswith("status: "))
+        about = ", ".join(
+            f"{field}: {moment(value) + ' UTC' if field.endswith('_at') else value}"
+            for field, value in fields.items()
+            if field != "status" and value not in ("", "[]", None)
+        )
         table.add_row(name, styled(str(fields.get("status", ""))), about)
     out.print(table)
 

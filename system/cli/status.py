@@ -32,7 +32,7 @@ from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.tables import FieldsList
-from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters
+from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters, stopped
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpCard, cards_of
 from order_sagas.system.log_client import log_access
@@ -57,11 +57,12 @@ STOP_WITHIN = 75.0
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Show the state of a running system: workers, shards, sagas in flight, rates, last error.
 
-    The first line tells what a person has to see to: sagas that need attention, open dead letters,
-    pauses, topics that are not read, and lost orders. The HTTP processes of `order-sagas http` and
-    `start --http` are listed too. Rates are averages of the last seconds. A timer is due if the
-    deadline of a saga has passed and is not handled yet; those of sagas that wait for a paused
-    service are put off. Waiting records are those that no worker has handled yet.
+    The first line tells what a person has to see to: work that waits although no system runs, sagas
+    that need attention, open dead letters, pauses, topics that are not read, and lost orders. The
+    HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages of
+    the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
+    those of sagas that wait for a paused service are put off. Waiting records are those that no
+    worker has handled yet.
 
     Exit codes: 0 a system runs, 1 none runs.
     """
@@ -150,6 +151,8 @@ class Look:
     """Number of sagas whose deadlines were set by a clock that was ahead."""
     early: int = 0
     """Number of replies that are kept because they came too early."""
+    stopped: str = ""
+    """What waits because no system runs on the embedded log; "" otherwise."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -186,9 +189,12 @@ def look(settings: Settings) -> Look:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
     cards, paused = cards_of(settings), [attrs.asdict(each) for each in pauses]
+    waits = ""
+    if not (pid or runs or settings.kafka):
+        waits = stopped(in_flight - attention[0], sum(lag.topics.values()) if lag else 0)
     return Look(
         pid, runs, *attention, letters, in_flight, due, lag, paused, cards, problems, lost,
-        full_disks(settings), len(far), early,
+        full_disks(settings), len(far), early, waits,
     )  # fmt: skip
 
 
@@ -263,10 +269,11 @@ def _shown(found: Look) -> list[RenderableType]:
 
 
 def _trouble(found: Look) -> str:
-    return in_short(
+    told = in_short(
         SystemClock().now(), found.attention, found.attention_since, found.letters, found.paused,
         found.problems, found.lost,
     )  # fmt: skip
+    return "; ".join(filter(None, (found.stopped, told)))
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -300,7 +307,9 @@ def _lines(found: Look) -> list[tuple[str, str]]:
                 roles.append(f"{role} was never started")
             elif count:
                 roles.append(f"{role} {count:,} waiting")
-    lines = [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
+    alone = found.pid and not found.workers
+    lines = [("system", f"runs in process {found.pid}")] if alone else []
+    lines += [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
     if found.early:
         lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:

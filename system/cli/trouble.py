@@ -30,6 +30,17 @@ def open_letters(log: LogAccess) -> OpenLetters:
     return OpenLetters(len(found), found[0].time or None if found else None)
 
 
+def stopped(in_flight: int, waiting: int) -> str:
+    """Tell what waits because no system runs; "" if nothing does.
+
+    `in_flight` are the sagas that no person has to see to, `waiting` the records not handled yet.
+    """
+    verb = "waits" if (waiting or in_flight) == 1 else "wait"
+    if waiting:
+        return f"no system runs: {many(waiting, 'record')} {verb}"
+    return f"no system runs: {many(in_flight, 'saga')} {verb}" if in_flight else ""
+
+
 def in_short(
     now: float,
     attention: int,

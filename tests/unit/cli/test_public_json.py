@@ -83,6 +83,7 @@ READING = {
     "messages": (),
     "orders": (),
     "sagas": (),
+    "sagas early": (),
     "sagas locks": (),
     "schedules": (),
     "settings": (),
@@ -93,8 +94,8 @@ READING = {
     "trace": ("A",),
 }
 """Every command that reads, with the arguments that it needs."""
-EMPTY = {"sagas locks", "schedules"}
-"""Those that have nothing to tell of an app without locks and schedules."""
+EMPTY = {"sagas early", "sagas locks", "schedules"}
+"""Those that have nothing to tell of an app without early replies, locks and schedules."""
 CHANGING = {
     "actions approve", "actions reject", "cancel", "completion", "database migrate",
     "dead-letters discard", "dead-letters replay",

@@ -9,7 +9,7 @@ from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.sagas.definition import hours
 from order_sagas.actors.services.payment_gateway import NoAnswer
 from order_sagas.actors.services.simulated_gateway import SimulatedGateway
-from order_sagas.system.cli.trouble import OpenLetters, in_short
+from order_sagas.system.cli.trouble import OpenLetters, in_short, stopped
 from tests.support.embedded import EmbeddedSystem, an_order
 
 NOW = 1700000000.0
@@ -99,6 +99,37 @@ def test_trouble_is_told_first(tmp_path, system, run, run_json) -> None:
     assert re.fullmatch(
         r"2 need attention, oldest [\d,]+ d; 1 dead letter; stock paused since \d\d:\d\d UTC", first
     )
+
+
+def test_work_that_waits_for_a_system_is_trouble(system, run) -> None:
+    """It is told before what a person has to see to."""
+    system.start()
+    system.put(an_order("a"))
+    system.advance(hours(5))
+    system.stop()
+    submitted = run(
+        "submit", "-", "--format", "jsonl",
+        stdin='{"orderId": "b", "customerId": "c", "currency": "EUR", "lines": []}',
+    )  # fmt: skip
+    run("pause", "stock", "--why", "counting")
+    first = run("status").stdout.splitlines()[0]
+
+    assert 0 == submitted.exit_code
+    assert first.startswith("no system runs: 1 record waits; stock paused since ")
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "waiting", "told"),
+    [
+        (0, 0, ""),
+        (1, 0, "no system runs: 1 saga waits"),
+        (3, 0, "no system runs: 3 sagas wait"),
+        (3, 2000, "no system runs: 2,000 records wait"),
+    ],
+)
+def test_a_system_that_has_nothing_to_do_may_be_stopped(in_flight, waiting, told) -> None:
+    """Sagas that need attention do not count: no system can go on with them."""
+    assert told == stopped(in_flight, waiting)
 
 
 def test_no_trouble_is_told_too(system, run) -> None:
