@@ -59,7 +59,7 @@ def records_around(
     first, last = (
         db.execute(sa.select(end(log.c.position))).scalar() for end in (sa.func.min, sa.func.max)
     )
-    if first is None:
+    if first is None or last is None:
         return OrderRecords([])
     found: list[OrderRecord] = []
     left = most

@@ -11,8 +11,8 @@ from order_sagas.actors.entities import Order
 from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
-Numbers = sa.Select[tuple[int]]
-"""A query of numbers of orders."""
+Numbers = Any
+"""A query of numbers of orders; the type checkers differ about SQLAlchemy's type of it."""
 Conditions = list[sa.ColumnElement[bool]]
 
 _orders = table_of(Order)
