@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.support.xdist_groups",
+    "tests.support.mount_namespace",
     "tests.support.session_servers",
     "tests.support.kafka_fixtures",
     "tests.support.postgres_fixtures",

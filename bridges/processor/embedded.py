@@ -204,6 +204,9 @@ class EmbeddedLogAdapter:
             self._left_for_others = False
             self._context.ring()
 
+    def on_database_away(self) -> None:
+        """Do nothing: there is no other worker to leave the shards to."""
+
     def on_rolled_back(self) -> None:
         """Claim the shards again."""
         self.open()

@@ -19,10 +19,14 @@ class GroupMembership:
         self._patience = patience
         self.has_left = False
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether to decide again later: while the database is away, and until a return."""
+        return self.has_left or self._away() > 0.0
+
     def leaves(self) -> bool:
         """Return True if the worker has to leave now; it counts as having left from then on."""
-        away = self._context.outages.lasts("database", self._context.clock.now())
-        if self.has_left or away <= self._patience:
+        if self.has_left or self._away() <= self._patience:
             return False
         self.has_left = True
         return True
@@ -37,3 +41,7 @@ class GroupMembership:
             return False
         self.has_left = False
         return True
+
+    def _away(self) -> float:
+        """Seconds since the outage of the database began; 0.0 if there is none."""
+        return self._context.outages.lasts("database", self._context.clock.now())

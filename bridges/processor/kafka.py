@@ -50,7 +50,7 @@ LOOK_SECONDS = 5.0
 
 
 class _LookAtDatabase:
-    """Wakeup: leave the group if the database is away for too long, or return to it."""
+    """Wakeup in an outage of the database: leave the group if it lasts too long, or return."""
 
 
 class KafkaLogAdapter:
@@ -84,6 +84,8 @@ class KafkaLogAdapter:
         self._to_release: set[int] = set()
         self._publisher = OutboxPublisher(host)
         self._owner: ForwardingOwner | None = None
+        self._looks = False
+        """Whether a look at the database is due."""
         self._by_capture = self._context.keep_outbox_events is not None
         """Whether change data capture publishes records, from the table `outbox_events`."""
 
@@ -102,7 +104,6 @@ class KafkaLogAdapter:
         self._read_topics = [topic for topic in topics if topic in read]
         self._join()
         self._publisher.open(self._writer)
-        self._host.wake_up(LOOK_SECONDS, _LookAtDatabase())
 
     def _join(self) -> None:
         """Join the group, with a new consumer."""
@@ -127,14 +128,16 @@ class KafkaLogAdapter:
         self._queue = HandoverQueue()
 
     def _look_at_database(self) -> None:
+        self._looks = False
         if self._host.state is State.STOPPED:
             return
-        self._host.wake_up(LOOK_SECONDS, _LookAtDatabase())
         if self._membership.leaves():
             self._leave()
         elif self._membership.returns():
             self._host.database_is_back()
             self._join()
+        if self._membership.is_doubtful:
+            self.on_database_away()
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:
         """Return the offsets of the roles that run here, on the topics of each role."""
@@ -369,6 +372,12 @@ class KafkaLogAdapter:
         """Settle the handovers of the batch."""
         for handover in batch.sources:
             self._reader.done(handover)
+
+    def on_database_away(self) -> None:
+        """Decide LOOK_SECONDS later whether to leave the group."""
+        if not self._looks:
+            self._looks = True
+            self._host.wake_up(LOOK_SECONDS, _LookAtDatabase())
 
     def on_rolled_back(self) -> None:
         """Drop all handovers, and have the consumer assign every shard again."""

@@ -143,6 +143,10 @@ class LogAdapter(Protocol):
         """The batch is committed; `outbox` are the ids of `Batch.outbox`, in the same order."""
         ...
 
+    def on_database_away(self) -> None:
+        """Handle that the database did not answer; called at each attempt of an outage."""
+        ...
+
     def on_rolled_back(self) -> None:
         """Claim the shards again, after the processor gave up all; continue at stored offsets."""
         ...

@@ -121,8 +121,7 @@ class BatchProcessor(Actor):
                 self._fatal(error)
                 return
             # While reading: nothing of the batch is stored, and its records are read again.
-            self.context.outages.begin("database", self.context.clock.now())
-            self.counts.last_error = str(error)
+            self._database_is_away(error)
             log.warning("batch.waiting", error=str(error), retry_in=self._wait)
             self._begin_again_later()
         except LostShardError as error:
@@ -386,8 +385,7 @@ class BatchProcessor(Actor):
             took = time.perf_counter() - began
             context.watch("after commit")
         except StoreUnavailableError as error:
-            context.outages.begin("database", context.clock.now())
-            self.counts.last_error = str(error)
+            self._database_is_away(error)
             log.warning("commit.waiting", error=str(error), retry_in=self._wait)
             self.wake_up(self._wait, CommitAgain(batch.number))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
@@ -532,6 +530,11 @@ class BatchProcessor(Actor):
         if self._state is State.AWAY:
             self._enter(State.IDLE)
             self.roll_back()
+
+    def _database_is_away(self, error: StoreUnavailableError) -> None:
+        self.context.outages.begin("database", self.context.clock.now())
+        self.counts.last_error = str(error)
+        self._log.on_database_away()
 
     def database_is_back(self) -> None:
         """Note that the database answered, which ends its outage."""

@@ -55,8 +55,10 @@ def records_around(
     value. `moments` are in seconds since the Unix epoch. At most `most` records of any order are
     looked at, those around the newest moments first.
     """
-    ends = sa.select(sa.func.min(log.c.position), sa.func.max(log.c.position))
-    first, last = db.execute(ends).one()
+    # Apart: of both together, SQLite would read the whole table.
+    first, last = (
+        db.execute(sa.select(end(log.c.position))).scalar() for end in (sa.func.min, sa.func.max)
+    )
     if first is None:
         return OrderRecords([])
     found: list[OrderRecord] = []

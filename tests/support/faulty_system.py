@@ -19,7 +19,7 @@ from tests.support.kafka_system import KafkaSystem, fresh_topics
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.provider_ledger import FILE
-from tests.support.small_disk import SmallDisk, small_disk, why_no_disk
+from tests.support.small_disk import SmallDisk, can_mount, small_disk
 
 APP = "tests.support.provider_ledger:APP"
 _SMALL = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"
@@ -99,7 +99,7 @@ def faulty_system(
         places, disks = {}, {}
         for server in ("kafka", "postgres"):
             places[server] = place = directory / f"{server}-disk"
-            if _can_mount(directory):
+            if can_mount() or os.environ.get("REQUIRE_MOUNT") == "1":
                 disks[server] = stack.enter_context(small_disk(place, _MEGABYTES))
             else:
                 place.mkdir()
@@ -130,12 +130,3 @@ def faulty_system(
             for number, each in enumerate(listeners)
         ]
         yield FaultySystem(system, broker, postgres, sites, disks, ledger)
-
-
-def _can_mount(directory: Path) -> bool:
-    probe = directory / "mount-probe"
-    probe.mkdir(exist_ok=True)
-    reason = why_no_disk(probe)
-    if reason and os.environ.get("REQUIRE_MOUNT") == "1":
-        raise AssertionError(f"{reason} REQUIRE_MOUNT=1 asks for it.")
-    return not reason

@@ -101,6 +101,9 @@ class ListLog:
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
         """Nothing is published."""
 
+    def on_database_away(self) -> None:
+        """Do nothing."""
+
     def on_rolled_back(self) -> None:
         """Nothing is claimed."""
 

@@ -4,7 +4,9 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.support.required import skip_or_fail
 
@@ -32,12 +34,14 @@ class SmallDisk:
         self._filler.unlink()
 
 
-def why_no_disk(directory: Path) -> str:
-    """Return why no file system can be mounted at this existing directory; empty if it can."""
-    if _mount(directory, 1).returncode:
-        return "File systems cannot be mounted here."
-    _run("umount", "-l", str(directory)).check_returncode()
-    return ""
+@cache
+def can_mount() -> bool:
+    """Return True if this process, or `sudo` without a password, can mount a file system."""
+    with TemporaryDirectory() as directory:
+        if _mount(Path(directory), 1).returncode:
+            return False
+        _run("umount", "-l", directory).check_returncode()
+    return True
 
 
 @contextmanager
@@ -47,8 +51,9 @@ def small_disk(directory: Path, megabytes: int = 8) -> Iterator[SmallDisk]:
     Skips the test if that is not allowed, or fails it if `REQUIRE_MOUNT=1`.
     """
     directory.mkdir()
-    if _mount(directory, megabytes).returncode:
-        skip_or_fail("REQUIRE_MOUNT", "File systems cannot be mounted here.")
+    if not can_mount():
+        skip_or_fail("REQUIRE_MOUNT", "No file system can be mounted here.")
+    _mount(directory, megabytes).check_returncode()
     try:
         yield SmallDisk(directory)
     finally:

@@ -170,6 +170,7 @@ def convert(raw: bytes, kind: type[Any]) -> Any:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
+        text = _NO_CONTROL.sub("text without control characters", text)
         raise wrong_field(pointer_of(path.rstrip("`").lstrip("."), text), text) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {error}") from None
@@ -183,6 +184,7 @@ def repeated_name(raw: bytes) -> str:
         raise Problem(400, "the body is nested too deeply") from None
 
 
+_NO_CONTROL = re.compile(r"`str` matching regex '\\\\A\[\^.*", re.DOTALL)
 _MISSING = re.compile(r"missing required field [`']?(\w+)")
 
 

@@ -16,7 +16,7 @@ from tests.support.processes import is_alive
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.mounts]
 
 ENDED = "SELECT count(*) FROM orders WHERE status IN ('COMPLETED', 'CANCELLED')"
 

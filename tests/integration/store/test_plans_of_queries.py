@@ -30,6 +30,7 @@ from order_sagas.bridges.storage.operator_action_queries import (
     actions_page,
     progress,
 )
+from order_sagas.bridges.storage.order_records import records_around
 from order_sagas.bridges.storage.outbox_table import SUBMITTED
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading, reading_engine
 from order_sagas.bridges.storage.search import Search, search_orders, search_sagas
@@ -132,6 +133,7 @@ QUESTIONS = {
     ),
     "sagas by end": Asked(lambda db: search_sagas(db, SEARCHES["end"], 20)),
     "steps that are retried": Asked(lambda db: retrying_groups(db, Registry([PLACE_ORDER]))),
+    "messages of an order": Asked(lambda db: records_around(db, "h-10", ["h-10"], [1e6])),
     "operators' actions": Asked(lambda db: actions_page(db, ActionFilter(), 20)),
     "operators' actions on a saga": Asked(lambda db: actions_page(db, ActionFilter("", "x"), 20)),
     "a request's progress": Asked(lambda db: progress(db, "x")),
@@ -309,6 +311,7 @@ def test_no_question_scans_a_growing_table_on_postgresql(postgres_url: str) -> N
 
 OF_THE_EMBEDDED_LOG = (
     "records that wait", "records that wait for roles", "whether any waits", "loads that wait",
+    "messages of an order",
 )  # fmt: skip
 """What is never asked of PostgreSQL, which has no embedded log."""
 GROWING = ("order_keys", "orders", "sagas", "reservations", "payments", "notifications", "pruned",

@@ -115,6 +115,17 @@ def test_a_worker_without_its_database_leaves_the_group_until_it_is_back(
     assert 1 == worker.report().records
 
 
+def test_a_worker_with_its_database_is_not_woken_to_look_at_it(worker: WorkerOnPorts) -> None:
+    """An idle system sleeps."""
+    worker.owner.on_assigned(SHARDS)
+    worker.read(an_order())
+    for _ in range(5):
+        worker.base.advance(60)
+
+    looks = [each for each in worker.base.timers() if "Database" in type(each.payload).__name__]
+    assert [] == looks
+
+
 def test_a_commit_of_published_records_that_fails_does_not_stop_the_worker(
     worker: WorkerOnPorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_log_and_a_standard_error_that_are_full_stop_nothing(tmp_path, monkeyp
     assert 2 == sink.lost
 
 
+@pytest.mark.mounts
 def test_a_line_after_one_that_was_written_in_part_stands_on_its_own(tmp_path, capsys):
     """And it is said that lines are written again, with how many were lost."""
     with small_disk(tmp_path / "disk", 1) as disk:

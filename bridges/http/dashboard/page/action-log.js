@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
 import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
-import { orderAddress } from "./links.js";
+import { sagaAddress } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
@@ -108,6 +108,6 @@ function actionRow(action, done) {
 }
 
 function target({ kind, target: name }) {
-  if (kind === "saga") return el("a", { class: "id", href: orderAddress(name.slice(name.indexOf("/") + 1)) }, name);
+  if (kind === "saga") return el("a", { class: "id", href: sagaAddress(name) }, name);
   return kind === "dead-letter" ? `dead letter #${name}` : name;
 }

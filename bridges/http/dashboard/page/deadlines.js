@@ -3,7 +3,7 @@
 import { showDeadline } from "./deadline.js";
 import { el, keyed, setText } from "./dom.js";
 import { statusLabel } from "./labels.js";
-import { orderLink } from "./links.js";
+import { ofOrder } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
 
 /** A section; `tick()` updates the countdowns. */
@@ -33,7 +33,7 @@ function deadlineRow(saga) {
   const step = el("span");
   const label = statusLabel(saga.status);
   const deadline = el("td", { class: "num end" });
-  const row = el("tr", {}, el("td", {}, orderLink(saga.orderId), el("p", { class: "why" }, label, " in ", step)), deadline);
+  const row = el("tr", {}, el("td", {}, ofOrder(saga), el("p", { class: "why" }, label, " in ", step)), deadline);
   let now = saga;
   row.update = (changed) => {
     now = changed;

@@ -31,7 +31,9 @@ export function makeFigures() {
     since,
     show(snapshot) {
       flight.say(count(snapshot.inFlight), `${count(snapshot.sagas.COMPENSATING ?? 0)} being undone`);
-      flight.spark.draw([...inFlight, [seconds(snapshot.at), snapshot.inFlight]], span, 5, seconds(snapshot.at));
+      const end = seconds(snapshot.at);
+      const reach = Math.max(span, end - (inFlight[0]?.[0] ?? end));
+      flight.spark.draw([...inFlight, [end, snapshot.inFlight]], reach, 5, end);
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
       stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);

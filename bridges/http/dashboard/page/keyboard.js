@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 
 const KEYS = [
   ["/", "Focus the filter of the list"], ["j", "Next row"], ["k", "Previous row"],
-  ["Enter", "Open the row"], ["g o", "Overview"], ["g l", "Orders"], ["g d", "Dead letters"],
+  ["Enter", "Open the row"], ["x", "Choose the row"], ["g o", "Overview"], ["g l", "Orders"], ["g d", "Dead letters"],
   ["g s", "Definitions of sagas"], ["g h", "History"], ["g a", "Actions"], ["?", "This list"],
 ];
 const VIEWS = { o: "#/", l: "#/orders", d: "#/dead-letters", s: "#/definitions", h: "#/history", a: "#/actions" };
@@ -29,7 +29,8 @@ export function listenToKeys(main, button) {
   });
 }
 
-const isTyping = (node) => node instanceof Element && node.matches("input, textarea, select, [contenteditable]");
+const rowOf = (node) => node?.closest("tr, li, .row");
+const isTyping = (node) => node instanceof Element && node.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
 function actionOf(key, main) {
   if (Date.now() - went < PAIR && VIEWS[key]) {
@@ -42,6 +43,8 @@ function actionOf(key, main) {
   if (key === "j") return () => move(main, 1);
   if (key === "k") return () => move(main, -1);
   if (key === "?") return showKeys;
+  const box = key === "x" && rowOf(document.activeElement)?.querySelector("input[type=checkbox]");
+  if (box) return () => box.click();
   const filter = key === "/" && main.querySelector("input[type=search], .filters input, .filters select");
   return filter ? () => filter.focus() : null;
 }
@@ -51,7 +54,7 @@ function move(main, by) {
   const rows = [...main.querySelectorAll("tbody tr, li.row, ul.rows > li, .row")].filter((row) => row.checkVisibility());
   const targets = [...new Set(rows.map((row) => row.querySelector("a[href], button")).filter(Boolean))];
   if (!targets.length) return;
-  const at = targets.findIndex((each) => each === document.activeElement || each.closest("tr, li, .row")?.contains(document.activeElement));
+  const at = targets.findIndex((each) => each === document.activeElement || rowOf(each)?.contains(document.activeElement));
   const next = at < 0 ? (by > 0 ? 0 : targets.length - 1) : Math.min(Math.max(0, at + by), targets.length - 1);
   targets[next].focus();
   targets[next].scrollIntoView({ block: "nearest" });

@@ -3,7 +3,7 @@
 import { chosenSagasButton, groupButton, idsOfGroup, retryAllButton, sagaButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { count, moment, words } from "./format.js";
-import { orderLink } from "./links.js";
+import { ofOrder } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
 import { selection } from "./selection.js";
 
@@ -101,7 +101,7 @@ function attentionRow(saga, chosen) {
     { class: "row" },
     chosen.box(saga.sagaId, `Choose ${saga.orderId}`),
     el("div", { class: "grow" },
-      el("p", {}, orderLink(saga.orderId), " ", stuckIn, " ", stuckAt, " ", since),
+      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, " ", since),
       why),
     buttons,
   );

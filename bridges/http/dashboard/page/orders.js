@@ -6,7 +6,7 @@ import { el, heading, keyed, setText } from "./dom.js";
 import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
 import { statusLabel } from "./labels.js";
-import { orderAddress, orderLink, sagaAddress } from "./links.js";
+import { ofOrder, orderAddress } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
 import { filters } from "./route.js";
@@ -174,8 +174,7 @@ function listRow(chosen, { ofSagas, hasOrders }) {
   let shown = "";
   row.update = (now) => {
     if (!link) {
-      link = orderLink(now.orderId);
-      if (!hasOrders) link.href = sagaAddress(now.sagaId);
+      link = ofOrder(now);
       name.append(link);
     }
     const inFlight = sagaInFlight(now);
