@@ -288,7 +288,8 @@ def _clients(parts: Parts, names: Iterable[str]) -> dict[str, Any]:
 
     Raises SettingError if the app fails to make one.
     """
-    makers, clients = parts.app.clients, {}
+    makers = parts.app.clients
+    clients: dict[str, Any] = {}
     for name in names:
         if name in parts.clients:
             clients[name] = parts.clients[name]

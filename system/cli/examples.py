@@ -28,7 +28,7 @@ EXAMPLES = {
         "orders --customer C-7 --amount-from 'EUR 100' --json",
     ),
     "sagas": ("sagas --status needs_attention", "sagas --step 'reserve stock' --csv > sagas.csv"),
-    "sagas early": ("sagas early",),
+    "sagas early": ("sagas early", "sagas early --limit 0 --json"),
     "sagas locks": ("sagas locks",),
     "sagas migrate": ("sagas migrate place-order --to 2 --dry-run",),
     "schedules": ("schedules",),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from order_sagas.actors.money import money
-from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.sagas.state import STUCK, UNDO_STUCK, Status
 from order_sagas.actors.services.effects import EffectService
 from order_sagas.bridges.audit.commit_rules import Broken, Facts
 from order_sagas.system.harness import faults
@@ -15,6 +15,9 @@ from order_sagas.system.harness.lock_rules import check_released
 if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
 
+LATE = 3_600.0
+"""Seconds after a deadline within which the saga has to act on it, also with skewed clocks."""
+
 
 def check_common(system: "Harness") -> Iterator[Broken]:
     """Check what holds for any app: every start has a saga, and no record was lost."""
@@ -23,6 +26,25 @@ def check_common(system: "Harness") -> Iterator[Broken]:
     for order_id in system.placed:
         if not facts.get(order_id, Facts(order_id)).sagas:
             yield Broken("none is lost", order_id, "it was placed, and has no saga")
+    yield from _check_ended(system)
+
+
+def _check_ended(system: "Harness") -> Iterator[Broken]:
+    """Check that every saga has ended that does not wait for a time to come."""
+    now = system.stage.clock.now()
+    for saga_id, order_id in system.ledger.open.items():
+        saga = system.ledger.facts[order_id].sagas[saga_id.partition("/")[0]]
+        late = saga.deadline is None or saga.deadline < now - LATE
+        if late or saga.status == Status.NEEDS_ATTENTION:
+            steps = system.registry.get(saga.saga, saga.version).rows
+            stuck = [
+                step.name
+                for step, state in zip(steps, saga.steps, strict=False)
+                if state.phase in (STUCK, UNDO_STUCK)
+            ]
+            where = f" at {', '.join(stuck)}" if stuck else ""
+            detail = f"{saga_id} is {Status(saga.status).name}{where}, without any fault"
+            yield Broken("all ended", order_id, detail)
 
 
 def check_settled(system: "Harness") -> Iterator[Broken]:

@@ -1,19 +1,41 @@
 """An app of one's own is simulated as the orders are: starts, faults and rules come from it."""
 
+from typing import Any
+
 import attrs
 import pytest
 
+from order_sagas.actors.entities import Entity
+from order_sagas.actors.messages import Message
 from order_sagas.actors.rules import Stored, rule
+from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.participant import Participant
 from order_sagas.actors.sagas.state import Status
-from order_sagas.actors.services.service import Answer
+from order_sagas.actors.sagas.step import Step
+from order_sagas.actors.services.service import Answer, Service
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
 from order_sagas.system.harness.shrink import shrink
 from tests.support.rentals import APP
+from tests.support.rentals.app import RENT_CAR
+from tests.support.rentals.messages import AskForApproval, RentalRequested
 from tests.support.rentals.services import Cars, Deposits
 
 NAME = "tests.support.rentals:APP"
 RENTALS = 10
+
+
+class Liked(Message):
+    """The answer to a question that nobody answers."""
+
+
+class SurveyNote(Entity):
+    """What nobody ever writes."""
+
+    table = "survey_notes"
+    order_id: str
+
+
 NOTHING_THERE: dict[str, Answer] = {}
 
 
@@ -97,6 +119,32 @@ def test_a_rule_of_the_end_sees_ended_sagas_alone(app) -> None:
     assert [] == run_seed(1, RENTALS, "light", 0, NAME).violations
     assert {Status.COMPLETED, Status.CANCELLED} >= {*seen}
     assert Status.COMPLETED in seen
+
+
+def test_a_saga_that_never_ends_is_a_violation(app) -> None:
+    """A step after the pivot that nobody answers needs attention, whoever resumes it."""
+    ask_again: Step[Any] = Step(
+        "ask how it was", to=Participant("survey", topic="survey-events"),
+        do=AskForApproval, done=Liked, within=60.0,
+    )  # fmt: skip
+
+    class Survey(Service):
+        """Takes the question, and never answers."""
+
+        participant, entity = ask_again.to, SurveyNote
+        handlers = {AskForApproval: lambda self, known, command, now: Answer()}
+
+    saga = Saga("rent-car", 1, RentalRequested, [*RENT_CAR.rows, ask_again])
+    app(
+        sagas=[saga],
+        services=[Cars, Deposits, Survey],
+        sample=lambda rng, order_id: RentalRequested(order_id=order_id, car="van"),
+    )
+    outcome = run_seed(0, 2, "none", 0, NAME)
+
+    assert "rent-car/ORD-1 is NEEDS_ATTENTION at ask how it was, without any fault" in {
+        each.detail for each in outcome.violations if each.rule == "all ended"
+    }
 
 
 def test_a_handler_that_raises_is_a_violation_without_any_fault(app) -> None:

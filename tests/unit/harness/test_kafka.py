@@ -3,6 +3,8 @@
 import pytest
 
 from order_sagas.actors.entities import Payment
+from order_sagas.actors.sagas.durations import days
+from order_sagas.bridges.processor.outbox_publisher import OutboxPublisher
 from order_sagas.system.harness import (
     COMPLETED,
     AckFails,
@@ -142,3 +144,20 @@ def test_a_saga_without_a_timer_is_found():
         system.worker.base.timer_heap._heap.clear()
 
         assert [f"place-order/{order}"] == [broken.subject for broken in check_waiting(system)]
+
+
+def test_idle_workers_are_left_alone_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their sweeps find nothing; those shortly before an event are run."""
+    with Harness(log="topics") as system:
+        swept: list[float] = []
+        sweep = OutboxPublisher._sweep
+
+        def count(publisher: OutboxPublisher) -> None:
+            swept.append(system.elapsed)
+            sweep(publisher)
+
+        monkeypatch.setattr(OutboxPublisher, "_sweep", count)
+        system.advance(days(7))
+
+    assert len(swept) < 100
+    assert days(7) - 60 <= swept[-5]
