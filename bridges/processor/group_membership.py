@@ -2,7 +2,7 @@
 
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.processor.context import ProcessorContext
-from order_sagas.bridges.storage.store import Changes
+from order_sagas.bridges.storage.changes import Changes
 
 _NO_ROW = 0
 

@@ -52,9 +52,7 @@ def small_disk(directory: Path, megabytes: int = 8) -> Iterator[SmallDisk]:
     """
     directory.mkdir()
     if not can_mount():
-        skip_or_fail(
-            "REQUIRE_MOUNT", "No file system can be mounted here."
-        )
+        skip_or_fail("REQUIRE_MOUNT", "No file system can be mounted here.")
     _mount(directory, megabytes).check_returncode()
     try:
         yield SmallDisk(directory)
