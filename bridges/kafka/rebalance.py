@@ -60,8 +60,16 @@ class Shares(AsyncConsumerRebalanceListener):
         """Assigned and paused partitions whose offset is not known yet."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Pause the partitions until the owner has given their offsets."""
-        self._hold_back(assigned)
+        """Pause the partitions until the owner has given their offsets.
+
+        So are those of other topics that the same shards had before: a topic that is created again
+        comes alone, while the owner claims, and reads on, a shard as a whole.
+        """
+        partitions = set(assigned)
+        shards = _shards(partitions)
+        self._hold_back(
+            partitions | {tp for tp in self._consumer.assignment() if tp.partition in shards}
+        )
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Wait until the owner has released the shards, at most `release_timeout` seconds.

@@ -84,6 +84,19 @@ def test_nothing_is_read_before_the_owner_has_said_where(assigned: Assigned) -> 
     }
 
 
+def test_a_shard_whose_topic_comes_back_alone_is_read_again_as_a_whole(assigned: Assigned) -> None:
+    """The owner has lost the shard with the topic; its other topics were read on meanwhile."""
+    back = TopicPartition("stock", 1)
+    shard = {tp for tp in ALL if tp.partition == 1}
+    assigned.shares.settle()
+    finish(assigned.shares.on_partitions_assigned([back]))
+
+    assert shard == assigned.consumer.paused
+    assigned.shares.settle()
+    assert set() == assigned.consumer.paused
+    assert 7 == assigned.consumer.positions[TopicPartition("orders", 1)]
+
+
 @pytest.mark.parametrize("go", [Shares.on_partitions_revoked, Shares.on_partitions_lost])
 def test_the_owner_is_not_told_of_shards_that_it_never_had(assigned: Assigned, go) -> None:
     """They came and went before it was asked where to read them."""
