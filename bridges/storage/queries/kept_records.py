@@ -43,7 +43,7 @@ def early(db: sa.Connection, limit: int | None) -> list[dict[str, Any]]:
     came (seconds since the epoch).
     """
     table = early_replies.c
-    query = sa.select(table.order_id, table.topic, table.at, table.value)
+    query: Any = sa.select(table.order_id, table.topic, table.at, table.value)
     found = rows_of(db, query.order_by(table.at, table.id).limit(limit))
     return [
         {
