@@ -30,7 +30,9 @@ def unlucky(database: str) -> Settings:
         payment_silent_attempts=2,
         payment_delay=0.01,
         stock_silent_rate=0.1,
-        keep_idempotency_keys=None,  # pruning has a timer, so that the system would never be idle
+        # Pruning has a timer, so that the system would never be idle.
+        keep_idempotency_keys=None,
+        keep_operator_actions=None,
     )
 
 
