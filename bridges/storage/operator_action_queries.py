@@ -58,14 +58,6 @@ def actions_page(
     return [_aged(dict(row)) for row in db.execute(query).mappings()]
 
 
-def pending_count(db: sa.Connection) -> int:
-    """Return the number of actions that wait for the approval of a second person."""
-    query = sa.select(sa.func.count()).where(
-        actions.c.outcome == PENDING, actions.c.asked_at > time.time() - APPROVAL_SECONDS
-    )
-    return int(db.execute(query).scalar_one())
-
-
 def progress(db: sa.Connection, request: str) -> dict[str, int]:
     """Return how many actions of a request have each outcome; empty if there is no such request."""
     outcome = _outcome().label("outcome")

@@ -164,6 +164,10 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     letters = page.get_by_role("list", name="Groups of dead letters").get_by_role("listitem")
     expect(letters).to_contain_text(f"3 {TIMES} order-events")
     seen(page, "dead-letters")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    assert "dead-letters.csv" == saved.value.suggested_filename
+    assert "order-events" in saved.value.path().read_text()
     letters.get_by_role("button", name="Discard all of order-events").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("a test of the other team")
     page.get_by_role("dialog").get_by_role("button", name="Discard 3 dead letters").click()

@@ -3,6 +3,7 @@
 import { chosenLettersButton, letterButton } from "./actions.js";
 import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
+import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
 import { letterGroups } from "./letter-groups.js";
 import * as letters from "./letters.js";
@@ -29,7 +30,8 @@ export function deadLetters(main, { parameters }) {
     el("section", { class: "page" },
       el("div", { class: "title" }, heading(1, "Dead letters"),
         el("p", { class: "muted" }, "Records that nobody could handle, the oldest first.")),
-      el("div", { class: "filters" }, el("label", { class: "check" }, all, " Also those that were seen to")),
+      el("div", { class: "filters" }, el("label", { class: "check" }, all, " Also those that were seen to"),
+        exportButtons("dead-letters", () => ({ all: all.checked && "true" }))),
       trouble, groups.nodes, chosen.node, none, list, el("p", { class: "more" }, next)),
   );
   const leave = new AbortController();
