@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import attrs
 from kafka import KafkaConsumer
@@ -41,14 +41,16 @@ def _ends(
 class KeptEnds:
     """Tells the ends of topics repeatedly, on connections that are kept. Thread-safe.
 
-    They are opened when the ends are first asked for, and again after an error.
+    They are opened when the ends are first asked for, and again after an error. Those of a process
+    that ends need no `close`.
     """
 
     def __init__(self, connection: KafkaConnection, partitions: int) -> None:
         self._connection = connection
         self._partitions = partitions
         self._asking = threading.Lock()
-        self._open = ExitStack()
+        # Not a context: as a generator it would be closed at the exit of the interpreter, when the
+        # client's thread has ended, and would wait for it for ever.
         self._consumer: KafkaConsumer | None = None
 
     def of(self, topics: Sequence[str]) -> Mapping[tuple[str, int], int]:
@@ -59,7 +61,7 @@ class KeptEnds:
         with self._asking:
             try:
                 if self._consumer is None:
-                    self._consumer = self._open.enter_context(scanning_consumer(self._connection))
+                    self._consumer = _consumer(self._connection)
                 with map_errors():
                     return _ends(self._consumer, topics, self._partitions)
             except BaseException:
@@ -72,8 +74,9 @@ class KeptEnds:
             self._close()
 
     def _close(self) -> None:
-        self._consumer = None
-        self._open.close()
+        consumer, self._consumer = self._consumer, None
+        if consumer:
+            consumer.close()
 
 
 def extents_of_topics(
@@ -192,15 +195,19 @@ def _offsets(
 @contextmanager
 def scanning_consumer(connection: KafkaConnection) -> Iterator[KafkaConsumer]:
     """Return a context with a consumer without a group. Raises KafkaClientError within."""
-    consumer = connection.make(
+    consumer = _consumer(connection)
+    try:
+        with map_errors():
+            yield consumer
+    finally:
+        consumer.close()
+
+
+def _consumer(connection: KafkaConnection) -> KafkaConsumer:
+    return connection.make(
         KafkaConsumer,
         group_id=None,
         enable_auto_commit=False,
         metrics_enabled=False,
         isolation_level="read_committed",
     )
-    try:
-        with map_errors():
-            yield consumer
-    finally:
-        consumer.close()
