@@ -1,5 +1,8 @@
 """The ends of topics are told again and again on the same connections."""
 
+import subprocess
+import sys
+
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
@@ -37,3 +40,21 @@ def test_ends_are_told_on_connections_that_stay_open(
     assert local_ports(connection) <= others
     assert after == ends.of(topics)
     ends.close()
+
+
+ASK_AND_END = """
+import sys
+from order_sagas.bridges.kafka import KafkaConnection
+from order_sagas.bridges.kafka.topic_scan import KeptEnds
+
+ends = KeptEnds(KafkaConnection(sys.argv[1]), int(sys.argv[2]))
+print(len(ends.of(sys.argv[3:])))
+"""
+
+
+def test_a_process_that_has_asked_ends(connection: KafkaConnection, topics: list[str]) -> None:
+    """Without closing the connections: it waited for the client's thread, which had ended."""
+    asked = [sys.executable, "-c", ASK_AND_END, connection.servers[0], str(PARTITIONS), *topics]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (0, str(PARTITIONS * len(topics))) == (done.returncode, done.stdout.strip()), done.stderr
