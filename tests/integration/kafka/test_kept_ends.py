@@ -47,7 +47,7 @@ import sys
 from order_sagas.bridges.kafka import KafkaConnection
 from order_sagas.bridges.kafka.topic_scan import KeptEnds
 
-ends = KeptEnds(KafkaConnection(sys.argv[1]), int(sys.argv[2]))
+ends = KeptEnds(KafkaConnection(bootstrap_servers=sys.argv[1]), int(sys.argv[2]))
 print(len(ends.of(sys.argv[3:])))
 """
 
