@@ -81,12 +81,12 @@ coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with 
 	@$(BIN)/coverage report | awk 'NR <= 22 || /^TOTAL|skipped/'
 
 .PHONY: test-pythons
-test-pythons: ## Run the unit tests on each Python that is here; COVERAGE=1 measures on the newest
-	@.ci/test-pythons $(if $(COVERAGE),--coverage) $(filter-out $(SKIP),$(PYTHONS))
+test-pythons: ## Run the unit tests on each Python here (NEWEST=1: one); COVERAGE=1 measures on it
+	@.ci/test-pythons $(if $(NEWEST),--newest) $(if $(COVERAGE),--coverage) $(filter-out $(SKIP),$(PYTHONS))
 
 .PHONY: pythons
 pythons: ## Make the environments of `test-pythons`
-	@.ci/test-pythons --install $(filter-out $(SKIP),$(PYTHONS))
+	@.ci/test-pythons $(if $(NEWEST),--newest) --install $(filter-out $(SKIP),$(PYTHONS))
 
 # What private attributes of libraries are used, and whether their newest versions still have them.
 .PHONY: canary
