@@ -68,7 +68,7 @@ ifneq ($(strip $(COVERAGE)),)
 endif
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup \
 		$(addprefix --ignore=,tests/conformance $(SERVERS) $(if $(COVERAGE),$(COVERED)))
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests/conformance $(SERVERS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/conformance $(SERVERS)
 endif
 
 COVERED = tests/unit tests/scenarios

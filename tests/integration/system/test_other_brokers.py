@@ -142,7 +142,7 @@ def test_a_topic_that_is_deleted_is_an_outage_until_it_is_accepted_again(
         create_topics(system.connection, APP.topics, partitions=PARTITIONS)
         wait_until(lambda: system.log("kafka.shards_stopped"), "the worker to stop its shards")
         accepted = system.run("topics", "accept-reset", "payment-events", "--yes")
-        system.wait_for_ends(40)
+        system.wait_for_ends(40, 180)
         assert 0 == worker.stop()
 
     missing = "Kafka has no topic payment-events"
