@@ -29,6 +29,8 @@ COMMANDS = {
     *ENDS,
 }
 """Statuses that a saga or a shop sends; all others are replies of services."""
+UNDONE = "rolled_back"
+"""The code of the reply to a command whose compensation came first."""
 _OF_ATTEMPT = {"eventId", "attempt", "causationId", "occurredAt", "traceparent"}
 """Fields in which a reply that is given again may differ from the first."""
 
@@ -186,7 +188,11 @@ def _goods_wrong(of_one: list[Seen], end: str) -> Iterator[str]:
 
 
 def _after_the_end(of_one: list[Seen]) -> Iterator[str]:
-    """Find what was decided after the end. A reply may be given again, to a repeated command."""
+    """Find what was decided after the end.
+
+    A reply may be given again, to a repeated command; and a command that is published twice may
+    come a second time after its compensation, and is refused then.
+    """
     ends = [each for each in of_one if each.topic == "order-events" and each.status in ENDS]
     if not ends:
         return
@@ -199,8 +205,16 @@ def _after_the_end(of_one: list[Seen]) -> Iterator[str]:
 
     before = [each for each in of_one if not is_after(each)]
     events, said = {each.event for each in before}, {each.said for each in before}
+    published = Counter(each.event for each in of_one)
+
+    def is_refused_again(record: Seen) -> bool:
+        cause = str(record.fields.get("causationId"))
+        return record.fields.get("code") == UNDONE and cause in events and published[cause] > 1
+
     for each in filter(is_after, of_one):
-        if each.event not in events and (each.status in COMMANDS or each.said not in said):
+        if each.event in events or is_refused_again(each):
+            continue
+        if each.status in COMMANDS or each.said not in said:
             yield f"{each.status} ({each.event}) after its end"
 
 

@@ -68,7 +68,17 @@ def good_books() -> Books:
     books.add(ORDER, "ORDER_CREATED", "done", currency="EUR", lines=LINES)
     books.add(ORDER, "ORDER_COMPLETED", "done", 5)
     books.add(PAYMENT, "PAYMENT_ROLLED_BACK", "off", 9, amount=300, n=2, attempt=2)
+    books.add(STOCK, "RESERVE_STOCK", "off", 3, lines=LINES)
+    refused(books, "off")
     return books
+
+
+def refused(books: Books, order_id: str) -> None:
+    """After the end, a command is answered whose compensation came first."""
+    cause = f"{order_id}/RESERVE_STOCK/{STOCK}/1"
+    books.add(
+        STOCK, "STOCK_RESERVATION_FAILED", order_id, 9, n=2, code="rolled_back", causationId=cause
+    )
 
 
 def test_good_books_have_no_problems() -> None:
@@ -145,6 +155,11 @@ def new_reply_after_the_end(books: Books) -> None:
     books.add(PAYMENT, "PAYMENT_FAILED", "done", 8)
 
 
+def command_answered_late(books: Books) -> None:
+    """It was published once, so that nothing explains why it came after its compensation."""
+    refused(books, "done")
+
+
 def dead_letter(books: Books) -> None:
     books.add(LETTERS, "ORDER_CREATED", "done")
 
@@ -169,6 +184,7 @@ def dead_letter(books: Books) -> None:
         (goods_released, "done: completed, and its goods reserved: True, released: True"),
         (command_after_the_end, "done: PROCESS_PAYMENT (done/PROCESS_PAYMENT/payment-events/2) af"),
         (new_reply_after_the_end, "done: PAYMENT_FAILED (done/PAYMENT_FAILED/payment-events/1) af"),
+        (command_answered_late, "done: STOCK_RESERVATION_FAILED (done/STOCK_RESERVATION_FAILED/"),
         (dead_letter, "dead letter: {'status': 'ORDER_CREATED', 'orderId': 'done'}"),
     ],
 )
