@@ -28,7 +28,7 @@ class KafkaLog:
         """Seconds that a worker waits for the database before it leaves its group.
 
         Longer than it takes that a worker without a heartbeat loses its shards: most outages are
-        those of all workers, which have nobody to leave their shards to.
+        those of all workers, and then no other worker can take the shards.
         """
         return 3 * self.session_timeout
 

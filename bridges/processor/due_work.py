@@ -90,7 +90,7 @@ class DueWork:
     # --- between batches ----------------------------------------------------------------------
 
     def look_at_pauses(self) -> None:
-        """Read the pauses, and again after a while if one is ending or nobody tells of them."""
+        """Read the pauses; again later if one is ending, or if the log announces none."""
         self._deferral.look()
         if (self._deferral.ending or self._polls_pauses) and not self._look_pending:
             self._look_pending = True

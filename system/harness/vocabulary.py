@@ -146,7 +146,7 @@ def vocabulary_of(registry: Registry, sent: Sequence[bytes]) -> Vocabulary:
 def _steps(registry: Registry) -> dict[tuple[str, str], Step[Any, Any]]:
     """The steps by the names of their saga and their own, or that of their items.
 
-    Not waits: what they send is a reminder, and nobody answers it.
+    Not waits: what they send is a reminder, which has no reply.
     """
     return {
         (saga.name, step.item_name if isinstance(step, Each) else step.name): step

@@ -121,7 +121,7 @@ def figures_of(
     for progress in newest:
         sampled += 1
         _count(progress, stage_of, row_of, steps)
-        for place, name in told.items():  # nobody answers: only its state tells
+        for place, name in told.items():  # has no reply: only its state tells
             steps[name].done += progress.steps[place].phase in WAS_DONE
     waiting: Counter[str] = Counter()
     for name, count in in_flight.by_step[version].items():

@@ -46,7 +46,7 @@ async def started(calls: Calls, count: int) -> None:
     """Wait until so many calls are on threads, and let others come on, if any can."""
     with anyio.fail_after(30):
         while sum(calls.running.values()) < count:
-            await anyio.sleep(0.001)
+            await anyio.lowlevel.checkpoint()
     for _ in range(20):
         await anyio.lowlevel.checkpoint()
 
