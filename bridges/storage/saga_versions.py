@@ -71,12 +71,6 @@ def stored_shape(db: Connection, saga: str, version: int) -> SagaShape:
     raise StoreError(f"this database was never used with version {version} of saga {saga!r}")
 
 
-def stored_versions(db: Connection, saga: str) -> list[int]:
-    """The versions of a saga definition that this database was used with, in their order."""
-    query = f"SELECT version FROM saga_versions WHERE saga = {db.placeholder} ORDER BY version"
-    return [version for (version,) in db.rows(query, (saga,))]
-
-
 def _fingerprints(db: Connection) -> Iterator[tuple[tuple[str, int], str]]:
     query = "SELECT saga, version, fingerprint FROM saga_versions"
     for saga, version, fingerprint in db.rows(query, ()):

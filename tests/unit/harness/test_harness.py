@@ -92,7 +92,10 @@ def test_the_stock_service_declines():
         system.stock.declines()
         system.advance(1)
 
-        system.expect(order).to_be(CANCELLED).having_sent("RESERVE_STOCK", "ROLLBACK_PAYMENT")
+        cancelled = system.expect(order).to_be(CANCELLED)
+        cancelled.having_sent("RESERVE_STOCK", "ROLLBACK_PAYMENT").not_having_sent("ROLLBACK_STOCK")
+        with pytest.raises(AssertionError, match="not to have sent ROLLBACK_PAYMENT"):
+            cancelled.not_having_sent("ORDER_COMPLETED", "ROLLBACK_PAYMENT")
         assert 0 == system.provider.kept(order)
 
 
