@@ -17,7 +17,9 @@ ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 expect.set_options(timeout=TIMEOUT * 500)
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while it is open, Playwright's event loop counts as running in this thread,
+# and `asyncio.run` fails in every other test that the same process has after those of the page.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     path = chromium()
