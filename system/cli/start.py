@@ -210,9 +210,8 @@ def first_start(app: App) -> str:
     if app.takes_orders:
         return suggestion("submit", _orders_file(), "--wait")
     saga = app.sagas[0]
-    if [each.name for each in msgspec.structs.fields(saga.starts_on) if each.required] != [
-        "order_id"
-    ]:
+    required = [each.name for each in msgspec.structs.fields(saga.starts_on) if each.required]
+    if required != ["order_id"]:
         return suggestion("messages", status(saga.starts_on))
     return suggestion("sagas", "start", saga.name, "--data", '{"orderId": "1"}', "--wait")
 
