@@ -32,6 +32,12 @@ from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
 
+DELIVERY_TIMEOUT_MS = 120_000
+"""Milliseconds after which a record counts as not acknowledged."""
+LINGER_MS = 20
+"""Milliseconds to wait for more records of a batch. Used only if the client cannot take whole
+batches: a publication is complete when it is handed over, so there is nothing to wait for."""
+
 
 class TopicWriter:
     """The worker's only producer: idempotent, acknowledged by all in-sync replicas. Thread-safe.
@@ -47,27 +53,18 @@ class TopicWriter:
         *,
         batch_bytes: int = 256 * 1024,
         max_record_bytes: int | None = None,
-        delivery_timeout: float = 120.0,
         whole_batches: bool = True,
-        linger: float = 0.02,
         metadata_timeout: float = 5.0,
         clocks: ClockWatch | None = None,
     ) -> None:
         """`max_record_bytes` is a limit in addition to each topic's own.
 
-        `delivery_timeout` (seconds) is the time after which a record counts as not acknowledged.
-
         `metadata_timeout` (seconds) is how long to wait for the metadata of an unknown topic.
-
-        `linger` (seconds) is used only if `whole_batches` is off or not possible: a publication is
-        complete when it is handed over, so there is nothing to wait for.
         """
         self._connection = connection
         self._batch_bytes = batch_bytes
         self._max_record_bytes = max_record_bytes
-        self._delivery_timeout = delivery_timeout
         self._whole_batches = whole_batches
-        self._linger = linger
         self._metadata_timeout = metadata_timeout
         self._limits = BatchLimits(connection)
         self._answers = 0
@@ -96,11 +93,10 @@ class TopicWriter:
             KafkaProducer,
             acks="all",
             enable_idempotence=True,
-            linger_ms=int(self._linger * 1000),
+            linger_ms=LINGER_MS,
             batch_size=self._batch_bytes,
             max_request_size=max(self._batch_bytes, self._limits.largest()) + OVERHEAD,
-            delivery_timeout_ms=int(self._delivery_timeout * 1000),
-            request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             max_block_ms=int(self._metadata_timeout * 1000),
             metrics_enabled=False,
         )
@@ -116,11 +112,6 @@ class TopicWriter:
             config = self._client().config  # what its method `send` compares with
             largest = self._limits.largest() + OVERHEAD
             config["max_request_size"] = max(config["max_request_size"], largest)
-
-    @property
-    def sends_whole_batches(self) -> bool:
-        """True if whole batches are handed to the client; known after `start`."""
-        return self._whole_batches
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
         """Send the records, and return at once; the publication reports the result of each.
