@@ -1,7 +1,10 @@
 """Observers of a batch processor, and trace context in the headers of records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
+
+import structlog
 
 from order_sagas.actors.clock import Clock
 from order_sagas.actors.messages import Message
@@ -10,6 +13,8 @@ from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
 from order_sagas.bridges.records.record import Headers
+
+log = structlog.get_logger("processor")
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 """Headers with the trace context of a record: W3C Trace Context,
@@ -46,6 +51,39 @@ class Observer:
 
     def call_failed(self, done: CallDone) -> None:
         """An external call failed, or its outcome is unknown."""
+
+
+class Observers:
+    """Passes what happens on to all observers, and logs their exceptions."""
+
+    def __init__(self, context: ObservedContext, observers: Sequence[Observer]) -> None:
+        self._context = context
+        self._observers = observers
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """The batch is committed; its transaction took `seconds`."""
+        for observer in self._observers:
+            with _logged_errors():
+                observer.committed(batch, self._context, seconds)
+
+    def rolled_back(self) -> None:
+        """The open batch was rolled back."""
+        for observer in self._observers:
+            observer.rolled_back()
+
+    def call_failed(self, done: CallDone) -> None:
+        """An external call failed, or its outcome is unknown."""
+        for observer in self._observers:
+            with _logged_errors():
+                observer.call_failed(done)
+
+
+@contextmanager
+def _logged_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        log.error("observer.failed", error=str(error), exc_info=error)
 
 
 class Tracing(Observer):

@@ -111,7 +111,7 @@ def test_a_mail_server_that_hangs_delays_no_charge_and_no_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its mails wait in the database, and the next start sends them."""
-    monkeypatch.setattr("order_sagas.bridges.processor.processor.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("order_sagas.bridges.processor.shutdown.DRAIN_SECONDS", 0.1)
     hanging = HangingChannel()
     try:
         system = shop.start(hanging)
