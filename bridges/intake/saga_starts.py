@@ -14,9 +14,9 @@ from order_sagas.actors.clock import SystemClock, iso
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, OrderCreated, status
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.bridges.intake.intake import Intake, Lock, Log, Verdict, take_beside_others
-from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.records.trace_context import header_of
 
 _encode = msgspec.json.Encoder().encode
 

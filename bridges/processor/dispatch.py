@@ -13,12 +13,12 @@ from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.processor.batch import Batch, Item, Ticket
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.early_replies import EarlyReplies
-from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
+from order_sagas.bridges.records.trace_context import header_of
 
 log = structlog.get_logger("processor")
 
