@@ -21,12 +21,11 @@ from order_sagas.bridges.http.server.request_threads import in_thread
 from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import Origin
 from order_sagas.bridges.operations.dead_letters import (
-    DeadLetter,
     DeadLetterError,
-    DeadLetterFilter,
     DeadLetterOperations,
     DeadLetterReader,
 )
+from order_sagas.bridges.operations.letters import DeadLetter, DeadLetterFilter
 
 PATH = "/api/v1/dead-letters"
 MOST_GROUPS = 100
