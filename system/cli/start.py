@@ -31,7 +31,7 @@ from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.roles import group_of
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.settings.value_types import database_url
+from order_sagas.system.settings.location_types import database_url
 from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
 from order_sagas.system.supervision.supervised_run import run_supervised
