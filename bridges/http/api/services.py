@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
+from order_sagas.bridges.http.api.endpoint import Endpoint, Handle, action_endpoint
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
@@ -15,7 +15,6 @@ from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
@@ -49,17 +48,7 @@ class ServiceRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "POST",
-                f"{PATH}/{{name}}/{action}",
-                Role.ACT,
-                self._ask(action),
-                summary,
-                {202: ActionReceipt},
-                body=PauseAction,
-                body_required=False,
-                problems=ANY_REQUEST | {409},
-            )
+            action_endpoint(f"{PATH}/{{name}}/{action}", self._ask(action), summary, PauseAction)
             for action, summary in ACTIONS.items()
         ]
 
