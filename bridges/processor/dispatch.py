@@ -89,14 +89,14 @@ class Dispatcher:
 
     def _without_pruned(self, items: list[Item], now: float) -> list[Item]:
         """Return the items without those for pruned orders, which are logged and ignored."""
-        store = self._context.store
+        orders = self._context.store.orders
         old = {
             item.message.order_id
             for item in items
-            if store.may_be_pruned(item.message.order_id)
+            if orders.may_be_pruned(item.message.order_id)
             and not self._ownership.is_in_flight(item.message)
         }
-        pruned = store.pruned(old) if old else ()
+        pruned = orders.pruned(old) if old else ()
         if not pruned:
             return items
         kept = []
@@ -138,7 +138,7 @@ class Dispatcher:
         if not wanted:
             return {}
         store = self._context.store
-        numbers = store.numbers(order_id for ids in wanted.values() for order_id in ids)
+        numbers = store.orders.of(order_id for ids in wanted.values() for order_id in ids)
         found: dict[Any, Any] = {}
         for entity, order_ids in wanted.items():
             nos = [numbers[order_id] for order_id in order_ids if order_id in numbers]

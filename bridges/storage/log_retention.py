@@ -73,7 +73,7 @@ class LogRound:
         rows = [
             (at, _order_of(value)) for at, value in self._store.db.rows(self._sql["left"], values)
         ]
-        gone = self._store.pruned([order_id for _, order_id in rows if order_id])
+        gone = self._store.orders.pruned([order_id for _, order_id in rows if order_id])
         return [at for at, order_id in rows if order_id in gone]
 
 

@@ -174,7 +174,7 @@ class WatchedStore:
         self._database = database
         # Methods that are called for each message bypass `__getattr__`.
         self.partitions = store.partitions
-        self.numbers = store.numbers
+        self.orders = store.orders
         self.load = store.load
         self.load_sagas = store.load_sagas
 
