@@ -28,6 +28,7 @@ from order_sagas.bridges.kafka.fast_produce import (
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.verdicts import Verdicts
 from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +103,7 @@ class TopicWriter:
         )
         producer._metadata.add_listener(self._note_answer)
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
-        self._verdicts = _Verdicts(producer)
+        self._verdicts = Verdicts(producer)
         return producer
 
     def _check_size(self, topic: str, size: int) -> None:
@@ -194,7 +195,7 @@ class TopicWriter:
         publication: Publication,
     ) -> None:
         chosen = [records[place] for place in places]
-        settle = partial(_settle, publication, self._verdicts)
+        settle = partial(self._verdicts.settle, publication)
         send_whole_batch(self._client(), topic, partition, chosen, places, settle, self._clocks)
 
     def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
@@ -209,7 +210,7 @@ class TopicWriter:
         except theirs.KafkaError as error:
             publication.fail(place, mapped(error))
         else:
-            settle = partial(_settle, publication, self._verdicts, [place])
+            settle = partial(self._verdicts.settle, publication, [place])
             future.add_callback(lambda _: settle(None))
             future.add_errback(settle)
 
@@ -259,43 +260,6 @@ class TopicWriter:
         if self._producer is None:
             raise KafkaClientError("The writer has not been started, or is closed.")
         return self._producer
-
-
-class _Verdicts:
-    """Distinguishes a record that is too large from those that fail because of it.
-
-    The broker's answer ends an idempotent producer, which then fails all of its pending records
-    with the same error, including those of the same batch. For each producer, the first record that
-    fails alone is taken to be too large; the others were not written, and may be published again.
-    """
-
-    def __init__(self, producer: KafkaProducer) -> None:
-        self._producer = producer
-        self._has_refused = False
-
-    def of(self, error: BaseException, records: int) -> KafkaClientError:
-        """The error of `records` records that failed together."""
-        ours = mapped(error)
-        if not isinstance(ours, RecordTooLargeError):
-            return ours
-        if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
-            return NotAcknowledgedError(f"Not sent because of another record: {ours}")
-        self._has_refused = True
-        return ours
-
-
-def _settle(
-    publication: Publication,
-    verdicts: _Verdicts,
-    places: Sequence[int],
-    error: BaseException | None,
-) -> None:
-    if error is None:
-        publication.settle(len(places))
-    else:
-        ours = verdicts.of(error, len(places))
-        for place in places:
-            publication.fail(place, ours)
 
 
 def _size(record: Outgoing) -> int:

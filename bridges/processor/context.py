@@ -10,12 +10,12 @@ from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.records.wire_forms import WireForm
+from order_sagas.bridges.storage.outage_journal import OutageJournal
 from order_sagas.bridges.storage.store import Store
 
 

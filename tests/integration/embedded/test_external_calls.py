@@ -16,7 +16,8 @@ from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.processor.thread_pools import ThreadPools
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from tests.support.calls import HangingChannel
