@@ -108,7 +108,7 @@ class Dispatcher:
             log.info(
                 "saga.message_ignored",
                 timestamp=iso(now),
-                saga_id=next(iter(self._ownership.sagas_for(message)), ""),
+                saga_id=next(iter(self._context.registry.saga_ids_of(message)), ""),
                 order_id=message.order_id,
                 seq=0,
                 cause=message.event_id,
@@ -156,7 +156,9 @@ class Dispatcher:
         """Return the stored entity or saga that a message is for; None if it is not loaded."""
         if route.entity is not None:
             return states.get((route.entity, message.order_id))
-        known = (states.get((None, saga_id)) for saga_id in self._ownership.sagas_for(message))
+        known = (
+            states.get((None, saga_id)) for saga_id in self._context.registry.saga_ids_of(message)
+        )
         return next((saga for saga in known if saga), None)
 
     def not_handled(self, batch: Batch, failed: Nack) -> None:

@@ -17,7 +17,7 @@ from order_sagas.bridges.http.api.endpoint import (
     read_endpoint,
 )
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
 from order_sagas.bridges.http.api.search_params import TIME, time_parameter
@@ -111,9 +111,7 @@ class DeadLetterRoutes:
 
     async def _act(self, action: str, request: Request) -> Response:
         number, by, origin = _number(request), operator_of(request), origin_of(request)
-        options = self._options
-        raw = await read_body(request, options.max_body, options.timeout, optional=True)
-        body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
+        body = await read_optional(request, self._options, DeadLetterAction)
         if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
         return answer(await in_thread(self._do, action, number, by, body, origin), 202)

@@ -21,7 +21,7 @@ from order_sagas.bridges.http.api.endpoint import (
 )
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
@@ -205,9 +205,7 @@ class SagaRoutes:
     def _ask(self, action: str, make: Make) -> Handle:
         async def ask(request: Request) -> Response:
             name, by, origin = query.order_id_of(request), operator_of(request), origin_of(request)
-            options = self._options
-            raw = await read_body(request, options.max_body, options.timeout, optional=True)
-            body: SagaAction = query.convert(raw or b"{}", SagaAction)
+            body = await read_optional(request, self._options, SagaAction)
             send = partial(self._send, action, make, name, body, by, origin)
             return answer(await in_thread(send), 202)
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.endpoint import Endpoint, Handle, action_endpoint
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
@@ -55,9 +55,7 @@ class ServiceRoutes:
     def _ask(self, action: str) -> Handle:
         async def ask(request: Request) -> Response:
             name, by, origin = request.path_params["name"], operator_of(request), origin_of(request)
-            options = self._options
-            raw = await read_body(request, options.max_body, options.timeout, optional=True)
-            body: PauseAction = query.convert(raw or b"{}", PauseAction)
+            body = await read_optional(request, self._options, PauseAction)
             do = partial(self._do, action, name, by, body.why, origin)
             return answer(await in_thread(do), 202)
 
