@@ -25,6 +25,7 @@ from order_sagas.actors.messages import OrderLine
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.fingerprint import fingerprint
+from order_sagas.bridges.storage.keywords import KeywordRound
 from order_sagas.bridges.storage.log_queues import (
     HANDLED,
     LEFT,
@@ -81,6 +82,7 @@ class Round:
         self._order = self._record = 0
         """The last order number and the last position that were read."""
         self._stage = self._some_orders
+        self._keywords = KeywordRound(store.db)
         self._awaited = _orders_awaited(store)
         self.pruned = Pruned()
         self.done = False
@@ -110,7 +112,7 @@ class Round:
             and (epochs is None or shard in epochs)
         }
         if len(rows) < CHUNK or all(started_at >= self._before for _, _, started_at, _ in rows):
-            self._stage = self._some_records
+            self._stage = self._some_records if self._dry else self._some_keywords
         else:
             self._order = rows[-1][0]
         if not ended:
@@ -191,6 +193,18 @@ class Round:
         for no, status, code, ended_at in cursor.fetchall():
             ends.setdefault(no, (no, status, code, ended_at, now))
         cursor.executemany(self._sql["note"], [*ends.values()])
+
+    def _some_keywords(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
+        """Delete keywords of blocks of orders of which all were pruned."""
+        blocks = self._keywords.blocks()
+        if self._keywords.done:
+            self._stage = self._some_records
+        if blocks:
+            shards = [*(range(self._store.partitions) if epochs is None else epochs)]
+            with self._store.db.transaction() as cursor:
+                self._lock(cursor, shards, epochs)
+                self._keywords.prune(cursor, blocks, shards, now)
+        return Pruned()
 
     # --- the embedded log ---------------------------------------------------------------------
 
