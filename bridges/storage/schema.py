@@ -68,6 +68,17 @@ order_keys = sa.Table(
 )
 """`submitter` is the name of the token with which the order was submitted, if there was one."""
 
+order_keywords = sa.Table(
+    "order_keywords",
+    metadata,
+    sa.Column("block", Number, primary_key=True, autoincrement=False),
+    sa.Column("keyword", Number, primary_key=True, autoincrement=False),
+    sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Which blocks of numbers of orders may have a keyword, such as a SKU; see `storage.keywords`."""
+sa.Index("order_keywords_by_keyword", order_keywords.c.keyword, order_keywords.c.block)
+
 submitted = sa.Table(
     "submitted",
     metadata,
