@@ -33,7 +33,9 @@ def the_groups(page):
 def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
     """Not without one; then the saga goes on to its end, and the reason stays in its history."""
     page = open_page(broken_shop.url)
-    expect(the_queue(page)).to_contain_text("A-1 stuck in the undo of process payment")
+    expect(the_queue(page)).to_contain_text(
+        "A-1 stuck in undo of process payment: refund, outcome unknown"
+    )
     expect(the_queue(page)).to_contain_text("out of stock")
     the_queue(page).get_by_role("button", name="Skip").click()
     dialog = page.get_by_role("dialog", name="Skip the undo of “process payment”")
@@ -141,8 +143,8 @@ def test_stuck_orders_are_put_right_by_their_cause(quick_shop, open_page):
         quick_shop.order(f"A-{number}")  # nothing is in stock
     page = open_page(quick_shop.url)
     expect(the_groups(page)).to_have_count(1)
-    expect(the_groups(page)).to_contain_text("place-order: stuck in the undo of process payment")
-    expect(the_groups(page)).to_contain_text("out of stock, the oldest begun")
+    expect(the_groups(page)).to_contain_text("undo of process payment: refund, outcome unknown")
+    expect(the_groups(page)).to_contain_text("compensated because: out of stock")
     the_groups(page).get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name="Skip 3 sagas")
     expect(dialog).to_contain_text("A-0, A-1, A-2")
@@ -245,7 +247,7 @@ def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_pa
     broken_shop.put_raw("stock-events", failed, key="B-1")
     page = open_page(broken_shop.url)
     expect(page.locator("#attention-section .badge")).to_have_text("8")
-    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} place-order")
+    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} undo of process payment")
     expect(the_queue(page)).to_have_count(1)  # those of the group stand there
     page.get_by_label("Choose B-1").check()
     the_groups(page).get_by_role("checkbox").check()

@@ -19,9 +19,9 @@ from order_sagas.bridges.http.api.order_views import order_summary, order_view
 from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, EarlyReply
 from order_sagas.bridges.http.api.saga_views import (
     GROUPS,
-    attention_groups,
     listed_saga,
     saga_view,
+    stuck_views,
 )
 from order_sagas.bridges.http.api.schemas import (
     OrderPage,
@@ -37,6 +37,7 @@ from order_sagas.bridges.http.api.schemas import (
 from order_sagas.bridges.http.api.snapshot import Snapshots
 from order_sagas.bridges.http.api.totals import Totals
 from order_sagas.bridges.operations.retrying import retrying_groups
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.queries.result import Row
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
@@ -185,7 +186,7 @@ class ReadModel:
     def groups(self) -> SagaGroups:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
-            return SagaGroups(groups=attention_groups(db))
+            return stuck_views([*stuck_sagas(db, self._registry)])
 
     def early(self, limit: int) -> EarlyReplies:
         """Return the oldest replies that are kept because they came too early."""

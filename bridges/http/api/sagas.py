@@ -136,7 +136,7 @@ class SagaRoutes:
                 PATH + "/groups",
                 Role.READ,
                 self._groups,
-                "Sagas that need attention, by definition, step and failure code",
+                "Sagas that need attention, by definition, step, failure code and cause",
                 {200: SagaGroups},
             ),
             Endpoint(

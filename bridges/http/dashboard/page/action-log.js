@@ -85,22 +85,25 @@ export function actionLog(main, { parameters }) {
 function actionRow(action, done) {
   const label = el("span", { class: "status" });
   const detail = el("p", { class: "why" });
+  const status = el("span", { class: "muted" });
   const buttons = el("span", { class: "buttons" });
   const when = el("td", { class: "num", title: fullMoment(action.at) }, moment(action.at));
   const row = el("tr", {}, when,
     el("td", { "data-label": "Who" }, action.by, " ", el("span", { class: "muted" }, `(${action.via})`)),
     el("td", { class: action.step ? null : "verb" }, action.step ? `${action.action} ${action.step}` : action.action),
     el("td", {}, target(action)),
-    el("td", {}, label, detail, buttons),
+    el("td", {}, label, " ", status, detail, buttons),
     el("td", { "data-label": "Reason" }, action.why));
   let shown = "";
   row.update = (now) => {
-    if (shown === now.outcome) return;
-    shown = now.outcome;
+    const state = `${now.outcome} ${now.status}`;
+    if (shown === state) return;
+    shown = state;
     label.dataset.kind = KINDS[now.outcome] ?? "idle";
     setText(label, now.outcome === "asked" ? "asked, not handled yet" : words(now.outcome));
     const second = now.approvedBy && `${now.outcome === "rejected" ? "rejected" : "approved"} by ${now.approvedBy}`;
     setText(detail, [second, now.detail].filter(Boolean).join(": "));
+    setText(status, now.status && now.outcome === "done" ? `now ${words(now.status)}` : "");
     const open = now.outcome === "pending";
     buttons.replaceChildren(...(open ? [approvalButton("approve", now, done), approvalButton("reject", now, done)] : []));
   };
