@@ -87,6 +87,7 @@ def test_a_refused_step_is_stuck_for_what_was_answered():
     turns.answer(PaymentCompleted)
     turns.answer(StockReservationFailed, code="broken", reason="dock 7 of 'main' is closed")
 
+    assert turns.progress
     assert ("ship", "dock … of … is closed") == why_stuck(turns.progress)[:2]
 
 
@@ -98,6 +99,7 @@ def test_a_step_that_is_stuck_again_is_so_for_the_last_cause():
     turns.tell(ResumeSaga(order_id="o-1", saga="after-pivot", by="ann", why="it is open"))
     turns.time_out()
     turns.tell(CancelSaga(order_id="o-1", saga="after-pivot", by="ann", why="x"))
+    assert turns.progress
     step, cause, since = why_stuck(turns.progress)
 
     assert ("ship", "no answer") == (step, cause)
