@@ -14,7 +14,7 @@ from order_sagas.actors.participants import PAYMENTS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import HistoryEntry, SagaState, Status, decode_plain
 from order_sagas.actors.sagas.transition import IGNORED
-from order_sagas.bridges.operations.dead_letters import kind_of
+from order_sagas.bridges.operations.dead_letters import LONGEST_KIND, kind_of
 from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage.schema import sagas, table_of
 
@@ -92,7 +92,7 @@ def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
         progress = decode_plain(raw)
         stuck_in, cause, since = why_stuck(progress)
         if refused and cause == NO_ANSWER and _is_paid(progress, stuck_in, registry):
-            cause = redacted(kind_of(refused))  # the provider's words, which the saga has not
+            cause = _words(refused)  # the provider's, which the saga has not
         yield Stuck(
             progress.saga_id, progress.saga, step, progress.code, cause, since,
             progress.started_at,
@@ -120,9 +120,13 @@ def _cause(before: tuple[HistoryEntry, ...], stuck: HistoryEntry) -> str:
         if entry.event in _NOT_ANSWERED:
             return NO_ANSWER
         if entry.event == "saga.step_refused" and entry.note:
-            return redacted(kind_of(entry.note))
+            return _words(entry.note)
         break
-    return redacted(kind_of(stuck.note)) or NO_ANSWER
+    return _words(stuck.note) or NO_ANSWER
+
+
+def _words(text: str) -> str:
+    return redacted(kind_of(text))[:LONGEST_KIND]
 
 
 def _is_paid(progress: SagaState, step: str, registry: Registry) -> bool:

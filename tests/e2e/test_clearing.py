@@ -158,6 +158,10 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     # The third: chosen in the list, and retried together.
     troubled.provider.is_down = False
     groups(page).get_by_role("link", name="Show them").click()
+    expect(page.get_by_label("Stuck because")).to_have_value(re.compile("gave no answer$"))
+    expect(page.locator(".orders tbody tr").first).to_contain_text(
+        "undo of process payment: refund"
+    )
     page.get_by_label("Choose C-00").check()
     expect(page.locator(".chosen")).to_contain_text("1 chosen")
     page.get_by_label("All on this page").check()

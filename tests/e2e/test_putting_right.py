@@ -66,6 +66,9 @@ def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page
     expect(row).to_contain_text("undone")
     expect(page.locator(".saga-head .status")).to_have_text("cancelled")
     expect(page.locator(".story")).to_contain_text("retry by local: the provider is back")
+    attempts = page.get_by_role("table", name="Attempts").get_by_role("row")
+    again = attempts.filter(has_text="undo process payment").last
+    expect(again).to_contain_text(re.compile(r"attempt \d+\s*undone"))
 
 
 def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page):

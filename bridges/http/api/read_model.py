@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy import exc
 
 from order_sagas.actors.entities import Order
@@ -120,8 +121,24 @@ class ReadModel:
             searched_back_to=moment(found.back_to),
         )
 
-    def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
-        """Return a page of the sagas that a search finds in a part of the history."""
+    def find_sagas(
+        self, which: Search, limit: int, after: tuple[int, str] | None, cause: str = ""
+    ) -> SagaPage:
+        """Return a page of the sagas that a search finds in a part of the history.
+
+        Those that are stuck have their cause. With `cause`, the others are left out of the page.
+        """
+        page = self._found_sagas(which, limit, after)
+        if any(saga.status == Status.NEEDS_ATTENTION.name for saga in page.sagas):
+            with self.moment() as db:
+                causes = {each.saga_id: each.cause for each in stuck_sagas(db, self._registry)}
+            found = [replace(saga, cause=causes.get(saga.saga_id)) for saga in page.sagas]
+            page = replace(page, sagas=found)
+        if cause:
+            page = replace(page, sagas=[saga for saga in page.sagas if saga.cause == cause])
+        return page
+
+    def _found_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
         if not (which.of_content or which.saga or which.prefix):
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:

@@ -103,7 +103,7 @@ class SagaSummary(View):
     paused: str | None
     """In a snapshot: the paused service that the saga waits for."""
     cause: str | None
-    """In a snapshot: why its step is stuck, as in a group of stuck sagas."""
+    """In lists and snapshots: why its step is stuck, as in a group of stuck sagas."""
 
 
 class ListedSaga(SagaSummary):

@@ -195,5 +195,13 @@ def test_what_needs_attention_is_told_in_groups(operator, stuck):
         "saga": "place-order", "step": "process payment", "code": "out_of_stock", "cause": cause,
     } == which  # fmt: skip
     assert 0 == nothing.json()["count"]
+    found = [
+        operator.get("/api/v1/sagas", params={"cause": wanted}).json()["sagas"]
+        for wanted in ("", cause, "x")
+    ]
+    assert [4, 3, 0] == [len(each) for each in found]
+    assert [None, *[cause] * 3] == [saga["cause"] for saga in found[0]]
+    exported = operator.get("/api/v1/exports/sagas", params={"cause": cause, "format": "jsonl"})
+    assert 3 == len(exported.text.splitlines())
     assert group["count"] == listed["count"] == 3
     assert group["oldest"] == operator.get("/api/v1/sagas/place-order/A").json()["startedAt"]

@@ -67,7 +67,7 @@ function groupRow(group, tell, chosen) {
   const current = () => now;
   const oneStep = !group.step.includes(", ");
   const code = group.code && { code: group.code };
-  const query = new URLSearchParams({ saga: "NEEDS_ATTENTION", definition: group.saga, step: group.step.split(", ")[0], ...code });
+  const query = new URLSearchParams({ saga: "NEEDS_ATTENTION", definition: group.saga, step: group.step.split(", ")[0], cause: group.cause, ...code });
   const row = el(
     "li",
     { class: "row" },
