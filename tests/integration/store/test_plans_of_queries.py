@@ -22,6 +22,7 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.operations.pauses import pauses_that_last
 from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.operations.selection import SagaFilter, choose
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries, search
 from order_sagas.bridges.storage.deadlines import deadlines
 from order_sagas.bridges.storage.keywords import BLOCK, keyword_number
@@ -29,7 +30,7 @@ from order_sagas.bridges.storage.lag import dead_letter_records, lag_of_topics
 from order_sagas.bridges.storage.operator_action_queries import (
     ActionFilter,
     actions_page,
-    progress,
+    results,
 )
 from order_sagas.bridges.storage.order_records import records_around
 from order_sagas.bridges.storage.outbox_table import SUBMITTED
@@ -140,7 +141,7 @@ QUESTIONS = {
     "messages of an order": Asked(lambda db: records_around(db, "h-10", ["h-10"], [1e6])),
     "operators' actions": Asked(lambda db: actions_page(db, ActionFilter(), 20)),
     "operators' actions on a saga": Asked(lambda db: actions_page(db, ActionFilter("", "x"), 20)),
-    "a request's progress": Asked(lambda db: progress(db, "x")),
+    "a request's progress": Asked(lambda db: results(db, "x")),
     "sagas": Asked(lambda db: queries.sagas_of(db, (), 20)),
     **{
         f"sagas {status}": Asked(partial(queries.sagas_of, statuses=(status,), limit=20))
@@ -149,7 +150,7 @@ QUESTIONS = {
     "a page of sagas": Asked(lambda db: queries.sagas_page(db, ("COMPLETED",), 20, (700, "x"))),
     "the oldest deadlines": Asked(lambda db: queries.oldest(db, 10)),
     "attention": Asked(lambda db: queries.needing_attention(db, 10)),
-    "groups": Asked(lambda db: queries.attention_groups(db, 10)),
+    "stuck": Asked(lambda db: list(stuck_sagas(db, Registry([PLACE_ORDER])))),
     "how many need attention": Asked(queries.attention_count),
     "in flight": Asked(queries.in_flight),
     "deadlines": Asked(lambda db: deadlines(db, 1e9)),
