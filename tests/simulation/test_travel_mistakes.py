@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from examples.travel import messages as m
 from examples.travel.app import APP
-from examples.travel.services import Booking, Cards, Charge, Flights
-from order_sagas import Answer, Stored, rule
+from examples.travel.services import Bank, Booking, Cards, Charge, Flights
+from order_sagas import Answer, Declined, Stored, rule
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
 
@@ -23,6 +23,14 @@ class KeyOfAnAttempt(Cards):
         _, make = super().doing(effect, owed)
         key = f"{effect.order_id}/{owed.attempt}"
         return key, make
+
+
+class KeyOfItsOwn(Cards):
+    """Charges with a key that it makes in each call, in place of the one that it is given."""
+
+    @staticmethod
+    def perform(client: Bank, command: m.ChargeCard, key: str) -> m.CardCharged | Declined:
+        return Cards.perform(client, command, f"{key}/{len(client.charges)}")
 
 
 class ForgetsWhatWasUndone(Flights):
@@ -62,6 +70,7 @@ def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[
     ("service", "broken"),
     [
         (KeyOfAnAttempt, "one key for each effect"),
+        (KeyOfItsOwn, "one reply for each key"),
         (ForgetsWhatWasUndone, "a cancelled trip keeps nothing"),
         (FreesOnePlace, "a cancelled trip keeps nothing"),
     ],
