@@ -11,7 +11,7 @@ from order_sagas.actors.frozen_struct import FrozenStruct
 from order_sagas.actors.messages import MAIN, OrderLine
 
 
-class Entity(FrozenStruct, gc=False):
+class Entity(FrozenStruct, kw_only=True, gc=False):
     """Base class of all entities.
 
     An entity whose key is `("order_id",)` belongs to the shard of its order.

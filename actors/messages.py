@@ -57,6 +57,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
 
 class Message(
     FrozenStruct,
+    kw_only=True,
     rename="camel",
     tag_field="status",
     tag=status_of,

@@ -47,15 +47,15 @@ class CancelCourier(Message):
 class Approved(Message): ...
 
 
-class Deposit(Message):
+class Deposit(Message, kw_only=True):
     cents: int = 0
     currency: str
 
 
 class Booking(Entity):
     table = "bookings"
-    weight: int = 0
     order_id: str
+    weight: int = 0
 
 
 PAID = Deposit(order_id="P-1", currency="EUR")
@@ -127,7 +127,8 @@ SHIP_ALL = Saga(
 '''
 WRONG = {
     "mistaken.py": "CourierBooked(order_id=7)",
-    "positional.py": 'Booking("P-1")',
+    "unordered.py": "class Mistake(Message):\n    cents: int = 0\n    currency: str\n",
+    "unordered_entity.py": "class Row(Entity):\n    cents: int = 0\n    order_id: str\n",
     "incomplete.py": 'Deposit(order_id="P-1")',
 }
 """Files with one line whose error a checker shall find."""
@@ -197,7 +198,7 @@ def errors(project: Environment, checker: str, *words: object) -> list[str]:
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_project_is_clean_and_wrong_arguments_are_found(installed: Environment, checker) -> None:
-    """Of another type, without its name, and missing: as when the program runs."""
+    """Of another type, and missing; and a field out of order: as when the program runs."""
     found = checker(installed, "shipping.py", *WRONG)
 
     assert set() == {file for file in WRONG if not any(file in line for line in found)}

@@ -27,7 +27,7 @@ AmountText = Annotated[
 ]
 
 
-class View(FrozenStruct, rename="camel"):
+class View(FrozenStruct, kw_only=True, rename="camel"):
     """Base class of response bodies and their parts."""
 
 
