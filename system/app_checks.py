@@ -25,6 +25,11 @@ def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -
     """Raise DefinitionError if messages, participants or tables contradict each other."""
     registry = Registry(sagas)
     here: dict[str, type[Service]] = {}
+    given: Sequence[Any] = services
+    for service in given:
+        if not isinstance(service, type):
+            kind = type(service).__name__
+            raise DefinitionError(f"`services` takes classes: write {kind}, not {kind}()")
     for service in services:
         name = service.participant.name
         if name in here:

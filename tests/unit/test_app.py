@@ -95,6 +95,13 @@ def test_a_participant_elsewhere_declares_what_it_takes() -> None:
     assert Ping is app.messages["PING"]
 
 
+def test_a_service_is_given_as_a_class() -> None:
+    """An object of it would stop the workers."""
+    services: list[Any] = [Cars(), Deposits]
+    with pytest.raises(DefinitionError, match=r"takes classes: write Cars, not Cars\(\)"):
+        App(sagas=[RENT_CAR], services=services)
+
+
 def test_a_client_without_a_service_is_refused() -> None:
     """Nobody would get it."""
     with pytest.raises(DefinitionError, match=r"client for 'bank'.*there are cars, deposits"):
