@@ -58,7 +58,7 @@ class HttpApp:
         self._access = access
         self.reader = ReadModel(dependencies.database, dependencies.registry)
         self._orders = OrderRoutes(pending, self.reader, options, dependencies.open_log)
-        self._events = EventRoutes(self.reader, access.is_known)
+        self._events = EventRoutes(self.reader)
         starts = SagaStartRoutes(dependencies, options)
         actions = OperatorActionRoutes(dependencies, self.reader, options)
         letters = DeadLetterRoutes(dependencies, options)

@@ -21,6 +21,7 @@ from order_sagas.actors.entities import Entity, Order, Reservation, StockLoad
 from order_sagas.actors.messages import OrderLine
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.fingerprint import fingerprint
+from order_sagas.bridges.storage.keywords import KeywordRound
 from order_sagas.bridges.storage.log_retention import LogRound, orders_awaited
 from order_sagas.bridges.storage.role_offsets import EPOCHS
 from order_sagas.bridges.storage.rows import rows_of
@@ -65,6 +66,7 @@ class Round:
         self._order = 0
         """The last order number that was read."""
         self._orders_done = False
+        self._keywords = KeywordRound(store.db)
         self._awaited = orders_awaited(store)
         self._log = LogRound(store, before, dry=dry)
         self.pruned = Pruned()
@@ -81,10 +83,13 @@ class Round:
         raised if another worker has claimed one. Without `epochs`, all shards are pruned, which is
         safe while workers run.
         """
-        if self._orders_done:
-            pruned = Pruned(records=self._log.step(epochs))
-        else:
+        pruned = Pruned()
+        if not self._orders_done:
             pruned = self._some_orders(epochs, now)
+        elif not self._dry and not self._keywords.done:
+            self._prune_keywords(epochs, now)
+        else:
+            pruned = Pruned(records=self._log.step(epochs))
         self.pruned += pruned
         return pruned
 
@@ -108,6 +113,15 @@ class Round:
         if self._dry:
             return Pruned(len(self._finished(None, [*ended])))
         return Pruned(self._prune(sorted(ended), sorted({*ended.values()}), epochs, now))
+
+    def _prune_keywords(self, epochs: Mapping[int, int] | None, now: float) -> None:
+        """Delete keywords of blocks of orders of which all were pruned."""
+        blocks = self._keywords.blocks()
+        if blocks:
+            shards = [*(range(self._store.partitions) if epochs is None else epochs)]
+            with self._store.db.transaction() as cursor:
+                self._lock(cursor, shards, epochs)
+                self._keywords.prune(cursor, blocks, shards, now)
 
     def _prune(
         self,

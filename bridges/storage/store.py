@@ -14,6 +14,7 @@ from order_sagas.bridges.storage.consumer_offsets import Claim, ConsumerOffsets
 from order_sagas.bridges.storage.deferred import DeferralTable
 from order_sagas.bridges.storage.early_replies import EarlyReplyTable
 from order_sagas.bridges.storage.headers import unpack
+from order_sagas.bridges.storage.keywords import KeywordTable
 from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
     LEFT,
@@ -74,6 +75,7 @@ class Store:
         self.orders = OrderNumbers(self.db, numbered)
         self._sql = _statements(mark, self.db.is_in)
         self._offsets = ConsumerOffsets(self.db, consumer)
+        self._keywords = KeywordTable(self.db)
         self.outbox = OutboxTable(self.db, consumer)
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
@@ -189,11 +191,12 @@ class Store:
         `now` is in epoch seconds. Raises LostShardError, and StoreUnavailableError, after which the
         changes may be stored nevertheless, if only the response to the COMMIT was lost.
         """
+        self._keywords.forget_old(now)
         try:
             with self.db.transaction() as db:
                 return self._store(db, changes, now)
         except BaseException:
-            self.orders.forget()
+            self._rolled_back()
             raise
 
     def try_writes(self, entities: Iterable[Entity], sagas: Iterable[SagaState]) -> None:
@@ -210,7 +213,12 @@ class Store:
         except _RollBackError:
             pass
         finally:
-            self.orders.forget()
+            self._rolled_back()
+
+    def _rolled_back(self) -> None:
+        """Forget what was new in the transaction."""
+        self.orders.forget()
+        self._keywords.forget()
 
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
         # The fencing query is sent first, so that it takes its row locks early; its result is read
@@ -256,16 +264,22 @@ class Store:
         numbers = self.orders.number(db, shards)
         still_there = self.orders.check_pruned(db, keyed)
         by_class: dict[type[Entity], list[Row]] = {}
+        with_keywords: list[tuple[int, Entity]] = []
         for entity in entities:
             rows = self._rows[type(entity)]
             row = rows.row(entity)
             if rows.numbered:
-                row = (numbers[entity.order_id], *row)  # type: ignore[attr-defined]
+                no = numbers[entity.order_id]  # type: ignore[attr-defined]
+                row = (no, *row)
+                if rows.has_keywords:
+                    with_keywords.append((no, entity))
             by_class.setdefault(type(entity), []).append(row)
         for kind, all_rows in by_class.items():
             self.db.insert(db, self._rows[kind].upsert, all_rows)
             if self._rows[kind].numbered:
                 self.orders.stored(kind.table, all_rows)
+        if with_keywords:
+            self._keywords.store(db, with_keywords, changes.epochs)
         if sagas:
             saga_rows = [
                 self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas

@@ -26,6 +26,7 @@ from order_sagas.bridges.http.api.schemas import DeadLetterView, ListedSaga, Ord
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
+    cause_of,
     order_search,
     saga_search,
 )
@@ -86,11 +87,12 @@ class ExportRoutes:
 
     async def _sagas(self, request: Request) -> Response:
         which = saga_search(request, query.statuses(request, SAGA_STATUSES))
+        cause = cause_of(request)
 
         def pages() -> Pages:
             after: tuple[int, str] | None = None
             while True:
-                page = self._reader.find_sagas(which, PAGE, after)
+                page = self._reader.find_sagas(which, PAGE, after, cause)
                 yield page.sagas
                 if page.next is None:
                     return

@@ -38,7 +38,8 @@ from order_sagas.bridges.operations import (
     SamePersonError,
 )
 from order_sagas.bridges.storage import operator_action_queries as actions
-from order_sagas.bridges.storage.operator_actions import OUTCOMES
+from order_sagas.bridges.storage.operator_actions import OUTCOMES, SAGA
+from order_sagas.bridges.storage.queries import saga_statuses
 
 PATH = "/api/v1/operator-actions"
 _TEXTS = {
@@ -131,6 +132,10 @@ class OperatorActionRoutes:
         """Return a page of the log."""
         with self._reader.moment() as db:
             rows = actions.actions_page(db, which, limit + 1, after)
+            of_sagas = [row["target"] for row in rows if row["kind"] == SAGA]
+            statuses = saga_statuses(db, of_sagas)
+        for row in rows:
+            row["status"] = statuses.get(row["target"]) if row["kind"] == SAGA else None
         return OperatorActionPage(
             actions=[_view(row) for row in rows[:limit]],
             next=str(rows[limit - 1]["no"]) if len(rows) > limit else None,
@@ -142,10 +147,16 @@ class OperatorActionRoutes:
 
     def _progress_of(self, name: str) -> RequestProgress:
         with self._reader.moment() as db:
-            outcomes = actions.progress(db, name)
-        if not outcomes:
+            found = actions.results(db, name)
+        if not found.outcomes:
             raise Problem(404, "there is no request of this id")
-        return RequestProgress(request=name, count=sum(outcomes.values()), outcomes=outcomes)
+        return RequestProgress(
+            request=name,
+            count=found.outcomes.total(),
+            outcomes=found.outcomes,
+            refused=found.refused,
+            sagas=found.sagas,
+        )
 
     async def _decide(self, name: str, request: Request) -> Response:
         by, options = operator_of(request), self._options

@@ -44,8 +44,8 @@ _WHY = Parameter(
 )
 
 _REFUSED = {
-    Verdict.CONFLICT: Problem(409, "the saga was started before with other content"),
-    Verdict.TOO_LARGE: Problem(413, "the message is larger than a record may be"),
+    Verdict.CONFLICT: (409, "the saga was started before with other content"),
+    Verdict.TOO_LARGE: (413, "the message is larger than a record may be"),
 }
 
 
@@ -94,7 +94,7 @@ class SagaStartRoutes:
         submitter = "" if caller is LOCAL else caller.name
         verdict = await in_thread(self._take, saga, start, submitter)
         if verdict in _REFUSED:
-            raise _REFUSED[verdict]
+            raise Problem(*_REFUSED[verdict])
         saga_id = saga_id_of(name, start.order_id)
         receipt = SagaReceipt(saga_id=saga_id, saga=name, order_id=start.order_id)
         where = {"Location": f"{PATH}/{quote(saga_id, safe='')}"}

@@ -26,7 +26,7 @@ from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
-from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, cause_of, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
@@ -127,7 +127,7 @@ class SagaRoutes:
             read_endpoint(
                 PATH + "/groups",
                 self._groups,
-                "Sagas that need attention, by definition, step and failure code",
+                "Sagas that need attention, by definition, step, failure code and cause",
                 SagaGroups,
             ),
             read_endpoint(
@@ -156,8 +156,8 @@ class SagaRoutes:
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
-        which = saga_search(request, statuses)
-        return answer(await in_thread(self._reader.find_sagas, which, limit, after))
+        which, cause = saga_search(request, statuses), cause_of(request)
+        return answer(await in_thread(self._reader.find_sagas, which, limit, after, cause))
 
     async def _groups(self, request: Request) -> Response:
         return answer(await in_thread(self._reader.groups))
