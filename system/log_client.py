@@ -10,8 +10,7 @@ import attrs
 
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded

@@ -294,7 +294,7 @@ def test_what_cannot_be_read_after_the_pause_is_a_dead_letter(system, operations
     operations.unpause("payments", "ada")
     system.run()
 
-    (letter,) = system.log.letters()
+    (letter,) = system.log.dead_letters.letters()
     assert b"nonsense" == letter[2]
 
 
