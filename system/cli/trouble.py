@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import DeadLetterFilter, DeadLetterReader
+from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.bridges.operations.letters import DeadLetterFilter
 from order_sagas.bridges.operations.stuck import StuckGroup
 from order_sagas.system.log_client import LogAccess
 

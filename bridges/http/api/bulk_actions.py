@@ -32,11 +32,8 @@ from order_sagas.bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from order_sagas.bridges.operations.dead_letters import (
-    DeadLetterError,
-    DeadLetterFilter,
-    DeadLetterOperations,
-)
+from order_sagas.bridges.operations.dead_letters import DeadLetterError, DeadLetterOperations
+from order_sagas.bridges.operations.letters import DeadLetterFilter
 from order_sagas.bridges.storage.operator_action_queries import asked_by
 
 MOST = 1000

@@ -12,7 +12,13 @@ from order_sagas.bridges.http.api.action_schemas import OperatorActionView
 from order_sagas.bridges.http.api.dead_letters import FILTER as OF_LETTERS
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
 from order_sagas.bridges.http.api.dead_letters import filter_of as letters_of
-from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    Content,
+    Endpoint,
+    Handle,
+    Parameter,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.redacted_views import redacted_view
@@ -142,14 +148,13 @@ class ExportRoutes:
 def _export(
     name: str, handle: Handle, parameters: tuple[Parameter, ...], order: str = "newest"
 ) -> Endpoint:
-    return Endpoint(
-        "GET",
+    return read_endpoint(
         f"{PATH}/{name}",
-        Role.READ,
         handle,
         f"All {name.replace('-', ' ')} that match, the {order} first, as CSV or JSON Lines",
-        {200: Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],))},
-        (_FORMAT, *parameters),
+        Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],)),
+        _FORMAT,
+        *parameters,
     )
 
 

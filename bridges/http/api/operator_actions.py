@@ -1,5 +1,6 @@
 """`/api/v1/operator-actions`: the log of operators' actions, and approvals by a second person."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,12 @@ from order_sagas.bridges.http.api.action_schemas import (
     OperatorActionView,
     RequestProgress,
 )
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    ANY_REQUEST,
+    Endpoint,
+    Parameter,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operators import operator_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
@@ -81,37 +87,34 @@ class OperatorActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List operators' actions and what became of them, the newest first",
-                {200: OperatorActionPage},
-                (*FILTER, query.LIMIT, query.AFTER_NUMBER),
+                OperatorActionPage,
+                *FILTER,
+                query.LIMIT,
+                query.AFTER_NUMBER,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/requests/{request}",
-                Role.READ,
                 self._progress,
                 "How far a request has come",
-                {200: RequestProgress},
+                RequestProgress,
             ),
             self._decision(
                 "approve",
-                self._approve,
                 "Send actions that wait for the approval of a second person",
             ),
-            self._decision("reject", self._reject, "Send them never; needs a `why`"),
+            self._decision("reject", "Send them never; needs a `why`"),
         ]
 
-    def _decision(self, name: str, handle: Handle, summary: str) -> Endpoint:
+    def _decision(self, name: str, summary: str) -> Endpoint:
         return Endpoint(
             "POST",
             f"{PATH}/{name}",
             Role.ACT,
-            handle,
+            partial(self._decide, name),
             summary,
             {202: ApprovalReceipt},
             body=Approval,
@@ -155,17 +158,11 @@ class OperatorActionRoutes:
             sagas=found.sagas,
         )
 
-    async def _approve(self, request: Request) -> Response:
-        return await self._decide(request, approve=True)
-
-    async def _reject(self, request: Request) -> Response:
-        return await self._decide(request, approve=False)
-
-    async def _decide(self, request: Request, *, approve: bool) -> Response:
+    async def _decide(self, name: str, request: Request) -> Response:
         by, options = operator_of(request), self._options
         raw = await read_body(request, options.max_body, options.timeout)
         body: Approval = query.convert(raw, Approval)
-        receipt = await in_thread(self._decided, body, by, approve=approve)
+        receipt = await in_thread(self._decided, body, by, approve=name == "approve")
         return answer(receipt, 202)
 
     def _decided(self, body: Approval, by: str, *, approve: bool) -> ApprovalReceipt:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.frozen_struct import FrozenStruct
 
 MinorUnits = Annotated[
     int,
@@ -27,7 +27,7 @@ AmountText = Annotated[
 ]
 
 
-class View(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, rename="camel"):
+class View(FrozenStruct, rename="camel"):
     """Base class of response bodies and their parts."""
 
 

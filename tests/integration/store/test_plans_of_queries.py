@@ -25,6 +25,7 @@ from order_sagas.bridges.operations.selection import SagaFilter, choose
 from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries, search
 from order_sagas.bridges.storage.deadlines import deadlines
+from order_sagas.bridges.storage.keywords import BLOCK, keyword_number
 from order_sagas.bridges.storage.lag import dead_letter_records, lag_of_topics
 from order_sagas.bridges.storage.operator_action_queries import (
     ActionFilter,
@@ -57,6 +58,8 @@ HISTORY = (
     "FROM numbers WHERE n % 2 = 0",
     "INSERT INTO notifications SELECT n, 'h-' || n, 'SENT', 'completed', 'c', '', '', 1, 1, '', 1 "
     "FROM numbers WHERE n % 2 = 0",
+    f"INSERT INTO order_keywords SELECT DISTINCT n / {BLOCK}, {keyword_number('PEN')}, 0 "
+    "FROM numbers",
     "INSERT INTO pruned SELECT n, 'COMPLETED', '', 1, 1 FROM numbers WHERE n % 2 = 1",
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) SELECT 'order-events', "
     "n % 4, NULL, NULL, n % 2, 1 FROM numbers",
@@ -98,15 +101,16 @@ SEARCHES = {
     "version": Search(version=3),
     "beginning": Search(prefix="r-1", sku="PEN"),
     "customer": Search(customer="r", statuses=("CREATED",)),
+    "SKU": Search(sku="NONE"),
     "start": Search(started_to=-1e6),
     "end": Search(ended_from=3.0),
 }
 """What an index answers."""
 WINDOWS = {
-    "SKU": Search(sku="NONE"),
-    "beginning of many": Search(prefix="h-", sku="NONE"),
-    "amount of many": Search(amount_from=0, sku="NONE"),
-    "end of many": Search(ended_from=0.0, sku="NONE"),
+    "SKU of many": Search(sku="PEN", currency="NONE"),
+    "beginning of many": Search(prefix="h-", currency="NONE"),
+    "amount of many": Search(amount_from=0, currency="NONE"),
+    "end of many": Search(ended_from=0.0, currency="NONE"),
     "status of many": Search(statuses=("COMPLETED",), reason="NONE"),
 }
 """What is searched in windows."""

@@ -73,7 +73,7 @@ def test_who_submits_it_again_is_told_how_it_ended(books, run, run_json, tmp_pat
     assert [("COMPLETED", 1)] == [(each["status"], each["orders"]) for each in said["outcomes"]]
 
 
-@pytest.mark.parametrize("written", ["", "soon", "-1d", "30 days"])
+@pytest.mark.parametrize("written", ["", "soon", "-1d", "30 days", "90", "9 "])
 def test_a_duration_that_is_none_is_refused(books, run, written) -> None:
     """Nothing is deleted by mistake."""
     said = run("prune", "--older-than", written)
