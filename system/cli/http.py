@@ -5,7 +5,6 @@ import sys
 import click
 
 from order_sagas.bridges.extras import need
-from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
@@ -63,6 +62,7 @@ def token_command(name: str, role: str) -> None:
 
 def _serve(settings: Settings) -> None:
     need("http")
+    from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
     from order_sagas.system.http import serve_http
 
     failures: list[str] = []
