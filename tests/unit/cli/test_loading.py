@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,9 +14,8 @@ from order_sagas.system.cli.main import main
 
 ROOT = Path(__file__).parents[3]
 LINES = {name: each.line for names in SECTIONS.values() for name, each in names.items()}
-SAGAS = {
-    name: main.commands["sagas"].commands.line_of(name) for name in ("early", "locks", "migrate")
-}
+GROUP: Any = main.commands["sagas"]
+SAGAS = {name: GROUP.commands.line_of(name) for name in ("early", "locks", "migrate")}
 NEVER = ("hypothesis", "pytest", "order_sagas.system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
 SYSTEM = (
@@ -169,7 +169,7 @@ def test_the_help_of_no_command_loads_a_system_to_run(loaded):
 @pytest.mark.parametrize("name", SAGAS)
 def test_the_list_of_a_group_says_of_a_command_what_it_says_of_itself(name):
     """The commands that are not loaded with their group."""
-    assert SAGAS[name] == main.commands["sagas"].commands[name].get_short_help_str(limit=200)
+    assert SAGAS[name] == GROUP.commands[name].get_short_help_str(limit=200)
 
 
 @pytest.mark.parametrize("name", LINES)
