@@ -5,13 +5,13 @@ import time
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import StartReader
 from tests.integration.kafka.owners import NotingOwner
+from tests.support.logged import captured_logs
 
 pytestmark = pytest.mark.kafka
 
@@ -34,7 +34,7 @@ def test_a_broker_that_gives_the_times_tells_its_own(
     admin.close()
     writer = TopicWriter(connection, clocks=ClockWatch(lambda: time.time() + ahead))
     writer.start(topics)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         writer.publish([Outgoing(topics[0], 0, b"k", b"v")]).wait(20)
         writer.close()
 
@@ -51,7 +51,7 @@ def test_a_machine_that_is_ahead_is_noticed_by_who_reads_its_records(
     later = int((time.time() + 3600) * 1000)
     producer.send(topics[0], b"v", partition=0, timestamp_ms=later).get(20)
     producer.close()
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         owner = NotingOwner()
         start_reader(owner)
         owner.wait_for_records(1)

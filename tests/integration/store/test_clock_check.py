@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.storage.clock_check import clock_difference, warn_of_clock
 from order_sagas.bridges.storage.connection import Connection, connect
+from tests.support.logged import captured_logs
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_clock_that_differs_is_warned_of_with_the_figure(
     db: Connection, ahead: float, database: str
 ) -> None:
     """In either direction."""
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         warn_of_clock(db, lambda: time.time() + ahead)
     (line,) = lines
 
@@ -36,7 +36,7 @@ def test_a_clock_that_differs_is_warned_of_with_the_figure(
 @pytest.mark.postgres
 def test_a_clock_that_is_right_is_not_warned_of(db: Connection) -> None:
     """What a query takes is no difference."""
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         warn_of_clock(db)
 
     assert [] == lines

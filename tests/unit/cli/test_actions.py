@@ -1,5 +1,7 @@
 """`actions`: what operators asked for, and the approvals of a second person."""
 
+from pathlib import Path
+
 import pytest
 
 from order_sagas.actors.messages import OrderCreated, OrderLine
@@ -146,3 +148,20 @@ def test_an_effect_outside_the_database_is_noted_in_it(run_json, system, tmp_pat
     assert not missing.exists()
     assert 1 == capsys.readouterr().err.count("Warning: not in the log of operators' actions")
     assert ("stop", "here", "process 7") == (noted["action"], noted["target"], noted["detail"])
+
+
+def test_who_creates_a_token_is_listed_without_it(run, run_json, waiting):
+    """Its name and role; without a database, none is made for the log."""
+    made = run("http", "token", "shop", "--role", "operate", "--by", "ada", "--why", "new shop")
+    (action,) = run_json("actions", "list", "--action", "create token")
+    elsewhere = run("http", "token", "shop", "--database", "sqlite:///none.db")
+    token = made.stderr.splitlines()[-1]
+
+    assert ("system", "shop", "role operate", "ada", "new shop", "done") == tuple(
+        action[name] for name in ("kind", "target", "detail", "by", "why", "outcome")
+    )
+    assert token.startswith("os_")
+    assert token not in str(action)
+    assert (0, 2, False) == (
+        elsewhere.exit_code, len(elsewhere.stderr.splitlines()), Path("none.db").exists()
+    )  # fmt: skip

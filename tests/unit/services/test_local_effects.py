@@ -154,7 +154,7 @@ def test_a_subclass_takes_back_in_its_own_way_and_keeps_the_handlers() -> None:
     assert ("UNDONE", "", 7) == (known.status, known.title, known.shelf)
 
 
-class Needy(LocalEffect, kw_only=True):
+class Needy(LocalEffect):
     """Has a field without a default."""
 
     table = "needy"
