@@ -14,7 +14,7 @@ from order_sagas.actors.participants import PAYMENTS
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import HistoryEntry, SagaState, Status, decode_plain
 from order_sagas.actors.sagas.transition import IGNORED
-from order_sagas.bridges.operations.dead_letters import LONGEST_KIND, kind_of
+from order_sagas.bridges.operations.letters import LONGEST_KIND, kind_of
 from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage.schema import sagas, table_of
 
