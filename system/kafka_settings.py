@@ -124,7 +124,8 @@ class KafkaAccess:
         topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
         ends = self._ends_of(topics)
         with queries.reading(self.settings.database) as db:
-            return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+            lag = lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+        return lag.named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return a missing topic, or unread partitions and compacted topics."""

@@ -111,8 +111,9 @@ class EmbeddedAccess:
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
+        app = app_of(self.settings)
         with queries.reading(self.settings.database) as db:
-            return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
+            return lag_of_embedded(db, app.topics_of_roles).named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return nothing: the log and its offsets are in one database."""

@@ -380,6 +380,22 @@ def test_a_role_that_the_app_does_not_have_is_a_wrong_setting() -> None:
     assert ("money",) == roles_here(Settings(roles=("money",)), APP)
 
 
+def test_a_role_has_the_name_of_its_only_service() -> None:
+    """Where a person sees it; it is stored by its own. One that services share keeps its own."""
+    of_orders = ("orchestrator", "orders", "payments", "stock", "notifications")
+
+    assert of_orders == tuple(ORDER_APP.names_of_roles.values())
+    assert "payments" == ORDER_APP.names_of_roles["payment"]
+    assert {"money": "deposits"}.items() <= APP.names_of_roles.items()
+
+    class Fines(Deposits):
+        participant = Participant("fines", topic="fine-events", role="money")
+        handlers: ClassVar[dict[Any, Any]] = {}
+
+    shared = attrs.evolve(APP, services=(*APP.services, Fines))
+    assert {"money": "money"}.items() <= shared.names_of_roles.items()
+
+
 def test_a_service_stands_for_its_role() -> None:
     """Workers and offsets know the role only."""
     settings = Settings(roles=("payments", "payment", "stock"), kafka_group="shop")
