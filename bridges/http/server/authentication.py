@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from order_sagas.bridges.http.config import HttpOptions, NoTokensError
 from order_sagas.bridges.http.problems import Problem, retry_later
+from order_sagas.bridges.http.server.client_network import network_of
 from order_sagas.bridges.http.server.rate_limit import RateLimiter
 from order_sagas.bridges.http.server.tokens import Caller, Role, Tokens
 
@@ -53,7 +54,7 @@ class Access:
         Raises Problem: 401 (unknown token), 403 (request of another site) or 429 (rate limit).
         """
         headers = Headers(scope=scope)
-        address = (scope.get("client") or ("",))[0]
+        address = network_of((scope.get("client") or ("",))[0])
         if self._tokens is None:
             self._check_host(headers)
             self._check_site(headers)
