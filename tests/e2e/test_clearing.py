@@ -1,4 +1,4 @@
-"""A person clears stuck orders with several causes, without a shell, and knows what was done."""
+"""An operator clears stuck orders with several causes on the page alone."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.e2e.states import seen
 from tests.support.http_service import TOKENS, tokens_file
 from tests.support.waiting import wait_until
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 UNDELIVERED, DAMAGED, CANCELLED = 24, 16, 10
@@ -23,7 +23,7 @@ OPERATE = TOKENS["shop"][1]
 
 @pytest.fixture
 def troubled(tmp_path):
-    """Fifty orders whose payments can't be refunded, for three reasons; dead letters; a pause."""
+    """Fifty orders whose payments cannot be refunded, for three causes; dead letters; a pause."""
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.load(PEN=1000)
         shop.provider.is_down = True
@@ -31,7 +31,7 @@ def troubled(tmp_path):
         undelivered = [f"A-{number:02}" for number in range(UNDELIVERED)]
         for order_id in undelivered:
             shop.order(order_id, OPERATE, customerId="ann", lines=missing)
-        # The warehouse answers something else, while its service is paused.
+        # Another reply comes from the warehouse while its service is paused.
         shop.ask("services/stock/pause", OPERATE, why="it is counted")
         damaged = [f"B-{number:02}" for number in range(DAMAGED)]
         for order_id in damaged:
@@ -59,18 +59,18 @@ def troubled(tmp_path):
 
 
 def groups(page: Page):
-    """The groups of what needs attention."""
+    """The groups of sagas that need attention."""
     return page.get_by_role("list", name="Groups", exact=True).get_by_role("listitem")
 
 
 def use_token(page: Page, token: str) -> None:
-    """Give it to the page."""
+    """Enter the token on the page."""
     page.get_by_label("Bearer token").fill(token)
     page.get_by_role("button", name="Use it").click()
 
 
 def finished(page: Page, name: str):
-    """The line of an action on many, when all results are known; it is put away."""
+    """Return the line with the results of a bulk action once it has ended, and dismiss it."""
     line = (
         page.get_by_role("region", name="Actions under way")
         .get_by_role("listitem")
@@ -81,7 +81,7 @@ def finished(page: Page, name: str):
 
 
 def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
-    """Each cause by its own means; a pause ends, a token expires, an order comes twice."""
+    """Each cause in its own way, while a pause ends, a token expires, an order comes twice."""
     page = open_page(troubled.url, who="")
     seen(page, "token")
     use_token(page, "os_wrong")
@@ -186,7 +186,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     assert "orders.csv" == saved.value.suggested_filename
     assert "D-1" in saved.value.path().read_text()
 
-    # What was done stands in the log, and the overview says that all is well.
+    # The actions are in the log, and the overview shows that nothing needs attention.
     page.goto(f"{troubled.url}#/actions?outcome=done")
     rows = page.locator(".log tbody tr")
     expect(rows).to_have_count(50)
@@ -202,8 +202,8 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     seen(page, "overview-clear")
 
 
-def test_who_asks_is_asked_once_where_there_are_no_tokens(quick_shop, open_page):
-    """The name is kept, shown with each action, and can be changed."""
+def test_without_tokens_the_operators_name_is_asked_for_once(quick_shop, open_page):
+    """The name is stored, shown with each action, and can be changed."""
     quick_shop.provider.is_down = True
     for number in range(2):
         quick_shop.order(f"A-{number}")
@@ -233,8 +233,8 @@ def test_who_asks_is_asked_once_where_there_are_no_tokens(quick_shop, open_page)
     expect(page.locator(".story")).to_contain_text(re.compile("skip by Bob: refunded too"))
 
 
-def test_much_money_is_approved_by_a_second_person(tmp_path, open_page):
-    """Who asked for it cannot approve it; the other one can."""
+def test_a_large_amount_needs_the_approval_of_a_second_person(tmp_path, open_page):
+    """The person who asked for the action cannot approve it; another person can."""
     limit = (("EUR", 100),)
     with Shop(tmp_path, quick=True, approval_above=limit) as shop:
         shop.provider.is_down = True
