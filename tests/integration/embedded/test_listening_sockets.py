@@ -93,7 +93,8 @@ def test_the_control_socket_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_path_too_long_for_a_socket_gets_one_in_a_private_directory(tmp_path: Path) -> None:
-    """Under XDG_RUNTIME_DIR if there is one; the card says where, and nothing is left behind."""
+    """Under XDG_RUNTIME_DIR if it is set; the registration file says where. Nothing is left
+    behind."""
     runtime = Path(os.environ.get("TMPDIR", "/tmp")) / f"xdg-{os.getpid()}"
     runtime.mkdir(mode=0o700)
     logs = tmp_path / ("long-" * 30)

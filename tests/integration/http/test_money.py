@@ -42,12 +42,12 @@ def test_command_line_and_api_show_every_currency_alike(system, api):
     system.put(*orders_in_every_currency())
     expected = {f"{c}:{a}": money(a, c) for c in CODES for a in AMOUNTS}
     answered = api.get("/api/v1/orders?limit=1000").json()["orders"]
-    listed = command(system, "orders", "--limit", "0").splitlines()
+    shown = command(system, "orders", "--limit", "0").splitlines()
 
     assert expected == {each["orderId"]: each["amountText"] for each in answered}
     assert expected == {
         line.split()[0]: text
-        for line in listed
+        for line in shown
         for text in [expected.get(line.split()[0] if line.split() else "", "")]
         if text and f"  {text}  " in line.replace("│", " ")
     }
@@ -72,12 +72,12 @@ def test_output_for_programs_is_in_minor_units(system, api):
     system.put(an_order("A", currency="JPY"))
     (row,) = json.loads(command(system, "orders", "--json"))
     whole = json.loads(command(system, "show", "A", "--json"))
-    listed = api.get("/api/v1/orders/A").json()
+    shown = api.get("/api/v1/orders/A").json()
 
     assert (300, "JPY") == (row["amount"], row["currency"])
     for part in (whole["order"], whole["payment"]):
         assert (300, "JPY") == (part["amount"], part["currency"])
-    assert (300, 300) == (listed["amount"], listed["payment"]["amount"])
+    assert (300, 300) == (shown["amount"], shown["payment"]["amount"])
 
 
 def test_minor_units_are_documented(tmp_path):

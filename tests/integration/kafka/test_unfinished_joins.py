@@ -1,4 +1,4 @@
-"""A consumer that polls in short steps joins its group all the same."""
+"""A consumer that polls in short steps joins its group."""
 
 import pytest
 from kafka import KafkaConsumer
@@ -11,10 +11,10 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.kafka
 
 
-def test_a_join_is_finished_whatever_it_was_for(
+def test_a_join_is_finished_after_any_interruption(
     connection: KafkaConnection, topics: list[str], unique: str
 ) -> None:
-    """The group answers between two polls: on a busy machine, that happens by itself."""
+    """The response of the group comes between two polls, as it may on a busy machine."""
     consumer = connection.make(
         KafkaConsumer,
         group_id=unique,
