@@ -10,11 +10,11 @@ _CARD = re.compile(r"\d(?<![\w-]\d)(?:[ .-]?\d){12,18}(?![\w-])")
 
 
 FEWEST = 13
-"""Fewest digits of a card number."""
+"""Minimum number of digits of a card number."""
 
 _AS_ZEROS = bytes(ord("0") if 48 <= byte <= 57 else byte for byte in range(256))
 _BETWEEN = b" .-"
-"""What may stand between the digits of a card number."""
+"""Characters that may separate the digits of a card number."""
 _DIGITS_OF_CARD = b"0" * FEWEST
 
 
@@ -30,7 +30,7 @@ def redacted(text: str) -> str:
     return _redacted(text)
 
 
-@functools.lru_cache(maxsize=1024)  # few distinct texts make up most of the others
+@functools.lru_cache(maxsize=1024)  # few distinct texts make up most of the rest
 def _redacted(text: str) -> str:
     return without_cards(_ADDRESS.sub("[address]", text) if "@" in text else text)
 

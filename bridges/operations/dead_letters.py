@@ -1,8 +1,8 @@
 """Operations on dead letters, on either log: list, replay, discard.
 
 A letter that was replayed or discarded is marked by another record of the same topic. So the log
-shows what was done, by whom and why, and no letter is changed or removed. Whatever else is in the
-topic is a letter: one that does not say where it came from can be shown and discarded.
+shows what was done, by whom and why, and no letter is changed or removed. Any other record in the
+topic is a letter; one without its origin can only be shown and discarded.
 """
 
 import re
@@ -41,7 +41,7 @@ _DIFFERS = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d+(?:[.,:]\d+)*""")
 
 
 def kind_of(error: str) -> str:
-    """Return an error without what differs from record to record: quoted texts and numbers."""
+    """Return an error without the parts that differ between records: quoted texts and numbers."""
     return _DIFFERS.sub("…", error.strip())[:LONGEST_KIND]
 
 
@@ -123,7 +123,7 @@ class LetterGroup:
 
     topic: str
     kind: str
-    """The error without what differs from record to record: quoted texts and numbers."""
+    """The error without the parts that differ between records: quoted texts and numbers."""
     count: int
     oldest: str
     """When the oldest became a dead letter, in ISO 8601; empty if it does not say."""

@@ -1,4 +1,4 @@
-"""Whether a worker shall be a member of its consumer group, by whether it reaches the database."""
+"""Decides whether a worker stays in its consumer group while it cannot reach the database."""
 
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -10,7 +10,7 @@ _NO_ROW = 0
 class GroupMembership:
     """Decides that a worker leaves its group in an outage of the database, and when it returns.
 
-    An outage may be that of one worker alone. Its shards then go to workers that can commit.
+    An outage may affect one worker alone. Its shards then move to workers that can commit.
     """
 
     def __init__(self, context: ProcessorContext, patience: float) -> None:

@@ -358,7 +358,7 @@ class BatchProcessor(Actor):
     def _commit(self, batch: Batch) -> None:
         """Commit the batch, all of whose rounds are over; on an outage, try again later."""
         adapter = self._log
-        if batch.empty and not adapter.untidy:
+        if batch.empty and not adapter.needs_commit:
             # A commit that failed may have had only published records to delete, which then waited
             # for this batch; there may be new records since.
             retried = self._state is State.COMMITTING

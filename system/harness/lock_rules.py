@@ -19,7 +19,7 @@ class LockRules:
     """The sagas that have a lock or wait for one, and the locks, as they are committed.
 
     A saga has its lock from the commit in which it goes on until the one in which it sends the
-    release. Meanwhile it has to be the first of the lock's queue. Who waits has to stay in the
+    release. Meanwhile it has to be the first of the lock's queue. A waiting saga has to stay in the
     queue.
     """
 

@@ -21,7 +21,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-ray")
 """Headers that a reverse proxy adds, beside `X-Forwarded-...`.
 
-Without tokens, what comes through a proxy is refused.
+Without tokens, requests through a proxy are refused.
 """
 
 
@@ -93,7 +93,7 @@ class Access:
         return self._tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
 
     def _check_host(self, headers: Headers) -> None:
-        """Without tokens, reject foreign Host headers and what comes through a proxy."""
+        """Without tokens, reject foreign Host headers and requests through a proxy."""
         host = headers.get("host", "localhost")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):

@@ -5,7 +5,7 @@ from kafka import KafkaConsumer
 
 from order_sagas.bridges.kafka import KafkaConnection
 from order_sagas.bridges.kafka.assignor import ShardAssignor
-from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
+from order_sagas.bridges.kafka.rejoin_workaround import finish_pending_join
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -27,7 +27,7 @@ def test_a_join_is_finished_after_any_interruption(
 
     def has_joined() -> bool:
         consumer.poll(timeout_ms=500)
-        finish_what_was_begun(consumer)
+        finish_pending_join(consumer)
         return bool(consumer.assignment()) and not coordinator.rejoining
 
     wait_until(has_joined, "the first join to be finished")

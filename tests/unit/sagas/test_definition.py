@@ -116,7 +116,7 @@ def test_backoff_grows_up_to_its_longest_and_ends_with_the_attempts() -> None:
 
 
 def test_jitter_differs_between_sagas_and_repeats_for_each() -> None:
-    """A thousand sagas do not knock together, and a replay waits the same."""
+    """A thousand sagas do not check_reachable together, and a replay waits the same."""
     retry = Retry(backoff=1.0, jitter=0.5)
     waits = [retry.wait_after(1, f"saga/{n}") for n in range(1000)]
 
