@@ -1,4 +1,4 @@
-"""`audit`: the books are checked, and what was checked is said."""
+"""`audit`: the stored data is checked, and each check is printed."""
 
 import json
 import sqlite3
@@ -12,17 +12,17 @@ from tests.support.embedded import an_order
 
 @pytest.fixture
 def audit(system):
-    """Runs it on the system's database."""
+    """Run the command on the system's database."""
     return lambda *args: CliRunner().invoke(audit_command, args)
 
 
-def spoil(system, sql):
-    """Change the books behind everybody's back."""
+def corrupt(system, sql):
+    """Change stored data directly."""
     with sqlite3.connect(system.settings.database.removeprefix("sqlite:///")) as db:
         db.execute(sql)
 
 
-def test_books_in_order_pass_with_what_was_looked_at(audit, system):
+def test_consistent_data_passes_with_counts_of_each_check(audit, system):
     """Exit code 0, and a count for each check."""
     system.load({"PEN": 3})
     system.start()
@@ -40,7 +40,7 @@ def test_a_violation_is_named_with_its_order_and_fails(audit, system):
     system.load({"PEN": 3})
     system.start()
     system.put(an_order("A"))
-    spoil(system, "UPDATE payments SET charges = 2")
+    corrupt(system, "UPDATE payments SET charges = 2")
 
     result = audit()
 
@@ -54,7 +54,7 @@ def test_json_has_every_check_and_every_violation(audit, system):
     system.load({"PEN": 3})
     system.start()
     system.put(an_order("A"))
-    spoil(system, "UPDATE stock SET on_hand = on_hand + 1")
+    corrupt(system, "UPDATE stock SET on_hand = on_hand + 1")
 
     result = audit("--json")
     told = json.loads(result.stdout)
