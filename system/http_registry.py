@@ -10,7 +10,7 @@ import attrs
 
 from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.system.settings import Settings
-from order_sagas.system.settings.value_types import database_url
+from order_sagas.system.settings.location_types import database_url
 
 
 @attrs.frozen

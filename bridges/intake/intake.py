@@ -17,10 +17,10 @@ from order_sagas.actors.entities import Order
 from order_sagas.actors.messages import SCHEMA_VERSION, OrderCreated
 from order_sagas.actors.participants import ORDERS
 from order_sagas.bridges.errors import ConflictError
-from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.fingerprint import fingerprint
 from order_sagas.bridges.records.record import Headers, Outgoing
+from order_sagas.bridges.records.trace_context import header_of
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.rows import Rows
 

@@ -93,7 +93,8 @@ def _unknown(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[str, s
             if name in fields:
                 yield from _unknown(inner, fields[name], at)
             elif name != kind.tag_field:
-                yield at, ", ".join(name for name in fields if path or name not in ENVELOPE)
+                hidden = frozenset[str]() if path else ENVELOPE | TRACE
+                yield at, ", ".join(name for name in fields if name not in hidden)
     elif isinstance(kind, inspect.CollectionType) and isinstance(value, list):
         for i, inner in enumerate(value):
             yield from _unknown(inner, kind.item_type, f"{path}[{i}]")

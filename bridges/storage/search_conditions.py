@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from order_sagas.actors.entities import Order
 from order_sagas.bridges.storage.queries import IN_FLIGHT
-from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage.schema import Indexed, order_keys, sagas, table_of
 
 Numbers = Any
 """A query of numbers of orders; the type checkers differ about SQLAlchemy's type of it."""
@@ -95,7 +95,7 @@ def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(*amounts), True
     numbers = sa.select(sagas.c.no)
     if which.code:
-        yield numbers.where(sagas.c.code == which.code, _FAILED), False
+        yield numbers.where(*_of_code(which.code)), False
     if which.step:
         yield numbers.where(sagas.c.status.in_(IN_FLIGHT)), False
     if which.version is not None:
@@ -104,6 +104,11 @@ def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(_FAILED), False
     if ends := _before(sagas.c.ended_at, which.ended_from, which.ended_to):
         yield numbers.where(*ends, sagas.c.ended_at.is_not(None)), True
+
+
+def _of_code(code: str) -> Conditions:
+    """The condition of the code, so that its index can be used."""
+    return [Indexed(sagas.c.code) == Indexed(sa.literal(code)), sagas.c.code == code, _FAILED]
 
 
 def _between(column: Any, low: Any, high: Any) -> Conditions:
@@ -150,7 +155,7 @@ def of_saga(which: Search, saga: str) -> Conditions:
     if which.saga:
         found.append(sagas.c.saga == saga)
     if which.code:
-        found += [sagas.c.code == which.code, _FAILED]
+        found += _of_code(which.code)
     if which.reason:
         part = which.reason.lower()
         found += [sa.func.lower(sagas.c.reason).contains(part, autoescape=True), _FAILED]

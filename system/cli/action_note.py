@@ -7,7 +7,7 @@ from order_sagas.bridges.errors import NoDatabaseError, StoreError
 from order_sagas.bridges.operations.action_log import note_effect
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.preparation import EMPTY, check_version, version_of
-from order_sagas.system.cli.database import check_exists
+from order_sagas.bridges.storage.reading import check_exists
 from order_sagas.system.cli.output import echo
 
 

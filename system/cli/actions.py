@@ -123,7 +123,7 @@ def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> No
         try:
             approvals.approve(numbers, by, log)
         except (AlreadySoError, NoSuchActionError, SamePersonError) as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
     echo(f"{many(len(set(numbers)), 'action')} approved.")
     say_if_idle(log)
 
@@ -140,5 +140,5 @@ def reject_command(numbers: tuple[int, ...], by: str, why: str, settings: Settin
         try:
             approvals.reject(numbers, by, why, log)
         except (AlreadySoError, NoSuchActionError) as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
     echo(f"{many(len(set(numbers)), 'action')} rejected.")

@@ -8,13 +8,17 @@ from order_sagas.actors.words import many
 from order_sagas.bridges.errors import NoDatabaseError
 from order_sagas.bridges.operations.action_log import note_effect
 from order_sagas.bridges.storage.connection import Connection, connect
-from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.migrations import NEWEST
 from order_sagas.bridges.storage.migrations.migration import Migration
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.preparation import EMPTY, PlannedStep, migrate, plan, version_of
-from order_sagas.bridges.storage.reading import one_moment, reading_engine, stored_version
+from order_sagas.bridges.storage.reading import (
+    check_exists,
+    one_moment,
+    reading_engine,
+    stored_version,
+)
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, print_json
@@ -103,12 +107,3 @@ def _print_step(step: PlannedStep) -> None:
     rows = "" if step.rows is None else f"  ({many(step.rows, 'row')})"
     for statement in step.statements:
         echo(f"  {statement}{rows}")
-
-
-def check_exists(database: str) -> None:
-    """Raise NoDatabaseError if the URL names a file that does not exist."""
-    file = file_of(database)
-    if file is not None and not file.exists():
-        raise NoDatabaseError(
-            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE)"
-        )

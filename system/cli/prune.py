@@ -17,6 +17,7 @@ from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import Parts, open_store
+from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, moment, print_json, report_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
@@ -26,6 +27,8 @@ _DURATION = duration()
 
 
 def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> float:
+    if written.strip()[-1:].isdecimal():  # who means days and writes 90 shall not lose all orders
+        raise click.BadParameter(f"{written!r} has no unit; say {written.strip()}d for days, or s")
     try:
         return float(_DURATION.read(written))
     except (ValueError, KeyError):
@@ -40,7 +43,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
     metavar="DURATION",
     help="Minimum time since the end of an order, such as 30d.",
 )
-@click.option("--dry-run", is_flag=True, help="Report what would be deleted, and delete nothing.")
+@bulk_options
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -53,6 +56,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
 def prune_command(
     older_than: float,
     dry_run: bool,
+    yes: bool,
     archive: Path | None,
     as_json: bool,
     by: str,
@@ -71,6 +75,9 @@ def prune_command(
     """
     with queries.reading(settings.database):
         pass  # raises an error if there is no database
+    if not dry_run:
+        before = moment(time.time() - older_than)
+        confirm(f"Delete the orders that ended before {before} UTC?", yes=yes)
     parts = Parts(settings=settings)
     registry, now = parts.registry, time.time()
     with ExitStack() as stack:

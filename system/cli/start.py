@@ -20,7 +20,7 @@ from order_sagas.bridges.storage.clock_check import warn_of_clock
 from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.app import app_of, roles_here
-from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
+from order_sagas.system.bootstrap import Parts, open_store, start
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.history_recorder import HistoryRecorder
@@ -29,9 +29,10 @@ from order_sagas.system.logs import configure_logging
 from order_sagas.system.logs.log_file_slot import own_slot
 from order_sagas.system.private_files import tighten, warn_of_access
 from order_sagas.system.roles import group_of
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.settings.value_types import database_url
+from order_sagas.system.settings.location_types import database_url
 from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.cpu_count import usable_cores, worker_count
 from order_sagas.system.supervision.supervised_run import run_supervised

@@ -20,6 +20,7 @@ from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.stuck import StuckGroup, groups_of, stuck_sagas
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
@@ -32,7 +33,13 @@ from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.tables import FieldsList
-from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters, stopped
+from order_sagas.system.cli.trouble import (
+    OpenLetters,
+    in_group,
+    in_short,
+    open_letters,
+    stopped,
+)
 from order_sagas.system.disk_space import full_disks
 from order_sagas.system.http_registry import HttpRegistration, http_registrations
 from order_sagas.system.log_client import log_access
@@ -43,7 +50,7 @@ from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
 
 SHOWN = 10
-"""Maximum number of lost orders that are printed; JSON lists all."""
+"""Maximum number of lost orders, and of groups of stuck sagas, that are printed; JSON has all."""
 STOP_WITHIN = 75.0
 """Seconds to wait for the system to stop."""
 
@@ -133,6 +140,8 @@ class Look:
     """Sagas that need attention."""
     attention_since: float | None
     """When the oldest of them began, in epoch seconds."""
+    stuck: list[StuckGroup]
+    """The sagas that need attention, in groups."""
     letters: OpenLetters | None
     """Dead letters that were neither replayed nor discarded; None if Kafka does not answer."""
     in_flight: int
@@ -174,10 +183,11 @@ def look(settings: Settings) -> Look:
     lost: list[str] = []
     with queries.reading(settings.database) as db:
         in_flight, attention = queries.in_flight(db), queries.attention_count(db)
+        # The app is loaded only if there is something to look at.
+        stuck = groups_of(stuck_sagas(db, registry_of(settings))) if attention[0] else []
         pauses, early = pauses_that_last(db), queries.early_count(db)
         now = time.time()
         due = deadlines(db, now, _waits_for(pauses, settings) if pauses else None)
-        # The app is loaded only if it is needed.
         far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
     letters: OpenLetters | None = None
     try:
@@ -193,7 +203,7 @@ def look(settings: Settings) -> Look:
     if not (pid or runs or settings.kafka):
         waits = stopped(in_flight - attention[0], sum(lag.topics.values()) if lag else 0)
     return Look(
-        pid, runs, *attention, letters, in_flight, due, lag, paused, registrations, problems, lost,
+        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, cards, problems, lost,
         full_disks(settings), len(far), early, waits,
     )  # fmt: skip
 
@@ -209,7 +219,11 @@ def as_fields(found: Look) -> dict[str, Any]:
     reports = [worker.report for worker in found.workers if worker.report]
     waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {
-        "needs_attention": {"sagas": found.attention, "oldest": found.attention_since},
+        "needs_attention": {
+            "sagas": found.attention,
+            "oldest": found.attention_since,
+            "groups": [attrs.asdict(group) for group in found.stuck],
+        },
         "dead_letters": None if found.letters is None else attrs.asdict(found.letters),
         "pid": found.pid,
         "workers": [_worker_fields(worker) for worker in found.workers],
@@ -288,6 +302,7 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _lines(found: Look) -> list[tuple[str, str]]:
+    now = SystemClock().now()
     due = found.deadlines
     timers = f"{due.due:,} due"
     if due.put_off:
@@ -309,6 +324,9 @@ def _lines(found: Look) -> list[tuple[str, str]]:
                 roles.append(f"{role} {count:,} waiting")
     alone = found.pid and not found.workers
     lines = [("system", f"runs in process {found.pid}")] if alone else []
+    lines += [("stuck", in_group(group, now)) for group in found.stuck[:SHOWN]]
+    if len(found.stuck) > SHOWN:
+        lines.append(("stuck", f"and {many(len(found.stuck) - SHOWN, 'more group')}: see --json"))
     lines += [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
     if found.early:
         lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))

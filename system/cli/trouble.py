@@ -7,7 +7,9 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import DeadLetterFilter, DeadLetterReader
+from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.bridges.operations.letters import DeadLetterFilter
+from order_sagas.bridges.operations.stuck import StuckGroup
 from order_sagas.system.log_client import LogAccess
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -70,6 +72,17 @@ def in_short(
     if lost:
         told.append(f"{many(len(lost), 'order')} lost by Kafka")
     return "; ".join(told)
+
+
+def in_group(group: StuckGroup, now: float) -> str:
+    """Return a group of stuck sagas in one line; `now` is in epoch seconds.
+
+    Such as `140 x place-order, undo of process payment: no answer, since 00:39 UTC`.
+    """
+    place = f"undo of {group.step}" if group.code else group.step
+    why = f"; compensated for {group.code}" if group.code else ""
+    since = _since(group.since, now)
+    return f"{group.count:,} x {group.saga}, {place}: {group.cause}, since {since}{why}"
 
 
 def _age(seconds: float) -> str:

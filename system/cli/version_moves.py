@@ -11,8 +11,8 @@ from order_sagas.bridges.operations.version_moves import EXAMPLES, Moves, Versio
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.preparation import check_version, version_of
+from order_sagas.bridges.storage.reading import check_exists
 from order_sagas.system.cli import complete
-from order_sagas.system.cli.database import check_exists
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo
 from order_sagas.system.logs import configure_logging

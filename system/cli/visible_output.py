@@ -1,9 +1,11 @@
 """Standard output and error without control characters in the texts of others."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from order_sagas.system.visible_text import visible
@@ -31,7 +33,9 @@ class _VisibleStream:
 @contextmanager
 def visible_output() -> Iterator[None]:
     """Within the context, unsafe characters that are written to the two streams are escaped."""
-    before: Any = sys.stdout, sys.stderr
+    # Python has None for a stream that was closed before the program began.
+    nowhere = Path(os.devnull)
+    before: Any = [stream or nowhere.open("w") for stream in (sys.stdout, sys.stderr)]
     for stream in before:
         if isinstance(stream, io.TextIOWrapper):
             # Characters that the encoding of the terminal lacks are shown as escapes too.

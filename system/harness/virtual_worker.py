@@ -3,7 +3,8 @@
 from thespian.actors import ActorSystem
 
 from order_sagas.bridges.processor.messages import RecordsWaiting
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase, Policy, VirtualClock
 
 

@@ -18,7 +18,14 @@ from thespian.actors import ActorSystem
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.participants import STOCK
-from order_sagas.actors.services.payment_gateway import Approved, Charge, NoAnswer, Outcome, Refund
+from order_sagas.actors.services.payment_gateway import (
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    Refund,
+)
 from order_sagas.bridges.http import HttpServer
 from order_sagas.bridges.logs.doorbell import Doorbell, ring
 from order_sagas.bridges.logs.embedded import EmbeddedLog
@@ -35,9 +42,14 @@ from tests.support.waiting import TIMEOUT
 
 @attrs.define
 class Provider:
-    """A payment provider that approves charges, and does not answer refunds while it is down."""
+    """A payment provider that approves charges at once, and does not answer refunds while it is
+    down.
+
+    Refunds of orders whose ids begin with `frozen` are declined then.
+    """
 
     is_down: bool = False
+    frozen: str | None = None
     local: bool = attrs.field(default=True, init=False)
 
     def charge(self, charge: Charge) -> Outcome:
@@ -45,14 +57,17 @@ class Provider:
         return Approved(f"ch_{charge.key}")
 
     def refund(self, refund: Refund) -> Outcome:
-        """Approve the refund, or do not answer while the provider is down."""
-        return NoAnswer() if self.is_down else Approved(refund.charge_id)
+        """Approve the refund, or decline it or do not answer while the provider is down."""
+        if not self.is_down:
+            return Approved(refund.charge_id)
+        if self.frozen and refund.order_id.startswith(self.frozen):
+            return Declined("account_frozen", "ask the bank")
+        return NoAnswer()
 
 
 class Shop:
-    """A context manager that runs the shop. `quick` sets short deadlines.
-
-    With `history`, figures are stored every ten seconds.
+    """A context manager that runs the shop. `quick` sets short deadlines. With `history`, figures
+    are stored every ten seconds.
     """
 
     def __init__(
@@ -141,6 +156,10 @@ class Shop:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = self._client.post(f"{self.url}api/v1/{path}", json=body, headers=headers)
         return answer.raise_for_status().json()
+
+    def get(self, path: str) -> Any:
+        """Return what is behind a path of the API."""
+        return self._client.get(f"{self.url}api/v1/{path}").raise_for_status().json()
 
     def wait_for(self, order_id: str, token: str = "") -> None:
         """Wait until an order has ended, or its saga needs attention."""

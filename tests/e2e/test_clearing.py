@@ -26,7 +26,7 @@ def troubled(tmp_path):
     """Fifty orders whose payments cannot be refunded, for three causes; dead letters; a pause."""
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.load(PEN=1000)
-        shop.provider.is_down = True
+        shop.provider.is_down, shop.provider.frozen = True, "B-"
         missing = [{"sku": "INK", "quantity": 1, "unitPrice": 150}]
         undelivered = [f"A-{number:02}" for number in range(UNDELIVERED)]
         for order_id in undelivered:
@@ -81,7 +81,8 @@ def finished(page: Page, name: str):
 
 
 def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
-    """Each cause in its own way, while a pause ends, a token expires, an order comes twice."""
+    """Each cause is cleared in its own way, while a pause ends, a token expires, an order comes
+    twice."""
     page = open_page(troubled.url, who="")
     seen(page, "token")
     use_token(page, "os_wrong")
@@ -104,7 +105,11 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     # The first cause: the provider is back, and the group is retried in parts.
     troubled.provider.is_down = False
     group = groups(page).filter(has_text="out of stock")
-    expect(group).to_contain_text(f"{UNDELIVERED} {TIMES} place-order")
+    expect(group).to_contain_text(
+        f"{UNDELIVERED} {TIMES} undo of process payment: refund, outcome "
+        "unknown: the provider gave no answer, since "
+    )
+    expect(group).to_contain_text("place-order, compensated because: out of stock.")
     group.get_by_role("button", name="Retry all of place-order").click()
     dialog = page.get_by_role("dialog", name=f"Retry {UNDELIVERED} sagas")
     expect(dialog).to_contain_text("A-00, A-01")
@@ -114,14 +119,21 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     dialog.get_by_role("button", name="Retry", exact=False).dblclick()
     line = finished(page, f"Retry {UNDELIVERED} sagas")
     expect(line).to_have_count(1)
-    expect(line).to_contain_text(f"{UNDELIVERED} sagas: {UNDELIVERED} done")
+    expect(line).to_contain_text(f"{UNDELIVERED} sagas: {UNDELIVERED} cancelled")
     expect(groups(page)).to_have_count(2)
     seen(page, "group-retried")
     line.get_by_role("button", name="Dismiss").click()
 
     # The second cause: refunded by hand, so the step is skipped, with a reason.
     troubled.provider.is_down = True
-    group = groups(page).filter(has_text=f"{DAMAGED} {TIMES} place-order")
+    group = groups(page).filter(has_text=f"{DAMAGED} {TIMES} undo of process payment")
+    expect(group).to_contain_text("refund declined: account_frozen: ask the bank, since ")
+    group.get_by_role("button", name="Retry all of place-order").click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Retry {DAMAGED} sagas").click()
+    line = finished(page, f"Retry {DAMAGED} sagas")
+    expect(line).to_contain_text(f"{DAMAGED} still stuck")  # it did not help
+    seen(page, "group-still-stuck")
+    line.get_by_role("button", name="Dismiss").click()
     group.get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name=f"Skip {DAMAGED} sagas")
     dialog.get_by_role("button", name="Skip", exact=False).click()
@@ -140,13 +152,17 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     tokens.write_text(valid)
     dialog.get_by_role("button", name="Skip", exact=False).click()
     line = finished(page, f"Skip {DAMAGED} sagas")
-    expect(line).to_contain_text(f"{DAMAGED} done")
+    expect(line).to_contain_text(f"{DAMAGED} cancelled")
     line.get_by_role("button", name="Dismiss").click()
     expect(groups(page)).to_have_count(1)
 
     # The third: chosen in the list, and retried together.
     troubled.provider.is_down = False
     groups(page).get_by_role("link", name="Show them").click()
+    expect(page.get_by_label("Stuck because")).to_have_value(re.compile("gave no answer$"))
+    expect(page.locator(".orders tbody tr").first).to_contain_text(
+        "undo of process payment: refund"
+    )
     page.get_by_label("Choose C-00").check()
     expect(page.locator(".chosen")).to_contain_text("1 chosen")
     page.get_by_label("All on this page").check()
@@ -190,11 +206,12 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     page.goto(f"{troubled.url}#/actions?outcome=done")
     rows = page.locator(".log tbody tr")
     expect(rows).to_have_count(50)
+    expect(rows.filter(has_text="now cancelled")).not_to_have_count(0)
     page.get_by_label("Saga, letter or service").fill("place-order/B-03")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(rows).to_have_count(1)
-    expect(rows).to_contain_text("shop (page)")
-    expect(rows).to_contain_text("refunded by hand, says the provider")
+    expect(rows).to_have_count(2)  # it was retried before
+    expect(rows.first).to_contain_text("shop (page)")
+    expect(rows.first).to_contain_text("refunded by hand, says the provider")
     seen(page, "actions")
     page.goto(f"{troubled.url}#/")
     expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")

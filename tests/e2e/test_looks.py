@@ -33,7 +33,7 @@ def busy_shop(quick_shop):
 def settled(page, view):
     """Wait until the view has loaded its data."""
     words = {
-        "": "stuck in the undo of", "#/dead-letters": "No record is left",
+        "": "stuck in undo of", "#/dead-letters": "No record is left",
         "#/orders?sku=X": "No order is like that.", "#/actions": "Nobody has asked for anything",
         "#/definitions": "New sagas begin with this version", "#/history": "No audit was run",
     }  # fmt: skip

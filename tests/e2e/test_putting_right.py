@@ -34,7 +34,9 @@ def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
     """A skip without a reason is refused. After it the saga ends, with the reason in its
     history."""
     page = open_page(broken_shop.url)
-    expect(the_queue(page)).to_contain_text("A-1 stuck in the undo of process payment")
+    expect(the_queue(page)).to_contain_text(
+        "A-1 stuck in undo of process payment: refund, outcome unknown"
+    )
     expect(the_queue(page)).to_contain_text("out of stock")
     the_queue(page).get_by_role("button", name="Skip").click()
     dialog = page.get_by_role("dialog", name="Skip the undo of “process payment”")
@@ -65,6 +67,9 @@ def test_a_stuck_step_is_retried_after_its_cause_is_fixed(broken_shop, open_page
     expect(row).to_contain_text("undone")
     expect(page.locator(".saga-head .status")).to_have_text("cancelled")
     expect(page.locator(".story")).to_contain_text("retry by local: the provider is back")
+    attempts = page.get_by_role("table", name="Attempts").get_by_role("row")
+    again = attempts.filter(has_text="undo process payment").last
+    expect(again).to_contain_text(re.compile(r"attempt \d+\s*undone"))
 
 
 def test_all_stuck_sagas_are_retried_with_the_keyboard(broken_shop, open_page):
@@ -143,8 +148,8 @@ def test_stuck_orders_are_resolved_by_their_cause(quick_shop, open_page):
         quick_shop.order(f"A-{number}")  # nothing is in stock
     page = open_page(quick_shop.url)
     expect(the_groups(page)).to_have_count(1)
-    expect(the_groups(page)).to_contain_text("place-order: stuck in the undo of process payment")
-    expect(the_groups(page)).to_contain_text("out of stock, the oldest begun")
+    expect(the_groups(page)).to_contain_text("undo of process payment: refund, outcome unknown")
+    expect(the_groups(page)).to_contain_text("compensated because: out of stock")
     the_groups(page).get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name="Skip 3 sagas")
     expect(dialog).to_contain_text("A-0, A-1, A-2")
@@ -247,7 +252,7 @@ def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_pa
     broken_shop.put_raw("stock-events", failed, key="B-1")
     page = open_page(broken_shop.url)
     expect(page.locator("#attention-section .badge")).to_have_text("8")
-    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} place-order")
+    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} undo of process payment")
     expect(the_queue(page)).to_have_count(1)  # the sagas of the group are listed there
     page.get_by_label("Choose B-1").check()
     the_groups(page).get_by_role("checkbox").check()

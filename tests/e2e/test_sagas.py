@@ -13,6 +13,7 @@ from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.history import Figures, HistoryTable
 from tests.e2e.shop import Shop
 from tests.e2e.states import seen
+from tests.support.waiting import wait_until
 
 # All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -121,6 +122,36 @@ def test_each_event_shows_the_messages_sent_and_received(shop, open_page):
     page.get_by_role("button", name="Zoom in").click()
     page.get_by_role("button", name="Whole saga").click()
     expect(zoom).to_contain_text("All ")
+    page.keyboard.press("+")
+    expect(zoom).to_contain_text("after the start")
+    page.keyboard.press("0")
+    expect(zoom).to_contain_text("All ")
+    page.locator(".lane").last.hover()
+    page.mouse.wheel(0, -50)  # scrolls
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -50)
+    page.keyboard.up("Control")
+    expect(zoom).to_contain_text("after the start")
+
+
+def test_a_reply_that_comes_too_early_is_shown_while_it_is_kept(shop, open_page):
+    """With its order, on the overview; there is no such section while nothing is kept."""
+    page = open_page(shop.url)
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
+    expect(page.locator("#early-section")).to_be_hidden()
+    shop.put_raw("payment-events", '{"orderId": "A-1", "status": "PAYMENT_COMPLETED"}', key="A-1")
+    wait_until(lambda: shop.get("sagas/early")["count"], "the reply that is kept")
+    page.reload()
+    early = page.get_by_role("region", name="Early replies")
+    expect(early).to_contain_text("A-1 payment completed from payment-events kept since")
+    seen(page, "overview-early-reply")
+    shop.load(PEN=10)
+    shop.order("A-1")
+    shop.wait_for("A-1")
+    wait_until(lambda: not shop.get("sagas/early")["count"], "the reply that is delivered")
+    page.reload()
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
+    expect(early).to_be_hidden()
 
 
 def test_a_saga_shows_the_pause_that_it_waits_for(shop, open_page):

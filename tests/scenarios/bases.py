@@ -11,7 +11,8 @@ from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
 from order_sagas.bridges.processor.messages import RecordsWaiting
-from order_sagas.system.bootstrap import RunningSystem, start
+from order_sagas.system.bootstrap import start
+from order_sagas.system.running_system import RunningSystem
 from tests.support.embedded import EmbeddedSystem
 from tests.support.ports import free_port
 

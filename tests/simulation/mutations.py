@@ -39,6 +39,7 @@ from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.consumer_offsets import ConsumerOffsets
+from order_sagas.bridges.storage.order_numbers import OrderNumbers
 from order_sagas.bridges.storage.outbox_table import OutboxTable
 from order_sagas.bridges.storage.store import Store
 
@@ -347,18 +348,7 @@ def _(monkeypatch):
 
 @mutation("numbers of a failed transaction are kept", seeds=60)
 def _(monkeypatch):
-    right = Store.commit
-
-    def wrong(self, changes, now):
-        class Kept(dict[str, int]):
-            def clear(self):
-                pass
-
-        if not isinstance(self._numbers, Kept):
-            self._numbers = Kept(self._numbers)
-        return right(self, changes, now)
-
-    monkeypatch.setattr(Store, "commit", wrong)
+    monkeypatch.setattr(OrderNumbers, "forget", lambda self: None)
 
 
 # --- external calls -----------------------------------------------------------------------------

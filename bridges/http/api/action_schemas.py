@@ -37,6 +37,8 @@ class OperatorActionView(View):
     done_at: str | None
     approved_by: str
     """Who approved or rejected it."""
+    status: str | None = None
+    """The present status of the saga; null for other targets."""
 
 
 class OperatorActionPage(View):
@@ -47,11 +49,16 @@ class OperatorActionPage(View):
 
 
 class RequestProgress(View):
-    """How far a request has come: the number of its actions by outcome."""
+    """How far a request has come, and what became of its targets, in numbers of actions."""
 
     request: str
     count: int
     outcomes: dict[str, int]
+    """By outcome."""
+    refused: dict[str, int]
+    """Those that were refused, by reason."""
+    sagas: dict[str, int]
+    """Those that were done on a saga, by the present status of the saga."""
 
 
 class ApprovalReceipt(View):

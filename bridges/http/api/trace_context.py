@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.processor.observers import TRACEPARENT, TRACESTATE, tracestate_of
+from order_sagas.bridges.records.trace_context import TRACEPARENT, TRACESTATE, tracestate_of
 
 LONGEST_PARENT = 200
 """Maximum number of characters of a `traceparent` header; version 00 has 55."""

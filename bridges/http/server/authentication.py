@@ -62,7 +62,7 @@ class Access:
         caller = self._caller_of(headers)
         self._slow_down(caller.name if caller else f"@{address}")
         if caller is None and "authorization" in headers:
-            raise _unauthorized("the token is not known", ', error="invalid_token"')
+            raise unknown_token()
         return caller or ANONYMOUS
 
     def _slow_down(self, name: str) -> None:
@@ -82,10 +82,8 @@ class Access:
         return self._caller_of(headers) or ANONYMOUS
 
     def is_known(self, caller: Caller) -> bool:
-        """Return whether the caller's token is still accepted, with the same role."""
-        if self._tokens is None:
-            return caller == LOCAL
-        return self._tokens.is_known(caller)
+        """Return whether the caller's token, if it has one, is still accepted, with its role."""
+        return self._tokens is None or caller == ANONYMOUS or self._tokens.is_known(caller)
 
     def _caller_of(self, headers: Headers) -> Caller | None:
         assert self._tokens
@@ -125,6 +123,11 @@ def permit(caller: Caller, role: Role) -> None:
         raise _unauthorized("a bearer token is needed", "")
     may = "read" if caller.role & Role.READ else "submit orders"
     raise Problem(403, f"the token of {caller.name} may only {may}")
+
+
+def unknown_token() -> Problem:
+    """Return the problem 401 for a token that is not in the file, or not any more."""
+    return _unauthorized("the token is not known", ', error="invalid_token"')
 
 
 def _unauthorized(detail: str, more: str) -> Problem:

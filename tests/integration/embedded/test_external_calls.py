@@ -16,7 +16,8 @@ from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.processor.thread_pools import ThreadPools
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from tests.support.calls import HangingChannel
@@ -111,7 +112,7 @@ def test_a_hanging_mail_server_delays_no_charge_and_no_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its mails wait in the database, and the next start sends them."""
-    monkeypatch.setattr("order_sagas.bridges.processor.processor.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("order_sagas.bridges.processor.shutdown.DRAIN_SECONDS", 0.1)
     hanging = HangingChannel()
     try:
         system = shop.start(hanging)

@@ -8,9 +8,9 @@ from http.client import HTTPConnection
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
-from structlog.testing import capture_logs
 
 from order_sagas.system.telemetry.metrics_server import MOST, MetricsServer
+from tests.support.logged import captured_logs
 from tests.support.waiting import TIMEOUT
 
 
@@ -84,7 +84,7 @@ def test_with_tokens_a_scrape_needs_one(guarded: MetricsServer) -> None:
 
 def test_an_address_that_others_can_reach_is_warned_of() -> None:
     """Unless there are tokens."""
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         MetricsServer("0.0.0.0", 0, registry(), None).server_close()
         MetricsServer("0.0.0.0", 0, registry(), bool).server_close()
         MetricsServer("127.0.0.1", 0, registry(), None).server_close()

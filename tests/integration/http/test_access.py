@@ -1,5 +1,6 @@
 """Tokens, roles, rate limits, and requests that are refused without tokens."""
 
+import json
 import os
 
 import pytest
@@ -296,6 +297,25 @@ def test_a_token_file_of_the_same_size_and_time_is_read_again(system, tmp_path):
         after = client.get("/api/v1/stock").status_code
 
     assert (200, 401) == (before, after)
+
+
+def test_tokens_that_come_and_go_are_logged_by_name(system, tmp_path):
+    """Also one whose hash or role changes; neither token nor hash is logged."""
+    file = tokens_file(tmp_path)
+    was = file.read_text()
+    with serving(system.settings, token="os_read", tokens=file) as client:
+        for text in (
+            f'{was}\nnew = {{ role = "read", sha256 = "{hash_of("os_new")}" }}\n',
+            was.replace(hash_of("os_read"), hash_of("os_other")),
+        ):
+            file.write_text(text)
+            client.get("/api/v1/stock")
+
+    lines = [json.loads(line) for line in system.logged.lines if b"tokens_changed" in line]
+    assert [(["new"], []), (["reader"], ["new", "reader"])] == [
+        (line["added"], line["revoked"]) for line in lines
+    ]
+    assert b"os_" not in b"".join(system.logged.lines)
 
 
 def test_a_token_file_that_cannot_be_read_is_logged_once(system, tmp_path):

@@ -182,12 +182,26 @@ def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
     ] == [(letter["action"], letter["by"], letter["why"]) for letter in listed[:3]]
 
 
-def test_sagas_that_need_attention_are_grouped(operator, stuck):
-    """By definition, step and failure code: each group is the filter of an action."""
+def test_what_needs_attention_is_told_in_groups(operator, stuck):
+    """By definition, step, failure code and cause: each group is the filter of an action."""
     [group] = operator.get("/api/v1/sagas/groups").json()["groups"]
-    which = {name: group[name] for name in ("saga", "step", "code")}
+    cause = "refund, outcome unknown: the provider gave no answer"
+    which = {name: group[name] for name in ("saga", "step", "code", "cause")}
     listed = ask(operator, "/api/v1/sagas/actions", "retry", which, dryRun=True).json()
 
-    assert {"saga": "place-order", "step": "process payment", "code": "out_of_stock"} == which
+    nothing = ask(operator, "/api/v1/sagas/actions", "retry", {**which, "cause": "x"}, dryRun=True)
+
+    assert {
+        "saga": "place-order", "step": "process payment", "code": "out_of_stock", "cause": cause,
+    } == which  # fmt: skip
+    assert 0 == nothing.json()["count"]
+    found = [
+        operator.get("/api/v1/sagas", params={"cause": wanted}).json()["sagas"]
+        for wanted in ("", cause, "x")
+    ]
+    assert [4, 3, 0] == [len(each) for each in found]
+    assert [None, *[cause] * 3] == [saga["cause"] for saga in found[0]]
+    exported = operator.get("/api/v1/exports/sagas", params={"cause": cause, "format": "jsonl"})
+    assert 3 == len(exported.text.splitlines())
     assert group["count"] == listed["count"] == 3
     assert group["oldest"] == operator.get("/api/v1/sagas/place-order/A").json()["startedAt"]

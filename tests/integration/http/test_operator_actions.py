@@ -46,9 +46,11 @@ def test_the_response_to_an_action_links_to_its_result(operator, stuck, refunds_
     stuck.run()
 
     assert {"asked": 3} == before["outcomes"]
-    assert {"request": answer["request"], "count": 3, "outcomes": {"done": 3}} == operator.get(
-        where
-    ).json()
+    assert {
+        "request": answer["request"], "count": 3, "outcomes": {"done": 3}, "refused": {},
+        "sagas": {"CANCELLED": 3},
+    } == operator.get(where).json()  # fmt: skip
+    assert [("CANCELLED",)] * 3 == listed(operator, "status", request=answer["request"])
     assert [
         ("shop", "api", "resume", f"place-order/{order_id}", "the provider is back", "done")
         for order_id in "ABC"
@@ -58,8 +60,24 @@ def test_the_response_to_an_action_links_to_its_result(operator, stuck, refunds_
     assert 404 == operator.get(f"{ACTIONS}/requests/none").status_code
 
 
-def test_a_request_is_continued_in_parts(operator, stuck):
-    """Each part names its sagas; the request of another operator cannot be continued."""
+def test_what_a_retry_did_not_help_is_still_stuck(operator, stuck):
+    """What a saga refuses is counted by the reason; dead letters and services have no status."""
+    body = {"action": "resume", "filter": {}, "why": "perhaps"}
+    both = [operator.post(SAGAS, json=body).json()["request"] for _ in range(2)]
+    stuck.run()
+    stuck.advance(hours(5))
+    operator.post(LETTERS, json={"action": "replay", "filter": {"topic": "payment-events"}})
+    first, second = (operator.get(f"{ACTIONS}/requests/{each}").json() for each in both)
+
+    assert ({"done": 3}, {"NEEDS_ATTENTION": 3}) == (first["outcomes"], first["sagas"])
+    assert ({"refused": 3}, {"no step is stuck": 3}, {}) == (
+        second["outcomes"], second["refused"], second["sagas"],
+    )  # fmt: skip
+    assert [("replay", None)] == listed(operator, "action", "status", action="replay")
+
+
+def test_a_request_goes_on_in_parts(operator, stuck):
+    """A part names its sagas; another operator's request is not continued."""
     first = {"action": "resume", "filter": {"sagaIds": ["place-order/A", "place-order/C"]}}
     answer = operator.post(SAGAS, json=first).json()
     second = {"action": "resume", "filter": {"sagaIds": ["place-order/B"]}}

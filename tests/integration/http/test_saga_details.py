@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def test_a_wait_has_the_schemas_of_its_signals(tmp_path: Path) -> None:
         system.run()
         (wait,) = api.get(f"{SAGAS}/rent-car/r-9").json()["waits"]
         approve, reject = wait["signals"]
+        assert timedelta(days=2) == waited_for(wait)
         body = {next(iter(approve["schema"]["properties"])): "ada"}
         path = f"{SAGAS}/rent-car%2Fr-9/signals/{approve['message']}?why=she%20asked"
         sent = api.post(path, json=body, headers={"X-Operator": "ann"})
@@ -210,8 +212,14 @@ def test_a_child_and_its_parent_name_each_other(tmp_path: Path) -> None:
     assert (None, []) == (parent["parent"], child["children"])
 
 
-def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
-    """The holder, the waiting sagas, and the place of this saga."""
+def waited_for(wait: dict[str, Any]) -> timedelta:
+    """How long a saga waits at most, whatever it sends again meanwhile."""
+    since, until = (datetime.fromisoformat(wait[name]) for name in ("since", "deadline"))
+    return until - since
+
+
+def test_the_queue_of_a_lock_is_told(tmp_path: Path) -> None:
+    """Who has it, who waits, and the place of this saga."""
     with EmbeddedSystem(tmp_path, sagas=[exclusive()], services=HERE) as system:
         for order_id in "ABC":
             system.put(an_order(order_id))
@@ -224,6 +232,7 @@ def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ["B", "C"] == [each["orderId"] for each in lock["waiting"]]
     assert ["lock"] == [each["kind"] for each in last["waits"]]
+    assert timedelta(hours=2) == waited_for(last["waits"][0])
     assert (0, "reply") == (holder["lock"]["place"], holder["waits"][0]["kind"])
     assert last["definition"]["exclusive"]
     assert "lock" == last["definition"]["steps"][1]["kind"]

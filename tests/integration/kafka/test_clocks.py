@@ -5,13 +5,13 @@ import time
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import StartReader
-from tests.integration.kafka.owners import RecordingOwner
+from tests.integration.kafka.owners import NotingOwner
+from tests.support.logged import captured_logs
 
 pytestmark = pytest.mark.kafka
 
@@ -34,7 +34,7 @@ def test_a_broker_that_sets_timestamps_reports_its_clock(
     admin.close()
     writer = TopicWriter(connection, clocks=ClockWatch(lambda: time.time() + ahead))
     writer.start(topics)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         writer.publish([Outgoing(topics[0], 0, b"k", b"v")]).wait(20)
         writer.close()
 
@@ -51,8 +51,8 @@ def test_a_clock_that_is_ahead_is_detected_by_readers(
     later = int((time.time() + 3600) * 1000)
     producer.send(topics[0], b"v", partition=0, timestamp_ms=later).get(20)
     producer.close()
-    with capture_logs() as lines:
-        owner = RecordingOwner()
+    with captured_logs() as lines:
+        owner = NotingOwner()
         start_reader(owner)
         owner.wait_for_records(1)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
+from structlog.testing import capture_logs
 
 from order_sagas.bridges.kafka import (
     KafkaClientError,
@@ -33,8 +34,9 @@ def any_writer(
         batch_bytes=20_000,
         metadata_timeout=1.0,
     )
-    writer.start(topics)
-    assert writer.sends_whole_batches == request.param
+    with capture_logs() as lines:
+        writer.start(topics)
+    assert [request.param] == [each["whole_batches"] for each in lines if "whole_batches" in each]
     yield writer
     writer.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from examples.returns import RETURN_GOODS, Desk, Shelf, Till
+from order_sagas.actors.entities import Order
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import NewerDatabaseError, OldDatabaseError, StoreError
@@ -18,12 +19,13 @@ from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.operations import PauseOperations, pauses_that_last
 from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
-from order_sagas.bridges.storage import queries
+from order_sagas.bridges.storage import keywords, queries
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.deferred import INTAKE
-from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST
+from order_sagas.bridges.storage.migrations import FIRST, MIGRATIONS, NEWEST, version_14
 from order_sagas.bridges.storage.preparation import migrate, plan, version_of
 from order_sagas.bridges.storage.reading import reading
+from order_sagas.bridges.storage.search import Search, search_orders
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.bootstrap import open_store
 from order_sagas.system.order_app import APP
@@ -159,6 +161,27 @@ def test_pruned_orders_and_used_keys_are_known(former) -> None:
     assert [("saga.started", ""), ("saga.step_completed", "process payment")] == [
         (entry.event, entry.step) for _, progress in kept["sagas"] for entry in progress.history[:2]
     ]
+
+
+def test_every_order_is_found_by_its_skus(former, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of SKUs has those of the orders that were stored before there was one."""
+    monkeypatch.setattr(version_14, "BLOCK", 3)
+    monkeypatch.setattr(version_14, "CHUNK", 2)
+    monkeypatch.setattr(keywords, "BLOCK", 3)
+    migrated(former)
+    with contextlib.closing(Store(former, Registry(()), PARTITIONS)) as store:
+        orders = [each for each in store.all_of(Order) if isinstance(each, Order)]
+    skus = {line.sku for order in orders for line in order.lines}
+    found = {}
+    with reading(former) as db:
+        for sku in skus:
+            found[sku] = {row["order_id"] for row in search_orders(db, Search(sku=sku), 99).rows}
+
+    assert len(skus) > 1
+    assert {
+        sku: {each.order_id for each in orders if sku in {line.sku for line in each.lines}}
+        for sku in skus
+    } == found
 
 
 def test_dead_letters_can_be_read_and_replayed(former, tmp_path) -> None:

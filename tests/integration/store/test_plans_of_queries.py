@@ -22,13 +22,15 @@ from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.operations.pauses import pauses_that_last
 from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.operations.selection import SagaFilter, choose
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries, search
 from order_sagas.bridges.storage.deadlines import deadlines
+from order_sagas.bridges.storage.keywords import BLOCK, keyword_number
 from order_sagas.bridges.storage.lag import dead_letter_records, lag_of_topics
 from order_sagas.bridges.storage.operator_action_queries import (
     ActionFilter,
     actions_page,
-    progress,
+    results,
 )
 from order_sagas.bridges.storage.order_records import records_around
 from order_sagas.bridges.storage.outbox_table import SUBMITTED
@@ -56,6 +58,8 @@ HISTORY = (
     "FROM numbers WHERE n % 2 = 0",
     "INSERT INTO notifications SELECT n, 'h-' || n, 'SENT', 'completed', 'c', '', '', 1, 1, '', 1 "
     "FROM numbers WHERE n % 2 = 0",
+    f"INSERT INTO order_keywords SELECT DISTINCT n / {BLOCK}, {keyword_number('PEN')}, 0 "
+    "FROM numbers",
     "INSERT INTO pruned SELECT n, 'COMPLETED', '', 1, 1 FROM numbers WHERE n % 2 = 1",
     "INSERT INTO log (topic, partition, key, value, handled, appended_at) SELECT 'order-events', "
     "n % 4, NULL, NULL, n % 2, 1 FROM numbers",
@@ -97,15 +101,16 @@ SEARCHES = {
     "version": Search(version=3),
     "beginning": Search(prefix="r-1", sku="PEN"),
     "customer": Search(customer="r", statuses=("CREATED",)),
+    "SKU": Search(sku="NONE"),
     "start": Search(started_to=-1e6),
     "end": Search(ended_from=3.0),
 }
 """Queries that use an index."""
 WINDOWS = {
-    "SKU": Search(sku="NONE"),
-    "beginning of many": Search(prefix="h-", sku="NONE"),
-    "amount of many": Search(amount_from=0, sku="NONE"),
-    "end of many": Search(ended_from=0.0, sku="NONE"),
+    "SKU of many": Search(sku="PEN", currency="NONE"),
+    "beginning of many": Search(prefix="h-", currency="NONE"),
+    "amount of many": Search(amount_from=0, currency="NONE"),
+    "end of many": Search(ended_from=0.0, currency="NONE"),
     "status of many": Search(statuses=("COMPLETED",), reason="NONE"),
 }
 """Searches in windows."""
@@ -136,7 +141,7 @@ QUESTIONS = {
     "messages of an order": Asked(lambda db: records_around(db, "h-10", ["h-10"], [1e6])),
     "operators' actions": Asked(lambda db: actions_page(db, ActionFilter(), 20)),
     "operators' actions on a saga": Asked(lambda db: actions_page(db, ActionFilter("", "x"), 20)),
-    "a request's progress": Asked(lambda db: progress(db, "x")),
+    "a request's progress": Asked(lambda db: results(db, "x")),
     "sagas": Asked(lambda db: queries.sagas_of(db, (), 20)),
     **{
         f"sagas {status}": Asked(partial(queries.sagas_of, statuses=(status,), limit=20))
@@ -145,7 +150,7 @@ QUESTIONS = {
     "a page of sagas": Asked(lambda db: queries.sagas_page(db, ("COMPLETED",), 20, (700, "x"))),
     "the oldest deadlines": Asked(lambda db: queries.oldest(db, 10)),
     "attention": Asked(lambda db: queries.needing_attention(db, 10)),
-    "groups": Asked(lambda db: queries.attention_groups(db, 10)),
+    "stuck": Asked(lambda db: list(stuck_sagas(db, Registry([PLACE_ORDER])))),
     "how many need attention": Asked(queries.attention_count),
     "in flight": Asked(queries.in_flight),
     "deadlines": Asked(lambda db: deadlines(db, 1e9)),

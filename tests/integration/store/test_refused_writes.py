@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import Order, Payment
+from order_sagas.actors.messages import PaymentFailed
 from order_sagas.actors.sagas import minutes
+from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGateway
 from order_sagas.bridges.errors import UnstorableError
 from order_sagas.bridges.records.dead_letter import ABOUT
 from order_sagas.bridges.records.record import Outgoing
@@ -190,3 +192,20 @@ def test_values_that_are_out_of_range_are_unstorable(
         system.store.try_writes([order], [])
     system.store.try_writes([Order(order_id="o-1", status="CREATED")], [])
     assert [] == system.all_of(Order)
+
+
+@EVERY
+def test_a_failure_may_have_a_long_code_and_reason(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Services of others word them. What an index of PostgreSQL holds is limited."""
+    url = None if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    rng = random.Random(1)
+    reason, code = (rng.randbytes(20_000).hex() for _ in range(2))
+    silent = SimulatedGateway(silence=Silence(rate=1.0, where="payment"))
+    with EmbeddedSystem(tmp_path, database=url, gateway=silent) as system:
+        put(system, "o-1")
+        system.put(PaymentFailed(order_id="o-1", code=code, reason=reason))
+
+        assert "CANCELLED" == system.status("o-1")
+        assert [] == letters(system)

@@ -96,7 +96,7 @@ def test_a_worker_prunes_its_own_shards_and_keeps_the_sums(store, database) -> N
         left(store, t) for t in ("sagas", "reservations", "pruned", "stock_loads")
     )
     assert [("main", "PEN", 12)] == [*store.db.rows("SELECT * FROM pruned_goods", ())]
-    assert {"a"} == store.pruned(["a", "x"])
+    assert {"a"} == store.orders.pruned(["a", "x"])
     with reading(database) as db:
         assert [] == examine(ledger_of(db), [PLACE_ORDER], ended=True).violations
 
@@ -117,7 +117,7 @@ def test_a_worker_does_not_store_a_pruned_order_again(store, database) -> None:
     """It had read the order before it was pruned by hand, through another connection."""
     claim = store.claim(["log"], [*range(PARTITIONS)])
     complete(store, claim, "a")
-    payment = store.load(Payment, [*store.numbers(["a"]).values()])["a"]
+    payment = store.load(Payment, [*store.orders.of(["a"]).values()])["a"]
     by_hand = Store(database, Registry([PLACE_ORDER]), PARTITIONS)
     prune(by_hand, None)
     by_hand.close()

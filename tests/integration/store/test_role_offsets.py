@@ -141,7 +141,7 @@ FORMER = [
 
 LATER = (
     "saga_versions", "early_replies", "schedules", "topic_ids", "saga_starts", "operator_actions",
-    "history", "audits", "outbox_events",
+    "history", "audits", "outbox_events", "order_keywords",
 )  # fmt: skip
 """The tables that migrations after version 4 create."""
 LATER_INDEXES = (

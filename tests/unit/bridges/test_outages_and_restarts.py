@@ -3,7 +3,7 @@
 import pytest
 
 from order_sagas.actors.sagas.outages import Outages
-from order_sagas.bridges.outage_journal import OutageJournal
+from order_sagas.bridges.storage.outage_journal import OutageJournal
 from order_sagas.bridges.storage.outages import Outage
 from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 

@@ -1,10 +1,5 @@
 """Completion of commands, options, ids and names, as shells ask for it."""
 
-import os
-import shutil
-import subprocess
-import sys
-
 import pytest
 from click.testing import CliRunner
 
@@ -192,38 +187,3 @@ def test_the_protocol_of_click_works_too(stuck, words) -> None:
     result = CliRunner().invoke(main, prog_name=PROGRAM, env=env)
 
     assert (0, "plain,done-1\n") == (result.exit_code, result.stdout)
-
-
-ASK = """
-source <(order-sagas completion bash)
-COMP_LINE=$1 COMP_POINT=${#1} COMP_WORDS=($1) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_order_sagas_completion order-sagas
-printf '%s\n' "${COMPREPLY[@]}"
-"""
-
-
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_bash_completes_with_the_script(stuck, tmp_path) -> None:
-    """The real one, with the program as a process. Words with spaces and colons stay whole."""
-    program = tmp_path / "bin" / PROGRAM
-    program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\nfrom order_sagas.system.cli.main import main\nmain()\n"
-    )
-    program.chmod(0o700)
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
-    del env["ORDER_SAGAS_DATABASE"]
-
-    def ask(line):
-        asked = subprocess.run(
-            ["bash", "--norc", "-c", ASK, "bash", line],
-            env=env, cwd=tmp_path, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert "" == asked.stderr
-        return asked.stdout.splitlines()
-
-    database = f"--database {stuck.settings.database}"
-    assert ["stuck\\ 2", "stuck-1"] == ask(f"order-sagas show {database} stu")
-    assert ["process\\ payment"] == ask("order-sagas skip --step pr")
-    assert ["unpause"] == ask("order-sagas unp")

@@ -37,7 +37,15 @@ def test_the_version_is_printed(run):
         ("show", "o-1"),
         ("stock", "show"),
         ("cancel", "o-1", "--why", "x"),
+        ("pause", "stock", "--why", "x"),
+        ("unpause", "stock"),
+        ("signal", "place-order/o-1", "X"),
+        ("dead-letters", "replay", "--all"),
+        ("actions", "approve", "1"),
+        ("deadlines", "repair"),
+        ("prune", "--older-than", "9d"),
     ],
+    ids=lambda args: args[0],
 )
 def test_a_missing_database_is_an_error_and_is_not_created(run, tmp_path, args):
     """A mistyped path must not look like an empty system."""
@@ -55,6 +63,16 @@ def test_a_file_that_is_no_database_is_an_error_of_one_line(run, tmp_path):
     result = run("orders", "--database", f"sqlite:///{tmp_path / 'photo.db'}")
 
     assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
+    assert str(tmp_path / "photo.db") in result.stderr
+
+
+@pytest.mark.parametrize("args", [("orders",), ("pause", "stock", "--why", "x")])
+def test_a_database_that_cannot_be_opened_is_named(run, tmp_path, args):
+    """Here it is a directory."""
+    result = run(*args, "--database", f"sqlite:///{tmp_path}")
+
+    assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
+    assert str(tmp_path) in result.stderr
 
 
 def test_a_different_number_of_partitions_is_refused(run, system):

@@ -90,8 +90,13 @@ def test_problems_are_listed_first(tmp_path, system, run, run_json) -> None:
     (gone, _) = run_json("dead-letters", "list")
     run("dead-letters", "discard", gone["number"], "--why", "a test")
     run("pause", "stock", "--why", "counting")
-    found, first = run_json("status"), run("status").stdout.splitlines()[0]
+    found, shown = run_json("status"), run("status").stdout
+    first = shown.splitlines()[0]
+    [group] = found["needsAttention"]["groups"]
+    cause = "refund, outcome unknown: the provider gave no answer"
 
+    assert (2, "out_of_stock", cause) == (group["count"], group["code"], group["cause"])
+    assert f"2 x place-order, undo of process payment: {cause}, since" in " ".join(shown.split())
     assert (2, "2023-11-14T22:13:20.000Z") == (
         found["needsAttention"]["sagas"], found["needsAttention"]["oldest"],
     )  # fmt: skip

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.logs import doorbell
 from order_sagas.bridges.logs.doorbell import Doorbell, ring
+from tests.support.logged import captured_logs
 from tests.support.users import as_nobody, needs_root
 
 
@@ -163,7 +163,7 @@ def test_a_socket_that_cannot_be_created_is_logged_once(beside, monkeypatch):
     monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
     ((directory, name, _),) = only
     (directory / f"{name}{os.getpid()}").mkdir()
-    with capture_logs() as logged, listening(beside, look_every=0.01) as (_, heard):
+    with captured_logs() as logged, listening(beside, look_every=0.01) as (_, heard):
         assert ["look"] * 2 == [heard.get(timeout=10) for _ in range(2)]
 
     assert ["doorbell.not_bound"] == [line["event"] for line in logged]
@@ -217,7 +217,7 @@ def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, mon
     squat(directory)
     only = [place for place in doorbell._places(database) if place[0] == directory]
     monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
-    with capture_logs() as logged, listening(database, look_every=0.01) as (_, heard):
+    with captured_logs() as logged, listening(database, look_every=0.01) as (_, heard):
         stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         stranger.bind(str(directory / f"{only[0][1]}1"))
 

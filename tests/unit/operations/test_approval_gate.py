@@ -129,6 +129,30 @@ def test_a_record_that_waits_already_does_not_wait_twice(system):
     assert [("pending",)] == logged(system, "outcome")
 
 
+def test_another_command_under_the_id_of_one_that_waits_waits_too(system):
+    """In the same batch or in a later one; none is lost, and none takes the place of the other."""
+    system.put(order("C", 70_000))
+    first, *others = (cancel(each, event_id="operator/a/1") for each in ("B", "C", "C"))
+    system.put(first, others[0])
+    system.put(others[1])
+
+    assert ["place-order/B", "place-order/C", "place-order/C"] == [
+        target for target, outcome in logged(system, "target", "outcome") if outcome == "pending"
+    ]
+    assert 3 == len({*logged(system, "event_id")})
+
+
+def test_another_command_under_the_id_of_one_that_was_asked_for_waits_apart(system):
+    """What is approved later is what was asked for."""
+    SagaOperations(system.settings.database, system.parts.registry, clock=system.clock).send(
+        [cancel("B")], system.log
+    )
+    [(asked,)] = logged(system, "event_id")
+    system.put(cancel("B", by="eve", event_id=asked))
+
+    assert [("ada", "pending"), ("eve", "pending")] == logged(system, "by", "outcome")
+
+
 def test_a_batch_that_is_rolled_back_holds_its_command_when_it_is_read_again(system):
     """The row is stored with the offset of the record, or neither is."""
     SagaOperations(system.settings.database, system.parts.registry, clock=system.clock).send(

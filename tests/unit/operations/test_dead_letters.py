@@ -9,13 +9,11 @@ from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
 from order_sagas.bridges.logs.log_writer import HEAD, MARK
 from order_sagas.bridges.operations import dead_letters
 from order_sagas.bridges.operations.dead_letters import (
-    SHOWN,
     DeadLetterError,
-    DeadLetterFilter,
     DeadLetterOperations,
     DeadLetterReader,
-    Mark,
 )
+from order_sagas.bridges.operations.letters import SHOWN, DeadLetterFilter, Mark
 from order_sagas.bridges.records.dead_letter import ABOUT, LONGEST_ERROR, dead_letter
 from order_sagas.bridges.records.record import Record
 

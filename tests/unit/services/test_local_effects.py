@@ -154,7 +154,7 @@ def test_a_subclass_may_override_take_back() -> None:
     assert ("UNDONE", "", 7) == (known.status, known.title, known.shelf)
 
 
-class Needy(LocalEffect, kw_only=True):
+class Needy(LocalEffect):
     """Has a field without a default."""
 
     table = "needy"

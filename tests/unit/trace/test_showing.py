@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +14,7 @@ from rich.console import Console
 from order_sagas.system.cli.trace import trace_command
 from order_sagas.system.trace import Timeline, render_mermaid, render_text, timeline_fields
 from order_sagas.system.trace.phrases import duration
+from tests.support.cli import COMMAND, environment
 from tests.unit.trace.lines import COMPENSATED, PAID, STARTED, line
 
 
@@ -210,3 +214,20 @@ def test_a_directory_without_logs_is_told_apart_from_none(trace, tmp_path):
     assert "there are no log files there yet" in empty.stderr
     assert "there is no such directory" in missing.stderr
     assert (1, 1) == (empty.exit_code, missing.exit_code)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything"
+)
+def test_a_directory_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path):
+    """As for who is no member of the group of the files."""
+    logs = tmp_path / "logs"
+    logs.mkdir(mode=0)
+    rights = "-dac_override,-dac_read_search"
+    less = ["setpriv", "--bounding-set", rights, "--inh-caps", rights]
+    done = subprocess.run(
+        [*(less if os.geteuid() == 0 else []), *COMMAND, "trace", "o-1", "--log-dir", str(logs)],
+        env=environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (1, f"Error: Permission denied: {logs}\n") == (done.returncode, done.stderr)
