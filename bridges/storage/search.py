@@ -1,10 +1,10 @@
 """Finds orders and sagas by stored values, the newest first.
 
-If an index says that few rows meet one of the conditions, only these are looked at, and the answer
-is complete. Otherwise the history is searched in windows, from the newest one on: what many rows
-meet is found soon. The windows of a SKU are only of the blocks that may have it
-(`storage.keywords`). After BUDGET seconds no further window is begun. The next search goes on
-below, so a search may find nothing and still not be over; `Found.after` says so.
+If an index shows that few rows meet one of the conditions, only these are read, and the answer is
+complete. Otherwise the history is searched in windows, from the newest one on: a condition that
+many rows meet is found soon. The windows of a SKU are only of the blocks that may have it
+(`storage.keywords`). After BUDGET seconds no further window is begun. The next search continues
+below, so a search may find nothing and still be incomplete; `Found.after` says so.
 """
 
 import time

@@ -152,7 +152,7 @@ def start_command(
     started: list[dict[str, Any]] = []
     refused = 0
     done = partial(_interrupted, started)
-    with told_if_interrupted(done), open_log(settings, new=True) as log:
+    with report_if_interrupted(done), open_log(settings, new=True) as log:
         starts = SagaStarts(log, saga)
         for chunk in _chunks(given, saga.starts_on, where):
             messages = [message for _, message in chunk if message]

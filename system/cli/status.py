@@ -183,7 +183,7 @@ def look(settings: Settings) -> Look:
     lost: list[str] = []
     with queries.reading(settings.database) as db:
         in_flight, attention = queries.in_flight(db), queries.attention_count(db)
-        # The app is loaded only if there is something to look at.
+        # The app is loaded only if it is needed.
         stuck = groups_of(stuck_sagas(db, registry_of(settings))) if attention[0] else []
         pauses, early = pauses_that_last(db), queries.early_count(db)
         now = time.time()
@@ -203,8 +203,8 @@ def look(settings: Settings) -> Look:
     if not (pid or runs or settings.kafka):
         waits = stopped(in_flight - attention[0], sum(lag.topics.values()) if lag else 0)
     return Look(
-        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, cards, problems, lost,
-        full_disks(settings), len(far), early, waits,
+        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, registrations,
+        problems, lost, full_disks(settings), len(far), early, waits,
     )  # fmt: skip
 
 

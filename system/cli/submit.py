@@ -118,7 +118,7 @@ def submit_command(
         _show_total(total, tally, as_json)
         ctx.exit(1 if tally.refused else 0)
     done = partial(_interrupted, tally)
-    with told_if_interrupted(done), open_log(settings, new=True) as log:
+    with report_if_interrupted(done), open_log(settings, new=True) as log:
         intake = Intake(log, lost=log_access(settings).lost_orders())
         stream = _open(file)
         try:

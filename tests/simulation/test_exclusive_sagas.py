@@ -97,7 +97,7 @@ def test_grants_that_come_twice_or_after_the_release_change_nothing() -> None:
     assert () == lock.claims
 
 
-def passes_on_whoever_releases(
+def releases_for_any_saga(
     self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
 ) -> Answer:
     """Take the lock from its holder, also when it is a waiting saga that releases."""
@@ -137,7 +137,7 @@ def grants_only_once(
     return LockService.acquire(self, lock, command, now)
 
 
-def keeps_claims_in_memory(
+def keeps_claims_only_in_memory(
     self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
 ) -> Answer:
     """Lose the grants in a crash."""
@@ -150,10 +150,10 @@ def keeps_claims_in_memory(
 @pytest.mark.parametrize(
     ("message", "wrong", "broken"),
     [
-        (ReleaseLock, passes_on_whoever_releases, "one saga at a time"),
-        (ReleaseLock, forgets_who_waits, "who waits stays in the queue"),
-        (AcquireLock, forgets_who_released, "no lock after the end"),
-        (AcquireLock, keeps_claims_in_memory, "one saga at a time"),
+        (ReleaseLock, releases_for_any_saga, "one saga at a time"),
+        (ReleaseLock, drops_the_queue, "who waits stays in the queue"),
+        (AcquireLock, drops_former_holders, "no lock after the end"),
+        (AcquireLock, keeps_claims_only_in_memory, "one saga at a time"),
         (AcquireLock, grants_only_once, "who is granted the lock goes on"),
     ],
 )

@@ -182,7 +182,7 @@ def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
     ] == [(letter["action"], letter["by"], letter["why"]) for letter in listed[:3]]
 
 
-def test_what_needs_attention_is_told_in_groups(operator, stuck):
+def test_sagas_that_need_attention_are_grouped(operator, stuck):
     """By definition, step, failure code and cause: each group is the filter of an action."""
     [group] = operator.get("/api/v1/sagas/groups").json()["groups"]
     cause = "refund, outcome unknown: the provider gave no answer"

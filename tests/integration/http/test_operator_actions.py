@@ -76,8 +76,8 @@ def test_what_a_retry_did_not_help_is_still_stuck(operator, stuck):
     assert [("replay", None)] == listed(operator, "action", "status", action="replay")
 
 
-def test_a_request_goes_on_in_parts(operator, stuck):
-    """A part names its sagas; another operator's request is not continued."""
+def test_a_request_is_continued_in_parts(operator, stuck):
+    """Each part names its sagas; the request of another operator cannot be continued."""
     first = {"action": "resume", "filter": {"sagaIds": ["place-order/A", "place-order/C"]}}
     answer = operator.post(SAGAS, json=first).json()
     second = {"action": "resume", "filter": {"sagaIds": ["place-order/B"]}}

@@ -218,8 +218,8 @@ def waited_for(wait: dict[str, Any]) -> timedelta:
     return until - since
 
 
-def test_the_queue_of_a_lock_is_told(tmp_path: Path) -> None:
-    """Who has it, who waits, and the place of this saga."""
+def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
+    """The holder, the waiting sagas, and the place of this saga."""
     with EmbeddedSystem(tmp_path, sagas=[exclusive()], services=HERE) as system:
         for order_id in "ABC":
             system.put(an_order(order_id))

@@ -10,7 +10,7 @@ from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 from tests.support.logged import captured_logs
 
 pytestmark = pytest.mark.kafka
@@ -52,7 +52,7 @@ def test_a_clock_that_is_ahead_is_detected_by_readers(
     producer.send(topics[0], b"v", partition=0, timestamp_ms=later).get(20)
     producer.close()
     with captured_logs() as lines:
-        owner = NotingOwner()
+        owner = RecordingOwner()
         start_reader(owner)
         owner.wait_for_records(1)
 

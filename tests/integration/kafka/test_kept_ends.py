@@ -24,7 +24,7 @@ def local_ports(connection: KafkaConnection) -> set[int]:
 def test_ends_are_read_on_connections_that_stay_open(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """None is opened for a later question; all are closed at the end."""
+    """No connection is opened for a later read; all are closed at the end."""
     record = Outgoing(topics[0], 2, b"k", b"v")
     writer.publish([record]).wait(20)  # so that it opens no connection any more
     others = local_ports(connection)

@@ -34,8 +34,8 @@ def test_a_clock_that_differs_is_logged_with_the_difference(
 
 
 @pytest.mark.postgres
-def test_a_clock_that_is_right_is_not_warned_of(db: Connection) -> None:
-    """What a query takes is no difference."""
+def test_an_accurate_clock_is_not_logged(db: Connection) -> None:
+    """The duration of the query does not count as a difference."""
     with captured_logs() as lines:
         warn_of_clock(db)
 

@@ -63,7 +63,7 @@ BAD = (
 
 def test_many_violations_are_counted_and_the_first_are_shown(audit, system):
     """On the terminal and in JSON; JSON Lines have all of them, and nothing else."""
-    spoil(system, BAD.format(LISTED + 5))
+    corrupt(system, BAD.format(LISTED + 5))
 
     text, document, lines = audit(), audit("--json"), audit("--json-lines")
     (check,) = [each for each in json.loads(document.stdout)["checks"] if each["violations"]]
@@ -80,7 +80,7 @@ def test_many_violations_are_counted_and_the_first_are_shown(audit, system):
 
 def test_what_is_violated_takes_no_memory_but_for_the_first(system):
     """Neither the rows nor the violations are all in memory, however bad the books are."""
-    spoil(system, BAD.format(30_000))
+    corrupt(system, BAD.format(30_000))
     peaks = []
     with reading(system.settings.database, limited=False) as db:
         for keep in (10, None):

@@ -76,7 +76,7 @@ def test_submitting_a_pruned_order_again_reports_its_outcome(
 
 
 @pytest.mark.parametrize("written", ["", "soon", "-1d", "30 days", "90", "9 "])
-def test_a_duration_that_is_none_is_refused(books, run, written) -> None:
+def test_an_invalid_duration_is_refused(books, run, written) -> None:
     """Nothing is deleted by mistake."""
     said = run("prune", "--older-than", written)
 
