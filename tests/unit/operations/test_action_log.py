@@ -173,6 +173,7 @@ def test_the_statuses_of_very_many_sagas_are_read(system):
     many = [f"place-order/{number}" for number in range(2000)]
     with reading(system.settings.database) as db:
         raw = db.connection.driver_connection
+        assert raw
         raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1999)
         found = saga_statuses(db, [*many, "place-order/A", *many, "place-order/B"])
 
