@@ -7,13 +7,11 @@ Amounts of money are in minor units of their currency, times in seconds since th
 from collections.abc import Iterable
 from typing import ClassVar
 
-import msgspec
-
-from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.frozen_struct import FrozenStruct
 from order_sagas.actors.messages import MAIN, OrderLine
 
 
-class Entity(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, gc=False):
+class Entity(FrozenStruct, gc=False):
     """Base class of all entities.
 
     An entity whose key is `("order_id",)` belongs to the shard of its order.

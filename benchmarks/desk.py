@@ -200,6 +200,7 @@ def questions(count: int) -> dict[str, str]:
     return {
         "overview: groups": "api/v1/sagas/groups",
         "overview: retrying": "api/v1/sagas/retrying",
+        "overview: early replies": "api/v1/sagas/early?limit=5",
         "overview: approvals": "api/v1/operator-actions?outcome=pending&limit=6",
         "dead letters": "api/v1/dead-letters?limit=50",
         "dead letters: groups": "api/v1/dead-letters/groups",
@@ -226,6 +227,7 @@ def questions(count: int) -> dict[str, str]:
         "orders: prefix, SKU": f"{search}prefix=o-1&sku=SKU-1",
         "orders: step": f"{search}step=process%20payment",
         "sagas: stuck": "api/v1/sagas?status=NEEDS_ATTENTION&limit=50",
+        "sagas: stuck for a cause": "api/v1/sagas?status=NEEDS_ATTENTION&cause=no%20answer",
         "sagas: version": "api/v1/sagas?version=7&limit=50",
         "sagas: version of many, reason": "api/v1/sagas?version=1&reason=nothing&limit=50",
         "sagas: ended": "api/v1/sagas?endedFrom=2999-01-01&limit=50",

@@ -12,7 +12,7 @@ from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.body_schemas import order_body
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter, read_endpoint
 from order_sagas.bridges.http.api.idempotency_key import (
     client_key,
     former_order_id_for,
@@ -26,7 +26,7 @@ from order_sagas.bridges.http.api.schemas import OrderPage, OrderView, Receipt
 from order_sagas.bridges.http.api.search_params import OF_ORDERS, order_search
 from order_sagas.bridges.http.api.trace_context import in_trace_of
 from order_sagas.bridges.http.config import HttpOptions
-from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field
+from order_sagas.bridges.http.problems import FieldError, Problem, wrong_field, wrong_parameter
 from order_sagas.bridges.http.server.authentication import LOCAL
 from order_sagas.bridges.http.server.caller_slots import CallerSlots
 from order_sagas.bridges.http.server.request_threads import in_thread
@@ -62,7 +62,10 @@ _HEADERS = (
 
 
 class OrderRoutes:
-    """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
+    """Endpoints of orders.
+
+    New orders are stored through `PendingOrders`; reads go to the database.
+    """
 
     def __init__(
         self,
@@ -94,19 +97,15 @@ class OrderRoutes:
                 body=order_body(),
                 problems=ANY_REQUEST | {409},
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List orders, the newest first",
-                {200: OrderPage},
-                (
-                    query.status_parameter(ORDER_STATUSES),
-                    *OF_ORDERS,
-                    query.LIMIT,
-                    query.AFTER_NUMBER,
-                ),
+                OrderPage,
+                query.status_parameter(ORDER_STATUSES),
+                *OF_ORDERS,
+                query.LIMIT,
+                query.AFTER_NUMBER,
             ),
             Endpoint(
                 "GET",
@@ -145,7 +144,7 @@ class OrderRoutes:
             status = 201 if verdict is Verdict.ACCEPTED else 200
             where = f"{PATH}/{quote(order.order_id, safe='')}"
             return answer(Receipt(order_id=order.order_id), status, {"Location": where})
-        raise _REFUSED[verdict]
+        raise _refused(verdict)
 
     def _read_secret(self) -> bytes:
         with self._open_log() as log:
@@ -167,7 +166,7 @@ class OrderRoutes:
                 await self._ends.wait(order_id, seconds)
             found = await in_thread(self._reader.order, order_id)
         if found is None:
-            raise _UNKNOWN
+            raise _unknown()
         return answer(found)
 
     async def _check_submitter(self, caller: Caller, order_id: str) -> None:
@@ -175,21 +174,20 @@ class OrderRoutes:
         if caller.role & Role.READ:
             return
         if await in_thread(self._reader.submitter, order_id) != caller.name:
-            raise _UNKNOWN
+            raise _unknown()
 
 
-_UNKNOWN = Problem(404, "there is no order of this id")
+# Made for each request: an exception that is raised again and again keeps the frames of them all.
+def _unknown() -> Problem:
+    return Problem(404, "there is no order of this id")
 
 
-_REFUSED = {
-    Verdict.CONFLICT: Problem(409, "the order id is taken by an order with other content"),
-    Verdict.KEY_REUSED: Problem(
-        422,
-        "the Idempotency-Key was used with another body",
-        errors=[FieldError("it was used with another body", parameter="Idempotency-Key")],
-    ),
-    Verdict.TOO_LARGE: Problem(413, "the order is larger than a record may be"),
-}
+def _refused(verdict: Verdict) -> Problem:
+    if verdict is Verdict.CONFLICT:
+        return Problem(409, "the order id is taken by an order with other content")
+    if verdict is Verdict.KEY_REUSED:
+        return wrong_parameter("Idempotency-Key", "it was used with another body")
+    return Problem(413, "the order is larger than a record may be")
 
 
 def read_order(raw: bytes, usual_id: str, *, lenient: bool = False) -> tuple[bool, OrderCreated]:

@@ -1,7 +1,7 @@
 """`/api/v1/events`: one snapshot of the system per second, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -9,12 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.api.endpoint import Content, Endpoint, reference
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, read_endpoint, reference
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.redacted_views import redacted_view
 from order_sagas.bridges.http.api.schemas import Snapshot
 from order_sagas.bridges.http.server.caller_slots import CallerSlots, SlotStream
-from order_sagas.bridges.http.server.tokens import Caller, Role
 
 PATH = "/api/v1/events"
 EVERY = 1.0
@@ -30,15 +29,13 @@ _STREAM = Content(
 
 
 class EventRoutes:
-    """Streams one shared snapshot per second to all clients. Nothing is read while none listens.
+    """Streams one shared snapshot per second to all clients.
 
-    It is redacted for all, as some clients may only read.
+    Nothing is read without clients. Redacted for all, as some clients may only read.
     """
 
-    def __init__(self, reader: ReadModel, is_known: Callable[[Caller], bool]) -> None:
-        """`is_known` says whether a caller's token is still accepted; its stream ends if not."""
+    def __init__(self, reader: ReadModel) -> None:
         self._reader = reader
-        self._is_known = is_known
         self._slots = CallerSlots(MOST, "clients listen")
         self._clients = 0
         self._latest = b""
@@ -49,13 +46,11 @@ class EventRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._listen,
                 "One snapshot per second, as server-sent events named `snapshot`",
-                {200: _STREAM},
+                _STREAM,
             )
         ]
 
@@ -68,10 +63,10 @@ class EventRoutes:
     async def _listen(self, request: Request) -> Response:
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE)
-        caller = request.scope["caller"]
-        return SlotStream(self._events(caller), self._slots.taken(caller), media_type=MEDIA_TYPE)
+        slot = self._slots.taken(request.scope["caller"])
+        return SlotStream(self._events(), slot, media_type=MEDIA_TYPE)
 
-    async def _events(self, caller: Caller) -> AsyncIterator[bytes]:
+    async def _events(self) -> AsyncIterator[bytes]:
         self._clients += 1
         try:
             if self._latest and self._publishing and not self._publishing.done():
@@ -81,7 +76,7 @@ class EventRoutes:
             while True:
                 async with self._published:
                     await self._published.wait()
-                if self._ending or not self._is_known(caller):
+                if self._ending:
                     return
                 yield self._latest
         finally:

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from order_sagas.bridges.http.config import HttpOptions, NoTokensError
 from order_sagas.bridges.http.problems import Problem, retry_later
+from order_sagas.bridges.http.server.client_network import network_of
 from order_sagas.bridges.http.server.rate_limit import RateLimiter
 from order_sagas.bridges.http.server.tokens import Caller, Role, Tokens
 
@@ -21,7 +22,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-ray")
 """Headers that a reverse proxy adds, beside `X-Forwarded-...`.
 
-Without tokens, what comes through a proxy is refused.
+Without tokens, requests through a proxy are refused.
 """
 
 
@@ -53,16 +54,16 @@ class Access:
         Raises Problem: 401 (unknown token), 403 (request of another site) or 429 (rate limit).
         """
         headers = Headers(scope=scope)
-        address = (scope.get("client") or ("",))[0]
+        address = network_of((scope.get("client") or ("",))[0])
         if self._tokens is None:
-            self._check_host(headers)
+            self._check_local(scope, headers)
             self._check_site(headers)
             self._slow_down(f"@{address}")
             return LOCAL
         caller = self._caller_of(headers)
         self._slow_down(caller.name if caller else f"@{address}")
         if caller is None and "authorization" in headers:
-            raise _unauthorized("the token is not known", ', error="invalid_token"')
+            raise unknown_token()
         return caller or ANONYMOUS
 
     def _slow_down(self, name: str) -> None:
@@ -77,23 +78,25 @@ class Access:
         """
         headers = Headers(scope=scope)
         if self._tokens is None:
-            self._check_host(headers)
+            self._check_local(scope, headers)
             return LOCAL
         return self._caller_of(headers) or ANONYMOUS
 
     def is_known(self, caller: Caller) -> bool:
-        """Return whether the caller's token is still accepted, with the same role."""
-        if self._tokens is None:
-            return caller == LOCAL
-        return self._tokens.is_known(caller)
+        """Return whether the caller's token, if it has one, is still accepted, with its role."""
+        return self._tokens is None or caller == ANONYMOUS or self._tokens.is_known(caller)
 
     def _caller_of(self, headers: Headers) -> Caller | None:
         assert self._tokens
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return self._tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
 
-    def _check_host(self, headers: Headers) -> None:
-        """Without tokens, reject foreign Host headers and what comes through a proxy."""
+    def _check_local(self, scope: Any, headers: Headers) -> None:
+        """Without tokens, reject foreign Host headers and requests through a proxy."""
+        if scope["http_version"] == "1.0":  # nginx's usual version, with a Host of this machine
+            raise Problem(
+                403, "HTTP/1.0 is not served without tokens, as proxies use it; set --http-tokens"
+            )
         host = headers.get("host", "localhost")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):
@@ -125,6 +128,11 @@ def permit(caller: Caller, role: Role) -> None:
         raise _unauthorized("a bearer token is needed", "")
     may = "read" if caller.role & Role.READ else "submit orders"
     raise Problem(403, f"the token of {caller.name} may only {may}")
+
+
+def unknown_token() -> Problem:
+    """Return the problem 401 for a token that is not in the file, or not any more."""
+    return _unauthorized("the token is not known", ', error="invalid_token"')
 
 
 def _unauthorized(detail: str, more: str) -> Problem:

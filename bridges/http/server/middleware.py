@@ -13,7 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_sagas.bridges.http.problems import Problem
-from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access, current_caller
+from order_sagas.bridges.http.server.authentication import (
+    ANONYMOUS,
+    Access,
+    current_caller,
+    unknown_token,
+)
 from order_sagas.bridges.http.server.request_threads import RequestThreads
 
 _log = structlog.get_logger(__name__)
@@ -25,8 +30,15 @@ HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 OPEN = ("/health/", "/page/")
 """Path prefixes that need no token and are not rate-limited: health checks and page files.
 
-A token is looked at nevertheless: `/health/ready` says more to who may read.
+A token is read nevertheless: `/health/ready` shows more to callers who may read.
 """
+
+CHECK_AGAIN = 1.0
+"""Seconds of a request after which its token is looked up again before anything is sent."""
+
+
+class _RevokedError(Exception):
+    """Raised while a response is sent: the caller's token is not accepted any more."""
 
 
 class RequestMiddleware:
@@ -44,9 +56,14 @@ class RequestMiddleware:
             return
         began = time.perf_counter()
         status = 0
+        is_revoked = False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_revoked
+            late = time.perf_counter() - began > CHECK_AGAIN
+            if late and not is_revoked and not self._access.is_known(scope["caller"]):
+                is_revoked = True
+                raise _RevokedError
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *HEADERS]
@@ -63,6 +80,10 @@ class RequestMiddleware:
                 await self._app(scope, receive, sending)
             except Problem as problem:
                 await problem.response()(scope, receive, sending)
+        except _RevokedError:
+            if not status:
+                await unknown_token().response()(scope, receive, sending)
+            # Otherwise the server closes the connection: what was sent is seen to be incomplete.
         except ClientDisconnect:
             status = status or 499  # nginx's code for "client closed request"
         except Exception:

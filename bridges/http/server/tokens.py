@@ -42,6 +42,7 @@ class Caller:
 
     name: str
     role: Role
+    token_hash: str = attrs.field(default="", repr=False)
 
 
 class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +90,7 @@ class Tokens:
         return found
 
     def is_known(self, caller: Caller) -> bool:
-        """Return whether the file has a token of this name and role."""
+        """Return whether the file still has this caller's token, with the same name and role."""
         self._refresh()
         return any(caller == known for _, known in self._callers)
 
@@ -125,7 +126,7 @@ class Tokens:
         except (ValueError, msgspec.ValidationError) as error:
             raise HttpError(f"{self._file} is not a valid token file: {error}") from None
         callers = [
-            (entry.sha256.encode(), Caller(name, Role[entry.role.upper()]))
+            (entry.sha256.encode(), Caller(name, Role[entry.role.upper()], entry.sha256))
             for name, entry in entries.items()
         ]
         return callers, seen

@@ -1,4 +1,4 @@
-"""What a stranger without a token can do to the process: memory stays bounded, others are served.
+"""Attacks of a client without a token: memory stays bounded, and other clients are served.
 
 Each attack has a bounded number of bytes or connections, on loopback. Memory is the growth of the
 resident set of the process; before there were limits, each attack took hundreds of megabytes, or
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 MOST_GROWTH = 48 * 1024 * 1024
 """Bytes by which the process may grow during one attack of 20 MB."""
 ATTACK = 20 * 1024 * 1024
-"""Bytes that an attack sends if nobody stops it."""
+"""Bytes that an attack sends if it is not stopped."""
 CONNECTIONS = 40
 ORDERS = 20_000
 """Orders that are stored, so that searches and exports have something to read and to send."""
@@ -36,7 +36,7 @@ HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[HttpProcess]:
-    """A process of its own with a history, few connections and little patience."""
+    """A separate process with a history, low limits of connections and short timeouts."""
     tmp_path = tmp_path_factory.mktemp("attacked")
     fill(tmp_path / "orders.db", ORDERS)
     env = environment(
@@ -62,7 +62,7 @@ def memory(server: HttpProcess) -> int:
 
 
 def is_alive(server: HttpProcess) -> bool:
-    """Whether a newcomer from another address is served."""
+    """Whether a new client from another address is served."""
     transport = httpx.HTTPTransport(local_address="127.0.0.3")
     with httpx.Client(transport=transport, timeout=TIMEOUT) as client:
         return client.get(f"{server.url}/health/live").status_code == 200
@@ -71,7 +71,7 @@ def is_alive(server: HttpProcess) -> bool:
 def flood(server: HttpProcess, begin: bytes, again: bytes) -> int:
     """Send `begin` and then `again` and again; return how many bytes were sent before the end.
 
-    While it goes on, the server is asked whether it lives.
+    Meanwhile, check that the server answers.
     """
     sent = 0
     with connect(server) as connection, suppress(ConnectionError):
@@ -104,8 +104,8 @@ def flood(server: HttpProcess, begin: bytes, again: bytes) -> int:
         "a body after the response", "a WebSocket", "HTTP/2 by upgrade", "a tunnel", "HTTP/2",
     ],
 )  # fmt: skip
-def test_what_never_ends_is_cut(server, begin, again):
-    """Whatever the parser would keep of it."""
+def test_an_endless_request_is_cut_off(server, begin, again):
+    """In every part of a request that the parser buffers."""
     before = memory(server)
     sent = flood(server, begin, again)
 
@@ -114,7 +114,7 @@ def test_what_never_ends_is_cut(server, begin, again):
     assert is_alive(server)
 
 
-def test_requests_sent_ahead_are_cut(server):
+def test_too_many_pipelined_requests_are_cut_off(server):
     """A client that sends more requests than it reads responses is disconnected."""
     before = memory(server)
     sent = [flood(server, b"", HEAD + b"\r\n") for _ in range(3)]
@@ -125,7 +125,7 @@ def test_requests_sent_ahead_are_cut(server):
 
 
 def test_bodies_that_never_end_keep_no_connection(server):
-    """Each is answered at once, sends a byte now and then, and is closed nevertheless."""
+    """Each request is answered at once, continues to send single bytes, and is disconnected."""
     ask = HEAD + b"Content-Length: 100000000\r\n\r\n"
     with ExitStack() as opened:
         strangers = [
@@ -155,7 +155,7 @@ def test_bodies_that_never_end_keep_no_connection(server):
 
 
 def test_one_address_cannot_take_all_connections(server):
-    """The rest is for others."""
+    """The others remain for other addresses."""
     with ExitStack() as opened:
         for _ in range(CONNECTIONS + 10):
             opened.enter_context(connect(server, "127.0.0.7"))
@@ -221,8 +221,8 @@ ASKED = {
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_many_who_ask_for_much_at_once_are_borne(server, name):
-    """None of them reads a response. Others are served meanwhile and afterwards."""
+def test_many_large_responses_at_once_stay_within_memory(server, name):
+    """No client reads its response. Others are served meanwhile and afterwards."""
     before = memory(server)
     with ExitStack() as opened:
         strangers = [

@@ -63,7 +63,7 @@ def put(store: Store, claim: Claim, *orders: Order, now: float = NOW) -> None:
 def forget(store: Store, order_ids: list[str], at: float) -> None:
     """Delete orders as pruning does."""
     with store.db.transaction() as cursor:
-        for no in store.numbers(order_ids).values():
+        for no in store.orders.of(order_ids).values():
             cursor.execute(f"DELETE FROM orders WHERE no = {no}")
             cursor.execute(f"INSERT INTO pruned VALUES ({no}, 'COMPLETED', '', {at}, {at})")
 
@@ -244,7 +244,7 @@ def test_no_order_is_ever_missed(seed, tmp_path, monkeypatch: pytest.MonkeyPatch
                 else:
                     put(store, claim, *batch, now=now)
                     stored |= orders
-            numbers = workers[0][0].numbers(stored)
+            numbers = workers[0][0].orders.of(stored)
             with reading(database) as db:
                 for sku in "PQRSTU":
                     ranges = blocks_of(db, sku, 0, 1000)
