@@ -80,7 +80,7 @@ class App:
     """Clients that the harness and `simulate` use in place of `clients`: they call nothing outside.
     Each simulated run makes its own."""
     rules: Sequence[Rule] = attrs.field(default=(), converter=_rules)
-    """What has to be true of the stored data after every commit."""
+    """Rules that the stored data has to meet after every commit."""
     sample: Sample | None = None
     """Makes the message that starts a saga in a simulation, of a random generator and an order id.
     None: messages of all classes that start sagas, with random fields."""
