@@ -4,15 +4,14 @@ Each class is a frozen struct. The store makes a table of each class and a colum
 Amounts of money are in minor units of their currency, times in seconds since the Unix epoch.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-import msgspec
-
-from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.frozen_struct import FrozenStruct
 from order_sagas.actors.messages import MAIN, OrderLine
 
 
-class Entity(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, gc=False):
+class Entity(FrozenStruct, gc=False):
     """Base class of all entities.
 
     An entity whose key is `("order_id",)` belongs to the shard of its order.
@@ -25,6 +24,10 @@ class Entity(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=Tr
     pending: ClassVar[str] = ""
     """The status of an entity that waits for the outcome of an external call, or empty. After a
     restart, the call of each entity in this status is made again."""
+
+    def keywords(self) -> Iterable[str]:
+        """Return texts, such as SKUs, by which searches find it; they must not change."""
+        return ()
 
 
 class Order(Entity):
@@ -48,6 +51,10 @@ class Order(Entity):
     reason: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
+
+    def keywords(self) -> Iterable[str]:
+        """Return the SKUs of the lines."""
+        return [line.sku for line in self.lines]
 
 
 class Payment(Entity):

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.frozen_struct import FrozenStruct
 from order_sagas.actors.money import money
 
 SCHEMA_VERSION = 1
@@ -56,10 +56,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
 
 
 class Message(
-    msgspec.Struct,
-    metaclass=FrozenStructMeta,
-    frozen=True,
-    kw_only=True,
+    FrozenStruct,
     rename="camel",
     tag_field="status",
     tag=status_of,

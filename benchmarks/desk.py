@@ -25,6 +25,7 @@ from benchmarks.rows import print_result
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.durations import BUCKETS
+from order_sagas.bridges.storage.keywords import BLOCK, keyword_number
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.settings import Settings
 from tests.support.http_service import serving
@@ -35,6 +36,7 @@ LETTERS, ACTIONS, EARLY = 2_000, 20_000, 5_000
 WORKERS = 4
 DAY = 86_400.0
 DURATIONS = f"[{', '.join(['3'] * BUCKETS)}]"
+PAGE = 50
 LIMIT = 300.0
 """Milliseconds within which every view has to be answered."""
 
@@ -56,6 +58,9 @@ class Result:
     slowest: dict[str, float]
     too_slow: list[str]
     """Requests that took longer than LIMIT, other than the first time."""
+    unfinished: list[str]
+    """Searches that took all their time before they had a page, so that a second request is needed.
+    """
 
 
 def fill(file: Path, count: int) -> None:
@@ -104,11 +109,18 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
         return "NEEDS_ATTENTION" if n % (IN_FLIGHT // STUCK) == 0 else "RUNNING"
 
     def order(n: int) -> tuple[object, ...]:
-        lines = f'[{{"sku":"SKU-{n % 5000}","quantity":1,"unit_price":{n % 90_000}}}]'
+        lines = [
+            f'{{"sku":"{sku}","quantity":1,"unit_price":{n % 90_000}}}' for sku in skus(n, count)
+        ]
+        text = f"[{','.join(lines)}]"
         state = status(n) if n <= flying else "CREATED"
         code = "out_of_stock" if state == "CANCELLED" else ""
-        return (n, f"o-{n}", state, f"c-{n * 7919 % 100_000}", "EUR", n % 90_000, "main", lines,
+        return (n, f"o-{n}", state, f"c-{n * 7919 % 100_000}", "EUR", n % 90_000, "main", text,
                 code, code and "SKU: 1 wanted, 0 on hand", at(n), at(n))  # fmt: skip
+
+    def keywords(n: int) -> Iterator[tuple[object, ...]]:
+        for sku in skus(n, count):
+            yield n // BLOCK, keyword_number(sku), 0
 
     def saga(n: int) -> tuple[object, ...]:
         state, ended = status(n), n <= flying
@@ -146,6 +158,7 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
 
     return {
         "order_keys": ((n, f"o-{n}", n % PARTITIONS, b"f", None) for n in numbers),
+        "order_keywords": iter(dict.fromkeys(chain.from_iterable(map(keywords, numbers)))),
         "orders": map(order, numbers),
         "sagas": map(saga, numbers),
         "payments": map(payment, numbers),
@@ -158,6 +171,12 @@ def _tables(count: int, now: float) -> dict[str, Iterator[tuple[object, ...]]]:
         "early_replies": map(early, range(EARLY)),
         "stock": (("main", f"SKU-{n}", 5, 5, 10) for n in range(5000)),
     }
+
+
+def skus(n: int, count: int) -> list[str]:
+    """The SKUs of an order: one of 5,000, one that is frequent, and in a few old orders a third."""
+    rare = ["RARE"] if n < count // 2 and n % (count // 7) == 1 else []
+    return [f"SKU-{n % 5000}", f"POPULAR-{n % 10}", *rare]
 
 
 def _event(n: int) -> bytes:
@@ -177,10 +196,11 @@ def _headers(n: int) -> bytes:
 
 def questions(count: int) -> dict[str, str]:
     """What the views of the page ask for, by name: paths with their queries."""
-    search = "api/v1/orders?limit=50&"
+    search = f"api/v1/orders?limit={PAGE}&"
     return {
         "overview: groups": "api/v1/sagas/groups",
         "overview: retrying": "api/v1/sagas/retrying",
+        "overview: early replies": "api/v1/sagas/early?limit=5",
         "overview: approvals": "api/v1/operator-actions?outcome=pending&limit=6",
         "dead letters": "api/v1/dead-letters?limit=50",
         "dead letters: groups": "api/v1/dead-letters/groups",
@@ -193,6 +213,8 @@ def questions(count: int) -> dict[str, str]:
         "orders: short prefix": f"{search}prefix=o-1",
         "orders: customer": f"{search}customer=c-4711",
         "orders: SKU": f"{search}sku=SKU-17",
+        "orders: frequent SKU": f"{search}sku=POPULAR-3",
+        "orders: rare SKU": f"{search}sku=RARE",
         "orders: SKU that there is not": f"{search}sku=NONE",
         "orders: amount": f"{search}amountFrom=EUR%20899.90",
         "orders: amount of many": f"{search}amountFrom=EUR%201&sku=NONE",
@@ -205,6 +227,7 @@ def questions(count: int) -> dict[str, str]:
         "orders: prefix, SKU": f"{search}prefix=o-1&sku=SKU-1",
         "orders: step": f"{search}step=process%20payment",
         "sagas: stuck": "api/v1/sagas?status=NEEDS_ATTENTION&limit=50",
+        "sagas: stuck for a cause": "api/v1/sagas?status=NEEDS_ATTENTION&cause=no%20answer",
         "sagas: version": "api/v1/sagas?version=7&limit=50",
         "sagas: version of many, reason": "api/v1/sagas?version=1&reason=nothing&limit=50",
         "sagas: ended": "api/v1/sagas?endedFrom=2999-01-01&limit=50",
@@ -234,13 +257,18 @@ def run(count: int, repeats: int, file: Path) -> Result:
     )
     first: dict[str, float] = {}
     slowest: dict[str, float] = {}
+    unfinished: list[str] = []
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with serving(settings, rate=0) as client:
         for name, path in {"overview: snapshot": "", **questions(count)}.items():
             took = [_asked(client, path) for _ in range(1 + repeats)]
             first[name], slowest[name] = took[0], max(took[1:])
+            if path.startswith("api/v1/orders?"):
+                page = client.get(f"/{path}").json()
+                if page["next"] and len(page["orders"]) < PAGE:
+                    unfinished.append(name)
     too_slow = [name for name, took in slowest.items() if took > LIMIT]
-    return Result(count, first, slowest, too_slow)
+    return Result(count, first, slowest, too_slow, unfinished)
 
 
 def _asked(client: httpx.Client, path: str) -> float:

@@ -36,9 +36,10 @@ from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.sqlite import sqlite_engine
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import Parts, RunningSystem, open_store, start
+from order_sagas.system.bootstrap import Parts, open_store, start
 from order_sagas.system.gc_settings import tune_garbage_collection
 from order_sagas.system.logs import configure_logging
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 

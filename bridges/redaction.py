@@ -15,13 +15,13 @@ _WRITTEN_CARD = re.compile(
 """A card number in the groups of cards, also between other numbers, such as the date after it."""
 
 FEWEST = 13
-"""Fewest digits of a card number."""
+"""Minimum number of digits of a card number."""
 LONGEST_REMEMBERED = 1000
-"""Most characters of a text whose result is kept: a dead letter has up to 2 MB."""
+"""Maximum length of a text whose result is cached: a dead letter has up to 2 MB."""
 
 _AS_ZEROS = bytes(ord("0") if 48 <= byte <= 57 else byte for byte in range(256))
 _BETWEEN = b" \t\n\r.-"
-"""What may stand between the digits of a card number."""
+"""Characters that may separate the digits of a card number."""
 _DIGITS_OF_CARD = b"0" * FEWEST
 
 

@@ -1,6 +1,5 @@
 """Wires the system together; every collaborator is an argument."""
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,13 +17,12 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service, UseClient
 from order_sagas.bridges.logs.doorbell import ring
-from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner, ImmediateCalls
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.processor.embedded import EmbeddedLogAdapter
 from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import AdapterFactory
-from order_sagas.bridges.processor.messages import AskReport, Connect, Report, Stop, Stopped
+from order_sagas.bridges.processor.messages import Connect
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.processor.processor import BatchProcessor
 from order_sagas.bridges.processor.thread_pools import ThreadPools
@@ -33,12 +31,14 @@ from order_sagas.bridges.records.routing import ORCHESTRATOR, Routes, wire_messa
 from order_sagas.bridges.storage.connection import Connection, connect
 from order_sagas.bridges.storage.database_url import file_of, parsed
 from order_sagas.bridges.storage.log_queues import CONSUMER
+from order_sagas.bridges.storage.outage_journal import OutageJournal
 from order_sagas.bridges.storage.saga_versions import check_definitions
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.app import App, app_of, every_role
 from order_sagas.system.app_checks import entities_of
 from order_sagas.system.log_client import check_log
 from order_sagas.system.roles import consumer_of, roles_of
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.saga_registry import scaled
 from order_sagas.system.settings import Settings
 from order_sagas.system.settings.errors import SettingError
@@ -79,7 +79,7 @@ class Parts:
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
     outage_folder: Path | None = None
-    """Where outages of the database are noted for the next worker; None to note them nowhere."""
+    """Where outages of the database are stored for the next worker; None not to store them."""
     call_runner: Callable[[], CallRunner] = ThreadPools
     call_capacity: int = CAPACITY
     """Maximum number of running external calls per service; others wait in the database."""
@@ -143,7 +143,7 @@ def open_store(
 def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
     """The adapter of the log that the settings name, and what it needs to reach it."""
     if settings.kafka:
-        # Here, because Kafka's client takes long to load, and only those who name one need it.
+        # Imported here, because Kafka's client takes long to load, and is only needed with Kafka.
         from order_sagas.bridges.processor.kafka import KafkaLogAdapter
         from order_sagas.system.kafka_settings import kafka_log
 
@@ -199,53 +199,6 @@ def _keep_outbox_events(settings: Settings) -> float | None:
     """Return how long records for change data capture are kept, in seconds; None: none are."""
     captured = settings.kafka and settings.publish == OUTBOX_TABLE
     return settings.keep_outbox_events if captured else None
-
-
-class RunningSystem:
-    """The started actors of a worker, with access to the batch processor."""
-
-    def __init__(
-        self,
-        actors: ActorSystem,
-        processor: ActorAddress,
-        on_failure: Callable[[BaseException], Any] = _no_op,
-    ) -> None:
-        self.actors = actors
-        self.processor = processor
-        self._on_failure = on_failure
-        self.failure: BaseException | None = None
-        self.failed = threading.Event()
-        """Set when the system has failed; `failure` is the error."""
-        self.clients: tuple[Any, ...] = ()
-        """The clients of the services, closed at the stop if they have a method `close`."""
-
-    def tell_processor(self, message: Any) -> None:
-        """Send the batch processor a message. May be called from any thread."""
-        with self.actors.private() as context:
-            context.tell(self.processor, message)
-
-    def report(self, timeout: float = 1.0) -> Report | None:
-        """Return the batch processor's report, or None if it did not answer within `timeout` s."""
-        with self.actors.private() as context:
-            answer = context.ask(self.processor, AskReport(), timeout)
-        return answer if isinstance(answer, Report) else None
-
-    def fail(self, error: BaseException) -> None:
-        """Record that the system has failed, and call `on_failure`."""
-        self.failure = error
-        self.failed.set()
-        self._on_failure(error)
-
-    def stop(self, timeout: float = 60.0) -> bool:
-        """Finish and commit the batch, then stop. Returns False if `timeout` seconds passed."""
-        with self.actors.private() as context:
-            answer = context.ask(self.processor, Stop(), timeout)
-        self.actors.shutdown()
-        for client in self.clients:
-            close = getattr(client, "close", None)
-            if close:
-                close()
-        return isinstance(answer, Stopped)
 
 
 def start(

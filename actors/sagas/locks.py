@@ -1,4 +1,4 @@
-"""Exclusive sagas: those of one key run one after the other.
+"""Exclusive sagas: sagas with the same key run one after the other.
 
 A semantic lock (Garcia-Molina and Salem, "Sagas"; "Microservices Patterns", section 4.3). It is
 taken by a step of the saga's own and given back by another one, so it is as durable as any step: a
@@ -19,6 +19,11 @@ LOCKS = Participant("locks", topic=topics.LOCKS, role="orchestrator")
 WAIT, RELEASE = "wait for the lock", "release the lock"
 """The names of the steps that an exclusive saga has besides its own."""
 PREFIX = "lock:"
+ASKS = 10
+"""How often a waiting saga asks for the lock in `exclusive_within`, evenly spaced: a record that
+was lost would otherwise be noticed only at its end."""
+LONGEST = 3600.0
+"""Maximum number of seconds until it asks again."""
 
 
 class AcquireLock(Message):
@@ -33,6 +38,15 @@ class ReleaseLock(Message):
 
 class LockGranted(Message):
     """The saga has the lock."""
+
+
+class LockWait(Step[Any, Any]):
+    """Waits for the lock, and asks for it again, in case that a record was lost."""
+
+    @property
+    def repeat_every(self) -> float | None:
+        """Seconds from one question to the next."""
+        return min((self.within or 0.0) / ASKS, LONGEST)
 
 
 def lock_of(exclusive: Callable[[Any], str], start: Any) -> str:
@@ -51,7 +65,7 @@ def with_lock(stages: Stages, key_of: Callable[[Any], str], within: float) -> St
     if any(step.to is LOCKS for stage in stages for step in stage):
         return stages
 
-    wait: Step[Any, Any] = Step(
+    wait = LockWait(
         WAIT,
         to=LOCKS,
         do=lambda start: AcquireLock(order_id=lock_of(key_of, start), holder=start.order_id),

@@ -157,6 +157,11 @@ class Wait(Step[S, Replies]):
         )
 
     @property
+    def repeat_every(self) -> float | None:
+        """Seconds from one reminder to the next."""
+        return self.remind.every if self.remind else None
+
+    @property
     def takes_replies(self) -> bool:
         """True if the condition or the reminder takes the replies of other steps."""
         return self.when_takes > 1 or (self.remind is not None and self.remind.takes > 1)

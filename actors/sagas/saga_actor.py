@@ -11,7 +11,7 @@ from order_sagas.actors.clock import Clock
 from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import NO_BATCH, Ack, Delivery, Nack, Output
 from order_sagas.actors.sagas.advance import Decision, Timer, advance, wakes_of
-from order_sagas.actors.sagas.definition import Saga, Wait
+from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.places import WHOLE_SAGA, is_valid, row_index
 from order_sagas.actors.sagas.state import BACKOFF, UNDO_BACKOFF, SagaState
@@ -110,8 +110,8 @@ class SagaActor(Actor):
                 return LOOK_AGAIN_PAUSED
             return LOOK_AGAIN if outages.is_lasting(now) else 0.0
         since = state.since
-        if isinstance(row, Wait) and row.remind and state.deadline < since + (row.within or 0.0):
-            since = state.deadline - row.remind.every  # the reminder before this one
+        if row.repeat_every and state.deadline < since + (row.within or 0.0):
+            since = state.deadline - row.repeat_every  # the repetition before this one
         paused = outages.paused_for(service, since, now)
         delay = wake.at + outages.length(since, now) + paused - now
         return max(delay, LOOK_AGAIN_PAUSED if is_paused else LOOK_AGAIN) if delay > 0 else 0.0

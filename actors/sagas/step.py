@@ -135,7 +135,10 @@ class Step(Generic[S, X]):
     ask_takes: int = _count_of("ask")
     check_takes: int = _count_of("check")
     is_plain: bool = attrs.field(
-        default=attrs.Factory(lambda row: row.kind == "step" and row.when is None, takes_self=True),
+        default=attrs.Factory(
+            lambda row: row.kind == "step" and row.when is None and row.repeat_every is None,
+            takes_self=True,
+        ),
         init=False,
         repr=False,
         eq=False,
@@ -249,6 +252,14 @@ class Step(Generic[S, X]):
         if self.name.endswith("]"):
             self._refuse("a name must not end with ']', as the names of the items of an `Each` do")
         self._check()
+
+    @property
+    def repeat_every(self) -> float | None:
+        """Seconds after which a step that waits sends its message again, until `within` is over.
+
+        None for steps that do not: they are repeated by `retry`, after `within`.
+        """
+        return None
 
     @property
     def runs(self) -> Any:

@@ -1,4 +1,4 @@
-"""Rows that are more than a command: conditions, delays, waits, items, questions for an outcome."""
+"""Rows that are more than a command: conditions, delays, waits, items, queries of an outcome."""
 
 from typing import Any
 
@@ -40,6 +40,8 @@ class Waits(Forward):
         else:
             self.send_command(i, step, 1)
             sent.append(step.name)
+            if step.repeat_every:
+                self.wait_on(i, step, self.steps[i])
 
     def skip_row(self, i: int, step: Step[Any, Any], reason: str) -> None:
         """Note that row `i` is skipped. It counts as passed, and is never undone."""
@@ -50,32 +52,48 @@ class Waits(Forward):
 
     def begin_wait(self, i: int, step: Step[Any, Any]) -> None:
         """Begin a `Delay` or a `Wait`: nothing is sent."""
-        self.note("saga.waiting", step=step.name, within=step.within)
+        length = {"wait" if step.kind == "delay" else "within": step.within}
+        self.note("saga.waiting", step=step.name, **length)
         self.wait_on(i, step, StepState(SENT, 0, self.now))
 
     def wait_on(self, i: int, step: Step[Any, Any], state: StepState) -> None:
-        """Wait from now until the next reminder, or until the end if none comes before."""
+        """Wait from now until the next repetition, or until the end if none comes before."""
         assert step.within
         at = state.since + step.within
-        if isinstance(step, Wait) and step.remind:
-            at = min(at, self.now + step.remind.every)
+        if step.repeat_every:
+            at = min(at, self.now + step.repeat_every)
         self.steps[i] = StepState(SENT, state.attempt, state.since, at)
         self.wakes.append(Timer(at, i, state.attempt))
 
     def wait_passed(self, i: int, state: StepState) -> None:
         """End a `Delay`; of a `Wait`, send the reminder, or give it up at its end."""
-        step = self.rows[i]
-        assert step.within
-        if not isinstance(step, Wait):
+        if self.rows[i].kind == "delay":
             self.step_done(i, state)
-        elif step.remind and state.deadline < state.since + step.within:
-            number = state.attempt + 1
-            message = self.made(i, step.remind.send, step.remind.takes)
-            self.note("saga.reminded", step=step.name, attempt=number)
-            self.send(step.remind.to, message, step.name, number, f"{step.name}:remind")
-            self.wait_on(i, step, StepState(SENT, number, state.since))
-        else:
+        elif not self.repeated(i, state):
             self.give_up(i, state)
+
+    def timed_out(self, i: int, state: StepState) -> None:
+        """Send the command again if it is repeated while its step waits; else as of any step."""
+        if not self.repeated(i, state):
+            super().timed_out(i, state)
+
+    def repeated(self, i: int, state: StepState) -> bool:
+        """Send what step `i` repeats while it waits. Returns False if that is nothing, or over."""
+        step = self.rows[i]
+        if not step.repeat_every or state.deadline >= state.since + (step.within or 0.0):
+            return False
+        number = state.attempt + 1
+        self.note("saga.reminded", step=step.name, attempt=number)
+        if isinstance(step, Wait):
+            assert step.remind
+            message = self.made(i, step.remind.send, step.remind.takes)
+            self.send(step.remind.to, message, step.name, number, f"{step.name}:remind")
+        else:
+            assert step.do
+            message = self.made(i, step.do, step.do_takes)
+            self.send(step.to, message, step.name, number, step.name)
+        self.wait_on(i, step, StepState(SENT, number, state.since))
+        return True
 
     def begin_again(self, i: int, state: StepState) -> None:
         """Take up step `i` again that was stuck: ask, wait, or send its command once more."""
@@ -111,7 +129,7 @@ class Waits(Forward):
         self.wakes.append(Timer(deadline, i, state.attempt))
 
     def never_arrived(self, i: int, state: StepState) -> None:
-        """Send the command of step `i` again, because the participant has never had it."""
+        """Send the command of step `i` again, because the participant never received it."""
         step = self.rows[i]
         wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
         if wait is None:

@@ -6,7 +6,7 @@ A check is a rule in a sentence, and the SQL that finds its violations. Checks o
 after every commit. Those of kind `ENDED` hold only when no saga is in flight and no record waits.
 """
 
-from order_sagas.bridges.audit.audit import Finding, Report, Violation, examine, violations
+from order_sagas.bridges.audit.audit import Finding, Found, Report, Violation, examine, violations
 from order_sagas.bridges.audit.rules import ALWAYS, BEGUN, ENDED, IN_REACH, Check, checks_for
 from order_sagas.bridges.audit.sql_dialects import Ledger, ledger_of
 
@@ -17,6 +17,7 @@ __all__ = [
     "IN_REACH",
     "Check",
     "Finding",
+    "Found",
     "Ledger",
     "Report",
     "Violation",

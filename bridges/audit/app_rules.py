@@ -1,7 +1,7 @@
 """Checks the rules of an app on all that a database holds; the harness checks them per commit."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.rules import Rule, Stored
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode, decode_plain
-from order_sagas.bridges.audit.audit import Finding, Violation
+from order_sagas.bridges.audit.audit import Finding, Found, Violation
 from order_sagas.bridges.audit.commit_rules import check_rule
 from order_sagas.bridges.audit.rules import Check
 from order_sagas.bridges.storage.rows import rows_of
@@ -25,23 +25,25 @@ def examine_rules(
     rules: Sequence[Rule],
     entities: Iterable[type[Entity]],
     registry: Registry,
+    new: Callable[[], Found] = Found,
 ) -> tuple[Finding, ...]:
     """Return what each rule finds in the database, in the order of `rules`.
 
     `entities` are the classes that rules may ask for. One whose table does not exist yet, because
-    no system of the app was started since, has no entities. Pruned orders are not examined.
+    no system of the app was started since, has no entities. Pruned orders are not examined. `new`
+    is that of `examine`.
     """
     if not rules:
         return ()
     tables = {*sa.inspect(db).get_table_names()}
     kinds = [kind for kind in entities if kind.table in tables]
     looked_at: Counter[str] = Counter()
-    broken: dict[str, list[Violation]] = {rule.name: [] for rule in rules}
+    broken = {rule.name: new() for rule in rules}
 
     def look(rule: Rule, checked: Any, subject: str) -> None:
         looked_at[rule.name] += 1
         found = check_rule(rule, checked, subject)
-        broken[rule.name] += [Violation(each.rule, each.subject, each.detail) for each in found]
+        broken[rule.name].add(Violation(each.rule, each.subject, each.detail) for each in found)
 
     of_orders = [rule for rule in rules if rule.of is None]
     for order in stored_orders(db, kinds, registry) if of_orders else ():
@@ -53,7 +55,7 @@ def examine_rules(
             for entity in _read(db, rule.of):
                 look(rule, entity, "/".join(str(getattr(entity, name)) for name in entity.key))
     return tuple(
-        Finding(_as_check(rule), looked_at[rule.name], tuple(broken[rule.name])) for rule in rules
+        Finding.of(_as_check(rule), looked_at[rule.name], broken[rule.name]) for rule in rules
     )
 
 

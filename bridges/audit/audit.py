@@ -1,6 +1,6 @@
 """Runs the checks, and reports their violations."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -23,6 +23,28 @@ class Violation:
         return f"{self.check}: {self.subject}: {self.found}"
 
 
+@attrs.define
+class Found:
+    """What one check finds: all violations are counted, and the first `keep` of them are kept.
+
+    `each` is called with every violation, also with those that are not kept.
+    """
+
+    keep: int | None = None
+    each: Callable[[Violation], object] | None = None
+    first: list[Violation] = attrs.field(factory=list)
+    count: int = 0
+
+    def add(self, violations: Iterable[Violation]) -> None:
+        """Count violations, and keep them while there are few."""
+        for violation in violations:
+            self.count += 1
+            if self.keep is None or self.count <= self.keep:
+                self.first.append(violation)
+            if self.each:
+                self.each(violation)
+
+
 @attrs.frozen
 class Finding:
     """The result of one check, and the number of rows that it examined."""
@@ -30,6 +52,13 @@ class Finding:
     check: Check
     looked_at: int
     violations: tuple[Violation, ...]
+    """The first ones; `count` is the number of all."""
+    count: int
+
+    @classmethod
+    def of(cls, check: Check, looked_at: int, found: Found) -> "Finding":
+        """Return the result of a check that is over."""
+        return cls(check, looked_at, tuple(found.first), found.count)
 
 
 @attrs.frozen
@@ -44,8 +73,13 @@ class Report:
 
     @property
     def violations(self) -> list[Violation]:
-        """All violations, check by check."""
+        """The violations that were kept, check by check."""
         return [v for finding in self.findings for v in finding.violations]
+
+    @property
+    def count(self) -> int:
+        """Number of all violations."""
+        return sum(finding.count for finding in self.findings)
 
 
 def examine(
@@ -54,26 +88,31 @@ def examine(
     *,
     ended: bool = False,
     elsewhere: Collection[str] = (),
+    new: Callable[[], Found] = Found,
 ) -> Report:
     """Run the checks on the books; `ended` includes those of kind `ENDED`.
 
     Leaves out checks of what the services of the participants `elsewhere` store: they run
-    elsewhere, so the database does not have it.
+    elsewhere, so the database does not have it. `new` makes what the violations of a check are
+    added to, as they are read: by default all are kept.
 
     If the books may change meanwhile, the ledger must read them in one transaction, as of one
     moment.
     """
-    findings = tuple(
-        Finding(check, int(ledger.ask(check.of)[0][0]), _violations_of(ledger, check))
-        for check in checks_for(sagas)
-        if (ended or check.when == ALWAYS) and check.stored_by not in elsewhere
-    )
+    findings = []
+    for check in checks_for(sagas):
+        if (ended or check.when == ALWAYS) and check.stored_by not in elsewhere:
+            found = new()
+            found.add(_violations_of(ledger, check))
+            findings.append(Finding.of(check, int(ledger.ask(check.of)[0][0]), found))
     in_flight = dict(
         ledger.ask(
             f"SELECT status, count(*) FROM sagas WHERE status IN {IN_FLIGHT} GROUP BY status"
         )
     )
-    return Report(findings, sum(in_flight.values()), int(in_flight.get("NEEDS_ATTENTION", 0)))
+    return Report(
+        tuple(findings), sum(in_flight.values()), int(in_flight.get("NEEDS_ATTENTION", 0))
+    )
 
 
 def violations(
@@ -82,11 +121,9 @@ def violations(
     """The violations that `examine` would find, without counting the rows examined."""
     for check in checks_for(sagas):
         if ended or check.when == ALWAYS:
-            yield from _violations_of(ledger, check)
+            yield from [*_violations_of(ledger, check)]
 
 
-def _violations_of(ledger: Ledger, check: Check) -> tuple[Violation, ...]:
-    return tuple(
-        Violation(check.name, str(subject), str(found))
-        for subject, found in ledger.ask(check.broken)
-    )
+def _violations_of(ledger: Ledger, check: Check) -> Iterator[Violation]:
+    for subject, found in ledger.rows(check.broken):
+        yield Violation(check.name, str(subject), str(found))

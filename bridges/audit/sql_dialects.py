@@ -74,7 +74,11 @@ class Ledger:
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a rule's SQL."""
-        return [tuple(row) for row in self.query(sql.format_map(self.words))]
+        return [tuple(row) for row in self.rows(sql)]
+
+    def rows(self, sql: str) -> Iterable[Sequence[Any]]:
+        """The same, read from the database a thousand at a time."""
+        return self.query(sql.format_map(self.words))
 
 
 def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
@@ -82,6 +86,12 @@ def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
     if isinstance(connection, sqlite3.Connection):
         return Ledger(connection.execute, SQLITE)
     if connection.dialect.name == "postgresql":
-        # psycopg takes `%` for a placeholder even if there are no parameters.
-        return Ledger(lambda sql: connection.exec_driver_sql(sql.replace("%", "%%")), POSTGRES)
-    return Ledger(connection.exec_driver_sql, SQLITE)
+        # psycopg treats `%` as a placeholder even if there are no parameters.
+        return Ledger(lambda sql: _streamed(connection, sql.replace("%", "%%")), POSTGRES)
+    return Ledger(lambda sql: _streamed(connection, sql), SQLITE)
+
+
+def _streamed(connection: sa.Connection, sql: str) -> Iterable[Sequence[Any]]:
+    """Run a query whose rows are not all in memory: of a bad database there may be a million."""
+    options = {"stream_results": True, "yield_per": 1000}
+    return connection.exec_driver_sql(sql, execution_options=options)

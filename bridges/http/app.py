@@ -14,7 +14,7 @@ from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.bulk_actions import BulkActionRoutes
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
 from order_sagas.bridges.http.api.definitions import DefinitionRoutes
-from order_sagas.bridges.http.api.endpoint import Endpoint
+from order_sagas.bridges.http.api.endpoint import Endpoint, read_endpoint
 from order_sagas.bridges.http.api.exports import ExportRoutes
 from order_sagas.bridges.http.api.health import HealthRoutes
 from order_sagas.bridges.http.api.metrics import MetricRoutes
@@ -77,13 +77,8 @@ class HttpApp:
                 "What the caller may do",
                 {200: CallerView},
             ),
-            Endpoint(
-                "GET",
-                "/api/v1/stock",
-                Role.READ,
-                self._stock,
-                "Stock levels: on hand, held, sold",
-                {200: StockView},
+            read_endpoint(
+                "/api/v1/stock", self._stock, "Stock levels: on hand, held, sold", StockView
             ),
             *letters.endpoints(),
             *ServiceRoutes(dependencies, options).endpoints(),

@@ -10,8 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.system_views import WorkerView
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.bridges.storage.order_records import OrderRecords
 
@@ -34,21 +33,21 @@ class TimelineError(BridgeError):
 class HttpOptions:
     """Address, token file and limits of the HTTP server. Times are in seconds, sizes in bytes."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: str
+    port: int
     """0 for any free port."""
-    tokens: Path | None = None
+    tokens: Path | None
     """The token file. None: no authentication, allowed only on a loopback address."""
-    rate: float = 1000.0
+    rate: float
     """Maximum requests per second of one caller; 0 for no limit."""
-    max_body: int = 256 * 1024
-    queue: int = 1000
+    max_body: int
+    queue: int
     """Maximum number of orders that wait to be stored; further ones get 503."""
-    connections: int = 1000
+    connections: int
     """Maximum number of open connections."""
-    connections_of_address: int = 500
+    connections_of_address: int
     """Maximum number of open connections of one address; 0 for no limit."""
-    timeout: float = 10.0
+    timeout: float
     """Time limit for a request to arrive, and for an idle connection."""
 
     @property

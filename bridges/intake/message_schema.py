@@ -22,7 +22,7 @@ ENVELOPE = frozenset(
 )
 """Fields that the system sets."""
 TRACE = frozenset({"traceparent", "tracestate"})
-"""Fields that may be given, and are none of the message's own: the trace that it belongs to."""
+"""Fields that may be given although the message does not have them: its trace context."""
 
 
 class InvalidMessageError(BridgeError, ValueError):
@@ -93,7 +93,8 @@ def _unknown(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[str, s
             if name in fields:
                 yield from _unknown(inner, fields[name], at)
             elif name != kind.tag_field:
-                yield at, ", ".join(name for name in fields if path or name not in ENVELOPE)
+                hidden = frozenset[str]() if path else ENVELOPE | TRACE
+                yield at, ", ".join(name for name in fields if name not in hidden)
     elif isinstance(kind, inspect.CollectionType) and isinstance(value, list):
         for i, inner in enumerate(value):
             yield from _unknown(inner, kind.item_type, f"{path}[{i}]")

@@ -1,6 +1,6 @@
 """Start of sagas from outside: each saga of an order is started once, by one content.
 
-What was given is remembered by its fingerprint in the transaction that writes the record, so that
+The fingerprint of the content is stored in the transaction that writes the record, so that
 the same start is recognised at any later time, whether or not a system is running.
 """
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 
-from order_sagas.actors.clock import Clock, SystemClock, iso
+from order_sagas.actors.clock import SystemClock, iso
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, OrderCreated, status
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.bridges.intake.intake import Intake, Lock, Log, Verdict, take_beside_others
-from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.records.codec import LARGEST
 from order_sagas.bridges.records.record import Outgoing
+from order_sagas.bridges.records.trace_context import header_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,10 +24,10 @@ _encode = msgspec.json.Encoder().encode
 class SagaStarts:
     """Starts sagas of one definition. To be used by one thread."""
 
-    def __init__(self, log: Log, saga: Saga[Any], clock: Clock | None = None) -> None:
+    def __init__(self, log: Log, saga: Saga[Any]) -> None:
         self._log = log
         self._saga = saga
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         db = log.db
         mark = db.placeholder
         self._known = (

@@ -24,13 +24,20 @@ from order_sagas.bridges.kafka.errors import (
 )
 from order_sagas.bridges.kafka.fast_produce import (
     can_send_whole_batches,
-    is_beyond_repair,
+    has_fatal_error,
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
+from order_sagas.bridges.kafka.verdicts import Verdicts
 from order_sagas.bridges.records.record import Outgoing
 
 _log = structlog.get_logger(__name__)
+
+DELIVERY_TIMEOUT_MS = 120_000
+"""Milliseconds after which a record counts as not acknowledged."""
+LINGER_MS = 20
+"""Milliseconds to wait for more records of a batch. Used only if the client cannot take whole
+batches: a publication is complete when it is handed over, so there is nothing to wait for."""
 
 
 class TopicWriter:
@@ -47,27 +54,18 @@ class TopicWriter:
         *,
         batch_bytes: int = 256 * 1024,
         max_record_bytes: int | None = None,
-        delivery_timeout: float = 120.0,
         whole_batches: bool = True,
-        linger: float = 0.02,
         metadata_timeout: float = 5.0,
         clocks: ClockWatch | None = None,
     ) -> None:
         """`max_record_bytes` is a limit in addition to each topic's own.
 
-        `delivery_timeout` (seconds) is the time after which a record counts as not acknowledged.
-
         `metadata_timeout` (seconds) is how long to wait for the metadata of an unknown topic.
-
-        `linger` (seconds) is used only if `whole_batches` is off or not possible: a publication is
-        complete when it is handed over, so there is nothing to wait for.
         """
         self._connection = connection
         self._batch_bytes = batch_bytes
         self._max_record_bytes = max_record_bytes
-        self._delivery_timeout = delivery_timeout
         self._whole_batches = whole_batches
-        self._linger = linger
         self._metadata_timeout = metadata_timeout
         self._limits = BatchLimits(connection)
         self._answers = 0
@@ -96,17 +94,16 @@ class TopicWriter:
             KafkaProducer,
             acks="all",
             enable_idempotence=True,
-            linger_ms=int(self._linger * 1000),
+            linger_ms=LINGER_MS,
             batch_size=self._batch_bytes,
             max_request_size=max(self._batch_bytes, self._limits.largest()) + OVERHEAD,
-            delivery_timeout_ms=int(self._delivery_timeout * 1000),
-            request_timeout_ms=int(min(30.0, self._delivery_timeout / 2) * 1000),
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             max_block_ms=int(self._metadata_timeout * 1000),
             metrics_enabled=False,
         )
         producer._metadata.add_listener(self._note_answer)
         self._whole_batches = self._whole_batches and can_send_whole_batches(producer)
-        self._verdicts = _Verdicts(producer)
+        self._verdicts = Verdicts(producer)
         return producer
 
     def _check_size(self, topic: str, size: int) -> None:
@@ -116,11 +113,6 @@ class TopicWriter:
             config = self._client().config  # what its method `send` compares with
             largest = self._limits.largest() + OVERHEAD
             config["max_request_size"] = max(config["max_request_size"], largest)
-
-    @property
-    def sends_whole_batches(self) -> bool:
-        """True if whole batches are handed to the client; known after `start`."""
-        return self._whole_batches
 
     def publish(self, records: Sequence[Outgoing]) -> Publication:
         """Send the records, and return at once; the publication reports the result of each.
@@ -203,7 +195,7 @@ class TopicWriter:
         publication: Publication,
     ) -> None:
         chosen = [records[place] for place in places]
-        settle = partial(_settle, publication, self._verdicts)
+        settle = partial(self._verdicts.settle, publication)
         send_whole_batch(self._client(), topic, partition, chosen, places, settle, self._clocks)
 
     def _send_alone(self, record: Outgoing, place: int, publication: Publication) -> None:
@@ -218,7 +210,7 @@ class TopicWriter:
         except theirs.KafkaError as error:
             publication.fail(place, mapped(error))
         else:
-            settle = partial(_settle, publication, self._verdicts, [place])
+            settle = partial(self._verdicts.settle, publication, [place])
             future.add_callback(lambda _: settle(None))
             future.add_errback(settle)
 
@@ -235,7 +227,7 @@ class TopicWriter:
             count = len(self._client().partitions_for(topic))
         except theirs.KafkaTimeoutError as error:
             try:
-                self._connection.knock()
+                self._connection.check_reachable()
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             if answers == self._answers:
@@ -255,7 +247,7 @@ class TopicWriter:
 
     def _usable_producer(self) -> KafkaProducer:
         producer = self._client()
-        if is_beyond_repair(producer):
+        if has_fatal_error(producer):
             _log.warning("kafka.writer_starts_over")
             self._limits.learn_again()  # perhaps one was lowered, and was the cause
             fresh = self._connect()
@@ -268,43 +260,6 @@ class TopicWriter:
         if self._producer is None:
             raise KafkaClientError("The writer has not been started, or is closed.")
         return self._producer
-
-
-class _Verdicts:
-    """Distinguishes a record that is too large from those that fail because of it.
-
-    The broker's answer ends an idempotent producer, which then fails all of its pending records
-    with the same error, including those of the same batch. For each producer, the first record that
-    fails alone is taken to be too large; the others were not written, and may be published again.
-    """
-
-    def __init__(self, producer: KafkaProducer) -> None:
-        self._producer = producer
-        self._has_refused = False
-
-    def of(self, error: BaseException, records: int) -> KafkaClientError:
-        """The error of `records` records that failed together."""
-        ours = mapped(error)
-        if not isinstance(ours, RecordTooLargeError):
-            return ours
-        if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
-            return NotAcknowledgedError(f"Not sent because of another record: {ours}")
-        self._has_refused = True
-        return ours
-
-
-def _settle(
-    publication: Publication,
-    verdicts: _Verdicts,
-    places: Sequence[int],
-    error: BaseException | None,
-) -> None:
-    if error is None:
-        publication.settle(len(places))
-    else:
-        ours = verdicts.of(error, len(places))
-        for place in places:
-            publication.fail(place, ours)
 
 
 def _size(record: Outgoing) -> int:

@@ -1,13 +1,10 @@
 """Operations on dead letters, on either log: list, replay, discard.
 
 A letter that was replayed or discarded is marked by another record of the same topic. So the log
-shows what was done, by whom and why, and no letter is changed or removed. Whatever else is in the
-topic is a letter: one that does not say where it came from can be shown and discarded.
+shows what was done, by whom and why, and no letter is changed or removed.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import attrs
 import msgspec
@@ -15,14 +12,21 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.logs.log_writer import MARK, DeadLetterRow, LogWriter, is_mark
+from order_sagas.bridges.logs.log_writer import MARK, DeadLetterSource, LogWriter
 from order_sagas.bridges.operations.action_log import Origin, note_effects
-from order_sagas.bridges.records.dead_letter import ABOUT
-from order_sagas.bridges.records.record import Headers, Outgoing
+from order_sagas.bridges.operations.letters import (
+    EVERY_LETTER,
+    DeadLetter,
+    DeadLetterFilter,
+    LetterGroup,
+    Mark,
+    cut,
+    kind_of,
+    letter_of,
+    mark_of,
+)
+from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.operator_actions import LETTER
-
-SHOWN = 2048
-"""Maximum number of bytes of a value, of a key and of all headers in a list of letters."""
 
 MOST_BYTES = 64 * 1024 * 1024
 """Maximum size in bytes of the letters that are replayed in one transaction."""
@@ -34,118 +38,10 @@ LONGEST_WHY, LONGEST_BY = 1000, 200
 GROUPED = 10_000
 """Maximum number of letters that are read for groups or for a page, those included that were
 replayed or discarded."""
-LONGEST_KIND = 160
-"""Maximum number of characters of the kind of an error."""
-
-_DIFFERS = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d+(?:[.,:]\d+)*""")
-
-
-def kind_of(error: str) -> str:
-    """Return an error without what differs from record to record: quoted texts and numbers."""
-    return _DIFFERS.sub("…", error.strip())[:LONGEST_KIND]
 
 
 class DeadLetterError(BridgeError, LookupError):
     """The letter does not exist, or cannot be replayed. The message says which and why."""
-
-
-class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was done with a letter: `replayed` or `discarded`."""
-
-    letter: int
-    action: str
-    by: str
-    why: str = ""
-    at: str = ""
-
-
-@attrs.frozen
-class DeadLetter:
-    """A dead letter, with its mark if it has one."""
-
-    number: int
-    topic: str
-    """The topic of the original record; empty if the headers that name it are missing."""
-    partition: int
-    offset: int
-    error: str
-    time: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    """The headers of the original record, without those that describe the error."""
-    mark: Mark | None = None
-    is_cut: bool = False
-    """True if key, value and headers are only shown in part, as in lists."""
-
-
-@attrs.frozen
-class DeadLetterFilter:
-    """Selects letters that meet all conditions; an empty condition matches any."""
-
-    topic: str = ""
-    error: str = ""
-    """A part of the error's text, ignoring case."""
-    older_than: float = 0.0
-    """Minimum age as a dead letter, in seconds."""
-    kind: str = ""
-    """The kind of the error, as in a `LetterGroup`."""
-    numbers: frozenset[int] = frozenset()
-    """Numbers of letters."""
-    since: float | None = None
-    """The time since which it is a dead letter, in seconds since the Unix epoch; included."""
-    until: float | None = None
-    """The time before which it became one."""
-
-    def matches(self, letter: DeadLetter, now: float) -> bool:
-        """Whether a letter meets all conditions, marked or not; `now` is in epoch seconds.
-
-        One that does not say when it became a dead letter meets no condition of times.
-        """
-        oldest = None if self.since is None else iso(self.since)
-        newest = None if self.until is None else iso(self.until)
-        if self.older_than:
-            aged = iso(now - self.older_than)
-            newest = aged if newest is None else min(newest, aged)
-        return (
-            self.topic in ("", letter.topic)
-            and self.error.casefold() in letter.error.casefold()
-            and (oldest is None or oldest <= letter.time)
-            and (newest is None or "" < letter.time < newest)
-            and self.kind in ("", kind_of(letter.error))
-            and (not self.numbers or letter.number in self.numbers)
-        )
-
-
-@attrs.define
-class LetterGroup:
-    """Open dead letters of one topic with the same kind of error."""
-
-    topic: str
-    kind: str
-    """The error without what differs from record to record: quoted texts and numbers."""
-    count: int
-    oldest: str
-    """When the oldest became a dead letter, in ISO 8601; empty if it does not say."""
-    newest: str
-    example: str
-    """The error of the oldest."""
-
-
-class DeadLetterSource(Protocol):
-    """Where dead letters are read from; see `LogWriter`. Reading opens no log for writing."""
-
-    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values."""
-        ...
-
-    def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter, oldest first."""
-        ...
-
-    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers, whole, as far as there are any."""
-        ...
 
 
 class DeadLetterReader:
@@ -169,7 +65,7 @@ class DeadLetterReader:
         after: int | None = None,
         *,
         marked: bool = False,
-        which: DeadLetterFilter = DeadLetterFilter(),
+        which: DeadLetterFilter = EVERY_LETTER,
     ) -> tuple[list[DeadLetter], int | None]:
         """At most `limit` letters after the one with number `after`, and the `after` of the next.
 
@@ -192,8 +88,8 @@ class DeadLetterReader:
     def get(self, number: int) -> DeadLetter:
         """The letter with this number, whole; raises DeadLetterError if there is none."""
         for row in self._source.whole([number]):
-            letter = _letter(row)
-            if _mark(row) is None:
+            letter = letter_of(row)
+            if mark_of(row) is None:
                 return attrs.evolve(letter, mark=self._marks().get(number))
         raise DeadLetterError(f"there is no dead letter {number}")
 
@@ -230,14 +126,14 @@ class DeadLetterReader:
         """The letters after the one with number `after`, cut; one at a time is in memory."""
         marks = self._marks()
         for row in self._source.letters(after):
-            if _mark(row) is None:
-                letter = _cut(_letter(row))
+            if mark_of(row) is None:
+                letter = cut(letter_of(row))
                 mark = marks.get(letter.number)
                 yield attrs.evolve(letter, mark=mark) if mark else letter
 
     def _marks(self) -> dict[int, Mark]:
         """The last mark of each letter that has one."""
-        marks = map(_mark, self._source.marks())
+        marks = map(mark_of, self._source.marks())
         return {mark.letter: mark for mark in marks if mark}
 
 
@@ -247,7 +143,7 @@ class DeadLetterOperations(DeadLetterReader):
     def __init__(
         self, log: LogWriter, clock: Clock | None = None, origin: Origin | None = None
     ) -> None:
-        super().__init__(log, clock)
+        super().__init__(log.dead_letters, clock)
         self._log = log
         self._origin = origin or Origin()
 
@@ -283,7 +179,7 @@ class DeadLetterOperations(DeadLetterReader):
 
     def discard(self, numbers: Sequence[int], by: str, why: str, *, again: bool = False) -> None:
         """Mark the letters as discarded. Raises DeadLetterError as `replay` does."""
-        letters = [_cut(letter) for letter in self._open(numbers, by, why, again=again)]
+        letters = [cut(letter) for letter in self._open(numbers, by, why, again=again)]
         self._finish(letters, [], "discarded", by, why)
 
     def _open(
@@ -298,8 +194,8 @@ class DeadLetterOperations(DeadLetterReader):
         wanted = list(dict.fromkeys(numbers))
         missing = set(wanted)
         for row in self._source.whole(wanted):
-            letter = _letter(row)
-            if _mark(row) is not None:
+            letter = letter_of(row)
+            if mark_of(row) is not None:
                 continue
             missing.discard(letter.number)
             mark = marks.get(letter.number)
@@ -341,46 +237,3 @@ class DeadLetterOperations(DeadLetterReader):
                 why=why,
                 now=now,
             )
-
-
-def _mark(row: DeadLetterRow) -> Mark | None:
-    """The mark in a record of `dead-letters`; None if it is a letter, also if it is malformed."""
-    _, _, value, headers = row
-    if not is_mark(headers):
-        return None
-    try:
-        return msgspec.json.decode(value or b"", type=Mark)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _letter(row: DeadLetterRow) -> DeadLetter:
-    """The letter in a record of `dead-letters`, whatever is in it."""
-    number, key, value, headers = row
-    names = tuple(name for name, _ in headers[-len(ABOUT) :])
-    texts = [text.decode("utf-8", "backslashreplace") for _, text in headers[-len(ABOUT) :]]
-    if names == ABOUT and _is_number(texts[1]) and _is_number(texts[2].removeprefix("-")):
-        topic, partition, offset, error, time = texts
-        own = headers[: -len(ABOUT)]
-        return DeadLetter(number, topic, int(partition), int(offset), error, time, key, value, own)
-    error = "this record of dead-letters does not say where it came from"
-    return DeadLetter(number, "", 0, -1, error, "", key, value, headers)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
-def _cut(letter: DeadLetter) -> DeadLetter:
-    """The letter with at most SHOWN bytes of its key, of its value, and of its headers."""
-    key, value, headers = letter.key or b"", letter.value or b"", letter.headers
-    size = sum(len(name) + len(text) for name, text in headers)
-    if max(len(key), len(value), size) <= SHOWN:
-        return letter
-    return attrs.evolve(
-        letter,
-        key=letter.key and key[:SHOWN],
-        value=letter.value and value[:SHOWN],
-        headers=headers if size <= SHOWN else (),
-        is_cut=True,
-    )

@@ -103,8 +103,8 @@ def retrying_steps(progress: SagaState, registry: Registry) -> Iterator[Retrying
         return
     for row, state in zip(rows_of(saga, progress.items), progress.steps, strict=True):
         again = state.phase in _AGAIN or (state.phase in _WAITING and state.attempt > 1)
-        if not again or row.kind in ("wait", "delay"):
-            continue  # the attempts of a wait are its reminders
+        if not again or row.kind in ("wait", "delay") or row.repeat_every:
+            continue  # what repeats its message while it waits is not in trouble
         yield Retrying(
             saga=progress.saga,
             step=row.name,

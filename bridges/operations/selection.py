@@ -18,6 +18,7 @@ from order_sagas.actors.sagas.transition import GOING, UNDOING
 from order_sagas.bridges.operations.checks import check, check_reason
 from order_sagas.bridges.operations.errors import NoSuchSagaError, NoSuchStepError, NotPossibleError
 from order_sagas.bridges.operations.retrying import retrying_steps
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage.queries import IN_FLIGHT
 from order_sagas.bridges.storage.schema import order_keys, sagas
 
@@ -42,6 +43,8 @@ class SagaFilter:
     """The ids of the sagas, `NAME/ORDER_ID`."""
     retrying: bool = False
     """Whether a step (`step`, if it is given) was sent more than once, or will be sent again."""
+    cause: str = ""
+    """Why the saga is stuck, as `stuck_sagas` tells it."""
 
 
 @attrs.frozen
@@ -92,9 +95,16 @@ def choose(
     chosen: list[Chosen] = []
     refused: dict[str, str] = {}
     wanted = frozenset(which.saga_ids)
+    of_cause = {
+        each.saga_id
+        for each in (stuck_sagas(db, registry) if which.cause else ())
+        if each.cause == which.cause
+    }
     for progress in _in_flight(db, which, now):
         if wanted and progress.saga_id not in wanted:
             continue  # another saga of the same order
+        if which.cause and progress.saga_id not in of_cause:
+            continue
         command = msgspec.structs.replace(template, order_id=progress.order_id, saga=progress.saga)
         try:
             saga = registry.get(progress.saga, progress.version)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from order_sagas.actors.clock import Clock, SystemClock, iso
+from order_sagas.actors.clock import SystemClock, iso
 from order_sagas.actors.messages import SCHEMA_VERSION, Message, status
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.operator_rules import listed
@@ -38,10 +38,10 @@ class SignalOperations:
     Raises StoreError if the database cannot be read.
     """
 
-    def __init__(self, database: str, registry: Registry, clock: Clock | None = None) -> None:
+    def __init__(self, database: str, registry: Registry) -> None:
         self._database = database
         self._registry = registry
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
 
     def message_of(self, saga_id: str, name: str) -> type[Message]:
         """Return the class of the message `name`, a status or a class name, that a saga waits for.

@@ -54,12 +54,13 @@ class ApprovalGate:
             return items
         known = self._known([asked[place].event_id for place in places])
         held = set()
-        for place in places:
+        for place in sorted(places):
             command = asked[place]
             row = known.get(command.event_id)
             if row is None or not _is_approved(row, command):
                 held.add(id(command))
                 self._hold(batch, command, row)
+                known.setdefault(command.event_id, _waiting(command))
         return [item for item in items if id(item.message) not in held]
 
     def _known(self, event_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -68,10 +69,11 @@ class ApprovalGate:
 
     def _hold(self, batch: Batch, command: OperatorCommand, row: dict[str, Any] | None) -> None:
         """Store that the command waits, under an id of its own if its id is that of another."""
-        if row and row["outcome"] == PENDING:
+        known = row is not None and _is_of(row, command)
+        if row and known and row["outcome"] == PENDING:
             return  # it waits already
         origin, now = Origin(RECORD), self._clock.now()
-        was_asked = row is not None and row["outcome"] == ASKED and not row["approved_by"]
+        was_asked = row and known and row["outcome"] == ASKED and not row["approved_by"]
         if not command.event_id or (row and not was_asked):
             command = msgspec.structs.replace(command, event_id=event_id(origin))
         batch.held.append(
@@ -100,14 +102,23 @@ class ApprovalGate:
 
 def _is_approved(row: Mapping[str, Any], command: OperatorCommand) -> bool:
     """Whether this very command was approved by a second person, and was not handled yet."""
-    return (
-        row["outcome"] == ASKED
-        and row["approved_by"] not in ("", row["by"])
-        and (row["by"], row["action"], row["target"], row["step"])
-        == (
-            command.by,
-            ACTIONS[type(command)],
-            saga_id_of(command.saga, command.order_id),
-            command.step,
-        )
-    )
+    approved = row["outcome"] == ASKED and row["approved_by"] not in ("", row["by"])
+    return approved and _is_of(row, command)
+
+
+def _is_of(row: Mapping[str, Any], command: OperatorCommand) -> bool:
+    """Whether a row is about this very command, and not about another one with its id."""
+    about = _waiting(command)
+    return all(row[name] == about[name] for name in ("by", "action", "target", "step"))
+
+
+def _waiting(command: OperatorCommand) -> dict[str, Any]:
+    """Return what the gate has to know of a command that waits."""
+    return {
+        "by": command.by,
+        "approved_by": "",
+        "outcome": PENDING,
+        "action": ACTIONS[type(command)],
+        "target": saga_id_of(command.saga, command.order_id),
+        "step": command.step,
+    }

@@ -10,17 +10,13 @@ from order_sagas.actors.sagas.outages import Outages
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule
 from order_sagas.actors.services.service import Service
-from order_sagas.bridges.outage_journal import OutageJournal
 from order_sagas.bridges.processor.call_runners import CallRunner
 from order_sagas.bridges.processor.observers import Observer, Tracing
 from order_sagas.bridges.records.codec import MessageCodec
 from order_sagas.bridges.records.routing import Routes
 from order_sagas.bridges.records.wire_forms import WireForm
+from order_sagas.bridges.storage.outage_journal import OutageJournal
 from order_sagas.bridges.storage.store import Store
-
-
-def _nothing(*_: Any) -> None:
-    return None
 
 
 @attrs.frozen
@@ -41,39 +37,39 @@ class ProcessorContext:
     call_runner: CallRunner
     call_capacity: int
     """Maximum number of external calls of one service that are under way."""
-    tell: Callable[[Any], None] = _nothing
-    flush: Callable[[], None] = _nothing
-    watch: Callable[[str], None] = _nothing
-    batch_size: int = 500
-    outages: Outages = attrs.field(factory=Outages)
-    journal: OutageJournal | None = None
+    tell: Callable[[Any], None]
+    flush: Callable[[], None]
+    watch: Callable[[str], None]
+    batch_size: int
+    outages: Outages
+    journal: OutageJournal | None
     """Stores outages, so that they are known after a restart; None if they are not stored."""
-    keep_finished: float | None = None
+    keep_finished: float | None
     """Seconds for which finished orders are kept; None to keep them for ever."""
-    keep_idempotency_keys: float | None = None
+    keep_idempotency_keys: float | None
     """Seconds for which clients' idempotency keys are kept; None to keep them for ever."""
-    keep_outbox_events: float | None = None
+    keep_outbox_events: float | None
     """Seconds for which rows of `outbox_events` are kept; None if no records are left there."""
-    keep_operator_actions: float | None = None
+    keep_operator_actions: float | None
     """Seconds for which rows of the log of operators' actions are kept; None: for ever."""
-    approval_above: Mapping[str, int] = attrs.field(factory=dict)
+    approval_above: Mapping[str, int]
     """Amounts of orders in minor units, by currency, above which an operator's cancel, and what
     goes on with a compensation, needs the approval of a second person."""
-    keep_early_replies: float = 86_400.0
+    keep_early_replies: float
     """Seconds for which replies that came too early are kept; 0.0 to keep none."""
-    most_early_replies: int = 10_000
+    most_early_replies: int
     """Maximum number of such replies that a worker keeps."""
-    schedules: Sequence[Schedule] = ()
+    schedules: Sequence[Schedule]
     """What starts sagas at given times."""
-    shards: frozenset[int] | None = None
+    shards: frozenset[int] | None
     """The fixed shards of this worker; None for all shards, or for those that Kafka assigns."""
-    observers: Sequence[Observer] = ()
-    tracing: Tracing | None = None
-    ring: Callable[[], Any] = _nothing
+    observers: Sequence[Observer]
+    tracing: Tracing | None
+    ring: Callable[[], Any]
     """Notifies the other workers that there are records for their shards."""
-    wire_forms: Mapping[str, WireForm] = attrs.field(factory=dict)
+    wire_forms: Mapping[str, WireForm]
     """How values are written to topics whose records are not plain."""
-    log: Any = None
+    log: Any
     """What the log adapter needs to reach its log: a `ClientPort` for Kafka, else None."""
-    roles: Mapping[str, str] = attrs.field(factory=dict)
+    roles: Mapping[str, str]
     """The role of each receiver of messages, including receivers that run in other processes."""

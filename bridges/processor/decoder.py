@@ -5,6 +5,7 @@ from order_sagas.bridges.errors import UnreadableRecordError
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.records.routing import Route
+from order_sagas.bridges.records.trace_context import with_trace
 
 
 class Decoder:
@@ -24,7 +25,7 @@ class Decoder:
         """
         message = self._decode(record)
         if self._tracing and record.headers and type(message) in self._starts:
-            message = self._tracing.received(message, record.headers)
+            message = with_trace(message, record.headers)
         routes = self._routes_of(record.topic, type(message))
         if not routes:
             raise UnreadableRecordError(

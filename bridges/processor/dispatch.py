@@ -13,12 +13,12 @@ from order_sagas.actors.protocol import Delivery, Nack
 from order_sagas.bridges.processor.batch import Batch, Item, Ticket
 from order_sagas.bridges.processor.deferral import Deferral
 from order_sagas.bridges.processor.early_replies import EarlyReplies
-from order_sagas.bridges.processor.observers import header_of
 from order_sagas.bridges.processor.refused_writes import RefusedWrites
 from order_sagas.bridges.processor.shared_parts import SharedParts
 from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Headers, Outgoing, Record
 from order_sagas.bridges.records.routing import Route
+from order_sagas.bridges.records.trace_context import header_of
 
 log = structlog.get_logger("processor")
 
@@ -89,14 +89,14 @@ class Dispatcher:
 
     def _without_pruned(self, items: list[Item], now: float) -> list[Item]:
         """Return the items without those for pruned orders, which are logged and ignored."""
-        store = self._context.store
+        orders = self._context.store.orders
         old = {
             item.message.order_id
             for item in items
-            if store.may_be_pruned(item.message.order_id)
+            if orders.may_be_pruned(item.message.order_id)
             and not self._ownership.is_in_flight(item.message)
         }
-        pruned = store.pruned(old) if old else ()
+        pruned = orders.pruned(old) if old else ()
         if not pruned:
             return items
         kept = []
@@ -108,7 +108,7 @@ class Dispatcher:
             log.info(
                 "saga.message_ignored",
                 timestamp=iso(now),
-                saga_id=next(iter(self._ownership.sagas_for(message)), ""),
+                saga_id=next(iter(self._context.registry.saga_ids_of(message)), ""),
                 order_id=message.order_id,
                 seq=0,
                 cause=message.event_id,
@@ -138,7 +138,7 @@ class Dispatcher:
         if not wanted:
             return {}
         store = self._context.store
-        numbers = store.numbers(order_id for ids in wanted.values() for order_id in ids)
+        numbers = store.orders.of(order_id for ids in wanted.values() for order_id in ids)
         found: dict[Any, Any] = {}
         for entity, order_ids in wanted.items():
             nos = [numbers[order_id] for order_id in order_ids if order_id in numbers]
@@ -156,7 +156,9 @@ class Dispatcher:
         """Return the stored entity or saga that a message is for; None if it is not loaded."""
         if route.entity is not None:
             return states.get((route.entity, message.order_id))
-        known = (states.get((None, saga_id)) for saga_id in self._ownership.sagas_for(message))
+        known = (
+            states.get((None, saga_id)) for saga_id in self._context.registry.saga_ids_of(message)
+        )
         return next((saga for saga in known if saga), None)
 
     def not_handled(self, batch: Batch, failed: Nack) -> None:

@@ -1,4 +1,4 @@
-"""Whether a worker shall be a member of its consumer group, by whether it reaches the database."""
+"""Whether a worker is a member of its consumer group, and for how long it misses the database."""
 
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -8,9 +8,9 @@ _NO_ROW = 0
 
 
 class GroupMembership:
-    """Decides that a worker leaves its group in an outage of the database, and when it returns.
+    """Tells when a worker has to leave its group in an outage of the database, and may return.
 
-    An outage may be that of one worker alone. Its shards then go to workers that can commit.
+    An outage may affect one worker alone. Its shards then move to workers that can commit.
     """
 
     def __init__(self, context: ProcessorContext, patience: float) -> None:
@@ -24,22 +24,17 @@ class GroupMembership:
         """Whether to decide again later: while the database is away, and until a return."""
         return self.has_left or self._away() > 0.0
 
-    def leaves(self) -> bool:
-        """Return True if the worker has to leave now; it counts as having left from then on."""
-        if self.has_left or self._away() <= self._patience:
-            return False
-        self.has_left = True
-        return True
+    @property
+    def is_impatient(self) -> bool:
+        """Whether the outage has lasted for longer than a worker waits for the database."""
+        return self._away() > self._patience
 
-    def returns(self) -> bool:
-        """Return True if the database can be written again; the worker counts as a member then."""
-        if not self.has_left:
-            return False
-        try:  # a read would succeed on a server that is read-only
+    def is_database_back(self) -> bool:
+        """Try if the database can be written; a read would succeed on a read-only server."""
+        try:
             self._context.store.commit(Changes(published=[_NO_ROW]), self._context.clock.now())
         except StoreUnavailableError:
             return False
-        self.has_left = False
         return True
 
     def _away(self) -> float:

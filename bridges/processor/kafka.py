@@ -119,10 +119,13 @@ class KafkaLogAdapter:
         """Drop all shards, and leave the group: other workers get them at once."""
         assert self._owner is not None
         log.warning("kafka.group_left", reason="the database has been away for too long")
-        if self._host.has_batch:
-            self._host.roll_back()
         self._owner.close()
         self._reader.stop(finished=True)
+        # The rollback would claim these shards, and fail.
+        self._to_claim.clear()
+        self._to_release.clear()
+        if self._host.has_batch:
+            self._host.roll_back()
         self._host.lose(frozenset(self._ownership.epochs))
         self._forget_stopped(self._owner.assigned)
         self._queue = HandoverQueue()
@@ -131,12 +134,18 @@ class KafkaLogAdapter:
         self._looks = False
         if self._host.state is State.STOPPED:
             return
-        if self._membership.leaves():
-            self._leave()
-        elif self._membership.returns():
-            self._host.database_is_back()
-            self._join()
-        if self._membership.is_doubtful:
+        member, host = self._membership, self._host
+        if member.is_impatient or member.has_left:
+            # A worker without shards commits nothing that would tell that the outage is over.
+            if not host.has_batch and member.is_database_back():
+                host.database_is_back()
+                if member.has_left:
+                    member.has_left = False
+                    self._join()
+            elif not member.has_left:
+                member.has_left = True
+                self._leave()
+        if member.is_doubtful:
             self.on_database_away()
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:
@@ -353,9 +362,9 @@ class KafkaLogAdapter:
         return changes
 
     @property
-    def untidy(self) -> bool:
+    def needs_commit(self) -> bool:
         """Whether published rows are to be deleted, or refused ones replaced, without delay."""
-        return self._publisher.untidy
+        return self._publisher.needs_commit
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
         """Move the offsets, and publish the outbox rows of the batch."""

@@ -1,7 +1,10 @@
-"""Observers of a batch processor, and trace context in the headers of records."""
+"""Observers of a batch processor."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
+
+import structlog
 
 from order_sagas.actors.clock import Clock
 from order_sagas.actors.messages import Message
@@ -9,13 +12,8 @@ from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
 from order_sagas.bridges.processor.call_results import CallDone
-from order_sagas.bridges.records.record import Headers
 
-TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
-"""Headers with the trace context of a record: W3C Trace Context,
-https://www.w3.org/TR/trace-context."""
-LONGEST_STATE = 512
-"""Maximum number of characters of a `tracestate` that is passed on."""
+log = structlog.get_logger("processor")
 
 
 class ObservedContext(Protocol):
@@ -48,34 +46,45 @@ class Observer:
         """An external call failed, or its outcome is unknown."""
 
 
-class Tracing(Observer):
-    """An observer that also reads and writes the context of traces."""
+class Observers:
+    """Passes what happens on to all observers, and logs their exceptions."""
 
-    def received(self, message: Message, headers: Headers) -> Message:
-        """Return a message that starts a saga, with the trace context of its record's headers."""
-        raise NotImplementedError
+    def __init__(self, context: ObservedContext, observers: Sequence[Observer]) -> None:
+        self._context = context
+        self._observers = observers
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """The batch is committed; its transaction took `seconds`."""
+        for observer in self._observers:
+            with _logged_errors():
+                observer.committed(batch, self._context, seconds)
+
+    def rolled_back(self) -> None:
+        """The open batch was rolled back."""
+        for observer in self._observers:
+            observer.rolled_back()
+
+    def call_failed(self, done: CallDone) -> None:
+        """An external call failed, or its outcome is unknown."""
+        for observer in self._observers:
+            with _logged_errors():
+                observer.call_failed(done)
+
+
+@contextmanager
+def _logged_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        log.error("observer.failed", error=str(error), exc_info=error)
+
+
+class Tracing(Observer):
+    """An observer that also writes the context of traces.
+
+    While there is one, a message that starts a saga has the trace context of its record.
+    """
 
     def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
         """Return an outgoing message with the trace context of its saga, if `sagas` has that."""
         raise NotImplementedError
-
-
-def header_of(message: Message) -> Headers:
-    """Return the headers of the record that carries a message."""
-    traceparent = message.traceparent
-    if not traceparent:
-        return ()
-    parent = (TRACEPARENT, traceparent.encode())
-    return (parent, (TRACESTATE, message.tracestate.encode())) if message.tracestate else (parent,)
-
-
-def tracestate_of(headers: Iterable[tuple[str, bytes]]) -> str:
-    """Return the value of the `tracestate` headers; "" if there is none that may be passed on.
-
-    Several are one list. One that is too long or not ASCII is dropped, which changes no trace.
-    """
-    found = b",".join(value for name, value in headers if name == TRACESTATE and value)
-    if not found.isascii() or len(found) > LONGEST_STATE:
-        return ""
-    text = found.decode()
-    return text if text.isprintable() else ""

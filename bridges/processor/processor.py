@@ -41,14 +41,17 @@ from order_sagas.bridges.processor.messages import (
     Stop,
     Stopped,
 )
+from order_sagas.bridges.processor.observers import Observers
 from order_sagas.bridges.processor.order_mark import OrderMark
 from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
 from order_sagas.bridges.processor.owed_calls import OwedCalls
 from order_sagas.bridges.processor.reader import BatchReader
 from order_sagas.bridges.processor.refused_writes import RefusedWrites
+from order_sagas.bridges.processor.retry_waits import RetryWaits
 from order_sagas.bridges.processor.scheduler import Scheduler
 from order_sagas.bridges.processor.shard_ownership import ShardOwnership
 from order_sagas.bridges.processor.shared_parts import SharedParts
+from order_sagas.bridges.processor.shutdown import Shutdown
 from order_sagas.bridges.processor.state import State
 from order_sagas.bridges.processor.timer_acks import TimerAcks
 from order_sagas.bridges.processor.wakeups import BeginAgain, CommitAgain, Drained, Proceed, Prune
@@ -59,12 +62,6 @@ log = structlog.get_logger("processor")
 
 PROCEED = Proceed()
 OPEN = State.OPEN  # compared with for each acknowledgement
-
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
-"""Seconds before a retry: of the first one, and at most."""
-
-DRAIN_SECONDS = 5.0
-"""Maximum seconds that a stop waits for running external calls."""
 
 
 class BatchProcessor(Actor):
@@ -86,6 +83,8 @@ class BatchProcessor(Actor):
     _early_replies: EarlyReplies
     _due: DueWork
     _refused: RefusedWrites
+    _observers: Observers
+    _shutdown: Shutdown
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,13 +99,7 @@ class BatchProcessor(Actor):
         self._timer_acks = TimerAcks()
         self._outcomes = OutcomeQueue()
         self._proceed_pending = False
-        self._stopping: list[ActorAddress] = []
-        """The senders of `Stop`; each gets `Stopped`."""
-        self._draining: bool | None = None
-        """Whether the stop waits for running calls; None before a stop."""
-        self._wait = FIRST_WAIT
-        self._lost = 0
-        """Batches refused because of another worker's claim since the last commit."""
+        self._waits = RetryWaits()
         self._mark: OrderMark | None = None
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
@@ -121,13 +114,13 @@ class BatchProcessor(Actor):
                 self._fatal(error)
                 return
             # While reading: nothing of the batch is stored, and its records are read again.
-            self._database_is_away(error)
-            log.warning("batch.waiting", error=str(error), retry_in=self._wait)
-            self._begin_again_later()
+            wait = self._database_is_away(error)
+            log.warning("batch.waiting", error=str(error), retry_in=wait)
+            self._begin_again_after(wait)
         except LostShardError as error:
             self.counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._begin_again_later()
+            self._begin_again_after(self._waits.database_failed())
         except Exception as error:
             self._fatal(error)
 
@@ -151,7 +144,7 @@ class BatchProcessor(Actor):
         elif kind is AskReport:
             self.send(sender, self._report())
         elif kind is Stop:
-            self._stopping.append(sender)
+            self._shutdown.askers.append(sender)
             self.proceed_soon()
         elif kind is Connect:
             self._connect(message)
@@ -169,7 +162,7 @@ class BatchProcessor(Actor):
         elif kind is BeginAgain:
             self._begin_again()
         elif kind is Drained:
-            self._draining = False
+            self._shutdown.drained()
             self.proceed_soon()
         elif self._due.woken(payload):
             if kind is Prune:
@@ -201,16 +194,18 @@ class BatchProcessor(Actor):
         ownership = self.ownership = ShardOwnership(context, receivers, send)
         adapter = self._log = make_adapter(self)
         dead_letters = DeadLetters(context, self.counts, adapter.emit)
-        self._calls = ExternalCalls(
-            context.call_runner, context.tell, self._call_failed, context.call_capacity
+        observers = self._observers = Observers(context, context.observers)
+        calls = self._calls = ExternalCalls(
+            context.call_runner, context.tell, observers.call_failed, context.call_capacity
         )
+        self._shutdown = Shutdown(calls, self._outcomes, self._timer_acks, self.wake_up)
         here = [each for each in context.services if each.participant.name in receivers]
-        self._owed = OwedCalls(context.store, self._calls, here)
+        self._owed = OwedCalls(context.store, calls, here)
         parts = SharedParts(context, ownership, receivers, adapter, dead_letters, Decoder(context))
         deferral = self._deferral = Deferral(parts, self._outcomes.resume)
         limits = context.approval_above
         gate = ApprovalGate(context.store.db, context.clock, limits) if limits else None
-        self._reader = BatchReader(parts, deferral, self._outcomes, self._calls, self._owed, gate)
+        self._reader = BatchReader(parts, deferral, self._outcomes, calls, self._owed, gate)
         early = self._early_replies = EarlyReplies(parts)
         self._due = DueWork(parts, deferral, early, Scheduler(context, ownership), self.wake_up)
         self._refused = RefusedWrites(context.store)
@@ -242,10 +237,9 @@ class BatchProcessor(Actor):
         self._log.close()
         self._calls.close()
         self.context.store.close()
-        waiting, self._stopping = self._stopping, []
         self.receivers.clear()
-        for asker in waiting:
-            self.send(asker, Stopped())
+        while self._shutdown.askers:
+            self.send(self._shutdown.askers.pop(0), Stopped())
 
     # --- the life of a batch ------------------------------------------------------------------
 
@@ -263,7 +257,7 @@ class BatchProcessor(Actor):
             return
         if self._state is not State.IDLE:
             return
-        if self._is_ready_to_stop():
+        if self._shutdown.is_due():
             self._stop()
             return
         if self._deferral.look_due:
@@ -279,7 +273,7 @@ class BatchProcessor(Actor):
 
     def _fill(self, batch: Batch) -> None:
         """Read the items of the batch and deliver them; a batch of timers may have none."""
-        stopping = bool(self._stopping)
+        stopping = self._shutdown.requested
         self._due.add_to(batch, stopping=stopping)
         items = self._reader.read(batch, stopping=stopping)
         self._dispatcher.deliver(batch, items, first=True)
@@ -358,21 +352,8 @@ class BatchProcessor(Actor):
     def _commit(self, batch: Batch) -> None:
         """Commit the batch, all of whose rounds are over; on an outage, try again later."""
         adapter = self._log
-        if batch.empty and not adapter.untidy:
-            # A commit that failed may have had only published records to delete, which then waited
-            # for this batch; there may be new records since.
-            retried = self._state is State.COMMITTING
-            self._close_batch()
-            self.context.flush()
-            adapter.given_back(batch)
-            adapter.between_batches()
-            self._calls.settled(batch.calls_over())
-            if self._is_ready_to_stop():
-                self._stop()
-                return
-            self._prune()
-            if self._timer_acks.by_saga or batch.outcomes or batch.look_again or retried:
-                self.proceed_soon()
+        if batch.empty and not adapter.needs_commit:
+            self._close_empty(batch)
             return
         self._enter(State.COMMITTING)
         context = self.context
@@ -385,34 +366,48 @@ class BatchProcessor(Actor):
             took = time.perf_counter() - began
             context.watch("after commit")
         except StoreUnavailableError as error:
-            self._database_is_away(error)
-            log.warning("commit.waiting", error=str(error), retry_in=self._wait)
-            self.wake_up(self._wait, CommitAgain(batch.number))
-            self._wait = min(self._wait * 2, LONGEST_WAIT)
-            return
+            wait = self._database_is_away(error)
+            log.warning("commit.waiting", error=str(error), retry_in=wait)
+            self.wake_up(wait, CommitAgain(batch.number))
         except LostShardError as error:
             self.counts.last_error = str(error)
             log.warning("batch.rolled_back", error=str(error))
-            self._lost += 1
-            if self._lost == 1:
-                self.roll_back()
+            if wait := self._waits.claim_lost():
+                self._begin_again_after(wait)
             else:
-                # Workers that claim the same shards in turns would keep each other from commits.
-                self._enter(State.AWAY)
-                wait = min(FIRST_WAIT * 2 ** min(self._lost, 10), LONGEST_WAIT)
-                self.wake_up(wait, BeginAgain())
-            return
+                self.roll_back()
         except UnstorableError as error:
             self._refused.find(batch, error)
             self.counts.last_error = str(error)
             log.warning("batch.repeated", error=str(error))
             self.roll_back()
-            return
         except Exception as error:
             self._fatal(error)
+        else:
+            self._committed(batch, outbox, took)
+
+    def _close_empty(self, batch: Batch) -> None:
+        """End a batch that has nothing to store."""
+        # A commit that failed may have had only published records to delete, which then waited
+        # for this batch; there may be new records since.
+        retried = self._state is State.COMMITTING
+        self._close_batch()
+        self.context.flush()
+        self._log.given_back(batch)
+        self._log.between_batches()
+        self._calls.settled(batch.calls_over())
+        if self._shutdown.is_due():
+            self._stop()
             return
+        self._prune()
+        if self._timer_acks.by_saga or batch.outcomes or batch.look_again or retried:
+            self.proceed_soon()
+
+    def _committed(self, batch: Batch, outbox: list[int], took: float) -> None:
+        """Do what follows the commit, whose transaction took `took` seconds."""
+        adapter = self._log
         self.database_is_back()
-        self._lost = 0
+        self._waits.committed()
         if batch.refused:
             self._refused.committed(batch)
         self._close_batch()
@@ -425,8 +420,8 @@ class BatchProcessor(Actor):
                 self.counts.saga_ended(saga)
                 self.ownership.in_flight.pop(saga.saga_id, None)
             self.send(self.receivers[ORCHESTRATOR], Ended([saga.saga_id for saga in ended]))
-        self.counts.note(context.clock.now())
-        self._observe(batch, took)
+        self.counts.note(self.context.clock.now())
+        self._observers.committed(batch, took)
         if batch.outcomes:
             self._calls.settled(batch.calls_over())
         if batch.calls:
@@ -437,51 +432,16 @@ class BatchProcessor(Actor):
             self._mark.note(self.counts.begun, self.ownership.epochs)
         self.proceed_soon()
 
-    def _observe(self, batch: Batch, took: float) -> None:
-        """Notify the observers; their exceptions are logged."""
-        for observer in self.context.observers:
-            try:
-                observer.committed(batch, self.context, took)
-            except Exception as error:
-                log.error("observer.failed", error=str(error), exc_info=error)
-
     def _prune(self) -> None:
         """Prune a small part if it is due and no batch is open."""
-        if self._state is State.IDLE and not self._stopping:
+        if self._state is State.IDLE and not self._shutdown.requested:
             self._due.prune()
-
-    # --- external calls -----------------------------------------------------------------------
 
     def _call_done(self, done: CallDone) -> None:
         self._calls.finished(done)
         if done.message is not None:
             self._outcomes.put(Outcome(done.message, done.id, bool(done.failure)))
         self.proceed_soon()
-
-    def _call_failed(self, done: CallDone) -> None:
-        for observer in self.context.observers:
-            try:
-                observer.call_failed(done)
-            except Exception as error:
-                log.error("observer.failed", error=str(error), exc_info=error)
-
-    def _is_ready_to_stop(self) -> bool:
-        """Whether a stop was requested and nothing is left to store.
-
-        Running calls are waited for, at most DRAIN_SECONDS, so that their outcomes are stored: a
-        mail whose outcome is unknown is sent again after the next start.
-        """
-        if not self._stopping or self._timer_acks.by_saga:
-            return False
-        if self._draining is None:
-            self._draining = True
-            self._calls.stop()
-            if self._calls.running:
-                log.info("external_calls.draining", count=self._calls.running)
-                self.wake_up(DRAIN_SECONDS, Drained())
-        if self._draining and not self._calls.running and not self._outcomes:
-            self._draining = False
-        return not self._draining
 
     # --- shards, and rollback -----------------------------------------------------------------
 
@@ -510,8 +470,7 @@ class BatchProcessor(Actor):
             self._close_batch()
         self._batch = None
         self._timer_acks.drop_unless(())
-        for observer in self.context.observers:
-            observer.rolled_back()
+        self._observers.rolled_back()
         self._outcomes.drop_reminders()
         self.ownership.evict_all()
         if batch:
@@ -519,26 +478,26 @@ class BatchProcessor(Actor):
             self._log.given_back(batch)
         self._log.on_rolled_back()
 
-    def _begin_again_later(self) -> None:
-        if self._state is State.STOPPED:
-            return
-        self._enter(State.AWAY)
-        self.wake_up(self._wait, BeginAgain())
-        self._wait = min(self._wait * 2, LONGEST_WAIT)
+    def _begin_again_after(self, seconds: float) -> None:
+        if self._state is not State.STOPPED:
+            self._enter(State.AWAY)
+            self.wake_up(seconds, BeginAgain())
 
     def _begin_again(self) -> None:
         if self._state is State.AWAY:
             self._enter(State.IDLE)
             self.roll_back()
 
-    def _database_is_away(self, error: StoreUnavailableError) -> None:
+    def _database_is_away(self, error: StoreUnavailableError) -> float:
+        """Note an outage of the database; return the seconds to wait before the next attempt."""
         self.context.outages.begin("database", self.context.clock.now())
         self.counts.last_error = str(error)
         self._log.on_database_away()
+        return self._waits.database_failed()
 
     def database_is_back(self) -> None:
         """Note that the database answered, which ends its outage."""
-        self._wait = FIRST_WAIT
+        self._waits.database_answered()
         if self.context.outages:
             self.context.outages.end("database", self.context.clock.now())
 

@@ -4,7 +4,7 @@ A shard that is gained is restored: its sagas in flight are read from the store 
 coordinator. A shard that is lost is evicted: the actors of its sagas are released.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,9 +12,8 @@ import structlog
 from thespian.actors import ActorAddress
 
 from order_sagas.actors.entities import Entity
-from order_sagas.actors.messages import Message, OperatorCommand
+from order_sagas.actors.messages import Message
 from order_sagas.actors.protocol import Ack, EvictSagas, Restore, RestoreEntities, timer_ticket
-from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.processor.batch import Item
 from order_sagas.bridges.processor.context import ProcessorContext
 from order_sagas.bridges.records.partitioner import partition_for
@@ -134,17 +133,4 @@ class ShardOwnership:
         in_flight = self.in_flight
         if message.saga_id in in_flight and type(message) not in self._context.registry.started_by:
             return True  # the case of most messages
-        return not in_flight.keys().isdisjoint(self.sagas_for(message))
-
-    def sagas_for(self, message: Message) -> Sequence[str]:
-        """Return the ids of the sagas that a message may be for; an order may have several."""
-        registry, kind = self._context.registry, type(message)
-        saga = registry.started_by.get(kind)
-        if saga:
-            return (saga_id_of(saga.name, message.order_id),)
-        if message.saga_id:
-            return (message.saga_id,)
-        names: Iterable[str] = registry.answered_by.get(kind, ())
-        if isinstance(message, OperatorCommand):
-            names = (message.saga,) if message.saga else registry.newest
-        return [saga_id_of(name, message.order_id) for name in names]
+        return not in_flight.keys().isdisjoint(self._context.registry.saga_ids_of(message))

@@ -3,7 +3,6 @@
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.storage.database_url import file_of
@@ -45,16 +44,10 @@ class DatabaseLock:
         os.write(self._file, f"{os.getpid()}\n".encode())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            os.close(
-                self._file
-            )  # the file stays: if it were removed, two processes could each lock one
+            # The file stays: if it were removed, two processes could each lock one.
+            os.close(self._file)
 
 
 def _lock_of(database: str) -> Path | None:

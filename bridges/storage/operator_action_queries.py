@@ -1,13 +1,15 @@
 """Reads the log of operators' actions: pages of it, and how far a request has come."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 
-from order_sagas.bridges.storage.operator_actions import EXPIRED, PENDING
+from order_sagas.bridges.storage.operator_actions import DONE, EXPIRED, PENDING, REFUSED, SAGA
+from order_sagas.bridges.storage.queries import saga_statuses
 from order_sagas.bridges.storage.schema import operator_actions as actions
 
 APPROVAL_SECONDS = 24 * 3600.0
@@ -58,12 +60,30 @@ def actions_page(
     return [_aged(dict(row)) for row in db.execute(query).mappings()]
 
 
-def progress(db: sa.Connection, request: str) -> dict[str, int]:
-    """Return how many actions of a request have each outcome; empty if there is no such request."""
-    outcome = _outcome().label("outcome")
-    of_request = sa.select(outcome).where(actions.c.request == request).subquery()
-    query = sa.select(of_request.c.outcome, sa.func.count()).group_by(of_request.c.outcome)
-    return {row[0]: row[1] for row in db.execute(query)}
+@attrs.frozen
+class Results:
+    """What became of the actions of a request, as numbers of actions."""
+
+    outcomes: Counter[str] = attrs.field(factory=Counter)
+    """By outcome; empty if there is no such request."""
+    refused: Counter[str] = attrs.field(factory=Counter)
+    """Those that were refused, by reason."""
+    sagas: Counter[str] = attrs.field(factory=Counter)
+    """Those that were done on a saga, by the present status of the saga."""
+
+
+def results(db: sa.Connection, request: str) -> Results:
+    """Return what became of the actions of a request."""
+    query = sa.select(_outcome(), actions.c.detail, actions.c.kind, actions.c.target)
+    found, done = Results(), []
+    for outcome, detail, kind, target in db.execute(query.where(actions.c.request == request)):
+        found.outcomes[outcome] += 1
+        if outcome == REFUSED:
+            found.refused[detail] += 1
+        elif outcome == DONE and kind == SAGA:
+            done.append(target)
+    found.sagas.update(saga_statuses(db, done).values())
+    return found
 
 
 def asked_by(db: sa.Connection, request: str) -> str | None:

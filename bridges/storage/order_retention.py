@@ -7,10 +7,7 @@ An order is pruned when the retention time after the end of all its sagas has pa
 outstanding: it is in a final state, no external call is pending, goods that it holds are sold, and
 no message about it is deferred, or in the queue of a role that has run on this database.
 
-Records of the embedded log are pruned when they are old and handled. A record in the queue of a
-role stays until the role has handled it, or, if the role has never run on this database, until the
-record's order is pruned. Dead letters stay, and so does the newest record: the next position
-follows from it, and no position may be used twice.
+Then records of the embedded log are pruned; see `log_retention`.
 """
 
 from collections import Counter
@@ -22,28 +19,16 @@ import msgspec
 
 from order_sagas.actors.entities import Entity, Order, Reservation, StockLoad
 from order_sagas.actors.messages import OrderLine
-from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.records.fingerprint import fingerprint
-from order_sagas.bridges.storage.log_queues import (
-    HANDLED,
-    LEFT,
-    LEFT_FOR_OTHERS,
-    LEFT_FOR_ROLE,
-    LOG,
-    OF_ROLES,
-)
+from order_sagas.bridges.storage.keywords import KeywordRound
+from order_sagas.bridges.storage.log_retention import LogRound, orders_awaited
 from order_sagas.bridges.storage.role_offsets import EPOCHS
 from order_sagas.bridges.storage.rows import rows_of
 from order_sagas.bridges.storage.store import Store
 
 CHUNK = 300
 """Orders in one transaction; few, since batches wait for it."""
-RECORDS = 3000
-"""Records of the embedded log in one transaction."""
-WAITING = 10_000
-"""Maximum number of records in roles' queues of which the orders are read; with more, no order is
-pruned."""
 
 Archive = Callable[[Sequence[int]], None]
 """Archives everything stored about the orders of these numbers. Called within the transaction; when
@@ -78,12 +63,18 @@ class Round:
         self._archive = archive
         self._dry = dry
         self._sql = _statements(store)
-        self._order = self._record = 0
-        """The last order number and the last position that were read."""
-        self._stage = self._some_orders
-        self._awaited = _orders_awaited(store)
+        self._order = 0
+        """The last order number that was read."""
+        self._orders_done = False
+        self._keywords = KeywordRound(store.db)
+        self._awaited = orders_awaited(store)
+        self._log = LogRound(store, before, dry=dry)
         self.pruned = Pruned()
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the pass has ended."""
+        return self._log.done
 
     def step(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
         """Prune a small part, in one transaction; return how much was pruned.
@@ -92,11 +83,15 @@ class Round:
         raised if another worker has claimed one. Without `epochs`, all shards are pruned, which is
         safe while workers run.
         """
-        pruned = self._stage(epochs, now)
+        pruned = Pruned()
+        if not self._orders_done:
+            pruned = self._some_orders(epochs, now)
+        elif not self._dry and not self._keywords.done:
+            self._prune_keywords(epochs, now)
+        else:
+            pruned = Pruned(records=self._log.step(epochs))
         self.pruned += pruned
         return pruned
-
-    # --- orders -------------------------------------------------------------------------------
 
     def _some_orders(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
         sql = self._sql["sagas"]
@@ -110,7 +105,7 @@ class Round:
             and (epochs is None or shard in epochs)
         }
         if len(rows) < CHUNK or all(started_at >= self._before for _, _, started_at, _ in rows):
-            self._stage = self._some_records
+            self._orders_done = True
         else:
             self._order = rows[-1][0]
         if not ended:
@@ -118,6 +113,15 @@ class Round:
         if self._dry:
             return Pruned(len(self._finished(None, [*ended])))
         return Pruned(self._prune(sorted(ended), sorted({*ended.values()}), epochs, now))
+
+    def _prune_keywords(self, epochs: Mapping[int, int] | None, now: float) -> None:
+        """Delete keywords of blocks of orders of which all were pruned."""
+        blocks = self._keywords.blocks()
+        if blocks:
+            shards = [*(range(self._store.partitions) if epochs is None else epochs)]
+            with self._store.db.transaction() as cursor:
+                self._lock(cursor, shards, epochs)
+                self._keywords.prune(cursor, blocks, shards, now)
 
     def _prune(
         self,
@@ -192,67 +196,6 @@ class Round:
             ends.setdefault(no, (no, status, code, ended_at, now))
         cursor.executemany(self._sql["note"], [*ends.values()])
 
-    # --- the embedded log ---------------------------------------------------------------------
-
-    def _some_records(self, epochs: Mapping[int, int] | None, now: float) -> Pruned:
-        db = self._store.db
-        rows = list(db.rows(self._sql["log"], (self._record, RECORDS)))
-        old = [position for position, appended_at in rows if appended_at < self._before]
-        self.done = len(old) < RECORDS
-        if not old:
-            return Pruned()
-        begin, self._record = self._record, max(old)
-        shards = db.many([*(range(self._store.partitions) if epochs is None else epochs)], int)
-        values = (begin, self._record, shards)
-        if self._dry:
-            ((count,),) = db.rows(f"SELECT count(*) {self._sql['handled']}", values)
-            return Pruned(records=int(count) + len(self._orphans(values)))
-        with db.transaction() as cursor:
-            cursor.execute(f"DELETE {self._sql['handled']}", values)
-            count = cursor.rowcount
-            orphans = self._orphans(values)
-            if orphans:
-                cursor.execute(self._sql["delete"], (db.many(orphans, int),))
-            return Pruned(records=count + len(orphans))
-
-    def _orphans(self, values: tuple[Any, ...]) -> list[int]:
-        """Return records in the queues of roles that have never run here, of pruned orders."""
-        rows = [
-            (at, _order_of(value)) for at, value in self._store.db.rows(self._sql["left"], values)
-        ]
-        gone = self._store.pruned([order_id for _, order_id in rows if order_id])
-        return [at for at, order_id in rows if order_id in gone]
-
-
-def _orders_awaited(store: Store) -> set[str] | None:
-    """Return the orders with records in the queues of roles that have run here.
-
-    None if there are more than WAITING records. Records that are added later are about orders that
-    have not ended.
-    """
-    sql = (
-        f"SELECT l.value FROM offsets o JOIN log l ON l.handled = {LEFT_FOR_ROLE} "
-        f"AND '{OF_ROLES}' || l.role = o.topic AND l.partition = o.partition "
-        f"AND l.position > o.position LIMIT {WAITING + 1}"
-    )
-    found = [_order_of(value) for (value,) in store.db.rows(sql, ())]
-    return set(found) if len(found) <= WAITING else None
-
-
-class _AboutOrder(msgspec.Struct, rename="camel"):
-    order_id: str = ""
-
-
-_about = msgspec.json.Decoder(_AboutOrder)
-
-
-def _order_of(value: bytes | None) -> str:
-    """Return the order id of a record's value; empty if it has none or cannot be decoded."""
-    try:
-        return _about.decode(value or b"").order_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
-
 
 def kinds_of(store: Store) -> list[type[Entity]]:
     """Return the entity classes whose rows are pruned with their order."""
@@ -313,25 +256,6 @@ def _statements(store: Store) -> dict[str, Any]:
             f"DELETE FROM {table} WHERE {no_in}"
             for table in ("sagas", *(kind.table for kind in kinds))
         ],
-        "log": (
-            f"SELECT position, appended_at FROM log WHERE position > {mark} "
-            f"ORDER BY position LIMIT {mark}"
-        ),
-        "handled": (
-            f"FROM log WHERE position > {mark} AND position <= {mark} AND {shard_in} "
-            f"AND topic <> '{DEAD_LETTERS}' AND position < (SELECT max(position) FROM log) "
-            f"AND (handled = {HANDLED} OR position <= (SELECT min(o.position) FROM offsets o "
-            f"WHERE o.topic = CASE handled WHEN {LEFT_FOR_OTHERS} THEN '{LEFT}' "
-            f"WHEN {LEFT_FOR_ROLE} THEN '{OF_ROLES}' || role ELSE '{LOG}' END "
-            "AND o.partition = log.partition))"
-        ),
-        "left": (
-            f"SELECT position, value FROM log WHERE position > {mark} AND position <= {mark} "
-            f"AND {shard_in} AND handled = {LEFT_FOR_ROLE} "
-            "AND position < (SELECT max(position) FROM log) AND NOT EXISTS (SELECT 1 "
-            f"FROM offsets o WHERE o.topic = '{OF_ROLES}' || role)"
-        ),
-        "delete": f"DELETE FROM log WHERE position {store.db.is_in('bigint')}",
     }
 
 

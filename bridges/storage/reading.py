@@ -29,6 +29,16 @@ _TABLES = {
 }
 
 
+def check_exists(database: str) -> None:
+    """Raise NoDatabaseError if the URL names a file that does not exist."""
+    file = file_of(database)
+    if file is not None and not file.exists():
+        raise NoDatabaseError(
+            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE); "
+            "`start` and `submit` create one"
+        )
+
+
 @contextmanager
 def reading(database: str, *, limited: bool = True) -> Iterator[sa.Connection]:
     """Return a connection context with a snapshot of the database.
@@ -40,19 +50,16 @@ def reading(database: str, *, limited: bool = True) -> Iterator[sa.Connection]:
     NewerDatabaseError if it has another schema version than this program; MissingExtraError, and
     StoreError if it can't be read.
     """
-    file = file_of(database)
-    if file is not None and not file.exists():
-        raise NoDatabaseError(
-            f"there is no database at {file}; check --database (or ORDER_SAGAS_DATABASE); "
-            "`start` and `submit` create one"
-        )
+    check_exists(database)
     engine = reading_engine(database, limited=limited, poolclass=sa.NullPool)
     try:
         with one_moment(engine) as connection:
             check_readable(connection)
             yield connection
     except exc.DBAPIError as error:
-        raise StoreError(f"the database can't be read: {error.orig}") from error
+        file = file_of(database)
+        name = f"the database {file}" if file else "the database"
+        raise StoreError(f"{name} can't be read: {error.orig}") from error
     finally:
         engine.dispose()
 

@@ -52,6 +52,7 @@ class Rows:
     def __init__(self, entity: type[Entity], placeholder: str) -> None:
         self.table = table_of(entity)
         self.numbered = entity.key == ("order_id",)
+        self.has_keywords = self.numbered and entity.keywords is not Entity.keywords
         self.upsert = upsert(self.table, placeholder)
         self.fields = entity.__struct_fields__
         self.select = f"SELECT {', '.join(self.fields)} FROM {self.table.name}"

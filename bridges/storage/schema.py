@@ -11,6 +11,7 @@ from functools import cache
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from order_sagas.actors.entities import ENTITIES, Entity, Order, StockLevel
 from order_sagas.bridges.storage.log_queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
@@ -20,7 +21,7 @@ metadata = sa.MetaData()
 
 def partial_index(
     name: str,
-    *columns: sa.Column[typing.Any],
+    *columns: sa.ColumnElement[typing.Any],
     where: sa.ColumnElement[bool],
     unique: bool = False,
 ) -> None:
@@ -30,6 +31,26 @@ def partial_index(
     PostgreSQL, for which a command on SQLite should not wait.
     """
     sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
+
+
+class Indexed(sa.sql.functions.FunctionElement[str]):
+    """A text of any length as an index has it: on PostgreSQL its beginning.
+
+    The entries of PostgreSQL's indexes are limited to about 2,700 bytes.
+    """
+
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(Indexed)
+def _beginning(indexed: Indexed, compiler: typing.Any, **options: typing.Any) -> str:
+    return f"substr({compiler.process(indexed.clauses, **options)}, 1, 200)"
+
+
+@compiles(Indexed, "sqlite")
+def _whole(indexed: Indexed, compiler: typing.Any, **options: typing.Any) -> str:
+    return str(compiler.process(indexed.clauses, **options))
 
 
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -46,6 +67,17 @@ order_keys = sa.Table(
     sa.Column("submitter", sa.Text),
 )
 """`submitter` is the name of the token with which the order was submitted, if there was one."""
+
+order_keywords = sa.Table(
+    "order_keywords",
+    metadata,
+    sa.Column("block", Number, primary_key=True, autoincrement=False),
+    sa.Column("keyword", Number, primary_key=True, autoincrement=False),
+    sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Which blocks of numbers of orders may have a keyword, such as a SKU; see `storage.keywords`."""
+sa.Index("order_keywords_by_keyword", order_keywords.c.keyword, order_keywords.c.block)
 
 submitted = sa.Table(
     "submitted",
@@ -101,8 +133,8 @@ sa.Index("sagas_by_status", sagas.c.status, sagas.c.no)
 sa.Index("sagas_by_version", sagas.c.version, sagas.c.no)
 partial_index("sagas_by_end", sagas.c.ended_at, sagas.c.no, where=sagas.c.ended_at.is_not(None))
 _failed = sagas.c.code != sa.literal_column("''")
-partial_index("sagas_by_code", sagas.c.code, sagas.c.no, where=_failed)
-partial_index("sagas_failed", sagas.c.no, sagas.c.reason, where=_failed)
+partial_index("sagas_by_code", Indexed(sagas.c.code), sagas.c.no, where=_failed)
+partial_index("sagas_failed", sagas.c.no, Indexed(sagas.c.reason), where=_failed)
 
 partial_index("sagas_skipped", sagas.c.no, where=sagas.c.skipped == sa.literal_column("1"))
 
@@ -240,7 +272,7 @@ operator_actions = sa.Table(
     sa.Column("approved_by", sa.Text, nullable=False, server_default=""),
     sa.Column("command", sa.LargeBinary),
 )
-"""What operators asked for, and what became of it; see `storage.operator_actions`."""
+"""Actions of operators, with their outcomes; see `storage.operator_actions`."""
 sa.Index("operator_actions_by_request", operator_actions.c.request, operator_actions.c.no)
 sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
 sa.Index("operator_actions_by_age", operator_actions.c.asked_at)

@@ -1,4 +1,4 @@
-"""What is searched for, as conditions of queries, and the indexes that find it."""
+"""Conditions of searches, and the indexes that serve them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from order_sagas.actors.entities import Order
 from order_sagas.bridges.storage.queries import IN_FLIGHT
-from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
+from order_sagas.bridges.storage.schema import Indexed, order_keys, sagas, table_of
 
 Numbers = Any
 """A query of numbers of orders; the type checkers differ about SQLAlchemy's type of it."""
@@ -20,12 +20,12 @@ _FAILED = sagas.c.code != sa.literal_column("''")
 """As the partial indexes of failures have it."""
 _ZERO: Any = sa.literal_column("0")
 _LAST = chr(0x10FFFF) * 200
-"""What sorts behind every continuation of an id."""
+"""A suffix that sorts after every continuation of an id."""
 
 
 @attrs.frozen(kw_only=True)
 class Search:
-    """What is looked for; an empty condition matches any. Times are seconds since the Unix epoch.
+    """Conditions of a search; an empty one matches any row. Times are seconds since the Unix epoch.
 
     Times from are included, times to are not. `code`, `step` and names are matched whole, `reason`
     in part, ignoring case.
@@ -57,7 +57,7 @@ class Search:
 
     @property
     def of_content(self) -> bool:
-        """Whether more is asked for than statuses and the beginning of ids."""
+        """Whether there are conditions other than statuses and the prefix of ids."""
         return attrs.evolve(self, statuses=(), prefix="", saga="") != Search()
 
 
@@ -95,7 +95,7 @@ def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(*amounts), True
     numbers = sa.select(sagas.c.no)
     if which.code:
-        yield numbers.where(sagas.c.code == which.code, _FAILED), False
+        yield numbers.where(*_of_code(which.code)), False
     if which.step:
         yield numbers.where(sagas.c.status.in_(IN_FLIGHT)), False
     if which.version is not None:
@@ -104,6 +104,11 @@ def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
         yield numbers.where(_FAILED), False
     if ends := _before(sagas.c.ended_at, which.ended_from, which.ended_to):
         yield numbers.where(*ends, sagas.c.ended_at.is_not(None)), True
+
+
+def _of_code(code: str) -> Conditions:
+    """The condition of the code, so that its index can be used."""
+    return [Indexed(sagas.c.code) == Indexed(sa.literal(code)), sagas.c.code == code, _FAILED]
 
 
 def _between(column: Any, low: Any, high: Any) -> Conditions:
@@ -125,7 +130,7 @@ def of_id(which: Search, order_id: sa.ColumnElement[str]) -> Conditions:
     """The condition of the order's id, which is in this column."""
     if not which.prefix:
         return []
-    # Not LIKE: SQLite's takes no notice of case.
+    # Not LIKE: in SQLite it ignores case.
     return [sa.func.substr(order_id, 1, len(which.prefix)) == which.prefix]
 
 
@@ -150,7 +155,7 @@ def of_saga(which: Search, saga: str) -> Conditions:
     if which.saga:
         found.append(sagas.c.saga == saga)
     if which.code:
-        found += [sagas.c.code == which.code, _FAILED]
+        found += _of_code(which.code)
     if which.reason:
         part = which.reason.lower()
         found += [sa.func.lower(sagas.c.reason).contains(part, autoescape=True), _FAILED]

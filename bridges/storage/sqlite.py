@@ -118,8 +118,11 @@ class SqliteConnection:
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = sqlite_engine(url)
-        with _sqlite_errors:
-            self._lent = self._engine.raw_connection()
+        try:
+            with _sqlite_errors:
+                self._lent = self._engine.raw_connection()
+        except StoreError as error:
+            raise type(error)(f"{url.database}: {error}") from error
         connection: Any = self._lent.driver_connection
         self.use(connection)
 

@@ -6,7 +6,7 @@ from typing import Any
 from order_sagas.actors.entities import ENTITIES, Entity
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import SagaState, decode
-from order_sagas.bridges.errors import LostShardError, StoreError
+from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.records.record import Record
 from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.connection import Connection, connect
@@ -14,6 +14,7 @@ from order_sagas.bridges.storage.consumer_offsets import Claim, ConsumerOffsets
 from order_sagas.bridges.storage.deferred import DeferralTable
 from order_sagas.bridges.storage.early_replies import EarlyReplyTable
 from order_sagas.bridges.storage.headers import unpack
+from order_sagas.bridges.storage.keywords import KeywordTable
 from order_sagas.bridges.storage.log_queues import (
     CONSUMER,
     LEFT,
@@ -25,6 +26,7 @@ from order_sagas.bridges.storage.log_queues import (
 )
 from order_sagas.bridges.storage.log_table import append, append_for_roles
 from order_sagas.bridges.storage.operator_actions import OperatorActionTable
+from order_sagas.bridges.storage.order_numbers import OrderNumbers
 from order_sagas.bridges.storage.outages import OutageTable
 from order_sagas.bridges.storage.outbox_events import OutboxEvents
 from order_sagas.bridges.storage.outbox_table import OutboxTable
@@ -34,9 +36,6 @@ from order_sagas.bridges.storage.rows import Row, SagaRows, rows_of
 from order_sagas.bridges.storage.schedules import ScheduleTable
 from order_sagas.bridges.storage.schema import metadata
 from order_sagas.bridges.storage.topic_ids import TopicIds
-
-KNOWN_KEYS = 200_000
-"""Maximum number of order ids that are cached with their numbers."""
 
 
 class Store:
@@ -72,11 +71,11 @@ class Store:
         self._rows = {entity: rows_of(entity, mark) for entity in entities}
         self.entities = tuple(self._rows)
         self._saga_rows = SagaRows(registry, mark)
-        self._numbers: dict[str, int] = {}
-        self._highest: dict[str, int] = {}
-        """The highest order number in each table, at the last claim or in a commit since then."""
+        numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
+        self.orders = OrderNumbers(self.db, numbered)
         self._sql = _statements(mark, self.db.is_in)
         self._offsets = ConsumerOffsets(self.db, consumer)
+        self._keywords = KeywordTable(self.db)
         self.outbox = OutboxTable(self.db, consumer)
         self.deferred = DeferralTable(self.db, group)
         self.early = EarlyReplyTable(self.db, group)
@@ -94,22 +93,10 @@ class Store:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def numbers(self, order_ids: Iterable[str]) -> dict[str, int]:
-        """Return the numbers of these order ids, without those that have none yet."""
-        known = self._numbers
-        wanted = dict.fromkeys(order_ids)
-        missing = [order_id for order_id in wanted if order_id not in known]
-        if missing:
-            if len(known) > KNOWN_KEYS:
-                known.clear()
-                missing = list(wanted)
-            known.update(self.db.rows(self._sql["numbers"], (self.db.many(missing, str),)))
-        return {order_id: known[order_id] for order_id in wanted if order_id in known}
-
     def load(self, entity: type[Entity], numbers: Sequence[int]) -> dict[str, Entity]:
         """Return the stored entities of a class, of the orders of these numbers, by order id."""
         rows = self._rows[entity]
-        numbers = self._perhaps_stored(entity.table, numbers)
+        numbers = self.orders.perhaps_stored(entity.table, numbers)
         if not numbers:
             return {}
         sql = f"{rows.select} WHERE no {self.db.is_in('bigint')}"
@@ -118,31 +105,12 @@ class Store:
 
     def load_sagas(self, numbers: Sequence[int]) -> dict[str, SagaState]:
         """Return the stored sagas of these orders, in flight or ended, by saga id."""
-        numbers = self._perhaps_stored("sagas", numbers)
+        numbers = self.orders.perhaps_stored("sagas", numbers)
         if not numbers:
             return {}
         sql = f"SELECT state, saga, version FROM sagas WHERE no {self.db.is_in('bigint')}"
         found = map(self._progress, self.db.rows(sql, (self.db.many(numbers, int),)))
         return {progress.saga_id: progress for progress in found}
-
-    def _perhaps_stored(self, table: str, numbers: Sequence[int]) -> Sequence[int]:
-        """Return the numbers that may be stored in a table: those of new orders are higher.
-
-        Other workers stored orders of the owned shards only before these were claimed.
-        """
-        highest = self._highest.get(table)
-        return numbers if highest is None else [n for n in numbers if n <= highest]
-
-    def may_be_pruned(self, order_id: str) -> bool:
-        """Whether an order, whose id was passed to `numbers`, may be pruned: a new one is not."""
-        no = self._numbers.get(order_id)
-        return no is not None and no <= self._highest.get("pruned", no)
-
-    def pruned(self, order_ids: Iterable[str]) -> set[str]:
-        """Return those of these orders that were pruned."""
-        wanted = {no: order_id for order_id, no in self.numbers(order_ids).items()}
-        found = self.db.rows(self._sql["pruned"], (self.db.many([*wanted], int),))
-        return {wanted[no] for (no,) in found}
 
     def in_flight(self, shards: Sequence[int]) -> Iterator[SagaState]:
         """Return the sagas in flight on these shards, the earliest deadline first.
@@ -184,24 +152,15 @@ class Store:
         """
         self.db.drop_ids()
         claim = self._offsets.claim(topics, shards)
-        self._note_highest()
+        self.orders.note_highest()
         return claim
 
     def claim_for_roles(self, offsets: RoleOffsets, shards: Sequence[int]) -> RoleClaim:
         """Claim shards for a set of roles, each of which has its own offsets."""
         self.db.drop_ids()
         claim = offsets.claim(shards)
-        self._note_highest()
+        self.orders.note_highest()
         return claim
-
-    def _note_highest(self) -> None:
-        """Read the highest order number of each table, after a claim."""
-        numbered = [kind.table for kind, rows in self._rows.items() if rows.numbered]
-        for table in ("sagas", "pruned", *numbered):
-            ((self._highest[table],),) = self.db.rows(
-                f"SELECT coalesce(max(no), 0) FROM {table}", ()
-            )
-        self._highest["pruned"] = max(self._highest.values())
 
     def read_log(
         self, after: int, limit: int, shards: Sequence[int] | None = None, queue: str = LOG
@@ -232,11 +191,12 @@ class Store:
         `now` is in epoch seconds. Raises LostShardError, and StoreUnavailableError, after which the
         changes may be stored nevertheless, if only the response to the COMMIT was lost.
         """
+        self._keywords.forget_old(now)
         try:
             with self.db.transaction() as db:
                 return self._store(db, changes, now)
         except BaseException:
-            self._numbers.clear()  # new ones were rolled back with the transaction
+            self._rolled_back()
             raise
 
     def try_writes(self, entities: Iterable[Entity], sagas: Iterable[SagaState]) -> None:
@@ -253,7 +213,12 @@ class Store:
         except _RollBackError:
             pass
         finally:
-            self._numbers.clear()
+            self._rolled_back()
+
+    def _rolled_back(self) -> None:
+        """Forget what was new in the transaction."""
+        self.orders.forget()
+        self._keywords.forget()
 
     def _store(self, db: Any, changes: Changes, now: float) -> list[int]:
         # The fencing query is sent first, so that it takes its row locks early; its result is read
@@ -287,62 +252,41 @@ class Store:
         still_there()
         return ids
 
-    def _check_pruned(self, db: Any, order_ids: Iterable[str]) -> Callable[[], None]:
-        """Check that no order was pruned after it was read for this batch."""
-        numbers = self._numbers
-        old = {numbers[each]: each for each in order_ids if self.may_be_pruned(each)}
-        if not old:
-            return _nothing
-        cursor = self.db.beside(db)
-        cursor.execute(self._sql["pruned"], (self.db.many([*old], int),))
-
-        def check() -> None:
-            for (no,) in cursor.fetchall():
-                raise LostShardError(f"order {old[no]} was pruned while it was handled")
-
-        return check
-
     def _write_entities(self, db: Any, changes: Changes) -> Callable[[], None]:
         from order_sagas.bridges.records.partitioner import partition_for
 
         entities, sagas = list(changes.entities), list(changes.sagas)
-        # In the order of their first occurrence, so that a repeated run gives the same numbers.
+        # In the order of their first occurrence: see `OrderNumbers.number`.
         # `hasattr` makes sure of the attribute.
         keyed = dict.fromkeys([e.order_id for e in entities if hasattr(e, "order_id")])  # pyright: ignore[reportAttributeAccessIssue]
         keyed.update(dict.fromkeys([saga.order_id for saga in sagas]))
         shards = {key: partition_for(key.encode(), self.partitions) for key in keyed}
-        new = [(key, shards[key]) for key in keyed if key not in self._numbers]
-        if new:
-            self.db.insert(db, self._sql["new_key"], new)
-            found = self.db.beside(db)
-            found.execute(self._sql["numbers"], (self.db.many([key for key, _ in new], str),))
-            self._numbers.update(found.fetchall())
-        still_there = self._check_pruned(db, keyed)
-        numbers = self._numbers
+        numbers = self.orders.number(db, shards)
+        still_there = self.orders.check_pruned(db, keyed)
         by_class: dict[type[Entity], list[Row]] = {}
+        with_keywords: list[tuple[int, Entity]] = []
         for entity in entities:
             rows = self._rows[type(entity)]
             row = rows.row(entity)
             if rows.numbered:
-                row = (numbers[entity.order_id], *row)  # type: ignore[attr-defined]
+                no = numbers[entity.order_id]  # type: ignore[attr-defined]
+                row = (no, *row)
+                if rows.has_keywords:
+                    with_keywords.append((no, entity))
             by_class.setdefault(type(entity), []).append(row)
         for kind, all_rows in by_class.items():
             self.db.insert(db, self._rows[kind].upsert, all_rows)
             if self._rows[kind].numbered:
-                self._stored(kind.table, all_rows)
+                self.orders.stored(kind.table, all_rows)
+        if with_keywords:
+            self._keywords.store(db, with_keywords, changes.epochs)
         if sagas:
             saga_rows = [
                 self._saga_rows.row(numbers[s.order_id], shards[s.order_id], s) for s in sagas
             ]
             self.db.insert(db, self._saga_rows.upsert, saga_rows)
-            self._stored("sagas", saga_rows)
+            self.orders.stored("sagas", saga_rows)
         return still_there
-
-    def _stored(self, table: str, rows: list[Row]) -> None:
-        if table in self._highest:
-            highest = max([row[0] for row in rows])
-            self._highest[table] = max(self._highest[table], highest)
-            self._highest["pruned"] = max(self._highest["pruned"], highest)
 
     # --- the schema ---------------------------------------------------------------------------
 
@@ -369,10 +313,6 @@ class _RollBackError(Exception):
     """Ends a transaction without a commit."""
 
 
-def _nothing() -> None:
-    return None
-
-
 def _statements(mark: str, is_in: Any) -> dict[str, str]:
     # The number is a literal, since a partial index cannot be used with a parameter.
     read_log = (
@@ -382,12 +322,6 @@ def _statements(mark: str, is_in: Any) -> dict[str, str]:
     of_role = f"role = {mark} AND "
     of_shards = f" AND partition {is_in('int')}"
     return {
-        "numbers": f"SELECT order_id, no FROM order_keys WHERE order_id {is_in('text')}",
-        "new_key": (
-            f"INSERT INTO order_keys (order_id, shard) VALUES ({mark}, {mark}) "
-            "ON CONFLICT (order_id) DO NOTHING"
-        ),
-        "pruned": f"SELECT no FROM pruned WHERE no {is_in('bigint')}",
         f"read {LOG}": read_log.format("", TO_READ, ""),
         f"read {LOG} of": read_log.format("", TO_READ, of_shards),
         f"read {LEFT}": read_log.format("", LEFT_FOR_OTHERS, ""),

@@ -3,9 +3,9 @@
 OWN = frozenset(
     {
         "audits", "early_replies", "history", "idempotency_keys", "log", "meta", "offsets",
-        "operator_actions", "order_keys", "outages", "outbox", "outbox_events", "parked", "pauses",
-        "pruned", "pruned_goods", "saga_starts", "saga_versions", "sagas", "schedules", "submitted",
-        "topic_ids",
+        "operator_actions", "order_keys", "order_keywords", "outages", "outbox", "outbox_events",
+        "parked", "pauses", "pruned", "pruned_goods", "saga_starts", "saga_versions", "sagas",
+        "schedules", "submitted", "topic_ids",
     }
 )  # fmt: skip
 """The tables of the system itself; a test compares them with the schema."""

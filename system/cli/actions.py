@@ -33,7 +33,7 @@ from order_sagas.system.settings import Settings, settings_options
 
 @click.group("actions", cls=Group)
 def actions_group() -> None:
-    """What operators asked for, and what became of it: list, approve, reject.
+    """The actions that operators asked for, with their outcomes: list, approve, reject.
 
     Every action is logged, whether it was asked for on the page, over HTTP, by a command, or by a
     record in the topic `operator-commands`. A worker adds the outcome in the transaction of the
@@ -67,7 +67,7 @@ def list_actions_command(
     settings: Settings,
     **which: Any,
 ) -> None:
-    """List operators' actions, the newest first, with who, when, why, and what became of each."""
+    """List operators' actions, the newest first, with who, when, why, and the outcome."""
     with queries.reading(settings.database) as db:
         rows = actions_page(db, ActionFilter(**which, outcomes=outcomes), limit or None)
     if as_csv:
@@ -115,15 +115,15 @@ def _deciding(function: Any) -> Any:
 def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> None:
     """Send the actions NUMBERS, which another person asked for and which wait for an approval.
 
-    The log has both names. Here a person is who --by says: what two persons have to decide for
-    sure goes over HTTP, with a token for each.
+    The log has both names. Here --by names the person, unchecked: approvals by two persons for
+    certain need HTTP, with a token for each.
     """
     approvals = Approvals(settings.database)
     with open_log(settings) as log:
         try:
             approvals.approve(numbers, by, log)
         except (AlreadySoError, NoSuchActionError, SamePersonError) as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
     echo(f"{many(len(set(numbers)), 'action')} approved.")
     say_if_idle(log)
 
@@ -140,5 +140,5 @@ def reject_command(numbers: tuple[int, ...], by: str, why: str, settings: Settin
         try:
             approvals.reject(numbers, by, why, log)
         except (AlreadySoError, NoSuchActionError) as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
     echo(f"{many(len(set(numbers)), 'action')} rejected.")

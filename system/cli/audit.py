@@ -1,7 +1,8 @@
 """`order-sagas audit`: check the consistency of the stored data, and print each check."""
 
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
+from functools import partial
 
 import attrs
 import click
@@ -14,6 +15,7 @@ from order_sagas.bridges.audit import (
     BEGUN,
     IN_REACH,
     Finding,
+    Found,
     Report,
     Violation,
     examine,
@@ -34,11 +36,24 @@ from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 
 SHOWN = 20
-"""Maximum number of violations printed per check; JSON lists all."""
+"""Maximum number of violations of a check that are printed."""
+LISTED = 1000
+"""Maximum number of violations of a check in JSON; JSON Lines have all."""
 
 
 @click.command("audit")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help=f"Print JSON, with the first {LISTED:,} violations of each check.",
+)
+@click.option(
+    "--json-lines",
+    "as_lines",
+    is_flag=True,
+    help="Print nothing but violations, all of them, each as a line of JSON.",
+)
 @click.option("--ended", is_flag=True, help="Also require that every order has ended.")
 @click.option(
     "--by", default=current_user, help="The name that is kept with the result. Default: you."
@@ -46,7 +61,7 @@ SHOWN = 20
 @click.pass_context
 @settings_options("app", "services", "database", "kafka", "partitions")
 def audit_command(
-    ctx: click.Context, as_json: bool, ended: bool, by: str, settings: Settings
+    ctx: click.Context, as_json: bool, as_lines: bool, ended: bool, by: str, settings: Settings
 ) -> None:
     """Check the consistency of the stored data, whether a system is running or not.
 
@@ -57,28 +72,32 @@ def audit_command(
 
     Exit codes: 0 no violations, 1 violations.
     """
+    if as_json and as_lines:
+        raise click.UsageError("give --json or --json-lines, not both")
     app = app_of(settings)
     began = time.time()
-    looking = Console(stderr=True).status("checking the books")
+    looking = nullcontext() if as_lines else Console(stderr=True).status("checking the books")
+    new = partial(Found, keep=LISTED, each=_print_line if as_lines else None)
     with queries.reading(settings.database, limited=False) as db, looking:
-        report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere)
-        report = attrs.evolve(report, findings=(*report.findings, _in_reach(db, settings)))
-        own = examine_rules(db, app.rules, entities_of(app.services), app.registry)
-        report = attrs.evolve(report, findings=(*report.findings, *own))
+        report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere, new=new)
+        in_reach = _in_reach(db, settings, new())
+        own = examine_rules(db, app.rules, entities_of(app.services), app.registry, new)
+        report = attrs.evolve(report, findings=(*report.findings, in_reach, *own))
         waiting = sum(queries.waiting(db).values())
     if settings.kafka:
         try:
-            report = attrs.evolve(report, findings=(*report.findings, _begun(settings)))
+            report = attrs.evolve(report, findings=(*report.findings, _begun(settings, new())))
         except KafkaClientError as error:
             echo(f"Warning: the rule {BEGUN.name!r} is not checked: {error}", err=True)
-    broken = bool(report.violations or (ended and waiting))
+    broken = bool(report.count or (ended and waiting))
     _keep(settings, _result(report, waiting, began, by=by, ok=not broken))
     if as_json:
         print_json({"ok": not broken, "records_waiting": waiting, **_as_json(report)})
-    else:
+    elif not as_lines:
         _print(report, waiting)
-        if ended and waiting:
-            echo(f"{many(waiting, 'record')} not handled yet, and --ended allows none.")
+    if ended and waiting and not as_json:
+        text = f"{many(waiting, 'record')} not handled yet, and --ended allows none."
+        echo(text, err=as_lines)
     ctx.exit(1 if broken else 0)
 
 
@@ -97,7 +116,7 @@ def _result(report: Report, waiting: int, began: float, *, by: str, ok: bool) ->
                 "rule": each.check.rule,
                 "looked_at": each.looked_at,
                 "things": each.check.things,
-                "violations": len(each.violations),
+                "violations": each.count,
                 "found": [
                     {"subject": violation.subject, "found": violation.found}
                     for violation in each.violations[:MOST_SUBJECTS]
@@ -109,7 +128,7 @@ def _result(report: Report, waiting: int, began: float, *, by: str, ok: bool) ->
 
 
 def _keep(settings: Settings, result: AuditResult) -> None:
-    """Store the result; an audit of a database that cannot be written is one, too."""
+    """Store the result, if the database can be written."""
     try:
         with closing(connect(settings.database)) as db:
             store_audit(db, result)
@@ -117,27 +136,32 @@ def _keep(settings: Settings, result: AuditResult) -> None:
         echo(f"Warning: the result is not kept: {error}", err=True)
 
 
-def _in_reach(db: sa.Connection, settings: Settings) -> Finding:
-    """Look for deadlines that were set while the clock was ahead."""
+def _in_reach(db: sa.Connection, settings: Settings, found: Found) -> Finding:
+    """Check for deadlines that were set while the clock was ahead."""
     far = far_deadlines(db, registry_of(settings), time.time()) if any_far(db, time.time()) else []
-    found = [f"it waits until {iso(each.deadline)}; see `deadlines repair`" for each in far]
-    return Finding(
-        IN_REACH,
-        queries.in_flight(db),
-        tuple(
-            Violation(IN_REACH.name, each.order_id, text)
-            for each, text in zip(far, found, strict=True)
-        ),
+    found.add(
+        Violation(
+            IN_REACH.name,
+            each.order_id,
+            f"it waits until {iso(each.deadline)}; see `deadlines repair`",
+        )
+        for each in far
     )
+    return Finding.of(IN_REACH, queries.in_flight(db), found)
 
 
-def _begun(settings: Settings) -> Finding:
-    """Look for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
+def _begun(settings: Settings, found: Found) -> Finding:
+    """Check for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
     with queries.reading(settings.database) as db:
         accepted = sum(queries.order_counts(db).values())
     lost = log_access(settings).lost_orders()
-    found = "Kafka has no record of its start; submit it again"
-    return Finding(BEGUN, accepted, tuple(Violation(BEGUN.name, each, found) for each in lost))
+    text = "Kafka has no record of its start; submit it again"
+    found.add(Violation(BEGUN.name, each, text) for each in lost)
+    return Finding.of(BEGUN, accepted, found)
+
+
+def _print_line(violation: Violation) -> None:
+    print_json(attrs.asdict(violation), indent=False)
 
 
 def _as_json(report: Report) -> dict[str, object]:
@@ -150,6 +174,7 @@ def _as_json(report: Report) -> dict[str, object]:
                 "rule": finding.check.rule,
                 "looked_at": finding.looked_at,
                 "things": finding.check.things,
+                "violation_count": finding.count,
                 "violations": [
                     {"subject": each.subject, "found": each.found} for each in finding.violations
                 ],
@@ -162,15 +187,14 @@ def _as_json(report: Report) -> dict[str, object]:
 def _print(report: Report, waiting: int) -> None:
     table = plain_table("check", "rule", "looked at", "", "violations", numbers=("looked at",))
     for finding in report.findings:
-        count = len(finding.violations)
+        count = finding.count
         shown = f"[bold red]{count:,}[/]" if count else "[green]none[/]"
         check = finding.check
         table.add_row(check.name, check.rule, f"{finding.looked_at:,}", check.things, shown)
     console(markup=True).print(table)
     for finding in report.findings:
         _print_violations(finding)
-    violations = report.violations
-    found = many(len(violations), "violation") if violations else "no violations"
+    found = many(report.count, "violation") if report.count else "no violations"
     echo(f"{many(len(report.findings), 'check')}, {found}.")
     if report.in_flight or waiting:
         echo(
@@ -182,6 +206,6 @@ def _print(report: Report, waiting: int) -> None:
 def _print_violations(finding: Finding) -> None:
     for violation in finding.violations[:SHOWN]:
         echo(f"VIOLATION {violation}")
-    more = len(finding.violations) - SHOWN
+    more = finding.count - SHOWN
     if more > 0:
-        echo(f"VIOLATION {finding.check.name}: {more:,} more; --json lists them all")
+        echo(f"VIOLATION {finding.check.name}: {more:,} more; --json-lines prints all")

@@ -6,7 +6,9 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
     ShellComplete,
+    ZshComplete,
     add_completion_class,
     get_completion_class,
     split_arg_string,
@@ -16,7 +18,7 @@ from order_sagas.system.cli.commands import COMPLETE
 
 PROGRAM = "order-sagas"
 SPECIAL = frozenset(" '\"\\$&();<>|`*?[]!#~")
-"""Characters that are escaped for bash, because they mean something to it."""
+"""Characters that are escaped for bash, because they have a special meaning."""
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -55,15 +57,53 @@ class Bash(BashComplete):
         return f"{item.type}," + escaped.replace("\\", "\\\\")
 
 
+class _WithOption(ShellComplete):
+    """Completion of `--option=value` for shells that take it for one word.
+
+    click answers the value alone, which does not begin as the word does, and is not offered.
+    """
+
+    _option = ""
+    """`--option=` if the word to complete begins so."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the one to complete, and that word."""
+        words, incomplete = super().get_completion_args()
+        self._option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
+        return words, incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return the item as the script reads it, with the option in front of a value."""
+        if item.type == "plain":
+            item.value = self._option + item.value
+        return super().format_completion(item)
+
+
+@add_completion_class
+class Zsh(_WithOption, ZshComplete):
+    """Completion in zsh."""
+
+
+@add_completion_class
+class Fish(_WithOption, FishComplete):
+    """Completion in fish. An id or a description with a comma stays whole."""
+
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    )
+
+
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion_command(shell: str) -> None:
     """Print the script that completes commands, options, ids and names in SHELL.
 
     \N{BACKSPACE}
-    For one session:
+    For one session, in bash, zsh (after compinit) and fish:
       source <(order-sagas completion bash)
-    For all sessions; of zsh, the directory has to be in fpath:
+      source <(order-sagas completion zsh)
+      order-sagas completion fish | source
+    For all sessions; the directory has to exist, that of zsh has to be in fpath:
       cd ~/.local/share/bash-completion/completions
       order-sagas completion bash > order-sagas
       order-sagas completion zsh > ~/.zfunc/_order-sagas

@@ -9,12 +9,8 @@ import click
 from rich.table import Table
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import (
-    DeadLetter,
-    DeadLetterFilter,
-    DeadLetterOperations,
-    DeadLetterReader,
-)
+from order_sagas.bridges.operations.dead_letters import DeadLetterOperations, DeadLetterReader
+from order_sagas.bridges.operations.letters import DeadLetter, DeadLetterFilter
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.commands import Group
 from order_sagas.system.cli.confirm import bulk_options, confirm, older_than_option

@@ -20,7 +20,7 @@ from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
 from order_sagas.system.demo.live_app import STUCK
 from order_sagas.system.settings import Settings
-from order_sagas.system.settings.value_types import address
+from order_sagas.system.settings.location_types import address
 from order_sagas.system.trace import Timeline, read_lines, render_text
 
 OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")

@@ -5,8 +5,10 @@ import sys
 import click
 
 from order_sagas.bridges.extras import need
-from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
+from order_sagas.bridges.storage.operator_actions import SYSTEM
+from order_sagas.system.cli.action_note import note_outside
 from order_sagas.system.cli.commands import Group
+from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.stop_requests import StopRequests
@@ -44,17 +46,25 @@ def http_group(ctx: click.Context, settings: Settings) -> None:
     help="Submit orders and see these; or read everything; or both, and act on sagas, dead letters "
     "and services.",
 )
-def token_command(name: str, role: str) -> None:
+@operator_options
+@settings_options("database")
+def token_command(name: str, role: str, by: str, why: str, settings: Settings) -> None:
     """Create a token for NAME, and print it once, on standard error.
 
     Standard output gets the line for the file of --http-tokens. The file holds only a hash of the
-    token. Removing the line revokes the token immediately.
+    token. Removing the line revokes the token immediately. The log of operators' actions says who
+    created a token of which name and role; the server logs names that come and go.
     """
     need("http")
     from order_sagas.bridges.http.server.tokens import hash_of, new_token
 
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
         raise click.UsageError("a name has letters, digits, - and _, as in shop-1")
+    # Before the token: scripts take it from the last line of standard error.
+    note_outside(
+        settings.database, SYSTEM, name, action="create token", by=by, why=why,
+        detail=f"role {role}",
+    )  # fmt: skip
     token = new_token()
     click.echo("The token, which is not shown again:", err=True)
     click.echo(token, err=True)
@@ -63,6 +73,7 @@ def token_command(name: str, role: str) -> None:
 
 def _serve(settings: Settings) -> None:
     need("http")
+    from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
     from order_sagas.system.http import serve_http
 
     failures: list[str] = []

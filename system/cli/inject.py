@@ -60,7 +60,7 @@ def inject_command(
         raise click.UsageError(f"{problem}; --raw appends it nevertheless")
     if problem:
         echo(f"Warning: {problem}; it will be a dead letter.", err=True)
-    with open_log(settings) as log:
+    with open_log(settings, new=True) as log:
         key = key if key is not None else _key(app, topic, fields)
         record = log.outgoing(topic, key, content, _headers(headers))
         with log.transaction() as cursor:

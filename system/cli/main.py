@@ -60,7 +60,7 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         os.umask(0o077)  # files are private to the user, unless the setting file_group is set
         if COMPLETE in os.environ:
-            from order_sagas.system.cli import completion  # noqa: F401 - its import registers bash
+            from order_sagas.system.cli import completion  # noqa: F401 - its import registers the shells
         with visible_output():
             return self._main(*args, **extra)
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from order_sagas.actors.words import many
 from order_sagas.bridges.logs.log_writer import LogWriter
 from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.bridges.storage.reading import check_exists
 from order_sagas.system.cli.commands import INTERRUPTED
 from order_sagas.system.cli.public_json import public
 from order_sagas.system.cli.suggest import suggestion
@@ -53,9 +54,15 @@ LOG_SETTINGS = (
 """Flags of commands that write to the log. Credentials come from the file or the environment."""
 
 
-def open_log(settings: Settings) -> LogWriter:
-    """Open the log that the settings name, for writing. Raises BridgeError if it is unavailable."""
+def open_log(settings: Settings, *, new: bool = False) -> LogWriter:
+    """Open the log that the settings name, for writing. Raises BridgeError if it is unavailable.
+
+    The database of the embedded log is made only if it may be `new`: where a command is for what
+    the database has, there being none is NoDatabaseError.
+    """
     _quiet(settings)
+    if not new and not settings.kafka:
+        check_exists(settings.database)
     return log_access(settings).open()
 
 
@@ -130,8 +137,8 @@ def print_document(value: Any, *, indent: bool = True) -> None:
 
 
 @contextmanager
-def told_if_interrupted(done: Callable[[], str]) -> Iterator[None]:
-    """On Ctrl-C, tell on standard error what was done until then, and exit with 130."""
+def report_if_interrupted(done: Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C, print what was done so far on standard error, and exit with 130."""
     try:
         yield
     except KeyboardInterrupt:

@@ -16,9 +16,9 @@ from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import Parts, open_store
+from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.operator_options import operator_options
-from order_sagas.system.cli.output import echo, moment, print_json, told_if_interrupted
+from order_sagas.system.cli.output import echo, moment, print_json, report_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 
@@ -26,6 +26,8 @@ _DURATION = duration()
 
 
 def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> float:
+    if written.strip()[-1:].isdecimal():  # who means days and writes 90 shall not lose all orders
+        raise click.BadParameter(f"{written!r} has no unit; say {written.strip()}d for days, or s")
     try:
         return float(_DURATION.read(written))
     except (ValueError, KeyError):
@@ -40,7 +42,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
     metavar="DURATION",
     help="Minimum time since the end of an order, such as 30d.",
 )
-@click.option("--dry-run", is_flag=True, help="Report what would be deleted, and delete nothing.")
+@bulk_options
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -53,6 +55,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> fl
 def prune_command(
     older_than: float,
     dry_run: bool,
+    yes: bool,
     archive: Path | None,
     as_json: bool,
     by: str,
@@ -69,8 +72,13 @@ def prune_command(
     It works in small transactions beside a running system, which prunes by itself if the setting
     keep_finished is set. The file of an SQLite database does not shrink; freed space is reused.
     """
+    from order_sagas.system.bootstrap import Parts, open_store  # loads slowly, for a help text
+
     with queries.reading(settings.database):
         pass  # raises an error if there is no database
+    if not dry_run:
+        before = moment(time.time() - older_than)
+        confirm(f"Delete the orders that ended before {before} UTC?", yes=yes)
     parts = Parts(settings=settings)
     registry, now = parts.registry, time.time()
     with ExitStack() as stack:
@@ -81,7 +89,7 @@ def prune_command(
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
         told = partial(_told, done, dry_run=dry_run)
-        stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
+        stack.enter_context(report_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
         status = stack.enter_context(Console(stderr=True).status(""))
         if not dry_run:  # also of what was done when it is interrupted
             stack.callback(_note, store, done, now - older_than, by, why)

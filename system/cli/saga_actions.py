@@ -31,9 +31,9 @@ from order_sagas.system.cli.output import (
     moment,
     open_log,
     plain_table,
+    report_if_interrupted,
     say_if_idle,
     styled,
-    told_if_interrupted,
 )
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
@@ -55,6 +55,7 @@ class Question:
     everything: bool
     statuses: tuple[str, ...]
     code: str
+    cause: str
     older_than: float
     limit: int | None
     dry_run: bool
@@ -64,7 +65,7 @@ class Question:
     @property
     def narrowed(self) -> bool:
         """True if an option was given that is valid only with `--all`."""
-        return bool(self.statuses or self.code or self.older_than or self.limit)
+        return bool(self.statuses or self.code or self.cause or self.older_than or self.limit)
 
 
 def _orders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -87,6 +88,7 @@ def _question(function: Any) -> Any:
         click.option("--limit", type=click.IntRange(min=1), help="Only the oldest N sagas."),
         older_than_option("Only sagas older than this."),
         click.option("--code", default="", help="Only sagas compensating with this failure code."),
+        click.option("--cause", default="", help="Only sagas stuck for this cause (see `status`)."),
         click.option(
             "--status", "statuses", multiple=True, callback=_statuses,
             shell_complete=complete.statuses,
@@ -175,7 +177,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
     if bool(question.order_id) == question.everything:
         raise click.UsageError("name an ORDER_ID, or say --all and what narrows it down")
     if question.order_id and question.narrowed:
-        raise click.UsageError("--status, --code, --older-than and --limit go with --all")
+        raise click.UsageError("--status, --code, --cause, --older-than and --limit go with --all")
     names_step = kind in (RetryStep, SkipStep)
     if question.order_id and question.step and not names_step:
         raise click.UsageError("--step goes with --all here")
@@ -205,7 +207,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
     origin, sent, pending = Origin(), 0, 0
     with (
-        told_if_interrupted(lambda: f"Sent to {sent:,} of {many(len(chosen), 'saga')}."),
+        report_if_interrupted(lambda: f"Sent to {sent:,} of {many(len(chosen), 'saga')}."),
         open_log(settings) as log,
     ):
         while some := chosen[sent : sent + AT_ONCE]:
@@ -233,6 +235,7 @@ def _choose(
         question.code,
         question.older_than,
         question.limit,
+        cause=question.cause,
     )
     choice = operations.choose(template, which, SystemClock().now())
     _print(choice)

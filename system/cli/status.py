@@ -20,6 +20,7 @@ from order_sagas.bridges.errors import KafkaClientError
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.far_deadlines import any_far, far_deadlines
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.stuck import StuckGroup, groups_of, stuck_sagas
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
@@ -32,9 +33,15 @@ from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.cli.tables import FieldsList
-from order_sagas.system.cli.trouble import OpenLetters, in_short, open_letters, stopped
+from order_sagas.system.cli.trouble import (
+    OpenLetters,
+    in_group,
+    in_short,
+    open_letters,
+    stopped,
+)
 from order_sagas.system.disk_space import full_disks
-from order_sagas.system.http_registry import HttpCard, cards_of
+from order_sagas.system.http_registry import HttpRegistration, http_registrations
 from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
@@ -43,7 +50,7 @@ from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
 
 SHOWN = 10
-"""Maximum number of lost orders that are printed; JSON lists all."""
+"""Maximum number of lost orders, and of groups of stuck sagas, that are printed; JSON has all."""
 STOP_WITHIN = 75.0
 """Seconds to wait for the system to stop."""
 
@@ -57,7 +64,7 @@ STOP_WITHIN = 75.0
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Show the state of a running system: workers, shards, sagas in flight, rates, last error.
 
-    The first line tells what a person has to see to: work that waits although no system runs, sagas
+    The first line lists problems for a person: work that waits although no system runs, sagas
     that need attention, open dead letters, pauses, topics that are not read, and lost orders. The
     HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages of
     the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
@@ -133,18 +140,20 @@ class Look:
     """Sagas that need attention."""
     attention_since: float | None
     """When the oldest of them began, in epoch seconds."""
+    stuck: list[StuckGroup]
+    """The sagas that need attention, in groups."""
     letters: OpenLetters | None
     """Dead letters that were neither replayed nor discarded; None if Kafka does not answer."""
     in_flight: int
     deadlines: Deadlines
     lag: Lag | None
-    """Number of records not handled yet; None if Kafka does not tell."""
+    """Number of records not handled yet; None if Kafka does not answer."""
     paused: list[dict[str, Any]]
-    http: list[HttpCard]
+    http: list[HttpRegistration]
     problems: list[str] = attrs.field(factory=list)
     """What is wrong with Kafka's topics, one text each."""
     lost: list[str] = attrs.field(factory=list)
-    """Orders that were accepted and whose start Kafka has no more."""
+    """Accepted orders whose start is no longer in Kafka."""
     full: list[str] = attrs.field(factory=list)
     """Full file systems of the database or the logs, one text each."""
     far_deadlines: int = 0
@@ -152,7 +161,7 @@ class Look:
     early: int = 0
     """Number of replies that are kept because they came too early."""
     stopped: str = ""
-    """What waits because no system runs on the embedded log; "" otherwise."""
+    """Work that waits because no system runs on the embedded log; "" without any."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -174,10 +183,11 @@ def look(settings: Settings) -> Look:
     lost: list[str] = []
     with queries.reading(settings.database) as db:
         in_flight, attention = queries.in_flight(db), queries.attention_count(db)
+        # The app is loaded only if it is needed.
+        stuck = groups_of(stuck_sagas(db, registry_of(settings))) if attention[0] else []
         pauses, early = pauses_that_last(db), queries.early_count(db)
         now = time.time()
         due = deadlines(db, now, _waits_for(pauses, settings) if pauses else None)
-        # The app is loaded only if there is something to look at.
         far = far_deadlines(db, registry_of(settings), now) if any_far(db, now) else []
     letters: OpenLetters | None = None
     try:
@@ -188,13 +198,13 @@ def look(settings: Settings) -> Look:
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    cards, paused = cards_of(settings), [attrs.asdict(each) for each in pauses]
+    registrations, paused = http_registrations(settings), [attrs.asdict(each) for each in pauses]
     waits = ""
     if not (pid or runs or settings.kafka):
         waits = stopped(in_flight - attention[0], sum(lag.topics.values()) if lag else 0)
     return Look(
-        pid, runs, *attention, letters, in_flight, due, lag, paused, cards, problems, lost,
-        full_disks(settings), len(far), early, waits,
+        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, registrations,
+        problems, lost, full_disks(settings), len(far), early, waits,
     )  # fmt: skip
 
 
@@ -209,11 +219,15 @@ def as_fields(found: Look) -> dict[str, Any]:
     reports = [worker.report for worker in found.workers if worker.report]
     waiting = None if found.lag is None else sum(found.lag.topics.values())
     return {
-        "needs_attention": {"sagas": found.attention, "oldest": found.attention_since},
+        "needs_attention": {
+            "sagas": found.attention,
+            "oldest": found.attention_since,
+            "groups": [attrs.asdict(group) for group in found.stuck],
+        },
         "dead_letters": None if found.letters is None else attrs.asdict(found.letters),
         "pid": found.pid,
         "workers": [_worker_fields(worker) for worker in found.workers],
-        "http": [attrs.asdict(card) for card in found.http],
+        "http": [attrs.asdict(each) for each in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
         "lag": None if found.lag is None else ByName(found.lag.topics),
@@ -288,6 +302,7 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _lines(found: Look) -> list[tuple[str, str]]:
+    now = SystemClock().now()
     due = found.deadlines
     timers = f"{due.due:,} due"
     if due.put_off:
@@ -309,14 +324,17 @@ def _lines(found: Look) -> list[tuple[str, str]]:
                 roles.append(f"{role} {count:,} waiting")
     alone = found.pid and not found.workers
     lines = [("system", f"runs in process {found.pid}")] if alone else []
+    lines += [("stuck", in_group(group, now)) for group in found.stuck[:SHOWN]]
+    if len(found.stuck) > SHOWN:
+        lines.append(("stuck", f"and {many(len(found.stuck) - SHOWN, 'more group')}: see --json"))
     lines += [("sagas", f"{found.in_flight:,} in flight"), ("timers", timers), ("records", records)]
     if found.early:
         lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:
         lines.append(("roles", ", ".join(roles)))
-    for card in found.http:
-        again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
-        lines.append(("http", f"{card.address}, process {card.pid}{again}"))
+    for served in found.http:
+        again = f", started again {many(served.restarts, 'time')}" if served.restarts else ""
+        lines.append(("http", f"{served.address}, process {served.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
     if found.far_deadlines:
         text = f"too far ahead for {many(found.far_deadlines, 'saga')}; see `deadlines repair`"

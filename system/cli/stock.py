@@ -80,7 +80,7 @@ def load_command(
     if not loads:
         echo("There are no goods in it.")
         return
-    with open_log(settings) as log:
+    with open_log(settings, new=True) as log:
         new = _put(log, loads, by, why)
     if not new:
         echo("Nothing changed: this delivery was loaded before. If it came twice, add --again.")

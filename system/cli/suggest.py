@@ -29,15 +29,14 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "orders": ("app", "database"),
     "sagas": ("database",),
     "sagas start": _LOG,
-    "http token": (),
+    "http token": ("database",),
     "simulate": ("app",),
+    "messages": ("app",),
 }
 """Suggestible commands, with those of their flags that identify a system.
 
 Listed here, because importing a command such as `start` to read its flags takes long.
 """
-NO_CONFIG = frozenset({"http token"})
-"""Commands without --config."""
 SAME_SYSTEM = frozenset({"app", "database", "partitions", "log_dir", "kafka"})
 """Settings that identify a system, besides those of the Kafka login."""
 
@@ -56,7 +55,7 @@ def suggestion(*words: str, **settings: str) -> str:
     takes = TAKEN[name]
     variables: list[str] = []
     more: list[str] = []
-    if "config" in flags and name not in NO_CONFIG:
+    if "config" in flags:
         more += ["--config", flags["config"]]
     for setting in (known[each] for each in flags if each in known):
         if not (setting.name in SAME_SYSTEM or setting.name.startswith("kafka_")):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from order_sagas.system.visible_text import visible
 
-LONGEST_WORD = 16
+LONGEST_WORD = 24
 """Maximum width to which a column is kept for its longest word; ids and the like are folded."""
 
 

@@ -1,4 +1,4 @@
-"""The first lines of `status`: what needs a person."""
+"""The first lines of `status`: problems that need a person."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,9 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.words import many
-from order_sagas.bridges.operations.dead_letters import DeadLetterFilter, DeadLetterReader
+from order_sagas.bridges.operations.dead_letters import DeadLetterReader
+from order_sagas.bridges.operations.letters import DeadLetterFilter
+from order_sagas.bridges.operations.stuck import StuckGroup
 from order_sagas.system.log_client import LogAccess
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -31,9 +33,9 @@ def open_letters(log: LogAccess) -> OpenLetters:
 
 
 def stopped(in_flight: int, waiting: int) -> str:
-    """Tell what waits because no system runs; "" if nothing does.
+    """Describe the work that waits because no system runs; "" if there is none.
 
-    `in_flight` are the sagas that no person has to see to, `waiting` the records not handled yet.
+    `in_flight` are the sagas that need no attention, `waiting` the records not handled yet.
     """
     verb = "waits" if (waiting or in_flight) == 1 else "wait"
     if waiting:
@@ -70,6 +72,17 @@ def in_short(
     if lost:
         told.append(f"{many(len(lost), 'order')} lost by Kafka")
     return "; ".join(told)
+
+
+def in_group(group: StuckGroup, now: float) -> str:
+    """Return a group of stuck sagas in one line; `now` is in epoch seconds.
+
+    Such as `140 x place-order, undo of process payment: no answer, since 00:39 UTC`.
+    """
+    place = f"undo of {group.step}" if group.code else group.step
+    why = f"; compensated for {group.code}" if group.code else ""
+    since = _since(group.since, now)
+    return f"{group.count:,} x {group.saga}, {place}: {group.cause}, since {since}{why}"
 
 
 def _age(seconds: float) -> str:

@@ -11,8 +11,8 @@ from order_sagas.bridges.operations.version_moves import EXAMPLES, Moves, Versio
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.bridges.storage.preparation import check_version, version_of
+from order_sagas.bridges.storage.reading import check_exists
 from order_sagas.system.cli import complete
-from order_sagas.system.cli.database import check_exists
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo
 from order_sagas.system.logs import configure_logging
@@ -35,11 +35,11 @@ def migrate_command(
     """Move the sagas in flight of the definition NAME to one of its versions.
 
     The newer definition of the two declares in `migrates` which step is which. `--to` a former
-    version goes back. A saga that cannot be moved stays as it is, and the reason is told. All that
-    are moved are moved in one transaction. Their traces tell it.
+    version goes back. A saga that cannot be moved stays as it is, and the reason is printed. All
+    sagas are moved in one transaction. Their traces show it.
 
-    Stop the system before. On SQLite, one that runs is noticed, and nothing is done. On PostgreSQL,
-    what a running worker is about to commit is refused, and it reads its sagas again.
+    Stop the system before. On SQLite, a running system is detected, and nothing is done. On
+    PostgreSQL, the next commit of a running worker is refused, and it reads its sagas again.
 
     Exit codes: 0 all were moved, 1 some cannot be moved or nothing was done.
     """

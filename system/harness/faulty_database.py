@@ -9,10 +9,12 @@ from typing import Any
 import attrs
 
 from order_sagas.bridges.errors import LostShardError, StoreUnavailableError
-from order_sagas.bridges.records.record import Record
+from order_sagas.bridges.records.record import Outgoing, Record
 from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.connection import Connection
 from order_sagas.bridges.storage.consumer_offsets import Claim
+from order_sagas.bridges.storage.log_queues import TO_READ
+from order_sagas.bridges.storage.log_table import append
 from order_sagas.bridges.storage.preparation import prepare
 from order_sagas.bridges.storage.role_offsets import RoleClaim, RoleOffsets
 from order_sagas.bridges.storage.schema import metadata
@@ -58,6 +60,7 @@ class Database:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         """The only connection, for the workers and for direct access."""
         _empty().backup(self.connection)
+        self._direct = OneLife(self.connection)
         self.on_commit = on_commit
         self.commits = 0
         self.reads = 0
@@ -91,6 +94,24 @@ class Database:
     def close(self) -> None:
         """Close the connection; all data is lost."""
         self.connection.close()
+
+    def append(self, outgoing: Outgoing, now: float) -> None:
+        """Append a record to the embedded log; `now` is in epoch seconds."""
+        append(self._direct, self.connection, [(outgoing, TO_READ)], now)
+
+    def pause(self, name: str, why: str, now: float) -> None:
+        """Begin a pause of a service or of the intake."""
+        self.connection.execute(
+            "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
+            (name, why, now),
+        )
+
+    def unpause(self, name: str, now: float) -> None:
+        """End a pause."""
+        self.connection.execute(
+            "UPDATE pauses SET until = ?, ended_by = 'operator' WHERE name = ? AND until IS NULL",
+            (now, name),
+        )
 
     def before_read(self) -> None:
         """Count a read; raises StoreUnavailableError if a fault is planned for it."""
@@ -153,7 +174,7 @@ class WatchedStore:
         self._database = database
         # Methods that are called for each message bypass `__getattr__`.
         self.partitions = store.partitions
-        self.numbers = store.numbers
+        self.orders = store.orders
         self.load = store.load
         self.load_sagas = store.load_sagas
 

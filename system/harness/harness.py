@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -20,7 +19,6 @@ from order_sagas.bridges.processor.external_calls import CAPACITY
 from order_sagas.bridges.processor.log_adapter import LogAdapter
 from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.records.routing import Routes
-from order_sagas.bridges.storage.headers import pack
 from order_sagas.system.app import App, with_locks
 from order_sagas.system.bootstrap import Parts
 from order_sagas.system.harness.committed_state import Books
@@ -31,11 +29,11 @@ from order_sagas.system.harness.failure_report import story, trace_of, went_wron
 from order_sagas.system.harness.fake_provider import Mailbag, Provider
 from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
-from order_sagas.system.harness.incident_words import said
+from order_sagas.system.harness.incident_words import describe
 from order_sagas.system.harness.inputs import Inputs
 from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.known_names import check_names, check_service
-from order_sagas.system.harness.orders import OrderNumbers
+from order_sagas.system.harness.orders import PLENTY, OrderNumbers, Supply
 from order_sagas.system.harness.passing_time import PassingTime
 from order_sagas.system.harness.record_faults import head_of
 from order_sagas.system.harness.remote_services import remote_services
@@ -58,14 +56,6 @@ from order_sagas.system.settings import Settings
 
 if TYPE_CHECKING:
     from order_sagas.system.harness.simulated_kafka import SimulatedKafka
-
-PLENTY = 1_000
-"""Pieces of each ordered SKU, if no `stock` is given."""
-
-_APPEND = (
-    "INSERT INTO log (topic, partition, key, value, headers, handled, appended_at) "
-    "VALUES (?, ?, ?, ?, ?, 0, ?)"
-)
 
 
 class Harness:
@@ -129,7 +119,7 @@ class Harness:
         """The ids of all orders placed."""
         self.faults: list[Fault] = []
         """All faults that were put in force, in that order."""
-        self._stocked: set[tuple[str, str]] | None = None if stock is not None else set()
+        self._supply = Supply() if stock is None else None
         self._numbers = OrderNumbers()
         self._undo: dict[int, Callable[[], None]] = {}
         self._capture = LogCapture(self.stage.clock.now)
@@ -148,42 +138,35 @@ class Harness:
             from order_sagas.system.harness.staged_kafka import StagedKafka, put_kafka_on
 
             adapter, self.kafka = StagedKafka, put_kafka_on(self.stage, seed, latency)
+        settings = Settings(
+            database="sqlite:///:memory:",
+            partitions=partitions,
+            batch_size=batch_size,
+            # None are used here; this avoids a timer that does not belong to a saga.
+            keep_idempotency_keys=None,
+            keep_operator_actions=None,
+        )
+        simulated = {name: make(settings) for name, make in app.simulated_clients.items()}
         parts = Parts(
-            settings=Settings(
-                database="sqlite:///:memory:",
-                partitions=partitions,
-                batch_size=batch_size,
-                # None are used here; this avoids a timer that does not belong to a saga.
-                keep_idempotency_keys=None,
-                keep_operator_actions=None,
-            ),
+            settings=settings,
             connect=self.stage.database.connect,
             app=app,
             sagas=sagas,
             services=services,
             adapter=adapter,
             call_capacity=call_capacity,
-            clients={**self._simulated(), **self._shipped()},
+            clients={**simulated, "payments": self.provider, "notifications": self.mailbag},
         )
 
         def policy_of(life: int) -> Policy:
             return SeededShuffle(seed * 1009 + life) if order == "shuffled" else Fifo()
 
         self._group = WorkerGroup(self.stage, parts, policy_of, workers)
-        step = self.kafka.step if self.kafka else _nothing_to_do
+        step = self.kafka.step if self.kafka else lambda: False
         self._time = PassingTime(self.stage, self._group, self.rng, step, tick)
         self._inputs = Inputs(self.registry, services, self.stage.outgoing)
         self._first_stock = dict(stock or {})
         self.on(*faults)
-
-    def _shipped(self) -> dict[str, Any]:
-        """The provider and the mailbag, for the payment and notification services."""
-        return {"payments": self.provider, "notifications": self.mailbag}
-
-    def _simulated(self) -> dict[str, Any]:
-        """The clients of the app's services that call nothing outside, one of each for a run."""
-        settings = Settings(database="sqlite:///:memory:")
-        return {name: make(settings) for name, make in self.app.simulated_clients.items()}
 
     # --- workers ------------------------------------------------------------------------------
 
@@ -194,12 +177,7 @@ class Harness:
             self.load_stock(self._first_stock)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if error is not None:
             concerned = getattr(error, "order_ids", self.placed[:1])
             error.add_note("\n" + self.story(*concerned))
@@ -256,10 +234,7 @@ class Harness:
 
     def pause(self, name: str, why: str = "because") -> None:
         """Pause a service (the name of its participant), or the `intake`, as an operator."""
-        self.stage.database.connection.execute(
-            "INSERT INTO pauses (name, by, why, since) VALUES (?, 'operator', ?, ?)",
-            (name, why, self.stage.clock.now()),
-        )
+        self.stage.database.pause(name, why, self.stage.clock.now())
         self._group.notify()
 
     def pause_worker(self, worker: Worker, seconds: float, *, whole: bool = True) -> None:
@@ -303,11 +278,9 @@ class Harness:
         """Place an order, and return its id. Its saga starts when time passes, or at `run`."""
         if not order.order_id:
             order = replace(order, order_id=self._numbers.take())
-        if self._stocked is not None:
-            wanted = {(order.warehouse, line.sku) for line in order.lines} - self._stocked
-            for warehouse, sku in sorted(wanted):
-                self.load_stock({sku: PLENTY}, warehouse)
-            self._stocked |= wanted
+        if self._supply:
+            for sku in self._supply.missing(order):
+                self.load_stock({sku: PLENTY}, order.warehouse)
         self.placed.append(order.order_id)
         self.stage.publish(self._inputs.published("order-events", order))
         return order.order_id
@@ -348,10 +321,7 @@ class Harness:
 
     def unpause(self, name: str) -> None:
         """End a pause, as an operator."""
-        self.stage.database.connection.execute(
-            "UPDATE pauses SET until = ?, ended_by = 'operator' WHERE name = ? AND until IS NULL",
-            (self.stage.clock.now(), name),
-        )
+        self.stage.database.unpause(name, self.stage.clock.now())
         self._group.notify()
 
     def send(self, actor: str, message: Any) -> None:
@@ -425,7 +395,7 @@ class Harness:
         """
         self.ledger.audit(self.books)
         for order_id, letter in self.stage.incidents.letters_of_handlers():
-            self.ledger.note(Broken("no dead letters", order_id, said(letter)))
+            self.ledger.note(Broken("no dead letters", order_id, describe(letter)))
         found = list(self.ledger.violations)
         if found:
             raise Violated(found, self.went_wrong(*orders_of(found)))
@@ -480,7 +450,7 @@ class Harness:
         return story(self.seed, self.faults, order_ids, lines, incidents)
 
     def went_wrong(self, *order_ids: str) -> list[str]:
-        """Return what services did wrong with these orders, or with any: one line for each.
+        """Return the errors of services about these orders, or about any: one line for each.
 
         These are exceptions of handlers and dead letters, then calls that were repeated.
         """
@@ -492,12 +462,5 @@ class Harness:
         self.stage.arrive(outgoing, self.stage.clock.now())
 
     def _append_to_log(self, outgoing: Outgoing, now: float) -> None:
-        o = outgoing
-        self.stage.database.connection.execute(
-            _APPEND, (o.topic, o.partition, o.key, o.value, pack(o.headers), now)
-        )
+        self.stage.database.append(outgoing, now)
         self._group.notify()
-
-
-def _nothing_to_do() -> bool:
-    return False

@@ -7,6 +7,7 @@ from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.locks import RELEASE, WAIT, lock_of
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import DONE, IDLE, SENT, SagaState
+from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.services.locks import SagaLock
 from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.storage.changes import Changes
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from order_sagas.system.harness.harness import Harness
 
 
+LATE = 1000.0
+"""Seconds by which a plan of faults may delay the question for a lock, or its answer."""
+
+
 class LockRules:
     """The sagas that have a lock or wait for one, and the locks, as they are committed.
 
     A saga has its lock from the commit in which it goes on until the one in which it sends the
     release. Meanwhile it has to be the first of the lock's queue. Who waits has to stay in the
-    queue.
+    queue, and to go on if the lock is granted: it asks again, so a lost reply costs no more than
+    the time between two questions.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -38,6 +44,8 @@ class LockRules:
             definition = self._registry.get(saga.saga, saga.version)
             if definition.exclusive is not None:
                 key = lock_of(definition.exclusive, saga.start)
+                if self._waits.get(saga.saga_id) == key:
+                    yield from self._check_given_up(definition.rows[definition.index[WAIT]], saga)
                 self._follow(definition, saga, key)
                 touched[key] = None
         locks = [entity for entity in changes.entities if isinstance(entity, SagaLock)]
@@ -61,6 +69,19 @@ class LockRules:
             self._has[key][saga.saga_id] = None
         if not saga.ended and wait == SENT:
             self._waits[saga.saga_id] = key
+
+    def _check_given_up(self, wait: Step[Any, Any], saga: SagaState) -> Iterator[Broken]:
+        """Check that a saga that waits no longer has not given up a lock that it was granted."""
+        if (saga.failed_step, saga.code) != (WAIT, "timed_out"):
+            return
+        key = self._waits[saga.saga_id]
+        lock = self._locks.get(key)
+        held = lock.claims[0] if lock and lock.claims else None
+        if held and held.saga_id == saga.saga_id:
+            granted = saga.history[-1].at - held.since
+            if granted > 2 * (wait.repeat_every or 0.0) + LATE:
+                detail = f"{saga.saga_id} gave up after it had been the first for {granted:g} s"
+                yield Broken("who is granted the lock goes on", key, detail)
 
     def _check_lock(self, key: str, left: Iterable[str]) -> Iterator[Broken]:
         lock, has = self._locks.get(key), self._has.get(key, {})

@@ -5,6 +5,9 @@ from itertools import count
 
 from order_sagas.actors.messages import MAIN, OrderCreated, OrderLine
 
+PLENTY = 1_000
+"""Pieces of each ordered SKU, if a harness gets no `stock`."""
+
 
 def an_order(
     lines: Mapping[str, int] | None = None,
@@ -41,3 +44,16 @@ class OrderNumbers:
     def take(self) -> str:
         """Return the next id."""
         return f"ORD-{next(self._next)}"
+
+
+class Supply:
+    """Which SKUs were ordered so far, of each warehouse: a harness without `stock` has plenty."""
+
+    def __init__(self) -> None:
+        self._ordered: set[tuple[str, str]] = set()
+
+    def missing(self, order: OrderCreated) -> list[str]:
+        """Return the SKUs of an order that were not ordered before from its warehouse, sorted."""
+        wanted = {(order.warehouse, line.sku) for line in order.lines} - self._ordered
+        self._ordered |= wanted
+        return sorted(sku for _, sku in wanted)

@@ -3,7 +3,8 @@
 from thespian.actors import ActorSystem
 
 from order_sagas.bridges.processor.messages import RecordsWaiting
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase, Policy, VirtualClock
 
 
@@ -17,7 +18,7 @@ class VirtualWorker:
         self.base = EventLoopBase(clock, policy, threaded=False)
 
     def start(self, parts: Parts) -> None:
-        """Create the actors; what they do first is done by `run`."""
+        """Create the actors; their first messages are handled by `run`."""
         self.running = start(parts, ActorSystem(self.base, transientUnique=True))
 
     def notify(self) -> None:
@@ -26,11 +27,14 @@ class VirtualWorker:
             self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
 
     def run(self) -> None:
-        """Do everything that needs no time to pass. Raises what ended the worker, if it failed."""
+        """Do everything that needs no time to pass.
+
+        Raises the error that ended the worker, if any.
+        """
         self.base.run_until_idle()
         self.raise_failure()
 
     def raise_failure(self) -> None:
-        """Raise what ended the worker, if it failed."""
+        """Raise the error that ended the worker, if any."""
         if self.running and self.running.failure:
             raise self.running.failure

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
-from order_sagas.system.settings import value_types as kinds
+from order_sagas.system.settings import location_types
 from order_sagas.system.settings.model import Settings
 
 
 def warnings_of(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for each secret that others can read. `sources` are by setting."""
-    if sources["database"].startswith("flag") and kinds.has_password(settings.database):
+    if sources["database"].startswith("flag") and location_types.has_password(settings.database):
         yield (
             "the password in --database is visible to all users of this machine: set "
             "ORDER_SAGAS_DATABASE, or leave it out and use PGPASSFILE"

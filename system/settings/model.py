@@ -7,14 +7,15 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.wire_forms import WIRE_FORMS
+from order_sagas.system.settings import location_types as locations
 from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
 COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
-"""How the services learn what to do: from the saga's commands, or from events of each other."""
+"""What the services act on: the saga's commands, or events of each other."""
 
 PRODUCER, OUTBOX_TABLE = "producer", "outbox-table"
-"""Who publishes records to Kafka: a producer of this system, or change data capture of a table."""
+"""What publishes records to Kafka: a producer of this system, or change data capture of a table."""
 
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:
@@ -27,7 +28,7 @@ def _setting(default: Any, kind: Kind, help: str) -> Any:
 
 def _beside_database(name: str) -> Any:
     def beside(settings: "Settings") -> Path:
-        file = kinds.database_file(settings.database)
+        file = locations.database_file(settings.database)
         return (file.parent if file else Path("data")) / name
 
     return attrs.Factory(beside, takes_self=True)
@@ -39,7 +40,7 @@ class Settings:
 
     database: str = _setting(
         "sqlite:///data/orders.db",
-        kinds.database_url(),
+        locations.database_url(),
         "Where orders, sagas and the embedded log are stored.",
     )
 
@@ -79,7 +80,7 @@ class Settings:
     )
     workers: int | None = _setting(
         None,
-        kinds.automatic_integer(1, 64),
+        kinds.optional(kinds.integer(1, 64), "auto"),
         "Number of worker processes under the supervisor, at most one per partition; auto: one per "
         "core.",
     )
@@ -94,13 +95,13 @@ class Settings:
     )
     keep_finished: float | None = _setting(
         None,
-        kinds.optional_duration(),
+        kinds.optional(kinds.duration(zero=False)),
         "How long orders are kept after their end; none: for ever. Must exceed any downtime of "
         "a service.",
     )
     keep_idempotency_keys: float | None = _setting(
         7 * 86_400.0,
-        kinds.optional_duration(),
+        kinds.optional(kinds.duration(zero=False)),
         "How long the Idempotency-Key of an order is stored; none: for ever. Must exceed the time "
         "for which clients retry.",
     )
@@ -117,7 +118,7 @@ class Settings:
     )
     keep_operator_actions: float | None = _setting(
         400 * 86_400.0,
-        kinds.optional_duration(),
+        kinds.optional(kinds.duration(zero=False)),
         "How long the log of operators' actions is kept; none: for ever.",
     )
     approval_above: tuple[tuple[str, int], ...] = _setting(
@@ -141,7 +142,9 @@ class Settings:
 
     # HTTP
     http: str = _setting(
-        "", kinds.address(), "Address at which `start` serves HTTP; empty: `start` serves no HTTP."
+        "",
+        locations.address(),
+        "Address at which `start` serves HTTP; empty: `start` serves no HTTP.",
     )
     http_tokens: str = _setting(
         "",
@@ -175,19 +178,19 @@ class Settings:
     )
     http_trace_link: str = _setting(
         "",
-        kinds.link_template(),
+        locations.link_template(),
         "URL of a saga's trace in another system, with {trace_id}; the page links to it.",
     )
     http_log_link: str = _setting(
         "",
-        kinds.link_template(),
+        locations.link_template(),
         "URL of a saga's log lines in another system, with {order_id} or {saga_id}.",
     )
 
     # Observability
     metrics: str = _setting(
         "",
-        kinds.address(),
+        locations.address(),
         "Address at which `start` serves its workers' metrics to Prometheus; empty: no metrics.",
     )
     metrics_tokens: str = _setting(
@@ -198,7 +201,7 @@ class Settings:
     )
     otel_endpoint: str = _setting(
         "",
-        kinds.endpoint(),
+        locations.endpoint(),
         "OTLP/HTTP endpoint for the traces of sagas; empty: as OTEL_EXPORTER_OTLP_* specify.",
     )
 
@@ -211,7 +214,9 @@ class Settings:
 
     # The simulated payment provider
     payment_decline_above: int | None = _setting(
-        None, kinds.optional_integer(0), "Decline payments above this amount, in minor units."
+        None,
+        kinds.optional(kinds.integer(0)),
+        "Decline payments above this amount, in minor units.",
     )
     payment_decline_customers: tuple[str, ...] = _setting(
         (), kinds.names("customer ids, separated by commas"), "Decline payments of these customers."
@@ -251,7 +256,7 @@ class Settings:
     smtp_starttls: bool = _setting(False, kinds.flag(), "Encrypt the mail connection (STARTTLS).")
 
     # Kafka
-    kafka: str = _setting("", kinds.addresses(), "Kafka brokers; empty: the embedded log.")
+    kafka: str = _setting("", locations.addresses(), "Kafka brokers; empty: the embedded log.")
     kafka_group: str = _setting("order-sagas", kinds.text("a name"), "Consumer group.")
     kafka_security_protocol: str = _setting(
         "PLAINTEXT",
@@ -272,7 +277,7 @@ class Settings:
     )
     kafka_token_command: str = _setting(
         "",
-        kinds.command(),
+        locations.command(),
         "Command that prints the token for OAUTHBEARER; run again at each connection.",
     )
     kafka_ssl_cafile: str = _setting("", kinds.text("a path"), "Trusted CA certificates.")

@@ -4,22 +4,26 @@ A reader gets text (from a flag or the environment) or a TOML value (text, numbe
 It returns the parsed value or raises ValueError; the caller adds the setting's name.
 """
 
-import math
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import attrs
 
 from order_sagas.actors.money import amount_of, money
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL
+from order_sagas.system.settings.parsing import (
+    either,
+    filled_text,
+    integer_of,
+    measured,
+    names_of,
+    number_of,
+    one_of,
+    text_of,
+    within,
+)
 
 MASK = "***"
-
-Amount = TypeVar("Amount", int, float)
 
 
 @attrs.frozen
@@ -37,14 +41,14 @@ class Kind:
 
 def text(accepts: str = "text") -> Kind:
     """Any text, the empty one included."""
-    return Kind(accepts, _text)
+    return Kind(accepts, text_of)
 
 
 def filled(accepts: str) -> Kind:
     """A text that is not empty and has no white space, such as a URI."""
 
     def read(raw: Any) -> str:
-        value = _filled(raw)
+        value = filled_text(raw)
         if value.split() != [value] or not value.isprintable():
             raise ValueError
         return value
@@ -56,7 +60,7 @@ def reference() -> Kind:
     """A place in a Python module, such as `shop.app:APP`."""
 
     def read(raw: Any) -> str:
-        module, colon, name = _filled(raw).partition(":")
+        module, colon, name = filled_text(raw).partition(":")
         if not (colon and name.isidentifier()):
             raise ValueError
         if not all(part.isidentifier() for part in module.split(".")):
@@ -66,45 +70,33 @@ def reference() -> Kind:
     return Kind("module:object, such as shop.app:APP", read)
 
 
-def secret(accepts: str = "text") -> Kind:
+def secret() -> Kind:
     """A secret text, always masked."""
-    return Kind(accepts, _text, show=_masked, mask=_masked, secret=True)
+    return Kind("text", text_of, show=_masked, mask=_masked, secret=True)
 
 
 def path() -> Kind:
     """A path, with `~` expanded; not empty."""
-    return Kind("a path", lambda raw: Path(_filled(raw)).expanduser())
+    return Kind("a path", lambda raw: Path(filled_text(raw)).expanduser())
 
 
 def integer(low: int, high: int | None = None) -> Kind:
     """An integer from `low` to `high`, both included; None: no upper bound."""
     bounds = f"a whole number from {low:,}" + (f" to {high:,}" if high is not None else "")
-    return Kind(bounds, lambda raw: _within(_integer(raw), low, high))
+    return Kind(bounds, lambda raw: within(integer_of(raw), low, high))
 
 
-def optional_integer(low: int) -> Kind:
-    """An integer from `low`, or `none`, read as None."""
+def optional(kind: Kind, *words: str) -> Kind:
+    """A value of `kind`, or one of `words`, read as None; without `words`, "none" or empty."""
+    words = words or ("none", "")
 
-    def read(raw: Any) -> int | None:
-        return None if raw in ("", "none") else _within(_integer(raw), low, None)
-
-    return Kind(
-        f"a whole number from {low:,}, or none",
-        read,
-        show=lambda value: "none" if value is None else str(value),
-    )
-
-
-def automatic_integer(low: int, high: int) -> Kind:
-    """An integer in a range, or `auto`, read as None."""
-
-    def read(raw: Any) -> int | None:
-        return None if raw == "auto" else _within(_integer(raw), low, high)
+    def read(raw: Any) -> Any:
+        return None if raw in words else kind.read(raw)
 
     return Kind(
-        f"a whole number from {low:,} to {high:,}, or auto",
+        f"{kind.accepts}, or {words[0]}",
         read,
-        show=lambda value: "auto" if value is None else str(value),
+        show=lambda value: words[0] if value is None else kind.show(value),
     )
 
 
@@ -112,7 +104,7 @@ def number_above(low: float) -> Kind:
     """A number greater than `low`."""
 
     def read(raw: Any) -> float:
-        value = _number(raw)
+        value = number_of(raw)
         if value <= low:
             raise ValueError
         return value
@@ -122,12 +114,12 @@ def number_above(low: float) -> Kind:
 
 def number_from(low: float) -> Kind:
     """A number of at least `low`."""
-    return Kind(f"a number from {low:g}", lambda raw: _within(_number(raw), low, None))
+    return Kind(f"a number from {low:g}", lambda raw: within(number_of(raw), low, None))
 
 
 def rate() -> Kind:
     """A number from 0 to 1."""
-    return Kind("a number from 0 to 1", lambda raw: _within(_number(raw), 0.0, 1.0))
+    return Kind("a number from 0 to 1", lambda raw: within(number_of(raw), 0.0, 1.0))
 
 
 def flag() -> Kind:
@@ -145,29 +137,29 @@ def flag() -> Kind:
 
 def choice(*names: str, fold: Callable[[str], str] = str.lower) -> Kind:
     """One of `names`, compared after `fold`."""
-    return Kind(_either(names), lambda raw: _one_of(names, fold(_filled(raw))))
+    return Kind(either(names), lambda raw: one_of(names, fold(filled_text(raw))))
 
 
-def optional_choice(*names: str, fold: Callable[[str], str] = str.upper) -> Kind:
-    """One of `names`, compared after `fold`, or empty."""
+def optional_choice(*names: str) -> Kind:
+    """One of `names`, which are upper case, or empty."""
 
     def read(raw: Any) -> str:
-        value = _text(raw)
-        return _one_of(names, fold(value)) if value else ""
+        value = text_of(raw)
+        return one_of(names, value.upper()) if value else ""
 
-    return Kind(f"{_either(names)}, or nothing", read)
+    return Kind(f"{either(names)}, or nothing", read)
 
 
 def names(accepts: str = "names, separated by commas") -> Kind:
     """A tuple of texts, from a TOML list or comma-separated text."""
-    return Kind(accepts, _names, show=",".join)
+    return Kind(accepts, names_of, show=",".join)
 
 
 def choices(*allowed: str) -> Kind:
     """A tuple of at least one of `allowed`, without duplicates."""
 
     def read(raw: Any) -> tuple[str, ...]:
-        chosen = tuple(dict.fromkeys(_one_of(allowed, name) for name in _names(raw)))
+        chosen = tuple(dict.fromkeys(one_of(allowed, name) for name in names_of(raw)))
         if not chosen:
             raise ValueError
         return chosen
@@ -182,7 +174,7 @@ def duration(*, zero: bool = True) -> Kind:
     """A duration, read as seconds (float); `zero` allows 0."""
 
     def read(raw: Any) -> float:
-        amount, unit = _measured(raw, default_unit="s")
+        amount, unit = measured(raw, default_unit="s")
         seconds = round(amount * _SECONDS[unit.lower()], 6)
         if seconds < 0 or (seconds == 0 and not zero):
             raise ValueError
@@ -194,20 +186,6 @@ def duration(*, zero: bool = True) -> Kind:
     )
 
 
-def optional_duration() -> Kind:
-    """A duration, read as seconds (float), or `none`, read as None: without limit."""
-    seconds = duration(zero=False)
-
-    def read(raw: Any) -> float | None:
-        return None if raw in ("", "none") else float(seconds.read(raw))
-
-    return Kind(
-        f"{seconds.accepts}, or none",
-        read,
-        show=lambda value: "none" if value is None else _duration(value),
-    )
-
-
 _BYTES = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
 
@@ -215,8 +193,8 @@ def size() -> Kind:
     """A size, read as bytes (int), at least 1."""
 
     def read(raw: Any) -> int:
-        amount, unit = _measured(raw, default_unit="b")
-        return _within(int(amount * _BYTES[unit.lower()]), 1, None)
+        amount, unit = measured(raw, default_unit="b")
+        return within(int(amount * _BYTES[unit.lower()]), 1, None)
 
     return Kind("bytes, or a number with kB, MB or GB, as in 64MB", read, _bytes)
 
@@ -226,16 +204,16 @@ def pairs(key: str, *allowed: str) -> Kind:
 
     def read(raw: Any) -> tuple[tuple[str, str], ...]:
         if isinstance(raw, dict):
-            given = [(_filled(name), _text(value)) for name, value in raw.items()]
+            given = [(filled_text(name), text_of(value)) for name, value in raw.items()]
         else:
-            parts = [each.partition("=") for each in _names(raw)]
-            given = [(_filled(name), value.strip()) for name, _, value in parts]
+            parts = [each.partition("=") for each in names_of(raw)]
+            given = [(filled_text(name), value.strip()) for name, _, value in parts]
         if len(dict(given)) < len(given):
             raise ValueError
-        return tuple((name, _one_of(allowed, value)) for name, value in given)
+        return tuple((name, one_of(allowed, value)) for name, value in given)
 
     return Kind(
-        f"pairs NAME=VALUE, separated by commas, of {key} and {_either(allowed)}",
+        f"pairs NAME=VALUE, separated by commas, of {key} and {either(allowed)}",
         read,
         show=lambda value: ",".join(f"{name}={form}" for name, form in value),
     )
@@ -245,7 +223,7 @@ def money_limits() -> Kind:
     """Amounts by currency, read as a tuple of (currency, minor units)."""
 
     def read(raw: Any) -> tuple[tuple[str, int], ...]:
-        found = [amount_of(each) for each in _names(raw)]
+        found = [amount_of(each) for each in names_of(raw)]
         if len(dict(found)) < len(found):
             raise ValueError
         return tuple(found)
@@ -259,193 +237,8 @@ def money_limits() -> Kind:
     )
 
 
-def addresses() -> Kind:
-    """Comma-separated HOST:PORT addresses, or empty."""
-
-    def read(raw: Any) -> str:
-        hosts = _names(raw)
-        for host in hosts:
-            name, _, port = host.rpartition(":")
-            if not name:
-                raise ValueError
-            _within(_integer(port), 1, 65535)
-        return ",".join(hosts)
-
-    return Kind("HOST:PORT, several separated by commas, or nothing for the embedded log", read)
-
-
-def address() -> Kind:
-    """One HOST:PORT address, or empty. Port 0 is any free port."""
-
-    def read(raw: Any) -> str:
-        value = _text(raw).strip()
-        if value:
-            host, _, port = value.rpartition(":")
-            if not host:
-                raise ValueError
-            _within(_integer(port), 0, 65535)
-        return value
-
-    return Kind("HOST:PORT, or nothing", read)
-
-
-def database_url() -> Kind:
-    """An SQLAlchemy URL of SQLite or PostgreSQL. PostgreSQL always uses the driver psycopg 3."""
-
-    def read(raw: Any) -> str:
-        url = _url(_filled(raw))
-        somewhere = url.host is not None or "host" in url.query  # such as a socket directory
-        if url.get_backend_name() == "postgresql" and somewhere:
-            return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        if url.drivername in ("sqlite", "sqlite+pysqlite") and not url.host:
-            return url.render_as_string()
-        raise ValueError
-
-    return Kind(
-        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME",
-        read,
-        show=masked_url,
-        mask=masked_url,
-    )
-
-
-def masked_url(url: str) -> str:
-    """Return the URL without passwords; if it is malformed, without everything before its `@`."""
-    try:
-        shown = _url(url).render_as_string(hide_password=True)
-    except ValueError:
-        scheme = re.match(r"[\w+]*:/*", url)
-        shown = re.sub(r".*@", f"{scheme[0] if scheme else ''}{MASK}@", url)
-    return re.sub(r"(?i)(password=)[^&]*", rf"\1{MASK}", shown)
-
-
-def has_password(url: str) -> bool:
-    """Return whether a database URL has a password in it."""
-    return masked_url(url) != _url(url).render_as_string(hide_password=False)
-
-
-def command() -> Kind:
-    """A command line. Only the program is shown: its arguments may be secrets."""
-    return Kind("a command", _text, show=_program, mask=_program)
-
-
-def link_template() -> Kind:
-    """An HTTP URL with names in braces that are replaced, or empty."""
-
-    def read(raw: Any) -> str:
-        value = _text(raw).strip()
-        names = re.findall(r"{([^{}]*)}", value)
-        if value and (
-            not re.match(r"https?://[^/\s]", value)
-            or not {*names} <= {"trace_id", "saga_id", "order_id"}
-        ):
-            raise ValueError
-        return value
-
-    return Kind(
-        "an http or https URL, in which {trace_id}, {saga_id} and {order_id} are replaced, or "
-        "nothing",
-        read,
-    )
-
-
-def endpoint() -> Kind:
-    """An HTTP URL. User, password and query are masked: they may hold a key."""
-    return Kind("a URL", _text, show=_masked_endpoint, mask=_masked_endpoint)
-
-
-def _program(command: str) -> str:
-    program, _, arguments = command.strip().partition(" ")
-    return f"{program} {MASK}" if arguments else program
-
-
-def _masked_endpoint(url: str) -> str:
-    without_user = re.sub(r"(//)[^/?#]*@", rf"\1{MASK}@", url)
-    return re.sub(r"\?.+", f"?{MASK}", without_user, flags=re.DOTALL)
-
-
-def database_file(url: str) -> Path | None:
-    """Return the file of an SQLite database; None for a server or an in-memory database."""
-    parsed = _url(url)
-    if not parsed.drivername.startswith("sqlite"):
-        return None
-    name = parsed.database or ""
-    return None if name in ("", ":memory:") or name.startswith("file:") else Path(name)
-
-
-def _url(raw: str) -> "URL":
-    # Imported here, because SQLAlchemy takes long to load.
-    from order_sagas.bridges.errors import StoreError
-    from order_sagas.bridges.storage.database_url import parsed
-
-    try:
-        return parsed(raw)
-    except StoreError as error:
-        raise ValueError from error
-
-
 def _masked(value: str) -> str:
     return MASK if value else ""
-
-
-def _text(raw: Any) -> str:
-    if not isinstance(raw, str):
-        raise ValueError
-    return raw
-
-
-def _filled(raw: Any) -> str:
-    value = _text(raw).strip()
-    if not value:
-        raise ValueError
-    return value
-
-
-def _integer(raw: Any) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, (int, str)):
-        raise ValueError
-    return int(raw)
-
-
-def _number(raw: Any) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
-        raise ValueError
-    value = float(raw)
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _within(value: Amount, low: Amount, high: Amount | None) -> Amount:
-    if value < low or (high is not None and value > high):
-        raise ValueError
-    return value
-
-
-def _measured(raw: Any, default_unit: str) -> tuple[float, str]:
-    if not isinstance(raw, str):
-        return _number(raw), default_unit
-    match = re.fullmatch(r"\s*([0-9.]+)\s*([a-zA-Z]*)\s*", raw)
-    if match is None:
-        raise ValueError
-    return _number(match[1]), match[2] or default_unit
-
-
-def _names(raw: Any) -> tuple[str, ...]:
-    parts = raw.split(",") if isinstance(raw, str) else raw
-    if not isinstance(parts, (list, tuple)):
-        raise ValueError
-    return tuple(filter(None, (_text(part).strip() for part in parts)))
-
-
-def _one_of(allowed: tuple[str, ...], name: str) -> str:
-    if name not in allowed:
-        raise ValueError
-    return name
-
-
-def _either(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _duration(seconds: float) -> str:

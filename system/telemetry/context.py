@@ -14,7 +14,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from order_sagas.bridges.processor.observers import TRACEPARENT, TRACESTATE
+from order_sagas.bridges.records.trace_context import TRACEPARENT, TRACESTATE
 from order_sagas.system.telemetry.derived_ids import trace_id_of
 
 _w3c = TraceContextTextMapPropagator()

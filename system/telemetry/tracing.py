@@ -14,13 +14,7 @@ from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.child_messages import command_of
 from order_sagas.actors.sagas.state import SagaState
 from order_sagas.bridges.processor.batch import Batch
-from order_sagas.bridges.processor.observers import (
-    TRACEPARENT,
-    ObservedContext,
-    Tracing,
-    tracestate_of,
-)
-from order_sagas.bridges.records.record import Headers
+from order_sagas.bridges.processor.observers import ObservedContext, Tracing
 from order_sagas.bridges.redaction import redacted
 from order_sagas.system.logs.redact import redact
 from order_sagas.system.telemetry.context import SagaTrace, Traces, read_traceparent
@@ -62,15 +56,6 @@ class SagaTracing(Tracing):
     def close(self) -> None:
         """Export pending spans, and stop."""
         self._provider.shutdown()
-
-    def received(self, message: Message, headers: Headers) -> Message:
-        """Copy a valid `traceparent` header, and its `tracestate`, into the message."""
-        for name, value in headers:
-            if name == TRACEPARENT and read_traceparent(value):
-                return replace(
-                    message, traceparent=value.decode(), tracestate=tracestate_of(headers)
-                )
-        return message
 
     def stamped(self, message: Message, sagas: Mapping[str, SagaState]) -> Message:
         """Add the trace context of its saga to an outgoing message that has none."""

@@ -1,4 +1,4 @@
-"""A browser, shops, and pages that may not complain."""
+"""Fixtures: a browser, running shops, and pages that fail their test on a script error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 expect.set_options(timeout=TIMEOUT * 500)
 
 
-# Not of the session: while it is open, Playwright's event loop counts as running in this thread,
-# and `asyncio.run` fails in every other test that the same process has after those of the page.
+# Not scoped to the session: while it is open, Playwright's event loop counts as running in this
+# thread, and `asyncio.run` fails in every test that the same process runs after those of the page.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+    """A headless Chromium."""
     path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
@@ -31,30 +31,30 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop where all goes well."""
+    """A shop in which no step fails."""
     with Shop(tmp_path) as shop:
         yield shop
 
 
 @pytest.fixture
 def quick_shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop where deadlines pass soon."""
+    """A shop with short deadlines."""
     with Shop(tmp_path, quick=True) as shop:
         yield shop
 
 
 @pytest.fixture
 def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Opens pages; what they showed at the end is kept as a picture.
+    """Open pages in the browser, and save a screenshot of each at the end of the test.
 
-    A page fails its test if a script of it fails, or if it does what its policy forbids. That an
-    answer was an error is said by the page itself, and so is that there was none.
+    A test fails if its page has an uncaught error, or violates its content security policy. Failed
+    requests are not counted: the page reports them itself.
     """
-    complaints: list[str] = []
+    errors: list[str] = []
 
-    def heard(message: ConsoleMessage) -> None:
+    def record_console_error(message: ConsoleMessage) -> None:
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
-            complaints.append(message.text)
+            errors.append(message.text)
 
     with ExitStack() as stack:
         pages: list[Page] = []
@@ -63,13 +63,13 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
             viewport = options.pop("viewport", {"width": 1280, "height": 860})
             who = options.pop("who", "local")
             context = browser.new_context(viewport=viewport, locale="en-GB", **options)
-            if who:  # who asks is known from an earlier visit
+            if who:  # the name of the operator is stored from an earlier visit
                 context.add_init_script(f"localStorage.setItem('order-sagas.who', '{who}')")
             stack.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(TIMEOUT * 500)
-            page.on("console", heard)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", record_console_error)
+            page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto(url)
             pages.append(page)
             return page
@@ -78,4 +78,4 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
         ARTIFACTS.mkdir(exist_ok=True)
         for number, page in enumerate(pages):
             page.screenshot(path=ARTIFACTS / f"{request.node.name}-{number}.png")
-    assert [] == complaints
+    assert [] == errors

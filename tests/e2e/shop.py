@@ -18,7 +18,14 @@ from thespian.actors import ActorSystem
 from order_sagas.actors.clock import SystemClock
 from order_sagas.actors.messages import LoadStock, OrderLine
 from order_sagas.actors.participants import STOCK
-from order_sagas.actors.services.payment_gateway import Approved, Charge, NoAnswer, Outcome, Refund
+from order_sagas.actors.services.payment_gateway import (
+    Approved,
+    Charge,
+    Declined,
+    NoAnswer,
+    Outcome,
+    Refund,
+)
 from order_sagas.bridges.http import HttpServer
 from order_sagas.bridges.logs.doorbell import Doorbell, ring
 from order_sagas.bridges.logs.embedded import EmbeddedLog
@@ -35,24 +42,31 @@ from tests.support.waiting import TIMEOUT
 
 @attrs.define
 class Provider:
-    """A payment provider that charges at once, and says nothing to refunds while it is down."""
+    """A payment provider that approves charges, and does not answer refunds while it is down.
+
+    Refunds of orders whose ids begin with `frozen` are declined then.
+    """
 
     is_down: bool = False
+    frozen: str | None = None
     local: bool = attrs.field(default=True, init=False)
 
     def charge(self, charge: Charge) -> Outcome:
-        """Every charge is approved."""
+        """Approve the charge."""
         return Approved(f"ch_{charge.key}")
 
     def refund(self, refund: Refund) -> Outcome:
-        """Every refund too, unless the provider is down."""
-        return NoAnswer() if self.is_down else Approved(refund.charge_id)
+        """Approve the refund, or decline it or do not answer while the provider is down."""
+        if not self.is_down:
+            return Approved(refund.charge_id)
+        if self.frozen and refund.order_id.startswith(self.frozen):
+            return Declined("account_frozen", "ask the bank")
+        return NoAnswer()
 
 
 class Shop:
-    """Runs from the beginning of a `with` to its end. `quick` makes deadlines pass soon.
-
-    With `history`, figures are kept every ten seconds.
+    """A context manager that runs the shop. `quick` sets short deadlines. With `history`, figures
+    are stored every ten seconds.
     """
 
     def __init__(
@@ -114,16 +128,16 @@ class Shop:
         self._port = self._server.port
 
     def close_doors(self) -> None:
-        """Serve it no more; the system goes on."""
+        """Stop serving HTTP; the rest of the system keeps running."""
         self._server.stop()
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The URL of the page."""
         return self._server.address + "/"
 
     def order(self, order_id: str, token: str = "", **fields: Any) -> None:
-        """Bring an order for two pens, over HTTP."""
+        """Submit an order for two pens over HTTP."""
         pens = [{"sku": "PEN", "quantity": 2, "unitPrice": 150}]
         body = {"customerId": "C-7", "currency": "EUR", "lines": pens, **fields}
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -137,19 +151,23 @@ class Shop:
         self._client.post(f"{self.url}api/v1/sagas/{saga}", json=body).raise_for_status()
 
     def ask(self, path: str, token: str = "", **body: Any) -> Any:
-        """Do what is behind a path of the API; return the answer."""
+        """Send a request to a path of the API; return the response body."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = self._client.post(f"{self.url}api/v1/{path}", json=body, headers=headers)
         return answer.raise_for_status().json()
 
+    def get(self, path: str) -> Any:
+        """Return what is behind a path of the API."""
+        return self._client.get(f"{self.url}api/v1/{path}").raise_for_status().json()
+
     def wait_for(self, order_id: str, token: str = "") -> None:
-        """Wait for the end of an order, or until its saga needs attention."""
+        """Wait until an order has ended, or its saga needs attention."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         where = f"{self.url}api/v1/orders/{order_id}"
         self._client.get(where, params={"wait": 60}, headers=headers)
 
     def load(self, **stock: int) -> None:
-        """Let goods arrive."""
+        """Add stock."""
         lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in stock.items())
         load = LoadStock(order_id="delivery", lines=lines)
         with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
@@ -157,13 +175,13 @@ class Shop:
         self.put([record])
 
     def put(self, records: Sequence[Outgoing]) -> None:
-        """Put any records into the log."""
+        """Append records to the log."""
         with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
             log.append(*records)
         ring(self.settings.database)
 
     def put_raw(self, topic: str, value: str, key: str = "k") -> None:
-        """Put a text into a topic, as another program might."""
+        """Append a text to a topic, as another program might."""
         with EmbeddedLog(self.settings.database, self.settings.partitions) as log:
             record = log.outgoing(topic, key, value.encode())
         self.put([record])

@@ -1,4 +1,4 @@
-"""States of the page: each is kept as a picture, and has no problem that axe finds."""
+"""Checks of states of the page: a screenshot of each, and no problem found by axe."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _axe = Axe()
 
 
 def seen(page: Page, name: str) -> None:
-    """Keep a picture of the page under this name; fail if axe finds a problem in it."""
+    """Save a screenshot of the page under this name; fail if axe finds a problem in the page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
     found = _axe.run(page)

@@ -1,4 +1,4 @@
-"""A person clears stuck orders with several causes, without a shell, and knows what was done."""
+"""An operator clears stuck orders with several causes on the page alone."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.e2e.states import seen
 from tests.support.http_service import TOKENS, tokens_file
 from tests.support.waiting import wait_until
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 UNDELIVERED, DAMAGED, CANCELLED = 24, 16, 10
@@ -23,15 +23,15 @@ OPERATE = TOKENS["shop"][1]
 
 @pytest.fixture
 def troubled(tmp_path):
-    """Fifty orders whose payments can't be refunded, for three reasons; dead letters; a pause."""
+    """Fifty orders whose payments cannot be refunded, for three causes; dead letters; a pause."""
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.load(PEN=1000)
-        shop.provider.is_down = True
+        shop.provider.is_down, shop.provider.frozen = True, "B-"
         missing = [{"sku": "INK", "quantity": 1, "unitPrice": 150}]
         undelivered = [f"A-{number:02}" for number in range(UNDELIVERED)]
         for order_id in undelivered:
             shop.order(order_id, OPERATE, customerId="ann", lines=missing)
-        # The warehouse answers something else, while its service is paused.
+        # Another reply comes from the warehouse while its service is paused.
         shop.ask("services/stock/pause", OPERATE, why="it is counted")
         damaged = [f"B-{number:02}" for number in range(DAMAGED)]
         for order_id in damaged:
@@ -59,18 +59,18 @@ def troubled(tmp_path):
 
 
 def groups(page: Page):
-    """The groups of what needs attention."""
+    """The groups of sagas that need attention."""
     return page.get_by_role("list", name="Groups", exact=True).get_by_role("listitem")
 
 
 def use_token(page: Page, token: str) -> None:
-    """Give it to the page."""
+    """Enter the token on the page."""
     page.get_by_label("Bearer token").fill(token)
     page.get_by_role("button", name="Use it").click()
 
 
 def finished(page: Page, name: str):
-    """The line of an action on many, when all results are known; it is put away."""
+    """Return the line with the results of a bulk action once it has ended, and dismiss it."""
     line = (
         page.get_by_role("region", name="Actions under way")
         .get_by_role("listitem")
@@ -81,7 +81,7 @@ def finished(page: Page, name: str):
 
 
 def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
-    """Each cause by its own means; a pause ends, a token expires, an order comes twice."""
+    """Each cause in its own way, while a pause ends, a token expires, an order comes twice."""
     page = open_page(troubled.url, who="")
     seen(page, "token")
     use_token(page, "os_wrong")
@@ -104,7 +104,11 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     # The first cause: the provider is back, and the group is retried in parts.
     troubled.provider.is_down = False
     group = groups(page).filter(has_text="out of stock")
-    expect(group).to_contain_text(f"{UNDELIVERED} {TIMES} place-order")
+    expect(group).to_contain_text(
+        f"{UNDELIVERED} {TIMES} undo of process payment: refund, outcome "
+        "unknown: the provider gave no answer, since "
+    )
+    expect(group).to_contain_text("place-order, compensated because: out of stock.")
     group.get_by_role("button", name="Retry all of place-order").click()
     dialog = page.get_by_role("dialog", name=f"Retry {UNDELIVERED} sagas")
     expect(dialog).to_contain_text("A-00, A-01")
@@ -114,14 +118,21 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     dialog.get_by_role("button", name="Retry", exact=False).dblclick()
     line = finished(page, f"Retry {UNDELIVERED} sagas")
     expect(line).to_have_count(1)
-    expect(line).to_contain_text(f"{UNDELIVERED} sagas: {UNDELIVERED} done")
+    expect(line).to_contain_text(f"{UNDELIVERED} sagas: {UNDELIVERED} cancelled")
     expect(groups(page)).to_have_count(2)
     seen(page, "group-retried")
     line.get_by_role("button", name="Dismiss").click()
 
     # The second cause: refunded by hand, so the step is skipped, with a reason.
     troubled.provider.is_down = True
-    group = groups(page).filter(has_text=f"{DAMAGED} {TIMES} place-order")
+    group = groups(page).filter(has_text=f"{DAMAGED} {TIMES} undo of process payment")
+    expect(group).to_contain_text("refund declined: account_frozen: ask the bank, since ")
+    group.get_by_role("button", name="Retry all of place-order").click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Retry {DAMAGED} sagas").click()
+    line = finished(page, f"Retry {DAMAGED} sagas")
+    expect(line).to_contain_text(f"{DAMAGED} still stuck")  # it did not help
+    seen(page, "group-still-stuck")
+    line.get_by_role("button", name="Dismiss").click()
     group.get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name=f"Skip {DAMAGED} sagas")
     dialog.get_by_role("button", name="Skip", exact=False).click()
@@ -140,13 +151,17 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     tokens.write_text(valid)
     dialog.get_by_role("button", name="Skip", exact=False).click()
     line = finished(page, f"Skip {DAMAGED} sagas")
-    expect(line).to_contain_text(f"{DAMAGED} done")
+    expect(line).to_contain_text(f"{DAMAGED} cancelled")
     line.get_by_role("button", name="Dismiss").click()
     expect(groups(page)).to_have_count(1)
 
     # The third: chosen in the list, and retried together.
     troubled.provider.is_down = False
     groups(page).get_by_role("link", name="Show them").click()
+    expect(page.get_by_label("Stuck because")).to_have_value(re.compile("gave no answer$"))
+    expect(page.locator(".orders tbody tr").first).to_contain_text(
+        "undo of process payment: refund"
+    )
     page.get_by_label("Choose C-00").check()
     expect(page.locator(".chosen")).to_contain_text("1 chosen")
     page.get_by_label("All on this page").check()
@@ -186,15 +201,16 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     assert "orders.csv" == saved.value.suggested_filename
     assert "D-1" in saved.value.path().read_text()
 
-    # What was done stands in the log, and the overview says that all is well.
+    # The actions are in the log, and the overview shows that nothing needs attention.
     page.goto(f"{troubled.url}#/actions?outcome=done")
     rows = page.locator(".log tbody tr")
     expect(rows).to_have_count(50)
+    expect(rows.filter(has_text="now cancelled")).not_to_have_count(0)
     page.get_by_label("Saga, letter or service").fill("place-order/B-03")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(rows).to_have_count(1)
-    expect(rows).to_contain_text("shop (page)")
-    expect(rows).to_contain_text("refunded by hand, says the provider")
+    expect(rows).to_have_count(2)  # it was retried before
+    expect(rows.first).to_contain_text("shop (page)")
+    expect(rows.first).to_contain_text("refunded by hand, says the provider")
     seen(page, "actions")
     page.goto(f"{troubled.url}#/")
     expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
@@ -202,8 +218,8 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     seen(page, "overview-clear")
 
 
-def test_who_asks_is_asked_once_where_there_are_no_tokens(quick_shop, open_page):
-    """The name is kept, shown with each action, and can be changed."""
+def test_without_tokens_the_operators_name_is_asked_for_once(quick_shop, open_page):
+    """The name is stored, shown with each action, and can be changed."""
     quick_shop.provider.is_down = True
     for number in range(2):
         quick_shop.order(f"A-{number}")
@@ -233,8 +249,8 @@ def test_who_asks_is_asked_once_where_there_are_no_tokens(quick_shop, open_page)
     expect(page.locator(".story")).to_contain_text(re.compile("skip by Bob: refunded too"))
 
 
-def test_much_money_is_approved_by_a_second_person(tmp_path, open_page):
-    """Who asked for it cannot approve it; the other one can."""
+def test_a_large_amount_needs_the_approval_of_a_second_person(tmp_path, open_page):
+    """The person who asked for the action cannot approve it; another person can."""
     limit = (("EUR", 100),)
     with Shop(tmp_path, quick=True, approval_above=limit) as shop:
         shop.provider.is_down = True

@@ -1,4 +1,4 @@
-"""What the page is made of, and how it is served."""
+"""The files of the page, and the headers they are served with."""
 
 import re
 
@@ -7,14 +7,14 @@ import pytest
 
 from order_sagas.bridges.http.dashboard.static_files import FILES
 
-# Beside the tests that share one browser, and their conftest: on one worker.
+# On the xdist worker of the tests that share one browser, because of their conftest.
 pytestmark = pytest.mark.xdist_group("browser")
 
 SOURCES = sorted(each for each in FILES.iterdir() if each.suffix in (".js", ".html", ".css"))
 
 
-def test_the_page_may_load_nothing_but_its_own(shop):
-    """Nothing inline, nothing of another place; nor is an answer kept anywhere."""
+def test_the_page_may_load_only_its_own_files(shop):
+    """No inline scripts, no other origins, and responses are not cached."""
     answer = httpx.get(shop.url)
     parts = answer.headers["content-security-policy"].split("; ")
     policy = dict(part.split(" ", 1) for part in parts)
@@ -27,16 +27,16 @@ def test_the_page_may_load_nothing_but_its_own(shop):
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
-def test_no_file_makes_markup_or_looks_elsewhere(file):
-    """Text becomes markup nowhere, and every address is one of the server's own."""
+def test_no_file_makes_markup_of_text_or_uses_another_origin(file):
+    """No script turns text into markup, and every address belongs to the server itself."""
     text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|<style| style="
 
     assert [] == re.findall(rf"{markup}|\beval\(|https?://", text)
 
 
-def test_files_say_what_they_are(shop):
-    """Modules are JavaScript to a browser only if the server says so."""
+def test_files_have_their_content_type(shop):
+    """A browser runs a module only if its content type is that of JavaScript."""
     names = ("main.js", "style.css", "icon.svg")
     kinds = [httpx.get(f"{shop.url}page/{name}").headers["content-type"] for name in names]
     bare = [kind.split(";")[0] for kind in kinds]
@@ -44,8 +44,8 @@ def test_files_say_what_they_are(shop):
     assert ["text/javascript", "text/css", "image/svg+xml"] == bare
 
 
-def test_nothing_but_the_page_is_in_reach(shop):
-    """No path leads out of its directory, and what is not there is a problem like any other."""
+def test_only_the_files_of_the_page_are_served(shop):
+    """No path leads out of its directory, and a missing file is answered with problem details."""
     answers = [httpx.get(f"{shop.url}page/{name}") for name in ("none.js", "..%2fapp.py", "")]
 
     assert [404, 404, 404] == [answer.status_code for answer in answers]
@@ -53,10 +53,10 @@ def test_nothing_but_the_page_is_in_reach(shop):
 
 
 MOST_BYTES = 150_000
-"""Maximum weight of the page: all that a browser loads of it, as served, without fonts."""
+"""Maximum size of the page in bytes: all files that a browser loads, as served, without fonts."""
 
 
-def test_the_page_is_light(shop):
+def test_the_page_is_small(shop):
     """Compressed as for a browser, with every script, the chart library and the styles."""
     total, names = 0, [""] + [f"page/{name}" for name in files_of(FILES)]
     with httpx.Client(headers={"Accept-Encoding": "gzip"}) as client:
@@ -70,7 +70,7 @@ def test_the_page_is_light(shop):
 
 
 def test_a_client_that_takes_no_gzip_gets_the_file_as_it_is(shop):
-    """And both say that they differ by what the client accepts."""
+    """Both responses have `Vary: Accept-Encoding`."""
     url = f"{shop.url}page/main.js"
     asked = ("identity", "gzip;q=0", "gzip", "br, gzip;q=0.5")
     answers = [httpx.get(url, headers={"Accept-Encoding": each}) for each in asked]
@@ -92,8 +92,8 @@ def files_of(directory):
     )
 
 
-def test_what_others_made_comes_with_its_licence():
-    """Beside the file, unchanged, and without markup made from text."""
+def test_vendored_files_come_with_their_licences():
+    """The licence is beside the file, the file is unchanged, and makes no markup of text."""
     vendor = FILES / "vendor"
     licence = (vendor / "uPlot.LICENSE").read_text()
     code = (vendor / "uPlot.js").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Narrow and wide, light and dark, and whatever an order may hold."""
+"""Appearance of the page: widths, themes, accessibility, and unusual content of orders."""
 
 import re
 
@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.states import seen
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 VIEWS = (
@@ -19,7 +19,7 @@ VIEWS = (
 
 @pytest.fixture
 def busy_shop(quick_shop):
-    """One order completed, one cancelled, one stuck."""
+    """A shop with an order completed, one cancelled, and one stuck."""
     quick_shop.load(PEN=10)
     quick_shop.order("A-0")
     quick_shop.order("A-2", lines=[{"sku": "NONE", "quantity": 1, "unitPrice": 5}])
@@ -31,9 +31,9 @@ def busy_shop(quick_shop):
 
 
 def settled(page, view):
-    """Wait until the view shows what it is about."""
+    """Wait until the view has loaded its data."""
     words = {
-        "": "stuck in the undo of", "#/dead-letters": "No record is left",
+        "": "stuck in undo of", "#/dead-letters": "No record is left",
         "#/orders?sku=X": "No order is like that.", "#/actions": "Nobody has asked for anything",
         "#/definitions": "New sagas begin with this version", "#/history": "No audit was run",
     }  # fmt: skip
@@ -42,7 +42,7 @@ def settled(page, view):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible(busy_shop, open_page, scheme):
-    """In both themes, by all rules of axe: contrast, names, structure."""
+    """All rules of axe pass in both themes: contrast, names, structure."""
     page = open_page(busy_shop.url, color_scheme=scheme)
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     for view in VIEWS:
@@ -54,12 +54,12 @@ def test_every_view_is_accessible(busy_shop, open_page, scheme):
 
 
 def name_of(view):
-    """A view in the name of a picture."""
+    """The name of a view in the name of a screenshot."""
     return re.sub(r"\W+", "-", view).strip("-") or "overview"
 
 
-def test_a_theme_that_was_chosen_is_kept(shop, open_page):
-    """Whatever the system has, and over a reload."""
+def test_a_chosen_theme_is_kept_after_a_reload(shop, open_page):
+    """It takes precedence over the theme of the operating system."""
     page = open_page(shop.url, color_scheme="dark")
     page.get_by_role("button", name="Theme: system").click()
     page.reload()
@@ -68,8 +68,8 @@ def test_a_theme_that_was_chosen_is_kept(shop, open_page):
     expect(page.locator("body")).to_have_css("background-color", "rgb(251, 251, 249)")
 
 
-def test_a_phone_shows_all_of_it(busy_shop, open_page):
-    """At 360 pixels nothing has to be pushed sideways, and axe finds nothing."""
+def test_the_page_fits_on_a_phone(busy_shop, open_page):
+    """At a width of 360 pixels nothing scrolls sideways, and axe finds no problem."""
     page = open_page(busy_shop.url, viewport={"width": 360, "height": 740})
     widths = []
     for view in VIEWS:
@@ -84,8 +84,8 @@ def test_a_phone_shows_all_of_it(busy_shop, open_page):
 EVIL = '<img src=x onerror="document.body.dataset.stolen=1">'
 
 
-def test_what_an_order_holds_is_text_and_nothing_else(quick_shop, open_page):
-    """Markup in an id, a customer and a SKU is shown as it is, and never becomes an element."""
+def test_content_of_an_order_is_shown_as_text(quick_shop, open_page):
+    """Markup in an id, a customer or a SKU is shown literally, and never becomes an element."""
     quick_shop.provider.is_down = True
     lines = [{"sku": EVIL, "quantity": 1, "unitPrice": 5}]
     quick_shop.order(EVIL, customerId=EVIL, lines=lines)

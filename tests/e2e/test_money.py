@@ -3,21 +3,21 @@
 import pytest
 from playwright.sync_api import expect
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SHOWN = {
     "EUR": "EUR 3.00",
     "JPY": "JPY 300",
     "KWD": "KWD 0.300",
-    "HUF": "HUF 3.00",  # 0 decimals by CLDR, which browsers go by
+    "HUF": "HUF 3.00",  # 0 decimals in CLDR, which browsers use
     "CLF": "CLF 0.0300",  # unknown to CLDR
     "ABC": "300 minor units of ABC",
 }
 
 
 def test_an_amount_is_shown_as_on_the_command_line(shop, open_page):
-    """In the list and on the order's own view, in any currency, exactly up to the largest."""
+    """In the list and in the view of the order, in any currency, exact up to the largest amount."""
     for currency in SHOWN:
         shop.order(currency, currency=currency)
     most = [{"sku": "PEN", "quantity": 9_223, "unitPrice": 10**15 - 1}]

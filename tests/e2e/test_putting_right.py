@@ -1,4 +1,4 @@
-"""What an operator does on the page."""
+"""Actions of an operator on the page."""
 
 import re
 
@@ -8,32 +8,35 @@ from playwright.sync_api import expect
 from tests.e2e.shop import Shop
 from tests.support.http_service import TOKENS, tokens_file
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
 def broken_shop(quick_shop):
-    """A shop with an order that has to be undone, while the provider says nothing to refunds."""
+    """A shop with an order that has to be undone, while the provider does not answer refunds."""
     quick_shop.provider.is_down = True
     quick_shop.order("A-1")
     return quick_shop
 
 
 def the_queue(page):
-    """The single sagas that need attention."""
+    """The list of single sagas that need attention."""
     return page.locator("#attention-section ul:not(.groups) > li")
 
 
 def the_groups(page):
-    """Groups of them, by step and cause."""
+    """The groups of sagas that need attention, by step and cause."""
     return page.get_by_role("list", name="Groups").get_by_role("listitem")
 
 
 def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
-    """Not without one; then the saga goes on to its end, and the reason stays in its history."""
+    """A skip without a reason is refused. After it the saga ends, with the reason in its
+    history."""
     page = open_page(broken_shop.url)
-    expect(the_queue(page)).to_contain_text("A-1 stuck in the undo of process payment")
+    expect(the_queue(page)).to_contain_text(
+        "A-1 stuck in undo of process payment: refund, outcome unknown"
+    )
     expect(the_queue(page)).to_contain_text("out of stock")
     the_queue(page).get_by_role("button", name="Skip").click()
     dialog = page.get_by_role("dialog", name="Skip the undo of “process payment”")
@@ -51,8 +54,8 @@ def test_a_stuck_step_is_skipped_with_a_reason(broken_shop, open_page):
     expect(saga.locator(".story")).to_contain_text("because an operator asked")
 
 
-def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page):
-    """From the order's own view, which then shows that it was undone."""
+def test_a_stuck_step_is_retried_after_its_cause_is_fixed(broken_shop, open_page):
+    """From the view of the order, which then shows that the step was undone."""
     page = open_page(f"{broken_shop.url}#/orders/A-1")
     row = page.get_by_role("table", name="Steps").get_by_role("row", name="process payment")
     expect(row).to_contain_text("undo stuck")
@@ -64,10 +67,14 @@ def test_a_stuck_step_is_retried_when_its_cause_is_mended(broken_shop, open_page
     expect(row).to_contain_text("undone")
     expect(page.locator(".saga-head .status")).to_have_text("cancelled")
     expect(page.locator(".story")).to_contain_text("retry by local: the provider is back")
+    attempts = page.get_by_role("table", name="Attempts").get_by_role("row")
+    again = attempts.filter(has_text="undo process payment").last
+    expect(again).to_contain_text(re.compile(r"attempt \d+\s*undone"))
 
 
-def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page):
-    """They are counted first; the reason stays in the history of each. One alone has no button."""
+def test_all_stuck_sagas_are_retried_with_the_keyboard(broken_shop, open_page):
+    """Their number is shown first; the reason is in the history of each. One alone has no
+    button."""
     page = open_page(broken_shop.url)
     retry_all = page.get_by_role("button", name="Retry all that need attention")
     expect(the_queue(page)).to_have_count(1)
@@ -85,7 +92,7 @@ def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page
     expect(dialog).to_contain_text("A-1, A-2")
     expect(dialog.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("the provider is back")
-    for _ in range(3):  # past the name, which is known
+    for _ in range(3):  # past the name, which is filled in
         page.keyboard.press("Tab")
     expect(dialog.get_by_role("button", name="Retry 2 sagas")).to_be_focused()
     page.keyboard.press("Enter")
@@ -98,8 +105,8 @@ def test_all_that_are_stuck_are_retried_with_the_keyboard(broken_shop, open_page
         expect(page.locator(".story")).to_contain_text("resume by local: the provider is back")
 
 
-def test_who_may_only_read_is_offered_no_action(tmp_path, open_page):
-    """Neither for one saga nor for all; with another token the buttons are there."""
+def test_a_token_with_role_read_shows_no_actions(tmp_path, open_page):
+    """Neither for one saga nor for all; with another token the buttons appear."""
     reader, shopkeeper = TOKENS["reader"][1], TOKENS["shop"][1]
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.provider.is_down = True
@@ -119,7 +126,7 @@ def test_who_may_only_read_is_offered_no_action(tmp_path, open_page):
         expect(page.get_by_role("dialog")).to_contain_text("as done by “shop”")
 
 
-def test_before_there_is_data_nothing_is_said_to_be_well(tmp_path, open_page):
+def test_the_page_claims_no_state_before_it_has_data(tmp_path, open_page):
     """Behind the dialog that asks for a token, the page does not claim that nothing is stuck."""
     with Shop(tmp_path, tokens=tokens_file(tmp_path)) as shop:
         page = open_page(shop.url)
@@ -134,15 +141,16 @@ def test_before_there_is_data_nothing_is_said_to_be_well(tmp_path, open_page):
         expect(attention).to_contain_text("Nothing needs attention.")
 
 
-def test_stuck_orders_are_put_right_by_their_cause(quick_shop, open_page):
+def test_stuck_orders_are_resolved_by_their_cause(quick_shop, open_page):
     """A group is a step and a cause: one is retried, another skipped with a reason."""
     quick_shop.provider.is_down = True
     for number in range(3):
         quick_shop.order(f"A-{number}")  # nothing is in stock
     page = open_page(quick_shop.url)
     expect(the_groups(page)).to_have_count(1)
-    expect(the_groups(page)).to_contain_text("place-order: stuck in the undo of process payment")
-    expect(the_groups(page)).to_contain_text("out of stock, the oldest begun")
+    expect(the_groups(page)).to_contain_text("undo of process payment: refund, outcome unknown")
+    expect(the_groups(page)).to_contain_text("compensated because: out of stock")
+    expect(the_queue(page)).to_have_count(0)  # those of a group are not listed besides
     the_groups(page).get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name="Skip 3 sagas")
     expect(dialog).to_contain_text("A-0, A-1, A-2")
@@ -157,8 +165,8 @@ def test_stuck_orders_are_put_right_by_their_cause(quick_shop, open_page):
     expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
 
 
-def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):
-    """Somebody else was quicker: the API's own words, and the dialog stays."""
+def test_a_refused_action_is_shown_in_the_dialog(broken_shop, open_page):
+    """Another person was faster: the dialog stays open with the error text of the API."""
     page, other = open_page(broken_shop.url), open_page(broken_shop.url)
     for each in (page, other):
         the_queue(each).get_by_role("button", name="Skip").click()
@@ -172,7 +180,7 @@ def test_what_is_too_late_is_said_in_the_dialog(broken_shop, open_page):
 
 
 def test_a_token_is_asked_for_and_used(tmp_path, open_page):
-    """A wrong one is refused; one that may only read reads, and does no more."""
+    """A wrong token is refused; a token with role read can only read."""
     reader, shopkeeper = TOKENS["reader"][1], TOKENS["shop"][1]
     with Shop(tmp_path, quick=True, tokens=tokens_file(tmp_path)) as shop:
         shop.provider.is_down = True
@@ -192,8 +200,8 @@ def test_a_token_is_asked_for_and_used(tmp_path, open_page):
         assert reader == page.evaluate("sessionStorage.getItem('order-sagas.token')")
 
 
-def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
-    """From the top of the page to a reason that is sent; a dialog keeps the keyboard inside."""
+def test_a_saga_is_resolved_with_the_keyboard_alone(broken_shop, open_page):
+    """From the top of the page to a reason that is sent; a dialog keeps the focus inside."""
     page = open_page(broken_shop.url)
     expect(the_queue(page)).to_have_count(1)
     page.keyboard.press("Tab")
@@ -235,7 +243,7 @@ def test_all_of_it_is_done_with_the_keyboard(broken_shop, open_page):
 
 
 def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_page):
-    """A group of one cause, and one of another: they are retried together, the rest is left."""
+    """A group and a single saga of another cause are retried together; the others are unchanged."""
     for number in range(2, 8):
         broken_shop.order(f"A-{number}")
     broken_shop.load(PEN=2)
@@ -245,8 +253,8 @@ def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_pa
     broken_shop.put_raw("stock-events", failed, key="B-1")
     page = open_page(broken_shop.url)
     expect(page.locator("#attention-section .badge")).to_have_text("8")
-    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} place-order")
-    expect(the_queue(page)).to_have_count(1)  # those of the group stand there
+    expect(the_groups(page)).to_contain_text("7 \N{MULTIPLICATION SIGN} undo of process payment")
+    expect(the_queue(page)).to_have_count(1)  # the sagas of the group are listed there
     page.get_by_label("Choose B-1").check()
     the_groups(page).get_by_role("checkbox").check()
     broken_shop.provider.is_down = False
@@ -257,8 +265,8 @@ def test_groups_and_single_sagas_are_chosen_on_the_overview(broken_shop, open_pa
     expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
 
 
-def test_what_is_paused_is_shown_and_goes_on(shop, open_page):
-    """Who paused it and why; with a button to end it, after which what was kept is handled."""
+def test_a_pause_is_shown_and_can_be_ended(shop, open_page):
+    """With person, reason and a button to end it; then the deferred messages are handled."""
     shop.load(PEN=10)
     shop.ask("services/payments/pause", why="the provider moves")
     shop.order("A-1")
@@ -276,7 +284,7 @@ def test_what_is_paused_is_shown_and_goes_on(shop, open_page):
 
 
 def test_an_order_under_way_is_cancelled_with_a_reason(shop, open_page):
-    """Offered while it can be done, and no longer."""
+    """Offered only while it is possible."""
     shop.ask("services/payments/pause", why="the provider moves")
     shop.order("A-1")
     page = open_page(f"{shop.url}#/orders/A-1")

@@ -1,4 +1,4 @@
-"""What a person sees of one saga, of the definitions, and of the last hours."""
+"""The views of a saga, of the definitions, and of the figures of the last hours."""
 
 import re
 import time
@@ -13,8 +13,9 @@ from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.history import Figures, HistoryTable
 from tests.e2e.shop import Shop
 from tests.e2e.states import seen
+from tests.support.waiting import wait_until
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
@@ -25,8 +26,9 @@ def travel(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-def test_a_saga_that_waits_for_a_person_is_answered(travel, open_page):
-    """From the form of the signal; then its way is seen to the end, and its child is a link."""
+def test_a_waiting_saga_is_sent_its_signal(travel, open_page):
+    """With the form of the signal. Then the saga is shown until its end, with a link to its
+    child."""
     travel.begin("book-trip", "T-1", travellers=3, nights=1, card="4242", car=True, insured=True)
     page = open_page(f"{travel.url}#/sagas/book-trip%2FT-1")
     waits = page.locator(".waits")
@@ -48,8 +50,8 @@ def test_a_saga_that_waits_for_a_person_is_answered(travel, open_page):
     expect(page.locator(".related")).to_contain_text("Runs for insurance of book-trip/T-1")
 
 
-def test_who_waits_for_whom_is_told(tmp_path, open_page):
-    """A lock: of the one that waits, its place and who has it; of the holder, who waits."""
+def test_sagas_show_who_holds_and_who_waits_for_a_lock(tmp_path, open_page):
+    """A waiting saga shows its place and the holder of the lock; the holder shows who waits."""
     with Shop(tmp_path, app="tests.e2e.exclusive_app:APP") as shop:
         for order_id in ("T-1", "T-2", "T-3"):
             shop.begin("approve-trip", order_id, travellers=2, card="4242")
@@ -72,7 +74,7 @@ def test_who_waits_for_whom_is_told(tmp_path, open_page):
 
 
 def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
-    """In place of that of orders: of any status, by definition, with a way to each."""
+    """In place of the list of orders: of any status, by definition, with a link to each."""
     travel.begin("book-trip", "T-1", travellers=1, nights=1, card="4242", insured=True)
     travel.begin("book-trip", "T-2", travellers=3, nights=1, card="4242", car=True)
     page = open_page(f"{travel.url}#/orders")
@@ -97,14 +99,14 @@ def test_an_app_without_orders_has_a_list_of_sagas(travel, open_page):
     expect(page.get_by_role("region", name="All sagas")).to_contain_text("completed")
 
 
-def test_what_was_sent_and_what_came_is_behind_each_event(shop, open_page):
-    """As it stands in the log; the attempts are on an axis that can be zoomed."""
+def test_each_event_shows_the_messages_sent_and_received(shop, open_page):
+    """As they are in the log. The attempts are on a time axis that can be zoomed."""
     shop.load(PEN=10)
     shop.order("A-1")
     shop.wait_for("A-1")
     page = open_page(f"{shop.url}#/orders/A-1")
     paid = page.locator(".story li").filter(has_text="process payment done")
-    # The same words are the cause of the event; the summary comes with the messages.
+    # The cause of the event has the same text, so wait for the summary, which has the messages.
     paid.locator("summary").filter(has_text="PAYMENT_COMPLETED arrived").click()
     attempts = page.get_by_role("table", name="Attempts")
     zoom = page.locator(".zoom")
@@ -120,10 +122,40 @@ def test_what_was_sent_and_what_came_is_behind_each_event(shop, open_page):
     page.get_by_role("button", name="Zoom in").click()
     page.get_by_role("button", name="Whole saga").click()
     expect(zoom).to_contain_text("All ")
+    page.keyboard.press("+")
+    expect(zoom).to_contain_text("after the start")
+    page.keyboard.press("0")
+    expect(zoom).to_contain_text("All ")
+    page.locator(".lane").last.hover()
+    page.mouse.wheel(0, -50)  # scrolls
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -50)
+    page.keyboard.up("Control")
+    expect(zoom).to_contain_text("after the start")
 
 
-def test_a_saga_says_whose_pause_it_waits_for(shop, open_page):
-    """With the message that is kept; the pause is ended from there."""
+def test_a_reply_that_comes_too_early_is_shown_while_it_is_kept(shop, open_page):
+    """With its order, on the overview; there is no such section while nothing is kept."""
+    page = open_page(shop.url)
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
+    expect(page.locator("#early-section")).to_be_hidden()
+    shop.put_raw("payment-events", '{"orderId": "A-1", "status": "PAYMENT_COMPLETED"}', key="A-1")
+    wait_until(lambda: shop.get("sagas/early")["count"], "the reply that is kept")
+    page.reload()
+    early = page.get_by_role("region", name="Early replies")
+    expect(early).to_contain_text("A-1 payment completed from payment-events kept since")
+    seen(page, "overview-early-reply")
+    shop.load(PEN=10)
+    shop.order("A-1")
+    shop.wait_for("A-1")
+    wait_until(lambda: not shop.get("sagas/early")["count"], "the reply that is delivered")
+    page.reload()
+    expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
+    expect(early).to_be_hidden()
+
+
+def test_a_saga_shows_the_pause_that_it_waits_for(shop, open_page):
+    """With the deferred message, and a button that ends the pause."""
     shop.load(PEN=10)
     shop.ask("services/payments/pause", why="the provider moves")
     shop.order("A-1")
@@ -142,8 +174,8 @@ def test_a_saga_says_whose_pause_it_waits_for(shop, open_page):
     expect(page.locator(".kept li")).to_have_count(0)
 
 
-def test_definitions_are_shown_with_how_they_do(travel, open_page):
-    """Each with its flow, and a table of its steps."""
+def test_definitions_are_shown_with_their_figures(travel, open_page):
+    """Each with its flow chart, and a table of its steps."""
     travel.begin("book-trip", "T-1", travellers=1, card="declined")
     page = open_page(f"{travel.url}#/definitions")
     trip = page.get_by_role("region", name="book-trip version 1")
@@ -155,8 +187,8 @@ def test_definitions_are_shown_with_how_they_do(travel, open_page):
     expect(page.get_by_role("main").get_by_role("region")).to_have_count(1)
 
 
-def test_the_last_hours_are_drawn_and_told(shop, open_page):
-    """A chart of each figure, the same in words, the workers, and the last audit."""
+def test_the_last_hours_are_shown_as_charts_and_text(shop, open_page):
+    """A chart of each figure, the same as text, the workers, and the last audit."""
     durations = [0] * BUCKETS
     durations[bucket_of(0.3)] = 20
     begin = int(time.time()) // 10 * 10 - 600
@@ -183,7 +215,7 @@ def test_the_last_hours_are_drawn_and_told(shop, open_page):
 
 
 def test_the_page_is_used_with_keys(shop, open_page):
-    """Find, move, open, and a list of the keys; none of them while something is typed."""
+    """Search, move, open, and a list of the keys; keys have no effect while text is entered."""
     for order_id in ("A-1", "A-2"):
         shop.order(order_id)
     page = open_page(f"{shop.url}#/orders")

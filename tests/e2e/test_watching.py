@@ -1,4 +1,4 @@
-"""What somebody sees who only looks."""
+"""The views of the page, without any action."""
 
 import re
 import time
@@ -10,12 +10,12 @@ from order_sagas.bridges.records.record import Outgoing
 from order_sagas.bridges.storage.connection import connect
 from order_sagas.bridges.storage.history import Figures, HistoryTable
 
-# One browser for all of them: on one worker.
+# All of them share one browser, so they run on one xdist worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-def test_an_order_is_seen_to_its_end(shop, open_page):
-    """Its steps, and everything that happened with why, at an address of its own."""
+def test_an_order_is_shown_until_its_end(shop, open_page):
+    """Its steps, and all events with their causes, at an address of its own."""
     shop.load(PEN=10)
     shop.order("A-1")
     page = open_page(f"{shop.url}#/orders/A-1")
@@ -30,8 +30,8 @@ def test_an_order_is_seen_to_its_end(shop, open_page):
     expect(saga.locator(".story li").last).to_contain_text("Completed in")
 
 
-def test_the_overview_goes_on_by_itself(shop, open_page):
-    """What happens after it was opened is seen without doing anything."""
+def test_the_overview_updates_by_itself(shop, open_page):
+    """Events after it was opened are shown without any action."""
     page = open_page(shop.url)
     expect(page.locator("#live-text")).to_have_text("Live")
     shop.load(PEN=10)
@@ -46,8 +46,8 @@ def test_the_overview_goes_on_by_itself(shop, open_page):
     expect(ended).to_contain_text("no figures are kept yet")
 
 
-def test_the_lines_of_the_overview_are_those_that_the_system_keeps(shop, open_page):
-    """They are there at once, whoever looks; figures that nobody writes any more are not now's."""
+def test_the_charts_of_the_overview_show_the_stored_figures(shop, open_page):
+    """They are shown at once; figures that are no longer written are not shown as current."""
     begin = int(time.time()) // 10 * 10 - 600
     db = connect(shop.settings.database)
     for number in range(60):
@@ -69,8 +69,8 @@ def test_the_lines_of_the_overview_are_those_that_the_system_keeps(shop, open_pa
     expect(figure).to_contain_text("not known since")
 
 
-def test_a_compensation_is_told_with_its_reason(shop, open_page):
-    """A failed step, what had to be undone, and that it was."""
+def test_a_compensation_is_shown_with_its_reason(shop, open_page):
+    """The failed step, the steps to undo, and that they were undone."""
     shop.order("A-1")
     page = open_page(f"{shop.url}#/orders/A-1")
     story = page.locator(".story li")
@@ -84,8 +84,8 @@ def test_a_compensation_is_told_with_its_reason(shop, open_page):
     expect(story.last).to_contain_text("Cancelled: out_of_stock")
 
 
-def test_orders_are_found_by_their_beginning_and_status(shop, open_page):
-    """What is typed narrows the list; so does a status; Enter opens the order."""
+def test_orders_are_found_by_id_prefix_and_status(shop, open_page):
+    """The text and the status filter the list; Enter opens the order."""
     shop.load(PEN=100)
     for order_id in ("A-1", "A-2", "B-1"):
         shop.order(order_id)
@@ -104,8 +104,8 @@ def test_orders_are_found_by_their_beginning_and_status(shop, open_page):
     expect(page.get_by_role("heading", name="Order A-1")).to_be_focused()
 
 
-def test_an_address_that_cannot_be_followed_says_so(shop, open_page):
-    """A status or a filter that nobody knows shows no list, as if it were all there is."""
+def test_an_address_with_an_unknown_filter_shows_an_error(shop, open_page):
+    """An unknown status or filter shows no list, which would look like a complete one."""
     shop.order("A-1")
     page = open_page(f"{shop.url}#/orders?status=NONSENSE")
     expect(page.get_by_role("alert")).to_contain_text("'NONSENSE' is none of SUBMITTED")
@@ -118,7 +118,7 @@ def test_an_address_that_cannot_be_followed_says_so(shop, open_page):
 
 
 def test_orders_are_read_page_by_page(shop, open_page):
-    """Older ones have a page of their own, with a way back."""
+    """Older orders are on a page of their own, with a link back."""
     for number in range(60):
         shop.order(f"A-{number:02}")
     page = open_page(f"{shop.url}#/orders")
@@ -131,8 +131,8 @@ def test_orders_are_read_page_by_page(shop, open_page):
     expect(ids).to_have_count(50)
 
 
-def test_what_nobody_has_is_said(shop, open_page):
-    """The API's own words, and an address that leads nowhere."""
+def test_an_unknown_order_or_address_shows_an_error(shop, open_page):
+    """The error text of the API, and an address without a view."""
     page = open_page(f"{shop.url}#/orders/NONE")
     expect(page.get_by_role("alert")).to_contain_text("404 Not Found")
     expect(page.get_by_role("alert")).to_contain_text("there is no order of this id")
@@ -141,8 +141,8 @@ def test_what_nobody_has_is_said(shop, open_page):
     expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
 
 
-def test_the_page_says_when_it_is_not_live_and_comes_back(shop, open_page):
-    """The server goes away and returns; nobody does anything."""
+def test_the_page_shows_a_lost_connection_and_reconnects(shop, open_page):
+    """The server stops and starts again; the page reconnects without any action."""
     page = open_page(shop.url)
     expect(page.locator("#live-text")).to_have_text("Live")
     shop.close_doors()
@@ -154,8 +154,8 @@ def test_the_page_says_when_it_is_not_live_and_comes_back(shop, open_page):
     expect(page.locator("#banner")).to_be_hidden()
 
 
-def test_dead_letters_are_shown_and_seen_to(shop, open_page):
-    """The record whole; discarded with a reason, it stays to be looked at."""
+def test_dead_letters_are_shown_and_discarded(shop, open_page):
+    """The whole record is shown. Discarded with a reason, it can still be read."""
     shop.put([Outgoing("payment-events", 0, b"k", b"<b>no JSON</b>", ())])
     page = open_page(f"{shop.url}#/dead-letters")
     letter = page.locator(".letters .row")

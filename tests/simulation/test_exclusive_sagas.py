@@ -1,4 +1,4 @@
-"""Exclusive sagas under random faults: the rules of locks hold, and find planted faults."""
+"""Exclusive sagas under random faults: the rules of locks hold, and detect mutations."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from order_sagas import Answer, Saga
 from order_sagas.actors.messages import Message
-from order_sagas.actors.sagas.definition import days
-from order_sagas.actors.sagas.locks import AcquireLock, ReleaseLock
+from order_sagas.actors.sagas.definition import days, hours
+from order_sagas.actors.sagas.locks import WAIT, AcquireLock, ReleaseLock
+from order_sagas.actors.sagas.state import Status
 from order_sagas.actors.services.locks import LockService, SagaLock
-from order_sagas.system.harness import simulated_business
+from order_sagas.system.harness import Harness, faults, simulated_business
 from order_sagas.system.harness.campaign import run_seed
 from order_sagas.system.harness.samples import with_key_of
 from order_sagas.system.harness.simulation import Outcome
@@ -55,7 +56,7 @@ def found() -> tuple[int, set[str]]:
 
 
 def test_exclusive_sagas_end_whatever_fails() -> None:
-    """They meet, and each of them gets its turn. On Kafka, days of polls take seconds."""
+    """Sagas compete for the locks, and each gets its turn. On Kafka, days of polls take seconds."""
     outcomes = [*runs(range(30), workers=0), *runs([3], workers=2)]
 
     assert [] == [each.violations for each in outcomes if each.violations]
@@ -63,16 +64,49 @@ def test_exclusive_sagas_end_whatever_fails() -> None:
     assert min(sum(each.statuses[s] for each in outcomes) for s in ("COMPLETED", "CANCELLED")) > 50
 
 
-def passes_on_whoever_releases(
+@pytest.mark.parametrize("order", ["R-1", "R-2"])
+def test_a_lost_grant_is_asked_for_again(order: str) -> None:
+    """Of the saga that gets the lock at once, and of the one that has waited for it."""
+    lost = faults.Drop("LOCK_GRANTED", order)
+    with Harness(app=EXCLUSIVE, faults=[lost]) as system:
+        for number in (1, 2):
+            system.start(RentalRequested(order_id=f"R-{number}", car="van", days=1))
+        ended = system.run_until_ended(hours(10))
+        steps = system.saga(order).steps  # type: ignore[union-attr]
+
+    assert ended
+    assert 2 == steps[ONE_BY_ONE.index[WAIT]].attempt
+
+
+def test_grants_that_come_twice_or_after_the_release_change_nothing() -> None:
+    """The sagas run one after the other, and the lock is free at the end."""
+    plan = [
+        faults.Duplicate("LOCK_GRANTED", "R-1", later=days(1)),
+        faults.Delay("LOCK_GRANTED", "R-2", nth=0, seconds=days(4)),
+        faults.Duplicate("ACQUIRE_LOCK", nth=0, later=60.0),
+        faults.Duplicate("RELEASE_LOCK", nth=0, later=60.0),
+    ]
+    with Harness(app=EXCLUSIVE, faults=plan) as system:
+        for number in range(1, 4):
+            system.start(RentalRequested(order_id=f"R-{number}", car="van", days=1))
+        system.run_until_quiet(days(9))
+        found = [system.saga(f"R-{number}") for number in range(1, 4)]
+        (lock,) = system.books.all_of(SagaLock)
+
+    assert ["COMPLETED", "CANCELLED", "COMPLETED"] == [s and Status(s.status).name for s in found]
+    assert () == lock.claims
+
+
+def releases_for_any_saga(
     self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
 ) -> Answer:
-    """Take the lock from the saga that has it, also when a waiting one leaves the queue."""
+    """Take the lock from its holder, also when it is a waiting saga that releases."""
     lock = lock or SagaLock(order_id=command.order_id)
     first = replace(command, saga_id=lock.claims[0].saga_id) if lock.claims else command
     return LockService.release(self, lock, first, now)
 
 
-def forgets_who_waits(
+def drops_the_queue(
     self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
 ) -> Answer:
     """Grant the lock to the next one, and forget those behind it."""
@@ -86,7 +120,7 @@ def forgets_who_waits(
     )
 
 
-def forgets_who_released(
+def drops_former_holders(
     self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
 ) -> Answer:
     """Grant the lock to a duplicate of a command that came before the release."""
@@ -94,10 +128,19 @@ def forgets_who_released(
     return LockService.acquire(self, replace(lock, released=()), command, now)
 
 
-def keeps_claims_in_memory(
+def grants_only_once(
     self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
 ) -> Answer:
-    """Know nothing after a crash of what was granted before."""
+    """Do not answer a saga that has the lock, and asks for it again."""
+    if lock and command.saga_id in [claim.saga_id for claim in lock.claims]:
+        return Answer()
+    return LockService.acquire(self, lock, command, now)
+
+
+def keeps_claims_only_in_memory(
+    self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
+) -> Answer:
+    """Lose the grants in a crash."""
     mine = self.__dict__.setdefault("mine", set())
     known = lock if command.order_id in mine else None
     mine.add(command.order_id)
@@ -107,16 +150,17 @@ def keeps_claims_in_memory(
 @pytest.mark.parametrize(
     ("message", "wrong", "broken"),
     [
-        (ReleaseLock, passes_on_whoever_releases, "one saga at a time"),
-        (ReleaseLock, forgets_who_waits, "who waits stays in the queue"),
-        (AcquireLock, forgets_who_released, "no lock after the end"),
-        (AcquireLock, keeps_claims_in_memory, "one saga at a time"),
+        (ReleaseLock, releases_for_any_saga, "one saga at a time"),
+        (ReleaseLock, drops_the_queue, "who waits stays in the queue"),
+        (AcquireLock, drops_former_holders, "no lock after the end"),
+        (AcquireLock, keeps_claims_only_in_memory, "one saga at a time"),
+        (AcquireLock, grants_only_once, "who is granted the lock goes on"),
     ],
 )
-def test_a_fault_of_the_locks_is_found(
+def test_a_mutation_of_the_locks_is_found(
     monkeypatch: pytest.MonkeyPatch, message: type[Message], wrong: Any, broken: str
 ) -> None:
-    """By the rule that tells what it is."""
+    """By the rule that describes it."""
     monkeypatch.setitem(LockService.handlers, message, wrong)
     seed, rules = found()
 
@@ -125,7 +169,7 @@ def test_a_fault_of_the_locks_is_found(
 
 
 def test_starts_of_a_simulation_share_keys() -> None:
-    """Whatever the key is made of; the other fields stay as they were drawn."""
+    """The fields that make the key are shared; the other fields stay as they were drawn."""
     first, second = (
         RentalRequested(order_id=f"R-{i}", car=f"car {i}", days=i, deposit=i) for i in (1, 2)
     )

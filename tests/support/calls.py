@@ -24,7 +24,7 @@ class HeldCalls:
         """All calls, in the order of `run`."""
 
     def run(self, call: ExternalCall, done: Done) -> None:
-        """Hold a call."""
+        """Keep the call without making it."""
         self.begun.append(call)
         self.held.append((call, done))
 

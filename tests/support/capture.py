@@ -1,7 +1,7 @@
 """Change data capture of `outbox_events` on PostgreSQL, as Debezium does it: by logical decoding.
 
-Rows are read from the write-ahead log (plug-in `pgoutput`), and published with what Debezium's
-outbox event router makes of them: topic, key, value, and the headers that are placed.
+Rows are read from the write-ahead log (plug-in `pgoutput`), and published as Debezium's outbox
+event router does: topic, key, value, and the mapped headers.
 """
 
 import struct
@@ -41,11 +41,11 @@ class Capture:
         self.published: list[Row] = []
 
     def start(self) -> None:
-        """Publish from now on."""
+        """Start to publish."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and drop the slot."""
+        """Stop the thread, and drop the slot."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(30)

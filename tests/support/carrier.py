@@ -1,4 +1,4 @@
-"""A parcel carrier that is spoken to over HTTP: one label for each idempotency key."""
+"""A parcel carrier with an HTTP API: one label for each idempotency key."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class CarrierServer(ThreadingHTTPServer):
-    """Sells labels, and takes them back; refuses parcels that weigh nothing."""
+    """Sells labels and voids them; refuses parcels with a weight of 0."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer("POST", 200, {"id": f"L-{key.partition('/')[0]}"}, key, body["address"])
 
     def do_DELETE(self) -> None:
-        """Make a label void."""
+        """Void a label."""
         self._answer("DELETE", 200, {}, label=self.path.rpartition("/")[2])
 
     def _answer(

@@ -32,12 +32,13 @@ from order_sagas.bridges.records.record import Headers, Outgoing
 from order_sagas.bridges.storage.queries import reading
 from order_sagas.bridges.storage.store import Store
 from order_sagas.system.app import with_locks
-from order_sagas.system.bootstrap import Parts, RunningSystem, open_store
+from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.harness.committed_state import Books
 from order_sagas.system.harness.inputs import Inputs
 from order_sagas.system.harness.virtual_worker import VirtualWorker
 from order_sagas.system.logs.capture import LogCapture
 from order_sagas.system.order_app import APP
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase, VirtualClock
 from order_sagas.system.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Workers with a fault proxy between each of them and each server, and servers to do harm to.
+"""Workers with a fault proxy between each of them and each server, and servers that can fail.
 
 Each worker has a listener of its own at the broker, which is advertised at the port of its proxy.
 """
@@ -30,7 +30,7 @@ _WRITABLE = "-c default_transaction_read_only=off"
 
 @attrs.define(eq=False)
 class Site:
-    """A worker, and its ways to the servers."""
+    """A worker, and its proxies to the servers."""
 
     number: int
     kafka: FaultProxy

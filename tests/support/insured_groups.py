@@ -1,4 +1,4 @@
-"""A business whose saga runs one saga for each of many: a trip, and one insurance a person."""
+"""An app whose saga runs a child saga for each item: a trip, and an insurance for each person."""
 
 import random
 
@@ -57,12 +57,12 @@ HURRIED = Saga(
         CONFIRM,
     ],
 )
-"""The children have ten minutes."""
+"""A saga whose children have a deadline of ten minutes."""
 
 
 @rule("what is cancelled is undone", ended=True)
 def undone_whole(order: Stored) -> str | None:
-    """And what has completed is not."""
+    """A saga that does not undo children that have completed."""
     paper, (saga,) = order.entity(Paper), order.sagas.values()
     done, undone = (paper.done, paper.undone) if paper else (0, 0)
     if order.is_completed(saga.saga):
@@ -71,7 +71,7 @@ def undone_whole(order: Stored) -> str | None:
 
 
 def sample(rng: random.Random, order_id: str) -> TripPlanned:
-    """A trip of some people; some insurances are refused, and some trips at the end."""
+    """The start of a random trip; some insurances fail, and some trips at their last step."""
     names = [f"{order_id}.{n}{rng.choice(('', '', '', '', REFUSED))}" for n in range(4)]
     refuse = rng.choice(("", "", "confirmed"))
     insurance = ",".join(names[: rng.randint(0, 4)])
@@ -79,5 +79,5 @@ def sample(rng: random.Random, order_id: str) -> TripPlanned:
 
 
 def an_app(saga: Saga[TripPlanned]) -> App:
-    """The app with one of the sagas above."""
+    """Return the app with one of the sagas above."""
     return App(sagas=[saga, INSURE_TRIP], services=SERVICES, rules=[undone_whole], sample=sample)

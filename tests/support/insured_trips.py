@@ -1,4 +1,4 @@
-"""A small business with a saga that runs another one: a trip, and its insurance."""
+"""A small app with a saga that runs a child saga: a trip, and its insurance."""
 
 # ruff: noqa: E701, E702 - short declarations are easier to read as a list
 # fmt: off
@@ -32,7 +32,7 @@ class FileShredded(Message): ...
 
 
 class Paper(Entity):
-    """A thing that is done and undone, as a service stores it."""
+    """The stored state of something that is done and can be undone."""
     table = "papers"
     order_id: str; booked: str = ""; confirmed: str = ""; signed: str = ""; filed: str = ""
     done: int = 0; undone: int = 0
@@ -117,7 +117,7 @@ CONFIRM: Step[TripPlanned] = Step(
 
 
 def wanted(trip: TripPlanned) -> InsuranceWanted:
-    """The start of the insurance, whose order the trip names."""
+    """The start of the insurance, with the order id that the trip names."""
     return InsuranceWanted(order_id=trip.insurance, refuse=trip.refuse)
 
 

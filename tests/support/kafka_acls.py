@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.kafka_jars import jars, tools_jar
 
 _NOTE = '#!/bin/sh\n(IFS="\t"; printf "%s\\n" "$*") >> "$KAFKA_ACLS"\n'
-"""A `kafka-acls` that notes its arguments, as each JVM takes seconds to start."""
+"""A script `kafka-acls` that stores its arguments, because each JVM takes seconds to start."""
 
 
 def run_acl_lines(lines: Sequence[str], directory: Path) -> str:

@@ -199,9 +199,8 @@ class KafkaBroker:
 
 
 def _prepared() -> KafkaBroker:
-    """Return a broker that never runs, whose storage and keys the others begin with a copy of.
-
-    To make them takes three processes of Java, and as long as a start.
+    """Return a broker that never runs, and whose storage and keys are copied for the others. Making
+    them takes three Java processes, and as long as a start.
     """
     users = crc32(repr(kafka_config.USERS).encode())
     home = CACHE / f"prepared-{KAFKA}-{users:08x}"

@@ -23,7 +23,7 @@ class Listener(NamedTuple):
     """A listener without TLS whose clients are told another port, such as that of a proxy."""
 
     name: str
-    """In capital letters, as in `server.properties`."""
+    """The name in capital letters, as in `server.properties`."""
     port: int
     advertised: int
 
@@ -104,7 +104,7 @@ def write(
 ) -> None:
     """Write `server.properties` and `log4j2.properties` to `home`.
 
-    With `principals`, these can log in too (PLAIN), and ACLs decide what who logs in may do.
+    With `principals`, these can log in too (PLAIN), and ACLs decide what a login may do.
     """
     users = " ".join(f'user_{user.name}="{user.password}"' for user in (*USERS, *principals))
     settings = _SERVER.format(

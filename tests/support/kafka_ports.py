@@ -32,11 +32,11 @@ class ScriptedConsumer:
         self.is_member = False
 
     def start(self) -> None:
-        """Note it: the test passes records."""
+        """Record the start: the test passes records."""
         self.is_member = True
 
     def stop(self, timeout: float = 30.0, *, finished: bool = False) -> None:
-        """Note it: no thread runs."""
+        """Record the stop: no thread runs."""
         self.is_member = False
 
     def done(self, batch: Batch) -> None:

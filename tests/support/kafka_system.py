@@ -57,7 +57,7 @@ def goods(count: int = 1_000_000) -> LoadStock:
 
 
 class KafkaSystem:
-    """`settings` are those that differ from the defaults, for every process."""
+    """A whole system. `settings` are those that differ from the defaults, for every process."""
 
     def __init__(self, directory: Path, servers: str, database: str, **settings: object) -> None:
         self.directory = directory

@@ -1,4 +1,4 @@
-"""The parts of a batch processor, each to be tested alone: a real store, and all else scripted."""
+"""Parts of a batch processor for unit tests: a real store; the other parts are scripted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ class ListLog:
     """Implements `LogAdapter`: its records are a list, and it keeps what is emitted."""
 
     polls_pauses = False
-    untidy = False
+    needs_commit = False
     selective = False
 
     def __init__(self, *records: Record) -> None:
@@ -56,7 +56,7 @@ class ListLog:
         """Orders whose shards are another worker's, each with its key."""
 
     def open(self) -> None:
-        """Nothing is claimed."""
+        """Return that nothing was claimed."""
 
     def close(self) -> None:
         """Nothing is open."""

@@ -32,11 +32,8 @@ from order_sagas.bridges.operations import (
     SagaOperations,
     usual_statuses,
 )
-from order_sagas.bridges.operations.dead_letters import (
-    DeadLetterError,
-    DeadLetterFilter,
-    DeadLetterOperations,
-)
+from order_sagas.bridges.operations.dead_letters import DeadLetterError, DeadLetterOperations
+from order_sagas.bridges.operations.letters import DeadLetterFilter
 from order_sagas.bridges.storage.operator_action_queries import asked_by
 
 MOST = 1000
@@ -73,6 +70,8 @@ class SagaSelection(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     """Ids of sagas, `NAME/ORDER_ID`."""
     retrying: bool = False
     """Whether a step was sent more than once, or will be sent again. Then, any status."""
+    cause: LongText = ""
+    """Why the saga is stuck, as in a group of stuck sagas."""
     limit: Limit = MOST
 
 
@@ -207,6 +206,7 @@ class BulkActionRoutes:
             which.limit,
             which.saga_ids,
             which.retrying,
+            which.cause,
         )
         try:
             choice = self._operations.choose(template, wanted, SystemClock().now())

@@ -1,5 +1,6 @@
 """`/api/v1/dead-letters`: list, show, replay and discard dead letters."""
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -9,24 +10,27 @@ from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import DeadLetterGroup, DeadLetterGroups
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    Endpoint,
+    Parameter,
+    action_endpoint,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt, DeadLetterPage, DeadLetterView
 from order_sagas.bridges.http.api.search_params import TIME, time_parameter
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import Origin
 from order_sagas.bridges.operations.dead_letters import (
-    DeadLetter,
     DeadLetterError,
-    DeadLetterFilter,
     DeadLetterOperations,
     DeadLetterReader,
 )
+from order_sagas.bridges.operations.letters import DeadLetter, DeadLetterFilter
 
 PATH = "/api/v1/dead-letters"
 MOST_GROUPS = 100
@@ -62,53 +66,37 @@ class DeadLetterRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List dead letters, the oldest first",
-                {200: DeadLetterPage},
-                (query.LIMIT, query.AFTER_NUMBER, *FILTER),
+                DeadLetterPage,
+                query.LIMIT,
+                query.AFTER_NUMBER,
+                *FILTER,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/groups",
-                Role.READ,
                 self._groups,
                 "Open dead letters, by topic and kind of error",
-                {200: DeadLetterGroups},
+                DeadLetterGroups,
             ),
-            Endpoint(
-                "GET",
-                PATH + "/{number}",
-                Role.READ,
-                self._show,
-                "A dead letter",
-                {200: DeadLetterView},
-                (_NUMBER,),
+            read_endpoint(PATH + "/{number}", self._show, "A dead letter", DeadLetterView, _NUMBER),
+            action_endpoint(
+                PATH + "/{number}/replay",
+                partial(self._act, "replay"),
+                "Append the record to its topic again",
+                DeadLetterAction,
+                _NUMBER,
             ),
-            self._action("replay", self._replay, "Append the record to its topic again"),
-            self._action(
-                "discard",
-                self._discard,
+            action_endpoint(
+                PATH + "/{number}/discard",
+                partial(self._act, "discard"),
                 "Mark the record as needing no further action; needs a `why`",
+                DeadLetterAction,
+                _NUMBER,
             ),
         ]
-
-    def _action(self, name: str, handle: Handle, summary: str) -> Endpoint:
-        return Endpoint(
-            "POST",
-            f"{PATH}/{{number}}/{name}",
-            Role.ACT,
-            handle,
-            summary,
-            {202: ActionReceipt},
-            (_NUMBER,),
-            body=DeadLetterAction,
-            body_required=False,
-            problems=ANY_REQUEST | {409},
-        )
 
     async def _list(self, request: Request) -> Response:
         limit, after = query.limit(request), query.number(request, "after")
@@ -121,17 +109,9 @@ class DeadLetterRoutes:
     async def _show(self, request: Request) -> Response:
         return answer(await in_thread(self._one, _number(request)))
 
-    async def _replay(self, request: Request) -> Response:
-        return await self._act(request, "replay")
-
-    async def _discard(self, request: Request) -> Response:
-        return await self._act(request, "discard")
-
-    async def _act(self, request: Request, action: str) -> Response:
+    async def _act(self, action: str, request: Request) -> Response:
         number, by, origin = _number(request), operator_of(request), origin_of(request)
-        options = self._options
-        raw = await read_body(request, options.max_body, options.timeout, optional=True)
-        body: DeadLetterAction = query.convert(raw or b"{}", DeadLetterAction)
+        body = await read_optional(request, self._options, DeadLetterAction)
         if action == "discard" and not body.why.strip():
             raise wrong_field("#/why", "discarding a dead letter needs a reason")
         return answer(await in_thread(self._do, action, number, by, body, origin), 202)

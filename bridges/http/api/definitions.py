@@ -1,4 +1,4 @@
-"""`/api/v1/definitions`: the sagas of the app, with how each version and each step does."""
+"""`/api/v1/definitions`: the sagas of the app, with figures for each version and step."""
 
 import sqlalchemy as sa
 from starlette.requests import Request
@@ -18,11 +18,10 @@ from order_sagas.bridges.http.api.definition_views import (
     definition_view,
     stored_definition_view,
 )
-from order_sagas.bridges.http.api.endpoint import Endpoint
+from order_sagas.bridges.http.api.endpoint import Endpoint, read_endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.schema import saga_versions
 
 
@@ -36,13 +35,11 @@ class DefinitionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 "/api/v1/definitions",
-                Role.READ,
                 self._list,
                 "Definitions of sagas, with counts, failures and durations by step",
-                {200: DefinitionsView},
+                DefinitionsView,
             )
         ]
 

@@ -8,6 +8,7 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.server.tokens import Role
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -102,6 +103,31 @@ class Endpoint:
         if "{" in self.path:
             found |= _NO_SUCH_THING
         return sorted(found - self.answers.keys())
+
+
+def read_endpoint(
+    path: str, handle: Handle, summary: str, content: type | Content, *parameters: Parameter
+) -> Endpoint:
+    """Return the endpoint of a GET for those who may read, which has one kind of answer."""
+    return Endpoint("GET", path, Role.READ, handle, summary, {200: content}, parameters)
+
+
+def action_endpoint(
+    path: str, handle: Handle, summary: str, body: type | Content, *parameters: Parameter
+) -> Endpoint:
+    """Return the endpoint of an action on one target, whose body may be left out."""
+    return Endpoint(
+        "POST",
+        path,
+        Role.ACT,
+        handle,
+        summary,
+        {202: ActionReceipt},
+        parameters,
+        body=body,
+        body_required=False,
+        problems=ANY_REQUEST | {409},
+    )
 
 
 def reference(name: str) -> Json:

@@ -12,7 +12,13 @@ from order_sagas.bridges.http.api.action_schemas import OperatorActionView
 from order_sagas.bridges.http.api.dead_letters import FILTER as OF_LETTERS
 from order_sagas.bridges.http.api.dead_letters import DeadLetterRoutes
 from order_sagas.bridges.http.api.dead_letters import filter_of as letters_of
-from order_sagas.bridges.http.api.endpoint import Content, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    Content,
+    Endpoint,
+    Handle,
+    Parameter,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operator_actions import FILTER, OperatorActionRoutes, filter_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.redacted_views import redacted_view
@@ -20,6 +26,7 @@ from order_sagas.bridges.http.api.schemas import DeadLetterView, ListedSaga, Ord
 from order_sagas.bridges.http.api.search_params import (
     OF_ORDERS,
     OF_SAGAS,
+    cause_of,
     order_search,
     saga_search,
 )
@@ -80,11 +87,12 @@ class ExportRoutes:
 
     async def _sagas(self, request: Request) -> Response:
         which = saga_search(request, query.statuses(request, SAGA_STATUSES))
+        cause = cause_of(request)
 
         def pages() -> Pages:
             after: tuple[int, str] | None = None
             while True:
-                page = self._reader.find_sagas(which, PAGE, after)
+                page = self._reader.find_sagas(which, PAGE, after, cause)
                 yield page.sagas
                 if page.next is None:
                     return
@@ -140,14 +148,13 @@ class ExportRoutes:
 def _export(
     name: str, handle: Handle, parameters: tuple[Parameter, ...], order: str = "newest"
 ) -> Endpoint:
-    return Endpoint(
-        "GET",
+    return read_endpoint(
         f"{PATH}/{name}",
-        Role.READ,
         handle,
         f"All {name.replace('-', ' ')} that match, the {order} first, as CSV or JSON Lines",
-        {200: Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],))},
-        (_FORMAT, *parameters),
+        Content({"type": "string"}, "text/csv", other_media_types=(FORMATS["jsonl"],)),
+        _FORMAT,
+        *parameters,
     )
 
 

@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.api.endpoint import Content, Endpoint
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, read_endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.queries import ORDER_STATUSES, SAGA_STATUSES
 
 KEPT = 5.0
@@ -51,13 +50,11 @@ class MetricRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 "/metrics",
-                Role.READ,
                 self._show,
                 "Metrics in the Prometheus text format",
-                {200: Content({"type": "string"}, "text/plain")},
+                Content({"type": "string"}, "text/plain"),
             )
         ]
 

@@ -1,5 +1,6 @@
 """`/api/v1/operator-actions`: the log of operators' actions, and approvals by a second person."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,12 @@ from order_sagas.bridges.http.api.action_schemas import (
     OperatorActionView,
     RequestProgress,
 )
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    ANY_REQUEST,
+    Endpoint,
+    Parameter,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operators import operator_of
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.request_body import read_body
@@ -32,7 +38,8 @@ from order_sagas.bridges.operations import (
     SamePersonError,
 )
 from order_sagas.bridges.storage import operator_action_queries as actions
-from order_sagas.bridges.storage.operator_actions import OUTCOMES
+from order_sagas.bridges.storage.operator_actions import OUTCOMES, SAGA
+from order_sagas.bridges.storage.queries import saga_statuses
 
 PATH = "/api/v1/operator-actions"
 _TEXTS = {
@@ -80,37 +87,34 @@ class OperatorActionRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List operators' actions and what became of them, the newest first",
-                {200: OperatorActionPage},
-                (*FILTER, query.LIMIT, query.AFTER_NUMBER),
+                OperatorActionPage,
+                *FILTER,
+                query.LIMIT,
+                query.AFTER_NUMBER,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/requests/{request}",
-                Role.READ,
                 self._progress,
                 "How far a request has come",
-                {200: RequestProgress},
+                RequestProgress,
             ),
             self._decision(
                 "approve",
-                self._approve,
                 "Send actions that wait for the approval of a second person",
             ),
-            self._decision("reject", self._reject, "Send them never; needs a `why`"),
+            self._decision("reject", "Send them never; needs a `why`"),
         ]
 
-    def _decision(self, name: str, handle: Handle, summary: str) -> Endpoint:
+    def _decision(self, name: str, summary: str) -> Endpoint:
         return Endpoint(
             "POST",
             f"{PATH}/{name}",
             Role.ACT,
-            handle,
+            partial(self._decide, name),
             summary,
             {202: ApprovalReceipt},
             body=Approval,
@@ -128,6 +132,10 @@ class OperatorActionRoutes:
         """Return a page of the log."""
         with self._reader.moment() as db:
             rows = actions.actions_page(db, which, limit + 1, after)
+            of_sagas = [row["target"] for row in rows if row["kind"] == SAGA]
+            statuses = saga_statuses(db, of_sagas)
+        for row in rows:
+            row["status"] = statuses.get(row["target"]) if row["kind"] == SAGA else None
         return OperatorActionPage(
             actions=[_view(row) for row in rows[:limit]],
             next=str(rows[limit - 1]["no"]) if len(rows) > limit else None,
@@ -139,22 +147,22 @@ class OperatorActionRoutes:
 
     def _progress_of(self, name: str) -> RequestProgress:
         with self._reader.moment() as db:
-            outcomes = actions.progress(db, name)
-        if not outcomes:
+            found = actions.results(db, name)
+        if not found.outcomes:
             raise Problem(404, "there is no request of this id")
-        return RequestProgress(request=name, count=sum(outcomes.values()), outcomes=outcomes)
+        return RequestProgress(
+            request=name,
+            count=found.outcomes.total(),
+            outcomes=found.outcomes,
+            refused=found.refused,
+            sagas=found.sagas,
+        )
 
-    async def _approve(self, request: Request) -> Response:
-        return await self._decide(request, approve=True)
-
-    async def _reject(self, request: Request) -> Response:
-        return await self._decide(request, approve=False)
-
-    async def _decide(self, request: Request, *, approve: bool) -> Response:
+    async def _decide(self, name: str, request: Request) -> Response:
         by, options = operator_of(request), self._options
         raw = await read_body(request, options.max_body, options.timeout)
         body: Approval = query.convert(raw, Approval)
-        receipt = await in_thread(self._decided, body, by, approve=approve)
+        receipt = await in_thread(self._decided, body, by, approve=name == "approve")
         return answer(receipt, 202)
 
     def _decided(self, body: Approval, by: str, *, approve: bool) -> ApprovalReceipt:

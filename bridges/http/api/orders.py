@@ -12,7 +12,7 @@ from order_sagas.actors.messages import OrderCreated
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.body_schemas import order_body
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter, read_endpoint
 from order_sagas.bridges.http.api.idempotency_key import (
     client_key,
     former_order_id_for,
@@ -62,7 +62,10 @@ _HEADERS = (
 
 
 class OrderRoutes:
-    """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
+    """Endpoints of orders.
+
+    New orders are stored through `PendingOrders`; reads go to the database.
+    """
 
     def __init__(
         self,
@@ -94,19 +97,15 @@ class OrderRoutes:
                 body=order_body(),
                 problems=ANY_REQUEST | {409},
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List orders, the newest first",
-                {200: OrderPage},
-                (
-                    query.status_parameter(ORDER_STATUSES),
-                    *OF_ORDERS,
-                    query.LIMIT,
-                    query.AFTER_NUMBER,
-                ),
+                OrderPage,
+                query.status_parameter(ORDER_STATUSES),
+                *OF_ORDERS,
+                query.LIMIT,
+                query.AFTER_NUMBER,
             ),
             Endpoint(
                 "GET",

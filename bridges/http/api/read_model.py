@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy import exc
 
 from order_sagas.actors.entities import Order
@@ -19,9 +20,9 @@ from order_sagas.bridges.http.api.order_views import order_summary, order_view
 from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, EarlyReply
 from order_sagas.bridges.http.api.saga_views import (
     GROUPS,
-    attention_groups,
     listed_saga,
     saga_view,
+    stuck_views,
 )
 from order_sagas.bridges.http.api.schemas import (
     OrderPage,
@@ -37,6 +38,7 @@ from order_sagas.bridges.http.api.schemas import (
 from order_sagas.bridges.http.api.snapshot import Snapshots
 from order_sagas.bridges.http.api.totals import Totals
 from order_sagas.bridges.operations.retrying import retrying_groups
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.queries.result import Row
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
@@ -119,8 +121,24 @@ class ReadModel:
             searched_back_to=moment(found.back_to),
         )
 
-    def find_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
-        """Return a page of the sagas that a search finds in a part of the history."""
+    def find_sagas(
+        self, which: Search, limit: int, after: tuple[int, str] | None, cause: str = ""
+    ) -> SagaPage:
+        """Return a page of the sagas that a search finds in a part of the history.
+
+        Those that are stuck have their cause. With `cause`, the others are left out of the page.
+        """
+        page = self._found_sagas(which, limit, after)
+        if any(saga.status == Status.NEEDS_ATTENTION.name for saga in page.sagas):
+            with self.moment() as db:
+                causes = {each.saga_id: each.cause for each in stuck_sagas(db, self._registry)}
+            found = [replace(saga, cause=causes.get(saga.saga_id)) for saga in page.sagas]
+            page = replace(page, sagas=found)
+        if cause:
+            page = replace(page, sagas=[saga for saga in page.sagas if saga.cause == cause])
+        return page
+
+    def _found_sagas(self, which: Search, limit: int, after: tuple[int, str] | None) -> SagaPage:
         if not (which.of_content or which.saga or which.prefix):
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:
@@ -185,7 +203,7 @@ class ReadModel:
     def groups(self) -> SagaGroups:
         """Return the sagas that need attention, in groups."""
         with self.moment() as db:
-            return SagaGroups(groups=attention_groups(db))
+            return stuck_views([*stuck_sagas(db, self._registry)])
 
     def early(self, limit: int) -> EarlyReplies:
         """Return the oldest replies that are kept because they came too early."""

@@ -1,10 +1,15 @@
 """Reads request bodies, with checks of content type, size and time."""
 
 import asyncio
+from typing import TypeVar
 
 from starlette.requests import Request
 
+from order_sagas.bridges.http.api.query_params import convert
+from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import Problem
+
+T = TypeVar("T")
 
 CLOSE = {"Connection": "close"}
 """Closes the connection, so that the unread rest of the body need not be received."""
@@ -38,6 +43,16 @@ async def read_body(
     if not body and not optional:
         raise Problem(400, "the body is empty")
     return bytes(body)
+
+
+async def read_optional(request: Request, options: HttpOptions, kind: type[T]) -> T:
+    """Return the body of an action, which may be empty, as a struct of `kind`.
+
+    Raises Problem as `read_body`, and 422 for invalid content.
+    """
+    raw = await read_body(request, options.max_body, options.timeout, optional=True)
+    body: T = convert(raw or b"{}", kind)
+    return body
 
 
 def _check_type(request: Request) -> None:

@@ -13,7 +13,7 @@ from order_sagas.actors.sagas.operator_rules import listed
 from order_sagas.actors.sagas.state import saga_id_of
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.body_schemas import signal_body, start_body
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter
+from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Parameter, action_endpoint
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.request_body import read_body
 from order_sagas.bridges.http.api.routing import answer
@@ -60,17 +60,12 @@ class SagaStartRoutes:
     def signals(self) -> list[Endpoint]:
         """Return the endpoint of signals, whose path must come before those of sagas."""
         return [
-            Endpoint(
-                "POST",
+            action_endpoint(
                 PATH + "/{id:path}/signals/{message}",
-                Role.ACT,
                 self._signal,
                 "Send a saga a signal that it waits for",
-                {202: ActionReceipt},
-                (_WHY,),
-                body=signal_body(self._dependencies.registry),
-                body_required=False,
-                problems=ANY_REQUEST | {409},
+                signal_body(self._dependencies.registry),
+                _WHY,
             )
         ]
 

@@ -1,7 +1,8 @@
 """Views of sagas, made of rows and states."""
 
+from collections.abc import Sequence
+
 import msgspec
-import sqlalchemy as sa
 
 from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.sagas.places import names_of
@@ -12,12 +13,13 @@ from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
     ListedSaga,
     SagaGroup,
+    SagaGroups,
     SagaSummary,
     SagaView,
     StepView,
     moment,
 )
-from order_sagas.bridges.storage import queries
+from order_sagas.bridges.operations.stuck import LOOKED_AT, Stuck, groups_of
 from order_sagas.bridges.storage.queries.result import Row
 
 GROUPS = 50
@@ -39,6 +41,7 @@ def saga_summary(row: Row) -> SagaSummary:
         started_at=moment(row["started_at"]) or "",
         ended_at=moment(row["ended_at"]),
         paused=None,
+        cause=None,
     )
 
 
@@ -53,18 +56,23 @@ def listed_saga(row: Row) -> ListedSaga:
     )
 
 
-def attention_groups(db: sa.Connection) -> list[SagaGroup]:
+def stuck_views(found: Sequence[Stuck]) -> SagaGroups:
     """Return the sagas that need attention, in groups."""
-    return [
-        SagaGroup(
-            saga=row["saga"],
-            step=row["step"],
-            code=row["code"],
-            count=row["count"],
-            oldest=moment(row["oldest"]) or "",
-        )
-        for row in queries.attention_groups(db, GROUPS)
-    ]
+    return SagaGroups(
+        groups=[
+            SagaGroup(
+                saga=each.saga,
+                step=each.step,
+                code=each.code,
+                cause=each.cause,
+                count=each.count,
+                since=moment(each.since) or "",
+                oldest=moment(each.oldest) or "",
+            )
+            for each in groups_of(found)[:GROUPS]
+        ],
+        more=len(found) == LOOKED_AT,
+    )
 
 
 def saga_view(row: Row, progress: SagaState, registry: Registry) -> SagaView:

@@ -115,13 +115,17 @@ class Waiting:
             kind = _kind(row)
         elif kind == "reply" and row.is_child:
             kind = "child"
+        until = state.deadline
+        if row.repeat_every and not undo:
+            # The deadline of the state may be that of the next repetition.
+            until = max(until, state.since + (row.within or 0.0))
         return WaitView(
             step=row.name,
             kind=kind,
             undo=undo,
             service=None if row.kind in ("delay", "wait") or row.is_child else row.to.name,
             since=moment(state.since),
-            deadline=moment(state.deadline),
+            deadline=moment(until),
             pause=pauses.get(row.to.name),
             child=child,
             signals=[*_signals(row)] if kind == "signal" else [],

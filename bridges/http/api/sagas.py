@@ -12,19 +12,24 @@ from order_sagas.actors.errors import UnknownSagaError
 from order_sagas.actors.messages import CancelSaga, OperatorCommand, ResumeSaga, RetryStep, SkipStep
 from order_sagas.bridges.http.api import query_params as query
 from order_sagas.bridges.http.api.action_schemas import RetryingGroups
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle, Parameter
+from order_sagas.bridges.http.api.endpoint import (
+    Endpoint,
+    Handle,
+    Parameter,
+    action_endpoint,
+    read_endpoint,
+)
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
 from order_sagas.bridges.http.api.read_model import ReadModel
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.saga_detail_views import EarlyReplies, SagaDetailView
 from order_sagas.bridges.http.api.saga_details import SagaDetails
 from order_sagas.bridges.http.api.schemas import ActionReceipt, SagaGroups, SagaPage, SagaView
-from order_sagas.bridges.http.api.search_params import OF_SAGAS, saga_search
+from order_sagas.bridges.http.api.search_params import OF_SAGAS, cause_of, saga_search
 from order_sagas.bridges.http.config import Dependencies, HttpOptions, TimelineError
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     NoSuchSagaError,
     NoSuchStepError,
@@ -104,74 +109,55 @@ class SagaRoutes:
         """Return the endpoints of this class."""
         return [
             *(
-                Endpoint(
-                    "POST",
-                    f"{PATH}/{{id:path}}/{name}",
-                    Role.ACT,
-                    self._ask(name, make),
-                    summary,
-                    {202: ActionReceipt},
-                    body=SagaAction,
-                    body_required=False,
-                    problems=ANY_REQUEST | {409},
+                action_endpoint(
+                    f"{PATH}/{{id:path}}/{name}", self._ask(name, make), summary, SagaAction
                 )
                 for name, (summary, make) in ACTIONS.items()
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._list,
                 "List sagas, the newest first",
-                {200: SagaPage},
-                (
-                    query.status_parameter(SAGA_STATUSES),
-                    *OF_SAGAS,
-                    query.LIMIT,
-                    query.AFTER_NAME,
-                ),
+                SagaPage,
+                query.status_parameter(SAGA_STATUSES),
+                *OF_SAGAS,
+                query.LIMIT,
+                query.AFTER_NAME,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/groups",
-                Role.READ,
                 self._groups,
-                "Sagas that need attention, by definition, step and failure code",
-                {200: SagaGroups},
+                "Sagas that need attention, by definition, step, failure code and cause",
+                SagaGroups,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/retrying",
-                Role.READ,
                 self._retrying,
                 "Sagas that retry a step, by definition, step and cause",
-                {200: RetryingGroups},
+                RetryingGroups,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/early",
-                Role.READ,
                 self._early,
                 "Replies and signals that came too early and are kept, the oldest first",
-                {200: EarlyReplies},
-                (query.LIMIT,),
+                EarlyReplies,
+                query.LIMIT,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH + "/{id:path}",
-                Role.READ,
                 self._show,
                 "A saga with its definition, steps, history, timeline, waits and messages",
-                {200: SagaDetailView},
-                (MESSAGES, TIMELINE),
+                SagaDetailView,
+                MESSAGES,
+                TIMELINE,
             ),
         ]
 
     async def _list(self, request: Request) -> Response:
         statuses = query.statuses(request, SAGA_STATUSES)
         limit, after = query.limit(request), query.numbered_name(request, "after")
-        which = saga_search(request, statuses)
-        return answer(await in_thread(self._reader.find_sagas, which, limit, after))
+        which, cause = saga_search(request, statuses), cause_of(request)
+        return answer(await in_thread(self._reader.find_sagas, which, limit, after, cause))
 
     async def _groups(self, request: Request) -> Response:
         return answer(await in_thread(self._reader.groups))
@@ -219,9 +205,7 @@ class SagaRoutes:
     def _ask(self, action: str, make: Make) -> Handle:
         async def ask(request: Request) -> Response:
             name, by, origin = query.order_id_of(request), operator_of(request), origin_of(request)
-            options = self._options
-            raw = await read_body(request, options.max_body, options.timeout, optional=True)
-            body: SagaAction = query.convert(raw or b"{}", SagaAction)
+            body = await read_optional(request, self._options, SagaAction)
             send = partial(self._send, action, make, name, body, by, origin)
             return answer(await in_thread(send), 202)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from order_sagas.actors.clock import iso
-from order_sagas.actors.frozen_struct import FrozenStructMeta
+from order_sagas.actors.frozen_struct import FrozenStruct
 
 MinorUnits = Annotated[
     int,
@@ -27,7 +27,7 @@ AmountText = Annotated[
 ]
 
 
-class View(msgspec.Struct, metaclass=FrozenStructMeta, frozen=True, kw_only=True, rename="camel"):
+class View(FrozenStruct, rename="camel"):
     """Base class of response bodies and their parts."""
 
 
@@ -102,6 +102,8 @@ class SagaSummary(View):
     ended_at: str | None
     paused: str | None
     """In a snapshot: the paused service that the saga waits for."""
+    cause: str | None
+    """In lists and snapshots: why its step is stuck, as in a group of stuck sagas."""
 
 
 class ListedSaga(SagaSummary):
@@ -299,24 +301,35 @@ class BulkActionResult(View):
 
 
 class SagaGroup(View):
-    """Sagas that need attention, and are stuck in the same step for the same failure.
+    """Sagas that need attention: stuck in the same step for the same cause.
 
-    `saga`, `step` and `code` are a filter for an action on all of them.
+    `saga`, `step`, `code` and `cause` are a filter for an action on all of them.
     """
 
     saga: str
     step: str
     code: str
     """Failure code for which they are compensated; empty if they are stuck on the way forward."""
+    cause: str
+    """Why the step is stuck, without quoted texts and numbers: `no answer`, or what was answered.
+
+    For a payment, what the provider said to the last call.
+    """
     count: int
+    since: str
+    """When the first of them got stuck."""
     oldest: str
     """Start of the oldest of them."""
 
 
 class SagaGroups(View):
-    """Groups of the sagas that need attention, the one with the oldest saga first."""
+    """Groups of the sagas that need attention, the one that is stuck for the longest time first.
+
+    `more`: not all of them were looked at, only the 5,000 oldest.
+    """
 
     groups: list[SagaGroup]
+    more: bool
 
 
 class CallerView(View):
@@ -375,7 +388,7 @@ class Snapshot(View):
     needs_attention: list[SagaSummary]
     """The newest sagas that need attention."""
     groups: list[SagaGroup]
-    """All sagas that need attention, in groups, the one with the oldest saga first."""
+    """The sagas that need attention, in groups: of the 5,000 oldest of them."""
     in_flight: int
     overdue: int
     """Sagas in flight whose deadline has passed, apart from those in `pausedOverdue`."""

@@ -48,7 +48,11 @@ OF_ORDERS = (
     _text("currency", "Only orders in this currency."),
     *_OF_BOTH,
 )
-OF_SAGAS = (_text("saga", "Only sagas of the definition of this name."), *OF_ORDERS)
+OF_SAGAS = (
+    _text("saga", "Only sagas of the definition of this name."),
+    _text("cause", "Only sagas that are stuck for this cause, as in a group of stuck sagas."),
+    *OF_ORDERS,
+)
 """Query parameters."""
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
@@ -78,6 +82,11 @@ def saga_search(request: Request, statuses: list[str]) -> Search:
     """Return what sagas are searched for. Raises Problem 422 for an invalid parameter."""
     name = query.text(request, "saga", LONGEST)
     return attrs.evolve(order_search(request, statuses), saga=name)
+
+
+def cause_of(request: Request) -> str:
+    """Return the cause that sagas are stuck for; empty for any. Raises Problem 422 if too long."""
+    return query.text(request, "cause", LONGEST)
 
 
 def _of_saga(request: Request) -> dict[str, Any]:

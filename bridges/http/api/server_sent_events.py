@@ -9,12 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.http.api.endpoint import Content, Endpoint, reference
+from order_sagas.bridges.http.api.endpoint import Content, Endpoint, read_endpoint, reference
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.redacted_views import redacted_view
 from order_sagas.bridges.http.api.schemas import Snapshot
 from order_sagas.bridges.http.server.caller_slots import CallerSlots, SlotStream
-from order_sagas.bridges.http.server.tokens import Role
 
 PATH = "/api/v1/events"
 EVERY = 1.0
@@ -30,9 +29,9 @@ _STREAM = Content(
 
 
 class EventRoutes:
-    """Streams one shared snapshot per second to all clients. Nothing is read while none listens.
+    """Streams one shared snapshot per second to all clients.
 
-    It is redacted for all, as some clients may only read.
+    Nothing is read without clients. Redacted for all, as some clients may only read.
     """
 
     def __init__(self, reader: ReadModel) -> None:
@@ -47,13 +46,11 @@ class EventRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 PATH,
-                Role.READ,
                 self._listen,
                 "One snapshot per second, as server-sent events named `snapshot`",
-                {200: _STREAM},
+                _STREAM,
             )
         ]
 

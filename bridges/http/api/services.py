@@ -7,15 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sagas.bridges.http.api import query_params as query
-from order_sagas.bridges.http.api.endpoint import ANY_REQUEST, Endpoint, Handle
+from order_sagas.bridges.http.api.endpoint import Endpoint, Handle, action_endpoint
 from order_sagas.bridges.http.api.operators import operator_of, origin_of
-from order_sagas.bridges.http.api.request_body import read_body
+from order_sagas.bridges.http.api.request_body import read_optional
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import ActionReceipt
 from order_sagas.bridges.http.config import Dependencies, HttpOptions
 from order_sagas.bridges.http.problems import Problem, wrong_field
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.operations import (
     AlreadySoError,
     NoSuchTargetError,
@@ -49,26 +48,14 @@ class ServiceRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "POST",
-                f"{PATH}/{{name}}/{action}",
-                Role.ACT,
-                self._ask(action),
-                summary,
-                {202: ActionReceipt},
-                body=PauseAction,
-                body_required=False,
-                problems=ANY_REQUEST | {409},
-            )
+            action_endpoint(f"{PATH}/{{name}}/{action}", self._ask(action), summary, PauseAction)
             for action, summary in ACTIONS.items()
         ]
 
     def _ask(self, action: str) -> Handle:
         async def ask(request: Request) -> Response:
             name, by, origin = request.path_params["name"], operator_of(request), origin_of(request)
-            options = self._options
-            raw = await read_body(request, options.max_body, options.timeout, optional=True)
-            body: PauseAction = query.convert(raw or b"{}", PauseAction)
+            body = await read_optional(request, self._options, PauseAction)
             do = partial(self._do, action, name, by, body.why, origin)
             return answer(await in_thread(do), 202)
 

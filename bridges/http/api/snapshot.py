@@ -6,11 +6,12 @@ import msgspec
 import sqlalchemy as sa
 
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.bridges.http.api.saga_views import attention_groups, saga_summary
+from order_sagas.bridges.http.api.saga_views import saga_summary, stuck_views
 from order_sagas.bridges.http.api.schemas import PauseView, SagaSummary, Snapshot, moment
 from order_sagas.bridges.http.api.totals import Totals
 from order_sagas.bridges.operations import Paused, pauses_that_last
 from order_sagas.bridges.operations.paused_steps import ServicesOfSteps
+from order_sagas.bridges.operations.stuck import stuck_sagas
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.schema import sagas
 
@@ -33,6 +34,7 @@ class Snapshots:
             for step in saga.rows
             if step.done or step.undone
         ]
+        self._registry = registry
         self._services = ServicesOfSteps(registry)
         self._totals = totals
         self._orders_saga = orders_saga
@@ -73,14 +75,19 @@ class Snapshots:
             overdue += late
             if deadline is not None and (oldest is None or deadline < oldest):
                 oldest = deadline
+        stuck = [*stuck_sagas(db, self._registry)]
+        causes = {each.saga_id: each.cause for each in stuck}
+        newest = [saga_summary(row) for row in queries.needing_attention(db, ATTENTION)]
         return Snapshot(
             at=moment(now) or "",
             orders_saga=self._orders_saga,
             orders=orders,
             sagas=by_status,
             steps=by_step,
-            needs_attention=[saga_summary(row) for row in queries.needing_attention(db, ATTENTION)],
-            groups=attention_groups(db),
+            needs_attention=[
+                msgspec.structs.replace(saga, cause=causes.get(saga.saga_id)) for saga in newest
+            ],
+            groups=stuck_views(stuck).groups,
             in_flight=sum(by_step.values()),
             overdue=overdue,
             paused_overdue=paused_overdue,

@@ -1,4 +1,4 @@
-"""`/api/v1/history`, `/workers` and `/audit`: how the system does and did."""
+"""`/api/v1/history`, `/workers` and `/audit`: present and past figures of the system."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from order_sagas.bridges.durations import quantile
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api import query_params as query
-from order_sagas.bridges.http.api.endpoint import Endpoint, Parameter
+from order_sagas.bridges.http.api.endpoint import Endpoint, Parameter, read_endpoint
 from order_sagas.bridges.http.api.read_model import ReadModel
 from order_sagas.bridges.http.api.routing import answer
 from order_sagas.bridges.http.api.schemas import moment
@@ -24,7 +24,6 @@ from order_sagas.bridges.http.api.system_views import (
 )
 from order_sagas.bridges.http.config import Dependencies
 from order_sagas.bridges.http.server.request_threads import in_thread
-from order_sagas.bridges.http.server.tokens import Role
 from order_sagas.bridges.storage.audits import AuditResult, last_audit
 from order_sagas.bridges.storage.history import COARSE, FINE, Moment, by_moment, read_history
 
@@ -49,30 +48,21 @@ class SystemRoutes:
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this class."""
         return [
-            Endpoint(
-                "GET",
+            read_endpoint(
                 "/api/v1/history",
-                Role.READ,
                 self._history,
                 "Rates, failures, durations and lag of the last hours",
-                {200: HistoryView},
-                (HOURS,),
+                HistoryView,
+                HOURS,
             ),
-            Endpoint(
-                "GET",
+            read_endpoint(
                 "/api/v1/workers",
-                Role.READ,
                 self._workers,
                 "Workers with their shards and restarts, and the lag",
-                {200: WorkersView},
+                WorkersView,
             ),
-            Endpoint(
-                "GET",
-                "/api/v1/audit",
-                Role.READ,
-                self._audit,
-                "The result of the newest audit",
-                {200: AuditView},
+            read_endpoint(
+                "/api/v1/audit", self._audit, "The result of the newest audit", AuditView
             ),
         ]
 

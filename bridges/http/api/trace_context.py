@@ -1,4 +1,4 @@
-"""The trace context of a request (W3C Trace Context), for the message that it brings."""
+"""The trace context of a request (W3C Trace Context), for the message in its body."""
 
 from typing import TypeVar
 
@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 
 from order_sagas.actors.messages import Message
-from order_sagas.bridges.processor.observers import TRACEPARENT, TRACESTATE, tracestate_of
+from order_sagas.bridges.records.trace_context import TRACEPARENT, TRACESTATE, tracestate_of
 
 LONGEST_PARENT = 200
 """Maximum number of characters of a `traceparent` header; version 00 has 55."""

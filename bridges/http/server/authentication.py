@@ -22,7 +22,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-ray")
 """Headers that a reverse proxy adds, beside `X-Forwarded-...`.
 
-Without tokens, what comes through a proxy is refused.
+Without tokens, requests through a proxy are refused.
 """
 
 
@@ -92,7 +92,7 @@ class Access:
         return self._tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
 
     def _check_local(self, scope: Any, headers: Headers) -> None:
-        """Without tokens, reject foreign Host headers and what comes through a proxy."""
+        """Without tokens, reject foreign Host headers and requests through a proxy."""
         if scope["http_version"] == "1.0":  # nginx's usual version, with a Host of this machine
             raise Problem(
                 403, "HTTP/1.0 is not served without tokens, as proxies use it; set --http-tokens"

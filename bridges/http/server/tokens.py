@@ -75,11 +75,9 @@ class Tokens:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen: Stamp = (0, 0, 0, 0)
         self._unreadable: Stamp | None = None
         """The file, or its absence, for which an error was logged last."""
-        self._callers: list[tuple[bytes, Caller]] = []
-        self._read()
+        self._callers, self._seen = self._read()
 
     def caller_of(self, token: str) -> Caller | None:
         """Return the caller with this token, or None. Takes constant time for wrong tokens."""
@@ -101,7 +99,9 @@ class Tokens:
         try:
             stamp = self._stamp()
             if stamp != self._seen:
-                self._read()
+                before = self._callers
+                self._callers, self._seen = self._read()
+                _log_changes(self._file, {*before}, {*self._callers})
             self._unreadable = None
         except (HttpError, OSError) as error:
             self._seen = (0, 0, 0, 0)
@@ -113,7 +113,8 @@ class Tokens:
         found = self._file.stat()
         return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
-    def _read(self) -> None:
+    def _read(self) -> tuple[list[tuple[bytes, Caller]], Stamp]:
+        """Return the hashes with their callers, and the stamp of the file."""
         try:
             seen = self._stamp()
             text = self._file.read_text(encoding="utf-8")
@@ -124,8 +125,18 @@ class Tokens:
             entries = msgspec.convert(raw, dict[str, TokenEntry])
         except (ValueError, msgspec.ValidationError) as error:
             raise HttpError(f"{self._file} is not a valid token file: {error}") from None
-        self._callers = [
+        callers = [
             (entry.sha256.encode(), Caller(name, Role[entry.role.upper()], entry.sha256))
             for name, entry in entries.items()
         ]
-        self._seen = seen
+        return callers, seen
+
+
+def _log_changes(
+    file: Path, before: set[tuple[bytes, Caller]], after: set[tuple[bytes, Caller]]
+) -> None:
+    """Log which tokens are new and which were revoked; one of a new role, or hash, is both."""
+    added = sorted(caller.name for _, caller in after - before)
+    revoked = sorted(caller.name for _, caller in before - after)
+    if added or revoked:
+        _log.info("http.tokens_changed", file=str(file), added=added, revoked=revoked)

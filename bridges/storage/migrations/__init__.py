@@ -22,6 +22,7 @@ from order_sagas.bridges.storage.migrations.version_10 import VERSION_10
 from order_sagas.bridges.storage.migrations.version_11 import VERSION_11
 from order_sagas.bridges.storage.migrations.version_12 import VERSION_12
 from order_sagas.bridges.storage.migrations.version_13 import VERSION_13
+from order_sagas.bridges.storage.migrations.version_14 import VERSION_14
 
 MIGRATIONS: tuple[Migration, ...] = (
     VERSION_2,
@@ -36,6 +37,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     VERSION_11,
     VERSION_12,
     VERSION_13,
+    VERSION_14,
 )
 
 FIRST = 1

@@ -1,12 +1,12 @@
 """Sagas: pages of them, those with the earliest deadlines, those that need attention, outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from order_sagas.actors.entities import Order
-from order_sagas.actors.sagas.state import Status
+from order_sagas.actors.sagas.state import Status, saga_id_of
 from order_sagas.bridges.storage.queries.order_pages import ORDERS_SAGA
 from order_sagas.bridges.storage.queries.result import Row, any_of, rows_of
 from order_sagas.bridges.storage.schema import meta, order_keys, pruned, sagas, table_of
@@ -14,6 +14,9 @@ from order_sagas.bridges.storage.schema import meta, order_keys, pruned, sagas, 
 SAGA_STATUSES = tuple(status.name for status in Status)
 IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
 """The statuses of sagas that have not ended."""
+
+AT_ONCE = 1000
+"""Maximum number of ids in one query: a statement has at most some ten thousand parameters."""
 
 _orders = table_of(Order)
 _SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipped"))
@@ -120,23 +123,6 @@ def needing_attention(db: sa.Connection, limit: int) -> list[Row]:
     return sagas_of(db, [Status.NEEDS_ATTENTION.name], limit)
 
 
-def attention_groups(db: sa.Connection, limit: int) -> list[Row]:
-    """Return sagas that need attention by definition, step and failure code: `count`, `oldest`.
-
-    The group with the oldest saga comes first; `oldest` is its start in epoch seconds.
-    """
-    oldest = sa.func.min(sagas.c.started_at).label("oldest")
-    by = (sagas.c.saga, sagas.c.step, sagas.c.code)
-    groups: Any = (
-        sa.select(*by, sa.func.count().label("count"), oldest)
-        .where(sagas.c.status == Status.NEEDS_ATTENTION.name)
-        .group_by(*by)
-        .order_by(oldest, *by)
-        .limit(limit)
-    )
-    return rows_of(db, groups)
-
-
 def attention_count(db: sa.Connection) -> tuple[int, float | None]:
     """Return how many sagas need attention, and the start of the oldest in epoch seconds."""
     query = sa.select(sa.func.count(), sa.func.min(sagas.c.started_at)).where(
@@ -170,6 +156,20 @@ def outcomes(
         sa.select(pruned.c.no, pruned.c.status, pruned.c.code).where(pruned.c.no.in_(wanted)),
     )
     return {no: (status, code) for no, status, code in db.execute(query, {"numbers": numbers})}
+
+
+def saga_statuses(db: sa.Connection, saga_ids: Iterable[str]) -> dict[str, str]:
+    """Return the status of each of these sagas that is there, even if its order is pruned."""
+    orders: dict[str, list[str]] = {}
+    for saga_id in saga_ids:
+        saga, _, order_id = saga_id.partition("/")
+        orders.setdefault(saga, []).append(order_id)
+    found: dict[str, str] = {}
+    for saga, wanted in orders.items():
+        for start in range(0, len(wanted), AT_ONCE):
+            some = saga_outcomes(db, wanted[start : start + AT_ONCE], saga)
+            found |= {saga_id_of(saga, order_id): status for order_id, (status, _) in some.items()}
+    return found
 
 
 def saga_outcomes(

@@ -44,11 +44,11 @@ def waiting_by_role(db: sa.Connection, topics: Mapping[str, Collection[str]]) ->
     }
 
 
-def all_handled(db: sa.Connection, role: str = "orchestrator") -> bool:
-    """Whether a role has handled all records of the embedded log that are for it."""
+def all_handled(db: sa.Connection) -> bool:
+    """Whether the orchestrator has handled all records of the embedded log that are for it."""
     return all(
         db.execute(sa.select(log.c.position).where(where).limit(1)).first() is None
-        for where in (_unread(), _left_for(role))
+        for where in (_unread(), _left_for("orchestrator"))
     )
 
 

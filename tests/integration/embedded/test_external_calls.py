@@ -16,7 +16,8 @@ from order_sagas.actors.services.payment_gateway import Approved, Charge, Refund
 from order_sagas.bridges.logs.embedded import EmbeddedLog
 from order_sagas.bridges.processor.messages import RecordsWaiting
 from order_sagas.bridges.processor.thread_pools import ThreadPools
-from order_sagas.system.bootstrap import Parts, RunningSystem, start
+from order_sagas.system.bootstrap import Parts, start
+from order_sagas.system.running_system import RunningSystem
 from order_sagas.system.runtime import EventLoopBase
 from order_sagas.system.settings import Settings
 from tests.support.calls import HangingChannel
@@ -30,7 +31,7 @@ THREADS = 2
 
 
 class Provider:
-    """A payment provider that is called after the commit, and approves of everything."""
+    """A payment provider that is called after the commit, and approves every request."""
 
     local = False
 
@@ -42,7 +43,7 @@ class Provider:
 
 
 class MailServer:
-    """Counts what it is given."""
+    """A mail channel that counts its mails."""
 
     name = "mail"
     local = False
@@ -55,7 +56,7 @@ class MailServer:
 
 
 class Shop:
-    """Starts systems on one database, and puts records on its log."""
+    """Starts systems on one database, and appends records to its log."""
 
     def __init__(self, directory: Path) -> None:
         self.settings = Settings(database=f"sqlite:///{directory / 'orders.db'}", partitions=4)
@@ -63,7 +64,7 @@ class Shop:
         self.running: RunningSystem | None = None
 
     def start(self, channel: Any) -> RunningSystem:
-        """Start one that reaches customers by this channel."""
+        """Start a system that notifies customers through this channel."""
         parts = Parts(
             settings=self.settings,
             clients={"payments": Provider(), "notifications": channel},
@@ -74,21 +75,21 @@ class Shop:
         return self.running
 
     def put(self, topic: str, *messages: Message) -> None:
-        """Put these on a topic, and ring."""
+        """Append messages to a topic, and ring the doorbell."""
         encode = msgspec.json.encode
         self.log.append(*(self.log.outgoing(topic, m.order_id, encode(m)) for m in messages))
         assert self.running
         self.running.tell_processor(RecordsWaiting())
 
     def wait_for(self, count: int, sql: str) -> None:
-        """Until a query counts so many."""
+        """Wait until a query returns this count."""
         env = {"ORDER_SAGAS_DATABASE": self.settings.database}
         wait_until(lambda: number(sql, env) == count, f"{count}: {sql}")
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop whose last system is stopped in the end."""
+    """A shop whose last system is stopped after the test."""
     shop = Shop(tmp_path)
     yield shop
     if shop.running:
@@ -102,16 +103,16 @@ SENT = "SELECT count(*) FROM notifications WHERE status = 'SENT'"
 
 
 def under_way(system: RunningSystem) -> dict[str, int]:
-    """How many calls of each service are."""
+    """The number of calls under way, by service."""
     report = system.report()
     return report.calls if report else {}
 
 
-def test_a_mail_server_that_hangs_delays_no_charge_and_no_stop(
+def test_a_hanging_mail_server_delays_no_charge_and_no_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its mails wait in the database, and the next start sends them."""
-    monkeypatch.setattr("order_sagas.bridges.processor.processor.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("order_sagas.bridges.processor.shutdown.DRAIN_SECONDS", 0.1)
     hanging = HangingChannel()
     try:
         system = shop.start(hanging)

@@ -1,4 +1,4 @@
-"""One connection through the proxy: two pumps that copy bytes, with the faults of now."""
+"""One connection through the proxy: two pumps that copy bytes, with the present faults."""
 
 import asyncio
 import random

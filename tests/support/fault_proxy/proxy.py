@@ -62,7 +62,7 @@ class FaultProxy:
         self._choose(flowing=False)
 
     def heal(self) -> None:
-        """End all faults. Servers and clients whose other side is gone are told so, with RST."""
+        """End all faults. Connections of which one side is gone are reset (RST)."""
         self._choose(end_one_sided=True)
 
     def _choose(
@@ -122,7 +122,7 @@ class FaultProxy:
                 return
             try:
                 server = await self._connect()
-            except OSError:  # a server that is away refuses: so does its proxy
+            except OSError:  # the server refuses connections, so the proxy does too
                 reset(writer)
                 return
             link = Link((reader, writer), server, self._faults)

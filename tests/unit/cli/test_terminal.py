@@ -1,4 +1,4 @@
-"""What others wrote is shown on a terminal, and never obeyed; words stay whole at 80 columns."""
+"""Untrusted text on a terminal is shown with escapes; words stay whole at 80 columns."""
 
 import os
 import pty
@@ -155,3 +155,24 @@ def test_an_id_that_is_no_text_is_told_without_a_traceback(system, run) -> None:
 
     assert 1 == done.exit_code
     assert "Error: not UTF-8: a\\udcff\n" == done.stderr
+
+
+def test_names_of_messages_and_topics_stay_whole_at_80_columns(run, monkeypatch) -> None:
+    """They are what is copied into the next command."""
+    monkeypatch.setenv("COLUMNS", "80")
+    words = {word.rstrip(",") for word in run("messages").stdout.split()}
+
+    assert {"STOCK_RESERVATION_FAILED", "notification-events", "operator-commands"} <= words
+
+
+@pytest.mark.parametrize("args", ["--help", "status --json"])
+def test_a_closed_standard_output_is_no_traceback(system, args) -> None:
+    """As of a job whose output nobody wants."""
+    system.start()
+    closed = f"exec {sys.executable} -m order_sagas.system.cli.main {args} >&-"
+    done = subprocess.run(
+        ["sh", "-c", closed],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert "Traceback" not in done.stderr

@@ -115,6 +115,49 @@ def test_a_worker_without_its_database_leaves_the_group_until_it_is_back(
     assert 1 == worker.report().records
 
 
+def test_a_worker_leaves_its_group_also_if_it_is_being_given_more_shards(
+    worker: WorkerOnPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker that leaves in an outage of all gives its shards to the others."""
+    worker.owner.on_assigned(SHARDS - {3})
+
+    def away(*_: Any) -> Any:
+        raise StoreUnavailableError("the database is away, on purpose")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Store, "commit", away)
+        outage.setattr(Store, "claim_for_roles", away)
+        worker.read(an_order())
+        worker.base.advance(29)
+        first, asked = worker.consumer, worker.owner.on_assigned(frozenset({3}))
+        worker.base.advance(20)
+        left = not first.is_member
+    worker.base.advance(5)
+
+    assert left
+    assert asked.cancelled()
+    assert (False, True) == (first.is_member, worker.consumer.is_member)
+
+
+def test_a_worker_without_shards_stays_in_its_group_after_a_short_outage(
+    worker: WorkerOnPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits nothing that would tell that the outage is over."""
+    context = worker.processor.context
+
+    def away(*_: Any) -> Any:
+        raise StoreUnavailableError("the database is away, on purpose")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(type(context.store.deferred), "pauses", away)
+        worker.base.advance(2)
+    first = worker.consumer
+    worker.base.advance(60)
+
+    assert worker.consumer is first
+    assert 0.0 == context.outages.lasts("database", worker.clock.now())
+
+
 def test_a_worker_with_its_database_is_not_woken_to_look_at_it(worker: WorkerOnPorts) -> None:
     """An idle system sleeps."""
     worker.owner.on_assigned(SHARDS)

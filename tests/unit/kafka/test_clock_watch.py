@@ -3,20 +3,22 @@
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
+from tests.support.logged import captured_logs
 
 NOW = 1_700_000_000.0
+KEYS = ("timestamp", "level", "event")
+"""Keys of every log line."""
 
 
 def warnings(*acts: Any) -> list[dict[str, Any]]:
     """What is said of it."""
     watch = ClockWatch(lambda: NOW)
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         for act in acts:
             act(watch)
-    return [{key: line[key] for key in line if key not in ("event", "log_level")} for line in lines]
+    return [{key: line[key] for key in line if key not in KEYS} for line in lines]
 
 
 @pytest.mark.parametrize("written", [NOW - 86_400, NOW, NOW + 1.9])

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.kafka.consumer_listener import HELD, Extent
@@ -13,6 +12,7 @@ from order_sagas.bridges.storage.store import Store
 from order_sagas.bridges.storage.topic_ids import TopicIds
 from tests.support.embedded import BEGAN
 from tests.support.kafka_ports import PARTITIONS, WorkerOnPorts
+from tests.support.logged import captured_logs
 from tests.unit.kafka.test_bridge_on_ports import SHARD, SHARDS, an_order
 
 PLACE = ("order-events", SHARD)
@@ -45,7 +45,7 @@ def worker() -> WorkerOnPorts:
 def test_a_topic_that_was_created_again_is_not_read(worker: WorkerOnPorts) -> None:
     """Whatever its offsets are; no shard goes on, and it is said why."""
     worker.owner.on_extents(extents(end=1000, topic_id="second"))
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         positions = worker.owner.on_assigned(SHARDS).result(0)
     worker.read(an_order(3))
     report = worker.report()
@@ -90,7 +90,7 @@ def test_an_offset_that_another_worker_stored_meanwhile_is_no_fault(worker: Work
 def test_records_that_were_deleted_unread_are_passed_over_loudly(worker: WorkerOnPorts) -> None:
     """There is nothing else to do; reading goes on at the earliest record."""
     worker.owner.on_extents(extents(begin=7))
-    with capture_logs() as lines:
+    with captured_logs() as lines:
         positions = worker.owner.on_assigned(SHARDS).result(0)
     stored = worker.database.connection.execute(
         "SELECT DISTINCT position FROM offsets WHERE topic = ?", (PLACE[0],)

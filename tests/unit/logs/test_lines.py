@@ -1,4 +1,4 @@
-"""What is in a line, and what is kept out of it."""
+"""The content of a log line, and what is redacted."""
 
 import json
 from decimal import Decimal
@@ -82,8 +82,8 @@ def test_an_exception_is_written_with_its_traceback():
     assert "exc_info" not in line
 
 
-def test_what_json_has_no_form_for_is_written_as_text():
-    """Logging never fails for the sake of a value."""
+def test_values_that_json_lacks_are_written_as_text():
+    """Logging never fails because of a value."""
     assert {"a": "1.50", "b": "<class 'set'>"} == {
         key: value for key, value in a_line(a=Decimal("1.50"), b=set).items() if len(key) == 1
     }
@@ -115,8 +115,8 @@ def test_free_text_loses_card_numbers_and_addresses(written, kept):
     assert kept == a_line(reason=written)["reason"]
 
 
-def test_an_order_id_that_looks_like_an_address_stays_findable():
-    """Ids are never touched."""
+def test_an_order_id_that_looks_like_an_address_is_not_redacted():
+    """Ids are never changed."""
     assert "ann@shop.example.com" == a_line(order_id="ann@shop.example.com")["order_id"]
 
 
@@ -124,7 +124,7 @@ def test_an_order_id_that_looks_like_an_address_stays_findable():
     "key", ["reason", "why", "text", "note", "by", "code", "error", "caller", "said_by_anybody"]
 )
 def test_text_is_redacted_under_any_key(key):
-    """Also in lists and mappings, and under keys that nobody has thought of."""
+    """Also in lists and mappings, and under unknown keys."""
     text, clean = "4111 1111 1111 1111 of bob@example.com", "[card ending 1111] of [address]"
     line = a_line(**{key: text, "more": [{"a": (text,)}]})
 
@@ -132,7 +132,7 @@ def test_text_is_redacted_under_any_key(key):
 
 
 def test_long_text_is_redacted_in_linear_time():
-    """Hundreds of kilobytes of what could begin an address; it took minutes."""
+    """Hundreds of kilobytes that look like the start of an address; it used to take minutes."""
     text = "a" * 500_000 + " @" + "1" * 500_000 + " 1-" * 100_000
 
     assert text == redacted(text)

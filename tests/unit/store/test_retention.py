@@ -8,7 +8,7 @@ from order_sagas.actors.messages import OrderCompleted, OrderLine, OrderRolledBa
 from order_sagas.bridges.errors import LostShardError
 from order_sagas.bridges.intake.intake import Intake, Verdict
 from order_sagas.bridges.operations import PauseOperations
-from order_sagas.bridges.storage import order_retention as retention
+from order_sagas.bridges.storage import log_retention as retention
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.order_retention import CHUNK, Pruned, Round

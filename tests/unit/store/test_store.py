@@ -46,7 +46,7 @@ def test_a_commit_that_lost_its_shard_leaves_nothing_behind(store) -> None:
         store.commit(stale, 2.0)
 
     assert ({}, [], []) == (
-        store.numbers(["o-1"]), [*store.all_of(Payment)], store.read_log(0, 10),
+        store.orders.of(["o-1"]), [*store.all_of(Payment)], store.read_log(0, 10),
     )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ import attrs
 import pytest
 
 from order_sagas.actors.messages import OrderCreated
-from order_sagas.bridges.processor.observers import tracestate_of
-from order_sagas.bridges.processor.trace_headers import TraceHeaders, is_traceparent
+from order_sagas.bridges.processor.trace_headers import TraceHeaders
 from order_sagas.bridges.records.record import Headers
+from order_sagas.bridges.records.trace_context import is_traceparent, tracestate_of, with_trace
 from order_sagas.bridges.storage.headers import unpack
 from order_sagas.system.settings import Settings
 from order_sagas.system.telemetry.setup import telemetry_of
@@ -76,7 +76,7 @@ def test_a_saga_without_a_trace_has_records_without_one(system: EmbeddedSystem) 
 def test_a_malformed_traceparent_is_no_trace(header: str, valid: bool) -> None:
     """As the recommendation has it."""
     order = OrderCreated(order_id="o-1")
-    received = TraceHeaders().received(order, (("traceparent", header.encode()), STATE))
+    received = with_trace(order, (("traceparent", header.encode()), STATE))
 
     assert valid == is_traceparent(header.encode())
     assert (header if valid else "") == received.traceparent

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { el, heading, keyed, setText } from "./dom.js";
 import { exportButtons } from "./exports.js";
 import { fullMoment, moment, words } from "./format.js";
+import { statusLabel } from "./labels.js";
 import { sagaAddress } from "./links.js";
 import { live } from "./live.js";
 import { problemBox } from "./problem.js";
@@ -85,23 +86,30 @@ export function actionLog(main, { parameters }) {
 function actionRow(action, done) {
   const label = el("span", { class: "status" });
   const detail = el("p", { class: "why" });
+  const present = statusLabel("");
+  const status = el("span", { class: "muted" }, ", now ", present);
   const buttons = el("span", { class: "buttons" });
   const when = el("td", { class: "num", title: fullMoment(action.at) }, moment(action.at));
   const row = el("tr", {}, when,
     el("td", { "data-label": "Who" }, action.by, " ", el("span", { class: "muted" }, `(${action.via})`)),
     el("td", { class: action.step ? null : "verb" }, action.step ? `${action.action} ${action.step}` : action.action),
     el("td", {}, target(action)),
-    el("td", {}, label, detail, buttons),
+    el("td", {}, label, status, detail, buttons),
     el("td", { "data-label": "Reason" }, action.why));
   let shown = "";
   row.update = (now) => {
-    if (shown === now.outcome) return;
-    shown = now.outcome;
+    const state = `${now.outcome} ${now.status}`;
+    if (shown === state) return;
+    shown = state;
     label.dataset.kind = KINDS[now.outcome] ?? "idle";
     setText(label, now.outcome === "asked" ? "asked, not handled yet" : words(now.outcome));
     const second = now.approvedBy && `${now.outcome === "rejected" ? "rejected" : "approved"} by ${now.approvedBy}`;
     setText(detail, [second, now.detail].filter(Boolean).join(": "));
+    status.hidden = !(now.status && now.outcome === "done");
+    present.show(now.status ?? "");
     const open = now.outcome === "pending";
+    detail.hidden = !detail.textContent;
+    buttons.hidden = !open;
     buttons.replaceChildren(...(open ? [approvalButton("approve", now, done), approvalButton("reject", now, done)] : []));
   };
   return row;

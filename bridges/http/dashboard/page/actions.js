@@ -137,20 +137,20 @@ export function retryAllButton(tell) {
   return manyButton(SAGAS, "resume", RETRY_ALL, () => STUCK, "Retry all", "Retry all that need attention", tell);
 }
 
-/** A button for an action on a group of stuck sagas `{saga, step, code}`; `current()` returns it. */
+/** A button for an action on a group of stuck sagas; `current()` returns it. */
 export function groupButton(action, current, tell) {
-  const { saga, step, code } = current();
-  const label = `${SAGA[action].button} all of ${saga} in ${step}${code ? `, ${code}` : ""}`;
+  const { saga, step, code, cause } = current();
+  const label = `${SAGA[action].button} all of ${saga} in ${step}: ${cause}${code ? `, ${code}` : ""}`;
   return manyButton(SAGAS, action, SAGA[action], () => filterOf(current()), SAGA[action].button, label, tell);
 }
 
-/** The ids of the sagas of a group `{saga, step, code}`, at most a thousand. Throws Problem. */
+/** The ids of the sagas of a group `{saga, step, code, cause}`, at most 1000. Throws Problem. */
 export async function idsOfGroup(group) {
   return (await post(SAGAS.path, { action: "resume", filter: filterOf(group), dryRun: true })).sagaIds;
 }
 
 /** Of a group that is stuck in several steps, the first names them all. */
-const filterOf = ({ saga, step, code }) => ({ ...STUCK, saga, step: step.split(", ")[0], ...(code && { code }) });
+const filterOf = ({ saga, step, code, cause }) => ({ ...STUCK, saga, step: step.split(", ")[0], cause, ...(code && { code }) });
 
 /** A button that cancels a group of sagas that retry a step; `current()` returns it. */
 export function retryingButton(current, tell) {

@@ -46,7 +46,10 @@ export function attemptsOf(saga, story) {
       open.delete(`${entry.step}|false`);
     }
     for (const { step, undo: isUndo } of sentBy(entry)) {
-      if (!open.has(`${step}|${isUndo}`)) begin(step, isUndo, 1, entry.offset);
+      if (open.has(`${step}|${isUndo}`)) continue;
+      // The attempts of what an operator retries are counted on.
+      const last = found.findLast((each) => each.step === step && each.undo === isUndo);
+      begin(step, isUndo, last ? last.attempt + 1 : 1, entry.offset);
     }
     before = entry.offset;
   }

@@ -5,6 +5,8 @@ import { moment } from "./format.js";
 
 const HEIGHT = 150;
 const PEN = 1.5;
+/** Height of a scale where every value is zero: of a share, one percent. */
+const LOWEST = 0.01;
 
 /** Distances of the lines of a chart of whole numbers. */
 const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
@@ -44,7 +46,7 @@ export function chart(title, about, format, isCount = false) {
       padding: [8, 22, 0, 0],
       series: [{}, ...colors.map((stroke, i) => ({ stroke, width: PEN, dash: i ? [6, 3] : undefined, points: { show: false } }))],
       axes: [{ ...axis, size: 26, incrs: TIMES, values: (_, values) => values.map(clock) }, { ...axis, size: 62, ...(isCount && { incrs: COUNTS }), values: (_, values) => values.map(format) }],
-      scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-9) * 1.08] } },
+      scales: { y: { range: (_, low, high) => [0, (high || LOWEST) * 1.08] } },
     }, data, canvas);
   }
 
@@ -75,6 +77,10 @@ function seriesRow(name, format) {
     const most = known.reduce((a, b) => (b[0] > a[0] ? b : a));
     const least = Math.min(...known.map(([value]) => value));
     const last = values.at(-1) === null ? "not known now" : `${format(values.at(-1))} at the end`;
+    if (least === most[0]) {
+      setText(text, values.at(-1) === null ? `${last}; ${format(least)} before` : `always ${format(least)}`);
+      return;
+    }
     setText(text, `${last}; from ${format(least)} to ${format(most[0])}, at ${moment(new Date(most[1] * 1000).toISOString())}`);
   };
   return row;

@@ -6,9 +6,13 @@ import { count, many, words } from "./format.js";
 
 /** Targets in one request. */
 const PART = 25;
+/** Milliseconds between the first two looks for results; later ones are rarer. */
 const LOOK_EVERY = 1000;
-/** How often the results are looked for before the rest is left to the log. */
-const LOOKS = 20;
+const RARER = 1.2;
+const RAREST = 30_000;
+/** What became of a saga after an action on it, by its status. */
+const RESULTS = { COMPLETED: "completed", CANCELLED: "cancelled", NEEDS_ATTENTION: "still stuck", RUNNING: "under way", COMPENSATING: "being undone" };
+const UNDER_WAY = ["RUNNING", "COMPENSATING"];
 
 /**
  * Start an action on many targets. `send(part, request)` asks for one part; `name` says what is
@@ -39,7 +43,7 @@ async function run(line, { noun, targets, send, first, done }) {
     }
     const rest = left.length ? `, stopped before ${many(left.length, noun)}` : "";
     line.asked(request);
-    await results(line, { request, sent, pending, rest, noun });
+    await results(line, { request, sent, pending, rest, noun, done });
   } catch (problem) {
     line.tell(`${count(sent)} asked for; then: ${problem.title ?? ""} ${problem.detail ?? problem.message}`, null);
   }
@@ -47,20 +51,43 @@ async function run(line, { noun, targets, send, first, done }) {
   done();
 }
 
-async function results(line, { request, sent, pending, rest, noun }) {
+/** Tell the result of each until all are known, or the line is dismissed. */
+async function results(line, { request, sent, pending, rest, noun, done }) {
   if (!request) {
     line.tell(`nothing was left to do${rest}`, null);
     return;
   }
-  for (let look = 0; look < LOOKS; look += 1) {
-    const { outcomes } = await get(`operator-actions/requests/${request}`);
-    const open = outcomes.asked ?? 0;
-    const told = Object.entries(outcomes).map(([outcome, n]) => `${count(n)} ${outcome === "asked" ? "not handled yet" : words(outcome)}`);
-    const approval = pending ? "; another person has to approve what is pending" : "";
-    line.tell(`${many(sent, noun)}: ${told.join(", ")}${rest}${approval}`, open ? 1 - open / sent : null);
-    if (!open) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  let handled = false;
+  for (let pause = LOOK_EVERY; line.node.isConnected; pause = Math.min(pause * RARER, RAREST)) {
+    const found = await get(`operator-actions/requests/${request}`).catch((problem) => {
+      if (problem.status && problem.status !== 503) throw problem;
+      return null;  // the server is away
+    });
+    if (found) {
+      const open = found.outcomes.asked ?? 0;
+      const waits = UNDER_WAY.reduce((sum, status) => sum + (found.sagas[status] ?? 0), open);
+      const approval = pending ? "; another person has to approve what is pending" : "";
+      line.tell(`${many(sent, noun)}: ${told(found).join(", ")}${rest}${approval}`, waits ? 1 - waits / sent : null);
+      if (!open && !handled) done();
+      handled = !open;
+      if (!waits) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** `3 completed, 1 still stuck, 2 refused (no step is stuck)` */
+function told({ outcomes, refused, sagas }) {
+  const known = Object.values(sagas).reduce((sum, n) => sum + n, 0);
+  const others = { ...outcomes, done: (outcomes.done ?? 0) - known };
+  const why = Object.keys(refused).join("; ");
+  return [
+    ...Object.entries(sagas).map(([status, n]) => `${count(n)} ${RESULTS[status] ?? words(status)}`),
+    ...Object.entries(others).filter(([, n]) => n).map(([outcome, n]) => {
+      if (outcome === "refused") return `${count(n)} refused (${why})`;
+      return `${count(n)} ${outcome === "asked" ? "not handled yet" : words(outcome)}`;
+    }),
+  ];
 }
 
 /** The region is there while there is something in it. */
@@ -87,6 +114,7 @@ function jobLine(name) {
     /** Everything was asked for, or it was stopped. */
     asked(request) {
       stop.hidden = true;
+      close.hidden = false;
       link.hidden = !request;
       link.href = `#/actions?request=${request}`;
     },

@@ -7,10 +7,14 @@ import { ofOrder } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
 import { selection } from "./selection.js";
 
-/** Number of sagas that are shown one by one; of more, those that have a group are left to it. */
+/** Number of sagas that are shown one by one. */
 const SHOWN = 6;
+/** Number of sagas of one cause from which on they are shown as a group, and not one by one. */
+const GROUP = 3;
 
-const keyOf = ({ saga, step, code }) => JSON.stringify([saga, step, code]);
+const keyOf = ({ saga, step, code, cause }) => JSON.stringify([saga, step, code, cause]);
+/** A saga with a code is compensating already: what is stuck is an undo. */
+const placeOf = ({ step, code }) => (code ? `undo of ${step}` : step);
 
 /** Groups of these sagas and the sagas themselves, with actions on each and on the chosen. */
 export function attentionSection() {
@@ -43,11 +47,10 @@ export function attentionSection() {
       // Keeps the focus inside the row.
       bar.hidden = all < 2 && !bar.contains(document.activeElement);
       setText(number, all ? count(all) : "");
-      // A group of one is the row below.
-      const several = snapshot.groups.filter((group) => group.count > 1);
+      const several = snapshot.groups.filter((group) => group.count >= GROUP);
       shown.clear();
       for (const group of several) shown.set(keyOf(group), group);
-      const single = snapshot.needsAttention.filter((saga) => all <= SHOWN || !shown.has(keyOf(saga)));
+      const single = snapshot.needsAttention.filter((saga) => !shown.has(keyOf(saga)));
       more.hidden = all <= SHOWN;
       groups.hidden = !several.length;
       keyed(groups, several, keyOf, (group) => groupRow(group, tell, chosen));
@@ -64,17 +67,15 @@ function groupRow(group, tell, chosen) {
   const since = el("p", { class: "why" });
   const current = () => now;
   const oneStep = !group.step.includes(", ");
-  const place = group.code ? `the undo of ${group.step}` : group.step;
   const code = group.code && { code: group.code };
-  const query = new URLSearchParams({ saga: "NEEDS_ATTENTION", definition: group.saga, step: group.step.split(", ")[0], ...code });
+  const query = new URLSearchParams({ saga: "NEEDS_ATTENTION", definition: group.saga, step: group.step.split(", ")[0], cause: group.cause, ...code });
   const row = el(
     "li",
     { class: "row" },
-    chosen.box(keyOf(group), `Choose all of ${group.saga} in ${place}${group.code ? `, ${words(group.code)}` : ""}`),
+    chosen.box(keyOf(group), `Choose all of ${group.saga}, ${placeOf(group)}: ${group.cause}${group.code ? `, ${words(group.code)}` : ""}`),
     el("div", { class: "grow" }, el("p", {}, name, text), since),
     el("span", { class: "buttons" },
       ...(oneStep ? ["retry", "skip"] : ["resume"]).map((action) => groupButton(action, current, tell)),
-      // A saga with a code is compensating already.
       group.code ? null : groupButton("cancel", current, tell)),
   );
   const link = el("a", { href: `#/orders?${query}` }, "Show them");
@@ -83,8 +84,8 @@ function groupRow(group, tell, chosen) {
   row.update = (changed) => {
     now = changed;
     setText(name, `${count(now.count)} ×`);
-    setText(text, ` ${now.saga}: stuck in ${place}`);
-    setText(told, `${now.code ? `${words(now.code)}, ` : ""}the oldest begun ${moment(now.oldest)}`);
+    setText(text, ` ${placeOf(now)}: ${now.cause}, since ${moment(now.since)}`);
+    setText(told, `${now.saga}${now.code ? `, compensated because: ${words(now.code)}` : ""}.`);
   };
   return row;
 }
@@ -93,6 +94,7 @@ function attentionRow(saga, chosen) {
   const buttons = el("span", { class: "buttons" });
   const stuckIn = el("span");
   const stuckAt = el("strong");
+  const cause = el("span");
   const since = el("span", { class: "muted num" });
   const why = el("p", { class: "why" });
   let shown = null;
@@ -101,15 +103,16 @@ function attentionRow(saga, chosen) {
     { class: "row" },
     chosen.box(saga.sagaId, `Choose ${saga.orderId}`),
     el("div", { class: "grow" },
-      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, " ", since),
+      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, cause, " ", since),
       why),
     buttons,
   );
   row.update = (now) => {
-    setText(stuckIn, now.code ? "stuck in the undo of" : "stuck in");
-    setText(stuckAt, now.step);
+    setText(stuckIn, "stuck in");
+    setText(stuckAt, placeOf(now));
+    setText(cause, now.cause ? `: ${now.cause},` : ",");
     setText(since, `begun ${moment(now.startedAt)}`);
-    setText(why, now.reason ? `${words(now.code)}: ${now.reason}` : now.saga);
+    setText(why, now.reason ? `Compensated because: ${words(now.code)}: ${now.reason}` : now.saga);
     if (shown === now.step) return;
     shown = now.step;
     const several = now.step.includes(", ");

@@ -21,7 +21,7 @@ export function lettersSection() {
   const number = el("span", { class: "badge num" });
   let found = [];
   let shown = "";
-  const poll = polled("dead-letters/groups", {}, EVERY, ({ data }) => groups.show(data?.groups ?? [], found.length > FEW ? 1 : 2));
+  const poll = polled("dead-letters/groups", {}, EVERY, ({ data }) => groups.show(data?.groups ?? [], found.length > FEW ? 1 : Infinity));
   return {
     node: section("letters", ["Dead letters", number], groups.nodes[0], none, groups.nodes[1], list, more),
     stop: poll.stop,

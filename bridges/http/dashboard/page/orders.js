@@ -185,7 +185,8 @@ function listRow(chosen, { ofSagas, hasOrders }) {
     const at = now.createdAt ?? now.startedAt;
     label.show(IN_FLIGHT.includes(now.sagaStatus) ? now.sagaStatus : now.status);
     setText(saga, `${now.saga} ${now.version}`);
-    setText(waits, now.step || now.reason || "");
+    const place = now.step && now.code && ofSagas ? `undo of ${now.step}` : now.step;
+    setText(waits, (now.cause ? `${place}: ${now.cause}` : place) || now.reason || "");
     setText(customer, now.customerId ?? "");
     customer.title = now.customerId ?? "";
     setText(amount, now.amountText ?? "");

@@ -9,6 +9,7 @@ import { makeFigures } from "./figures.js";
 import * as letters from "./letters.js";
 import { live } from "./live.js";
 import { attentionSection } from "./needs-attention.js";
+import { earlySection } from "./early-replies.js";
 import { lettersSection } from "./open-letters.js";
 import { approvalsSection } from "./approvals.js";
 import { pausedSection } from "./paused.js";
@@ -29,13 +30,14 @@ export function overview(main) {
   const paused = pausedSection();
   const retrying = retryingSection();
   const approvals = approvalsSection();
+  const early = earlySection();
   main.replaceChildren(
     el("div", { class: "title" }, heading(1, "Overview"), figures.since),
     figures.node,
     el(
       "div",
       { class: "columns" },
-      el("div", {}, paused.node, approvals.node, attention.node, retrying.node, dead.node),
+      el("div", {}, paused.node, approvals.node, attention.node, retrying.node, dead.node, early.node),
       el("div", {}, steps.node, orders.node, deadlines.node),
     ),
   );
@@ -56,7 +58,7 @@ export function overview(main) {
   const stop = everySecond(() => deadlines.tick());
   return () => {
     stop();
-    for (const each of [kept, retrying, approvals, dead]) each.stop();
+    for (const each of [kept, retrying, approvals, dead, early]) each.stop();
     live.removeEventListener("snapshot", show);
     letters.changed.removeEventListener("change", showLetters);
   };

@@ -30,18 +30,19 @@ export function retryingSection() {
 
 function groupRow(group, tell) {
   let now = group;
-  const text = el("p");
+  const number = el("strong");
+  const text = el("span");
   const since = el("p", { class: "why" });
   const row = el("li", { class: "row" },
-    el("div", { class: "grow" }, text, since),
+    el("div", { class: "grow" }, el("p", {}, number, text), since),
     // A compensation cannot be cancelled.
     el("span", { class: "buttons" }, group.undo ? null : retryingButton(() => now, tell)));
   row.update = (changed) => {
     now = changed;
-    const place = now.undo ? `the undo of ${now.step}` : now.step;
-    setText(text, `${count(now.count)} × ${now.saga}: retrying ${place}, attempt ${now.attempt}`);
+    setText(number, `${count(now.count)} ×`);
+    setText(text, ` ${now.undo ? "undo of " : ""}${now.step}: ${now.cause}, attempt ${now.attempt}`);
     const next = now.nextAt ? `, next at ${moment(now.nextAt)}` : "";
-    setText(since, `${now.cause}${next}, the oldest begun ${moment(now.oldest)}`);
+    setText(since, `${now.saga}${next}, the oldest begun ${moment(now.oldest)}`);
   };
   return row;
 }

@@ -5,12 +5,14 @@ import { el } from "./dom.js";
 const FIELDS = [
   ["definition", "Saga", "place-order"],
   ["customer", "Customer"], ["sku", "SKU"], ["amountFrom", "Amount from", "EUR 10.00"], ["amountTo", "Amount to", "EUR 99.50"],
-  ["code", "Failure code"], ["reason", "Reason has"], ["step", "Waits for step"], ["version", "Definition version"],
+  ["code", "Failure code"], ["reason", "Reason has"], ["step", "Waits for step"], ["cause", "Stuck because"], ["version", "Definition version"],
   ["startedFrom", "Begun from", "2026-11-27"], ["startedTo", "Begun before", "2026-11-28"],
   ["endedFrom", "Ended from"], ["endedTo", "Ended before"],
 ];
 /** Fields of the order of a saga. */
 const OF_ORDERS = ["customer", "sku", "amountFrom", "amountTo"];
+
+const OF_SAGAS = ["definition", "cause"];
 
 /** Parameters of the list that have a place of their own. */
 const OTHERS = ["saga", "status", "prefix", "after"];
@@ -23,7 +25,7 @@ export function searched(parameters) {
 /** A form of the fields, open if one has a value; `search(fields)` is called when it is sent. */
 export function searchForm(parameters, { ofSagas, hasOrders }, search) {
   const given = searched(parameters);
-  const fields = FIELDS.filter(([name]) => (ofSagas || name !== "definition") && (hasOrders || !OF_ORDERS.includes(name)));
+  const fields = FIELDS.filter(([name]) => (ofSagas || !OF_SAGAS.includes(name)) && (hasOrders || !OF_ORDERS.includes(name)));
   const form = el("form", { class: "search", role: "search", "aria-label": "Search", onsubmit(event) {
     event.preventDefault();
     search(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));

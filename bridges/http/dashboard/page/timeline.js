@@ -8,6 +8,7 @@ import { now } from "./live.js";
 /** Shortest and longest part that is shown, in seconds. */
 const SHORTEST = 20e-6;
 const TICKS = 5;
+const ZOOM_SPEED = 0.01;
 /** Share of the axis up to which a tick has space for its label. */
 const WIDEST = 0.92;
 const NICE = [
@@ -29,13 +30,28 @@ export function timelineSection() {
       el("span", { class: "buttons", role: "group", "aria-label": "Part of the timeline" },
         control("◀", "Earlier", () => move(-0.5)), control("▶", "Later", () => move(0.5)),
         control("−", "Zoom out", () => zoom(2.5)), control("+", "Zoom in", () => zoom(0.4)),
-        control("Whole", "Whole saga", () => { view = null; }))),
+        control("Whole", "Whole saga", () => reset()))),
+    el("p", { class: "hint" }, "Ctrl and the wheel zoom too, and so do the keys + and − in the table; 0 shows the whole saga, ← and → move."),
     el("table", { class: "attempts", "aria-label": "Attempts" },
       el("thead", {}, el("tr", {},
         el("th", { scope: "col" }, "Attempt"), el("th", { scope: "col" }, "Result"),
         el("th", { scope: "col", class: "lane-head" }, el("span", { class: "hidden" }, "When"), axis),
         el("th", { scope: "col", class: "end" }, "Began"), el("th", { scope: "col", class: "end" }, "Took"))),
       rows));
+  // A pinch on a touchpad comes as a wheel with Ctrl; without Ctrl, the wheel scrolls the page.
+  node.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    const { left, width } = axis.getBoundingClientRect();
+    zoom(Math.exp(Math.max(-100, Math.min(100, event.deltaY)) * ZOOM_SPEED), Math.min(Math.max((event.clientX - left) / width, 0), 1));
+    draw();
+  }, { passive: false });
+  node.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+    event.preventDefault();
+    KEYS[event.key]();
+    draw();
+  });
   let saga = null;
   let attempts = [];
   /** The part that is shown, `[from, to]` in seconds since the start; null for the whole. */
@@ -49,11 +65,16 @@ export function timelineSection() {
     return [0, Math.max(end * 1.02, SHORTEST)];
   };
   const shown = () => view ?? whole();
-  function zoom(factor) {
+  const reset = () => { view = null; };
+  const KEYS = {
+    "+": () => zoom(0.4), "=": () => zoom(0.4), "-": () => zoom(2.5), 0: reset,
+    ArrowLeft: () => move(-0.5), ArrowRight: () => move(0.5),
+  };
+  /** Show a part that is longer by a factor; what is at this share of the axis stays there. */
+  function zoom(factor, share = 0.5) {
     const [from, to] = shown();
-    const middle = (from + to) / 2;
     const length = Math.max(SHORTEST, (to - from) * factor);
-    limit(middle - length / 2, length);
+    limit(from + (to - from - length) * share, length);
   }
   function move(share) {
     const [from, to] = shown();
