@@ -16,7 +16,7 @@ from tests.support.waiting import TIMEOUT, wait_until
 
 
 def registry() -> CollectorRegistry:
-    """One counter."""
+    """A registry with one counter."""
     found = CollectorRegistry()
     Counter("orders", "Orders.", registry=found)
     return found
@@ -31,7 +31,7 @@ def server() -> Iterator[MetricsServer]:
 
 @pytest.fixture
 def guarded() -> Iterator[MetricsServer]:
-    """A server that knows one token."""
+    """A server with one token."""
     server = MetricsServer("127.0.0.1", 0, registry(), "os_read".__eq__)
     yield from serving(server)
 
@@ -54,10 +54,10 @@ def scrape(server: MetricsServer, **headers: str) -> tuple[int, str]:
     return answer.status, answer.read().decode()
 
 
-def test_connections_that_ask_nothing_take_few_threads(
+def test_idle_connections_take_few_threads(
     server: MetricsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many that send one byte; a scrape beside them is answered."""
+    """Many connections send one byte; a scrape is answered meanwhile."""
     monkeypatch.setattr(metrics_server._Handler, "timeout", 2 * TIMEOUT)  # only the limit cuts them
     before = threading.active_count()
     with ExitStack() as opened:
@@ -72,14 +72,14 @@ def test_connections_that_ask_nothing_take_few_threads(
     assert (200, True) == (status, "orders_total 0.0" in text)
 
 
-def test_a_page_of_another_name_reads_nothing(server: MetricsServer) -> None:
-    """A browser on this machine would fetch it for any page whose name leads here."""
+def test_a_request_with_another_host_name_is_refused(server: MetricsServer) -> None:
+    """A browser on this machine would send one for a page whose name resolves to this address."""
     assert 403 == scrape(server, Host="shop.example")[0]
     assert 200 == scrape(server, Host=f"localhost:{server.server_port}")[0]
 
 
-def test_with_tokens_one_is_needed(guarded: MetricsServer) -> None:
-    """Whatever name is asked for."""
+def test_with_tokens_a_scrape_needs_one(guarded: MetricsServer) -> None:
+    """With any host name."""
     wrong = scrape(guarded, Authorization="Bearer os_wrong")[0]
     right = scrape(guarded, Authorization="Bearer os_read", Host="worker.example")[0]
 
