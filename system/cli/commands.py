@@ -45,7 +45,7 @@ SECTIONS = {
             "error.",
         ),
         "stop": Listed(
-            "status:stop_command",
+            "stop:stop_command",
             "Stop the system that runs on this database, as Ctrl-C would: current batches are "
             "finished.",
         ),
