@@ -48,7 +48,7 @@ class EntityTableError(StoreError):
 
 
 class ChangedSagaError(StoreError):
-    """A saga definition changed without a new version. The error says what differs."""
+    """A saga definition changed without a new version, or is missing. The error says which."""
 
 
 class ReplacedDatabaseError(StoreError):
@@ -67,4 +67,4 @@ class StoreUnavailableError(StoreError, ConnectionError):
 
 
 class ConflictError(StoreUnavailableError):
-    """Another transaction was quicker; nothing is stored, and the same call may be repeated now."""
+    """Another transaction was faster; nothing is stored, and the same call may be repeated now."""

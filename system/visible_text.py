@@ -1,4 +1,4 @@
-"""Text of others for a terminal: control characters are shown as escapes, never obeyed."""
+"""Untrusted text for a terminal: control characters are shown as escapes, not executed."""
 
 import re
 

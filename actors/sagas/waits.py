@@ -1,4 +1,4 @@
-"""Rows that are more than a command: conditions, delays, waits, items, questions for an outcome."""
+"""Rows that are more than a command: conditions, delays, waits, items, queries of an outcome."""
 
 from typing import Any
 
@@ -52,7 +52,8 @@ class Waits(Forward):
 
     def begin_wait(self, i: int, step: Step[Any, Any]) -> None:
         """Begin a `Delay` or a `Wait`: nothing is sent."""
-        self.note("saga.waiting", step=step.name, within=step.within)
+        length = {"wait" if step.kind == "delay" else "within": step.within}
+        self.note("saga.waiting", step=step.name, **length)
         self.wait_on(i, step, StepState(SENT, 0, self.now))
 
     def wait_on(self, i: int, step: Step[Any, Any], state: StepState) -> None:
@@ -128,7 +129,7 @@ class Waits(Forward):
         self.wakes.append(Timer(deadline, i, state.attempt))
 
     def never_arrived(self, i: int, state: StepState) -> None:
-        """Send the command of step `i` again, because the participant has never had it."""
+        """Send the command of step `i` again, because the participant never received it."""
         step = self.rows[i]
         wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
         if wait is None:

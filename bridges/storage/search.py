@@ -1,10 +1,10 @@
-"""Finds orders and sagas by what is stored about them, the newest first.
+"""Finds orders and sagas by stored values, the newest first.
 
-If an index says that few rows meet one of the conditions, only these are looked at, and the answer
-is complete. Otherwise the history is searched in windows, from the newest one on: what many rows
-meet is found soon. The windows of a SKU are only of the blocks that may have it
-(`storage.keywords`). After BUDGET seconds no further window is begun. The next search goes on
-below, so a search may find nothing and still not be over; `Found.after` says so.
+If an index shows that few rows meet one of the conditions, only these are read, and the answer is
+complete. Otherwise the history is searched in windows, from the newest one on: a condition that
+many rows meet is found soon. The windows of a SKU are only of the blocks that may have it
+(`storage.keywords`). After BUDGET seconds no further window is begun. The next search continues
+below, so a search may find nothing and still be incomplete; `Found.after` says so.
 """
 
 import time
@@ -32,7 +32,7 @@ from order_sagas.bridges.storage.search_conditions import Search as Search
 WINDOW = 25_000
 """Size of a window, in numbers of orders."""
 FEW = 20_000
-"""Maximum number of rows that an index finds and a search looks at, wherever they are."""
+"""Maximum number of rows that an index finds and a search reads anywhere in the history."""
 BUDGET = 0.15
 """Seconds after which a search begins no further window."""
 DISORDER = 86_400.0
@@ -44,7 +44,9 @@ Row = dict[str, Any]
 
 @attrs.frozen
 class Found:
-    """Rows, the newest first. `after` is where the next search goes on; None if this was the last.
+    """Rows, the newest first.
+
+    `after` is where the next search continues; None if this was the last.
 
     `back_to` is the time of the oldest row in the windows that were looked at, in seconds since the
     Unix epoch; None if an index found all.
@@ -135,9 +137,9 @@ def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
 
 @attrs.frozen
 class _Table:
-    """What is searched, and what its indexes find.
+    """What is searched.
 
-    Of each index the query of the numbers, and whether it is for a range of values.
+    For each index: the query of the numbers, and whether it is for a range of values.
     """
 
     no: sa.ColumnElement[int]
@@ -154,7 +156,7 @@ class _Numbers:
 
     found: list[int]
     lowest: int | None = None
-    """Below it, nothing was looked at; None if all was."""
+    """Below it, nothing was searched; None if everything was."""
     back_to: float | None = None
 
     def after(self, limit: int) -> int | None:

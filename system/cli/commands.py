@@ -194,7 +194,10 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands; click cuts their sentences at the end of the line."""
         names = self.list_commands(ctx)
-        rows = [(name, self.commands[name].get_short_help_str(limit=200)) for name in names]
+        known: Any = self.commands
+        if not isinstance(known, CommandsByName):
+            known = CommandsByName(known)
+        rows = [(name, known.line_of(name)) for name in names]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

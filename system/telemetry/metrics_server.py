@@ -71,7 +71,7 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away, or was cut."""
+        """Ignore a client that disconnected, or was disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -53,7 +53,7 @@ _STYLES = {
 def render_text(timeline: Timeline, console: Console) -> None:
     """Print every saga of the order: one line per transition, then a bar per step duration."""
     for saga in timeline.sagas:
-        console.print(Rule(_title(timeline.order_id, saga), align="left", style="dim"))
+        console.print(Rule(_title(saga), align="left", style="dim"))
         console.print(_subtitle(saga))
         console.print()
         console.print(_table(saga.transitions, console.width))
@@ -66,10 +66,10 @@ def render_text(timeline: Timeline, console: Console) -> None:
         console.print(_table(timeline.others, console.width))
 
 
-def _title(order_id: str, saga: SagaTimeline) -> Text:
+def _title(saga: SagaTimeline) -> Text:
     version = f" v{saga.version}" if saga.version is not None else ""
     return Text.assemble(
-        ("Order ", "dim"), (order_id, "bold"), ("  ", ""), f"{saga.saga}{version}", "  ",
+        ("Order ", "dim"), (saga.order_id, "bold"), ("  ", ""), f"{saga.saga}{version}", "  ",
         (saga.outcome, _STYLES[saga.outcome]), f" {'after' if saga.whole else 'in the last'} "
         f"{duration(saga.duration)}",
     )  # fmt: skip
@@ -93,7 +93,7 @@ def _table(transitions: tuple[Transition, ...], width: int) -> Table:
     table.add_column(overflow="fold", style="dim", justify="right", ratio=1)
     for transition in transitions:
         mark, style = _MARKS.get(transition.event, ("•", ""))
-        said = _said(transition, style)
+        said = _description(transition, style)
         cause = Text(f"⟵ {transition.cause}" if transition.cause else "", "dim")
         if width < WIDE:
             said, cause = Text.assemble(said, "  ", cause), Text()
@@ -102,7 +102,7 @@ def _table(transitions: tuple[Transition, ...], width: int) -> Table:
     return table
 
 
-def _said(transition: Transition, style: str) -> Text:
+def _description(transition: Transition, style: str) -> Text:
     attempt = transition.attempt or 1
     text = Text(phrase(transition), style)
     if attempt > 1 or transition.event.endswith(("timed_out", "retried")):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 
 def test_the_same_seed_gives_the_same_counts(tmp_path):
-    """Although the timers of the silent services fire whenever they do."""
+    """Although the timers of the silent services fire at varying times."""
     counts = []
     for name, seed in (("one", 7), ("two", 7), ("three", 8)):
         (tmp_path / name).mkdir()
@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_counts(tmp_path):
 
 
 def test_a_demo_in_a_pipe_is_plain_text_and_its_suggestions_work(tmp_path):
-    """Each of them is run as it stands, from the directory where the demo was run."""
+    """Each suggestion is run unchanged, from the directory where the demo was run."""
     env = environment(tmp_path)
     shown = subprocess.run(
         [*COMMAND, "demo", "--orders", "200"],
@@ -55,7 +55,7 @@ def test_a_demo_in_a_pipe_is_plain_text_and_its_suggestions_work(tmp_path):
 
 
 def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    """A directory of the user's own is not emptied for it."""
+    """A directory of the user is not emptied."""
     env = environment(tmp_path)
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -69,8 +69,8 @@ def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path):
     assert "all my work" == (mine / "thesis.txt").read_text()
 
 
-def test_a_demo_with_http_stays_up_with_troubles_to_play_with(tmp_path):
-    """All that it suggests can be run, and puts the troubles right; Ctrl-C ends it."""
+def test_a_demo_with_http_keeps_running_with_faults_to_resolve(tmp_path):
+    """Its suggestions can be run, and resolve the faults; Ctrl-C ends it."""
     env = environment(tmp_path)
     folder, port = tmp_path / "demo", free_port()
     database = f"sqlite:///{folder / 'orders.db'}"
@@ -115,8 +115,8 @@ def test_a_demo_with_http_stays_up_with_troubles_to_play_with(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["8080", "localhost:port", ":80"])
-def test_a_wrong_address_of_a_demo_is_told_at_once(tmp_path, address):
-    """Before the thousand orders."""
+def test_an_invalid_address_of_a_demo_is_refused_first(tmp_path, address):
+    """Before the thousand orders are handled."""
     shown = order_sagas(
         "demo", "--keep", tmp_path / "demo", "--http", address, env=environment(tmp_path)
     )

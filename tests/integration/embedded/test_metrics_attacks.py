@@ -15,7 +15,7 @@ from tests.support.waiting import TIMEOUT
 
 
 def registry() -> CollectorRegistry:
-    """One counter."""
+    """A registry with one counter."""
     found = CollectorRegistry()
     Counter("orders", "Orders.", registry=found)
     return found
@@ -30,7 +30,7 @@ def server() -> Iterator[MetricsServer]:
 
 @pytest.fixture
 def guarded() -> Iterator[MetricsServer]:
-    """A server that knows one token."""
+    """A server with one token."""
     server = MetricsServer("127.0.0.1", 0, registry(), "os_read".__eq__)
     yield from serving(server)
 
@@ -53,8 +53,8 @@ def scrape(server: MetricsServer, **headers: str) -> tuple[int, str]:
     return answer.status, answer.read().decode()
 
 
-def test_connections_that_ask_nothing_take_few_threads(server: MetricsServer) -> None:
-    """A thousand that send one byte; a scrape beside them is answered."""
+def test_idle_connections_take_few_threads(server: MetricsServer) -> None:
+    """A thousand connections send one byte; a scrape is answered meanwhile."""
     before = threading.active_count()
     with ExitStack() as opened:
         for _ in range(200):
@@ -68,14 +68,14 @@ def test_connections_that_ask_nothing_take_few_threads(server: MetricsServer) ->
     assert threads <= MOST + 8  # some that were cut may still be about to end
 
 
-def test_a_page_of_another_name_reads_nothing(server: MetricsServer) -> None:
-    """A browser on this machine would fetch it for any page whose name leads here."""
+def test_a_request_with_another_host_name_is_refused(server: MetricsServer) -> None:
+    """A browser on this machine would send one for a page whose name resolves to this address."""
     assert 403 == scrape(server, Host="shop.example")[0]
     assert 200 == scrape(server, Host=f"localhost:{server.server_port}")[0]
 
 
-def test_with_tokens_one_is_needed(guarded: MetricsServer) -> None:
-    """Whatever name is asked for."""
+def test_with_tokens_a_scrape_needs_one(guarded: MetricsServer) -> None:
+    """With any host name."""
     wrong = scrape(guarded, Authorization="Bearer os_wrong")[0]
     right = scrape(guarded, Authorization="Bearer os_read", Host="worker.example")[0]
 

@@ -1,4 +1,4 @@
-"""Commands on an app of one's own: rentals, which has no orders."""
+"""Commands on another app: rentals, which has no orders."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from order_sagas import App, Message, Saga, Step
 from order_sagas.bridges.storage.queries import reading, saga_outcomes
 from order_sagas.system.cli.main import main
+from order_sagas.system.cli.start import first_start
 from tests.support.embedded import EmbeddedSystem
 from tests.support.rentals import APP
-from tests.support.rentals.messages import KeysHandedOver
-from tests.support.rentals.services import Deposit, RentedCar
+from tests.support.rentals.messages import KeysHandedOver, ReserveCar
+from tests.support.rentals.services import Cars, Deposit, RentedCar
+
+
+class Order(Message):
+    """A start with a field that has to be given."""
+
+    car: str
+
 
 VAN = '{"orderId": "r-1", "car": "van", "deposit": 500}'
 LONG = '{"orderId": "r-9", "car": "van", "days": 90}'
@@ -42,6 +51,25 @@ def run(*args: object, stdin: str | None = None) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def test_the_banner_tells_a_command_that_can_work() -> None:
+    """A start with a field that is required cannot be guessed, so its fields are shown."""
+    started = first_start(APP)
+    row = Step[Order]("sign", to=Cars, do=ReserveCar, needs_no_undo=True)
+    needs_more = App(sagas=[Saga("rent", 1, Order, [row])], services=APP.services)
+
+    assert started.endswith("""sagas start rent-car --data '{"orderId": "1"}' --wait""")
+    assert first_start(needs_more).endswith("messages ORDER")
+
+
+def test_the_id_of_a_saga_stands_for_its_order(rentals: EmbeddedSystem) -> None:
+    """It is what `sagas start` prints."""
+    run("sagas", "start", "rent-car", "--data", VAN)
+    rentals.start()
+
+    assert run("show", "r-1").stdout == run("show", "rent-car/r-1").stdout
+    assert "Error: there is no order rent-van/r-1\n" == run("show", "rent-van/r-1").stderr
 
 
 # --- sagas start ---------------------------------------------------------------------------------
@@ -138,7 +166,7 @@ def test_a_start_that_is_wrong_is_refused(rentals: EmbeddedSystem, data: str, pr
         (("--status", "running", "start", "x"), "give the options after `start`"),
     ],
 )
-def test_a_command_that_is_wrong_says_how_it_is_right(
+def test_wrong_usage_says_what_is_accepted(
     rentals: EmbeddedSystem, args: tuple[str, ...], problem: str
 ) -> None:
     """With the exit code of wrong usage."""
@@ -158,7 +186,7 @@ def test_sagas_still_lists(rentals: EmbeddedSystem) -> None:
 
 
 def test_start_waits_for_the_end(rentals: EmbeddedSystem) -> None:
-    """And tells the outcomes; a saga that ended before is told at once."""
+    """Outcomes are printed; at once for a saga that ended before."""
     run("sagas", "start", "rent-car", "--data", VAN)
     rentals.start()
     rentals.put(KeysHandedOver(order_id="r-1"))
@@ -249,7 +277,7 @@ def test_a_signal_that_is_wrong_is_refused(
 
 
 def test_a_saga_that_has_ended_takes_no_signal(rentals: EmbeddedSystem) -> None:
-    """Said at once."""
+    """The command says so at once."""
     run("sagas", "start", "rent-car", "--data", LONG)
     rentals.start()
     run("signal", "rent-car/r-9", "RENTAL_REJECTED")
@@ -357,7 +385,7 @@ def test_an_operator_need_not_name_the_only_saga(rentals: EmbeddedSystem) -> Non
 
 
 def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
-    """By their names; others are refused with those there are."""
+    """By their names; others are refused with the known ones."""
     done = run("pause", "cars", "--why", "stocktaking")
     refused = run("pause", "payments", "--why", "stocktaking")
     run("sagas", "start", "rent-car", "--data", VAN)
@@ -372,7 +400,7 @@ def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
     assert len(rentals.told("r-1")) > waits[1]
 
 
-def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
+def test_audit_checks_the_rules_of_all_sagas(
     rentals: EmbeddedSystem,
 ) -> None:
     """Those of orders, money and goods are left out."""
@@ -388,10 +416,10 @@ def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
     assert 1 == checks["undone whole"]
 
 
-def test_what_own_services_store_is_pruned_and_archived_with_the_saga(
+def test_entities_of_the_app_are_pruned_and_archived_with_the_saga(
     rentals: EmbeddedSystem, tmp_path: Path
 ) -> None:
-    """But not while something is owed."""
+    """But not while a call is pending."""
     for order_id in ("r-1", "r-2"):
         run("sagas", "start", "rent-car", "--data", VAN.replace("r-1", order_id))
     rentals.start()

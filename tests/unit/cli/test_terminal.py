@@ -1,4 +1,4 @@
-"""What others wrote is shown on a terminal, and never obeyed; words stay whole at 80 columns."""
+"""Untrusted text on a terminal is shown with escapes; words stay whole at 80 columns."""
 
 import os
 import pty

@@ -20,7 +20,11 @@ from order_sagas.system.supervision.control_socket import (
     bind_control_socket,
 )
 from order_sagas.system.supervision.messages import AskStatus, Status, WorkerStatus
-from order_sagas.system.supervision.run_registry import own_run, remove_card, write_card
+from order_sagas.system.supervision.run_registry import (
+    own_run,
+    remove_registration,
+    write_registration,
+)
 from tests.support.waiting import TIMEOUT
 
 STATUS = Status([WorkerStatus(0, 7, 1, "starting")], "worker 0: it was killed (SIGKILL)")
@@ -50,10 +54,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with own_run(settings) as run:
         listener, place = bind_control_socket(run)
         control = ControlSocket(listener, lambda: STATUS, stops.release)
-        write_card(run, settings, place)
+        write_registration(run, settings, place)
         yield Server(settings, place, stops)
         control.close()
-        remove_card(run)
+        remove_registration(run)
 
 
 def answers(server: Server) -> list[Status]:
