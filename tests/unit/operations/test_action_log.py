@@ -2,6 +2,7 @@
 
 import sqlite3
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -172,7 +173,7 @@ def test_the_statuses_of_very_many_sagas_are_read(system):
     """More than a statement may have parameters: a request on many may have as many targets."""
     many = [f"place-order/{number}" for number in range(2000)]
     with reading(system.settings.database) as db:
-        raw = db.connection.driver_connection
+        raw: Any = db.connection.driver_connection
         raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1999)
         found = saga_statuses(db, [*many, "place-order/A", *many, "place-order/B"])
 
