@@ -47,7 +47,8 @@ _remembered = functools.lru_cache(maxsize=1024)(_redacted)
 
 def without_cards(text: str) -> str:
     """Return the text with each card number replaced by its last four digits."""
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     found = _WRITTEN_CARD.search(text)
     while found:
         if (masked := _masked(found)) != found[0]:

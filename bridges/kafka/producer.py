@@ -232,7 +232,7 @@ class TopicWriter:
                 raise NotAcknowledgedError(str(unreachable)) from error
             if answers == self._answers:
                 raise NotAcknowledgedError(
-                    f"Kafka did not say in time which partitions {topic} has."
+                    f"Kafka did not return the partitions of {topic} in time."
                 ) from error
             raise TopicMissingError(
                 f"Kafka has no topic {topic}; `topics create` creates missing topics"

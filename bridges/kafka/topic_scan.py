@@ -189,7 +189,7 @@ def _offsets(
     lacking = sorted({place.topic for place in places if place not in found})
     if lacking:
         raise KafkaRefusedError(
-            f"Kafka tells no offsets of {', '.join(lacking)}: it may be that "
+            f"Kafka returned no offsets of {', '.join(lacking)}: it may be that "
             "this login may not read it"
         )
     return found

@@ -2,10 +2,11 @@
 
 import pytest
 
-from order_sagas.bridges.http.config import HttpOptions
 from order_sagas.bridges.http.problems import Problem
 from order_sagas.bridges.http.server.authentication import ANONYMOUS, Access
 from order_sagas.bridges.http.server.client_network import network_of
+from order_sagas.system.http import options_of
+from order_sagas.system.settings import Settings
 from tests.support.http_service import tokens_file
 
 
@@ -29,7 +30,8 @@ def test_all_addresses_of_a_network_are_one_client(host, network):
 
 def test_a_network_has_one_rate(tmp_path):
     """Requests without a token are counted together, whatever address each comes from."""
-    access = Access(HttpOptions(tokens=tokens_file(tmp_path), rate=0.001))
+    settings = Settings(http_tokens=str(tokens_file(tmp_path)), http_rate=0.001)
+    access = Access(options_of(settings))
     scope = {"type": "http", "headers": []}
 
     assert ANONYMOUS == access.identify({**scope, "client": ("2001:db8::1", 50_000)})
