@@ -48,7 +48,7 @@ class EntityTableError(StoreError):
 
 
 class ChangedSagaError(StoreError):
-    """A saga definition changed without a new version. The error says what differs."""
+    """A saga definition changed without a new version, or is missing. The error says which."""
 
 
 class ReplacedDatabaseError(StoreError):

@@ -118,6 +118,19 @@ class App:
         return every_role(self.services)
 
     @cached_property
+    def names_of_roles(self) -> dict[str, str]:
+        """The name of each role on screens: that of its service, unless it has several.
+
+        The database and consumer groups have the role itself.
+        """
+        services = {name: each.role for name, each in self.participants.items()}
+        names = {role: [name for name in services if services[name] == role] for role in self.roles}
+        return {
+            role: found[0] if len(found) == 1 and found[0] not in self.roles else role
+            for role, found in names.items()
+        }
+
+    @cached_property
     def topics_of_roles(self) -> dict[str, tuple[str, ...]]:
         """The topics whose records each role reads."""
         found = {ORCHESTRATOR: tuple(topic for topic in self.topics if topic != DEAD_LETTERS)}
@@ -223,6 +236,6 @@ def roles_here(settings: Settings, app: App) -> tuple[str, ...]:
         if role not in app.roles:
             raise SettingError(
                 "roles", ",".join(settings.roles),
-                f"{role!r} is no role of the app; it has {', '.join(app.roles)}",
+                f"{role!r} is no role of the app; it has {', '.join(app.names_of_roles.values())}",
             )  # fmt: skip
     return roles or app.roles

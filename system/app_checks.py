@@ -44,6 +44,7 @@ def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -
             _check_topic(participant, here)
         for place, participant, message in _made_of_classes(saga):
             _check_taken(f"saga {saga.name!r}, {place}", participant, message, here)
+        _check_replies(saga, here)
     _check_statuses(wire_messages(registry, services))
     _check_tables(services)
 
@@ -83,6 +84,36 @@ def _check_taken(
             f"{place} is {message.__name__}, which {participant.name!r} does not take; "
             f"it takes {known}"
         )
+
+
+def _check_replies(saga: Saga[Any], here: dict[str, type[Service]]) -> None:
+    """Check that steps wait for what the services with a `do` of their own answer.
+
+    Another reply is nothing to the saga, so the step would time out. After the pivot nothing is
+    undone because of a refusal, so there a step may do without `failed`.
+    """
+    for stage, steps in enumerate(saga.stages):
+        for step in steps:
+            service: Any = here.get(step.to.name)
+            if not hasattr(service, "do") or not step.done:
+                continue
+            made = step.do.message if isinstance(step.do, SameFields) else None
+            if service.do is not made and service.done is not step.done:
+                continue  # one of its other handlers
+            needed = {kind: getattr(service, kind) for kind in ("done", "failed", "undone")}
+            if not step.failed and (stage > saga.pivot_stage or step.pivot):
+                del needed["failed"]
+            if not step.undone:
+                del needed["undone"]  # not waited for
+            for kind, reply in needed.items():
+                named = getattr(step, kind)
+                if reply is not named and (reply or kind != "failed"):
+                    was = f"not {named.__name__}" if named else "which it does not name"
+                    raise DefinitionError(
+                        f"saga {saga.name!r}, step {step.name!r}: {step.to.name!r} answers "
+                        f"{reply.__name__ if reply else 'nothing'}, {was}; it needs "
+                        f"{kind}={reply.__name__ if reply else None}"
+                    )
 
 
 def _check_statuses(messages: Iterable[type[Message]]) -> None:

@@ -20,8 +20,7 @@ from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import KeptEnds, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics, compacted_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters, head_of
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.operations.topics import CompactedTopic, TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
@@ -125,7 +124,8 @@ class KafkaAccess:
         topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
         ends = self._ends_of(topics)
         with queries.reading(self.settings.database) as db:
-            return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+            lag = lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+        return lag.named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return a missing topic, or unread partitions and compacted topics."""

@@ -10,8 +10,7 @@ import attrs
 
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -112,8 +111,9 @@ class EmbeddedAccess:
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
+        app = app_of(self.settings)
         with queries.reading(self.settings.database) as db:
-            return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
+            return lag_of_embedded(db, app.topics_of_roles).named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return nothing: the log and its offsets are in one database."""

@@ -52,7 +52,8 @@ class Waits(Forward):
 
     def begin_wait(self, i: int, step: Step[Any, Any]) -> None:
         """Begin a `Delay` or a `Wait`: nothing is sent."""
-        self.note("saga.waiting", step=step.name, within=step.within)
+        length = {"wait" if step.kind == "delay" else "within": step.within}
+        self.note("saga.waiting", step=step.name, **length)
         self.wait_on(i, step, StepState(SENT, 0, self.now))
 
     def wait_on(self, i: int, step: Step[Any, Any], state: StepState) -> None:

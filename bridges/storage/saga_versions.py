@@ -17,6 +17,7 @@ from order_sagas.actors.sagas.shape import (
     fingerprint_of,
     shape_of,
 )
+from order_sagas.actors.words import many
 from order_sagas.bridges.errors import ChangedSagaError, StoreError
 from order_sagas.bridges.storage.connection import Connection
 
@@ -60,6 +61,30 @@ def check_definitions(db: Connection, registry: Registry) -> None:
         )
     # Another process may have stored another shape of the same version meanwhile.
     check_definitions(db, registry)
+
+
+def check_in_flight(db: Connection, registry: Registry) -> None:
+    """Raise ChangedSagaError if a saga in flight was begun with a version that is not registered.
+
+    A worker could not read it. Reads sagas only of versions that the database was used with and
+    that are not registered.
+    """
+    registered = {(saga.name, saga.version) for saga in registry}
+    mark = db.placeholder
+    query = (
+        "SELECT count(*), min(order_id) FROM sagas "
+        f"WHERE ended_at IS NULL AND saga = {mark} AND version = {mark}"
+    )
+    for (name, version), _ in [*_fingerprints(db)]:
+        if (name, version) in registered:
+            continue
+        ((count, order_id),) = db.rows(query, (name, version))
+        if count:
+            raise ChangedSagaError(
+                f"{many(count, 'saga')} in flight of version {version} of {name!r}, which is not "
+                f"registered, for example of order {order_id!r}: keep the version beside others "
+                "until its sagas have ended, or move them to another one with `sagas migrate`"
+            )
 
 
 def stored_shape(db: Connection, saga: str, version: int) -> SagaShape:

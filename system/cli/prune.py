@@ -16,7 +16,6 @@ from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import echo, moment, print_json, report_if_interrupted
@@ -73,6 +72,8 @@ def prune_command(
     It works in small transactions beside a running system, which prunes by itself if the setting
     keep_finished is set. The file of an SQLite database does not shrink; freed space is reused.
     """
+    from order_sagas.system.bootstrap import Parts, open_store  # loads slowly, for a help text
+
     with queries.reading(settings.database):
         pass  # raises an error if there is no database
     if not dry_run:

@@ -52,7 +52,7 @@ _WHY = {
         {
             "early": Listed(
                 "early:early_command",
-                "List the replies and signals that came too early and are kept.",
+                "List the replies and signals that came too early and are kept, the oldest first.",
             ),
             "locks": Listed(
                 "locks:locks_command",

@@ -31,12 +31,17 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     """Show ORDER_ID: the order, its payment, reservation and notification, and its saga's steps.
 
     Each step has its phase, current attempt and deadline. `trace` shows the causes too. Of an app
-    of your own it shows what its services store of ORDER_ID, and the steps of its sagas.
+    of your own it shows what its services store of ORDER_ID, and the steps of its sagas. The id of
+    a saga, NAME/ORDER_ID, stands for its order.
     """
     app = app_of(settings)
     kinds = [kind for kind in entities_of(app.services) if kind not in ENTITIES]
     with queries.reading(settings.database) as db:
         whole = queries.order(db, order_id)
+        saga, _, of_saga = order_id.partition("/")
+        if whole is None and of_saga and saga in app.registry.newest:
+            order_id = of_saga
+            whole = queries.order(db, order_id)
         early = queries.early_of(db, order_id)
         own = queries.entities_of_order(db, order_id, kinds) if whole and kinds else {}
     if early and not as_json:

@@ -8,18 +8,22 @@ from typing import Any
 
 import attrs
 import click
+import msgspec
 from thespian.actors import ActorSystem
 
 from order_sagas.actors.clock import SystemClock
+from order_sagas.actors.messages import status
 from order_sagas.actors.words import many
 from order_sagas.bridges.extras import need
 from order_sagas.bridges.logs.doorbell import Doorbell
 from order_sagas.bridges.processor.messages import RecordsWaiting
+from order_sagas.bridges.records.routing import ORCHESTRATOR
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.clock_check import warn_of_clock
 from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.instance_lock import DatabaseLock
-from order_sagas.system.app import app_of, roles_here
+from order_sagas.bridges.storage.saga_versions import check_in_flight
+from order_sagas.system.app import App, app_of, roles_here
 from order_sagas.system.bootstrap import Parts, open_store, start
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.gc_settings import tune_garbage_collection
@@ -152,6 +156,8 @@ def _prepare(parts: Parts) -> None:
     """Make or migrate the database, and compare its clock with the one of this machine."""
     store = open_store(parts.settings, parts.registry, parts.services, migrating=True)
     try:
+        if ORCHESTRATOR in parts.roles:
+            check_in_flight(store.db, parts.registry)
         warn_of_clock(store.db)
     finally:
         store.close()
@@ -194,18 +200,21 @@ def _banner(settings: Settings, workers: int, in_flight: int, waiting: int) -> s
         *([("metrics", f"http://{settings.metrics}/metrics")] if settings.metrics else []),
         ("found", f"{many(in_flight, 'saga')} in flight, {many(waiting, 'record')} waiting"),
         ("stop", "Ctrl-C or SIGTERM; nothing is lost"),
-        ("try", _first_start(settings)),
+        ("try", first_start(app_of(settings))),
     ]
     lines = [f"  {name:<10}{value}" for name, value in rows]
     return "\n".join(["order-sagas is running", *lines])
 
 
-def _first_start(settings: Settings) -> str:
-    """Return a command that starts a saga of the app."""
-    app = app_of(settings)
+def first_start(app: App) -> str:
+    """Return a command that starts a saga of the app, or shows what its start has to name."""
     if app.takes_orders:
         return suggestion("submit", _orders_file(), "--wait")
-    return suggestion("sagas", "start", app.sagas[0].name, "--data", '{"orderId": "1"}', "--wait")
+    saga = app.sagas[0]
+    required = [each.name for each in msgspec.structs.fields(saga.starts_on) if each.required]
+    if required != ["order_id"]:
+        return suggestion("messages", status(saga.starts_on))
+    return suggestion("sagas", "start", saga.name, "--data", '{"orderId": "1"}', "--wait")
 
 
 def _orders_file() -> str:

@@ -31,6 +31,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "sagas start": _LOG,
     "http token": ("database",),
     "simulate": ("app",),
+    "messages": ("app",),
 }
 """Suggestible commands, with those of their flags that identify a system.
 

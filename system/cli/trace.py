@@ -31,10 +31,16 @@ from order_sagas.system.trace import (
 def trace_command(order_id: str, form: str, settings: Settings) -> None:
     """Show the history of ORDER_ID: each step, retry and compensation, and its cause.
 
-    Reads current and rotated log files; no system needs to be running.
+    The id of a saga, NAME/ORDER_ID, stands for its order. Reads current and rotated log files; no
+    system needs to be running.
     """
-    timeline = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
-    if not timeline.sagas and not timeline.others:
+    timeline = _timeline(order_id, settings)
+    of_saga = order_id.partition("/")[2]
+    if timeline is None and of_saga:
+        timeline = _timeline(of_saga, settings)
+        if timeline and order_id not in [saga.saga_id for saga in timeline.sagas]:
+            timeline = None
+    if timeline is None:
         raise click.ClickException(_nothing_found(order_id, settings))
     if form == "json":
         print_document(timeline_fields(timeline))
@@ -42,6 +48,11 @@ def trace_command(order_id: str, form: str, settings: Settings) -> None:
         echo(render_mermaid(timeline), nl=False)
     else:
         render_text(timeline, console(width=120))
+
+
+def _timeline(order_id: str, settings: Settings) -> Timeline | None:
+    found = Timeline.from_lines(order_id, read_lines(settings.log_dir, order_id))
+    return found if found.sagas or found.others else None
 
 
 def _nothing_found(order_id: str, settings: Settings) -> str:

@@ -22,6 +22,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.step_refused": lambda d: f"failed after the pivot{_in(d)}{_because(d)}{_again(d)}",
     "saga.deadline_passed": lambda d: f"the deadline of the saga passed{_after(d)}{_because(d)}",
     "saga.needs_attention": lambda d: f"needs attention{_because(d)}",
+    "reply.kept": lambda d: f"kept {d.get('status', 'a message')}{_because(d)}",
     "saga.message_ignored": lambda d: f"ignored {d.get('status', 'a message')}{_because(d)}",
     "saga.undo_asked": lambda d: f"undo asked for{_by(d)}",
     "saga.moved": lambda d: f"moved from version {d.get('before')} to {d.get('version')}{_by(d)}",
@@ -32,7 +33,8 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "saga.cancelled": lambda d: f"cancelled{_after(d, 'took')}{_because(d)}",
 }
 _SAID = frozenset(
-    {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"} | {"within"}
+    {"took", "waited", "retry_in", "code", "reason", "status", "action", "by", "why"}
+    | {"within", "wait"}
 )
 _SHOWN_ELSEWHERE = frozenset({"sent", "undo", "steps", "version", "parent", "before"})
 _OF_ERRORS: Mapping[str, frozenset[str]] = {
@@ -91,6 +93,8 @@ def _after(details: Mapping[str, Any], key: str = "waited") -> str:
 
 
 def _for(details: Mapping[str, Any]) -> str:
+    if "wait" in details:
+        return f" for {duration(details['wait'])}"
     return f" for {duration(details['within'])} at most" if "within" in details else ""
 
 

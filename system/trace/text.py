@@ -53,7 +53,7 @@ _STYLES = {
 def render_text(timeline: Timeline, console: Console) -> None:
     """Print every saga of the order: one line per transition, then a bar per step duration."""
     for saga in timeline.sagas:
-        console.print(Rule(_title(timeline.order_id, saga), align="left", style="dim"))
+        console.print(Rule(_title(saga), align="left", style="dim"))
         console.print(_subtitle(saga))
         console.print()
         console.print(_table(saga.transitions, console.width))
@@ -66,10 +66,10 @@ def render_text(timeline: Timeline, console: Console) -> None:
         console.print(_table(timeline.others, console.width))
 
 
-def _title(order_id: str, saga: SagaTimeline) -> Text:
+def _title(saga: SagaTimeline) -> Text:
     version = f" v{saga.version}" if saga.version is not None else ""
     return Text.assemble(
-        ("Order ", "dim"), (order_id, "bold"), ("  ", ""), f"{saga.saga}{version}", "  ",
+        ("Order ", "dim"), (saga.order_id, "bold"), ("  ", ""), f"{saga.saga}{version}", "  ",
         (saga.outcome, _STYLES[saga.outcome]), f" {'after' if saga.whole else 'in the last'} "
         f"{duration(saga.duration)}",
     )  # fmt: skip

@@ -59,10 +59,11 @@ class Span:
 
 @attrs.frozen(kw_only=True)
 class SagaTimeline:
-    """One saga of the order."""
+    """One saga of the order, or a child of one: it may have an order id of its own."""
 
     saga: str
     saga_id: str
+    order_id: str
     version: int | None
     started: float | None
     """Seconds since the epoch."""
@@ -130,6 +131,7 @@ def _saga(saga_id: str, lines: list[Mapping[str, Any]]) -> SagaTimeline:
     return SagaTimeline(
         saga=next((str(line["saga"]) for line in lines if "saga" in line), "saga"),
         saga_id=saga_id,
+        order_id=next((str(line["order_id"]) for line in lines if line.get("order_id")), ""),
         version=_whole(started.get("version")) if started else None,
         started=_time((started or lines[0]).get("timestamp")),
         whole=started is not None,

@@ -150,6 +150,7 @@ def test_stuck_orders_are_resolved_by_their_cause(quick_shop, open_page):
     expect(the_groups(page)).to_have_count(1)
     expect(the_groups(page)).to_contain_text("undo of process payment: refund, outcome unknown")
     expect(the_groups(page)).to_contain_text("compensated because: out of stock")
+    expect(the_queue(page)).to_have_count(0)  # those of a group are not listed besides
     the_groups(page).get_by_role("button", name="Skip all of place-order").click()
     dialog = page.get_by_role("dialog", name="Skip 3 sagas")
     expect(dialog).to_contain_text("A-0, A-1, A-2")

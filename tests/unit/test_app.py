@@ -38,10 +38,15 @@ from tests.support.rentals import APP
 from tests.support.rentals.app import RENT_CAR
 from tests.support.rentals.messages import (
     CarReserved,
+    DepositRefused,
+    DepositReturned,
+    DepositTaken,
     HandOverKeys,
     KeysHandedOver,
     RentalRequested,
     ReserveCar,
+    ReturnDeposit,
+    TakeDeposit,
 )
 from tests.support.rentals.services import Bank, Cars, Deposits, RentedCar
 from tests.support.virtual_kafka import VirtualKafkaSystem
@@ -156,6 +161,44 @@ def test_a_class_that_its_receiver_does_not_take_is_refused(
     saga = Saga[Any]("ping", 1, RentalRequested, **given)
     with pytest.raises(DefinitionError, match=f"saga 'ping', {problem} Pong, which 'cars' does"):
         App(sagas=[saga], services=[Cars])
+
+
+BOOKED: dict[str, Any] = {
+    "do": TakeDeposit, "done": DepositTaken, "failed": DepositRefused, "within": 5,
+    "undo": ReturnDeposit, "undone": DepositReturned,
+}  # fmt: skip
+"""A step that fits the service of the deposits."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (
+            {"failed": None},
+            "answers DepositRefused, which it does not name; it needs failed=DepositRefused",
+        ),
+        ({"failed": Pong}, "answers DepositRefused, not Pong; it needs failed=DepositRefused"),
+        ({"done": Pong}, "answers DepositTaken, not Pong; it needs done=DepositTaken"),
+        ({"undone": Pong}, "answers DepositReturned, not Pong; it needs undone=DepositReturned"),
+    ],
+)
+def test_a_step_must_wait_for_the_replies_of_its_service(
+    wrong: dict[str, Any], problem: str
+) -> None:
+    """It would time out, although it was answered."""
+    saga = Saga[Any]("rent", 1, RentalRequested, [Step("go", to=Deposits, **{**BOOKED, **wrong})])
+    with pytest.raises(DefinitionError, match=f"saga 'rent', step 'go': 'deposits' {problem}"):
+        App(sagas=[saga], services=[Deposits])
+
+
+def test_replies_that_do_not_matter_need_not_be_named() -> None:
+    """An undo that is not waited for, a refusal after the pivot, and no reply at all."""
+    pivot = Step[Any]("pay", to=Deposits, do=TakeDeposit, pivot=True)
+    after = {**BOOKED, "failed": None, "undo": None, "undone": None}
+    rows = [Step[Any]("go", to=Deposits, **{**BOOKED, "undone": None}), pivot]
+    saga = Saga[Any]("rent", 1, RentalRequested, [*rows, Step("after", to=Deposits, **after)])
+
+    assert App(sagas=[saga], services=[Deposits])
 
 
 class _SameTable(Entity):
@@ -335,6 +378,22 @@ def test_a_role_that_the_app_does_not_have_is_a_wrong_setting() -> None:
 
     assert (ORCHESTRATOR, "cars", "money") == roles_here(Settings(), APP)
     assert ("money",) == roles_here(Settings(roles=("money",)), APP)
+
+
+def test_a_role_has_the_name_of_its_only_service() -> None:
+    """Where a person sees it; it is stored by its own. One that services share keeps its own."""
+    of_orders = ("orchestrator", "orders", "payments", "stock", "notifications")
+
+    assert of_orders == tuple(ORDER_APP.names_of_roles.values())
+    assert "payments" == ORDER_APP.names_of_roles["payment"]
+    assert {"money": "deposits"}.items() <= APP.names_of_roles.items()
+
+    class Fines(Deposits):
+        participant = Participant("fines", topic="fine-events", role="money")
+        handlers: ClassVar[dict[Any, Any]] = {}
+
+    shared = attrs.evolve(APP, services=(*APP.services, Fines))
+    assert {"money": "money"}.items() <= shared.names_of_roles.items()
 
 
 def test_a_service_stands_for_its_role() -> None:

@@ -1,6 +1,7 @@
 """`order-sagas demo`, as `make demo` runs it."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -9,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.demo import figures_of, run_demo
 from order_sagas.system.demo.live_app import STUCK
 from tests.support.cli import COMMAND, Started, environment, order_sagas
@@ -62,9 +64,13 @@ def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path):
     (mine / "thesis.txt").write_text("all my work")
     refused = order_sagas("demo", "--orders", 5, "--keep", mine, env=env)
     first = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
+    (tmp_path / "demo" / "orders.db.bell.4711").touch()  # of a demo that was killed
     second = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
+    with DatabaseLock(f"sqlite:///{tmp_path / 'demo' / 'orders.db'}"):
+        busy = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
 
     assert (2, 0, 0) == (refused.returncode, first.returncode, second.returncode)
+    assert (1, True) == (busy.returncode, f"(process {os.getpid()})" in busy.stderr)
     assert "thesis.txt" in refused.stderr
     assert "all my work" == (mine / "thesis.txt").read_text()
 
@@ -114,7 +120,7 @@ def test_a_demo_with_http_keeps_running_with_faults_to_resolve(tmp_path):
     assert 0 == again.returncode, again.stderr
 
 
-@pytest.mark.parametrize("address", ["8080", "localhost:port", ":80"])
+@pytest.mark.parametrize("address", ["8080", "localhost:port", ":80", "0.0.0.0:8080"])
 def test_an_invalid_address_of_a_demo_is_refused_first(tmp_path, address):
     """Before the thousand orders are handled."""
     shown = order_sagas(
@@ -122,5 +128,6 @@ def test_an_invalid_address_of_a_demo_is_refused_first(tmp_path, address):
     )
 
     assert 2 == shown.returncode
-    assert "is no HOST:PORT" in shown.stderr
+    problem = "has no tokens" if address[0] == "0" else "is no HOST:PORT"
+    assert problem in " ".join(shown.stderr.split())
     assert not (tmp_path / "demo").exists()

@@ -50,7 +50,7 @@ def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
     assert 40 == sum(found["sagas_ended_total"].values())
     assert 8 == sum(found["worker_shards"].values())
     assert names == set(found["commit_seconds_count"])
-    assert {"orchestrator", "orders", "payment", "stock", "notification"} == set(
+    assert {"orchestrator", "orders", "payments", "stock", "notifications"} == set(
         found["role_records_waiting"]
     )
 

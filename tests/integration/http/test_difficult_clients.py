@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from order_sagas.bridges.http.server import protocol
-from tests.support.http_service import serving
+from tests.support.http_service import serving, tokens_file
 from tests.support.waiting import TIMEOUT, wait_until
 
 
@@ -213,3 +213,16 @@ def test_a_request_that_a_proxy_may_parse_differently_is_refused(api, head):
 
     assert b"alive" not in answer
     assert b"HTTP/1.1 400" == answer[:12]
+
+
+@pytest.mark.parametrize("has_tokens", [False, True])
+def test_what_comes_as_a_proxy_sends_it_by_default_needs_tokens(system, tmp_path, has_tokens):
+    """HTTP/1.0, this machine as the host, and no header that tells of the client: as nginx does."""
+    tokens = tokens_file(tmp_path) if has_tokens else None
+    with serving(system.settings, tokens=tokens) as client, connect(client) as connection:
+        connection.sendall(
+            b"GET /health/live HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        )
+        answer = read_all(connection)
+
+    assert (b"HTTP/1.1 200" if has_tokens else b"HTTP/1.1 403") == answer[:12]

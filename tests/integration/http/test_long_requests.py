@@ -1,7 +1,7 @@
 """Long requests: they leave threads and slots to others, and end when their token is removed."""
 
+import itertools
 import threading
-from itertools import islice
 
 import httpx
 import pytest
@@ -31,7 +31,7 @@ def test_a_stream_ends_when_its_token_is_revoked(system, tmp_path, after):
         first = next(events)
         file.write_text(after)
         with pytest.raises(httpx.RemoteProtocolError):
-            list(islice(events, 10))
+            list(itertools.islice(events, 10))
 
     assert "event: snapshot" == first
 

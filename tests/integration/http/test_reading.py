@@ -10,7 +10,7 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.embedded import an_order
 from tests.support.http_service import serving
 
-ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
+ROLES = ("orchestrator", "orders", "payments", "stock", "notifications")
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ def put(system: EmbeddedSystem, *order_ids: str) -> None:
 def letters(system: EmbeddedSystem) -> list[tuple[str, str, str]]:
     """The status, order id and error of each dead letter."""
     found = []
-    numbers = [number for number, *_ in system.log.letters()]
-    for _, _, value, headers in system.log.whole(numbers):
+    numbers = [number for number, *_ in system.log.dead_letters.letters()]
+    for _, _, value, headers in system.log.dead_letters.whole(numbers):
         fields = msgspec.json.decode(value or b"{}")
         error = dict(headers)[ABOUT[3]].decode()
         found.append((fields["status"], fields["orderId"], error))
@@ -100,8 +100,8 @@ def test_a_replayed_dead_letter_is_stored_once_the_rule_is_gone(
     """Its record is complete."""
     plant(CHECKS[kind].format(table="payments", column="order_id"))
     put(system, "bad")
-    ((number, *_),) = system.log.letters()
-    ((_, key, value, _),) = system.log.whole([number])
+    ((number, *_),) = system.log.dead_letters.letters()
+    ((_, key, value, _),) = system.log.dead_letters.whole([number])
     plant(
         "DROP TRIGGER shop_rule"
         if kind == "sqlite"

@@ -295,7 +295,7 @@ def test_a_deferred_record_that_cannot_be_read_is_a_dead_letter(system, operatio
     operations.unpause("payments", "ada")
     system.run()
 
-    (letter,) = system.log.letters()
+    (letter,) = system.log.dead_letters.letters()
     assert b"nonsense" == letter[2]
 
 

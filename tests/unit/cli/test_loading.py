@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,6 +14,8 @@ from order_sagas.system.cli.main import main
 
 ROOT = Path(__file__).parents[3]
 LINES = {name: each.line for names in SECTIONS.values() for name, each in names.items()}
+GROUP: Any = main.commands["sagas"]
+SAGAS = {name: GROUP.commands.line_of(name) for name in ("early", "locks", "migrate")}
 NEVER = ("hypothesis", "pytest", "order_sagas.system.harness", "tests")
 SLOW = ("kafka", "sqlalchemy", "structlog", "thespian", "rich", "starlette", "uvicorn", "msgspec")
 SYSTEM = (
@@ -134,6 +137,39 @@ def test_a_command_on_the_embedded_log_loads_neither_kafka_nor_the_runtime(loade
 def test_a_mistyped_command_gets_a_suggestion(run):
     """As click does for loaded commands."""
     assert "Did you mean 'demo'?" in run("demmo").stderr
+
+
+HELP = """
+import importlib, sys
+from order_sagas.system.cli import commands
+
+for names in commands.SECTIONS.values():
+    for name, listed in names.items():
+        if name not in ("demo", "start", "simulate", "topics"):
+            importlib.import_module("order_sagas.system.cli." + listed.place.partition(":")[0])
+commands.all_commands()["sagas"].get_help(commands.click.Context(commands.click.Group()))
+print(*sys.modules)
+"""
+
+
+def test_the_help_of_no_command_loads_a_system_to_run(loaded):
+    """But of those that run one, or are for Kafka: these take longest to load."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELP],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert set() == {*done.stdout.split()} & {
+        "kafka", "starlette", "uvicorn", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql",
+        "order_sagas.bridges.processor.processor", "order_sagas.system.bootstrap",
+        "order_sagas.system.harness", "order_sagas.system.cli.version_moves",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAGAS)
+def test_the_list_of_a_group_says_of_a_command_what_it_says_of_itself(name):
+    """The commands that are not loaded with their group."""
+    assert SAGAS[name] == GROUP.commands[name].get_short_help_str(limit=200)
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from order_sagas import App, Message, Saga, Step
 from order_sagas.bridges.storage.queries import reading, saga_outcomes
 from order_sagas.system.cli.main import main
+from order_sagas.system.cli.start import first_start
 from tests.support.embedded import EmbeddedSystem
 from tests.support.rentals import APP
-from tests.support.rentals.messages import KeysHandedOver
-from tests.support.rentals.services import Deposit, RentedCar
+from tests.support.rentals.messages import KeysHandedOver, ReserveCar
+from tests.support.rentals.services import Cars, Deposit, RentedCar
+
+
+class Order(Message):
+    """A start with a field that has to be given."""
+
+    car: str
+
 
 VAN = '{"orderId": "r-1", "car": "van", "deposit": 500}'
 LONG = '{"orderId": "r-9", "car": "van", "days": 90}'
@@ -42,6 +51,25 @@ def run(*args: object, stdin: str | None = None) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def test_the_banner_tells_a_command_that_can_work() -> None:
+    """A start with a field that is required cannot be guessed, so its fields are shown."""
+    started = first_start(APP)
+    row = Step[Order]("sign", to=Cars, do=ReserveCar, needs_no_undo=True)
+    needs_more = App(sagas=[Saga("rent", 1, Order, [row])], services=APP.services)
+
+    assert started.endswith("""sagas start rent-car --data '{"orderId": "1"}' --wait""")
+    assert first_start(needs_more).endswith("messages ORDER")
+
+
+def test_the_id_of_a_saga_stands_for_its_order(rentals: EmbeddedSystem) -> None:
+    """It is what `sagas start` prints."""
+    run("sagas", "start", "rent-car", "--data", VAN)
+    rentals.start()
+
+    assert run("show", "r-1").stdout == run("show", "rent-car/r-1").stdout
+    assert "Error: there is no order rent-van/r-1\n" == run("show", "rent-van/r-1").stderr
 
 
 # --- sagas start ---------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def test_every_reading_command_has_json(busy, run, name) -> None:
     ("args", "view", "absent"),
     [
         (("orders",), OrderSummary, set()),
-        (("sagas",), ListedSaga, {"paused"}),
+        (("sagas",), ListedSaga, {"paused", "cause"}),
         (("stock", "show"), StockLevelView, set()),
         (("dead-letters", "list"), DeadLetterView, {"truncated"}),
     ],

@@ -77,6 +77,8 @@ def test_an_unknown_field_is_refused_unless_asked_for(fields, problem):
         ({"orderId": "a\n"}, "orderId: expected text without control characters"),
         ({"orderId": "a\0"}, "orderId: expected text without control characters"),
         ({"orderId": "a\x9b31m"}, "orderId: expected text without control characters"),
+        ({"orderId": "a\u200bb"}, "orderId: expected text without control characters"),
+        ({"orderId": "\u2060"}, "orderId: expected text without control characters"),
         ({"customerId": "a\u202eb"}, "customerId: expected text without control characters"),
         ({"warehouse": "a\u2028b"}, "warehouse: expected text without control characters"),
         ({"orderId": 7}, "orderId: expected str, got int"),

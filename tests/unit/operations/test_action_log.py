@@ -1,6 +1,8 @@
 """The log of operators' actions: it is written in the transaction of the effect."""
 
+import sqlite3
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
 from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
-from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.queries import reading, saga_statuses
 from tests.support.embedded import EmbeddedSystem
 
 
@@ -165,6 +167,17 @@ def test_actions_are_found_by_target_operator_and_outcome(system):
     assert [] == logged(system, "by", target="place-order/B", by="ada")
     assert [] == logged(system, "by", outcomes=("done",))
     assert 2 == len(logged(system, "by", outcomes=("asked", "done"), action="cancel"))
+
+
+def test_the_statuses_of_very_many_sagas_are_read(system):
+    """More than a statement may have parameters: a request on many may have as many targets."""
+    many = [f"place-order/{number}" for number in range(2000)]
+    with reading(system.settings.database) as db:
+        raw: Any = db.connection.driver_connection
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1999)
+        found = saga_statuses(db, [*many, "place-order/A", *many, "place-order/B"])
+
+    assert {"place-order/A": "RUNNING", "place-order/B": "RUNNING"} == found
 
 
 def test_old_actions_are_deleted_after_the_time_for_which_they_are_kept(system):

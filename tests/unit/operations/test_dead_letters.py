@@ -103,10 +103,9 @@ def test_a_large_letter_is_shown_in_part_and_replayed_whole(log, database):
 def test_a_list_does_not_read_large_values_whole(log, database):
     """Only their beginnings leave the database."""
     put(log, b"x" * 100_000)
-    ((_, _, from_writer, _),) = log.letters()
-    ((_, _, from_reader, _),) = EmbeddedLetters(database).letters()
+    ((_, _, value, _),) = EmbeddedLetters(database).letters()
 
-    assert (HEAD, HEAD) == (len(from_writer or b""), len(from_reader or b""))
+    assert HEAD == len(value or b"")
 
 
 def test_the_size_of_one_replay_is_limited(log, monkeypatch):
@@ -145,7 +144,7 @@ def test_a_page_reads_a_limited_number_of_letters(log, monkeypatch):
     monkeypatch.setattr(dead_letters, "GROUPED", 2)
     for each in range(5):
         put(log, b"%d" % each, error="x" if each == 3 else "y")
-    reader, which = DeadLetterReader(log), DeadLetterFilter(error="X")
+    reader, which = DeadLetterReader(log.dead_letters), DeadLetterFilter(error="X")
     pages: list[Any] = []
     after = None
     while not pages or after is not None:
@@ -171,7 +170,7 @@ def test_letters_are_found_by_topic_error_and_time(log, which, expected):
     put(log)
     put(log, error="no route", offset=8)
     put_raw(log, b"garbage")
-    reader = DeadLetterReader(log)
+    reader = DeadLetterReader(log.dead_letters)
     letters, _ = reader.page(9, which=which)
 
     assert expected == [letter.offset for letter in letters]

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from order_sagas.actors.place_order import PLACE_ORDER
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import RUNNING, SENT, SagaState, StepState
+from order_sagas.actors.sagas.state import COMPLETED, RUNNING, SENT, SagaState, StepState
 from order_sagas.bridges.errors import ChangedSagaError, StoreError
 from order_sagas.bridges.storage.changes import Changes
 from order_sagas.bridges.storage.saga_versions import (
     check_definitions,
+    check_in_flight,
     stored_shape,
 )
 from order_sagas.bridges.storage.store import Store
@@ -94,6 +96,26 @@ def test_a_former_database_stores_shapes_if_the_numbers_of_steps_match(store) ->
     assert [] == stored_versions(store.db)
     check_definitions(store.db, Registry([PLACE_ORDER]))
     assert [1] == stored_versions(store.db)
+
+
+def test_a_version_of_sagas_in_flight_must_be_registered(store) -> None:
+    """Once they have ended, it may be left out."""
+    newer = Registry([a_saga(CREATE, RESERVE, PAY, COMPLETE, NOTIFY, version=2)])
+    check_definitions(store.db, Registry([PLACE_ORDER]))
+    state = SagaState(
+        "place-order/o-1", "o-1", "place-order", 1, RUNNING,
+        stage=1, steps=(StepState(SENT, 1, 1.0, 31.0),) * 5, start=an_order(), started_at=1.0,
+    )  # fmt: skip
+    store.commit(Changes(sagas=[state]), 1.0)
+
+    check_in_flight(store.db, Registry([PLACE_ORDER]))
+    with pytest.raises(
+        ChangedSagaError,
+        match=r"^1 saga in flight of version 1 of 'place-order', .* of order 'o-1'",
+    ):
+        check_in_flight(store.db, newer)
+    store.commit(Changes(sagas=[replace(state, status=COMPLETED, ended_at=2.0)]), 2.0)
+    check_in_flight(store.db, newer)
 
 
 def test_a_worker_does_not_open_a_database_of_another_definition(tmp_path) -> None:

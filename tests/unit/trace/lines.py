@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 START = datetime(2025, 11, 24, 14, 25, 3, 120_000, UTC).timestamp()
 
 
-def line(event, seq, offset=0.0, *, saga_id="o-1/place-order", **more):
+def line(event, seq, offset=0.0, *, saga_id="place-order/o-1", **more):
     """One line, `offset` seconds after the saga's start; the cause tells the sequence number."""
     moment = datetime.fromtimestamp(START + offset, UTC)
     return {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": "info",
         "event": f"saga.{event}",
-        "saga": saga_id.partition("/")[2],
+        "saga": saga_id.partition("/")[0],
         "saga_id": saga_id,
         "order_id": "o-1",
         "seq": seq,

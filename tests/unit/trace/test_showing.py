@@ -30,7 +30,7 @@ def test_the_text_has_all_transitions_in_order():
     rows = shown(*COMPENSATED)
 
     assert rows[0].startswith("Order o-1 place-order v1 cancelled after 12.7 s")
-    assert "started 2025-11-24 14:25:03.120 UTC · saga o-1/place-order" == rows[1]
+    assert "started 2025-11-24 14:25:03.120 UTC · saga place-order/o-1" == rows[1]
     assert [
         "+0.000s ▶ started → process payment ⟵ event-1",
         "+0.040s ✔ process payment done in 40 ms → reserve stock ⟵ event-2",
@@ -52,6 +52,31 @@ def test_a_narrow_terminal_loses_nothing():
     text = " ".join(shown(*COMPENSATED, width=60))
 
     assert all(cause in text for cause in ("⟵ event-2", "⟵ event-late", "⟵ event-7"))
+
+
+def test_a_child_is_shown_with_its_own_order() -> None:
+    """The order of the parent is another one."""
+    child = line("started", 1, saga_id="insure/o-2", order_id="o-2", version=1, sent=["sign"])
+
+    assert any(row.startswith("Order o-2 ") for row in shown(STARTED, child))
+
+
+@pytest.mark.parametrize(
+    ("transition", "words"),
+    [
+        (line("waiting", 3, step="think", wait=2.0), "think waits for 2 s ⟵"),
+        (line("waiting", 3, step="approval", within=60.0), "approval waits for 1 min at most"),
+        (
+            {**line("", 3, status="APPROVED", reason="not started"), "event": "reply.kept"},
+            "kept APPROVED: not started",
+        ),
+    ],
+)
+def test_waits_and_kept_replies_are_told_in_words(transition, words: str) -> None:
+    """A delay takes as long as it says, a wait at most."""
+    rows = shown(STARTED, transition)
+
+    assert any(words in row for row in rows), rows
 
 
 def test_an_operator_is_named_with_action_and_reason():
@@ -118,7 +143,7 @@ def test_json_holds_every_transition_and_span():
         failed["offset"],
         failed["cause"],
     )
-    assert "o-1/place-order" == saga["sagaId"]
+    assert "place-order/o-1" == saga["sagaId"]
     assert ["process payment"] == failed["details"]["undo"]
 
 
@@ -204,7 +229,13 @@ def test_an_order_without_a_trace_reports_the_searched_directory(trace, tmp_path
     )
 
 
-def test_a_directory_without_logs_is_distinguished_from_a_missing_one(trace, tmp_path):
+def test_the_id_of_a_saga_stands_for_its_order(trace) -> None:
+    """If the order has that saga."""
+    assert trace("o-1").stdout == trace("place-order/o-1").stdout
+    assert "No trace of order refund/o-1." in trace("refund/o-1").stderr
+
+
+def test_a_directory_without_logs_is_told_apart_from_none(trace, tmp_path):
     """The usual mistake is a wrong directory."""
     (tmp_path / "empty").mkdir()
 

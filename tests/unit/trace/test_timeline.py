@@ -61,9 +61,9 @@ def test_a_saga_that_began_again_has_only_its_second_beginning():
     assert [("started", 1, "again")] == events(STARTED, PAID, {**STARTED, "cause": "again"})
 
 
-def test_sagas_of_one_order_are_independent():
-    """Each has its own numbers."""
-    other = line("started", 1, saga_id="o-1/return-order")
+def test_sagas_of_one_order_do_not_overrule_each_other():
+    """Each counts for itself."""
+    other = line("started", 1, saga_id="return-order/o-1")
 
     timeline = Timeline.from_lines("o-1", [STARTED, PAID, other])
 
@@ -146,7 +146,7 @@ def test_a_message_ignored_before_the_start_leaves_the_start_where_it_is():
 def test_lines_without_a_saga_are_kept_apart():
     """So are messages for a saga of which nothing else is known."""
     sent = {"event": "notification.sent", "order_id": "o-1", "channel": "log"}
-    stray = {**ignored(0, "x"), "saga_id": "o-1/unknown"}
+    stray = {**ignored(0, "x"), "saga_id": "unknown/o-1"}
 
     timeline = Timeline.from_lines("o-1", [STARTED, sent, stray])
 

@@ -7,8 +7,10 @@ import { ofOrder } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
 import { selection } from "./selection.js";
 
-/** Number of sagas that are shown one by one; of more, those that have a group are left to it. */
+/** Number of sagas that are shown one by one. */
 const SHOWN = 6;
+/** Number of sagas of one cause from which on they are shown as a group, and not one by one. */
+const GROUP = 3;
 
 const keyOf = ({ saga, step, code, cause }) => JSON.stringify([saga, step, code, cause]);
 /** A saga with a code is compensating already: what is stuck is an undo. */
@@ -45,11 +47,10 @@ export function attentionSection() {
       // Keeps the focus inside the row.
       bar.hidden = all < 2 && !bar.contains(document.activeElement);
       setText(number, all ? count(all) : "");
-      // A group of one is the row below.
-      const several = snapshot.groups.filter((group) => group.count > 1);
+      const several = snapshot.groups.filter((group) => group.count >= GROUP);
       shown.clear();
       for (const group of several) shown.set(keyOf(group), group);
-      const single = snapshot.needsAttention.filter((saga) => all <= SHOWN || !shown.has(keyOf(saga)));
+      const single = snapshot.needsAttention.filter((saga) => !shown.has(keyOf(saga)));
       more.hidden = all <= SHOWN;
       groups.hidden = !several.length;
       keyed(groups, several, keyOf, (group) => groupRow(group, tell, chosen));
@@ -93,6 +94,7 @@ function attentionRow(saga, chosen) {
   const buttons = el("span", { class: "buttons" });
   const stuckIn = el("span");
   const stuckAt = el("strong");
+  const cause = el("span");
   const since = el("span", { class: "muted num" });
   const why = el("p", { class: "why" });
   let shown = null;
@@ -101,13 +103,14 @@ function attentionRow(saga, chosen) {
     { class: "row" },
     chosen.box(saga.sagaId, `Choose ${saga.orderId}`),
     el("div", { class: "grow" },
-      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, " ", since),
+      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, cause, " ", since),
       why),
     buttons,
   );
   row.update = (now) => {
     setText(stuckIn, "stuck in");
-    setText(stuckAt, `${placeOf(now)}${now.cause ? `: ${now.cause}` : ""}`);
+    setText(stuckAt, placeOf(now));
+    setText(cause, now.cause ? `: ${now.cause},` : ",");
     setText(since, `begun ${moment(now.startedAt)}`);
     setText(why, now.reason ? `Compensated because: ${words(now.code)}: ${now.reason}` : now.saga);
     if (shown === now.step) return;
