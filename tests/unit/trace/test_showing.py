@@ -235,7 +235,7 @@ def test_the_id_of_a_saga_stands_for_its_order(trace) -> None:
     assert "No trace of order refund/o-1." in trace("refund/o-1").stderr
 
 
-def test_a_directory_without_logs_is_told_apart_from_none(trace, tmp_path):
+def test_a_directory_without_logs_is_distinguished_from_a_missing_one(trace, tmp_path):
     """The usual mistake is a wrong directory."""
     (tmp_path / "empty").mkdir()
 

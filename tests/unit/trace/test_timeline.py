@@ -61,8 +61,8 @@ def test_a_saga_that_began_again_has_only_its_second_beginning():
     assert [("started", 1, "again")] == events(STARTED, PAID, {**STARTED, "cause": "again"})
 
 
-def test_sagas_of_one_order_do_not_overrule_each_other():
-    """Each counts for itself."""
+def test_sagas_of_one_order_are_independent():
+    """Each has its own numbers."""
     other = line("started", 1, saga_id="return-order/o-1")
 
     timeline = Timeline.from_lines("o-1", [STARTED, PAID, other])
