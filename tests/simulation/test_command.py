@@ -80,6 +80,7 @@ def test_ctrl_c_ends_all_processes_and_prints_the_result(tmp_path):
         wait_until(lambda: len(group_of(running.pid)) > 3, "its processes")
         os.killpg(running.pid, signal.SIGINT)
         said, problems = running.communicate(timeout=TIMEOUT)
+        wait_until(lambda: not group_of(running.pid), "the end of its processes")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
@@ -87,7 +88,6 @@ def test_ctrl_c_ends_all_processes_and_prints_the_result(tmp_path):
     assert (130, "") == (running.returncode, said.strip())
     assert problems.startswith("\nInterrupted. ")
     assert 2 == len(problems.splitlines())
-    assert [] == group_of(running.pid)
 
 
 def group_of(leader: int) -> list[int]:
